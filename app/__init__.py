@@ -155,10 +155,10 @@ def register_services(app: APIFlask) -> None:
     inference = make_inference(storage, trainer.files, jobs, model_exports)
     predictions = Predictions(storage, jobs, inference)
     uploads = UploadService(storage, datasets.creation, predictions, cluster.on)
-    held = app.extensions["installation"] = InstallationService(storage, cluster)
+    installation = app.extensions["installation"] = InstallationService(storage, cluster)
     app.extensions["services"] = Services(
         storage=storage,
-        installation=held,
+        installation=installation,
         jobs=jobs,
         datasets=datasets,
         exports=DatasetExports(datasets.store, jobs),
@@ -228,20 +228,20 @@ def start_background(app: APIFlask) -> None:
     from app.extensions import socketio
     from app.routes import departures
 
-    held = app.extensions["services"]
+    services = app.extensions["services"]
     with app.app_context():
-        held.trainer.reconcile()
+        services.trainer.reconcile()
         # First: it ends the children of requests that nobody waits for any more, which write to data/tmp.
-        held.jobs.scheduler.start(app)
-        held.storage.clean_leftovers()
-        held.datasets.restart.reconcile()
-        held.uploads.completion.reconcile()
-        held.evaluations.reconcile()
-    socketio.start_background_task(warm_up, app, held)
+        services.jobs.scheduler.start(app)
+        services.storage.clean_leftovers()
+        services.datasets.restart.reconcile()
+        services.uploads.completion.reconcile()
+        services.evaluations.reconcile()
+    socketio.start_background_task(warm_up, app, services)
     socketio.start_background_task(departures.watch, app)
 
 
-def warm_up(app: APIFlask, held: Services) -> None:
+def warm_up(app: APIFlask, services: Services) -> None:
     """What the first use of the tables needs, after the first answer instead of before it (0.2 s); then the janitor."""
     from sqlalchemy.orm import configure_mappers
 
@@ -254,4 +254,4 @@ def warm_up(app: APIFlask, held: Services) -> None:
     close_tree(settings(app).DATA_ROOT, Pacer())
     from app.services.janitor import start_janitor
 
-    start_janitor(app, held)
+    start_janitor(app, services)

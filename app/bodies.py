@@ -145,10 +145,10 @@ class Body:
         """Bytes that came together with the head of the request."""
         return len(self._reader.unreader.buf.getbuffer())
 
-    def _received(self, take: Callable[[], T]) -> T:
-        """What `take` gives; whatever a server's parser makes of a broken connection is one error."""
+    def _received(self, read: Callable[[], T]) -> T:
+        """What `read` gives; whatever a server's parser makes of a broken connection is one error."""
         try:
-            return take()
+            return read()
         except Exception as error:
             raise self._broken() from error
 

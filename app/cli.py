@@ -36,13 +36,13 @@ def exit_on_failure(command: Callable[..., Any]) -> Callable[..., Any]:
 @exit_on_failure
 def list_backups() -> None:
     """Show every backup."""
-    for kept in services().backups.all():
-        told_of, best = kept.manifest, kept.manifest["metrics"]["map95"]
+    for stored in services().backups.all():
+        told_of, best = stored.manifest, stored.manifest["metrics"]["map95"]
         mark = "*" if told_of["important"] else " "
         size = sum(file["bytes"] for file in told_of["files"].values()) / 1024**2
         score = "-" if best is None else f"{best:.4f}"
         click.echo(
-            f"{kept.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {told_of['written'][:16]}  "
+            f"{stored.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {told_of['written'][:16]}  "
             f"{printable(told_of['name'])} ({printable(told_of['dataset']['name'])})"
         )
 
@@ -51,10 +51,10 @@ def list_backups() -> None:
 @exit_on_failure
 def verify() -> None:
     """Read every backup and compare it with its hashes; status 1 when one is damaged."""
-    found = services().backups.verify()
-    for name, wrong in sorted(found.items()):
+    damaged = services().backups.verify()
+    for name, wrong in sorted(damaged.items()):
         click.echo(f"{name}: {'damaged: ' + ', '.join(wrong) if wrong else 'ok'}")
-    sys.exit(1 if any(found.values()) else 0)
+    sys.exit(1 if any(damaged.values()) else 0)
 
 
 @backup.command("now")

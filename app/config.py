@@ -285,8 +285,8 @@ def settings(app: "Flask | None" = None) -> Settings:
     """The settings of an application; of the running one where none is named."""
     from flask import current_app  # not at import: children import this module, too
 
-    found: Settings = (app or current_app).extensions["settings"]
-    return found
+    current: Settings = (app or current_app).extensions["settings"]
+    return current
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -124,8 +124,8 @@ class DatabaseFile:
     def owner(self) -> dict[str, object]:
         """Which file and which log were there when the server opened them; empty where that is not known."""
         try:
-            found = json.loads(self.path.with_name(self.path.name + OWNER).read_bytes())
-            return found if isinstance(found, dict) else {}
+            owner = json.loads(self.path.with_name(self.path.name + OWNER).read_bytes())
+            return owner if isinstance(owner, dict) else {}
         except (OSError, ValueError):
             return {}
 
@@ -138,10 +138,10 @@ class DatabaseFile:
 
 def place(path: Path) -> Place | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def as_place(value: object) -> Place | None:
@@ -152,5 +152,5 @@ def as_place(value: object) -> Place | None:
 
 
 def file_of(known: dict[str, object]) -> str:
-    found = as_place(known.get("file"))
-    return f"{found[0]}-{found[1]}" if found else "unknown"
+    file = as_place(known.get("file"))
+    return f"{file[0]}-{file[1]}" if file else "unknown"

@@ -108,22 +108,22 @@ def copy_inside(stream: IO[bytes], file: IO[bytes], decoder: MultipartDecoder, b
     What a boundary might begin with is kept back, so that none is ever cut in two.
     """
     mark = b"--" + boundary
-    kept = len(mark) + 2  # and the line break before it
+    tail = len(mark) + 2  # and the line break before it
     buffer = bytearray(LARGE + BEHIND)
     view = memoryview(buffer)
     size = len(decoder.buffer)  # shorter than `kept`: all else has been given out
     buffer[:size] = decoder.buffer
     del decoder.buffer[:]
     while more := fill(stream, view[size:LARGE], least=1):
-        looked, size = max(0, size - kept), size + more
+        looked, size = max(0, size - tail), size + more
         if buffer.find(mark, looked, size) >= 0:
             size += fill(stream, view[size:])
             decoder.receive_data(bytes(view[:size]))
             return
-        if size > kept:
-            file.write(view[: size - kept])
-            buffer[:kept] = buffer[size - kept : size]
-            size = kept
+        if size > tail:
+            file.write(view[: size - tail])
+            buffer[:tail] = buffer[size - tail : size]
+            size = tail
     decoder.receive_data(bytes(view[:size]))
     decoder.receive_data(None)
 

@@ -46,10 +46,10 @@ def choose(cookie: str, header: str) -> str:
     if not header.strip() or header.strip() == "*":
         return DEFAULT
     weighted = []
-    for place, part in enumerate(header.split(",")):
+    for order, part in enumerate(header.split(",")):
         tag, _, quality = part.strip().partition(";q=")
         try:
-            weighted.append((-float(quality or 1), place, tag.lower()))
+            weighted.append((-float(quality or 1), order, tag.lower()))
         except ValueError:
             continue
     for _, _, tag in sorted(weighted):

@@ -39,18 +39,18 @@ def faults(value: Any, name: str = "") -> Iterator[Fault]:
     """(dotted name, message) of each part of a JSON value that cannot be kept."""
     waiting = [(name, value)]
     while waiting:
-        place, item = waiting.pop()
+        path, item = waiting.pop()
         if isinstance(item, dict):
-            waiting += ((below(place, key), part) for key, part in reversed(item.items()))
-            yield from ((place or printable(key), message) for key in item if (message := fault_of_text(key)))
+            waiting += ((below(path, key), part) for key, part in reversed(item.items()))
+            yield from ((path or printable(key), message) for key in item if (message := fault_of_text(key)))
         elif isinstance(item, list | tuple):
-            waiting += ((below(place, number), part) for number, part in reversed(list(enumerate(item))))
+            waiting += ((below(path, number), part) for number, part in reversed(list(enumerate(item))))
         elif message := fault_of(item):
-            yield place, message
+            yield path, message
 
 
-def below(place: str, key: Any) -> str:
-    return f"{place}.{printable(key)}" if place else printable(key)
+def below(path: str, key: Any) -> str:
+    return f"{path}.{printable(key)}" if path else printable(key)
 
 
 def printable(key: Any) -> str:
@@ -92,13 +92,13 @@ def check(value: Any) -> None:
     Raises:
         Unprocessable: names them.
     """
-    found = [{"field": name, "message": message} for name, message in first(faults(value))]
-    if found:
-        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), found)
+    errors = [{"field": name, "message": message} for name, message in first(faults(value))]
+    if errors:
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), errors)
 
 
-def first(found: Iterator[Fault]) -> list[Fault]:
-    return [fault for fault, _number in zip(found, range(MOST), strict=False)]
+def first(faults: Iterator[Fault]) -> list[Fault]:
+    return [fault for fault, _number in zip(faults, range(MOST), strict=False)]
 
 
 class Encoded(dict[str, Any]):

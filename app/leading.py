@@ -23,7 +23,7 @@ def begin(app: APIFlask) -> None:
     from app.cluster.leadership import Leadership
     from app.cluster.locks import make_lock
 
-    held, cluster = app.extensions["services"], app.extensions["cluster"]
+    services, cluster = app.extensions["services"], app.extensions["cluster"]
     root = settings(app).DATA_ROOT
     lock = make_lock(app.config["SQLALCHEMY_DATABASE_URI"], root)
     leadership = Leadership(cluster, lock, root)
@@ -32,9 +32,9 @@ def begin(app: APIFlask) -> None:
         private_files.init_app(app)
         leadership.take()
         with app.app_context():
-            held.installation.begin(app, partial(start, app))
+            services.installation.begin(app, partial(start, app))
     socketio.start_background_task(cluster.bus.run)
-    socketio.start_background_task(leadership.run, app, partial(take_over, held))
+    socketio.start_background_task(leadership.run, app, partial(take_over, services))
 
 
 def start(app: APIFlask) -> None:
@@ -42,43 +42,43 @@ def start(app: APIFlask) -> None:
     from app import warm_up
     from app.routes import departures
 
-    held = app.extensions["services"]
+    services = app.extensions["services"]
     with app.app_context():
-        if held.jobs.cluster.leads:
-            held.trainer.reconcile()
-        held.jobs.scheduler.start(app)
-        if held.jobs.cluster.leads:
-            reconcile(held)
-    socketio.start_background_task(warm_up, app, held)
+        if services.jobs.cluster.leads:
+            services.trainer.reconcile()
+        services.jobs.scheduler.start(app)
+        if services.jobs.cluster.leads:
+            reconcile(services)
+    socketio.start_background_task(warm_up, app, services)
     socketio.start_background_task(departures.watch, app)
-    socketio.start_background_task(pick_up_uploads, app, held)
+    socketio.start_background_task(pick_up_uploads, app, services)
 
 
-def take_over(held: Services) -> None:
+def take_over(services: Services) -> None:
     """The process that led is gone."""
-    if held.installation.examine() is not None:
+    if services.installation.examine() is not None:
         return  # nothing may be changed now: `start` follows, once it may be
-    if held.jobs.scheduler.runner is None:
-        held.installation.go_on()
+    if services.jobs.scheduler.runner is None:
+        services.installation.go_on()
         return
-    held.trainer.reconcile()
-    held.jobs.scheduler.follow()
-    reconcile(held)
-    held.jobs.scheduler.wake()
+    services.trainer.reconcile()
+    services.jobs.scheduler.follow()
+    reconcile(services)
+    services.jobs.scheduler.wake()
 
 
-def reconcile(held: Services) -> None:
+def reconcile(services: Services) -> None:
     """Behind the jobs: rows, folders and uploads. What lies in data/tmp may be another process's, and is the janitor's
     a day later."""
-    held.datasets.restart.reconcile()
-    held.uploads.completion.reconcile()
-    held.evaluations.reconcile()
+    services.datasets.restart.reconcile()
+    services.uploads.completion.reconcile()
+    services.evaluations.reconcile()
 
 
-def pick_up_uploads(app: APIFlask, held: Services) -> None:
+def pick_up_uploads(app: APIFlask, services: Services) -> None:
     """A background task: whole files whose process ended before it made their datasets."""
-    while held.installation.is_open:
+    while services.installation.is_open:
         socketio.sleep(PICK_UP_S)
-        if held.jobs.cluster.leads and held.installation.verdict is None:
+        if services.jobs.cluster.leads and services.installation.verdict is None:
             with app.app_context():
-                held.uploads.completion.reconcile()
+                services.uploads.completion.reconcile()

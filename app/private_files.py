@@ -38,9 +38,9 @@ def init_app(app: Flask) -> None:
 
 def close_logs(folder: Path) -> None:
     """The folder only where it is ours alone: it may be /var/log."""
-    found = list(entries(folder))
-    mine = [path for path in found if path.name.startswith(OURS)]
-    for path in mine if len(mine) < len(found) else [folder, *mine]:
+    logs = list(entries(folder))
+    mine = [path for path in logs if path.name.startswith(OURS)]
+    for path in mine if len(mine) < len(logs) else [folder, *mine]:
         close(path)
 
 
@@ -67,8 +67,8 @@ def entries(folder: Path) -> Iterator[Path]:
 
 
 def is_open(path: Path) -> bool:
-    found = os.lstat(path)
-    return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OPEN)
+    status = os.lstat(path)
+    return not stat.S_ISLNK(status.st_mode) and bool(status.st_mode & OPEN)
 
 
 def close(path: Path) -> bool:

@@ -67,8 +67,8 @@ def from_apiflask(error: HTTPError) -> Response:
     """Schema errors: 422 by field; 400 when the body as a whole is no JSON object."""
     fields = [
         {"field": field, "message": message}
-        for place in (error.detail or {}).values()
-        for field, message in flatten(place)
+        for location in (error.detail or {}).values()
+        for field, message in flatten(location)
     ]
     if not fields:
         return problem(error.status_code, usual_detail(error.status_code, error.message))

@@ -30,10 +30,10 @@ def entry_address(text: str) -> Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def entries(environ: WSGIEnvironment, name: str) -> list[str]:
@@ -92,16 +92,16 @@ class TrustedProxies:
 
         What comes before it was written by the client itself, or by somebody whom we do not know.
         """
-        found, proxies = None, 1
+        client, proxies = None, 1
         for text in reversed(sent):
             address = entry_address(text)
             if address is None:
                 break
-            found = address
+            client = address
             if not self.trusts(address):
                 break
             proxies += 1
-        return found, proxies
+        return client, proxies
 
 
 def outermost(values: list[str], proxies: int) -> str:

@@ -132,9 +132,9 @@ def limited(group: str) -> Callable[[Any], Any]:
         described = view.__dict__.setdefault("_spec", {})
         known = described.get("responses") or {}
         responses = dict(known) if isinstance(known, dict) else {code: HTTPStatus(code).phrase for code in known}
-        said = f"More than RATELIMIT_{group} allows: wait as `Retry-After` says."
+        text = f"More than RATELIMIT_{group} allows: wait as `Retry-After` says."
         before = responses.get(429)
-        described["responses"] = responses | {429: f"{before} {said}" if before else said}
+        described["responses"] = responses | {429: f"{before} {text}" if before else text}
         return view
 
     return mark

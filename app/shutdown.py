@@ -32,9 +32,9 @@ def finish(settings: Settings, seconds: Callable[[], float]) -> int:
         seconds: that are left for jobs to pause.
     """
     stops = settings.ON_SHUTDOWN == "stop" and not settings.REDIS_URL  # another process goes on with them
-    asked = ask_to_pause(settings.DATA_ROOT) if stops else []
+    asked_pids = ask_to_pause(settings.DATA_ROOT) if stops else []
     close_database(database_uri(settings.DATABASE_URL))
-    left = wait_for_end(asked, seconds)
+    left = wait_for_end(asked_pids, seconds)
     for process in left:
         kill(process)
     return len(left)
@@ -42,15 +42,15 @@ def finish(settings: Settings, seconds: Callable[[], float]) -> int:
 
 def ask_to_pause(data: Path) -> list[psutil.Process]:
     """Ask every training and job below the data folder; their processes."""
-    found = list(children(data))
-    for _, directory in found:
+    running = list(children(data))
+    for _, directory in running:
         draft = directory / ".stop.tmp"
         try:
             draft.write_text("pause", encoding="ascii")
             os.replace(draft, directory / "stop")
         except OSError as error:  # a full disk, say: it is killed when the time is over
             logger.warning("%s is not asked to pause: %s", directory, error)
-    return [process for process, _ in found]
+    return [process for process, _ in running]
 
 
 def wait_for_end(processes: Iterable[psutil.Process], seconds: Callable[[], float]) -> list[psutil.Process]:

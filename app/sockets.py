@@ -141,17 +141,17 @@ class Door:
         client would see a reset and not the answer."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = Body(environ["wsgi.input"], length, BodyDeadline(environ.get("gunicorn.socket")))
-        kept = bytearray()
+        received = bytearray()
         try:
             while block := body.read(65536):
-                if len(kept) <= MOST_BYTES:
-                    kept += block
-            text = kept.decode()
+                if len(received) <= MOST_BYTES:
+                    received += block
+            text = received.decode()
         except (AppError, ValueError):
             return None
         finally:
             body.close()
-        return text if len(kept) <= MOST_BYTES and is_payload(text) else None
+        return text if len(received) <= MOST_BYTES and is_payload(text) else None
 
 
 def is_payload(text: str) -> bool:

@@ -45,16 +45,16 @@ def static_url(filename: str) -> str:
 def imported(filename: str, _version: str) -> tuple[str, ...]:
     """The modules that a script imports, those that they import, and so on: a page names them, so that the browser asks
     for all of them at once and not for each generation in its turn."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     waiting = [filename]
     while waiting:
         module = waiting.pop(0)
         for target in IMPORTS.findall((STATIC / module).read_text(encoding="utf-8")):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(module), target))
-            if path not in found:
-                found[path] = None
+            if path not in names:
+                names[path] = None
                 waiting.append(path)
-    return tuple(found)
+    return tuple(names)
 
 
 def serve_static(version: str, filename: str) -> Response:

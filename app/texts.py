@@ -177,9 +177,9 @@ POSITION = re.compile(r"line (\d+),? column (\d+)")
 def reason(text: str) -> str:
     """Why something cannot be read or used, in the reader's language; a library's own words are quoted."""
     known = REASONS.get(text) or REASONS.get(re.split(r": | \(", text)[0])
-    place = POSITION.search(text)
-    if place:
-        words = _("line %(line)s, column %(column)s", line=place[1], column=place[2])
+    match = POSITION.search(text)
+    if match:
+        words = _("line %(line)s, column %(column)s", line=match[1], column=match[2])
         return f"{known}, {words}" if known else _("syntax error in %(place)s", place=words)
     return str(known) if known else by_pattern(text) or f"“{text}”"
 

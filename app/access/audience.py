@@ -40,13 +40,13 @@ def audience(room: str, training_id: int | None = None, dataset_id: int | None =
         return [room]
     known: dict[Any, tuple[float, list[str]]] = current_app.extensions.setdefault("audiences", {})
     key = (room, training_id, dataset_id)
-    until, found = known.get(key, (0.0, []))
+    until, account_ids = known.get(key, (0.0, []))
     if time.monotonic() > until:
-        found = read(room, training_id, dataset_id)
+        account_ids = read(room, training_id, dataset_id)
         if len(known) >= MOST:
             known.clear()
-        known[key] = (time.monotonic() + FRESH_S, found)
-    return found
+        known[key] = (time.monotonic() + FRESH_S, account_ids)
+    return account_ids
 
 
 def forget() -> None:
@@ -62,13 +62,13 @@ def read(room: str, training_id: int | None, dataset_id: int | None) -> list[str
     with db.engine.connect() as connection:
         if training_id is not None:
             wanted = select(run.c.created_by, run.c.shared, run.c.dataset_id).where(run.c.id == training_id)
-            found = connection.execute(wanted).first()
-            if found is None:
+            match = connection.execute(wanted).first()
+            if match is None:
                 return rooms
-            rooms.append(own_room(room, found.created_by))
-            if not found.shared:
+            rooms.append(own_room(room, match.created_by))
+            if not match.shared:
                 return rooms
-            dataset_id = found.dataset_id
+            dataset_id = match.dataset_id
         if dataset_id is not None:
             row = connection.execute(select(data.c.created_by, data.c.shared).where(data.c.id == dataset_id)).first()
             if row is not None:

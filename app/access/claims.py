@@ -74,17 +74,17 @@ def fault_of(described: Any, issuer: str) -> str | None:
     return None
 
 
-def with_told(claims: Claims, told: Claims) -> Claims:
+def with_id_token(claims: Claims, id_claims: Claims) -> Claims:
     """The claims of an ID token, and of the provider's further answer those that the token lacks.
 
     An address and whether it is verified are from one of both: what one verifies may be another address.
     """
-    found = told | claims
-    if "email" in claims and told.get("email") != claims["email"]:
-        found["email_verified"] = claims.get("email_verified")
+    merged = id_claims | claims
+    if "email" in claims and id_claims.get("email") != claims["email"]:
+        merged["email_verified"] = claims.get("email_verified")
     elif "email" not in claims:
-        found["email_verified"] = told.get("email_verified")
-    return found
+        merged["email_verified"] = id_claims.get("email_verified")
+    return merged
 
 
 def claim_at(claims: Claims, name: str) -> Any:
@@ -95,10 +95,10 @@ def claim_at(claims: Claims, name: str) -> Any:
     """
     if name in claims:
         return claims[name]
-    found: Any = claims
+    value: Any = claims
     for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def code_of(error: Any) -> str:

@@ -152,5 +152,5 @@ def bases(row: Any) -> Iterator[Any]:
     about = getattr(row, "subject_type", None)
     pairs = [(Training, getattr(row, "training_id", None)), (kinds.get(about or ""), getattr(row, "subject_id", None))]
     for model, key in pairs:
-        if model is not None and key and (found := db.session.get(model, key)) is not None:
-            yield found
+        if model is not None and key and (base := db.session.get(model, key)) is not None:
+            yield base

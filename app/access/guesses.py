@@ -48,8 +48,8 @@ class Guesses:
         limit = settings().RATELIMIT_PASSWORDS
         if not limit:
             return 0
-        found: int = current_app.extensions["rates"].seconds_to_wait(limit, GROUP, self.who, count)
-        return found
+        seconds: int = current_app.extensions["rates"].seconds_to_wait(limit, GROUP, self.who, count)
+        return seconds
 
 
 def guesses_of(key: str, request: Request) -> Guesses:

@@ -62,8 +62,8 @@ def make_access(config: Settings) -> Access:
 
 
 def access_of(app: Flask | None = None) -> Access:
-    found: Access = (app or current_app).extensions["access"]
-    return found
+    access: Access = (app or current_app).extensions["access"]
+    return access
 
 
 def identify(request: Request) -> Principal | None:
@@ -79,8 +79,8 @@ def identify(request: Request) -> Principal | None:
     if scheme.lower() == "bearer":
         return of_token(secret.strip())
     cookie = request.cookies.get(access.cookie)
-    if cookie and (found := of_session(cookie)):
-        return found
+    if cookie and (identity := of_session(cookie)):
+        return identity
     if access.mode == AUTO and is_local(request):
         return Principal(None, None, Role.ADMIN, LOCAL)
     return None
@@ -129,12 +129,12 @@ def of_token(secret: str) -> Principal:
     Raises:
         LoginRequired: it is not valid.
     """
-    found = token_holder(secrets.digest(secret))
-    if found is None:
+    holder = token_holder(secrets.digest(secret))
+    if holder is None:
         raise LoginRequired(_("The token isn't valid: it was deleted or has expired, or it isn't complete."))
-    if found.token_id is not None:
-        access_of().used[found.digest] = now()
-    return found
+    if holder.token_id is not None:
+        access_of().used[holder.digest] = now()
+    return holder
 
 
 def of_session(secret: str) -> Principal | None:
@@ -165,8 +165,8 @@ def session_holder(digest: str) -> Principal | None:
 
 def valid_row(model: Any, digest: str) -> Any | None:
     """The token or session with this digest, unless it is over or its account is blocked."""
-    found = select(model).where(model.digest == digest).options(joinedload(model.account))
-    row = db.session.scalar(found.execution_options(populate_existing=True))
+    query = select(model).where(model.digest == digest).options(joinedload(model.account))
+    row = db.session.scalar(query.execution_options(populate_existing=True))
     over = row is None or is_over(row.expires_at) or (row.account and not row.account.active)
     return None if over else row
 

@@ -29,7 +29,7 @@ from app.access.claims import (
     claim_at,
     code_of,
     fault_of,
-    with_told,
+    with_id_token,
 )
 from app.config import Settings, settings
 from app.errors import AppError, LoginRequired, NotFound, Unavailable
@@ -155,12 +155,12 @@ class Provider:
         try:
             with self.asking():
                 client = self.client()
-                found = client.create_authorization_url(redirect_uri)
+                request = client.create_authorization_url(redirect_uri)
         except LoginRefused as error:  # its description makes no sense
             raise ProviderUnavailable from error
         session.clear()  # of two tabs the last one counts
-        url = found.pop("url")
-        client.save_authorize_data(redirect_uri=redirect_uri, next=next, account_id=account_id, **found)
+        url = request.pop("url")
+        client.save_authorize_data(redirect_uri=redirect_uri, next=next, account_id=account_id, **request)
         return str(url)
 
     def take(self) -> Begun:
@@ -170,11 +170,11 @@ class Provider:
             LoginLost
         """
         state = request.args.get("state", "")
-        found: Begun | None = self._client.framework.get_state_data(session, state)
+        begun: Begun | None = self._client.framework.get_state_data(session, state)
         session.clear()
-        if not found or not self.spend(state):
+        if not begun or not self.spend(state):
             raise LoginLost
-        return found
+        return begun
 
     def spend(self, state: str) -> bool:
         """Whether a state comes for the first time: its cookie, copied, gives no second try."""
@@ -293,7 +293,7 @@ class Provider:
         more = dict(client.userinfo(token=token))
         if more.get("sub") != claims["sub"]:  # OpenID Connect Core, section 5.3.2
             raise LoginRefused("userinfo")
-        return with_told(claims, more)
+        return with_id_token(claims, more)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -341,11 +341,11 @@ def provider() -> Provider:
     """
     if not settings().OIDC_ISSUER:
         raise NotFound(_("People don't log in by a provider on this server (OIDC_ISSUER)."))
-    held = current_app.extensions
-    if "oidc" not in held:
-        held["oidc"] = Provider(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
-    found: Provider = held["oidc"]
-    return found
+    extensions = current_app.extensions
+    if "oidc" not in extensions:
+        extensions["oidc"] = Provider(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
+    current: Provider = extensions["oidc"]
+    return current
 
 
 class LoginCookie(SecureCookieSessionInterface):

@@ -94,7 +94,7 @@ def hashed(password: str) -> str:
     return in_turn(True, lambda: hasher().hash(password))
 
 
-def fits(kept: str | None, password: str, known: bool = False) -> bool:
+def fits(stored_hash: str | None, password: str, known: bool = False) -> bool:
     """Whether it is the password; False where there is none.
 
     Args:
@@ -103,14 +103,14 @@ def fits(kept: str | None, password: str, known: bool = False) -> bool:
     Raises:
         PasswordsBusy
     """
-    return in_turn(known, check, kept, password) and kept is not None
+    return in_turn(known, check, stored_hash, password) and stored_hash is not None
 
 
-def check(kept: str | None, password: str) -> bool:
+def check(stored_hash: str | None, password: str) -> bool:
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     other = nobody()  # the first time it takes as long again, whether or not there is the name
     try:
-        return hasher().verify(kept or other, password)
+        return hasher().verify(stored_hash or other, password)
     except (Argon2Error, InvalidHashError):
         return False

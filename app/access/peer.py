@@ -57,8 +57,8 @@ def forms(peer: End, own: End) -> Iterator[tuple[int, End, End]]:
         yield socket.AF_INET6, peer, own
 
 
-def mapped(place: End) -> End:
-    return IPv6Address(b"\0" * 10 + b"\xff\xff" + place[0].packed), place[1]
+def mapped(end: End) -> End:
+    return IPv6Address(b"\0" * 10 + b"\xff\xff" + end[0].packed), end[1]
 
 
 def ask_kernel(peer: End, own: End) -> int | None:
@@ -74,8 +74,8 @@ def ask_kernel(peer: End, own: End) -> int | None:
                 "!HH16s16s", source[1], target[1], source[0].packed.ljust(16, b"\0"), target[0].packed.ljust(16, b"\0")
             ) + struct.pack("=I", 0)
             size = REQUEST.size + len(name) + len(ANY_COOKIE)
-            asked = (family, socket.IPPROTO_TCP, 0, sum(1 << state for state in OPEN))
-            head = REQUEST.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0, *asked)
+            request = (family, socket.IPPROTO_TCP, 0, sum(1 << state for state in OPEN))
+            head = REQUEST.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0, *request)
             kernel.send(head + name + ANY_COOKIE)
             data = kernel.recv(4096)
             kind = struct.unpack_from("=H", data, 4)[0]
@@ -101,11 +101,11 @@ def read_tables(peer: End, own: End) -> int | None:
     return None
 
 
-def hexadecimal(place: End) -> str:
+def hexadecimal(end: End) -> str:
     """As /proc/net/tcp writes an address: each four bytes as this machine's number, then the port."""
-    packed = place[0].packed
+    packed = end[0].packed
     words = (struct.unpack_from("=I", packed, offset)[0] for offset in range(0, len(packed), 4))
-    return "".join(f"{word:08X}" for word in words) + f":{place[1]:04X}"
+    return "".join(f"{word:08X}" for word in words) + f":{end[1]:04X}"
 
 
 _users: WeakKeyDictionary[Any, int | None] = WeakKeyDictionary()

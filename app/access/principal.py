@@ -59,5 +59,5 @@ def on_behalf_of(account_id: int | None) -> Iterator[None]:
 
 def current_account_id() -> int | None:
     """What new rows keep as `created_by`; None: the owner, or the server itself."""
-    found = current()
-    return found.account_id if found else None
+    principal = current()
+    return principal.account_id if principal else None

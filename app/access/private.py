@@ -61,7 +61,7 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
     seen_data = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared | d.c.id.in_(used))
     open_run = owned(t.c.created_by, account_id) | (t.c.shared & t.c.dataset_id.in_(open_data))
     seen_runs = select(t.c.id).where(open_run)
-    found: dict[Any, ColumnElement[bool]] = {
+    by_model: dict[Any, ColumnElement[bool]] = {
         Dataset: owned(Dataset.created_by, account_id) | Dataset.shared | Dataset.id.in_(used),
         Training: owned(Training.created_by, account_id) | (Training.shared & Training.dataset_id.in_(open_data)),
         ModelExport: ModelExport.training_id.in_(seen_runs),
@@ -80,13 +80,13 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
         by_giver = by_admin | (job.created_by == d.c.created_by)
         of_run = select(t.c.id).where(t.c.id == job.subject_id, open_run, by_owner).correlate(job.__table__)
         of_data = select(d.c.id).where(d.c.id == job.subject_id, d.c.id.in_(seen_data.correlate(None)), by_giver)
-        found[job] = or_(
+        by_model[job] = or_(
             owned(job.created_by, account_id),
             job.id.in_(of_export) | job.id.in_(of_evaluation),
             (job.subject_type == "training") & of_run.exists(),
             (job.subject_type == "dataset") & of_data.correlate(job.__table__).exists(),
         )
-    return found
+    return by_model
 
 
 def seen_evaluation(columns: Any, runs: Any, data: Any, account_id: int | None) -> ColumnElement[bool]:
@@ -168,11 +168,11 @@ def check_body() -> None:
     if not request.is_json or not is_limited(current()):
         return
     body = request.get_json(silent=True)
-    for place, name, number in named_ids(body):
+    for path, name, number in named_ids(body):
         kind = IN_BODIES[name]
         if is_visible(kind, number):
             continue
-        if place == ("start",):
+        if path == ("start",):
             raise no_start(number)
         if kind is Dataset:
             text = _("This dataset doesn't exist.")
@@ -199,9 +199,9 @@ def no_start(number: int) -> Unprocessable:
     return Unprocessable(text, [{"field": "start", "message": text}])
 
 
-def named_ids(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, int]]:
+def named_ids(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, int]]:
     """Where each id is in a body, its name, and the id. Bodies are small, and their depth is checked before."""
-    waiting: list[tuple[tuple[str, ...], Any]] = [(place, value)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [(path, value)]
     while waiting:
         here, item = waiting.pop()
         if isinstance(item, Mapping):

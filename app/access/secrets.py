@@ -26,9 +26,9 @@ def digest(secret: str) -> str:
 def owner_secret(instance: Path) -> str:
     """The owner's secret, made at the first start; `instance/owner_token`, mode 0600. Delete it for a new one."""
     path = instance / OWNER_FILE
-    found = read_secret(path)
-    if found:
-        return found
+    secret = read_secret(path)
+    if secret:
+        return secret
     instance.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # damaged
     draft = path.with_name(f"{OWNER_FILE}.{os.getpid()}.tmp")

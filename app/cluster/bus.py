@@ -81,10 +81,10 @@ class Bus:
     def hear(self, data: bytes) -> None:
         """One message; what cannot be understood, or handled, stops no other one."""
         try:
-            told = json.loads(data)
-            handler = self.handlers.get(told["name"])
-            if told["from"] != self.own_id and handler is not None:
-                handler(told["payload"])
+            message = json.loads(data)
+            handler = self.handlers.get(message["name"])
+            if message["from"] != self.own_id and handler is not None:
+                handler(message["payload"])
         except Exception:
             logger.exception("a message of another process")
 

@@ -21,8 +21,8 @@ def properties(path: Path = INFO) -> dict[str, str]:
 
 def cpu_name(path: Path = INFO) -> str:
     """Tells it from others that compute differently."""
-    found = properties(path)
-    return " ".join(found[name] for name in NAMED_BY if name in found)
+    known = properties(path)
+    return " ".join(known[name] for name in NAMED_BY if name in known)
 
 
 def has_bfloat16(path: Path = INFO) -> bool:

@@ -162,15 +162,15 @@ def best(raw: bytes, candidates: Iterable[str]) -> DecodedText:
 
 def readings(raw: bytes, candidates: Iterable[str]) -> list[tuple[float, str, str]]:
     """Score, encoding and text of each candidate that can read the bytes, best first."""
-    found = []
+    possible = []
     for order, encoding in enumerate(candidates):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-        found.append((score(text[:MOST], encoding), -order, encoding, text))
-    found.sort(reverse=True)
-    return [(points, encoding, text) for points, _, encoding, text in found]
+        possible.append((score(text[:MOST], encoding), -order, encoding, text))
+    possible.sort(reverse=True)
+    return [(points, encoding, text) for points, _, encoding, text in possible]
 
 
 def score(text: str, encoding: str) -> float:

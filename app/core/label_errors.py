@@ -71,8 +71,8 @@ class Shares:
         self.right.sort()
         self.all.sort()
         shares = (
-            (len(self.right) - bisect_left(self.right, value) + 1) / (len(self.all) - place + 2)
-            for place, value in enumerate(self.all)
+            (len(self.right) - bisect_left(self.right, value) + 1) / (len(self.all) - index + 2)
+            for index, value in enumerate(self.all)
         )
         self.trusts = list(accumulate(shares, max))
         self.usual = sum(self.found) / max(1, len(self.found))
@@ -113,12 +113,12 @@ def suspects(images: Iterable[tuple[int, Seen]]) -> list[Suspect]:
     for kind in KINDS:
         mine = [(strength(item, shares, right), item) for item in candidates if item.kind == kind]
         mine.sort(key=itemgetter(0), reverse=True)
-        ranked += [(place, -value, item) for place, (value, item) in enumerate(mine) if value >= LEAST[kind]]
+        ranked += [(index, -value, item) for index, (value, item) in enumerate(mine) if value >= LEAST[kind]]
     ranked.sort(key=itemgetter(0, 1))
     objects = sum(len(share.found) for share in shares.values())
     return [
-        Suspect(item.kind, item.image, item.object, item.detection, round(max(0.0, 1 - place / (objects + 1)), 4))
-        for place, _value, item in ranked[:MOST]
+        Suspect(item.kind, item.image, item.object, item.detection, round(max(0.0, 1 - index / (objects + 1)), 4))
+        for index, _value, item in ranked[:MOST]
     ]
 
 
@@ -173,38 +173,38 @@ def boxes(number: int, seen: Seen, shares: dict[int, Shares]) -> Iterator[Candid
         if detection < looked_at:
             best[detection] = max(best[detection], iou)
     agreeing = sum(
-        seen.detections[detection] == seen.objects[place] and iou >= MATCHED_IOU
-        for detection, (place, iou) in pairs.items()
+        seen.detections[detection] == seen.objects[object_index] and iou >= MATCHED_IOU
+        for detection, (object_index, iou) in pairs.items()
     )
     for detection in range(looked_at):
-        place, iou = pairs.get(detection, (-1, best[detection]))
+        object_index, iou = pairs.get(detection, (-1, best[detection]))
         kind, confidence = seen.detections[detection], seen.confidences[detection]
-        actual = seen.objects[place] if place >= 0 else kind
-        right = place >= 0 and actual == kind and iou >= MATCHED_IOU
+        actual = seen.objects[object_index] if object_index >= 0 else kind
+        right = object_index >= 0 and actual == kind and iou >= MATCHED_IOU
         shares[kind].all.append(confidence)
         if right:
             shares[kind].right.append(confidence)
         others = (agreeing - right, looked_at - 1)
-        about = (kind, confidence, own[place] if place >= 0 else 0.0, iou, others)
-        if place < 0 and iou < MATCHED_IOU:
+        about = (kind, confidence, own[object_index] if object_index >= 0 else 0.0, iou, others)
+        if object_index < 0 and iou < MATCHED_IOU:
             yield Candidate(MISSING, number, -1, detection, actual, *about)
-        elif place >= 0 and actual != kind:
-            yield Candidate(WRONG_CLASS, number, place, detection, actual, *about)
-        elif place >= 0 and iou < GOOD_IOU:
-            yield Candidate(BAD_BOX, number, place, detection, actual, *about)
-    taken = {place for place, _iou in pairs.values()}
-    for place, actual in enumerate(seen.objects):
-        shares[actual].found.append(own[place])
-        if place not in taken:
-            yield Candidate(EXTRA, number, place, -1, actual, actual, 0.0, own[place], 0.0)
+        elif object_index >= 0 and actual != kind:
+            yield Candidate(WRONG_CLASS, number, object_index, detection, actual, *about)
+        elif object_index >= 0 and iou < GOOD_IOU:
+            yield Candidate(BAD_BOX, number, object_index, detection, actual, *about)
+    paired_objects = {object_index for object_index, _iou in pairs.values()}
+    for object_index, actual in enumerate(seen.objects):
+        shares[actual].found.append(own[object_index])
+        if object_index not in paired_objects:
+            yield Candidate(EXTRA, number, object_index, -1, actual, actual, 0.0, own[object_index], 0.0)
 
 
 def pair(seen: Seen, looked_at: int) -> dict[int, tuple[int, float]]:
     """Detection → (object, IoU), one to one: the surest that lie best on each other first, whatever their class."""
 
     def worth(item: tuple[int, int, float]) -> float:
-        detection, place, iou = item
-        same = seen.detections[detection] == seen.objects[place]
+        detection, object_index, iou = item
+        same = seen.detections[detection] == seen.objects[object_index]
         return iou * seen.confidences[detection] * (1.0 if same else ANOTHER_CLASS)
 
     def fits(item: tuple[int, int, float]) -> bool:
@@ -212,11 +212,11 @@ def pair(seen: Seen, looked_at: int) -> dict[int, tuple[int, float]]:
 
     rows = sorted((item for item in seen.overlaps if item[0] < looked_at and fits(item)), key=worth, reverse=True)
     pairs: dict[int, tuple[int, float]] = {}
-    taken: set[int] = set()
-    for detection, place, iou in rows:
-        if detection not in pairs and place not in taken:
-            pairs[detection] = place, iou
-            taken.add(place)
+    used: set[int] = set()
+    for detection, object_index, iou in rows:
+        if detection not in pairs and object_index not in used:
+            pairs[detection] = object_index, iou
+            used.add(object_index)
     return pairs
 
 
@@ -224,8 +224,8 @@ def own_confidences(seen: Seen, pairs: dict[int, tuple[int, float]]) -> Sequence
     """Of each object the confidence with which it is found there as what it is labelled, by a detection that is not of
     another object; 0: it is not."""
     own = [0.0] * len(seen.objects)
-    for detection, place, iou in seen.overlaps:
-        free = pairs.get(detection, (place, iou))[0] == place
-        if free and iou >= NEAR_IOU and seen.detections[detection] == seen.objects[place]:
-            own[place] = max(own[place], seen.confidences[detection])
+    for detection, object_index, iou in seen.overlaps:
+        free = pairs.get(detection, (object_index, iou))[0] == object_index
+        if free and iou >= NEAR_IOU and seen.detections[detection] == seen.objects[object_index]:
+            own[object_index] = max(own[object_index], seen.confidences[detection])
     return own

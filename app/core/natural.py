@@ -8,7 +8,7 @@ def natural_key(name: str) -> tuple[str, str]:
 
     Each run of digits gets its length in front, so that the keys can be compared as texts.
     """
-    return re.sub(r"\d+", lambda found: counted(found[0].lstrip("0")), name.casefold()), name
+    return re.sub(r"\d+", lambda match: counted(match[0].lstrip("0")), name.casefold()), name
 
 
 def counted(digits: str) -> str:

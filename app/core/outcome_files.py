@@ -53,21 +53,21 @@ def write_view(path: Path, pictures: Iterable[Picture], confidence: float, iou: 
     """Match every image anew, and write down what follows."""
     with closing(connect(path)) as connection, connection:
         connection.executescript(VIEW)
-        places = ", ".join("?" * (3 + len(KINDS)))
+        marks = ", ".join("?" * (3 + len(KINDS)))
         for number, file, _width, _height, data in pictures:
             seen = unpack(data)
             rows = list(items(seen, outcomes_of(seen, confidence, iou)))
             counts = [sum(row[0] == kind for row in rows) for kind in range(len(KINDS))]
             errors = sum(counts[:-1])
-            connection.execute(f"INSERT INTO image VALUES ({places})", (number, file, errors, *counts))  # noqa: S608
+            connection.execute(f"INSERT INTO image VALUES ({marks})", (number, file, errors, *counts))  # noqa: S608
             connection.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?)", [(number, *row) for row in rows])
         connection.executescript(INDEXES)
 
 
 def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
     """Rank what looks like an error of the labels."""
-    found = suspects((number, unpack(data)) for number, _file, _width, _height, data in pictures)
-    rows = ((SUSPECTS.index(item.kind), item.score, item.image, item.object, item.detection) for item in found)
+    ranked = suspects((number, unpack(data)) for number, _file, _width, _height, data in pictures)
+    rows = ((SUSPECTS.index(item.kind), item.score, item.image, item.object, item.detection) for item in ranked)
     with closing(connect(path)) as connection, connection:
         connection.execute(
             "CREATE TABLE suspect (id INTEGER PRIMARY KEY, kind INTEGER, score REAL, image_id INTEGER, object INTEGER, "
@@ -83,12 +83,12 @@ def outcomes_of(seen: Seen, confidence: float, iou: float) -> list[Outcome]:
     return of_whole_image(seen) if whole else outcomes(seen, confidence, iou)
 
 
-def items(seen: Seen, found: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
+def items(seen: Seen, outcomes: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
     """Rows of `item` behind their image: numbers of kinds and sizes, None for nothing."""
-    for outcome in found:
+    for outcome in outcomes:
         there, detected = outcome.object >= 0, outcome.detection >= 0
-        place = seen.places[outcome.object] if there else seen.found_places[outcome.detection]
-        size = size_of(place)
+        corners = seen.places[outcome.object] if there else seen.found_places[outcome.detection]
+        size = size_of(corners)
         yield (
             KINDS.index(outcome.kind),
             seen.objects[outcome.object] if there else None,

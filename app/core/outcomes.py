@@ -62,13 +62,13 @@ class Outcome:
 def assign(overlaps: Sequence[Overlap], counted: int, iou: float) -> dict[int, tuple[int, float]]:
     """Detection → (object, IoU), of the first `counted` detections."""
     pairs: dict[int, tuple[int, float]] = {}
-    taken: set[int] = set()
-    for detection, place, value in overlaps:
+    used: set[int] = set()
+    for detection, object_index, value in overlaps:
         if detection >= counted:
             break
-        if value > iou and detection not in pairs and place not in taken:
-            pairs[detection] = place, value
-            taken.add(place)
+        if value > iou and detection not in pairs and object_index not in used:
+            pairs[detection] = object_index, value
+            used.add(object_index)
     return pairs
 
 
@@ -77,11 +77,12 @@ def outcomes(seen: Seen, confidence: float, iou: float = IOU) -> list[Outcome]:
     counted = sum(value >= confidence for value in seen.confidences)
     pairs = assign(seen.overlaps, counted, iou)
     best: dict[int, tuple[int, float]] = {}
-    for detection, place, value in seen.overlaps:
-        best.setdefault(detection, (place, value))
-    found = [of_detection(seen, number, pairs.get(number), best.get(number), iou) for number in range(counted)]
-    matched = {place for place, _ in pairs.values()}
-    return found + [Outcome(MISSED, place, -1, None) for place in range(len(seen.objects)) if place not in matched]
+    for detection, object_index, value in seen.overlaps:
+        best.setdefault(detection, (object_index, value))
+    detected = [of_detection(seen, number, pairs.get(number), best.get(number), iou) for number in range(counted)]
+    matched = {object_index for object_index, _ in pairs.values()}
+    missed = (index for index in range(len(seen.objects)) if index not in matched)
+    return detected + [Outcome(MISSED, index, -1, None) for index in missed]
 
 
 def of_detection(
@@ -89,8 +90,8 @@ def of_detection(
 ) -> Outcome:
     kind = seen.detections[number]
     if pair is not None:
-        place, value = pair
-        return Outcome(CORRECT if seen.objects[place] == kind else WRONG_CLASS, place, number, value)
+        object_index, value = pair
+        return Outcome(CORRECT if seen.objects[object_index] == kind else WRONG_CLASS, object_index, number, value)
     again = best is not None and best[1] > iou and seen.objects[best[0]] == kind
     return Outcome(DUPLICATE if again else FALSE, -1, number, best and best[1])
 
@@ -101,19 +102,19 @@ def of_whole_image(seen: Seen) -> list[Outcome]:
     return [Outcome(CORRECT if right else WRONG_CLASS, 0, 0, None)]
 
 
-def size_of(place: Sequence[float]) -> str | None:
+def size_of(corners: Sequence[float]) -> str | None:
     """`small`, `medium` or `large`; None of a whole image."""
-    if not place:
+    if not corners:
         return None
-    size = area(place)
+    size = area(corners)
     return SIZES[sum(size >= limit for limit in SIZE_LIMITS)]
 
 
-def area(place: Sequence[float]) -> float:
+def area(shape: Sequence[float]) -> float:
     """px²."""
-    if len(place) == 4:
-        return max(0.0, place[2] - place[0]) * max(0.0, place[3] - place[1])
-    corners = list(zip(place[::2], place[1::2], strict=True))
+    if len(shape) == 4:
+        return max(0.0, shape[2] - shape[0]) * max(0.0, shape[3] - shape[1])
+    corners = list(zip(shape[::2], shape[1::2], strict=True))
     following = [*corners[1:], corners[0]]
     return abs(sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))) / 2
 
@@ -121,21 +122,21 @@ def area(place: Sequence[float]) -> float:
 def pack(seen: Seen) -> bytes:
     """As bytes: 18 of an object, 22 of a detection, 8 of an overlap."""
     width = len((*seen.places, *seen.found_places, ())[0])
-    objects, found, overlaps = len(seen.objects), len(seen.detections), len(seen.overlaps)
+    objects, detections, overlaps = len(seen.objects), len(seen.detections), len(seen.overlaps)
     return b"".join(
         [
-            HEAD.pack(objects, found, overlaps, width),
-            struct.pack(f"<{objects + found}H", *seen.objects, *seen.detections),
-            struct.pack(f"<{found}f", *seen.confidences),
-            struct.pack(f"<{width * (objects + found)}f", *flat(seen.places), *flat(seen.found_places)),
+            HEAD.pack(objects, detections, overlaps, width),
+            struct.pack(f"<{objects + detections}H", *seen.objects, *seen.detections),
+            struct.pack(f"<{detections}f", *seen.confidences),
+            struct.pack(f"<{width * (objects + detections)}f", *flat(seen.places), *flat(seen.found_places)),
             struct.pack(f"<{2 * overlaps}H", *(value for item in seen.overlaps for value in item[:2])),
             struct.pack(f"<{overlaps}f", *(item[2] for item in seen.overlaps)),
         ]
     )
 
 
-def flat(places: Sequence[Sequence[float]]) -> Iterator[float]:
-    return (value for place in places for value in place)
+def flat(boxes: Sequence[Sequence[float]]) -> Iterator[float]:
+    return (value for box in boxes for value in box)
 
 
 def unpack(data: bytes) -> Seen:
@@ -144,19 +145,19 @@ def unpack(data: bytes) -> Seen:
     Raises:
         struct.error: these are no bytes of `pack`.
     """
-    objects, found, overlaps, width = HEAD.unpack_from(data)
-    form = f"<{objects + found}H{found}f{width * (objects + found)}f{2 * overlaps}H{overlaps}f"
+    objects, detections, overlaps, width = HEAD.unpack_from(data)
+    form = f"<{objects + detections}H{detections}f{width * (objects + detections)}f{2 * overlaps}H{overlaps}f"
     values = struct.unpack_from(form, data, HEAD.size)
-    kinds, confidences = objects + found, objects + 2 * found
-    numbers = confidences + width * (objects + found)
+    kinds, confidences = objects + detections, objects + 2 * detections
+    numbers = confidences + width * (objects + detections)
     corners = values[confidences:numbers]
-    places = [corners[start : start + width] for start in range(0, len(corners), width or 1)]
+    boxes = [corners[start : start + width] for start in range(0, len(corners), width or 1)]
     pairs, ious = values[numbers : numbers + 2 * overlaps], values[numbers + 2 * overlaps :]
     return Seen(
         values[:objects],
-        places[:objects] if width else [()] * objects,
+        boxes[:objects] if width else [()] * objects,
         values[objects:kinds],
         values[kinds:confidences],
-        places[objects:] if width else [()] * found,
+        boxes[objects:] if width else [()] * detections,
         list(zip(pairs[::2], pairs[1::2], ious, strict=True)),
     )

@@ -157,8 +157,8 @@ def optional_path(text: str) -> Path | None:
 
 def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLAlchemy address; None: another database, or one in memory."""
-    found = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
-    return Path(found[1]) if found and found[1] != ":memory:" else None
+    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    return Path(match[1]) if match and match[1] != ":memory:" else None
 
 
 def cors_origins(text: str) -> str | list[str] | None:

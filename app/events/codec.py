@@ -114,11 +114,11 @@ def read_events(
                 return
             offset += len(line)
             try:
-                said = decode(line.decode("utf-8"))
+                envelope = decode(line.decode("utf-8"))
             except ValueError:
                 damaged(offset)
                 continue
-            yield offset, said
+            yield offset, envelope
 
 
 def finite(value: Any) -> Any:

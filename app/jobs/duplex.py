@@ -91,12 +91,12 @@ class Link:
             raise
 
     def _wait_for(self, waiter: Waiter, timeout: float) -> None:
-        asked = time.monotonic()
+        asked_at = time.monotonic()
         while not self.closed:
-            until = min(max(asked, self._heard_at) + timeout, asked + LONGEST * timeout)
+            until = min(max(asked_at, self._heard_at) + timeout, asked_at + LONGEST * timeout)
             if waiter.there.wait(max(0.0, until - time.monotonic())):
                 return
-            if time.monotonic() >= min(max(asked, self._heard_at) + timeout, asked + LONGEST * timeout):
+            if time.monotonic() >= min(max(asked_at, self._heard_at) + timeout, asked_at + LONGEST * timeout):
                 self.hang_up()
                 raise ChildSilent(f"no answer within {timeout:.0f} s")
 

@@ -78,8 +78,8 @@ class PassedOn:
 
     def select(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """The variables that a child gets, of `environ` (default: our own)."""
-        given = os.environ if environ is None else environ
-        return {name: value for name, value in given.items() if self.allows(name)}
+        source = os.environ if environ is None else environ
+        return {name: value for name, value in source.items() if self.allows(name)}
 
     def allows(self, name: str) -> bool:
         """Whether a child gets the variable of this name."""

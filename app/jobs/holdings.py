@@ -29,9 +29,9 @@ class Holdings:
         """Of all running jobs, and of processes that are not gone yet; one a job."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         columns = (table.id, table.kind, table.devices, table.subject_type, table.subject_id)
-        held = (table.status == JobStatus.RUNNING) & table.devices.is_not(None)
+        holds = (table.status == JobStatus.RUNNING) & table.devices.is_not(None)
         holdings = {item.job_id: item for source in self.others for item in source()}
-        for row in db.session.execute(select(*columns).where(held)):
+        for row in db.session.execute(select(*columns).where(holds)):
             if row.kind in self.kinds and (use := self.kinds[row.kind].use) is not None:
                 subject = (row.subject_type, row.subject_id) if row.subject_type else None
                 holdings[row.id] = Holding(row.id, use, tuple(row.devices or ()), subject)

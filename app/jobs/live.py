@@ -73,9 +73,9 @@ class Live:
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
         notify.to_job("job_update", job_id, payload)
 
-    def hear(self, told: list[Any]) -> None:
+    def hear(self, message: list[Any]) -> None:
         """The progress of a job that another process watches."""
-        job_id, done, total, stage, share = told
+        job_id, done, total, stage, share = message
         meter = self.meters.setdefault(job_id, Meter())
         if stage != meter.stage:
             meter.began = time.monotonic()

@@ -295,7 +295,7 @@ def oom_kills() -> int:
 
 def find_child(directory: Path) -> Child | None:
     """The child that works in this folder."""
-    children = (Child(place, pid, started) for pid, started, place in find_children(directory) if place == directory)
+    children = (Child(folder, pid, started) for pid, started, folder in find_children(directory) if folder == directory)
     return next(children, None)
 
 

@@ -164,8 +164,8 @@ def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[
 def has_place(session: Any, kind: JobKind) -> bool:
     """Whether a job of this kind that is submitted now begins at once; those that wait already come first."""
     unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
-    found = session.execute(select(Job.started_at, Job.params).where(unfinished & (Job.kind == kind.name))).all()
-    rows, time = [row for row in found if not kind.slow(row.params)], now()
+    running = session.execute(select(Job.started_at, Job.params).where(unfinished & (Job.kind == kind.name))).all()
+    rows, time = [row for row in running if not kind.slow(row.params)], now()
     return kind.has_place(len(rows), sum(kind.runs_long(row.started_at, time) for row in rows))
 
 

@@ -37,7 +37,7 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
         table.runner,
     )
     rows = db.session.execute(select(*columns).where(unfinished))
-    followed, kept = [], set()
+    followed, folders = [], set()
     for row in rows.all():
         if row.kind not in kinds or not kinds[row.kind].outlasts_server(row):
             talks = row.kind in kinds and kinds[row.kind].links is not None  # with that server, and ended with it
@@ -46,10 +46,10 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
             followed.append((row.id, row.attempt))
             kind = kinds[row.kind]
             if row.runner or kind.directory:  # else its process was never written down, and another one will be started
-                kept.add(kind.directory_of(row, root))
+                folders.add(kind.directory_of(row, root))
         else:
-            kept.add(root / row.token)
-    end_orphans(data or root, kept)
+            folders.add(root / row.token)
+    end_orphans(data or root, folders)
     remove_leftovers(root)
     return followed
 
@@ -67,10 +67,10 @@ def cancel(job_id: int) -> None:
         change(session.get_one(Job, job_id), JobStatus.CANCELLED)
 
 
-def end_orphans(root: Path, kept: set[Path]) -> None:
+def end_orphans(root: Path, folders: set[Path]) -> None:
     """Kill the children below `root` whose job is not running any more."""
     for pid, started, directory in find_children(root):
-        if directory not in kept:
+        if directory not in folders:
             logger.warning("process %s works for a job that is over: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)

@@ -119,10 +119,10 @@ class WorkHorse:
             if not self.begin_job(job, kind, notices):
                 return None
             workers.take(session, self.worker.name, job.id)
-            found = job.id, job.attempt
+            claimed = job.id, job.attempt
         for notice in notices:
             tell(notice)
-        return found
+        return claimed
 
     def candidates(self, queue: str) -> Any:
         """The job of this queue that is first, but none whose folder another worker's process may still be in: its own
@@ -132,11 +132,11 @@ class WorkHorse:
         same = Job.kind.in_(keep) & (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
         busy = (theirs.id == Job.id) | (same & (theirs.subject_id == Job.subject_id))
         mine = (other.name == self.worker.name) | (other.state == workers.LOST)
-        taken = select(other.name).join(theirs, theirs.id == other.job_id).where(busy, ~mine).exists()
+        busy_devices = select(other.name).join(theirs, theirs.id == other.job_id).where(busy, ~mine).exists()
         waits = (Job.status == JobStatus.PENDING) & (Job.delivered_to == queue)
         is_due = or_(Job.not_before.is_(None), Job.not_before <= workers.clock())
         order = (Job.priority.desc(), Job.position, Job.id)
-        rows = select(Job).where(waits, is_due, ~taken).order_by(*order).limit(1)
+        rows = select(Job).where(waits, is_due, ~busy_devices).order_by(*order).limit(1)
         return rows.with_for_update(skip_locked=True, of=Job)
 
     def begin_job(self, job: Job, kind: JobKind, notices: list[Notice]) -> bool:

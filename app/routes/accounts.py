@@ -69,10 +69,10 @@ def me_of(principal: Principal) -> MeOutValues:
 
 def who() -> Principal:
     """Who makes the request; the door has let nobody else through."""
-    found = current()
-    if found is None:
+    principal = current()
+    if principal is None:
         raise LoginRequired(_("Log in first."))
-    return found
+    return principal
 
 
 @blueprint.get("/login")
@@ -89,9 +89,9 @@ def account() -> Any:
     principal = who()
     if principal.via == OPEN:
         return redirect("/")
-    held = services().accounts
-    mine = held.people.find(principal.account_id) if principal.account_id else None
-    link = held.identities.of(mine.id) if mine else None
+    accounts = services().accounts
+    mine = accounts.people.find(principal.account_id) if principal.account_id else None
+    link = accounts.identities.of(mine.id) if mine else None
     name = provider_name() if settings().OIDC_ISSUER else None
     return render_template("account.html", account=mine, provider=name, link=link)
 

@@ -45,8 +45,8 @@ def list_revisions(dataset_id: int) -> RevisionsOutValues:
     """List a dataset's versions, newest first, with the runs that use them."""
     datasets = services().datasets
     current = datasets.store.get(dataset_id).revision
-    found = datasets.revisions.revisions(dataset_id)
-    rows = [datasets.views.view_revision(row, current, used) for row, used in found]
+    revisions = datasets.revisions.revisions(dataset_id)
+    rows = [datasets.views.view_revision(row, current, used) for row, used in revisions]
     return {"revisions": rows, "current": current}
 
 
@@ -75,8 +75,8 @@ def create_revision(dataset_id: int, changes: RevisionInValues) -> RevisionStart
 @blueprint.doc(responses={404: "There is no such dataset.", 409: "The version is from before such previews."})
 def preview_split(dataset_id: int, values: SplitPreviewInValues) -> SplitPreviewOutValues:
     """Say what a new split would be: the numbers of the version that it would make. Nothing is changed."""
-    held = services()
-    return split_preview(held.storage, held.datasets.store.get(dataset_id), values["split"])
+    all_services = services()
+    return split_preview(all_services.storage, all_services.datasets.store.get(dataset_id), values["split"])
 
 
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")

@@ -26,14 +26,15 @@ blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
 @blueprint.doc(responses={404: "The dataset doesn't exist."})
 def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> DefaultsOutValues:
     """Suggest values for a run on this dataset and this machine, each with its reason; its time once known."""
-    held = services()
-    found = advise.defaults(
-        held.datasets.store.get(dataset_id), lambda model: held.weights.starts_from(query["start"], model)
+    app_services = services()
+    defaults = advise.defaults(
+        app_services.datasets.store.get(dataset_id),
+        lambda model: app_services.weights.starts_from(query["start"], model),
     )
-    for preset in found["presets"]:
+    for preset in defaults["presets"]:
         request: TrainingInValues = {"dataset_id": dataset_id, "params": {}, **preset["values"]}
-        preset["seconds"] = held.estimates.known_seconds(request)
-    return found
+        preset["seconds"] = app_services.estimates.known_seconds(request)
+    return defaults
 
 
 @blueprint.get("/api/weights")

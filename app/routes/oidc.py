@@ -63,9 +63,9 @@ def begin(values: ProviderLoginInValues) -> ProviderAddressValues:
 @blueprint.doc(responses=NONE | UNREACHABLE | {403: "A token can't link.", 422: "The present password is another one."})
 def begin_link(values: LinkInValues) -> ProviderAddressValues:
     """Begin to link your account with your login at the provider: open the address in the browser that sent this."""
-    found = provider()
+    oidc = provider()
     expect_own_password(values.get("current"))
-    return {"url": found.begin(callback_address(), "/account", who().account_id)}
+    return {"url": oidc.begin(callback_address(), "/account", who().account_id)}
 
 
 @blueprint.delete("/api/me/identity")
@@ -111,11 +111,11 @@ def finish() -> Any:
     """The provider sends the browser here; what comes is believed only with what this browser began with."""
     next = "/"
     try:
-        found = provider()
-        begun = found.take()
+        oidc = provider()
+        begun = oidc.take()
         setattr(g, BEGUN, True)
         next = local_address(begun["next"])
-        answer = found.finish(begun)
+        answer = oidc.finish(begun)
         return linked(answer) if answer.account_id is not None else logged_in(answer)
     except AppError as error:
         return failed(error, next)

@@ -111,13 +111,13 @@ def sent_files(file: FileStorage | None, files: list[FileStorage]) -> Sent:
 def index(query: PredictionRunQueryValues) -> PredictionRunPageValues:
     """List predictions, newest first."""
     predictions = services().predictions
-    found = predictions.page(**query)
+    page = predictions.page(**query)
     return {
-        "predictions": predictions.views(found.items),
-        "total": found.total or 0,
-        "page": found.page,
-        "per_page": found.per_page,
-        "pages": found.pages,
+        "predictions": predictions.views(page.items),
+        "total": page.total or 0,
+        "page": page.page,
+        "per_page": page.per_page,
+        "pages": page.pages,
     }
 
 

@@ -26,8 +26,8 @@ def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:
     limited = principal is not None and is_limited(principal)
     seen_by = (principal.account_id,) if limited and principal else ()
     reads = current_app.extensions["waiting"].snapshots
-    found: Encoded = reads.read((key, seen_by, str(select_locale())), lambda: Encoded(work()))
-    return found
+    encoded: Encoded = reads.read((key, seen_by, str(select_locale())), lambda: Encoded(work()))
+    return encoded
 
 
 def dashboard() -> Answer:

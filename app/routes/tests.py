@@ -180,13 +180,13 @@ def models(query: ModelQueryValues) -> ModelsView:
 @blueprint.output(TestPage)
 def index(query: TestQueryValues) -> TestPageValues:
     """List tests, newest first."""
-    found = services().inference.tests.list_tests(**query)
+    page = services().inference.tests.list_tests(**query)
     return {
-        "tests": [shown(test) for test in found],
-        "total": found.total or 0,
-        "page": found.page,
-        "per_page": found.per_page,
-        "pages": found.pages,
+        "tests": [shown(test) for test in page],
+        "total": page.total or 0,
+        "page": page.page,
+        "per_page": page.per_page,
+        "pages": page.pages,
     }
 
 

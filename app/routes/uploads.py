@@ -106,10 +106,10 @@ def create(header: CreationHeadersValues) -> Response:
     check_version(header["version"])
     length, checksum = parse_number("Upload-Length", header["length"]), parse_checksum(header["checksum"])
     first = chunk() if request.mimetype or request.content_length else None
-    held = services().uploads
-    upload, offset = held.create(length, header["metadata"]), 0
+    uploads = services().uploads
+    upload, offset = uploads.create(length, header["metadata"]), 0
     if first is not None:
-        upload, offset = held.append(upload.id, 0, *first, checksum)
+        upload, offset = uploads.append(upload.id, 0, *first, checksum)
     return answer(201, upload, Location=f"/api/uploads/{upload.id}", Upload_Offset=offset)
 
 
@@ -126,10 +126,10 @@ def list_uploads(query: UploadsQueryValues) -> UploadPageValues:
 def look(upload_id: str) -> Response:
     """How much has arrived."""
     check_version(request.headers.get("Tus-Resumable"))
-    held = services().uploads
-    upload = held.find(upload_id)
-    kept = {"Upload_Metadata": upload.header} if upload.header else {}
-    return answer(200, upload, Upload_Offset=held.offset(upload), Upload_Length=upload.length, **kept)
+    uploads = services().uploads
+    upload = uploads.find(upload_id)
+    headers = {"Upload_Metadata": upload.header} if upload.header else {}
+    return answer(200, upload, Upload_Offset=uploads.offset(upload), Upload_Length=upload.length, **headers)
 
 
 @blueprint.get(PLACE)
@@ -137,8 +137,8 @@ def look(upload_id: str) -> Response:
 @blueprint.doc(responses=[404, 410])
 def get(upload_id: str) -> UploadOutValues:
     """Get the state of an upload: received bytes, then its dataset or why it was refused."""
-    held = services().uploads
-    return held.view(held.find(upload_id))
+    uploads = services().uploads
+    return uploads.view(uploads.find(upload_id))
 
 
 @blueprint.patch(PLACE)

@@ -44,7 +44,7 @@ class Schema(BaseSchema):
     def refuse_unstorable(self, data: Any, **_: Any) -> Any:
         """A form or a query string has texts; JSON bodies were checked before, see web.check_body."""
         if hasattr(data, "getlist"):
-            messages = {name: found for name in data if (found := text_faults(data.getlist(name)))}
+            messages = {name: problems for name in data if (problems := text_faults(data.getlist(name)))}
         else:
             messages = {}
             for name, message in inputs.first(inputs.faults(data)) if isinstance(data, dict) else ():

@@ -64,9 +64,9 @@ def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
         ValueError, TypeError: a value cannot be one of this column.
     """
     # The account of another database: the number may be somebody else's here. It becomes the owner's.
-    found: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}
+    values_by_name: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}
     for column in model.__table__.columns:
-        if column.key in without or column.key not in values or column.key in RUNNING or column.key in found:
+        if column.key in without or column.key not in values or column.key in RUNNING or column.key in values_by_name:
             continue
         value = values[column.key]
         if value is None and not column.nullable:
@@ -75,8 +75,8 @@ def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
             value = value and datetime.fromisoformat(value)
         elif value is not None and column.type.python_type in (int, float, str, bool) and not fits(value, column):
             raise ValueError(f"{column.key} cannot be {value!r}")
-        found[column.key] = value
-    return found
+        values_by_name[column.key] = value
+    return values_by_name
 
 
 def fits(value: Any, column: Any) -> bool:

@@ -47,7 +47,7 @@ def rendered(path: Path, _changed: int) -> Guide:
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     text = path.read_text(encoding="utf-8")
-    tokens = parser.parse(MARK.sub(lambda found: f"§{found[1]}§", text))
+    tokens = parser.parse(MARK.sub(lambda match: f"§{match[1]}§", text))
     title, sections = number_headings(tokens)
     without_pages(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
@@ -60,13 +60,13 @@ def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
     """Give the headings anchors, and take the title out; the title, and the sections."""
     title, sections = "", []
     seen: set[str] = set()
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.type != "heading_open":
             continue
-        text = tokens[place + 1].content
+        text = tokens[index + 1].content
         if token.tag == "h1":
-            title, tokens[place + 1].children, token.hidden = text, [], True
-            tokens[place + 2].hidden = True
+            title, tokens[index + 1].children, token.hidden = text, [], True
+            tokens[index + 2].hidden = True
             continue
         anchor = slug(text)
         while anchor in seen:

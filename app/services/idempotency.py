@@ -69,13 +69,13 @@ def earlier(request: RequestKey | None) -> Answer | None:
     """The answer that this key had in the last 24 hours."""
     if request is None:
         return None
-    found = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
-    if found is None or found.created_at < now() - KEEP:
+    mark = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
+    if mark is None or mark.created_at < now() - KEEP:
         return None
-    if found.digest != request.digest:
+    if mark.digest != request.digest:
         problem = _("This Idempotency-Key was already used with another body. Use a new key for a new request.")
         raise Unprocessable(problem, [{"field": "Idempotency-Key", "message": problem}])
-    return found.answer
+    return mark.answer
 
 
 def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:

@@ -36,8 +36,8 @@ class Janitor:
         held: the services, whose files and rows these are.
     """
 
-    def __init__(self, held: Services) -> None:
-        self.held = held
+    def __init__(self, services: Services) -> None:
+        self.held = services
 
     def run(self, app: Flask) -> None:
         """The loop; a background task."""
@@ -115,10 +115,10 @@ class Janitor:
             if row is None:  # it goes on, or was marked, meanwhile
                 return 0
             mine = (Checkpoint.training_id == training_id) & Checkpoint.resumable & ~Checkpoint.is_best
-            kept = set(session.scalars(select(Checkpoint.epoch).where(mine, Checkpoint.periodic)))
-            kept |= wanted_elsewhere(session, training_id)
-            session.execute(delete(Checkpoint).where(mine, Checkpoint.epoch.not_in(kept)))
-            files = [folder / found.path for found in resumable(folder) if found.epoch not in kept]
+            needed = set(session.scalars(select(Checkpoint.epoch).where(mine, Checkpoint.periodic)))
+            needed |= wanted_elsewhere(session, training_id)
+            session.execute(delete(Checkpoint).where(mine, Checkpoint.epoch.not_in(needed)))
+            files = [folder / checkpoint.path for checkpoint in resumable(folder) if checkpoint.epoch not in needed]
             aside.mkdir(parents=True)
             for path in files:
                 os.replace(path, aside / path.name)
@@ -177,8 +177,8 @@ def forget(model: Any, older_than: datetime) -> int:
 def wanted_elsewhere(session: Any, training_id: int) -> set[int]:
     """Epochs of this training whose checkpoints are the start of one that has not ended."""
     starts = session.scalars(select(Training.start).where(Training.status.not_in(ENDED), Training.id != training_id))
-    found = [start["checkpoint"] for start in starts if start and start.get("training_id") == training_id]
-    return {epoch for epoch in found if isinstance(epoch, int)}
+    names = [start["checkpoint"] for start in starts if start and start.get("training_id") == training_id]
+    return {epoch for epoch in names if isinstance(epoch, int)}
 
 
 def changed(path: Path) -> Iterator[float]:
@@ -189,6 +189,6 @@ def changed(path: Path) -> Iterator[float]:
             yield os.lstat(os.path.join(parent, name)).st_mtime
 
 
-def start_janitor(app: Flask, held: Services) -> None:
+def start_janitor(app: Flask, services: Services) -> None:
     """In the background, for as long as the server runs."""
-    socketio.start_background_task(Janitor(held).run, app)
+    socketio.start_background_task(Janitor(services).run, app)

@@ -37,14 +37,14 @@ def obstacles() -> list[Obstacle]:
     """Why writing does not work now; empty where it does."""
     if (verdict := services().installation.verdict) is not None:
         return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
-    found: list[Obstacle] = []
+    obstacles: list[Obstacle] = []
     for part, folder in folders():
         reason = why_not(folder)
         if reason is not None:
-            found.append({"part": part, "message": reason})
-    if not any(item["part"] == "database" for item in found) and (reason := database()) is not None:
-        found.append({"part": "database", "message": reason})
-    return found
+            obstacles.append({"part": part, "message": reason})
+    if not any(item["part"] == "database" for item in obstacles) and (reason := database()) is not None:
+        obstacles.append({"part": "database", "message": reason})
+    return obstacles
 
 
 def recent_obstacles() -> list[Obstacle]:

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from flask_babel import gettext as _
 
 from app.config import settings
 from app.core.files import sync_file
 from app.core.names import printable_name
-from app.core.programs import WeightsSpec
+from app.core.programs import WeightsResult, WeightsSpec
 from app.core.weights import memory_to_load
 from app.database import writing
 from app.errors import BadUpload, TooManyRequests, Unavailable, Unprocessable
@@ -101,7 +101,7 @@ class UploadedModels:
         finally:
             remove_tree(staging)
 
-    def checked(self, weights: Path) -> dict[str, Any]:
+    def checked(self, weights: Path) -> WeightsResult:
         """What a child says of the file.
 
         Raises:
@@ -114,12 +114,12 @@ class UploadedModels:
         needed = memory_to_load(weights.stat().st_size)
         values = WeightsSpec(str(weights), MOST_EXPANDED, needed, settings().MAX_CLASSES).values()
         try:
-            with self.storage.temporary() as place:
-                ending = run_program("check_weights", place, values, LONGEST_S, limited=True)
+            with self.storage.temporary() as scratch:
+                ending = run_program("check_weights", scratch, values, LONGEST_S, limited=True)
         finally:
             self._places.release()
         if isinstance(ending, Finished):
-            return ending.result
+            return cast(WeightsResult, ending.result)
         if isinstance(ending, Refused):
             raise refuse("file", reason(ending.code, ending.data))
         logger.warning("uploaded weights were not checked: %s", ending)
@@ -130,29 +130,29 @@ class UploadedModels:
         raise Unavailable(_("The file can't be checked now. Try again."))
 
     def store_run(
-        self, staging: Path, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
+        self, staging: Path, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> UploadedModelOutValues:
         """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
         gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
         """
-        described = self.reserve(found, upload)
+        described = self.reserve(model_file, upload)
         target = self.put(staging, described)
         try:
-            answer, messages = self.record(described, found, upload, key)
+            answer, messages = self.record(described, model_file, upload, key)
         except BaseException:
             os.replace(target, staging)
             raise
         self.notify(answer["training_id"], messages)
         return answer
 
-    def reserve(self, found: Mapping[str, Any], upload: ModelUpload) -> Training:
+    def reserve(self, model_file: WeightsResult, upload: ModelUpload) -> Training:
         """The run as its folder describes it, with a number of its own; not in the database yet.
 
         Raises:
             Unprocessable, Conflict: the dataset does not fit.
         """
         with writing() as session:
-            row = draft(session, found, upload)
+            row = draft(session, model_file, upload)
             row.id, row.created_at = ids.reserve(session, "training"), now()
         return row
 
@@ -169,7 +169,7 @@ class UploadedModels:
         return target
 
     def record(
-        self, described: Training, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
+        self, described: Training, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> tuple[UploadedModelOutValues, list[RoomMessage]]:
         """The row, its checkpoint and the key, all or none; the answer, and what the browsers are told."""
         size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
@@ -177,20 +177,20 @@ class UploadedModels:
             "message": _("Model added"),
             "training_id": described.id,
             "status": str(TrainingStatus.COMPLETED),
-            "task": found["task"],
-            "architecture": found["architecture"],
-            "classes": found["classes"],
-            "parameters": found["parameters"],
+            "task": model_file["task"],
+            "architecture": model_file["architecture"],
+            "classes": model_file["classes"],
+            "parameters": model_file["parameters"],
         }
         with writing() as session:
             keep(session, key, answer)
-            row = draft(session, found, upload)
+            row = draft(session, model_file, upload)
             row.id, row.created_at = described.id, described.created_at
             row.model_path = f"models/{row.id}/{WEIGHTS}"
             session.add(row)
             session.flush()
-            kept = {"epoch": row.current_epoch, "model_path": row.model_path, "size_bytes": size}
-            session.add(Checkpoint(training_id=row.id, is_best=True, **kept))
+            columns_of_file = {"epoch": row.current_epoch, "model_path": row.model_path, "size_bytes": size}
+            session.add(Checkpoint(training_id=row.id, is_best=True, **columns_of_file))
             return answer, [status_message(row)]
 
     def notify(self, training_id: int, messages: list[RoomMessage]) -> None:
@@ -201,16 +201,16 @@ class UploadedModels:
         logger.info("training %d: uploaded weights (%s)", training_id, row.architecture or f"yolov8{row.model_version}")
 
 
-def draft(session: Any, found: Mapping[str, Any], upload: ModelUpload) -> Training:
+def draft(session: Any, model_file: WeightsResult, upload: ModelUpload) -> Training:
     """The run, without a number.
 
     Raises:
         Unprocessable, Conflict: the dataset does not fit.
     """
     dataset = usable(session.get(Dataset, upload.dataset_id, with_for_update=True))
-    model = fitting(found, dataset)
+    model = fitting(model_file, dataset)
     values = {"name": upload.name or default_name(upload.filename, model), "dataset_id": dataset.id}
-    return Training(**values, **revision_of(session, dataset), **columns(found, model, upload.filename))
+    return Training(**values, **revision_of(session, dataset), **columns(model_file, model, upload.filename))
 
 
 def default_name(filename: str, model: Architecture) -> str:
@@ -218,27 +218,27 @@ def default_name(filename: str, model: Architecture) -> str:
     return printable_name(Path(filename).stem).strip()[:100] or model.name
 
 
-def columns(found: Mapping[str, Any], model: Architecture, filename: str) -> dict[str, Any]:
+def columns(model_file: WeightsResult, model: Architecture, filename: str) -> dict[str, Any]:
     """Of the row; the epochs are those that its checkpoint says that it was trained for."""
     plain = model.name == f"yolov8{model.size}" and model.task == "detect"
-    epochs, time = found["epochs"] or 1, now()
-    start = {"kind": UPLOADED, "file": filename, "sha256": found["sha256"], "classes": found["classes"]}
+    epochs, time = model_file["epochs"] or 1, now()
+    start = {"kind": UPLOADED, "file": filename, "sha256": model_file["sha256"], "classes": model_file["classes"]}
     values = {"start": start, "status": TrainingStatus.COMPLETED, "start_time": time, "end_time": time}
     values |= {"epochs": epochs, "total_epochs": epochs, "current_epoch": epochs}
     values |= {"task": model.task, "model_version": model.size[:10], "architecture": None if plain else model.name}
-    values |= {"batch_size": found["batch"] or 16, "img_size": found["img_size"] or 640, "params": {}}
+    values |= {"batch_size": model_file["batch"] or 16, "img_size": model_file["img_size"] or 640, "params": {}}
     return values | {"notes": [{"code": UPLOADED, "data": {"file": filename}}]}
 
 
-def fitting(found: Mapping[str, Any], dataset: Dataset) -> Architecture:
+def fitting(model_file: WeightsResult, dataset: Dataset) -> Architecture:
     """The model's architecture.
 
     Raises:
         Unprocessable: it is none that is known here, or the dataset is for another task.
     """
-    model = find(found["architecture"])
-    if model is None or model.task != found["task"]:
-        raise refuse("file", reason("architecture", {"name": found["architecture"]}))
+    model = find(model_file["architecture"])
+    if model is None or model.task != model_file["task"]:
+        raise refuse("file", reason("architecture", {"name": model_file["architecture"]}))
     if dataset.task not in FITTING[model.task]:
         problem = _(
             "The model's task is “%(task)s”, but the dataset's task is “%(dataset_task)s”. Choose another dataset.",

@@ -52,9 +52,9 @@ class PretrainedWeights:
 
     def view(self, model: str) -> WeightsOutValues:
         """As WeightsOut takes it; tried first where nothing is known."""
-        name, found = published_name(model), self.find(model)
-        text = sentence(name, found)
-        return {"name": name, "state": found.state, "size_bytes": found.size, "cause": found.cause, "message": text}
+        name, state = published_name(model), self.find(model)
+        text = sentence(name, state)
+        return {"name": name, "state": state.state, "size_bytes": state.size, "cause": state.cause, "message": text}
 
     def starts_from(self, start: str, model: str) -> bool:
         """Whether a run with this start ("auto", "scratch" …) begins with weights; not known yet counts as yes."""
@@ -64,9 +64,9 @@ class PretrainedWeights:
         """What is known of a model's weights; `checking` where a try takes longer than `wait` seconds."""
         name = published_name(model)
         until = time.monotonic() + wait
-        while (found := self._known(name)) is CHECKING and time.monotonic() < until:
+        while (state := self._known(name)) is CHECKING and time.monotonic() < until:
             socketio.sleep(0.05)
-        return found
+        return state
 
     def _known(self, name: str) -> WeightsState:
         path = self.folder / name
@@ -74,9 +74,9 @@ class PretrainedWeights:
             return WeightsState("cached", path.stat().st_size)
         if not self.address:
             return WeightsState("unavailable", cause="off")
-        when, found = self._tried.get(name, (0.0, CHECKING))
-        if found is not CHECKING and time.monotonic() - when < KEPT_S[found.state]:
-            return found
+        when, state = self._tried.get(name, (0.0, CHECKING))
+        if state is not CHECKING and time.monotonic() - when < KEPT_S[state.state]:
+            return state
         with self._lock:
             if name not in self._running:
                 self._running.add(name)
@@ -85,10 +85,10 @@ class PretrainedWeights:
 
     def _try(self, name: str) -> None:
         try:
-            found = probe(f"{self.address}/{name}")
-            if found.state == "unavailable":
-                logger.warning("pretrained weights %s/%s: %s", self.address, name, found.cause)
-            self._tried[name] = (time.monotonic(), found)
+            state = probe(f"{self.address}/{name}")
+            if state.state == "unavailable":
+                logger.warning("pretrained weights %s/%s: %s", self.address, name, state.cause)
+            self._tried[name] = (time.monotonic(), state)
         finally:
             with self._lock:
                 self._running.discard(name)
@@ -114,13 +114,13 @@ def published_name(model: str) -> str:
     return f"{model}u.pt" if model.startswith("yolov3") else f"{model}.pt"
 
 
-def sentence(name: str, found: WeightsState) -> str:
+def sentence(name: str, state: WeightsState) -> str:
     """The same in words."""
-    if found.state == "cached":
+    if state.state == "cached":
         return _("The pretrained weights %(name)s are on this server.", name=name)
-    if found.state == "available":
+    if state.state == "available":
         return _("The pretrained weights %(name)s will be downloaded when the run starts.", name=name)
-    if found.state == "checking":
+    if state.state == "checking":
         return _("Checking whether the pretrained weights %(name)s can be downloaded…", name=name)
     causes = {
         "off": _("Downloads are switched off (WEIGHTS_URL)."),
@@ -131,4 +131,4 @@ def sentence(name: str, found: WeightsState) -> str:
         "The pretrained weights %(name)s aren't available. The run trains from scratch and needs more epochs.",
         name=name,
     )
-    return f"{problem} {causes[found.cause or 'unreachable']}"
+    return f"{problem} {causes[state.cause or 'unreachable']}"

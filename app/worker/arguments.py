@@ -14,7 +14,7 @@ CHOSEN = ("optimizer", "lr0", "warmup_bias_lr")
 
 def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict[str, Any]:
     """All arguments. `params` were checked by the web process against an allow-list."""
-    given = dict(spec.params)
+    params = dict(spec.params)
     values = {
         "task": spec.task,
         "mode": "train",
@@ -31,10 +31,10 @@ def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict
     }
     if spec.learning_rate is not None:
         values["lr0"] = spec.learning_rate
-    if given.get("optimizer") in ADAPTIVE:
+    if params.get("optimizer") in ADAPTIVE:
         values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
-    values["amp"] = precision(given.pop("amp", True), spec.device)
-    values |= given
+    values["amp"] = precision(params.pop("amp", True), spec.device)
+    values |= params
     values |= nominal(spec.batch_size, spec.batch_now, values)
     if resume is not None:
         values |= going_on(resume, values)
@@ -42,7 +42,7 @@ def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict
     return values | {"save": True, "save_period": -1}
 
 
-def nominal(asked: int, now: int, values: dict[str, Any]) -> dict[str, Any]:
+def nominal(batch_size: int, now: int, values: dict[str, Any]) -> dict[str, Any]:
     """A smaller batch with the same step of the optimizer, by accumulating the gradients of more batches.
 
     ultralytics accumulates a = max(round(nbs / batch), 1) batches and scales the weight decay by batch * a / nbs. The
@@ -50,10 +50,10 @@ def nominal(asked: int, now: int, values: dict[str, Any]) -> dict[str, Any]:
     a = 1, E = 128; batch 64 with nbs 128: a = 2, 64 * 2 = 128. 24: a = 3, E = 72; batch 12 with nbs 72: a = 6, 12 * 6
     = 72. The scaled decay was decay * E / 64 and would be decay * E / E: hence the factor.
     """
-    if now == asked:
+    if now == batch_size:
         return {}
     nbs = values.get("nbs", NBS)
-    step = asked * max(round(nbs / asked), 1)
+    step = batch_size * max(round(nbs / batch_size), 1)
     return {"batch": now, "nbs": step, "weight_decay": values.get("weight_decay", WEIGHT_DECAY) * step / nbs}
 
 

@@ -63,24 +63,24 @@ def assign(material: Material, wish: SplitShares | None) -> Assigned:
         wish: shares that someone asked for; None: as given, else the default.
     """
     splits = [name or "train" for name in material.given]
-    given = set(material.given)
-    if wish or given == {None}:
+    given_splits = set(material.given)
+    if wish or given_splits == {None}:
         how = "split_made" if wish is None else "split_wished"
         return apart(material, splits, wish or SplitShares(), range(len(splits)), how)
-    if "val" not in given:
-        places = [place for place, name in enumerate(splits) if name == "train"]
-        return apart(material, splits, SplitShares(1 - VAL_SHARE, VAL_SHARE, 0), places, "val_split")
+    if "val" not in given_splits:
+        indices = [index for index, name in enumerate(splits) if name == "train"]
+        return apart(material, splits, SplitShares(1 - VAL_SHARE, VAL_SHARE, 0), indices, "val_split")
     return Assigned(splits, "given")
 
 
-def apart(material: Material, splits: list[str], shares: SplitShares, places: Sequence[int], how: str) -> Assigned:
+def apart(material: Material, splits: list[str], shares: SplitShares, indices: Sequence[int], how: str) -> Assigned:
     """Split the images at these places anew."""
-    here = {place: position for position, place in enumerate(places)}
-    ties = [[here[place] for place in members if place in here] for members in material.ties]
-    keys, classes = [material.keys[place] for place in places], [material.classes[place] for place in places]
+    here = {index: position for position, index in enumerate(indices)}
+    ties = [[here[index] for index in members if index in here] for members in material.ties]
+    keys, classes = [material.keys[index] for index in indices], [material.classes[index] for index in indices]
     done = split(keys, classes, ties, shares)
-    for place, name in zip(places, done.splits, strict=True):
-        splits[place] = name
+    for index, name in zip(indices, done.splits, strict=True):
+        splits[index] = name
     return Assigned(splits, how, done.torn)
 
 

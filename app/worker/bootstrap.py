@@ -32,8 +32,10 @@ def intervals(matches: Mapping[str, Sequence[Any]], task: str) -> dict[str, list
         return None
     classes, detections = by_class(matches, KEYS[task]), sum(map(len, matches["conf"]))
     drawn = weights(len(matches["conf"]), rounds_of(detections))
-    found = [values for weight in drawn if (values := mean_precision(classes, weight)) is not None]
-    return {name: list(limits) for name, limits in zip((MAP50, MAP95), spread(found), strict=True)} if found else None
+    values_of_all = [values for weight in drawn if (values := mean_precision(classes, weight)) is not None]
+    if not values_of_all:
+        return None
+    return {name: list(limits) for name, limits in zip((MAP50, MAP95), spread(values_of_all), strict=True)}
 
 
 def weights(images: int, rounds: int) -> Iterator[Any]:
@@ -82,9 +84,9 @@ def by_class(matches: Mapping[str, Sequence[Any]], key: str) -> list[ClassMatche
     conf, kinds, true = (np.concatenate(matches[name]) for name in ("conf", "pred_cls", key))
     order = np.argsort(-conf, kind="stable")
     kinds, true, images = kinds[order], true[order], images_of("conf")[order]
-    there, places = np.concatenate(matches["target_cls"]), images_of("target_cls")
-    found = ((kinds == kind, places[there == kind]) for kind in np.unique(there))
-    return [(*up_to_the_last(true[mine], images[mine]), objects) for mine, objects in found]
+    truth, images_of_objects = np.concatenate(matches["target_cls"]), images_of("target_cls")
+    of_classes = ((kinds == kind, images_of_objects[truth == kind]) for kind in np.unique(truth))
+    return [(*up_to_the_last(true[mine], images[mine]), objects) for mine, objects in of_classes]
 
 
 def up_to_the_last(true: Any, images: Any) -> tuple[Any, Any]:
@@ -109,8 +111,8 @@ def average_precision(item: ClassMatches, weights: Any) -> Any:
     """AP at each IoU, each image counted as often as its weight says; None where no object of the class is left."""
     import numpy as np
 
-    true, images, places = item
-    objects = weights[places].sum()
+    true, images, images_of_objects = item
+    objects = weights[images_of_objects].sum()
     if not objects:
         return None
     if not len(true):
@@ -126,9 +128,9 @@ def area(recall: Any, precision: Any) -> float:
     to load."""
     import numpy as np
 
-    places = np.concatenate(([0.0], recall, [recall[-1], 1.0]))
+    points_of_recall = np.concatenate(([0.0], recall, [recall[-1], 1.0]))
     heights = np.concatenate(([1.0], precision, [0.0, 0.0]))
     envelope = np.flip(np.maximum.accumulate(np.flip(heights)))
     points = np.linspace(0, 1, 101)
-    values = np.interp(points, places, envelope)
+    values = np.interp(points, points_of_recall, envelope)
     return float(((values[1:] + values[:-1]) / 2 * np.diff(points)).sum())

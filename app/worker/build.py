@@ -93,12 +93,12 @@ class Building:
 
     def finish(self) -> str:
         """Hash it, put it on the disk and into its place; the hash."""
-        found = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
+        digest = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
         sync_tree(self.folder)
         shutil.rmtree(self.target, ignore_errors=True)  # of a run that ended before anybody knew of it
         os.replace(self.folder, self.target)
         sync_file(self.target.parent)
-        return found
+        return digest
 
     def give_index(self, target: Path, expected: str) -> str:
         """Put its index alone into the revision that is there, where that holds the same.
@@ -106,13 +106,13 @@ class Building:
         Raises:
             InvalidInput: what was built is another one.
         """
-        found = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
-        if found != expected:
+        digest = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
+        if digest != expected:
             raise InvalidInput("index_differs")
         sync_file(self.folder / INDEX)
         os.replace(self.folder / INDEX, target / INDEX)
         sync_file(target)
-        return found
+        return digest
 
 
 def sync_tree(folder: Path) -> None:

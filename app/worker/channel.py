@@ -96,9 +96,9 @@ class Channel:
 
     def catch_up(self) -> None:
         """Go on behind what another process of this training said: one speaks at a time."""
-        for _, said in read_events(self.directory):
-            self._seq = said.seq
-            self.ended = self.ended or said.event.terminal
+        for _, envelope in read_events(self.directory):
+            self._seq = envelope.seq
+            self.ended = self.ended or envelope.event.terminal
 
     def say(self, event: Event) -> None:
         """Append one event; a terminal one is synced to the disk, and later ones are dropped.

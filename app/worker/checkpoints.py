@@ -10,12 +10,12 @@ from app.events import KEPT_CHECKPOINTS
 
 def copies(folder: Path) -> dict[int, Path]:
     """The copies by epoch, oldest first."""
-    found = {
+    paths = {
         int(match[1]): path
         for path in (folder / "checkpoints").glob("epoch-*.pt")
         if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name))
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(paths.items()))
 
 
 def last_epoch(folder: Path) -> int:

@@ -66,20 +66,20 @@ def ungarble(source: Source, folder: Path) -> None:
     """Take the mark of what nobody could read (U+FFFD) out of names: they were garbled before they came here."""
     bad = [name for name in source.names if GARBLED in name]
     if bad:
-        kept = set(source.names) - set(bad)
-        new = {name: free_class_name(name.replace(GARBLED, "_"), kept) for name in bad}
+        readable = set(source.names) - set(bad)
+        new = {name: free_class_name(name.replace(GARBLED, "_"), readable) for name in bad}
         rename_numbers(source, folder, [new.get(name, name) for name in source.names])
         source.decisions.append(decision("names_garbled", "names", names=", ".join(new.values())[:200]))
 
 
-def free_class_name(name: str, taken: set[str]) -> str:
+def free_class_name(name: str, used: set[str]) -> str:
     """The name, with a number behind it where another class has it; noted as taken."""
-    found, number = name, 1
-    while found in taken:
+    free, number = name, 1
+    while free in used:
         number += 1
-        found = f"{name}{number}"
-    taken.add(found)
-    return found
+        free = f"{name}{number}"
+    used.add(free)
+    return free
 
 
 def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:
@@ -138,14 +138,14 @@ def rename_folders(source: Source, wanted: dict[str, str]) -> None:
     for name in wanted.values():
         if "/" in name or "\\" in name or name.startswith(".") or name != name.strip():
             raise InvalidInput("class_no_folder", name=name[:200])
-    taken: set[str] = set()
+    used: set[str] = set()
     for item in source.items:
         old = item.class_name or ""
         new = wanted.get(old, old)
         rest = item.name.split("/", 1)[-1]
-        item.name = next(name for name in free_names(new, old, rest) if name.casefold() not in taken)
+        item.name = next(name for name in free_names(new, old, rest) if name.casefold() not in used)
         item.class_name = new
-        taken.add(item.name.casefold())
+        used.add(item.name.casefold())
 
 
 def free_names(new: str, old: str, rest: str) -> Iterator[str]:

@@ -41,7 +41,7 @@ def check(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
     Raises:
         TooCostly
     """
-    place = file.tell()
+    offset = file.tell()
     try:
         if image.format in {"JPEG", "MPO"}:
             check_scans(file)
@@ -51,7 +51,7 @@ def check(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
             check_frames(image)
             check_tiles(file, image, max_pixels)
     finally:
-        file.seek(place)
+        file.seek(offset)
 
 
 def check_scans(file: IO[bytes]) -> None:

@@ -172,10 +172,10 @@ def reap(pid: int, kill: bool) -> int:
         time.sleep(0.001)
 
 
-def close_others(*kept: int) -> None:
+def close_others(*descriptors: int) -> None:
     """Files of the process that this one was forked from, but stdin, stdout and stderr."""
     lowest = 3
-    for number in sorted(kept):
+    for number in sorted(descriptors):
         os.closerange(lowest, number)
         lowest = number + 1
     os.closerange(lowest, resource.getrlimit(resource.RLIMIT_NOFILE)[0])

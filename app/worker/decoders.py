@@ -218,8 +218,8 @@ def wall_seconds(seconds: float) -> float | None:
 
 
 def working_folder() -> tuple[int, int]:
-    found = os.stat(".")
-    return found.st_dev, found.st_ino
+    status = os.stat(".")
+    return status.st_dev, status.st_ino
 
 
 class OwnDecoder:

@@ -17,8 +17,8 @@ def detections_of(result: Any, conf: float) -> tuple[list[Detection], list[Detec
     """
     if result.probs is not None:
         return [classification(result)], []
-    found = sorted(zip(confidences(result), objects(result), strict=True), key=lambda item: -item[0])
-    return [item for sure, item in found if sure > conf], [item for sure, item in found if not sure > conf]
+    pairs = sorted(zip(confidences(result), objects(result), strict=True), key=lambda item: -item[0])
+    return [item for sure, item in pairs if sure > conf], [item for sure, item in pairs if not sure > conf]
 
 
 def boxes_of(result: Any) -> Any:
@@ -35,14 +35,14 @@ def objects(result: Any) -> Iterator[Detection]:
     boxes, names = boxes_of(result), result.names
     rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
     for index, (corners, confidence, kind) in enumerate(rows):
-        found = detection(str(names.get(int(kind), int(kind))), confidence, corners)
+        item_of_box = detection(str(names.get(int(kind), int(kind))), confidence, corners)
         if result.obb is not None:
-            found["corners"] = rounded(boxes.xyxyxyxy[index].tolist())
+            item_of_box["corners"] = rounded(boxes.xyxyxyxy[index].tolist())
         if result.masks is not None:
-            found["polygon"] = outline(result.masks.xy[index])
+            item_of_box["polygon"] = outline(result.masks.xy[index])
         if result.keypoints is not None:
-            found["keypoints"] = rounded(result.keypoints.data[index].tolist(), 2)
-        yield found
+            item_of_box["keypoints"] = rounded(result.keypoints.data[index].tolist(), 2)
+        yield item_of_box
 
 
 def classification(result: Any) -> Detection:

@@ -102,8 +102,8 @@ class EvaluationResults:
             "accuracy": accuracy(metrics) if self.task == "classify" else None,
             "matrix": [(row, column, sum(counts.values())) for (row, column), counts in sorted(cells.items())],
             "cells": {f"{row},{column}": numbers for (row, column), numbers in listed.items()},
-            "pictures": [self.picture(number, place, matched[place]) for place, number in chosen.items()],
-            "worst": [chosen[place] for place in worst(matched) if place in chosen],
+            "pictures": [self.picture(number, index, matched[index]) for index, number in chosen.items()],
+            "worst": [chosen[index] for index in worst(matched) if index in chosen],
         }
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         put(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
@@ -116,29 +116,29 @@ class EvaluationResults:
         behind = {}
         for cell, counts in cells.items():
             most = OF_RIGHT_CELL if cell[0] == cell[1] else OF_CELL
-            behind[cell] = sorted(counts, key=lambda place: -counts[place])[:most]
+            behind[cell] = sorted(counts, key=lambda index: -counts[index])[:most]
             wanted += behind[cell]
         chosen: dict[int, int] = {}
         until = time.monotonic() + PICTURES_S
-        for place in dict.fromkeys(wanted):
+        for index in dict.fromkeys(wanted):
             if len(chosen) >= PICTURES or time.monotonic() > until:
                 break
             target = self.folder / f"image-{len(chosen)}.jpg"
             try:
-                self.sizes[place] = save_picture(Path(self.images[place].file), target)
+                self.sizes[index] = save_picture(Path(self.images[index].file), target)
             except (OSError, ValueError):  # it is gone meanwhile, or no longer readable
                 continue
-            chosen[place] = len(chosen)
-        listed = {cell: [chosen[place] for place in places if place in chosen] for cell, places in behind.items()}
+            chosen[index] = len(chosen)
+        listed = {cell: [chosen[index] for index in indices if index in chosen] for cell, indices in behind.items()}
         return chosen, listed
 
     def picture(self, number: int, index: int, outcome: Match) -> EvaluatedPicture:
         """An image of the file, with its shapes."""
         image, (width, height) = self.images[index], self.sizes[index]
         seen, rows = image.seen, range(outcome["counted"])
-        found: list[Shape] = [{"class": seen.detections[row], "conf": short(seen.confidences[row])} for row in rows]
+        detected: list[Shape] = [{"class": seen.detections[row], "conf": short(seen.confidences[row])} for row in rows]
         truth: list[Shape] = [{"class": kind} for kind in seen.objects]
-        for shapes, corners in ((found, seen.found_places), (truth, seen.places)):
+        for shapes, corners in ((detected, seen.found_places), (truth, seen.places)):
             for shape, where in zip(shapes, corners, strict=False):
                 if where:  # else the whole image
                     set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
@@ -147,7 +147,7 @@ class EvaluationResults:
             "file": Path(image.file).name,
             "width": width,
             "height": height,
-            "found": found,
+            "found": detected,
             "truth": truth,
             "pairs": outcome["pairs"],
             "errors": outcome["errors"],
@@ -159,11 +159,11 @@ def match(seen: Seen, confidence: float, task: str) -> Match:
     if task == "classify":
         counted = min(GUESSES, len(seen.detections))
         return {"counted": counted, "pairs": [(0, 0)], "errors": int(seen.detections[0] != seen.objects[0])}
-    found = outcomes(seen, confidence, IOU)
+    all_outcomes = outcomes(seen, confidence, IOU)
     return {
-        "counted": sum(outcome.detection >= 0 for outcome in found),
-        "pairs": [pair_of(outcome) for outcome in found],
-        "errors": sum(outcome.kind != CORRECT for outcome in found),
+        "counted": sum(outcome.detection >= 0 for outcome in all_outcomes),
+        "pairs": [pair_of(outcome) for outcome in all_outcomes],
+        "errors": sum(outcome.kind != CORRECT for outcome in all_outcomes),
     }
 
 
@@ -174,18 +174,18 @@ def pair_of(outcome: Outcome) -> Pair:
 def cells_of(images: Sequence[Seen], matched: Sequence[Match], classes: int) -> dict[tuple[int, int], Counter[int]]:
     """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-    for place, (seen, outcome) in enumerate(zip(images, matched, strict=True)):
+    for image_index, (seen, outcome) in enumerate(zip(images, matched, strict=True)):
         for index, there in outcome["pairs"]:
             row = seen.detections[index] if index >= 0 else classes
             column = seen.objects[there] if there >= 0 else classes
-            cells[row, column][place] += 1
+            cells[row, column][image_index] += 1
     return dict(cells)
 
 
 def worst(matched: Sequence[Match]) -> Iterable[int]:
     """The places of the images with most errors."""
-    wrong = [place for place, outcome in enumerate(matched) if outcome["errors"]]
-    return sorted(wrong, key=lambda place: -matched[place]["errors"])[:WORST]
+    wrong = [index for index, outcome in enumerate(matched) if outcome["errors"]]
+    return sorted(wrong, key=lambda index: -matched[index]["errors"])[:WORST]
 
 
 def accuracy(metrics: Any) -> Accuracy:

@@ -112,8 +112,8 @@ def visible(device: str, numbers: list[int]) -> list[str]:
     """What NVML calls the devices that torch calls `numbers`; none for the CPU."""
     if device != "cuda":
         return []
-    shown = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return [shown[number] for number in numbers if number < len(shown)] if shown else [str(item) for item in numbers]
+    names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return [names[number] for number in numbers if number < len(names)] if names else [str(item) for item in numbers]
 
 
 def watch(gauge: Gauge, say: Callable[[Figures], None], every: float = EVERY_S) -> threading.Thread:

@@ -42,11 +42,11 @@ def header(file: IO[bytes], kind: bytes) -> bytes:
         head = file.read(16)
         if len(head) < 8:
             return b""
-        size, found = struct.unpack_from(">I4s", head)
+        size, name = struct.unpack_from(">I4s", head)
         start = 8
         if size == 1 and len(head) == 16:
             (size,), start = struct.unpack_from(">Q", head, 8), 16
-        if found == kind:
+        if name == kind:
             if size - start > MOST_HEADER:
                 raise TooLong(f"{kind.decode()} of {size} bytes")
             file.seek(begin + start)
@@ -85,14 +85,14 @@ def tile_pixels(file: IO[bytes]) -> int:
 def edges_of(meta: bytes, begin: int, end: int) -> dict[int, list[int]]:
     """The items that each item is derived from."""
     width = 2 if meta[begin] == 0 else 4
-    found: dict[int, list[int]] = {}
+    edges: dict[int, list[int]] = {}
     for kind, start, _ in boxes(meta, begin + 4, end):
         if kind == b"dimg":
             item = int.from_bytes(meta[start : start + width], "big")
             (count,) = struct.unpack_from(">H", meta, start + width)
             at = start + width + 2
-            found[item] = [int.from_bytes(meta[at + width * n : at + width * (n + 1)], "big") for n in range(count)]
-    return found
+            edges[item] = [int.from_bytes(meta[at + width * n : at + width * (n + 1)], "big") for n in range(count)]
+    return edges
 
 
 def areas_of(meta: bytes, begin: int, end: int) -> dict[int, int]:

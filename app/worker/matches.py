@@ -25,14 +25,14 @@ def write_matches(path: Path, matches: Mapping[str, Sequence[Any]], task: str, o
     import numpy as np
 
     def joined(name: str) -> Any:
-        return np.concatenate([np.asarray(matches[name][place]) for place in order])
+        return np.concatenate([np.asarray(matches[name][index]) for index in order])
 
     bits = joined(KEYS[task]).astype(np.uint16) << np.arange(IOUS, dtype=np.uint16)
     with open(path, "wb") as file:
         np.savez_compressed(
             file,
-            detections=np.array([len(matches["conf"][place]) for place in order], np.uint32),
-            objects=np.array([len(matches["target_cls"][place]) for place in order], np.uint32),
+            detections=np.array([len(matches["conf"][index]) for index in order], np.uint32),
+            objects=np.array([len(matches["target_cls"][index]) for index in order], np.uint32),
             conf=joined("conf").astype(np.float32),
             kinds=joined("pred_cls").astype(np.uint16),
             right=bits.sum(1, dtype=np.uint16),
@@ -61,13 +61,13 @@ class Matches:
         """
         import numpy as np
 
-        with np.load(path) as kept:
-            order = np.argsort(-kept["conf"], kind="stable")
-            kinds = kept["kinds"][order]
-            right = (kept["right"][order][:, None] >> np.arange(IOUS)) & 1
-            images = np.repeat(np.arange(len(kept["detections"])), kept["detections"])[order]
-            places, there = np.repeat(np.arange(len(kept["objects"])), kept["objects"]), kept["there"]
-            numbers = np.unique(there)
-            found = ((kinds == kind, places[there == kind]) for kind in numbers)
+        with np.load(path) as arrays:
+            order = np.argsort(-arrays["conf"], kind="stable")
+            kinds = arrays["kinds"][order]
+            right = (arrays["right"][order][:, None] >> np.arange(IOUS)) & 1
+            images = np.repeat(np.arange(len(arrays["detections"])), arrays["detections"])[order]
+            images_of_objects, truth = np.repeat(np.arange(len(arrays["objects"])), arrays["objects"]), arrays["there"]
+            numbers = np.unique(truth)
+            found = ((kinds == kind, images_of_objects[truth == kind]) for kind in numbers)
             classes = [(*up_to_the_last(right[mine], images[mine]), objects) for mine, objects in found]
-            return cls(len(kept["detections"]), len(kinds), classes)
+            return cls(len(arrays["detections"]), len(kinds), classes)

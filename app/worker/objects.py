@@ -62,31 +62,31 @@ class Objects:
 
         Where the object has as many links as a file can have, `path` is left, and serves in its place.
         """
-        held = self._place(sha256)
+        stored = self._place(sha256)
         while True:
             try:
-                os.link(path, held)
+                os.link(path, stored)
             except FileExistsError:
-                if self._merge(path, held):
-                    return held if same(path, held) else path
+                if self._merge(path, stored):
+                    return stored if same(path, stored) else path
             except OSError as error:
                 if error.errno not in NO_LINK:
                     raise
                 return path
             else:
-                return held
+                return stored
 
-    def _merge(self, path: Path, held: Path) -> bool:
+    def _merge(self, path: Path, stored: Path) -> bool:
         """Replace `path` by a link to the object; False when the object has gone or was damaged: try again."""
         try:
-            known, mine = held.stat(), path.stat()
+            known, mine = stored.stat(), path.stat()
             if (known.st_ino, known.st_dev) == (mine.st_ino, mine.st_dev):
                 return True
-            if known.st_size != mine.st_size or file_hash(held) != held.name:  # damaged: what we have is checked
-                held.unlink()
+            if known.st_size != mine.st_size or file_hash(stored) != stored.name:  # damaged: what we have is checked
+                stored.unlink()
                 return False
             draft = path.with_name(f".{uuid.uuid4().hex}.tmp")
-            os.link(held, draft)
+            os.link(stored, draft)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -104,17 +104,17 @@ class Objects:
             write(draft)
             sync_file(draft)
             sha256 = sha256 or file_hash(draft)
-            held = self._place(sha256)
-            os.replace(draft, held)
+            stored = self._place(sha256)
+            os.replace(draft, stored)
         finally:
             draft.unlink(missing_ok=True)
-        return held, sha256
+        return stored, sha256
 
     def with_tail(self, path: Path, tail: bytes, sha256: str) -> Path:
         """Keep a file's content followed by `tail`, whose hash is known; the file itself stays as it is."""
-        held = self.path(sha256)
-        if held.exists() and file_hash(held) == sha256:
-            return held
+        stored = self.path(sha256)
+        if stored.exists() and file_hash(stored) == sha256:
+            return stored
 
         def write(draft: Path) -> None:
             shutil.copyfile(path, draft)

@@ -30,14 +30,14 @@ def orientation(image: Image.Image) -> int:
     """1 to 8; 1 is upright, or not marked. A PNG must have been loaded, or have its mark from `png_mark`."""
     try:
         if image.format == "TIFF":
-            found = getattr(image, "tag_v2", {}).get(TAG, 1)
+            value = getattr(image, "tag_v2", {}).get(TAG, 1)
         elif image.format in {"AVIF", "HEIF"}:
-            found = image.getexif().get(TAG, 1)
+            value = image.getexif().get(TAG, 1)
         else:
-            found = in_exif(image.info.get("exif"))
+            value = in_exif(image.info.get("exif"))
     except DAMAGE:
         return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def in_exif(data: bytes | None) -> int:

@@ -50,12 +50,12 @@ def partition(
     alike = near_duplicates([picture.phash for picture in pictures])
     groups: list[int | None] = [None] * len(items)
     for number, members in enumerate(alike):
-        for place in members:
-            groups[place] = number
+        for index in members:
+            groups[index] = number
     material = Material(
         keys=[picture.sha256 or item.image for item, picture in zip(items, pictures, strict=True)],
         given=[item.split for item in items],
-        classes=[sorted(held, key=str) for held in kinds],
+        classes=[sorted(classes, key=str) for classes in kinds],
         ties=[*alike, *by_key([item.label or "" for item in items]), *by_key(of)],
     )
     done = assign(material, wish)
@@ -79,9 +79,9 @@ def decided(done: Assigned, shares: SplitShares) -> list[Decision]:
 def by_key(keys: Sequence[str]) -> list[list[int]]:
     """Places of images with the same key; an empty one is none."""
     groups: dict[str, list[int]] = {}
-    for place, key in enumerate(keys):
+    for index, key in enumerate(keys):
         if key:
-            groups.setdefault(key, []).append(place)
+            groups.setdefault(key, []).append(index)
     return [members for members in groups.values() if len(members) > 1]
 
 
@@ -91,9 +91,9 @@ def check_trainable(source: Source) -> None:
     Raises:
         InvalidInput: there is not.
     """
-    given = {item.split for item in source.items}
-    if given and given <= {"val", "test"}:
+    splits = {item.split for item in source.items}
+    if splits and splits <= {"val", "test"}:
         raise InvalidInput("no_train_images")
     sides = len({item.label or item.image for item in source.items if item.split in {None, "train"}})
-    if "val" not in given and sides < 2:
+    if "val" not in splits and sides < 2:
         raise InvalidInput("one_image")

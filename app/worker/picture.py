@@ -221,7 +221,7 @@ def draw_label(
 
 def readable_on(colour: str) -> str:
     """Black or white, whichever stands out more."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
 
 

@@ -51,7 +51,7 @@ class Previews:
         """
         labels = truths(dataset, order)
         chosen = spread([kinds for _, kinds in labels], seed)
-        files = [Path(labels[place][0]) for place in chosen]
+        files = [Path(labels[index][0]) for index in chosen]
         self.places = {str(file): number for number, file in enumerate(files)}
         known = self.read_index() if first > 1 else None
         if known and [image["file"] for image in known["images"]] == [file.name for file in files]:
@@ -60,9 +60,9 @@ class Previews:
             return
         drop(self.folder, 1)
         images: list[PreviewImage] = []
-        for number, (file, place) in enumerate(zip(files, chosen, strict=True)):
+        for number, (file, index) in enumerate(zip(files, chosen, strict=True)):
             width, height = save_picture(file, self.folder / f"image-{number}.jpg")
-            images.append({"file": file.name, "width": width, "height": height, "truth": truth(dataset, order[place])})
+            images.append({"file": file.name, "width": width, "height": height, "truth": truth(dataset, order[index])})
         self.write_index({"task": self.task, "names": list(self.names), "images": images})
 
     def write_index(self, index: PreviewIndex) -> None:
@@ -93,9 +93,9 @@ class Previews:
 
     def end_epoch(self, epoch: int) -> None:
         """Write down what was heard since the last time."""
-        found, self.found = self.found, {}
-        if found:
-            images = [found.get(number, []) for number in range(len(self.places))]
+        detected, self.found = self.found, {}
+        if detected:
+            images = [detected.get(number, []) for number in range(len(self.places))]
             self.write(f"epoch-{epoch}.json", {"epoch": epoch, "images": images})
 
     def thin_out(self, epoch: int, best: int) -> None:
@@ -112,18 +112,18 @@ class Previews:
 def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:
     """File and classes of the first images of the validation, in its order."""
     if hasattr(dataset, "samples"):
-        return [(str(dataset.samples[place][0]), [int(dataset.samples[place][1])]) for place in order[:LOOKED_AT]]
+        return [(str(dataset.samples[index][0]), [int(dataset.samples[index][1])]) for index in order[:LOOKED_AT]]
     return [
-        (str(dataset.im_files[place]), [int(kind) for kind in dataset.labels[place]["cls"].reshape(-1).tolist()])
-        for place in order[:LOOKED_AT]
+        (str(dataset.im_files[index]), [int(kind) for kind in dataset.labels[index]["cls"].reshape(-1).tolist()])
+        for index in order[:LOOKED_AT]
     ]
 
 
-def truth(dataset: Any, place: int) -> list[Shape]:
+def truth(dataset: Any, index: int) -> list[Shape]:
     """What is in one image."""
     if hasattr(dataset, "samples"):
-        return [{"class": int(dataset.samples[place][1])}]
-    return labelled_shapes(dataset.labels[place])
+        return [{"class": int(dataset.samples[index][1])}]
+    return labelled_shapes(dataset.labels[index])
 
 
 def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> list[int]:
@@ -132,24 +132,24 @@ def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> l
     Args:
         images: the classes of the objects in each.
     """
-    places = list(range(len(images)))
-    random.Random(seed).shuffle(places)  # noqa: S311 (no secret)
-    places.sort(key=lambda place: not 0 < len(images[place]) <= CROWD)  # stable: empty and crowded ones last
-    shown: Counter[int] = Counter()
+    indices = list(range(len(images)))
+    random.Random(seed).shuffle(indices)  # noqa: S311 (no secret)
+    indices.sort(key=lambda index: not 0 < len(images[index]) <= CROWD)  # stable: empty and crowded ones last
+    counts: Counter[int] = Counter()
     chosen: list[int] = []
-    while places and len(chosen) < count:
-        best = max(places, key=lambda place: worth(images[place], shown))
-        places.remove(best)
+    while indices and len(chosen) < count:
+        best = max(indices, key=lambda index: worth(images[index], counts))
+        indices.remove(best)
         chosen.append(best)
-        shown.update(set(images[best]))
+        counts.update(set(images[best]))
     return chosen
 
 
-def worth(kinds: Sequence[int], shown: Counter[int]) -> float:
+def worth(kinds: Sequence[int], counts: Counter[int]) -> float:
     """More for classes that were shown less; an empty or crowded image only when there is nothing else."""
     if not 0 < len(kinds) <= CROWD:
         return -1.0
-    return sum(4.0 ** -shown[kind] for kind in set(kinds))
+    return sum(4.0 ** -counts[kind] for kind in set(kinds))
 
 
 def guesses(probabilities: Any) -> list[Shape]:

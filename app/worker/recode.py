@@ -27,9 +27,9 @@ def open_heif(file: IO[bytes], name: str | bytes) -> ImageFile.ImageFile:
 
     pi_heif.register_heif_opener()  # in the place of this function
     opener, is_one = Image.OPEN["HEIF"]
-    place = file.tell()
+    offset = file.tell()
     prefix = file.read(16)
-    file.seek(place)
+    file.seek(offset)
     if is_one is None or not is_one(prefix):
         raise SyntaxError("not a HEIC file")
     return opener(file, name)

@@ -52,8 +52,8 @@ def write_failure(error: BaseException, directory: Path, rank: int) -> None:
 
 def failure_elsewhere(directory: Path) -> Failed | None:
     """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
-    said = [word for path in sorted(directory.glob("rank-*.json")) if (word := failure_file(path)) is not None]
-    return min(said, key=lambda failure: failure.kind == "code", default=None)
+    failures = [word for path in sorted(directory.glob("rank-*.json")) if (word := failure_file(path)) is not None]
+    return min(failures, key=lambda failure: failure.kind == "code", default=None)
 
 
 def failure_file(path: Path) -> Failed | None:
@@ -95,10 +95,10 @@ def written(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def versions() -> dict[str, str]:

@@ -71,10 +71,10 @@ class ReportingTrainer(engine.BaseTrainer):
         self.drawing = time.thread_time() - start
 
     def report_start(self) -> None:
-        name, asked = type(self.optimizer).__name__, self.spec.params.get("optimizer", "auto")
+        name, requested = type(self.optimizer).__name__, self.spec.params.get("optimizer", "auto")
         if not self.resume:
             start_over(self.folder)
-            code = "optimizer_auto" if asked == "auto" else "optimizer_set"
+            code = "optimizer_auto" if requested == "auto" else "optimizer_set"
             self.say(Note(code, {"name": name, "learning_rate": self.args.lr0}))
         started = Started(
             device=gpu_name(self.device, max(self.world_size, 1)),
@@ -253,7 +253,7 @@ def rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
     """The learning rate of each of the optimizer's groups, where they differ, as in warm-up."""
     if len({float(group["lr"]) for group in groups}) < 2:
         return {}
-    return {f"lr/{group.get('param_group') or f'pg{place}'}": float(group["lr"]) for place, group in enumerate(groups)}
+    return {f"lr/{group.get('param_group') or f'pg{index}'}": float(group["lr"]) for index, group in enumerate(groups)}
 
 
 def number(value: Any) -> float | None:

@@ -98,8 +98,8 @@ def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> 
     best = read_best(weights / "best.pt", checkpoint)
     if best is None:
         number = int(checkpoint["stopper"]["best_epoch"])
-        found = copies(folder).get(number, source)
-        put(weights / "best.pt", lambda draft: shutil.copyfile(found, draft))
+        origin = copies(folder).get(number, source)
+        put(weights / "best.pt", lambda draft: shutil.copyfile(origin, draft))
         best = read_best(weights / "best.pt", checkpoint) or Best(done, {})
     drop_after(folder, done)
     return best
@@ -123,15 +123,15 @@ def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
     return Best(number, best.get("train_metrics") or {})
 
 
-def cut_results(path: Path, done: int, kept: Mapping[str, Sequence[float]]) -> list[float]:
+def cut_results(path: Path, done: int, losses: Mapping[str, Sequence[float]]) -> list[float]:
     """Leave epochs 1 to `done` in results.csv, each once. Returns the seconds (of the run) that each ended at.
 
-    `kept`: the table as the checkpoint has it, for where the file is incomplete or damaged. A row that a crash cut is
+    `losses`: the table as the checkpoint has it, for where the file is incomplete or damaged. A row that a crash cut is
     left out. Where nothing can be read, the file is set aside: ultralytics goes on with a new one.
     """
     header, rows = read_table(path)
     wanted = [str(number) for number in range(1, done + 1)]
-    if not set(wanted) <= rows.keys() and (table := table_of(kept)):
+    if not set(wanted) <= rows.keys() and (table := table_of(losses)):
         header, rows = table
     left = [rows[number] for number in wanted if number in rows]
     if left:
@@ -143,13 +143,13 @@ def cut_results(path: Path, done: int, kept: Mapping[str, Sequence[float]]) -> l
     return [float(row[header.index("time")]) for row in left]
 
 
-def table_of(kept: Mapping[str, Sequence[float]]) -> Table | None:
+def table_of(losses: Mapping[str, Sequence[float]]) -> Table | None:
     """The checkpoint's own table; None where it has none."""
     try:
-        table = [[f"{value:.6g}" for value in row] for row in zip(*kept.values(), strict=True)]
+        table = [[f"{value:.6g}" for value in row] for row in zip(*losses.values(), strict=True)]
     except (TypeError, ValueError, AttributeError):  # made from a file that was damaged then
         return None
-    return whole_table(list(kept), table) if table else None
+    return whole_table(list(losses), table) if table else None
 
 
 def read_table(path: Path) -> Table:

@@ -33,12 +33,12 @@ def dataset_revision(data_yaml: Path, known_hashes: Mapping[str, str] | None = N
     """
     folder = data_yaml if data_yaml.is_dir() else data_yaml.parent
     names = description(data_yaml)
-    found = sorted(files(folder))
-    present = signature(names, found)
+    listed = sorted(files(folder))
+    present = signature(names, listed)
     known = read_cache(folder / CACHE)
     if known.get("signature") == present:
         return known["revision"]
-    revision = content_hash(folder, names, [name for name, *_ in found], known_hashes or {})
+    revision = content_hash(folder, names, [name for name, *_ in listed], known_hashes or {})
     write_cache(folder / CACHE, {"signature": present, "revision": revision})
     return revision
 
@@ -72,10 +72,10 @@ def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
                 yield entry.path[skip:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, mark
 
 
-def signature(names: str, found: list[tuple[str, int, int, int]]) -> str:
+def signature(names: str, entries: list[tuple[str, int, int, int]]) -> str:
     """What changes when a file does, without reading any."""
     total = hashlib.sha256(names.encode())
-    for item in found:
+    for item in entries:
         total.update(repr(item).encode("utf-8", "backslashreplace"))
     return total.hexdigest()
 

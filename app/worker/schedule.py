@@ -15,8 +15,8 @@ def extended(extension: Mapping[str, Any], checkpoint: Mapping[str, Any], cosine
     if extension["schedule"] == "stretch":
         return schedule(cosine, last, extension["epochs"])
     if checkpoint["epoch"] + 1 >= extension["from_epoch"]:
-        kept = rate(checkpoint) / weights_group(checkpoint["optimizer"]["param_groups"])["initial_lr"]
-        return lambda _epoch: kept
+        share = rate(checkpoint) / weights_group(checkpoint["optimizer"]["param_groups"])["initial_lr"]
+        return lambda _epoch: share
     before = schedule(cosine, last, checkpoint["train_args"]["epochs"])
     return lambda epoch: before(min(epoch, extension["from_epoch"] - 1))
 

@@ -125,13 +125,13 @@ def sources(
     judge = SourceFinder(parts, hashes, classes, {name.casefold() for name in class_names})
     weak = judge.weak()
     folders = judge.folders(weak)
-    found = []
-    for place, part in enumerate(parts):
-        found.append(part.strong or weak.get(place) or folders.get(place) or own[place])
-    counts = Counter(found)
+    recordings = []
+    for index, part in enumerate(parts):
+        recordings.append(part.strong or weak.get(index) or folders.get(index) or own[index])
+    counts = Counter(recordings)
     if len(counts) == 1:  # one source for all says nothing
         return [""] * len(names)
-    return [source if counts[source] > 1 else "" for source in found]
+    return [source if counts[source] > 1 else "" for source in recordings]
 
 
 def copies(names: Sequence[str]) -> list[str]:
@@ -152,11 +152,11 @@ def copied(parts: Sequence[Name]) -> list[str]:
 def taken_apart(path: str) -> Name:
     """Folders that tell something, and the name without Roboflow's mark of a copy."""
     *folders, name = path.split("/")
-    kept = "/".join(part for part in folders if not is_role(part) and not split_of(part))
+    folder = "/".join(part for part in folders if not is_role(part) and not split_of(part))
     stem = stem_of(name)
-    if ".rf." in stem and (found := ROBOFLOW.match(stem)):
-        return Name(kept, found[1].casefold(), marked=True)
-    return Name(kept, stem.casefold())
+    if ".rf." in stem and (match := ROBOFLOW.match(stem)):
+        return Name(folder, match[1].casefold(), marked=True)
+    return Name(folder, stem.casefold())
 
 
 def join_copies(parts: Sequence[Name]) -> None:
@@ -166,8 +166,8 @@ def join_copies(parts: Sequence[Name]) -> None:
     for part in parts:
         base = part.base
         for mark in (TILE, CHANGED):
-            while found := mark.match(base):
-                base = found[1]
+            while match := mark.match(base):
+                base = match[1]
         again = AGAIN.match(base) if base.endswith(")") else None
         reduced.append(again[1] if again and (part.folder, again[1]) in originals else base)
     counts = Counter((part.folder, base) for part, base in zip(parts, reduced, strict=True))
@@ -191,7 +191,7 @@ def mark_frames(parts: Sequence[Name]) -> None:
 
 def frame_mark(base: str) -> re.Match[str] | None:
     """What says that a picture is a frame; its first group is the source."""
-    return next((found for mark in (VIDEO, FRAME, TIME, FRAME_F) if (found := mark.fullmatch(base))), None)
+    return next((match for mark in (VIDEO, FRAME, TIME, FRAME_F) if (match := mark.fullmatch(base))), None)
 
 
 class SourceFinder:
@@ -213,30 +213,30 @@ class SourceFinder:
             return {}
         if not (self.looks_like_frames(groups) or self.many(groups) or self.counts_anew(groups)):
             return {}
-        return {place: key for key, places in groups.items() for place in places}
+        return {index: key for key, indices in groups.items() for index in indices}
 
-    def folders(self, taken: dict[int, str]) -> dict[int, str]:
+    def folders(self, assigned: dict[int, str]) -> dict[int, str]:
         """Sources by folder: of each video one."""
-        places = [place for place, part in enumerate(self.parts) if not part.strong and place not in taken]
+        candidates = [index for index, part in enumerate(self.parts) if not part.strong and index not in assigned]
         groups: dict[str, list[int]] = defaultdict(list)
-        for place in places:
-            if self.parts[place].folder:
-                groups[self.parts[place].folder].append(place)
-        groups = {key: found for key, found in groups.items() if len(found) > 1}
+        for index in candidates:
+            if self.parts[index].folder:
+                groups[self.parts[index].folder].append(index)
+        groups = {key: indices for key, indices in groups.items() if len(indices) > 1}
         called = sum(bool(FOLDER.fullmatch(key.rpartition("/")[2])) for key in groups)
         if len(groups) < 2 or self.named_by_class(groups):
             return {}
         if 2 * called < len(groups) and not self.many(groups) and not self.looks_like_frames(groups):
             return {}
-        return {place: f"{key}/" for key, found in groups.items() for place in found}
+        return {index: f"{key}/" for key, indices in groups.items() for index in indices}
 
     def groups(self, key: Callable[[Name], str]) -> dict[str, list[int]]:
         """Places of two or more images with one key."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for place, part in enumerate(self.parts):
+        indices: dict[str, list[int]] = defaultdict(list)
+        for index, part in enumerate(self.parts):
             if name := key(part):
-                found[name].append(place)
-        return {name: places for name, places in found.items() if len(places) > 1}
+                indices[name].append(index)
+        return {name: members for name, members in indices.items() if len(members) > 1}
 
     def is_generic(self, key: str) -> bool:
         """Whether the name before the number is what any picture is called."""
@@ -249,10 +249,10 @@ class SourceFinder:
 
     def counts_anew(self, groups: dict[str, list[int]]) -> bool:
         """Numbers of one width that a tool wrote, and that begin anew in each group."""
-        numbers = [{self.parts[place].digits for place in places} for places in groups.values()]
-        if any(len(digits) < PADDED for found in numbers for digits in found):
+        numbers = [{self.parts[index].digits for index in members} for members in groups.values()]
+        if any(len(digits) < PADDED for digit_groups in numbers for digits in digit_groups):
             return False
-        shared = sum(bool(found & other) for found, other in itertools.pairwise(numbers))
+        shared = sum(bool(digit_groups & other) for digit_groups, other in itertools.pairwise(numbers))
         return 2 * shared >= len(numbers) - 1
 
     def named_by_class(self, groups: dict[str, list[int]]) -> bool:
@@ -262,22 +262,24 @@ class SourceFinder:
             return True
         if self.classes is None:
             return False
-        alone = [held for places in groups.values() if len(held := self.held(places)) == 1]
+        alone = [classes for members in groups.values() if len(classes := self.held(members)) == 1]
         return len(alone) > 0.8 * len(groups) and len(set().union(*alone)) > max(1, len(groups) // 2)
 
-    def held(self, places: Sequence[int]) -> set[Hashable]:
-        return {kind for place in places for kind in (self.classes or ())[place]}
+    def held(self, members: Sequence[int]) -> set[Hashable]:
+        return {kind for index in members for kind in (self.classes or ())[index]}
 
     def looks_like_frames(self, groups: dict[str, list[int]]) -> bool:
         """Whether pictures that follow each other in a group are much more alike than those of different groups."""
         if self.hashes is None:
             return False
         near, far = [], []
-        ordered = [
-            sorted(places, key=lambda place: (int(self.parts[place].digits or 0), place)) for places in groups.values()
-        ]
-        for places, others in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
-            for at, (one, following) in enumerate(itertools.pairwise(places)):
+
+        def number_of(index: int) -> tuple[int, int]:
+            return int(self.parts[index].digits or 0), index
+
+        ordered = [sorted(members, key=number_of) for members in groups.values()]
+        for members, others in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
+            for at, (one, following) in enumerate(itertools.pairwise(members)):
                 near += self.distance(one, following)
                 far += self.distance(one, others[at % len(others)])
             if len(near) > PAIRS:

@@ -64,15 +64,15 @@ def split(
     """
     bundles, torn = bundled(keys, ties, shares)
     for bundle in bundles:
-        for place in bundle.members:
-            bundle.classes.update(set(classes[place]) or {None})
+        for index in bundle.members:
+            bundle.classes.update(set(classes[index]) or {None})
     assigned = stratified(bundles, shares)
     fill_empty(bundles, assigned, shares)
     Cover(bundles, assigned, shares).run()
     splits = [""] * len(keys)
     for bundle, name in zip(bundles, assigned, strict=True):
-        for place in bundle.members:
-            splits[place] = name
+        for index in bundle.members:
+            splits[index] = name
     return Sorted(splits, torn)
 
 
@@ -84,10 +84,10 @@ def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitSha
         groups.remove(largest)
         torn = len(largest)
         alike: dict[str, list[int]] = {}
-        for place in largest:
-            alike.setdefault(keys[place], []).append(place)
+        for index in largest:
+            alike.setdefault(keys[index], []).append(index)
         if max(map(len, alike.values())) > MOST * len(keys):
-            groups += [[place] for place in largest]
+            groups += [[index] for index in largest]
         else:
             groups += list(alike.values())
     bundles = [Bundle(members, turn=turn(keys, members, shares.seed)) for members in groups]
@@ -96,34 +96,34 @@ def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitSha
 
 def turn(keys: Sequence[str], members: list[int], seed: int) -> bytes:
     """When a bundle has its turn."""
-    return hashlib.sha256(f"{seed}:{min(keys[place] for place in members)}".encode()).digest()
+    return hashlib.sha256(f"{seed}:{min(keys[index] for index in members)}".encode()).digest()
 
 
-def same(keys: Sequence[str], places: Iterable[int]) -> list[list[int]]:
+def same(keys: Sequence[str], indices: Iterable[int]) -> list[list[int]]:
     """Places with equal keys, where there are several."""
     alike: dict[str, list[int]] = {}
-    for place in places:
-        alike.setdefault(keys[place], []).append(place)
-    return [found for found in alike.values() if len(found) > 1]
+    for index in indices:
+        alike.setdefault(keys[index], []).append(index)
+    return [group for group in alike.values() if len(group) > 1]
 
 
 def joined(count: int, ties: Iterable[Sequence[int]]) -> list[list[int]]:
     """Overlapping groups made one (union-find); every place is in exactly one."""
     parent = list(range(count))
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
 
     for group in ties:
         first = root(group[0]) if group else 0
-        for place in group[1:]:
-            parent[root(place)] = first
+        for index in group[1:]:
+            parent[root(index)] = first
     groups: dict[int, list[int]] = {}
-    for place in range(count):
-        groups.setdefault(root(place), []).append(place)
+    for index in range(count):
+        groups.setdefault(root(index), []).append(index)
     return list(groups.values())
 
 
@@ -150,8 +150,8 @@ def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:
             name = max(parts, key=lambda name: (wanted[name] > 0, mine[name], wanted[name]))
             assigned[number] = name
             wanted[name] -= len(bundle.members)
-            for held, count in bundle.classes.items():
-                wanted_of[held][name] -= count
+            for class_of_bundle, count in bundle.classes.items():
+                wanted_of[class_of_bundle][name] -= count
     return assigned
 
 

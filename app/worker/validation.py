@@ -49,7 +49,7 @@ class ValidationTrainer(ReportingTrainer):
         epochs, seed = self.epochs, int(self.args.seed)
         names = [str(name) for name in self.data["names"].values()]
         self.previews = Previews(self.folder / "previews", task, names, epochs)
-        mine = sorted(int(place) for place in self.test_loader.sampler)  # of several processes this one's part
+        mine = sorted(int(index) for index in self.test_loader.sampler)  # of several processes this one's part
         self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
     def add_batch(self, validator: Any, preds: Any, batch: Batch) -> None:

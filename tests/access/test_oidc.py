@@ -21,7 +21,7 @@ from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
 from app.access import provider_session
-from app.access.claims import Person, fault_of, with_told
+from app.access.claims import Person, fault_of, with_id_token
 from app.access.identify import of_session
 from app.access.secrets import read_secret
 from app.config import load_settings
@@ -674,7 +674,7 @@ def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> No
 def test_what_verifies_an_address_is_said_of_that_address(
     claims: dict[str, Any], told: dict[str, Any], found: tuple[str, bool | None]
 ) -> None:
-    both = with_told({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | told)
+    both = with_id_token({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | told)
     assert (both["email"], both.get("email_verified"), both["groups"]) == (*found, ["lab"])
 
 

@@ -181,8 +181,8 @@ def expect_person(principal: Principal) -> None:
 
 def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
     mine = ExternalIdentity.issuer == person.issuer, ExternalIdentity.subject == person.subject
-    found: ExternalIdentity | None = session.scalar(select(ExternalIdentity).where(*mine))
-    return found
+    identity: ExternalIdentity | None = session.scalar(select(ExternalIdentity).where(*mine))
+    return identity
 
 
 def new_account(session: Any, person: Person, role: Role | None, config: Settings) -> Account:
@@ -227,8 +227,8 @@ def set_role(session: Any, account: Account, role: Role | None) -> None:
 
 def role_of(claims: Claims, config: Settings) -> Role | None:
     """What the claims say, else OIDC_ROLE; None: no role."""
-    found = claim_at(claims, config.OIDC_ROLE_CLAIM) if config.OIDC_ROLE_CLAIM else None
-    values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    groups = claim_at(claims, config.OIDC_ROLE_CLAIM) if config.OIDC_ROLE_CLAIM else None
+    values = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
     roles = [role for value, role in config.OIDC_ROLES if value in values]
     if roles:
         return max(roles, key=lambda role: role.rank)

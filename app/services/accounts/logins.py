@@ -32,18 +32,18 @@ class Logins:
         Raises:
             LoginRequired: it is not valid.
         """
-        found = of_token(secret)
+        login = of_token(secret)
         try:
             with writing() as session:
-                token = session.get(AccessToken, found.token_id) if found.token_id else None
+                token = session.get(AccessToken, login.token_id) if login.token_id else None
                 until = min(now() + LASTS, token.expires_at) if token and token.expires_at else now() + LASTS
-                return begin(session, found, until)
+                return begin(session, login, until)
         except WritesRefused:  # whoever is to decide about the database must get in
-            if found.account_id is not None or found.role != Role.ADMIN:
+            if login.account_id is not None or login.role != Role.ADMIN:
                 raise
             secret = secrets.new_secret()
             access_of().volatile[secrets.digest(secret)] = now() + timedelta(hours=1)
-            return found, secret
+            return login, secret
 
     def by_password(self, name: str, password: str, known: bool = False) -> tuple[Principal, str]:
         """Log in with a name and a password.
@@ -80,10 +80,10 @@ class Logins:
             Unprocessable: the name is taken; the link stays open.
         """
         self.invitations.expect_open(secret, owner=False)  # a stranger makes nobody compute a hash
-        kept = passwords.hashed(password) if password else None
+        password_hash = passwords.hashed(password) if password else None
         with writing() as session:
             role = Role(self.invitations.use(session, secret, owner=False).role)
-            account = add_account(session, name, role, kept)
+            account = add_account(session, name, role, password_hash)
             account.seen_at = now()
             return begin(session, Principal(account.id, account.name, role, SESSION), now() + LASTS)
 

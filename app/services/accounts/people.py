@@ -46,9 +46,9 @@ class People:
         Raises:
             Unprocessable: the name is taken.
         """
-        kept = passwords.hashed(password) if password else None
+        password_hash = passwords.hashed(password) if password else None
         with writing() as session:
-            return add_account(session, name, role, kept)
+            return add_account(session, name, role, password_hash)
 
     def edit(self, account_id: int, changes: UserPatchValues) -> Account:
         """Change name, role, active or password. A new password, or an end of `active`, ends the sessions; the end of
@@ -105,10 +105,10 @@ class People:
             raise NotAllowed(_("Log out, log in by the provider again, and choose a password within 15 minutes."))
         if account.password is not None and not passwords.fits(account.password, current or "", known=True):
             raise WrongPassword
-        kept = passwords.hashed(password)
+        password_hash = passwords.hashed(password)
         others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
         with writing() as session:
-            session.get_one(Account, account_id).password = kept
+            session.get_one(Account, account_id).password = password_hash
             session.execute(delete(LoginSession).where(*others))
 
     def delete(self, account_id: int) -> None:
@@ -167,8 +167,8 @@ def refuse_taken(session: Any, key: str, account_id: int | None = None) -> None:
     Raises:
         Unprocessable: another account has the name.
     """
-    found = session.scalar(select(Account.id).where(Account.key == key))
-    if found is not None and found != account_id:
+    holder = session.scalar(select(Account.id).where(Account.key == key))
+    if holder is not None and holder != account_id:
         message = _("Somebody has this name already. Choose another one.")
         raise Unprocessable(message, [{"field": "name", "message": message}])
 

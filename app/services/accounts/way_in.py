@@ -47,10 +47,10 @@ class OwnersWayIn:
 
     def announcement(self, config: Settings) -> str:
         try:
-            said = f"\n  Log in (once, within 15 minutes): {self.link(config)}\n"
+            text = f"\n  Log in (once, within 15 minutes): {self.link(config)}\n"
         except SQLAlchemyError:  # nothing may be written now
             return f"\n  Log in with the token in {config.INSTANCE_PATH / OWNER_FILE}\n"
-        return said + (FROM_ELSEWHERE if config.HOST in WILDCARDS else "")
+        return text + (FROM_ELSEWHERE if config.HOST in WILDCARDS else "")
 
     def link(self, config: Settings) -> str:
         """The address of a browser on this machine; from another one, its name takes the place of localhost."""

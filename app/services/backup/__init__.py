@@ -74,11 +74,11 @@ class BackupService:
     def is_current(self, training_id: int) -> bool:
         """Whether the newest backup is of the weights that are there now; by size and time, which a backup keeps."""
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
-        kept = self.find(training_id)
+        backup = self.find(training_id)
         if not source.is_file():
-            return kept is not None
+            return backup is not None
         stat = source.stat()
-        return kept is not None and kept.manifest["source"] == {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        return backup is not None and backup.manifest["source"] == {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
     # Making.
 
@@ -114,9 +114,9 @@ class BackupService:
         draft.mkdir()
         folder = self.storage.training_dir(training_id)
         manifest["files"] = {}
-        for name, place in FILES.items():
-            if (folder / place).is_file():
-                digest = copy(folder / place, draft / name)
+        for name, path in FILES.items():
+            if (folder / path).is_file():
+                digest = copy(folder / path, draft / name)
                 manifest["files"][name] = {"sha256": digest, "bytes": (draft / name).stat().st_size}
         (draft / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
         sync_file(draft / MANIFEST)
@@ -126,20 +126,18 @@ class BackupService:
 
     def put(self, draft: Path, target: Path, training_id: int) -> None:
         """In place of an earlier backup of the same training, which stays until the new one is there."""
-        aside = [
-            (kept.folder, self.root / f".{kept.folder.name}-{uuid.uuid4().hex}.old") for kept in self.of(training_id)
-        ]
-        for folder, place in aside:
-            os.replace(folder, place)
+        aside = [(old.folder, self.root / f".{old.folder.name}-{uuid.uuid4().hex}.old") for old in self.of(training_id)]
+        for folder, moved in aside:
+            os.replace(folder, moved)
         try:
             os.replace(draft, target)
         except OSError:
-            for folder, place in aside:
-                os.replace(place, folder)
+            for folder, moved in aside:
+                os.replace(moved, folder)
             raise
         sync_folder(self.root)
-        for _, place in aside:
-            remove_tree(place)
+        for _, moved in aside:
+            remove_tree(moved)
 
     def tidy(self, older_than: float) -> None:
         """What a crash left: an earlier backup that was set aside comes back where the new one is not there.
@@ -162,13 +160,13 @@ class BackupService:
 
     def all(self) -> list[StoredBackup]:
         """All backups, by training; a folder without a readable manifest is none."""
-        return sorted(stored_backups(self.folders()), key=lambda kept: kept.training_id)
+        return sorted(stored_backups(self.folders()), key=lambda backup: backup.training_id)
 
     def folders(self, training_id: int | None = None) -> list[Path]:
         """Of all backups, or of one training's."""
         pattern = r"\d+-.*" if training_id is None else rf"{training_id}-.*"
-        found = self.root.iterdir() if self.root.is_dir() else []
-        return [path for path in found if re.fullmatch(pattern, path.name) and path.is_dir()]
+        folders = self.root.iterdir() if self.root.is_dir() else []
+        return [path for path in folders if re.fullmatch(pattern, path.name) and path.is_dir()]
 
     def of(self, training_id: int) -> list[StoredBackup]:
         return stored_backups(self.folders(training_id))
@@ -179,7 +177,7 @@ class BackupService:
     def verify(self) -> dict[str, list[str]]:
         """Every backup's name, with what is wrong with it: files that are missing or differ."""
         unreadable = {folder.name: [MANIFEST] for folder in self.folders() if not read_manifest(folder)}
-        return unreadable | {kept.folder.name: damaged(kept) for kept in self.all()}
+        return unreadable | {backup.folder.name: damaged(backup) for backup in self.all()}
 
     # Restoring.
 
@@ -190,23 +188,23 @@ class BackupService:
             NotFound: there is no such backup.
             Conflict: it is damaged, or its training runs now.
         """
-        kept = self.find(training_id)
-        if kept is None:
+        backup = self.find(training_id)
+        if backup is None:
             raise NotFound(f"There is no backup of training {training_id}.")
-        if wrong := damaged(kept):
-            raise Conflict(f"The backup {kept.folder.name} is damaged: {', '.join(wrong)}.")
+        if wrong := damaged(backup):
+            raise Conflict(f"The backup {backup.folder.name} is damaged: {', '.join(wrong)}.")
         row = db.session.get(Training, training_id)
         if row is not None and row.status == TrainingStatus.RUNNING:
             raise Conflict(f"Training {training_id} runs now. Stop it first.")
-        restored = row.id if row is not None else self.new_row(kept.manifest)
+        restored = row.id if row is not None else self.new_row(backup.manifest)
         db.session.rollback()
         folder = self.storage.training_dir(restored)
-        for name in kept.manifest["files"]:
-            put_back(kept.folder / name, folder / FILES[name])
+        for name in backup.manifest["files"]:
+            put_back(backup.folder / name, folder / FILES[name])
         with writing() as session:
-            found = session.get_one(Training, restored)
-            found.model_path = f"models/{restored}/{FILES['best.pt']}"
-        logger.info("training %s restored from %s", restored, kept.folder)
+            training = session.get_one(Training, restored)
+            training.model_path = f"models/{restored}/{FILES['best.pt']}"
+        logger.info("training %s restored from %s", restored, backup.folder)
         return restored
 
     def new_row(self, manifest: dict[str, Any]) -> int:

@@ -56,9 +56,9 @@ def put_back(source: Path, target: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def damaged(kept: StoredBackup) -> list[str]:
+def damaged(backup: StoredBackup) -> list[str]:
     """Names of files that are missing, or are not what the manifest says."""
-    return [name for name, told in kept.manifest["files"].items() if hash_of(kept.folder / name) != told["sha256"]]
+    return [name for name, file in backup.manifest["files"].items() if hash_of(backup.folder / name) != file["sha256"]]
 
 
 def hash_of(path: Path) -> str | None:
@@ -75,26 +75,26 @@ def hash_of(path: Path) -> str | None:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return found if is_manifest(found) else None
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest if is_manifest(manifest) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
-def is_manifest(found: dict[str, Any]) -> bool:
+def is_manifest(manifest: dict[str, Any]) -> bool:
     """Whether this JSON has the fields of a backup's manifest.
 
     Raises:
         TypeError, KeyError, ValueError, AttributeError, OverflowError: it is not even shaped like one.
     """
-    int(found["training_id"])  # also of a manifest that is not ours: 1e400 is no integer
+    int(manifest["training_id"])  # also of a manifest that is not ours: 1e400 is no integer
     names = ("name", "important", "dataset", "metrics", "written", "best_epoch")
     return (
-        isinstance(found["source"], dict)
-        and isinstance(found["training"], dict)
-        and isinstance(found["epochs"], list)
-        and "best.pt" in found["files"]
-        and found["files"].keys() <= FILES.keys()
-        and all(isinstance(file["sha256"], str) and int(file["bytes"]) >= 0 for file in found["files"].values())
-        and all(name in found for name in names)
+        isinstance(manifest["source"], dict)
+        and isinstance(manifest["training"], dict)
+        and isinstance(manifest["epochs"], list)
+        and "best.pt" in manifest["files"]
+        and manifest["files"].keys() <= FILES.keys()
+        and all(isinstance(file["sha256"], str) and int(file["bytes"]) >= 0 for file in manifest["files"].values())
+        and all(name in manifest for name in names)
     )

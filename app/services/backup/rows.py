@@ -65,12 +65,12 @@ def start_of(manifest: dict[str, Any]) -> TrainingStart:
 
 def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:
     """The dataset that a backup names; where it is gone, one without images that says so."""
-    told = manifest["dataset"]
-    found = session.get(Dataset, told["id"])
-    if found is not None and found.name == told["name"]:
-        return found
+    described = manifest["dataset"]
+    dataset = session.get(Dataset, described["id"])
+    if dataset is not None and dataset.name == described["name"]:
+        return dataset
     missing = {"reason": {"code": "files_missing", "data": {}}}
-    made = Dataset(name=told["name"], classes=told["classes"], status=DatasetStatus.INVALID, report=missing)
+    made = Dataset(name=described["name"], classes=described["classes"], status=DatasetStatus.INVALID, report=missing)
     session.add(made)
     session.flush()
     return made

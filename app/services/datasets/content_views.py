@@ -31,14 +31,14 @@ def image_view(row: Row, revision: DatasetRevision) -> ImageView:
 
 def address_of(row: Row, revision: DatasetRevision) -> ImageAddress:
     """Its addresses name its content, so that they can be cached for good."""
-    place = f"/api/datasets/{revision.dataset_id}/images/{row['id']}"
+    address = f"/api/datasets/{revision.dataset_id}/images/{row['id']}"
     query = f"?revision={revision.number}&v={row['sha256'][:16]}"
     return {
         "id": row["id"],
         "file": row["file"],
         "split": row["split"],
-        "url": f"{place}/file{query}" if row["stored"] else None,
-        "thumbnail": f"{place}/thumbnail{query}" if row["thumbnail"] else None,
+        "url": f"{address}/file{query}" if row["stored"] else None,
+        "thumbnail": f"{address}/thumbnail{query}" if row["thumbnail"] else None,
     }
 
 
@@ -67,7 +67,7 @@ def with_twin(row: Row, others: Mapping[str, Row], revision: DatasetRevision) ->
 
 def finding_view(row: Row) -> FindingView:
     """A finding in the reader's language."""
-    told = text_of(row["code"])
+    text = text_of(row["code"])
     fixable = bool(row["fixable"])
     return {
         "id": row["id"],
@@ -77,25 +77,25 @@ def finding_view(row: Row) -> FindingView:
         "line": row["line"],
         "image_id": row["image_id"],
         "image": row["image"],
-        "title": str(told.title),
-        "message": filled(told.message, row["data"]),
-        "effect": filled(told.effect, row["data"]),
-        "fix": str(told.fix) if told.fix and fixable else None,
+        "title": str(text.title),
+        "message": filled(text.message, row["data"]),
+        "effect": filled(text.effect, row["data"]),
+        "fix": str(text.fix) if text.fix and fixable else None,
         "fixable": fixable,
     }
 
 
 def code_view(row: Row, costs: Mapping[str, FixCost]) -> CodeView:
     """A code with its counts, and what its fix would take away."""
-    told = text_of(row["code"])
+    text = text_of(row["code"])
     return {
         "code": row["code"],
         "severity": row["severity"],
         "count": row["count"],
         "fixable": row["fixable"],
         "images": row["images"],
-        "title": str(told.title),
-        "fix": str(told.fix) if told.fix and row["fixable"] else None,
+        "title": str(text.title),
+        "fix": str(text.fix) if text.fix and row["fixable"] else None,
         "cost": cost_view(costs, row["code"]),
     }
 

@@ -84,10 +84,10 @@ class DatasetContents:
         """A page of images, as schemas.ImagePage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
-            found, total = index.images(query)
+            rows, total = index.images(query)
         return {
             **paged(query, total),
-            "images": [image_view(row, revision) for row in found],
+            "images": [image_view(row, revision) for row in rows],
             "revision": revision.number,
         }
 
@@ -132,19 +132,19 @@ class DatasetContents:
         """What was counted, as schemas.StatisticsOut."""
         index, revision = self.opened(dataset_id, number)
         with index:
-            found = index.statistics()
-        return {"revision": revision.number} | {name: found.get(name) for name in TITLES}
+            counts = index.statistics()
+        return {"revision": revision.number} | {name: counts.get(name) for name in TITLES}
 
     def findings(self, dataset_id: int, query: Mapping[str, Any]) -> FindingsView:
         """A page of findings, errors first, as schemas.FindingPage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
-            found, total = index.findings(query)
-            others = index.others(found)
+            rows, total = index.findings(query)
+            others = index.others(rows)
             codes, costs = index.codes(), index.costs()
         return {
             **paged(query, total),
-            "findings": [with_twin(row, others, revision) for row in found],
+            "findings": [with_twin(row, others, revision) for row in rows],
             "counts": counts(codes),
             "codes": [code_view(row, costs) for row in codes],
             "cost": cost_view(costs, "all"),
@@ -185,8 +185,8 @@ class DatasetContents:
         yield "\ufeff" + line(COLUMNS)  # the mark tells Excel that this is UTF-8
         with Index(path) as index:
             for row in index.every_finding():
-                shown: Row = {**finding_view(row), "split": row["split"]}
-                yield line(shown[name] for name in COLUMNS)
+                view: Row = {**finding_view(row), "split": row["split"]}
+                yield line(view[name] for name in COLUMNS)
 
     def fix(self, dataset_id: int, codes: list[str] | str) -> DatasetRevision:
         """Have a revision made in which findings are mended.

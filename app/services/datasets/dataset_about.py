@@ -41,11 +41,11 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
     return True
 
 
-def says(found: dict[str, Any] | None, names: dict[int, str]) -> bool:
+def says(document: dict[str, Any] | None, names: dict[int, str]) -> bool:
     """Whether a dataset.yaml has these classes and a place; a cut one may have some."""
-    if not found or not isinstance(found.get("path"), str) or not isinstance(found.get("train"), str):
+    if not document or not isinstance(document.get("path"), str) or not isinstance(document.get("train"), str):
         return False
-    written = found.get("names")
+    written = document.get("names")
     return written == names or written == list(names.values())
 
 

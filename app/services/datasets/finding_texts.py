@@ -54,13 +54,13 @@ def text_of(code: str) -> FindingText:
 
 def effects(report: DatasetReport) -> list[EffectOutValues]:
     """What the fixes of a revision did, by code; `report` is the revision's."""
-    shown: list[EffectOutValues] = []
+    views: list[EffectOutValues] = []
     applied: Mapping[str, FixEffect] = report.get("effects") or {}
     for code, effect in applied.items():
         done = {**UNTOLD, **effect}
         title = str(text_of(code).title)
         message = " ".join(fill(text, done | {"title": title}) for text in texts_of(done))
-        shown.append(
+        views.append(
             {
                 "code": code,
                 "title": title,
@@ -73,7 +73,7 @@ def effects(report: DatasetReport) -> list[EffectOutValues]:
                 "unsaved_files": done["unsaved_files"],
             }
         )
-    return shown
+    return views
 
 
 def texts_of(done: Mapping[str, Any]) -> list[Any]:

@@ -84,16 +84,16 @@ class DatasetCreation:
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
         about = {"kind": "upload", "name": filename[-255:]} | ({"sample": True} if sample else {})
-        folder, kept = self.storage.new_tmp(), False
+        folder, accepted = self.storage.new_tmp(), False
         try:
-            kept = self.storage.stage_original(file, folder)
+            accepted = self.storage.stage_original(file, folder)
             return self.take(folder, {"unpack": True}, options, about, Given(name, description, asked))
         except BaseException:
-            kept = False
+            accepted = False
             self.storage.remove(folder)  # a copy that did not fit; else nothing is there any more
             raise
         finally:
-            if not kept:
+            if not accepted:
                 self.storage.release(file)
 
     def expect(self, size: int) -> None:

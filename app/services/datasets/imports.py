@@ -147,8 +147,8 @@ class DatasetImports:
         """The datasets of which something is being made, or soon."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         unfinished = table.status.in_([JobStatus.RUNNING, JobStatus.PENDING]) & (table.kind == IMPORT)
-        found = db.session.scalars(select(table.subject_id).where(unfinished, table.subject_id.is_not(None)))
-        return set(found)
+        dataset_ids = db.session.scalars(select(table.subject_id).where(unfinished, table.subject_id.is_not(None)))
+        return set(dataset_ids)
 
     def busy(self) -> bool:
         """Whether any revision, or the index of one, is being made."""
@@ -159,17 +159,17 @@ class DatasetImports:
         if not self.jobs.live.meters:
             return {}
         wanted = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
-        found: dict[int, ProgressOutValues] = {}
+        progress_by_id: dict[int, ProgressOutValues] = {}
         for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(wanted)):
             meter = self.jobs.live.meters.get(job_id)
             if meter is not None and meter.stage:
-                found[dataset_id] = {
+                progress_by_id[dataset_id] = {
                     "stage": meter.stage,
                     "done": meter.done,
                     "total": meter.total,
                     "revision": params["number"],
                 }
-        return found
+        return progress_by_id
 
     # The kinds.
 
@@ -258,8 +258,8 @@ class DatasetImports:
 
     def notify(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
         """Everyone who looks at datasets."""
-        told = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
-        to_dashboard("dataset_update", told | dict(progress))
+        message = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
+        to_dashboard("dataset_update", message | dict(progress))
 
 
 def again(job: Job, failure: Failed) -> dict[str, Any] | None:

@@ -59,56 +59,56 @@ class Conditions:
 
 def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
     """The tables and conditions of a query for images; `query` as in schemas.ImageQuery."""
-    tables, found, sized = "image", Conditions(), "image"
+    tables, conditions, sized = "image", Conditions(), "image"
     if (number := query.get("class")) is not None:
         tables, sized = "image_class AS held CROSS JOIN image ON image.id = held.image_id", "held"
-        found.add("held.class = ?", number)
+        conditions.add("held.class = ?", number)
     if query.get("finding"):
         if sized == "image":  # start from those that have it: mostly few
             tables = "image_finding AS marked CROSS JOIN image ON image.id = marked.image_id"
-            found.add("marked.code = ?", query["finding"])
+            conditions.add("marked.code = ?", query["finding"])
         else:
             mine = "SELECT 1 FROM image_finding WHERE code = ? AND image_id = image.id"
-            found.add(f"EXISTS ({mine})", query["finding"])
+            conditions.add(f"EXISTS ({mine})", query["finding"])
     if query.get("split"):
-        found.add("image.split = ?", query["split"])
+        conditions.add("image.split = ?", query["split"])
     if query.get("min_objects") is not None:
-        found.add("image.objects >= ?", query["min_objects"])
+        conditions.add("image.objects >= ?", query["min_objects"])
     if query.get("max_objects") is not None:
-        found.add("image.objects <= ?", query["max_objects"])
-    add_sizes(query, found, sized)
+        conditions.add("image.objects <= ?", query["max_objects"])
+    add_sizes(query, conditions, sized)
     if query.get("search"):
-        found.add("image.file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
-    return tables, found
+        conditions.add("image.file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
+    return tables, conditions
 
 
-def add_sizes(query: Mapping[str, Any], found: Conditions, sized: str) -> None:
+def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> None:
     """Images with an object (of the class, where one is asked for) of a size within the bounds. The smallest and the
     largest of an image decide all but those that have one below and one above."""
     low, high = query.get("min_size"), query.get("max_size")
     if low is not None:
-        found.add(f"{sized}.largest >= ?", low)
+        conditions.add(f"{sized}.largest >= ?", low)
     if high is not None:
-        found.add(f"{sized}.smallest <= ?", high)
+        conditions.add(f"{sized}.smallest <= ?", high)
     if low is not None and high is not None:
         mine = " AND object.class = held.class" if sized == "held" else ""
         inside = f"SELECT 1 FROM object WHERE object.image_id = image.id AND object.size BETWEEN ? AND ?{mine}"  # noqa: S608
-        found.add(f"({sized}.smallest >= ? OR {sized}.largest <= ? OR EXISTS ({inside}))", low, high, low, high)
+        conditions.add(f"({sized}.smallest >= ? OR {sized}.largest <= ? OR EXISTS ({inside}))", low, high, low, high)
 
 
 def finding_conditions(query: Mapping[str, Any]) -> Conditions:
     """`query` as in schemas.FindingQuery."""
-    found = Conditions()
+    conditions = Conditions()
     for name in ("severity", "code", "split"):
         if query.get(name):
-            found.add(f"{name} = ?", query[name])
+            conditions.add(f"{name} = ?", query[name])
     if query.get("fixable") is not None:
-        found.add("fixable = ?", int(query["fixable"]))
+        conditions.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
         wanted = f"%{escaped(query['search'])}%"
         mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"  # one annotation file is about many
-        found.add(f"(file LIKE ? ESCAPE '!' OR {mine})", wanted, wanted)
-    return found
+        conditions.add(f"(file LIKE ? ESCAPE '!' OR {mine})", wanted, wanted)
+    return conditions
 
 
 def escaped(text: str) -> str:
@@ -182,20 +182,20 @@ class Index:
         with closing(self.connection.execute(statement, values)) as cursor:
             return [dict(row) for row in cursor]
 
-    def count(self, tables: str, found: Conditions) -> int:
+    def count(self, tables: str, conditions: Conditions) -> int:
         """How many rows there are; counted once for each question."""
-        statement = f"SELECT COUNT(*) AS count FROM {tables}{found.where}"  # noqa: S608 (our own parts)
-        key = (self.version, statement, tuple(found.values))
+        statement = f"SELECT COUNT(*) AS count FROM {tables}{conditions.where}"  # noqa: S608 (our own parts)
+        key = (self.version, statement, tuple(conditions.values))
         if key not in _counts:
             if len(_counts) >= COUNTS:
                 _counts.clear()
-            _counts[key] = int(self.rows(statement, found.values)[0]["count"])
+            _counts[key] = int(self.rows(statement, conditions.values)[0]["count"])
         return _counts[key]
 
     def images(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
         """A page of images with their objects, and how many there are in all; `query` as in schemas.ImageQuery."""
-        tables, found = image_conditions(query)
-        total = self.count(tables, found)
+        tables, conditions = image_conditions(query)
+        total = self.count(tables, conditions)
         name = query["sort"].lstrip("-")
         way = "DESC" if query["sort"].startswith("-") else "ASC"
         column = {"id": "held.image_id" if "held" in tables else "image.id", "file": "image.split"}.get(
@@ -203,36 +203,36 @@ class Index:
         )
         # The worker numbered the images of a split by name, image2 before image10.
         order = f"{column} {way}" if name == "id" else f"{column} {way}, image.id {way}"
-        page = f"SELECT image.id FROM {tables}{found.where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        page = f"SELECT image.id FROM {tables}{conditions.where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         per_page = query["per_page"]
-        ids = [row["id"] for row in self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])]
+        ids = [row["id"] for row in self.rows(page, [*conditions.values, per_page, (query["page"] - 1) * per_page])]
         return self.images_by_id(ids), total
 
     def images_by_id(self, ids: list[int]) -> list[Row]:
         """These images, in this order, each with `objects` and `codes`."""
-        places = ",".join("?" * len(ids))
-        found = self.rows(f"SELECT {IMAGE} FROM image WHERE id IN ({places})", ids)  # noqa: S608
+        marks = ",".join("?" * len(ids))
+        rows = self.rows(f"SELECT {IMAGE} FROM image WHERE id IN ({marks})", ids)  # noqa: S608
         objects: dict[int, list[LabelledObject]] = {number: [] for number in ids}
         columns = "image_id, class, kind, x, y, w, h, points, line"
-        wanted = f"SELECT {columns} FROM object WHERE image_id IN ({places}) ORDER BY id"  # noqa: S608
+        wanted = f"SELECT {columns} FROM object WHERE image_id IN ({marks}) ORDER BY id"  # noqa: S608
         for row in self.rows(wanted, ids):
             objects[row["image_id"]].append(drawn(row))
-        origins = self.origins(places, ids)
+        origins = self.origins(marks, ids)
         known = {
             row["id"]: row
             | origins.get(row["id"], NO_ORIGIN)
             | {"objects": objects[row["id"]], "codes": row["codes"].split()}
-            for row in found
+            for row in rows
         }
         return [known[number] for number in ids]
 
-    def origins(self, places: str, ids: list[int]) -> dict[int, Row]:
+    def origins(self, marks: str, ids: list[int]) -> dict[int, Row]:
         """What the upload called images, and their sources; revisions of an older version do not say it."""
         try:
-            found = self.rows(f"SELECT image_id, original, source FROM origin WHERE image_id IN ({places})", ids)  # noqa: S608
+            rows = self.rows(f"SELECT image_id, original, source FROM origin WHERE image_id IN ({marks})", ids)  # noqa: S608
         except sqlite3.OperationalError:
             return {}
-        return {row.pop("image_id"): row for row in found}
+        return {row.pop("image_id"): row for row in rows}
 
     def image(self, image_id: int) -> Row | None:
         """One image; None: there is none with this number."""
@@ -246,16 +246,16 @@ class Index:
     def others(self, findings: Sequence[Row]) -> dict[str, Row]:
         """The images that duplicates and leaks name as their twins, by file."""
         files = sorted({row["data"]["other"] for row in findings if isinstance(row["data"].get("other"), str)})
-        places = ",".join("?" * len(files))
-        ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({places})", files)]  # noqa: S608
+        marks = ",".join("?" * len(files))
+        ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({marks})", files)]  # noqa: S608
         return {row["file"]: row for row in self.images_by_id(ids)} if ids else {}
 
     def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
         """A page of findings, errors first; `query` as in schemas.FindingQuery."""
-        found, per_page = finding_conditions(query), query["per_page"]
-        page = f"{FINDING}{found.where} ORDER BY rank, id LIMIT ? OFFSET ?"
-        rows = self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])
-        return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", found)
+        conditions, per_page = finding_conditions(query), query["per_page"]
+        page = f"{FINDING}{conditions.where} ORDER BY rank, id LIMIT ? OFFSET ?"
+        rows = self.rows(page, [*conditions.values, per_page, (query["page"] - 1) * per_page])
+        return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", conditions)
 
     def every_finding(self) -> Iterator[Row]:
         """All findings, errors first; others are served between batches."""
@@ -283,9 +283,9 @@ class Index:
 
 def drawn(row: Row) -> LabelledObject:
     """An object as it is drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
-    shown: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
+    view: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
     if row["kind"] in {"box", "keypoints"}:
-        shown["box"] = [row["x"], row["y"], row["w"], row["h"]]
+        view["box"] = [row["x"], row["y"], row["w"], row["h"]]
     if row["points"]:
-        shown["points"] = json.loads(row["points"])
-    return shown
+        view["points"] = json.loads(row["points"])
+    return view

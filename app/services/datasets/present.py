@@ -146,19 +146,19 @@ def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
 
 def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
     """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
-    found = {
+    inferred = {
         "names": dataset.classes,
         "root": dataset.report.get("root"),
         "task": dataset.task,
         "format": dataset.format,
     }
-    return found | {name: value for name, value in options.items() if value not in (None, "", "auto")}
+    return inferred | {name: value for name, value in options.items() if value not in (None, "", "auto")}
 
 
 def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     """What was decided, and how to have it otherwise: the parameter with its present value."""
     data, change = item.get("data", {}), item.get("change")
-    shown: DecisionView = {
+    view: DecisionView = {
         "code": item["code"],
         "data": data,
         "message": say(DECISIONS, item["code"], called(data)),
@@ -166,8 +166,8 @@ def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     }
     if change:
         value = item["reading"] if "reading" in item else choices.get(change["parameter"])
-        shown["change"] = {"parameter": change["parameter"], "value": value, "options": change.get("options") or None}
-    return shown
+        view["change"] = {"parameter": change["parameter"], "value": value, "options": change.get("options") or None}
+    return view
 
 
 def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
@@ -190,11 +190,11 @@ def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
 
 def called(data: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a text with formats by their names; several are separated by commas."""
-    said = dict(data)
-    if "format" in said:
-        said["format"] = FORMATS.get(said["format"], said["format"])
-        said["others"] = ", ".join(str(FORMATS.get(name, name)) for name in said.get("others", "").split(", "))
-    return said
+    values = dict(data)
+    if "format" in values:
+        values["format"] = FORMATS.get(values["format"], values["format"])
+        values["others"] = ", ".join(str(FORMATS.get(name, name)) for name in values.get("others", "").split(", "))
+    return values
 
 
 def error(report: DatasetReport) -> str | None:

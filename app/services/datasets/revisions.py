@@ -94,8 +94,8 @@ class DatasetRevisions:
             base = base or newest
             refuse_unknown(base, changes)
             options = changed(base.options, changes, base.report.get("source_names"), most)
-            asked = together(base.origin.get("fixes"), fixes)
-            origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": asked}
+            codes = together(base.origin.get("fixes"), fixes)
+            origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": codes}
             row = DatasetRevision(
                 dataset_id=dataset_id, number=newest.number + 1, origin=origin, options=options, task=dataset.task
             )

@@ -35,8 +35,8 @@ class ServerFolders:
         Raises:
             NotFound, Unprocessable: as `folder`.
         """
-        found, root = self.folder(path), import_root()
-        return ServerFolder(str(root), below(found, root))
+        folder, root = self.folder(path), import_root()
+        return ServerFolder(str(root), below(folder, root))
 
     def folder(self, path: str) -> Path:
         """A folder below IMPORT_ROOT.
@@ -49,15 +49,15 @@ class ServerFolders:
         if "\0" in path:
             raise Unprocessable(_("This path is outside IMPORT_ROOT."))
         try:
-            found = (root / path.lstrip("/")).resolve()
-            there = found.is_dir()
+            folder = (root / path.lstrip("/")).resolve()
+            there = folder.is_dir()
         except (OSError, RuntimeError) as error:  # too long, or links in a circle
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
-        if not found.is_relative_to(root):
+        if not folder.is_relative_to(root):
             raise Unprocessable(_("This path is outside IMPORT_ROOT."))
         if not there:
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT."))
-        return found
+        return folder
 
     def folders(self, path: str) -> FoldersOutValues:
         """What is in a folder below IMPORT_ROOT, as schemas.FoldersOut takes it.
@@ -74,13 +74,13 @@ class ServerFolders:
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
         with opened(handle):
             names = sorted(folders_in(handle), key=natural_key)
-            shown = [self.described(handle, name, way, pacer) for name in names[:MOST_FOLDERS]]
+            described = [self.described(handle, name, way, pacer) for name in names[:MOST_FOLDERS]]
             images = self.storage.revisions.images_in(handle, pacer)
         return {
             "path": way,
             "parent": None if here == root else below(here.parent, root),
             "images": images,
-            "folders": shown,
+            "folders": described,
             "truncated": len(names) > MOST_FOLDERS,
         }
 

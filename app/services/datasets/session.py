@@ -55,13 +55,13 @@ class ImportSession:
             job = self.wait(job.id)
         finally:
             waiting.discard(self.job_id)
-        said = received.pop(job.id, None)
-        if isinstance(said, Planned):
-            return said
-        if said is not None:
+        event = received.pop(job.id, None)
+        if isinstance(event, Planned):
+            return event
+        if event is not None:
             self.job_id = None  # its process is gone, and its row follows when the database can be written
             self.imports.jobs.wait(job.id, ROW_S)
-            raise refusal(error_of(said))
+            raise refusal(error_of(event))
         if job.result is None:
             raise refusal(job.error, stopped=job.status == JobStatus.CANCELLED)
         known = Planned.__dataclass_fields__

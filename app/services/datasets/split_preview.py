@@ -32,15 +32,15 @@ def split_preview(storage: StorageService, dataset: Dataset, split: SplitOptions
         Conflict: the version is from before such previews, or what they need is damaged.
     """
     folder = storage.revision_dir(dataset.id, dataset.revision or 0)
-    found = computed(storage, folder, split) if (folder / MATERIAL).is_file() else None
-    if found is None:
+    preview = computed(storage, folder, split) if (folder / MATERIAL).is_file() else None
+    if preview is None:
         raise Conflict(_("The exact numbers are known once the new version is created."))
     names = dataset.classes
     classes: list[SplitClassOutValues] = [
         {"name": named(row["class"], names), "train": row["train"], "val": row["val"], "test": row["test"]}
-        for row in found["classes"]
+        for row in preview["classes"]
     ]
-    return {"how": found["how"], "splits": found["splits"], "classes": classes, "torn": found["torn"]}
+    return {"how": preview["how"], "splits": preview["splits"], "classes": classes, "torn": preview["torn"]}
 
 
 def named(kind: int | str, names: Sequence[str]) -> str:
@@ -51,8 +51,8 @@ def named(kind: int | str, names: Sequence[str]) -> str:
 def computed(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
     """A child computes it: with 100,000 images it takes seconds, in which others are served. None: what was kept is
     damaged, and is set aside."""
-    with storage.temporary() as place:
-        ending = run_program("split_preview", place, SplitSpec(str(folder), split).values(), LONGEST_S)
+    with storage.temporary() as scratch:
+        ending = run_program("split_preview", scratch, SplitSpec(str(folder), split).values(), LONGEST_S)
     if isinstance(ending, Finished):
         return ending.result
     if isinstance(ending, Refused):

@@ -57,8 +57,8 @@ class DatasetStore:
         """The names of those that exist, by id."""
         if not ids:
             return {}
-        found = db.session.execute(select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids)))
-        return {row.id: row.name for row in found}
+        rows = db.session.execute(select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids)))
+        return {row.id: row.name for row in rows}
 
     def has_status(self, status: str) -> Any:
         """The condition of a status as it is shown: what is missing is not valid."""

@@ -232,5 +232,5 @@ class EvaluationService:
     def jobs_of(self, rows: list[Evaluation]) -> dict[int, JobView]:
         """The jobs of those that have not ended, as JobOut takes them, by their ids."""
         ids = [row.job_id for row in rows if not JobStatus(row.status).ended]
-        found = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
-        return {item["id"]: item for item in self.jobs.views(found)}
+        jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
+        return {item["id"]: item for item in self.jobs.views(jobs)}

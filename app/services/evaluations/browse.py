@@ -85,8 +85,8 @@ class Browser:
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
-        found = dict(self.connection.execute("SELECT kind, COUNT(*) FROM item GROUP BY kind").fetchall())
-        return {kind: found.get(number, 0) for number, kind in enumerate(KINDS)}
+        counts = dict(self.connection.execute("SELECT kind, COUNT(*) FROM item GROUP BY kind").fetchall())
+        return {kind: counts.get(number, 0) for number, kind in enumerate(KINDS)}
 
     def name(self, number: int | None) -> str | None:
         return None if number is None else self.names[number]
@@ -116,13 +116,13 @@ class Browser:
 
     def images(self, ids: Sequence[int]) -> list[EvaluatedImageView]:
         """These images, in this order."""
-        places = ",".join("?" * len(ids))
-        found = self.connection.execute(
+        marks = ",".join("?" * len(ids))
+        rows = self.connection.execute(
             "SELECT id, file, width, height, seen FROM seen.image "  # noqa: S608
-            f"WHERE id IN ({places})",
+            f"WHERE id IN ({marks})",
             ids,
         )
-        known = {row["id"]: self.image(row) for row in found}
+        known = {row["id"]: self.image(row) for row in rows}
         return [known[number] for number in ids]
 
     def image(self, row: sqlite3.Row) -> EvaluatedImageView:
@@ -156,7 +156,7 @@ class Browser:
         """Of a classification its first guesses; only the first is right or wrong."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
         whole = bool(seen.objects) and not seen.places[0]
-        shown = range(len(seen.detections)) if whole else sorted(mine)
+        numbers = range(len(seen.detections)) if whole else sorted(mine)
         return [
             {
                 "class": self.names[seen.detections[number]],
@@ -166,13 +166,13 @@ class Browser:
                 "iou": mine[number].iou if number in mine else None,
                 **placed(seen.found_places[number]),
             }
-            for number in shown
+            for number in numbers
         ]
 
 
-def placed(place: Sequence[float]) -> Placed:
+def placed(corners: Sequence[float]) -> Placed:
     """`box` [x1, y1, x2, y2] or `corners` of an oriented box, in pixels; nothing of a whole image."""
-    values = [round(value, 1) for value in place]
+    values = [round(value, 1) for value in corners]
     if len(values) == 4:
         return {"box": values}
     return {"corners": [list(pair) for pair in zip(values[::2], values[1::2], strict=True)]} if values else {}

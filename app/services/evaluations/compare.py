@@ -65,8 +65,8 @@ class EvaluationComparison:
         same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
         wanted = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
         wanted = wanted.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
-        found = db.session.execute(wanted.order_by(Evaluation.id.desc()).limit(MOST_OTHERS))
-        return [brief(other, name) for other, name in found if other.result is not None]
+        rows = db.session.execute(wanted.order_by(Evaluation.id.desc()).limit(MOST_OTHERS))
+        return [brief(other, name) for other, name in rows if other.result is not None]
 
     def compare(self, row: Evaluation, other: Evaluation, query: Mapping[str, Any]) -> EvaluationDifference:
         """As ComparisonOut takes it.
@@ -77,17 +77,17 @@ class EvaluationComparison:
         """
         files, theirs = self.reader.files(row), self.reader.files(other)
         refuse_other_classes(row, other)
-        found = self.figures(files, theirs, "top1" in result_of(row)["metrics"])
-        difference = found["figures"]
+        differences = self.figures(files, theirs, "top1" in result_of(row)["metrics"])
+        difference = differences["figures"]
         main = next((difference[name] for name in MAIN if name in difference), None)
         differs = main is not None and not main["low"] <= 0 <= main["high"]
-        distinguishable = differs and found["images"] >= LEAST_IMAGES
+        distinguishable = differs and differences["images"] >= LEAST_IMAGES
         return {
             "this": brief(row, name_of(row)),
             "other": brief(other, name_of(other)),
             "difference": difference,
             "distinguishable": distinguishable,
-            "message": sentence(main, distinguishable, found["images"]),
+            "message": sentence(main, distinguishable, differences["images"]),
             **self.images(row, files, theirs, query),
         }
 
@@ -99,8 +99,8 @@ class EvaluationComparison:
             Conflict: one is of an earlier version, or damaged.
             NotFound: files are gone.
         """
-        kept = files.folder / f"compare-{theirs.folder.name}.json"
-        found = written(kept)
+        cache = files.folder / f"compare-{theirs.folder.name}.json"
+        found = written(cache)
         if found is None:
             for item in (files, theirs):
                 item.required(OUTCOMES)
@@ -113,16 +113,16 @@ class EvaluationComparison:
                 )
             refuse_writes()
             with one_at_a_time():
-                found = written(kept) or self.computed(files.folder, theirs.folder, whole)
-                keep(kept, found)
+                found = written(cache) or self.computed(files.folder, theirs.folder, whole)
+                keep(cache, found)
         if problem := found.get("differ"):
             raise Unprocessable(DIFFER[problem]())
         return found
 
     def computed(self, this: Path, other: Path, whole: bool) -> Differences:
-        with self.storage.temporary() as place:
+        with self.storage.temporary() as scratch:
             values = CompareSpec(str(this), str(other), whole).values()
-            ending = run_program("compare_evaluations", place, values, LONGEST_S)
+            ending = run_program("compare_evaluations", scratch, values, LONGEST_S)
         if not isinstance(ending, Finished):
             raise failure(ending, this, other)
         return cast(Differences, ending.result)
@@ -140,7 +140,7 @@ class EvaluationComparison:
             where = RIGHT.get(query.get("right") or "", ONE_RIGHT)
             total = connection.execute(f"SELECT COUNT(*) FROM {tables} WHERE {where}").fetchone()[0]  # noqa: S608
             size = query["per_page"]
-            found = connection.execute(
+            rows = connection.execute(
                 "SELECT mine.id, mine.file, mine.errors AS this_errors, theirs.errors AS other_errors "  # noqa: S608
                 f"FROM {tables} WHERE {where} ORDER BY ABS(mine.errors - theirs.errors) DESC, mine.id LIMIT ? OFFSET ?",
                 [size, (query["page"] - 1) * size],
@@ -153,7 +153,7 @@ class EvaluationComparison:
                 "other_errors": item["other_errors"],
                 **addresses(row, item["id"]),
             }
-            for item in found
+            for item in rows
         ]
         return {**paged(query, total), "counts": counts, "images": images}
 
@@ -271,10 +271,10 @@ def written(path: Path) -> Differences | None:
     return document(path, check)
 
 
-def keep(path: Path, found: Differences) -> None:
+def keep(path: Path, differences: Differences) -> None:
     """For the next time; without it everything is computed again."""
     try:
-        put_text(path, json.dumps(found))
+        put_text(path, json.dumps(differences))
         remove_copies(path)
     except OSError as error:  # the evaluation was deleted meanwhile, or the disk is full
         logger.warning("a comparison is not kept: %s", error)

@@ -148,8 +148,8 @@ class EvaluationJobs:
         # The tables, not the classes: setting up the mappers would delay the server's first answer.
         mine, jobs = Evaluation.__table__, Job.__table__
         unfinished = select(mine.c.id, jobs.c.status, jobs.c.error).where(mine.c.status.in_(UNFINISHED))
-        found = db.session.execute(unfinished.select_from(mine.outerjoin(jobs, jobs.c.id == mine.c.job_id))).all()
-        for evaluation_id, status, error in found:
+        rows = db.session.execute(unfinished.select_from(mine.outerjoin(jobs, jobs.c.id == mine.c.job_id))).all()
+        for evaluation_id, status, error in rows:
             if status is not None and not JobStatus(status).ended:
                 continue
             with writing() as session:

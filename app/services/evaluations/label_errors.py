@@ -22,8 +22,8 @@ class LabelErrors:
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
-        found = dict(self.connection.execute("SELECT kind, COUNT(*) FROM suspect GROUP BY kind").fetchall())
-        return {kind: found.get(number, 0) for number, kind in enumerate(KINDS)}
+        counts = dict(self.connection.execute("SELECT kind, COUNT(*) FROM suspect GROUP BY kind").fetchall())
+        return {kind: counts.get(number, 0) for number, kind in enumerate(KINDS)}
 
     def page(self, query: Mapping[str, Any]) -> tuple[list[UnaddressedSuspect], int]:
         """A page of them as schemas.SuspectOut, and how many there are in all."""
@@ -71,6 +71,6 @@ class LabelErrors:
         }
 
 
-def iou_of(seen: Seen, detection: int, place: int) -> float | None:
+def iou_of(seen: Seen, detection: int, object_index: int) -> float | None:
     """Of the two; None where one is missing, or they do not lie on each other."""
-    return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, place)), None)
+    return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, object_index)), None)

@@ -56,9 +56,9 @@ class EvaluationReader:
     def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPageView:
         """A page of images, as EvaluatedPage takes it."""
         with self.browser(row, query) as browser:
-            found, total = browser.page(query)
+            page, total = browser.page(query)
             counts = browser.counts()
-        pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in found]
+        pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in page]
         return {**paged(query, total), **used(browser), "counts": counts, "images": pictures}
 
     def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
@@ -66,10 +66,10 @@ class EvaluationReader:
         files = self.files(row)
         with files.opened_suspects() as connection:
             reader = LabelErrors(connection, result_of(row)["names"])
-            found, total = reader.page(query)
+            cases, total = reader.page(query)
             counts = reader.counts()
         suspects: list[AddressedSuspect] = [
-            {**item, "image": {**item["image"], **addresses(row, item["image"]["id"])}} for item in found
+            {**item, "image": {**item["image"], **addresses(row, item["image"]["id"])}} for item in cases
         ]
         return {**paged(query, total), "counts": counts, "suspects": suspects}
 
@@ -88,12 +88,12 @@ class EvaluationReader:
             NotFound: there is no such image, or it is not on the server any more.
         """
         with self.browser(row, {}) as browser:
-            found = browser.connection.execute("SELECT file FROM seen.image WHERE id = ?", [number]).fetchone()
-        if found is None:
+            image = browser.connection.execute("SELECT file FROM seen.image WHERE id = ?", [number]).fetchone()
+        if image is None:
             raise NotFound(_("This image doesn't exist."))
-        thumbnail = self.thumbnail(row, found["file"]) if small else None
-        path = thumbnail or self.root(row) / found["file"]
-        if not path.is_file() or ".." in Path(found["file"]).parts:
+        thumbnail = self.thumbnail(row, image["file"]) if small else None
+        path = thumbnail or self.root(row) / image["file"]
+        if not path.is_file() or ".." in Path(image["file"]).parts:
             raise NotFound(_("The image is no longer on the server."))
         return path
 

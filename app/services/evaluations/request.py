@@ -113,14 +113,14 @@ class Checker:
             Unprocessable: there is no such revision.
             Conflict: it is not ready, or its files are gone.
         """
-        found: Dataset | DatasetRevision = dataset
+        version: Dataset | DatasetRevision = dataset
         if number is not None:
             try:
-                found = self.datasets.store.get_revision(dataset.id, number)
+                version = self.datasets.store.get_revision(dataset.id, number)
             except NotFound as error:
                 raise refuse("revision", error.detail) from error
         refuse_missing(dataset, number)
-        return found
+        return version
 
     def classes(
         self, training: Training, data: Dataset | DatasetRevision, wanted: Mapping[str, str | None] | None

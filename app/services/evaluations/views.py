@@ -90,9 +90,9 @@ class EvaluationFiles:
             Damaged, NotFound
         """
         try:
-            found = json.loads(self.required(CURVES).read_bytes())
-            check_curves(found)
-            return found
+            curves = json.loads(self.required(CURVES).read_bytes())
+            check_curves(curves)
+            return curves
         except FileNotFoundError as error:  # deleted meanwhile
             raise no_files() from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -199,21 +199,21 @@ def opened_of(made: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
     raise busy()
 
 
-def check_curves(found: Any) -> None:
+def check_curves(curves: Any) -> None:
     """curves.json, as CurvesOut and `advise` take it.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is not.
     """
-    if found is None:
+    if curves is None:
         return
-    for curve in (found, *found["classes"]):
+    for curve in (curves, *curves["classes"]):
         for name in CURVE:
             numbers(*curve[name])
-            if len(curve[name]) != len(found["x"]):
+            if len(curve[name]) != len(curves["x"]):
                 raise ValueError("lists of different lengths")
-    numbers(*found["x"])
-    for item in found["classes"]:
+    numbers(*curves["x"])
+    for item in curves["classes"]:
         str.encode(item["name"])
 
 

@@ -55,8 +55,8 @@ class ModelExports:
 
     def formats(self) -> list[ExportFormatOutValues]:
         """Every format as ExportFormatOut takes it; those that can't be made here say why."""
-        found = gpus_for_jobs(settings())
-        return [described(item, found) for item in formats().values()]
+        gpus = gpus_for_jobs(settings())
+        return [described(item, gpus) for item in formats().values()]
 
     def request(self, training_id: int, values: ModelExportInValues) -> tuple[ModelExport, bool]:
         """The export that is asked for, and whether it has ended already; one that has not has a job.
@@ -105,9 +105,9 @@ class ModelExports:
 
     def set_unknown_aside(self) -> int:
         """Set folders aside that no row knows, whatever left them there: how many."""
-        found = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
+        folders = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
         known = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
-        unknown = [path for path in found if int(path.name) not in known]
+        unknown = [path for path in folders if int(path.name) not in known]
         for path in unknown:
             with suppress(FileNotFoundError):  # deleted meanwhile, with its export or its run
                 self.storage.set_aside(path)

@@ -95,15 +95,15 @@ def installed(package: str) -> bool:
 @cache
 def formats() -> dict[str, ExportFormat]:
     """All of ultralytics' formats by name, in its order; empty where it is not installed, or has another table."""
-    place = folder()
-    path = place and place.parent / "engine" / "exporter.py"
+    package = folder()
+    path = package and package.parent / "engine" / "exporter.py"
     return {} if path is None or not path.is_file() else {item.name: item for item in read(path.read_text("utf-8"))}
 
 
 def read(source: str) -> Iterator[ExportFormat]:
     """The formats of exporter.py, which is read without importing it."""
-    found = TABLE.search(source)
-    table: Any = found and next(filter(is_table, ast.walk(ast.parse(f"{found[0]} 0"))), None)
+    match = TABLE.search(source)
+    table: Any = match and next(filter(is_table, ast.walk(ast.parse(f"{match[0]} 0"))), None)
     half, int8 = constant(source, "FP16_FORMATS"), constant(source, "INT8_FORMATS")
     for label, name, suffix, _cpu, _gpu, arguments, *_rest in ast.literal_eval(table.value) if table else ():
         if name == "-":
@@ -124,8 +124,8 @@ def is_table(node: Any) -> bool:
 
 def constant(source: str, name: str) -> set[str]:
     """A frozenset of texts; empty where there is none."""
-    found = re.search(rf"^{name} = frozenset\(\s*(\{{.*?\}})\s*\)", source, re.M | re.S)
-    return set(ast.literal_eval(found[1])) if found else set()
+    match = re.search(rf"^{name} = frozenset\(\s*(\{{.*?\}})\s*\)", source, re.M | re.S)
+    return set(ast.literal_eval(match[1])) if match else set()
 
 
 def made_with(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:

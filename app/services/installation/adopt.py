@@ -38,8 +38,8 @@ class Numbers:
     given: dict[str, dict[int, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def new(self, kind: str, old: int) -> int:
-        taken = self.contents.known[kind] | self.contents.stored[kind] | set(self.given[kind].values())
-        number = old if old not in self.contents.known[kind] else max(taken) + 1
+        used = self.contents.known[kind] | self.contents.stored[kind] | set(self.given[kind].values())
+        number = old if old not in self.contents.known[kind] else max(used) + 1
         self.given[kind][old] = number
         return number
 

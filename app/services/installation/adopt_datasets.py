@@ -39,8 +39,8 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
     dataset.path = str(folder.with_name(str(number)))[-255:]
     session.add(dataset)
     session.flush()
-    told = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
-    made = {found: revision_row(folder, number, found, told.get(found)) for found in stored(folder)}
+    described = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
+    made = {found: revision_row(folder, number, found, described.get(found)) for found in stored(folder)}
     session.add_all(made.values())
     session.flush()
     if made:
@@ -54,8 +54,8 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
 def stored(folder: Path) -> list[int]:
     """The revisions that are whole: what is built lies under another name."""
     names = os.listdir(folder / "revisions") if (folder / "revisions").is_dir() else []
-    found = (int(name) for name in names if name.isdecimal())
-    return sorted(number for number in found if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
+    numbers = (int(name) for name in names if name.isdecimal())
+    return sorted(number for number in numbers if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
 
 
 def current(folder: Path, wanted: int | None, made: dict[int, DatasetRevision]) -> int:
@@ -84,9 +84,9 @@ def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
         raise NoDataset("neither a revision nor raw files")
 
 
-def revision_row(folder: Path, dataset_id: int, number: int, told: dict[str, Any] | None) -> DatasetRevision:
+def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str, Any] | None) -> DatasetRevision:
     """A revision that is ready, as about.json tells it or as its index counted it."""
-    values = about.columns(DatasetRevision, told or {}, "id", "dataset_id", "number", "status")
+    values = about.columns(DatasetRevision, described or {}, "id", "dataset_id", "number", "status")
     if not values.get("report"):
         values |= counted(folder / "revisions" / str(number))
     values |= {"origin": values.get("origin") or {"kind": "upload", "base": "source"}}
@@ -94,21 +94,21 @@ def revision_row(folder: Path, dataset_id: int, number: int, told: dict[str, Any
     return DatasetRevision(**values, dataset_id=dataset_id, number=number, status=RevisionStatus.READY)
 
 
-def counted(place: Path) -> dict[str, Any]:
+def counted(index_file: Path) -> dict[str, Any]:
     """What the index of a revision says of it; the names alone where it cannot be read."""
-    names = class_names(place / "dataset.yaml")
+    names = class_names(index_file / "dataset.yaml")
     try:
-        with Index(place / "index.sqlite") as index:
-            found = index.statistics()
+        with Index(index_file / "index.sqlite") as index:
+            statistics = index.statistics()
             samples = [
                 row["id"]
                 for row in index.rows("SELECT id FROM image WHERE usable AND thumbnail ORDER BY id LIMIT ?", [SAMPLES])
             ]
-        splits = {split: found["splits"][split] for split in SPLITS}
+        splits = {split: statistics["splits"][split] for split in SPLITS}
         images = {split: int(splits[split]["images"]) for split in SPLITS}
         used = {split: int(splits[split]["used"]) for split in SPLITS}
-        left_out = dict(found["summary"]["left_out"])
-        task = str(found["task"])
+        left_out = dict(statistics["summary"]["left_out"])
+        task = str(statistics["task"])
     except (OSError, sqlite3.Error, ValueError, TypeError, KeyError):
         return {"classes": names, "report": {"decisions": []}}
     report = {
@@ -117,7 +117,7 @@ def counted(place: Path) -> dict[str, Any]:
         "usable": used,
         "left_out": left_out,
         "samples": samples,
-        "severities": found.get("severities", {}),
+        "severities": statistics.get("severities", {}),
     }
     counts = {f"{split}_images": images[split] for split in SPLITS}
     return counts | {"classes": names, "task": task, "total_images": sum(images.values()), "report": report}

@@ -94,9 +94,9 @@ def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
 def dataset_of(session: Any, known: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
     """The id of its dataset now; where that is not here, of a row that says so and waits for the folder."""
     old = known.get("dataset_id") or dataset_in(str(spec.get("data", "")))
-    found = numbers.of("dataset", old) if old else None
-    if found is not None and session.get(Dataset, found) is not None:
-        return found
+    dataset_id = numbers.of("dataset", old) if old else None
+    if dataset_id is not None and session.get(Dataset, dataset_id) is not None:
+        return dataset_id
     name = _("Dataset %(id)s", id=old or "?")
     missing = Dataset(name=name, status=DatasetStatus.INVALID, report={"reason": {"code": "files_missing", "data": {}}})
     if old and not numbers.foreign and session.get(Dataset, old) is None:
@@ -111,8 +111,8 @@ def dataset_of(session: Any, known: Mapping[str, Any], spec: Mapping[str, Any], 
 def dataset_in(path: str) -> int | None:
     """The id in .../datasets/5/revisions/2/dataset.yaml."""
     parts = Path(path).parts
-    place = len(parts) - 1 - parts[::-1].index("datasets") if "datasets" in parts else len(parts)
-    return int(parts[place + 1]) if place + 1 < len(parts) and parts[place + 1].isdecimal() else None
+    index = len(parts) - 1 - parts[::-1].index("datasets") if "datasets" in parts else len(parts)
+    return int(parts[index + 1]) if index + 1 < len(parts) and parts[index + 1].isdecimal() else None
 
 
 def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
@@ -125,14 +125,14 @@ def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
 
 def replay(row: Training, folder: Path) -> Event | None:
     """Apply what lasts of what each attempt said, in their order; of the last one its ending, too. The last event."""
-    found, last = attempts(folder), None
-    for attempt in found:
+    folders, last = attempts(folder), None
+    for attempt in folders:
         row.attempt = attempt
-        for offset, said in recorded_events(folder / "attempts" / str(attempt)):
-            if isinstance(said.event, TOLD) or (attempt == found[-1] and ends(said.event)):
-                record(said.event, row, said.time)
-            row.event_seq, row.event_offset, last = said.seq, offset, said.event
-    row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log" if found else None
+        for offset, envelope in recorded_events(folder / "attempts" / str(attempt)):
+            if isinstance(envelope.event, TOLD) or (attempt == folders[-1] and ends(envelope.event)):
+                record(envelope.event, row, envelope.time)
+            row.event_seq, row.event_offset, last = envelope.seq, offset, envelope.event
+    row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log" if folders else None
     return last
 
 
@@ -196,7 +196,7 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
 def conclude(row: Training, folder: Path, last: Event | None) -> None:
     """One that has no ending of its own: failed as it said, completed where all epochs are done, else paused where it
     can be resumed."""
-    weights, kept = present.weights(folder), checkpoints.newest(folder)
+    weights, checkpoint = present.weights(folder), checkpoints.newest(folder)
     model = f"models/{row.id}/{weights.relative_to(folder).as_posix()}" if weights else None
     if row.status != TrainingStatus.RUNNING:  # the ending was told; its path has the present id
         row.model_path = model
@@ -205,8 +205,8 @@ def conclude(row: Training, folder: Path, last: Event | None) -> None:
         why = {"error": without_paths(row, last.error), "error_kind": last.kind[:20]}
         leave_as(row, TrainingStatus.FAILED, end_time=created(folder), model_path=model, **why)
         return
-    if kept and row.current_epoch < (row.total_epochs or 0):
-        leave_as(row, TrainingStatus.PAUSED, resume_from=kept.path, pause_reason="asked")
+    if checkpoint and row.current_epoch < (row.total_epochs or 0):
+        leave_as(row, TrainingStatus.PAUSED, resume_from=checkpoint.path, pause_reason="asked")
         return
     done = weights is not None and row.current_epoch >= (row.total_epochs or 0) > 0
     status = TrainingStatus.COMPLETED if done else TrainingStatus.CANCELLED

@@ -26,15 +26,15 @@ def of_others(session: Any, storage: StorageService, contents: Contents) -> Ids:
     Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
     be the same by chance. Where it says nothing, they do.
     """
-    found = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
+    others = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
     if read(storage.data_root) is not None:
-        return {kind: numbers | not_described(session, storage, contents, kind) for kind, numbers in found.items()}
+        return {kind: numbers | not_described(session, storage, contents, kind) for kind, numbers in others.items()}
     for kind in KINDS:
         for number in contents.stored[kind] & contents.known[kind]:
             row, path = session.get(MODELS[kind], number), storage.data_root / FOLDERS[kind] / str(number)
             if row is None or not belongs(row, path):
-                found[kind].add(number)
-    return found
+                others[kind].add(number)
+    return others
 
 
 def not_described(session: Any, storage: StorageService, contents: Contents, kind: str) -> set[int]:
@@ -87,8 +87,8 @@ def looks_like(row: Any, path: Path) -> bool:
 
 def is_dataset(row: Dataset, path: Path) -> bool:
     """By its classes: a folder from before there was about.json."""
-    place = path if row.revision is None else path / "revisions" / str(row.revision)
-    names = (read_yaml(place / "dataset.yaml") or {}).get("names")
+    version = path if row.revision is None else path / "revisions" / str(row.revision)
+    names = (read_yaml(version / "dataset.yaml") or {}).get("names")
     return list(names.values() if isinstance(names, dict) else names or []) == list(row.classes)
 
 

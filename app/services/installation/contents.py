@@ -70,10 +70,10 @@ def set_aside(storage: StorageService) -> Iterator[tuple[str, int, Path]]:
 
 def highest_ids(storage: StorageService, contents: Contents, backups: Path) -> dict[str, int]:
     """The highest id of each kind that anything in the folder, or in the database, has."""
-    found = {kind: max(contents.stored[kind] | contents.known[kind], default=0) for kind in KINDS}
+    highest = {kind: max(contents.stored[kind] | contents.known[kind], default=0) for kind in KINDS}
     for kind, number, _path in set_aside(storage):
-        found[kind] = max(found[kind], number)
+        highest[kind] = max(highest[kind], number)
     for path in backups.iterdir() if backups.is_dir() else ():
         if match := BACKUP.fullmatch(path.name):
-            found["training"] = max(found["training"], int(match[1]))
-    return found
+            highest["training"] = max(highest["training"], int(match[1]))
+    return highest

@@ -46,23 +46,23 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
     """An id, the next one where none is given; the database and, behind the commit, the folder know it from now on."""
     note = Installation.__table__.c[f"last_{kind}"]
     here = connection.execute(select(note).with_for_update()).first()
-    given = session.info.setdefault(GIVEN, {}) if session else {}
+    assigned = session.info.setdefault(GIVEN, {}) if session else {}
     if number is None:
         newest = connection.scalar(select(func.max(MODELS[kind].__table__.c.id))) or 0
         pairing = current_pairing()
-        number = max(newest, here[0] if here else 0, given.get(kind, 0), pairing.floor(kind) if pairing else 0) + 1
+        number = max(newest, here[0] if here else 0, assigned.get(kind, 0), pairing.floor(kind) if pairing else 0) + 1
     if here and here[0] < number:
         connection.execute(update(Installation).values({note.key: number}))
-    given[kind] = max(given.get(kind, 0), number)
+    assigned[kind] = max(assigned.get(kind, 0), number)
     return number
 
 
 def committed(session: Any) -> None:
     """The folder's note follows the commit: what it holds, the database had."""
-    given = session.info.pop(GIVEN, None)
+    assigned = session.info.pop(GIVEN, None)
     pairing = current_pairing()
-    if given and pairing:
-        pairing.note(given)
+    if assigned and pairing:
+        pairing.note(assigned)
 
 
 def forget(session: Any) -> None:

@@ -60,12 +60,12 @@ class Mark:
 
 def read(folder: Path) -> Mark | None:
     """The mark of a data folder; None: it has none that can be read. A damaged copy is set aside."""
-    found = [mark for name in NAMES if (mark := read_copy(folder / name))]
-    if not found:
+    marks = [mark for name in NAMES if (mark := read_copy(folder / name))]
+    if not marks:
         return None
-    for other in found[1:]:
-        found[0].raise_to(other.highest)
-    return found[0]
+    for other in marks[1:]:
+        marks[0].raise_to(other.highest)
+    return marks[0]
 
 
 def read_copy(path: Path) -> Mark | None:

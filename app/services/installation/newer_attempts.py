@@ -13,12 +13,12 @@ logger = logging.getLogger("yolo.installation")
 
 def raise_attempts(storage: StorageService) -> None:
     """Rows count the attempts that their folders have; what the newest said is read from its begin."""
-    found = list(newer_attempts(db.session, storage))
+    newer = list(newer_attempts(db.session, storage))
     db.session.rollback()
-    if not found:
+    if not newer:
         return
     with writing() as session:
-        for training_id, attempt in found:
+        for training_id, attempt in newer:
             row = session.get_one(Training, training_id)
             row.attempt, row.event_seq, row.event_offset = attempt, 0, 0
             logger.info("training %d: %d attempts, as its folder has them", training_id, attempt)

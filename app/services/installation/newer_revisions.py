@@ -27,16 +27,16 @@ def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int
     ).all()
     here = set(stored_ids(storage.data_root / FOLDERS["dataset"]))
     for dataset_id, known in rows:
-        found = stored(storage.dataset_dir(dataset_id)) if dataset_id in here else []
-        if numbers := [number for number in found if number > known]:
+        stored_numbers = stored(storage.dataset_dir(dataset_id)) if dataset_id in here else []
+        if numbers := [number for number in stored_numbers if number > known]:
             yield dataset_id, numbers
 
 
 def adopt_newer(storage: StorageService) -> int:
     """Give them rows, and make the one current that the folder says; how many."""
-    found = list(newer(db.session, storage))
+    revisions = list(newer(db.session, storage))
     db.session.rollback()
-    for dataset_id, numbers in found:
+    for dataset_id, numbers in revisions:
         try:
             with writing() as session:
                 add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
@@ -44,14 +44,14 @@ def adopt_newer(storage: StorageService) -> int:
             logger.warning("versions of dataset %d are not adopted: %s: %s", dataset_id, type(error).__name__, error)
             for number in numbers:
                 storage.set_revision_aside(dataset_id, number)
-    return sum(len(numbers) for _dataset_id, numbers in found)
+    return sum(len(numbers) for _dataset_id, numbers in revisions)
 
 
 def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
     folder = storage.dataset_dir(dataset.id)
     known = about.read(folder, "dataset")
-    told = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
-    made = {number: revision_row(folder, dataset.id, number, told.get(number)) for number in numbers}
+    described = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
+    made = {number: revision_row(folder, dataset.id, number, described.get(number)) for number in numbers}
     session.add_all(made.values())
     session.flush()
     make_current(dataset, made[current(folder, None, made)])
@@ -59,9 +59,9 @@ def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: l
 
 def put_newer_aside(storage: StorageService) -> int:
     """Start anew: their numbers are free again; how many."""
-    found = list(newer(db.session, storage))
+    revisions = list(newer(db.session, storage))
     db.session.rollback()
-    for dataset_id, numbers in found:
+    for dataset_id, numbers in revisions:
         for number in numbers:
             storage.set_revision_aside(dataset_id, number)
-    return sum(len(numbers) for _dataset_id, numbers in found)
+    return sum(len(numbers) for _dataset_id, numbers in revisions)

@@ -57,11 +57,11 @@ def refuse_running(storage: StorageService) -> None:
 
 def take_back(storage: StorageService, contents: Contents) -> None:
     """Give rows whose folder is missing the one that was set aside, where it is theirs."""
-    found: dict[tuple[str, int], list[Path]] = {}
+    folders_by_row: dict[tuple[str, int], list[Path]] = {}
     for kind, number, path in set_aside(storage):
         if number in contents.known[kind] and number not in contents.stored[kind]:
-            found.setdefault((kind, number), []).append(path)
-    for (kind, number), paths in found.items():
+            folders_by_row.setdefault((kind, number), []).append(path)
+    for (kind, number), paths in folders_by_row.items():
         row = db.session.get(MODELS[kind], number)
         mine = next((path for path in newest_first(paths) if row is not None and belongs(row, path)), None)
         if mine is not None:

@@ -84,12 +84,12 @@ class Pairing:
         """The highest id of a kind that the data folder knows."""
         return self.mark.highest[kind] if self.mark else 0
 
-    def note(self, given: dict[str, int]) -> None:
+    def note(self, ids: dict[str, int]) -> None:
         """Ids were committed: the folder knows them from now on. A test need not wait for these syncs: it has a folder,
         which says as much."""
-        if self.mark is None or not self.mark.raise_to(given):
+        if self.mark is None or not self.mark.raise_to(ids):
             return
-        if given.keys() != {"test"}:
+        if ids.keys() != {"test"}:
             self.write_mark()
         elif not self._mark_waits:
             self._mark_waits = True

@@ -215,10 +215,10 @@ class Predictions:
 
     def set_unknown_aside(self) -> int:
         """Set folders aside that no row knows, whatever left them there: how many."""
-        found = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
+        folders = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
         known = set(db.session.scalars(select(PredictionRun.id)))
         count = 0
-        for path in found:
+        for path in folders:
             with suppress(FileNotFoundError):  # deleted meanwhile
                 if int(path.name) not in known and time.time() - path.stat().st_ctime > COMING_S:
                     self.storage.set_aside(path)

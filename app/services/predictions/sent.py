@@ -63,10 +63,10 @@ class SentFile:
             pause()
 
     def sha256(self) -> str:
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for block in self.blocks():
-            found.update(block)
-        return found.hexdigest()
+            digest.update(block)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ class SnapshotMaker:
         Raises:
             SnapshotError: the data folder is larger than what is free.
         """
-        sizes = {(found.st_dev, found.st_ino): found.st_size for _path, found in walk(self.data, lambda _path: True)}
+        statuses = (status for _path, status in walk(self.data, lambda _path: True))
+        sizes = {(status.st_dev, status.st_ino): status.st_size for status in statuses}
         needed, free = sum(sizes.values()), shutil.disk_usage(parent).free
         if needed > free:
             raise SnapshotError(

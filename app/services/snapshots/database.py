@@ -75,9 +75,9 @@ def is_database(engine: Engine, data: Path) -> Callable[[str], bool]:
     """Whether a path below the data folder is the database itself, or one of the files beside it: it may lie there."""
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return lambda _path: False
-    place, folder = Path(engine.url.database).resolve(), data.resolve()
-    if not place.is_relative_to(folder):
+    file, folder = Path(engine.url.database).resolve(), data.resolve()
+    if not file.is_relative_to(folder):
         return lambda _path: False
-    name = place.relative_to(folder).as_posix()
+    name = file.relative_to(folder).as_posix()
     names = {name, *(f"{name}-{end}" for end in ("wal", "shm", "journal", "owner", "wal-aside"))}
     return lambda path: path in names

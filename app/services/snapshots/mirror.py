@@ -46,12 +46,12 @@ class Mirror:
         """
         seen: set[str] = set()
         self.links, self.folders = {}, []
-        for path, found in walk(self.source, lambda path: wanted(path) and not self.left_out(path)):
-            if stat.S_ISLNK(found.st_mode):
+        for path, status in walk(self.source, lambda path: wanted(path) and not self.left_out(path)):
+            if stat.S_ISLNK(status.st_mode):
                 self.link(path)
-            elif stat.S_ISDIR(found.st_mode):
+            elif stat.S_ISDIR(status.st_mode):
                 self.folders.append(path)
-            elif self.take(path, found):
+            elif self.take(path, status):
                 seen.add(path)
         for path in self.files.keys() - seen:
             self.forget(path)
@@ -62,18 +62,18 @@ class Mirror:
         except OSError:  # gone, or swapped at this moment: the next look sees it
             pass
 
-    def take(self, path: str, found: os.stat_result) -> bool:
+    def take(self, path: str, status: os.stat_result) -> bool:
         """Have a file in the copy as it is now; False: it is gone."""
-        state = state_of(found)
+        state = state_of(status)
         if self._states.get(path) == state:
             return True
-        first = self._named.get(state) if found.st_nlink > 1 else None
+        first = self._named.get(state) if status.st_nlink > 1 else None
         if first is not None and self._states.get(first) == state and self.same(first, path):
             self.files[path] = File(**vars(self.files[first]) | {"path": path})
-        elif not self.copy(path, found):
+        elif not self.copy(path, status):
             return False
         self._states[path] = state
-        if found.st_nlink > 1:
+        if status.st_nlink > 1:
             self._named[state] = path
         return True
 
@@ -90,8 +90,8 @@ class Mirror:
             return False
         return True
 
-    def copy(self, path: str, found: os.stat_result) -> bool:
-        group = f"{found.st_dev}:{found.st_ino}" if found.st_nlink > 1 else None
+    def copy(self, path: str, status: os.stat_result) -> bool:
+        group = f"{status.st_dev}:{status.st_ino}" if status.st_nlink > 1 else None
         target = self.target / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)  # it may be one of several names
@@ -108,8 +108,8 @@ class Mirror:
         self._states.pop(path, None)
 
 
-def state_of(found: os.stat_result) -> State:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def state_of(status: os.stat_result) -> State:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def walk(root: Path, wanted: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
@@ -121,13 +121,13 @@ def walk(root: Path, wanted: Callable[[str], bool], below: str = "") -> Iterator
         if (not below and entry.name in {*WORKED_ON, *NAMES}) or not wanted(path):
             continue
         try:
-            found = entry.stat(follow_symlinks=False)
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             yield from walk(root, wanted, path)
-        elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
-            yield path, found
+        elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+            yield path, status
     if not count and below:
         yield from empty_folder(root / below, below)
 
@@ -141,8 +141,8 @@ def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            return list(found)
+        with os.scandir(folder) as entries:
+            return list(entries)
     except (FileNotFoundError, NotADirectoryError):  # it went meanwhile
         return []
 

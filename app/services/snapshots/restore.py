@@ -94,7 +94,7 @@ class Restorer:
             raise SnapshotError(f"The database is not empty: {', '.join(filled)}. Restore into a new installation.")
         ours = is_database(self.engine, self.data)
         there = walk(self.data, lambda path: path != UNDER_WAY and not ours(path))
-        files = (path for path, found in there if not stat.S_ISDIR(found.st_mode))
+        files = (path for path, status in there if not stat.S_ISDIR(status.st_mode))
         if (first := next(files, None)) is not None or any((self.data / name).exists() for name in mark.NAMES):
             raise SnapshotError(
                 f"The data folder {self.data} is not empty (it has {first or mark.NAMES[0]}). "

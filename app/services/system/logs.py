@@ -39,12 +39,12 @@ def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
 
 def parsed(text: str) -> list[LogEntryOutValues]:
     """Entries; what stands before the first one is the rest of another."""
-    found: list[LogEntryOutValues] = []
+    entries: list[LogEntryOutValues] = []
     for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line, see app/logs.py
         match = ENTRY.match(line)
         if match:
             time, level, logger, message = match.groups()
-            found.append({"time": time, "level": level, "logger": logger, "message": message[:MOST]})
-        elif found and len(found[-1]["message"]) < MOST:
-            found[-1]["message"] += "\n" + line
-    return found
+            entries.append({"time": time, "level": level, "logger": logger, "message": message[:MOST]})
+        elif entries and len(entries[-1]["message"]) < MOST:
+            entries[-1]["message"] += "\n" + line
+    return entries

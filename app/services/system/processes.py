@@ -31,18 +31,18 @@ def processes(data: Path) -> list[ProcessView]:
 
 def look(data: Path) -> list[ProcessView]:
     """What runs now; `data` tells our children from those of another installation."""
-    found = []
+    rows = []
     for process in running():
         try:
             if process.pid == os.getpid():
-                found.append(process_view(process, "web", None))
+                rows.append(process_view(process, "web", None))
                 continue
             program, directory = child_of(process.cmdline())
             if program and (process.ppid() == os.getpid() or (directory and data in directory.parents)):
-                found.append(process_view(process, program, training_of(directory, data)))
+                rows.append(process_view(process, program, training_of(directory, data)))
         except psutil.Error:  # it has ended meanwhile, or is another user's
             continue
-    return sorted(found, key=lambda item: (item["program"] != "web", -item["uptime"]))
+    return sorted(rows, key=lambda item: (item["program"] != "web", -item["uptime"]))
 
 
 def running() -> Iterator[psutil.Process]:
@@ -61,9 +61,9 @@ def running() -> Iterator[psutil.Process]:
 
 def child_of(command: list[str]) -> tuple[str | None, Path | None]:
     """The program and the folder of a child by its command line."""
-    for place, part in enumerate(command[:-1]):
-        if part == "-m" and (match := MODULE.fullmatch(command[place + 1])):
-            rest = command[place + 2 :]
+    for index, part in enumerate(command[:-1]):
+        if part == "-m" and (match := MODULE.fullmatch(command[index + 1])):
+            rest = command[index + 2 :]
             directory = Path(rest[-1]) if rest and rest[-1].startswith("/") else None
             ready_for = rest[1] if rest[:1] == ["--prewarm"] else "run"
             return program_of(directory, ready_for) if match[1] == "run" else match[1], directory
@@ -110,14 +110,14 @@ def devices(known: list[Gpu], busy: dict[int, tuple[str, ...]], measuring: Itera
     named = select(Training.id, Training.name).where(Training.id.in_(list(busy)))
     names = {row.id: row.name for row in db.session.execute(named)} if busy else {}
     listed: list[tuple[str, str | None]] = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in known)]
-    extra = {device for held in busy.values() for device in held} - {device for device, _ in listed}
+    extra = {device for used in busy.values() for device in used} - {device for device, _ in listed}
     listed += [(device, None) for device in sorted(extra)]
     return [
         {
             "device": device,
             "name": name,
             "trainings": [
-                {"id": holder, "name": names.get(holder)} for holder, held in sorted(busy.items()) if device in held
+                {"id": holder, "name": names.get(holder)} for holder, used in sorted(busy.items()) if device in used
             ],
             "measuring": device in set(measuring),
         }

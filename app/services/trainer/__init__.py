@@ -88,10 +88,10 @@ class TrainingService:
         Raises:
             NotFound: no such training.
         """
-        found = present.one(training_id, self.store.models)
-        if found is None:
+        view = present.one(training_id, self.store.models)
+        if view is None:
             raise training_not_found(training_id)
-        return found
+        return view
 
     def list_active_trainings(self) -> list[TrainingView]:
         """What runs, then what waits, as TrainingOut takes them."""

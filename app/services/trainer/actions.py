@@ -103,12 +103,12 @@ class TrainingActions:
                     row.status, TrainingStatus.PENDING, _("The run is completed. Add epochs to continue it.")
                 )
             require(row, TROUBLED | {TrainingStatus.PAUSED})
-            kept = checkpoints.newest(self.store.folder(training_id))
-            if kept is None and row.status != TrainingStatus.PAUSED:
+            checkpoint = checkpoints.newest(self.store.folder(training_id))
+            if checkpoint is None and row.status != TrainingStatus.PAUSED:
                 problem = _("No checkpoint to resume from. Retry the run from the beginning or clone it.")
                 raise Conflict(problem, members={"current": row.status})
-            requeue(session, row, kept)
-            return action_response(row, resume_message(kept))
+            requeue(session, row, checkpoint)
+            return action_response(row, resume_message(checkpoint))
 
         logger.info("training %s: resume", training_id)
         return self.writer.write(key, work)
@@ -123,9 +123,9 @@ class TrainingActions:
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             require(row, TROUBLED)
-            kept = checkpoints.newest(self.store.folder(training_id))
-            requeue(session, row, kept)
-            return action_response(row, resume_message(kept))
+            checkpoint = checkpoints.newest(self.store.folder(training_id))
+            requeue(session, row, checkpoint)
+            return action_response(row, resume_message(checkpoint))
 
         logger.info("training %s: retry", training_id)
         return self.writer.write(key, work)
@@ -147,8 +147,8 @@ class TrainingActions:
             start_backup(training_id)
         if self.store.folder(training_id).is_dir():
             about.write(self.store.folder(training_id), "training", self.store.row(training_id))
-        found = present.one(training_id, self.store.models)
-        return found or {}
+        view = present.one(training_id, self.store.models)
+        return view or {}
 
 
 def action_response(
@@ -169,20 +169,20 @@ def require(row: Training, statuses: set[TrainingStatus]) -> None:
         raise IllegalTransition(row.status, TrainingStatus.PENDING)
 
 
-def requeue(session: Any, row: Training, kept: ResumableCheckpoint | None) -> None:
+def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None) -> None:
     """Back to the queue by a person's wish. What comes again is shown from there."""
     troubles: dict[str, Any] = {"restarts": 0}
     if row.status != TrainingStatus.PAUSED:  # where it was paused the batch that fits stays
         troubles |= {"halvings": 0, "batch_now": None}
-    change(row, TrainingStatus.PENDING, resume_from=kept.path if kept else None, **troubles)
+    change(row, TrainingStatus.PENDING, resume_from=checkpoint.path if checkpoint else None, **troubles)
     end_automatic(row.id)
-    row.current_epoch = min(row.current_epoch, kept.epoch if kept else 0)
-    if kept is None:
+    row.current_epoch = min(row.current_epoch, checkpoint.epoch if checkpoint else 0)
+    if checkpoint is None:
         for table in (TrainingMetric, Checkpoint):
             session.query(table).filter_by(training_id=row.id).delete()
 
 
-def resume_message(kept: ResumableCheckpoint | None) -> str:
-    if kept is None:
+def resume_message(checkpoint: ResumableCheckpoint | None) -> str:
+    if checkpoint is None:
         return _("The run waits for its device and starts with the first epoch.")
-    return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=kept.epoch)
+    return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=checkpoint.epoch)

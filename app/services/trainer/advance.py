@@ -14,17 +14,17 @@ def fraction(row: Training | RunState) -> float:
     """0 to 1, of all epochs; 1 for a completed training, however many epochs it needed."""
     if row.status == TrainingStatus.COMPLETED:
         return 1.0
-    place, total = row.progress, row.total_epochs or row.epochs
-    within = place["epoch"] - 1 + place["batch"] / place["batches"] if place.get("batches") else 0
+    progress, total = row.progress, row.total_epochs or row.epochs
+    within = progress["epoch"] - 1 + progress["batch"] / progress["batches"] if progress.get("batches") else 0
     done = max(row.current_epoch, within) / max(1, total)
-    return round(max(min(done, MOST), place.get("fraction", 0.0)), 4)
+    return round(max(min(done, MOST), progress.get("fraction", 0.0)), 4)
 
 
-def advance(row: Training | RunState, **place: Any) -> None:
+def advance(row: Training | RunState, **progress: Any) -> None:
     """Write down where the run is. An epoch that is done again after a crash moves nothing until it is new."""
     before = row.progress.get("fraction", 0.0)
-    row.progress = place
-    row.progress = place | {"fraction": max(before, fraction(row))}
+    row.progress = progress
+    row.progress = progress | {"fraction": max(before, fraction(row))}
 
 
 def stage(row: Training | RunState, name: str, **more: Any) -> None:

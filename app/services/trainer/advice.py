@@ -32,10 +32,8 @@ def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: 
     """Whether it can learn at all: enough iterations, and labels that fit. Said once."""
     if row.task == "classify" or before.keys() & {"diverging", "learning_rate_high"}:
         return []
-    found = early_signs(epochs, planned, schedule_of(row))
-    return (
-        [coach.Advice(found[0], "warning", epochs[-1]["epoch"], found[1])] if found and found[0] not in before else []
-    )
+    sign = early_signs(epochs, planned, schedule_of(row))
+    return [coach.Advice(sign[0], "warning", epochs[-1]["epoch"], sign[1])] if sign and sign[0] not in before else []
 
 
 def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
@@ -48,9 +46,9 @@ def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
         for values in db.session.execute(select(*plain).where(mine).order_by(newest).limit(SEEN))
     ]
     heavy = select(*(getattr(TrainingMetric, name) for name in JSON)).where(mine).order_by(newest)
-    found = db.session.execute(heavy.limit(2 * coach.RECENT)).all()
-    for place, item in enumerate(epochs):
-        item.update(zip(JSON, found[place] if place < len(found) else ({}, {}, []), strict=True))
+    rows = db.session.execute(heavy.limit(2 * coach.RECENT)).all()
+    for index, item in enumerate(epochs):
+        item.update(zip(JSON, rows[index] if index < len(rows) else ({}, {}, []), strict=True))
     return epochs[::-1]
 
 

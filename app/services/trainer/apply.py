@@ -22,27 +22,29 @@ EPHEMERAL = (Progress, Figures, Download, Stage)  # what a power cut may take ba
 OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset behind it in the event file, event)
 
 
-def apply_batched(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
+def apply_batched(
+    training_id: int, attempt: int, events: OffsetEvents, log: LogPiece | None = None
+) -> list[RoomMessage]:
     """`apply`, but what nobody replays is written down a few times a minute; see ephemeral.py."""
-    if all(isinstance(envelope.event, EPHEMERAL) for _, envelope in said):
-        with services().trainer.ephemeral.advancing(training_id, attempt, len(said)) as state:
+    if all(isinstance(envelope.event, EPHEMERAL) for _, envelope in events):
+        with services().trainer.ephemeral.advancing(training_id, attempt, len(events)) as state:
             if state is not None:
-                return record_all(state, said, log)
-    return apply(training_id, attempt, said, log)
+                return record_all(state, events, log)
+    return apply(training_id, attempt, events, log)
 
 
-def apply(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
+def apply(training_id: int, attempt: int, events: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
     """Apply a batch of (offset behind it, event); returns what to send once this has returned.
 
     Events of an older attempt, events that were applied before and events after the end change nothing.
     `log` is what the child wrote meanwhile; it counts after the end, too. It waits for no disk, nor does EPHEMERAL.
     """
-    with writing(synced=any(not isinstance(envelope.event, EPHEMERAL) for _, envelope in said)) as session:
+    with writing(synced=any(not isinstance(envelope.event, EPHEMERAL) for _, envelope in events)) as session:
         row = session.get(Training, training_id, with_for_update=True)
         if row is None or row.attempt != attempt:
             return []
         write_ephemeral(row)
-        messages = record_all(row, said, log)
+        messages = record_all(row, events, log)
         follow = services().trainer.ephemeral.written(row) if is_followed(row) else None
     if follow is not None:
         follow()
@@ -55,10 +57,10 @@ def is_followed(row: Training) -> bool:
     return row.status == TrainingStatus.RUNNING and row.event_seq > 0
 
 
-def record_all(row: Training | RunState, said: OffsetEvents, log: LogPiece | None) -> list[RoomMessage]:
+def record_all(row: Training | RunState, envelopes: OffsetEvents, log: LogPiece | None) -> list[RoomMessage]:
     """Write what is new of a batch into the training; the messages that follow from it."""
     messages: list[RoomMessage] = []
-    for offset, envelope in without_stale(said):
+    for offset, envelope in without_stale(envelopes):
         if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:
             continue
         row.event_seq, row.event_offset = envelope.seq, offset
@@ -76,8 +78,8 @@ def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Ro
     row = db.session.get(Training, training_id)
     if row is None:
         return []
-    said = [(row.event_offset, Envelope(row.event_seq + 1, time, event))]
-    return apply(training_id, attempt, said)
+    envelopes = [(row.event_offset, Envelope(row.event_seq + 1, time, event))]
+    return apply(training_id, attempt, envelopes)
 
 
 def position(training_id: int) -> tuple[int, int]:
@@ -93,15 +95,15 @@ def position(training_id: int) -> tuple[int, int]:
         with writing(synced=False) as session:
             session.get_one(Training, training_id, with_for_update=True).seq += MOST
     row = db.session.get_one(Training, training_id, populate_existing=True)
-    place = log_position(training_id, row.seq)
-    return row.event_offset, place["offset"] if place and place["attempt"] == row.attempt else 0
+    offset = log_position(training_id, row.seq)
+    return row.event_offset, offset["offset"] if offset and offset["attempt"] == row.attempt else 0
 
 
-def without_stale(said: OffsetEvents) -> list[tuple[int, Envelope]]:
+def without_stale(envelopes: OffsetEvents) -> list[tuple[int, Envelope]]:
     """Of each run of progress events only the last, which says it all."""
-    kept: list[tuple[int, Envelope]] = []
-    for place in said:
-        if kept and isinstance(kept[-1][1].event, Progress) and isinstance(place[1].event, Progress):
-            kept.pop()
-        kept.append(place)
-    return kept
+    current: list[tuple[int, Envelope]] = []
+    for place in envelopes:
+        if current and isinstance(current[-1][1].event, Progress) and isinstance(place[1].event, Progress):
+            current.pop()
+        current.append(place)
+    return current

@@ -58,12 +58,12 @@ class Architecture:
 def architectures() -> dict[str, Architecture]:
     """All of them by name: newest family first, then by task and size. Read once; others are served meanwhile."""
     if not _known:
-        place = folder()
-        found: list[Architecture] = []
-        for path in place.glob("models/**/*.yaml") if place else ():
-            found += of_file(path.stem, read(path))
+        package = folder()
+        known: list[Architecture] = []
+        for path in package.glob("models/**/*.yaml") if package else ():
+            known += of_file(path.stem, read(path))
             socketio.sleep(0)  # a file takes about 1 ms
-        _known.update((item.name, item) for item in sorted(found, key=rank))
+        _known.update((item.name, item) for item in sorted(known, key=rank))
     return _known
 
 

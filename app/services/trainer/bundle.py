@@ -105,7 +105,7 @@ class TrainingBundle:
     def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
         """What is written for the bundle, by name."""
         folder = self.store.folder(row.id)
-        told = partial(redact_paths, data=folder.parents[1])
+        redacted = partial(redact_paths, data=folder.parents[1])
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
@@ -116,8 +116,8 @@ class TrainingBundle:
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
             "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(wanted),
-            "config.yaml": told((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
-            **{name: told(text) for name, text in printed(folder)},
+            "config.yaml": redacted((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
+            **{name: redacted(text) for name, text in printed(folder)},
         }
 
     def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:

@@ -20,22 +20,22 @@ def resumable(folder: Path) -> list[ResumableCheckpoint]:
     Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
     on from one checks every byte of it.
     """
-    return [kept for kept in checkpoints_by_name(folder) if is_archive(folder / kept.path)]
+    return [checkpoint for checkpoint in checkpoints_by_name(folder) if is_archive(folder / checkpoint.path)]
 
 
 def newest(folder: Path) -> ResumableCheckpoint | None:
     """Where to go on from; None: from the start. Older ones are not looked into: it is asked in transactions."""
-    return next((kept for kept in checkpoints_by_name(folder) if is_archive(folder / kept.path)), None)
+    return next((item for item in checkpoints_by_name(folder) if is_archive(folder / item.path)), None)
 
 
 def checkpoints_by_name(folder: Path) -> list[ResumableCheckpoint]:
     """Every resumable copy by its name, newest first."""
-    found = [
+    checkpoints = [
         ResumableCheckpoint(int(match[1]), f"checkpoints/{path.name}")
         for path in (folder / "checkpoints").glob("epoch-*.pt")
         if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name))
     ]
-    return sorted(found, key=lambda kept: -kept.epoch)
+    return sorted(checkpoints, key=lambda checkpoint: -checkpoint.epoch)
 
 
 def is_archive(path: Path) -> bool:

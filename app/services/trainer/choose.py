@@ -66,13 +66,13 @@ def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -
 
 
 def named(name: str) -> Architecture:
-    found = find(name)
-    if found is None:
+    architecture = find(name)
+    if architecture is None:
         alike = [item for item in architectures() if item.startswith(name[:6])] or list(architectures())
         raise refuse(
             "architecture", _("This architecture doesn't exist. Available: %(names)s …", names=", ".join(alike[:8]))
         )
-    return found
+    return architecture
 
 
 def fits_source(source: Training | None, name: str) -> None:
@@ -116,9 +116,9 @@ def source(session: Any, start: TrainingStart) -> Training | None:
     return row
 
 
-def check_freeze(given: dict[str, Any], name: str) -> None:
+def check_freeze(params: dict[str, Any], name: str) -> None:
     """At least the last layer must learn."""
     found = find(name)
-    if found and given.get("freeze", 0) >= found.layers:
+    if found and params.get("freeze", 0) >= found.layers:
         highest = found.layers - 1
         raise refuse("params.freeze", _("Must be between %(low)s and %(high)s.", low=0, high=highest))

@@ -89,10 +89,10 @@ def next_name(name: str) -> str:
     match = COUNTED.fullmatch(name)
     stem, number = (match[1], int(match[2])) if match else (name, 1)
     like = select(Training.name).where(Training.name.startswith(stem[: MAX_NAME - 9], autoescape=True))
-    taken = set(db.session.scalars(like))
+    used = set(db.session.scalars(like))
     while True:
         number += 1
         tail = f" ({number})"
         candidate = stem[: MAX_NAME - len(tail)].rstrip() + tail
-        if candidate not in taken:
+        if candidate not in used:
             return candidate

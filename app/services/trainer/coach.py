@@ -37,21 +37,21 @@ class Advice:
     data: Data
 
 
-def look(epochs: Epochs, planned: int, said: Mapping[str, int]) -> list[Advice]:
+def look(epochs: Epochs, planned: int, given_at: Mapping[str, int]) -> list[Advice]:
     """What is to be said at the last of the epochs.
 
     Args:
         epochs: the run so far, or its newest part; `planned`: how many it will have.
-        said: code of what was said in this run to the epoch it was last said at.
+        given_at: code of what was said in this run to the epoch it was last said at.
     """
-    found = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
+    matches = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
     now = epochs[-1]["epoch"]
-    lately = {code for code, epoch in said.items() if now - epoch < AGAIN}
+    lately = {code for code, epoch in given_at.items() if now - epoch < AGAIN}
     return [
         Advice(code, LEVELS.get(code, "warning"), now, data)
-        for code, data in found.items()
-        if not EXPLAINED_BY.get(code, set()) & (found.keys() | lately)
-        and (code not in said or came_back(RULES[code], epochs, planned, said[code]))
+        for code, data in matches.items()
+        if not EXPLAINED_BY.get(code, set()) & (matches.keys() | lately)
+        and (code not in given_at or came_back(RULES[code], epochs, planned, given_at[code]))
     ]
 
 
@@ -59,8 +59,8 @@ def came_back(rule: "Rule", epochs: Epochs, planned: int, said_at: int) -> bool:
     """Whether it was said long ago and did not hold for a while since."""
     if epochs[-1]["epoch"] - said_at < AGAIN:
         return False
-    places = [place for place, item in enumerate(epochs, 1) if item["epoch"] > said_at][::RECENT]
-    return any(rule(epochs[:place], planned) is None for place in places)
+    counts = [count for count, item in enumerate(epochs, 1) if item["epoch"] > said_at][::RECENT]
+    return any(rule(epochs[:count], planned) is None for count in counts)
 
 
 def loader_bound(epochs: Epochs, _planned: int) -> Data | None:
@@ -95,12 +95,12 @@ def assigned(epochs: Epochs) -> Epochs:
     do, and grows as they become more. That is learning, not divergence.
     """
     start = 0
-    for place in range(1, len(epochs)):
-        losses = [epochs[place][name] for name in ("loss", "val_loss")] + [epochs[start]["loss"]]
-        before = numbers(epochs[:place], "val_loss")
-        if None in losses or losses[0] <= losses[2] or len(before) < place or losses[1] >= min(before):
+    for index in range(1, len(epochs)):
+        losses = [epochs[index][name] for name in ("loss", "val_loss")] + [epochs[start]["loss"]]
+        before = numbers(epochs[:index], "val_loss")
+        if None in losses or losses[0] <= losses[2] or len(before) < index or losses[1] >= min(before):
             break
-        start = place
+        start = index
     return epochs[start:]
 
 
@@ -134,7 +134,7 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
         return None
     steps = range(len(known), window - 1, -max(1, window // 5))
     val, train, fitness = (
-        [median(item[name] for item in known[place - window : place]) for place in steps]
+        [median(item[name] for item in known[index - window : index]) for index in steps]
         for name in ("val_loss", "loss", "fitness")
     )
     lowest = val.index(min(val))
@@ -146,7 +146,7 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
 
 def learned(epochs: Epochs) -> Epochs:
     """Since the model first detected something: before, its validation loss counts too few predictions to compare."""
-    first = next((place for place, item in enumerate(epochs) if (item["map50"] or 0.0) >= LEARNED), len(epochs))
+    first = next((index for index, item in enumerate(epochs) if (item["map50"] or 0.0) >= LEARNED), len(epochs))
     return epochs[first:]
 
 
@@ -183,7 +183,7 @@ def numbers(epochs: Epochs, name: str) -> list[float]:
 
 def smooth(values: Sequence[float]) -> list[float]:
     """Medians of three."""
-    return [median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
+    return [median(values[max(0, index - 1) : index + 2]) for index in range(len(values))]
 
 
 def significant(value: float | None) -> float | None:

@@ -22,19 +22,19 @@ def compare(ids: Sequence[int], models: Path) -> Comparison:
     Raises:
         NotFound: there is none of them.
     """
-    found = {item["id"]: item for item in present.to_dicts(present.listed().where(Training.id.in_(ids)), models)}
-    if not found:
+    by_id = {item["id"]: item for item in present.to_dicts(present.listed().where(Training.id.in_(ids)), models)}
+    if not by_id:
         count = len(set(ids))
         raise NotFound(ngettext("This run no longer exists.", "These runs no longer exist.", count))
-    order = [training_id for training_id in dict.fromkeys(ids) if training_id in found]
-    known = params.defaults_of({name for item in found.values() for name in item["params"]})
+    order = [training_id for training_id in dict.fromkeys(ids) if training_id in by_id]
+    known = params.defaults_of({name for item in by_id.values() for name in item["params"]})
     drawn = curves(order)
     return {
-        "trainings": [found[training_id] for training_id in order],
+        "trainings": [by_id[training_id] for training_id in order],
         "curves": [{"training_id": training_id, **drawn[training_id]} for training_id in order],
         "defaults": known,
-        "differs": differing([found[training_id] for training_id in order]),
-        "missing": [training_id for training_id in dict.fromkeys(ids) if training_id not in found],
+        "differs": differing([by_id[training_id] for training_id in order]),
+        "missing": [training_id for training_id in dict.fromkeys(ids) if training_id not in by_id],
     }
 
 
@@ -51,13 +51,13 @@ def differing(trainings: Sequence[TrainingView]) -> list[str]:
 
     def data(item: TrainingView) -> Any:
         """The content, where it is known: a dataset that was uploaded twice is the same."""
-        place = (item["dataset_id"], item["revision"])
-        return item["dataset_revision"] or same_data.get(place, place)
+        version = (item["dataset_id"], item["revision"])
+        return item["dataset_revision"] or same_data.get(version, version)
 
-    found = [] if same(item["task"] for item in trainings) else ["task"]
+    names = [] if same(item["task"] for item in trainings) else ["task"]
     if not same(data(item) for item in trainings):
-        found.append("version" if same(item["dataset_id"] for item in trainings) else "dataset")
-    return found if same(family(item) for item in trainings) else [*found, "model"]
+        names.append("version" if same(item["dataset_id"] for item in trainings) else "dataset")
+    return names if same(family(item) for item in trainings) else [*names, "model"]
 
 
 def same(values: Iterable[Any]) -> bool:
@@ -67,8 +67,8 @@ def same(values: Iterable[Any]) -> bool:
 def family(training: TrainingView) -> str:
     """The architecture without its size: yolov8, yolo11, rtdetr."""
     name = training["architecture"] or "yolov8"
-    found = re.match(r"(?:yolov?\d+|[a-z]+)", name)
-    return found[0] if found else name
+    match = re.match(r"(?:yolov?\d+|[a-z]+)", name)
+    return match[0] if match else name
 
 
 def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:

@@ -105,17 +105,17 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
         Conflict: the dataset is not valid.
     """
     config = settings()
-    given = params.checked(values["params"])
-    if not Pool(gpus_for_jobs(config)).has(given.get("device", "auto")):
+    checked = params.checked(values["params"])
+    if not Pool(gpus_for_jobs(config)).has(checked.get("device", "auto")):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     refuse_missing(dataset)
     start: TrainingStart = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
-    params.checked(given, task)
-    choose.check_freeze(given, model)
-    given, rate = params.with_optimizer(given, values.get("learning_rate"))
+    params.checked(checked, task)
+    choose.check_freeze(checked, model)
+    checked, rate = params.with_optimizer(checked, values.get("learning_rate"))
     epochs = values.get("epochs", config.DEFAULT_EPOCHS)
     return {
         "name": values.get("name") or f"{dataset.name[:80]} {architecture or f'YOLOv8{version}'}"[:100],
@@ -130,7 +130,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
         "batch_size": values.get("batch_size", config.DEFAULT_BATCH_SIZE),
         "img_size": values.get("img_size", choose.CLASSIFY_SIZE if task == "classify" else config.DEFAULT_IMG_SIZE),
         "learning_rate": rate,
-        "params": given,
+        "params": checked,
         "priority": values.get("priority", 0),
         "start_not_before": values.get("start_not_before"),
     }
@@ -139,8 +139,8 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
 def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
     """The columns that say which revision a training uses: the current one; none of a dataset that has none."""
     wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
-    found = session.scalar(select(DatasetRevision.hash).where(wanted)) if dataset.revision else None
-    return {"revision": dataset.revision, "dataset_revision": found}
+    hash_of_version = session.scalar(select(DatasetRevision.hash).where(wanted)) if dataset.revision else None
+    return {"revision": dataset.revision, "dataset_revision": hash_of_version}
 
 
 def refuse_missing(dataset: Dataset, number: int | None = None) -> None:

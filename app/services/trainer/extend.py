@@ -47,15 +47,15 @@ class TrainingExtension:
                     row.status, TrainingStatus.PENDING, _("You can add epochs to completed runs only.")
                 )
             done = row.current_epoch
-            kept = ResumableCheckpoint(done, f"checkpoints/epoch-{done}.pt")
-            if not is_archive(self.store.folder(training_id) / kept.path):
+            checkpoint = ResumableCheckpoint(done, f"checkpoints/epoch-{done}.pt")
+            if not is_archive(self.store.folder(training_id) / checkpoint.path):
                 problem = _(
                     "The checkpoint of the last epoch is missing, so epochs can't be added. Clone the run "
                     "and use its weights as initial weights."
                 )
                 raise Conflict(problem, members={"current": row.status})
             rates = learning_rates(session, row, done + epochs, schedule)
-            change(row, TrainingStatus.PENDING, resume_from=kept.path, restarts=0)
+            change(row, TrainingStatus.PENDING, resume_from=checkpoint.path, restarts=0)
             end_automatic(row.id)
             row.epochs = row.total_epochs = done + epochs
             row.extensions = [*row.extensions, {"from_epoch": done, "epochs": row.epochs, "schedule": schedule}]
@@ -90,12 +90,12 @@ def learning_rates(session: Any, row: Training, total: int, schedule: str) -> Ra
 
 def sentence(total: int, schedule: str, rates: RatesOutValues) -> str:
     """What the learning rate will do."""
-    shown = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
+    texts = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":
-        return _("The run continues to epoch %(total)s. The learning rate stays at %(last)s.", total=total, **shown)
+        return _("The run continues to epoch %(total)s. The learning rate stays at %(last)s.", total=total, **texts)
     return _(
         "The run continues to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to "
         "%(first)s and then falls to %(final)s: its schedule covers all epochs.",
         total=total,
-        **shown,
+        **texts,
     )

@@ -25,9 +25,9 @@ class TrainingFeed:
         self.newest: dict[int, int] = {}
         self.bus.on("messages", self.hear)
 
-    def hear(self, told: list[int]) -> None:
+    def hear(self, message: list[int]) -> None:
         """Another process has sent a message of a training."""
-        training_id, seq = told
+        training_id, seq = message
         self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
 
     def send(self, messages: list[RoomMessage]) -> None:
@@ -54,9 +54,9 @@ class TrainingFeed:
 def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]:
     """A message's payload for everybody in its rooms, whoever's request or task sends it. With PRIVATE_DATA it does not
     say whose run holds the device: not all of them may see that one."""
-    found = history.filled(event, payload, models)
-    waits = (found.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
+    filled = history.filled(event, payload, models)
+    waits = (filled.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
     if not waits or "training_id" not in waits:
-        return found
-    told = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
-    return found | {"training": found["training"] | {"waiting_for": told | {"message": reason(told)}}}
+        return filled
+    public = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
+    return filled | {"training": filled["training"] | {"waiting_for": public | {"message": reason(public)}}}

@@ -77,20 +77,20 @@ class TrainingFiles:
     def checkpoints(self, training_id: int) -> CheckpointsOutValues:
         """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
         row = self.store.row(training_id)
-        place = f"/api/trainings/{training_id}/checkpoints"
+        address = f"/api/trainings/{training_id}/checkpoints"
         return {
             "checkpoints": [
                 {
-                    "epoch": kept.epoch,
-                    "is_best": kept.is_best,
-                    "periodic": kept.periodic,
-                    "metrics": kept.metrics,
-                    "created_at": kept.created_at,
-                    "resumable": kept.resumable and not kept.is_best,
+                    "epoch": file.epoch,
+                    "is_best": file.is_best,
+                    "periodic": file.periodic,
+                    "metrics": file.metrics,
+                    "created_at": file.created_at,
+                    "resumable": file.resumable and not file.is_best,
                     "size_bytes": path.stat().st_size,
-                    "url": f"{place}/{'best' if kept.is_best else kept.epoch}/download",
+                    "url": f"{address}/{'best' if file.is_best else file.epoch}/download",
                 }
-                for kept, path in self._kept(row)
+                for file, path in self._kept(row)
             ]
         }
 
@@ -111,20 +111,20 @@ class TrainingFiles:
             if path.is_file():
                 return require_whole(folder, path), download_name(row, path.name)
         else:
-            found = {
-                str(kept.epoch): path for kept, path in sorted(self._kept(row), key=lambda item: not item[0].is_best)
+            by_name = {
+                str(file.epoch): path for file, path in sorted(self._kept(row), key=lambda item: not item[0].is_best)
             }
-            if which in found:
-                return require_whole(folder, found[which]), download_name(row, f"epoch-{which}.pt")
+            if which in by_name:
+                return require_whole(folder, by_name[which]), download_name(row, f"epoch-{which}.pt")
         raise NotFound(_("This run doesn't have this checkpoint. Its list of checkpoints shows what is available."))
 
     def _kept(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
         """The rows whose files are there, below the training's own folder."""
         wanted = select(Checkpoint).where(Checkpoint.training_id == row.id)
-        for kept in db.session.scalars(wanted.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
-            path = self.store.storage.data_root / kept.model_path
+        for file in db.session.scalars(wanted.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
+            path = self.store.storage.data_root / file.model_path
             if path.is_relative_to(self.store.folder(row.id)) and ".." not in path.parts and path.is_file():
-                yield kept, path
+                yield file, path
 
 
 def download_name(row: Training, name: str) -> str:

@@ -54,9 +54,9 @@ class TrainingFollowing:
     def _present(self, training_id: int) -> tuple[Training, list[Unwritten]]:
         """The row, in a new view of the database, and the messages that it does not have yet."""
         db.session.rollback()
-        told = self.ephemeral.messages(training_id)
+        messages = self.ephemeral.messages(training_id)
         row = self.store.row(training_id)
-        return row, [item for item in told if item.seq > row.seq]
+        return row, [item for item in messages if item.seq > row.seq]
 
     def _wait_for(self, training_id: int, after: int, seconds: float) -> None:
         """Look into memory only: messages that are committed are told at once. No database connection is held."""

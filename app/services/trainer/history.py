@@ -38,8 +38,8 @@ def filled(event: str, payload: Payload, models: Path) -> Payload:
 
 
 def status_filled(payload: Payload, models: Path) -> Payload:
-    found = present.one(payload["training_id"], models)
-    return {"training": present.as_json(found)} if found else {}
+    view = present.one(payload["training_id"], models)
+    return {"training": present.as_json(view)} if view else {}
 
 
 def log_filled(payload: Payload, models: Path) -> Payload:
@@ -113,13 +113,13 @@ def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Paylo
 
 def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
     """The loss of batches, at most MOST_LOSSES of those in rows, evenly, and the newer ones: {"seq", "epoch", ...}."""
-    kept = select(func.count()).where(*up_to(training_id, "training_progress", seq))
-    step = -(-(db.session.scalar(kept) or 0) // MOST_LOSSES) or 1
-    found = thinned(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
+    count_stored = select(func.count()).where(*up_to(training_id, "training_progress", seq))
+    step = -(-(db.session.scalar(count_stored) or 0) // MOST_LOSSES) or 1
+    messages = thinned(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
     names = ("epoch", "batch", "batches", "loss", "parts")
     return [
         {"seq": number} | {name: payload["progress"].get(name) for name in names}
-        for number, payload in found
+        for number, payload in messages
         if payload["progress"].get("loss") is not None
     ]
 
@@ -135,8 +135,8 @@ def metrics(training_id: int, seq: int) -> list[EpochView]:
     plain = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     rows = db.session.execute(select(*plain).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
-    found = zip(rows, classes(mine, len(rows)), strict=True)
-    return [cast(EpochView, {**row} | {"classes": measured}) for row, measured in found]
+    pairs = zip(rows, classes(mine, len(rows)), strict=True)
+    return [cast(EpochView, {**row} | {"classes": measured}) for row, measured in pairs]
 
 
 def version(training_id: int, seq: int) -> str:
@@ -151,8 +151,8 @@ def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
     newest_first = TrainingMetric.epoch.desc()
     one = db.session.scalar(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(1))
     count = min(epochs, MOST_CLASS_ROWS // len(one)) if one else 0
-    found = db.session.scalars(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(count)).all()
-    return [[] for _ in range(epochs - len(found))] + [item or [] for item in reversed(found)]
+    lists = db.session.scalars(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(count)).all()
+    return [[] for _ in range(epochs - len(lists))] + [item or [] for item in reversed(lists)]
 
 
 def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
@@ -176,9 +176,9 @@ def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int
 
 def thinned(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
     """Every so many of them, counted from the newest; oldest first."""
-    place = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
+    number = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
     text = type_coerce(TrainingEvent.payload, Text).label("text")
-    inner = select(TrainingEvent.seq, text, place).where(*up_to(training_id, event, seq)).subquery()
+    inner = select(TrainingEvent.seq, text, number).where(*up_to(training_id, event, seq)).subquery()
     wanted = select(inner.c.seq, inner.c.text).where((inner.c.place - 1) % step == 0).order_by(inner.c.seq)
     return parsed(db.session.execute(wanted).all())
 

@@ -85,5 +85,5 @@ def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, 
     total = planned * schedule.iterations
     if schedule.scratch and total < schedule.few:
         return "few_iterations", {"iterations": total, "enough": schedule.few, "epochs": planned}
-    found = why_nothing(epochs, schedule)
-    return found if found and found[0] == "labels" else None
+    reason = why_nothing(epochs, schedule)
+    return reason if reason and reason[0] == "labels" else None

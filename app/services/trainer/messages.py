@@ -133,7 +133,7 @@ def status_message(row: Training, dashboard: bool = True) -> RoomMessage:
 
 def queue_message(queue: Iterable[Any]) -> RoomMessage:
     """What waits, in its order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
-    places = [
+    entries = [
         {
             "training_id": row.id,
             "priority": row.priority,
@@ -142,7 +142,7 @@ def queue_message(queue: Iterable[Any]) -> RoomMessage:
         }
         for row in queue
     ]
-    return RoomMessage("training_queue", {"order": [place["training_id"] for place in places], "queue": places})
+    return RoomMessage("training_queue", {"order": [entry["training_id"] for entry in entries], "queue": entries})
 
 
 def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> RoomMessage:
@@ -154,5 +154,5 @@ def note_message(row: Training, code: str, data: dict[str, Any], time: datetime)
 
 def log_message(row: Training | RunState, piece: LogPiece) -> RoomMessage:
     """The place is kept, the text is in the file."""
-    kept = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
-    return with_more(kept, text=piece.text)
+    payload = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
+    return with_more(payload, text=piece.text)

@@ -24,12 +24,12 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
             stands behind a dataset's name, which may end in anything, is no path of its own.
     """
 
-    def short(found: re.Match[str]) -> str:
-        if found["dataset"]:
-            return datasets.get(int(found["id"])) or f"datasets/{found['id']}"
-        if found["other"]:
-            return found[0] if kept or found[0].startswith(SYSTEM) else f"…/{found['last']}"
-        return "data" if found["root"] else ""
+    def short(match: re.Match[str]) -> str:
+        if match["dataset"]:
+            return datasets.get(int(match["id"])) or f"datasets/{match['id']}"
+        if match["other"]:
+            return match[0] if kept or match[0].startswith(SYSTEM) else f"…/{match['last']}"
+        return "data" if match["root"] else ""
 
     return paths_below(str(data)).sub(short, text)
 

@@ -92,10 +92,10 @@ def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
         .limit(size)
         .offset((query["page"] - 1) * size)
     )
-    found = to_dicts(part, models)
-    points = sparks([item["id"] for item in found]) if found else {}
+    trainings = to_dicts(part, models)
+    points = sparks([item["id"] for item in trainings]) if trainings else {}
     return {
-        "trainings": [{**item, "spark": points.get(item["id"], [])} for item in found],
+        "trainings": [{**item, "spark": points.get(item["id"], [])} for item in trainings],
         "total": total,
         "page": query["page"],
         "per_page": size,
@@ -129,10 +129,10 @@ def choices() -> FilterChoicesView:
     names = {row.id: row.name for row in db.session.execute(named.order_by(func.lower(Dataset.name), Dataset.id))}
 
     def totals(key: str) -> dict[Any, int]:
-        found: dict[Any, int] = {}
+        counts: dict[Any, int] = {}
         for row in groups:
-            found[getattr(row, key)] = found.get(getattr(row, key), 0) + row.number
-        return found
+            counts[getattr(row, key)] = counts.get(getattr(row, key), 0) + row.number
+        return counts
 
     datasets = totals("dataset_id")
     return {
@@ -144,14 +144,14 @@ def choices() -> FilterChoicesView:
 
 def to_dicts(wanted: Any, models: Path) -> list[TrainingView]:
     """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
-    found = db.session.execute(wanted).all()
-    holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
+    rows = db.session.execute(wanted).all()
+    holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
     # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
     running = Training.status == TrainingStatus.RUNNING
     named = select(Training.id, Training.name).where(Training.id.in_(holders), running)
     names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
-    counts = class_counts({row.dataset_id for row, *_ in found if row.task == "classify"})
-    return [to_dict(item, models, names, counts) for item in found]
+    counts = class_counts({row.dataset_id for row, *_ in rows if row.task == "classify"})
+    return [to_dict(item, models, names, counts) for item in rows]
 
 
 def class_counts(datasets: set[int]) -> dict[int, int]:

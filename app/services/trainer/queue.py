@@ -74,10 +74,10 @@ def places(order: Sequence[Training]) -> tuple[list[int], list[int]]:
     Of the two ways, raising what now comes before a higher priority or lowering what comes after a lower one, the one
     that changes fewer trainings; raising where both change as many.
     """
-    given = [row.priority for row in order]
-    raised = list(accumulate(reversed(given), max))[::-1]
-    lowered = list(accumulate(given, min))
-    fewest = min(raised, lowered, key=lambda new: sum(a != b for a, b in zip(new, given, strict=True)))
+    priorities = [row.priority for row in order]
+    raised = list(accumulate(reversed(priorities), max))[::-1]
+    lowered = list(accumulate(priorities, min))
+    fewest = min(raised, lowered, key=lambda new: sum(a != b for a, b in zip(new, priorities, strict=True)))
     ages = sorted(row.position for row in order)  # later trainings stay behind: positions are times of creation
     return fewest, list(accumulate(ages, lambda last, age: max(last + 1, age)))
 

@@ -70,8 +70,8 @@ def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
         return None
     row.halvings += 1
     row.batch_now = smaller
-    told = add_note(row, "batch_halved", batch=batch, smaller=smaller, epoch=row.current_epoch)
-    return requeue(row, told)
+    note = add_note(row, "batch_halved", batch=batch, smaller=smaller, epoch=row.current_epoch)
+    return requeue(row, note)
 
 
 def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | None:
@@ -79,10 +79,10 @@ def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | Non
     if row.restarts >= TRIES:
         return None
     row.restarts += 1
-    told = add_note(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
+    note = add_note(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
     if kind == "stalled":  # another one may go first: a device that hangs must not hold up the queue
         row.position = new_position()
-    return requeue(row, told)
+    return requeue(row, note)
 
 
 def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
@@ -127,21 +127,21 @@ def space_for(row: Training) -> int:
 
     It holds two copies and the newest weights; each is replaced by a file that is written beside it.
     """
-    kept = newest(folder(row))
-    return 3 * (folder(row) / kept.path).stat().st_size if kept else 0
+    checkpoint = newest(folder(row))
+    return 3 * (folder(row) / checkpoint.path).stat().st_size if checkpoint else 0
 
 
-def requeue(row: Training, told: list[RoomMessage]) -> list[RoomMessage]:
-    kept = newest(folder(row))
+def requeue(row: Training, messages: list[RoomMessage]) -> list[RoomMessage]:
+    checkpoint = newest(folder(row))
     progress = {"stage": "queued", "fraction": advance.fraction(row)}  # what is done again moves nothing
-    change(row, TrainingStatus.PENDING, resume_from=kept.path if kept else None, progress=progress)
-    return [*told, status_message(row)]
+    change(row, TrainingStatus.PENDING, resume_from=checkpoint.path if checkpoint else None, progress=progress)
+    return [*messages, status_message(row)]
 
 
-def pause(row: Training, reason: str, told: list[RoomMessage]) -> list[RoomMessage]:
-    kept = newest(folder(row))
-    change(row, TrainingStatus.PAUSED, resume_from=kept.path if kept else None, pause_reason=reason)
-    return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
+def pause(row: Training, reason: str, messages: list[RoomMessage]) -> list[RoomMessage]:
+    checkpoint = newest(folder(row))
+    change(row, TrainingStatus.PAUSED, resume_from=checkpoint.path if checkpoint else None, pause_reason=reason)
+    return [*messages, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
 
 
 def cancelled(row: Training, time: datetime, path: str | None) -> list[RoomMessage]:
@@ -174,5 +174,5 @@ def folder(row: Training) -> Path:
 
 def weights_left(folder: Path) -> str | None:
     """The best weights that a run left, relative to the training's folder."""
-    found = weights(folder)
-    return None if found is None else found.relative_to(folder).as_posix()
+    path = weights(folder)
+    return None if path is None else path.relative_to(folder).as_posix()

@@ -94,10 +94,10 @@ class TrainingReruns:
     def used_config(self, training_id: int) -> dict[str, Any]:
         """config.yaml as the child wrote it at the start; empty where it never started."""
         path = self.store.folder(training_id) / "config.yaml"
-        found = read_yaml(path)
-        if path.is_file() and not is_config(found):
+        config = read_yaml(path)
+        if path.is_file() and not is_config(config):
             set_file_aside(path, "no configuration")
-        return found if found and is_config(found) else {}
+        return config if config and is_config(config) else {}
 
     def check_unchanged(self, row: Training, used: dict[str, Any]) -> None:
         """Refuse what would be another run.
@@ -128,13 +128,13 @@ class TrainingReruns:
         return path if path.is_file() else None
 
 
-def is_config(found: dict[str, Any] | None) -> bool:
+def is_config(config: dict[str, Any] | None) -> bool:
     """Whether it holds what is read of it."""
-    if not found or not isinstance(found.get("arguments"), dict):
+    if not config or not isinstance(config.get("arguments"), dict):
         return False
-    weights = found.get("start_weights")
+    weights = config.get("start_weights")
     named = weights is None or (isinstance(weights, dict) and {"name", "sha256"} <= weights.keys())
-    return named and isinstance(found.get("versions") or {}, dict)
+    return named and isinstance(config.get("versions") or {}, dict)
 
 
 def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:

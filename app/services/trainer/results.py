@@ -66,12 +66,12 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     for row in rows:
         values = {name: value for name, value in zip(columns, row, strict=True) if isinstance(value, int | float)}
-        found = {ours: float(values[name]) for name, ours in MEASURES.items() if name in values}
+        metrics = {ours: float(values[name]) for name, ours in MEASURES.items() if name in values}
         parts = {name: float(value) for name, value in values.items() if name.startswith(("train/", "val/"))}
         for ours, prefix in (("loss", "train/"), ("val_loss", "val/")):
             terms = [value for name, value in parts.items() if name.startswith(prefix)]
-            found |= {ours: sum(terms)} if terms else {}
-        yield int(row[0] or 0), found | {"parts": parts}
+            metrics |= {ours: sum(terms)} if terms else {}
+        yield int(row[0] or 0), metrics | {"parts": parts}
 
 
 def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:

@@ -104,7 +104,7 @@ class TrainingTrash:
 
     def remove(self, training_id: int) -> None:
         """Rows and files, both or none."""
-        taken: list[tuple[Path, Path]] = []
+        moves: list[tuple[Path, Path]] = []
         rooms = notify.rooms_of(training_id, dashboard=True)  # of a run that is gone nobody knows who saw it
         try:
             with writing() as session:
@@ -119,14 +119,14 @@ class TrainingTrash:
                 folders += map(storage.prediction_dir, predictions)
                 session.execute(delete(Training).where(Training.id == training_id))  # its rows cascade
                 # Renames, here so that a new row which gets this id cannot meet the old files.
-                taken += [(folder, moved) for folder in folders if (moved := self.store.storage.move_to_tmp(folder))]
+                moves += [(folder, moved) for folder in folders if (moved := self.store.storage.move_to_tmp(folder))]
         except BaseException:
-            for folder, moved in taken:
+            for folder, moved in moves:
                 moved.rename(folder)
             raise
         logger.info("training %s deleted for good", training_id)
         notify.send("training_deleted", rooms, lambda: {"training_id": training_id})
-        socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in taken])
+        socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in moves])
 
 
 def is_hidden(other: Training) -> bool:
@@ -157,7 +157,7 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
 
 def cancel(row: Training, folder: Path) -> RoomMessage:
     """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
-    found = present.weights(folder)
-    path = f"models/{row.id}/{found.relative_to(folder).as_posix()}" if found else None
+    best = present.weights(folder)
+    path = f"models/{row.id}/{best.relative_to(folder).as_posix()}" if best else None
     change(row, TrainingStatus.CANCELLED, model_path=path)
-    return message("training_cancelled", row, downloadable=found is not None)
+    return message("training_cancelled", row, downloadable=best is not None)

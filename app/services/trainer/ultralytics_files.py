@@ -9,15 +9,15 @@ from typing import Any
 @cache
 def folder() -> Path | None:
     """`ultralytics/cfg`; None where only the web part is installed."""
-    found = find_spec("ultralytics")
-    return Path(found.origin).parent / "cfg" if found and found.origin else None
+    spec = find_spec("ultralytics")
+    return Path(spec.origin).parent / "cfg" if spec and spec.origin else None
 
 
 @cache
 def defaults() -> dict[str, Any]:
     """default.yaml: a value for each argument; empty where ultralytics is not installed."""
-    place = folder()
-    return {} if place is None else read(place / "default.yaml")
+    package = folder()
+    return {} if package is None else read(package / "default.yaml")
 
 
 def read(path: Path) -> dict[str, Any]:

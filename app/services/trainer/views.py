@@ -112,11 +112,11 @@ class TrainingViews:
     def run_files(self, training_id: int) -> RunFilesOutValues:
         """ultralytics' plots, as RunFilesOut takes them."""
         folder = self.store.existing_folder(training_id)
-        place = folder / "run"
-        pictures = [path for path in place.glob("*.*g") if path.is_file() and not path.is_symlink()]
+        plots = folder / "run"
+        pictures = [path for path in plots.glob("*.*g") if path.is_file() and not path.is_symlink()]
         found = [(kind_of(path.name), path) for path in pictures]
         order = list(KINDS)
-        shown = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in found if kind))
+        listed = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in found if kind))
         return {
             "evaluation": (folder / "evaluation" / "evaluation.json").is_file(),
             "damaged": damaged_in(folder / name for name in ("", "run", "previews", "evaluation")),
@@ -127,7 +127,7 @@ class TrainingViews:
                     "size_bytes": path.stat().st_size,
                     "url": f"/api/trainings/{training_id}/files/{path.name}",
                 }
-                for _order, _name, kind, path in shown
+                for _order, _name, kind, path in listed
             ],
         }
 

@@ -33,41 +33,41 @@ def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
     """
     if row.status != TrainingStatus.PENDING or not row.waiting_for:
         return None
-    told = dict(row.waiting_for)
-    if told.get("training_id") in names:
-        told["name"] = names[told["training_id"]]
+    view = dict(row.waiting_for)
+    if view.get("training_id") in names:
+        view["name"] = names[view["training_id"]]
     else:  # deleted, or somebody else's
-        told.pop("training_id", None)
-    return told | {"message": reason(told)}
+        view.pop("training_id", None)
+    return view | {"message": reason(view)}
 
 
-def reason(told: dict[str, Any]) -> str:
+def reason(waiting: dict[str, Any]) -> str:
     """The sentence of a `waiting_for`; its code where this version has none."""
     try:
-        match told["code"]:
-            case "device" if "training_id" not in told:
+        match waiting["code"]:
+            case "device" if "training_id" not in waiting:
                 return _("Waiting for the device.")
             case "device":
-                return _("Waiting for the device, in use by “%(name)s”.", name=told["name"])
+                return _("Waiting for the device, in use by “%(name)s”.", name=waiting["name"])
             case "missing_device":
                 return _(
                     "This machine doesn't have the device %(device)s. Clone the run and choose another one.",
-                    device=told["device"],
+                    device=waiting["device"],
                 )
             case "turn":
-                return turn(told["ahead"])
+                return turn(waiting["ahead"])
             case "schedule":
-                until = format_datetime(datetime.fromisoformat(told["until"]), "d MMM y, HH:mm")
+                until = format_datetime(datetime.fromisoformat(waiting["until"]), "d MMM y, HH:mm")
                 return _("Scheduled to start at %(time)s (UTC).", time=until)
             case "disk":
                 return _(
                     "Waiting for disk space: %(free)s GB free, %(needed)s GB needed.",
-                    free=gigabytes(told["free"]),
-                    needed=gigabytes(told["needed"]),
+                    free=gigabytes(waiting["free"]),
+                    needed=gigabytes(waiting["needed"]),
                 )
     except (KeyError, ValueError, TypeError):
         pass
-    return str(told.get("code"))
+    return str(waiting.get("code"))
 
 
 def turn(ahead: int) -> str:

@@ -50,7 +50,7 @@ def require_whole(folder: Path, path: Path) -> Path:
 def whole_others(folder: Path, path: Path) -> Iterator[str]:
     """`best`, `last` or the number of an epoch, for the first few whole ones."""
     known = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
-    known += [(str(kept.epoch), folder / kept.path) for kept in checkpoints_by_name(folder)]
+    known += [(str(checkpoint.epoch), folder / checkpoint.path) for checkpoint in checkpoints_by_name(folder)]
     left = OFFERED
     for name, other in known:
         if left and other != path and is_whole(other):

@@ -204,14 +204,14 @@ class UploadService:
         ids = self.shelf.newest_first(unfinished)
         if principal is not None and principal.role != Role.ADMIN:
             ids = [upload_id for upload_id in ids if self.is_of(principal, upload_id)]
-        shown = []
+        views = []
         for upload_id in ids[(page - 1) * per_page : page * per_page]:
             try:
-                shown.append(self.view(self.shelf.find(upload_id)))
+                views.append(self.view(self.shelf.find(upload_id)))
             except NotFound:  # removed meanwhile
                 continue
         pages = -(-len(ids) // per_page)
-        return {"uploads": shown, "total": len(ids), "page": page, "per_page": per_page, "pages": pages}
+        return {"uploads": views, "total": len(ids), "page": page, "per_page": per_page, "pages": pages}
 
     def is_of(self, principal: Principal, upload_id: str) -> bool:
         try:
@@ -221,7 +221,7 @@ class UploadService:
 
     def view(self, upload: Upload) -> UploadOutValues:
         """An upload for schemas.UploadOut."""
-        shown: UploadOutValues = {
+        view: UploadOutValues = {
             "id": upload.id,
             "state": upload.state,
             "filename": upload.filename,
@@ -235,8 +235,8 @@ class UploadService:
             "retriable": upload.retriable(),
         }
         if upload.purpose == PREDICTION:
-            shown |= {"purpose": upload.purpose, "prediction_id": upload.prediction_id}
-        return shown
+            view |= {"purpose": upload.purpose, "prediction_id": upload.prediction_id}
+        return view
 
 
 def plain_name(filename: str) -> str:

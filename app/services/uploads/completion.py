@@ -88,9 +88,9 @@ class Completion:
 
 def made_before(upload: Upload, purpose: Purpose) -> int | None:
     """What this upload became before the server was killed: its key was committed with the row."""
-    asked = key_of(upload)
-    found = db.session.get(IdempotencyKey, (asked.key, asked.scope))
-    return int(found.answer[purpose.result]) if found else None
+    request_key = key_of(upload)
+    mark = db.session.get(IdempotencyKey, (request_key.key, request_key.scope))
+    return int(mark.answer[purpose.result]) if mark else None
 
 
 def key_of(upload: Upload) -> RequestKey:

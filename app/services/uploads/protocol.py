@@ -74,19 +74,19 @@ def parse_metadata(text: str | None) -> dict[str, str]:
     Raises:
         BadUpload: it has another form, or a value is not UTF-8.
     """
-    found: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     for pair in (text or "").split(",") if (text or "").strip() else ():
         name, _space, value = pair.strip().partition(" ")
         try:
-            if not name or name in found:
+            if not name or name in metadata:
                 raise ValueError(name)
-            found[name] = base64.b64decode(value.strip(), validate=True).decode()
+            metadata[name] = base64.b64decode(value.strip(), validate=True).decode()
         except (ValueError, binascii.Error):
             raise BadUpload(
                 _("The header Upload-Metadata must have names with base64 values, each name once."),
                 [{"field": "Upload-Metadata", "message": name[:100]}],
             ) from None
-    return found
+    return metadata
 
 
 def parse_checksum(text: str | None) -> Checksum | None:

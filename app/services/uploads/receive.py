@@ -202,11 +202,11 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
     Raises:
         Cut: it ends before its announced length, or the connection breaks.
     """
-    size, left, take = LEAST, length, taker(stream)
+    size, left, read_block = LEAST, length, taker(stream)
     while left is None or left > 0:
         began = time.monotonic()
         try:
-            block = take(size if left is None else min(size, left))
+            block = read_block(size if left is None else min(size, left))
         except Exception as error:  # whatever a server's parser makes of a broken connection
             raise cut() from error
         writer.heard = time.monotonic()

@@ -27,7 +27,7 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in IMAGES) if described.get(split) else []
     if not files:
         raise DataError(f"the dataset has no images for {split}")
-    chosen = [files[place] for place in evenly(len(files), most)]
+    chosen = [files[index] for index in evenly(len(files), most)]
     for path in chosen:
         link(path, folder / "images" / split / path.relative_to(source))
         label = label_of(path)
@@ -50,8 +50,8 @@ def images_of(data: Path) -> list[Path]:
 
 def label_of(image: Path) -> Path | None:
     """Where ultralytics looks for the labels: the last folder `images` of the path replaced; None: there is none."""
-    head, found, tail = str(image).rpartition(f"{os.sep}images{os.sep}")
-    return Path(f"{head}{os.sep}labels{os.sep}{tail}").with_suffix(".txt") if found else None
+    head, separator, tail = str(image).rpartition(f"{os.sep}images{os.sep}")
+    return Path(f"{head}{os.sep}labels{os.sep}{tail}").with_suffix(".txt") if separator else None
 
 
 def link(source: Path, target: Path) -> None:

@@ -49,7 +49,7 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
     def add_image(image: Any) -> None:
         seen = image.seen
         rows = zip(seen.detections, seen.confidences, seen.found_places, strict=True)
-        detections[image.file] = [[kind, confidence, *place] for kind, confidence, place in rows][:MOST_COMPARED]
+        detections[image.file] = [[kind, confidence, *corners] for kind, confidence, corners in rows][:MOST_COMPARED]
         step()
 
     images = Images(Path(task["data"]), classes=task.get("classes"))

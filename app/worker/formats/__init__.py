@@ -53,21 +53,21 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
     tree = Tree(folder)
     annotations: dict[str, list[str]] = {}
     if task == "classify":
-        found = module_of("folders").detect(tree, task) or READERS[CLASS_TABLE].detect(tree, class_tables(tree))
+        datasets = module_of("folders").detect(tree, task) or READERS[CLASS_TABLE].detect(tree, class_tables(tree))
     else:
-        found = yolo.detect(tree)
+        datasets = yolo.detect(tree)
         annotations = annotation_files(tree)
         for kind, paths in annotations.items():
-            found += READERS[kind].detect(tree, paths) if is_sniffed(kind) else []
-        if not any(item.complete for item in found):
-            found += module_of("masks").detect(tree)
-        if task == "auto" and not any(item.complete for item in found):
+            datasets += READERS[kind].detect(tree, paths) if is_sniffed(kind) else []
+        if not any(item.complete for item in datasets):
+            datasets += module_of("masks").detect(tree)
+        if task == "auto" and not any(item.complete for item in datasets):
             refuse_unread(tree, annotations.get("", []))
             folders = module_of("folders")
-            found = [item for item in folders.detect(tree, task) if folders.has_two_classes(item)]
-            found = found or READERS[CLASS_TABLE].detect(tree, annotations.get(CLASS_TABLE, []))
-    found.sort(key=rank)
-    if not found or not found[0].complete:
+            datasets = [item for item in folders.detect(tree, task) if folders.has_two_classes(item)]
+            datasets = datasets or READERS[CLASS_TABLE].detect(tree, annotations.get(CLASS_TABLE, []))
+    datasets.sort(key=rank)
+    if not datasets or not datasets[0].complete:
         for path in [path for path in annotations.get("broken", []) if path in tree["json"]]:
             for _ in jsonstream.walk(tree, path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
@@ -82,11 +82,11 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
         if not annotations and photographs(tree):
             raise InvalidInput("no_labels", images=len(tree["image"]))
         raise InvalidInput("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
-    roots = {item.root for item in found if item.complete and (is_sniffed(item.format) or item.format == "masks")}
-    found = [item for item in found if item.complete or not covered(item.root, roots)]
-    for item in found:
-        item.others = found
-    return found
+    roots = {item.root for item in datasets if item.complete and (is_sniffed(item.format) or item.format == "masks")}
+    datasets = [item for item in datasets if item.complete or not covered(item.root, roots)]
+    for item in datasets:
+        item.others = datasets
+    return datasets
 
 
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
@@ -138,10 +138,10 @@ def refuse_unread(tree: Tree, paths: list[str]) -> None:
         raise InvalidInput("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
 
 
-def rank(found: DetectedDataset) -> tuple[bool, int, int, int, str]:
+def rank(detected: DetectedDataset) -> tuple[bool, int, int, int, str]:
     """Smallest for the dataset that is meant most likely."""
-    depth = len(found.root.split("/")) if found.root else 0
-    return not found.complete, depth, -found.images, list(READERS).index(found.format), found.root
+    depth = len(detected.root.split("/")) if detected.root else 0
+    return not detected.complete, depth, -detected.images, list(READERS).index(detected.format), detected.root
 
 
 def covered(root: str, roots: set[str]) -> bool:
@@ -151,7 +151,7 @@ def covered(root: str, roots: set[str]) -> bool:
     return root in roots
 
 
-def choose(found: list[DetectedDataset], options: Options) -> DetectedDataset:
+def choose(datasets: list[DetectedDataset], options: Options) -> DetectedDataset:
     """The dataset that is read: that of `options.root` and `options.format`, else the first.
 
     Raises:
@@ -160,16 +160,18 @@ def choose(found: list[DetectedDataset], options: Options) -> DetectedDataset:
     form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
     form = form if colon else options.format or ""
     fitting = [
-        item for item in found if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
+        item
+        for item in datasets
+        if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
     ]
     if not fitting:
-        roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
+        roots = ", ".join(dict.fromkeys(shown(item.where) for item in datasets[:LISTED]))
         raise InvalidInput("no_root", root=shown(options.root or "/"), roots=roots)
     return fitting[0]
 
 
 def read(
-    folder: Path, found: DetectedDataset, options: Options, pictures: Mapping[str, DisplayedSize] | None = None
+    folder: Path, detected: DetectedDataset, options: Options, pictures: Mapping[str, DisplayedSize] | None = None
 ) -> Source:
     """The dataset's images, labels and classes, with every choice and loss on the way; see `Source`.
 
@@ -180,33 +182,33 @@ def read(
         InvalidInput: it cannot be used.
     """
     tree = Tree(folder, pictures)
-    together = [item for item in found.others if item.complete] if options.merge else [found]
+    together = [item for item in detected.others if item.complete] if options.merge else [detected]
     if len(together) > 1:
         read_ones = [READERS[item.format].read(tree, item, options) for item in together]
         source = module_of("merge").merge(tree, together, read_ones, options)
     else:
-        source = READERS[found.format].read(tree, found, options)
-        source.decisions[:0] = ignored_files(found)
+        source = READERS[detected.format].read(tree, detected, options)
+        source.decisions[:0] = ignored_files(detected)
     if not any(answers_encoding(item) for item in source.decisions):
-        paths = [path for item in (together or [found]) for path in texts_of(item)]
+        paths = [path for item in (together or [detected]) for path in texts_of(item)]
         source.decisions += file_encoding.decisions(
             ((shown(path), tree.path(path)) for path in paths), tree.encodings, options, source.names
         )
     if not source.items:
-        raise InvalidInput("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=detected.where)
     return source
 
 
-def texts_of(found: DetectedDataset) -> list[str]:
+def texts_of(detected: DetectedDataset) -> list[str]:
     """The annotation files of a dataset."""
-    return found.hint if is_sniffed(found.format) and isinstance(found.hint, list) else []
+    return detected.hint if is_sniffed(detected.format) and isinstance(detected.hint, list) else []
 
 
 def answers_encoding(item: Mapping[str, object]) -> bool:
     return QUESTION_OF.get(str(item.get("reading"))) == "encoding"
 
 
-def disputed_sizes(source: Source, shown: Mapping[str, DisplayedSize]) -> dict[str, DisplayedSize]:
+def disputed_sizes(source: Source, displayed: Mapping[str, DisplayedSize]) -> dict[str, DisplayedSize]:
     """The images that are turned by a mark, or not of the size that their annotations say; nothing where all agree.
 
     With these, `read` tells what the annotations' pixels are. YOLO's label files are fractions of the displayed image.
@@ -214,30 +216,32 @@ def disputed_sizes(source: Source, shown: Mapping[str, DisplayedSize]) -> dict[s
     if source.format in LABEL_FILES:
         return {}
     return {
-        item.image: shown[item.image]
+        item.image: displayed[item.image]
         for item in source.items
-        if item.image in shown
-        and (shown[item.image].turn > 1 or (item.size or shown[item.image].size) != shown[item.image].size)
+        if item.image in displayed
+        and (displayed[item.image].turn > 1 or (item.size or displayed[item.image].size) != displayed[item.image].size)
     }
 
 
-def ignored_files(found: DetectedDataset) -> list[Decision]:
+def ignored_files(detected: DetectedDataset) -> list[Decision]:
     """What else the source holds, and how to have it."""
-    others = [item for item in found.others if item is not found]
+    others = [item for item in detected.others if item is not detected]
     decisions: list[Decision] = []
-    roots = list(dict.fromkeys(item.where for item in others if item.root != found.root))
+    roots = list(dict.fromkeys(item.where for item in others if item.root != detected.root))
     if roots:
         decisions.append(
             decision(
                 "root_chosen",
                 "root",
-                [found.where, *roots[:LISTED]],
-                root=shown(found.where),
+                [detected.where, *roots[:LISTED]],
+                root=shown(detected.where),
                 others=", ".join(shown(root) for root in roots[:LISTED]),
             )
         )
-    formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
+    formats = list(dict.fromkeys(item.format for item in others if item.root == detected.root and item.complete))
     if formats:
-        choices = [found.format, *formats]
-        decisions.append(decision("format_chosen", "format", choices, format=found.format, others=", ".join(formats)))
+        choices = [detected.format, *formats]
+        decisions.append(
+            decision("format_chosen", "format", choices, format=detected.format, others=", ".join(formats))
+        )
     return decisions

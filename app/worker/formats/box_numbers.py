@@ -30,7 +30,7 @@ def aspect(values: Numbers) -> float:
 
 def scaled(values: Sequence[float], size: tuple[int, int]) -> list[float]:
     """Four pixels as `Numbers`."""
-    return [*(value / size[place % 2] for place, value in enumerate(values)), size[0] / size[1]]
+    return [*(value / size[index % 2] for index, value in enumerate(values)), size[0] / size[1]]
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def better_reading(boxes: Sequence[Numbers], wrong: dict[str, int], usual: str) 
     """Another reading than the usual one, where that is wrong and the other right."""
     if wrong[usual] <= FEW * len(boxes):
         return usual
-    found = [name for name in READERS if name != usual and wrong[name] <= FEW * len(boxes)]
-    found = [name for name in found if is_convincing(boxes, name, usual)]
-    return min(found, key=lambda name: wrong[name], default=usual)
+    candidates = [name for name in READERS if name != usual and wrong[name] <= FEW * len(boxes)]
+    candidates = [name for name in candidates if is_convincing(boxes, name, usual)]
+    return min(candidates, key=lambda name: wrong[name], default=usual)
 
 
 def is_convincing(boxes: Sequence[Numbers], name: str, usual: str) -> bool:

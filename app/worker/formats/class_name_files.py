@@ -91,11 +91,11 @@ def lists(tree: Tree, root: str) -> Iterator[str]:
     """Text files that may hold class names, the likeliest first."""
     present = {path.casefold(): path for path in [*tree["text"], *tree["list"]]}
     usual = [present.get(join(root, folder, name).casefold()) for folder in BESIDE for name in LISTS]
-    told = [path for text in names_of_obj_data(tree, root) if (path := by_path_end(present, text))]
+    listed = [path for text in names_of_obj_data(tree, root) if (path := by_path_end(present, text))]
     near = nearness(root)
     others = [path for path in tree["list"] if path.casefold().endswith((".names", ".labels"))]
     others += [path for path in tree["text"] if LIST_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
-    yield from list(dict.fromkeys([*told, *filter(None, usual), *sorted(others, key=near)]))[:MOST]
+    yield from list(dict.fromkeys([*listed, *filter(None, usual), *sorted(others, key=near)]))[:MOST]
 
 
 def names_of_obj_data(tree: Tree, root: str) -> Iterator[str]:
@@ -112,9 +112,9 @@ def by_path_end(present: dict[str, str], text: str) -> str | None:
     parts = [part.casefold() for part in named(text)]
     for start in range(len(parts)):
         end = "/".join(parts[start:])
-        found = [path for key, path in present.items() if key == end or key.endswith(f"/{end}")]
-        if found:
-            return min(found, key=len)
+        matches = [path for key, path in present.items() if key == end or key.endswith(f"/{end}")]
+        if matches:
+            return min(matches, key=len)
     return None
 
 
@@ -144,10 +144,10 @@ def in_one_line(lines: list[str]) -> list[str]:
 def without_numbers(lines: list[str]) -> list[str]:
     """Names without their number before or behind them, where these count from 0 (or 1, of three or more)."""
     for pattern, number, name in ((BEFORE, 1, 2), (BEHIND, 2, 1)):
-        found = [pattern.fullmatch(line) for line in lines]
-        if len(lines) < 2 or not all(found):
+        matches = [pattern.fullmatch(line) for line in lines]
+        if len(lines) < 2 or not all(matches):
             continue
-        numbers, names = ([match[at] for match in found if match] for at in (number, name))
+        numbers, names = ([match[at] for match in matches if match] for at in (number, name))
         first = int(numbers[0])
         counted = [int(text) for text in numbers] == list(range(first, first + len(lines)))
         if counted and (first == 0 or (first == 1 and len(lines) > 2)) and len(set(names)) == len(names):
@@ -173,9 +173,9 @@ def is_image(line: str) -> bool:
 
 def indices(tree: Tree, root: str) -> Iterator[str]:
     """JSON files and label maps that may hold class names."""
-    found = [path for path in tree["list"] if path.lower().endswith(".pbtxt")]
-    found += [path for path in [*tree["json"], *tree["csv"]] if INDEX_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
-    yield from sorted(found, key=nearness(root))[:MOST]
+    paths = [path for path in tree["list"] if path.lower().endswith(".pbtxt")]
+    paths += [path for path in [*tree["json"], *tree["csv"]] if INDEX_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
+    yield from sorted(paths, key=nearness(root))[:MOST]
 
 
 def names_in_index(tree: Tree, path: str) -> tuple[list[str], DecodedText] | None:

@@ -40,7 +40,7 @@ class ClassTable:
         self.headed = not (header and self.find(header[0]))
         self.image = next((names.index(name) for name in IMAGES if name in names), -1) if self.headed else 0
         self.splits = next((at for at in self.split_columns(names)), -1)
-        rest = [place for place in range(len(header)) if place not in {self.image, self.splits}]
+        rest = [index for index in range(len(header)) if index not in {self.image, self.splits}]
         known = next((names.index(name) for name in KINDS if name in names and names.index(name) in rest), -1)
         self.label = rest[0] if len(rest) == 1 else known
         self.columns = rest if self.headed and self.label < 0 and len(rest) > 1 else []
@@ -54,14 +54,14 @@ class ClassTable:
     def split_columns(self, names: list[str]) -> Iterator[int]:
         """The columns that are headed as splits and hold nothing else: a "set" may be a class too."""
         for at in [at for at, name in enumerate(names) if self.headed and name in SPLITS and at != self.image]:
-            cells = {row[at] for place, (_, row) in enumerate(self.table.cells()) if place and at < len(row)} - {""}
+            cells = {row[at] for index, (_, row) in enumerate(self.table.cells()) if index and at < len(row)} - {""}
             if cells and all(map(split_of, cells)):
                 yield at
 
     def rows(self) -> Iterator[tuple[int, str, list[str], str | None]]:
         """Line, name of the image, its classes, and its split where the row says it."""
-        for place, (line, cells) in enumerate(self.table.cells()):
-            if (self.headed and place == 0) or self.image >= len(cells):
+        for index, (line, cells) in enumerate(self.table.cells()):
+            if (self.headed and index == 0) or self.image >= len(cells):
                 continue
             split = split_of(cells[self.splits]) if 0 <= self.splits < len(cells) else None
             if self.columns:
@@ -86,7 +86,7 @@ class ClassTable:
 
     def ticks(self) -> bool:
         """Whether the columns behind the image hold only 0 and 1."""
-        cells = [row for place, (_, row) in enumerate(self.table.cells()) if 0 < place <= ROWS]
+        cells = [row for index, (_, row) in enumerate(self.table.cells()) if 0 < index <= ROWS]
         return bool(cells) and all(row[at] in ONES for row in cells for at in self.columns if at < len(row))
 
 
@@ -102,15 +102,15 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, KEY)
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The classification at a root.
 
     Raises:
         InvalidInput: fewer than two classes.
     """
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     classes: dict[str, tuple[str, str | None]] = {}
-    for path in found.hint:
+    for path in detected.hint:
         table, notes = ClassTable(tree, path), FileFindings(path, findings)
         for line, name, own, split in table.rows():
             image = table.find(name)
@@ -132,14 +132,14 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
         Item(
             image,
             f"{folders[name]}/{PurePosixPath(image).name}",
-            split or split_in(image, found.root, False),
+            split or split_in(image, detected.root, False),
             class_name=folders[name],
         )
         for image, (name, split) in sorted(classes.items())
     ]
-    told = [item for item in known.decisions if item["code"] == "download_ignored"]
-    told.append(decision("task_table", "task", None, file=shown(found.hint[0]), task="classify"))
-    return make_source(tree, found, "classify", names, items, told, findings)
+    decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
+    decisions.append(decision("task_table", "task", None, file=shown(detected.hint[0]), task="classify"))
+    return make_source(tree, detected, "classify", names, items, decisions, findings)
 
 
 def as_folder(name: str) -> str:

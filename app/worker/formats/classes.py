@@ -59,9 +59,9 @@ class KnownClasses:
             if lines and (usual or not class_name_files.unlike_names(lines, options.max_classes)):
                 return self.use_names(path, check_names(lines, options.max_classes, shown(path)))
         for path in class_name_files.indices(tree, root):
-            found = class_name_files.names_in_index(tree, path)
-            if found:
-                return self.use_names(path, check_names(found[0], options.max_classes, shown(path)))
+            names = class_name_files.names_in_index(tree, path)
+            if names:
+                return self.use_names(path, check_names(names[0], options.max_classes, shown(path)))
         return None
 
     def use_names(self, path: str, names: list[str]) -> list[str]:
@@ -73,13 +73,13 @@ class KnownClasses:
         """Say how a file of names was read that is not UTF-8."""
         if path is None:
             return
-        found = tree.reading(path, MAX_YAML)
-        data = {"file": shown(path), "encoding": found.encoding}
-        if found.encoding in TEXTS and (found.others or options.chosen("encoding")):
-            others = found.others or [name for name in TEXTS if name != found.encoding]
+        text_reading = tree.reading(path, MAX_YAML)
+        data = {"file": shown(path), "encoding": text_reading.encoding}
+        if text_reading.encoding in TEXTS and (text_reading.others or options.chosen("encoding")):
+            others = text_reading.others or [name for name in TEXTS if name != text_reading.encoding]
             data["names"] = shown(", ".join(self.names or ()))
-            self.decisions.append(reading("encoding", found.encoding, others, options, [], **data))
-        elif not found.encoding.startswith("utf-8"):
+            self.decisions.append(reading("encoding", text_reading.encoding, others, options, [], **data))
+        elif not text_reading.encoding.startswith("utf-8"):
             self.decisions.append(decision("names_encoding", "names", **data))
 
 
@@ -97,8 +97,8 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
                 raise InvalidInput("yaml_not_mapping")
         else:
             document = class_name_files.readable(tree, path)
-        if isinstance(document, dict) and "names" not in document and (given := class_name_files.given_names(document)):
-            document = document | {"names": given}
+        if isinstance(document, dict) and "names" not in document and (names := class_name_files.given_names(document)):
+            document = document | {"names": names}
         if isinstance(document, dict) and document.get("names") is not None:
             document["names"] = class_name_files.names_elsewhere(tree, document["names"])
             return path, complete_document(document, nearest[1]), True
@@ -118,13 +118,13 @@ def numbered_names(document: Any, max_classes: int) -> list[str] | None:
     return names_of(document, max_classes) if isinstance(document, dict) and "nc" in document else None
 
 
-def merge_names(known: list[str] | None, found: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
+def merge_names(known: list[str] | None, named: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
     """The classes of a format whose objects carry names: in the known order, those that nobody listed behind them.
 
     Raises:
         InvalidInput: none, too many, or one cannot be a name.
     """
-    present = set(found)
+    present = set(named)
     missing = sorted(present - set(known or []))
     if known is None:
         if not missing:

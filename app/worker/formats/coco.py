@@ -35,29 +35,29 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "coco")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
-    paths, decisions = choose_files(found.hint, options)
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    paths, decisions = choose_files(detected.hint, options)
     pictures: dict[str, Item] = {}
-    files = [survey_file(tree, path, found.root, pictures, findings) for path in paths]
-    names, told = class_names(files, known, options)
+    files = [survey_file(tree, path, detected.root, pictures, findings) for path in paths]
+    names, reported = class_names(files, known, options)
     total = sum((file.survey.counts for file in files), Counter[str]())
     keypoints = keypoints_of(files) if total["pose"] and options.task in {"auto", "pose"} else None
     task, chosen = choose_task(total, keypoints, options.task)
-    told += [decision("ids_as_text", file=shown(file.path)) for file in files if ids_as_text(file)]
-    decisions = known.decisions + decisions + told + chosen
+    reported += [decision("ids_as_text", file=shown(file.path)) for file in files if ids_as_text(file)]
+    decisions = known.decisions + decisions + reported + chosen
     numbers = {name: number for number, name in enumerate(names)}
-    places, placed = infer_coordinates(tree, files, numbers, options)
+    coordinates, placed = infer_coordinates(tree, files, numbers, options)
     decisions += placed
     union = Union(task == "pose")
     for file in files:
         items = {item.image: item for item, _ in file.images.values()}.values()
         union.begin(items)
-        convert(tree, file, task, numbers, keypoints, findings, places)
+        convert(tree, file, task, numbers, keypoints, findings, coordinates)
         union.end(file.path, items, file.repeated)
     decisions += union.decisions()
-    source = make_source(tree, found, task, names, list(pictures.values()), decisions, findings)
+    source = make_source(tree, detected, task, names, list(pictures.values()), decisions, findings)
     source.keypoints = keypoints if task == "pose" else None
     return source
 
@@ -69,11 +69,11 @@ def choose_files(paths: list[str], options: Options) -> tuple[list[str], list[De
     drop = {kind for kind in NO_BOXES if kind in present}
     if {"instances", "person_keypoints"} <= present:
         drop.add("instances" if options.task == "pose" else "person_keypoints")
-    kept = [path for path in paths if kinds[path] not in drop]
-    if not kept or len(kept) == len(paths):
+    chosen = [path for path in paths if kinds[path] not in drop]
+    if not chosen or len(chosen) == len(paths):
         return paths, []
-    left = ", ".join(shown(path) for path in paths if path not in kept)
-    return kept, [decision("files_chosen", "task", ["detect", "segment", "pose"], files=left)]
+    left = ", ".join(shown(path) for path in paths if path not in chosen)
+    return chosen, [decision("files_chosen", "task", ["detect", "segment", "pose"], files=left)]
 
 
 def kind_of(path: str) -> str:
@@ -101,10 +101,10 @@ def class_names(files: list[CocoFile], known: KnownClasses, options: Options) ->
     if headings and len(names) > len(headings):
         names = [name for name in names if name not in headings]
         decisions.append(decision("heading_dropped", names=shown(", ".join(sorted(headings)))))
-    names, told = merge_names(names or known.names, used, options)
+    names, of_classes = merge_names(names or known.names, used, options)
     if known.names and known.names != names:
         decisions.append(decision("annotation_names", "names"))
-    return names, decisions + told
+    return names, decisions + of_classes
 
 
 def keypoints_of(files: list[CocoFile]) -> Keypoints | None:
@@ -116,19 +116,19 @@ def keypoints_of(files: list[CocoFile]) -> Keypoints | None:
     return described(count, next((points for points in lists if len(points) == count), []))
 
 
-def choose_task(counts: Counter[str], keypoints: Keypoints | None, asked: str) -> tuple[str, list[Decision]]:
+def choose_task(counts: Counter[str], keypoints: Keypoints | None, wanted: str) -> tuple[str, list[Decision]]:
     """Keypoints, else polygons where all objects have some that are more than their box, else boxes.
 
     Raises:
         InvalidInput: keypoints were asked for, and there are none.
     """
-    if asked == "pose" and keypoints is None:
+    if wanted == "pose" and keypoints is None:
         raise InvalidInput("pose_missing")
     kinds = (
         ["detect"] + ["segment"] * bool(counts["polygon"]) + ["pose"] * (keypoints is not None or counts["pose"] > 0)
     )
-    if asked != "auto":
-        return asked, [task_decision(asked, kinds)]
+    if wanted != "auto":
+        return wanted, [task_decision(wanted, kinds)]
     if keypoints:
         return "pose", [decision("task_found", "task", kinds, task="pose")]
     if counts["polygon"] and not counts["box"]:
@@ -146,11 +146,11 @@ def convert(
     numbers: dict[str, int],
     keypoints: Keypoints | None,
     findings: list[Finding],
-    places: Coordinates,
+    coordinates: Coordinates,
 ) -> None:
     """The second pass: each object a row of its image."""
     sizes: dict[str, tuple[int, int] | None] = {}
-    objects = CocoObjects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings, places)
+    objects = CocoObjects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings, coordinates)
     for line, element in annotations(tree, file):
         entry = file.image(element.get("image_id"))
         if entry is None:

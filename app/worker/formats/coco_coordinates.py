@@ -73,21 +73,21 @@ def infer_coordinates(
         if all(size)
     ]
     counted = infer_unit([(box, size) for *_, box, size in sample], options.chosen("unit"))
-    unit, places = counted.name, Coordinates(unit=counted.name)
-    own = [entry for entry in sample if unit != row_units.MIXED or places.of(entry[2]).unit == "pixels"]
+    unit, coordinates = counted.name, Coordinates(unit=counted.name)
+    own = [entry for entry in sample if unit != row_units.MIXED or coordinates.of(entry[2]).unit == "pixels"]
     numbers_of = [
         (image, number, box if unit == "fractions" else scaled(box, row_units.SCALES.get(unit, size)))
         for image, number, box, size in own
     ]
     judged = infer_reading([box for *_, box in numbers_of], "top_left", options.chosen("boxes"))
-    told = unit_decision(counted, sample, judged.reading, options)
+    decisions = unit_decision(counted, sample, judged.reading, options)
     if own and judged.doubtful:
-        told.append(box_decision(judged, numbers_of, options))
+        decisions.append(box_decision(judged, numbers_of, options))
     frames, fitted = FrameFitting(size_claims(tree, files, numbers, judged.reading), options).fit()
     outlines = outline_unit(files, unit)
     if outlines:
-        told.append(decision(f"outlines_{outlines}"))
-    return Coordinates(judged.reading, unit, outlines, frames), told + fitted
+        decisions.append(decision(f"outlines_{outlines}"))
+    return Coordinates(judged.reading, unit, outlines, frames), decisions + fitted
 
 
 def outline_unit(files: list[CocoFile], unit: str) -> str:
@@ -103,16 +103,16 @@ def outline_unit(files: list[CocoFile], unit: str) -> str:
 def size_claims(tree: Tree, files: list[CocoFile], numbers: dict[str, int], way: str) -> Iterator[SizeClaim]:
     """What the files say of the images whose size or orientation is known to be another one."""
     for file in files if tree.pictures else ():
-        said: dict[str, tuple[tuple[int, int] | None, list[tuple[int, Box]]]] = {
+        claims_by_image: dict[str, tuple[tuple[int, int] | None, list[tuple[int, Box]]]] = {
             item.image: (size if all(size) else None, [])
             for item, size in file.images.values()
             if item.image in tree.pictures
         }
-        for _, element in annotations(tree, file) if said else ():
+        for _, element in annotations(tree, file) if claims_by_image else ():
             entry = file.image(element.get("image_id"))
-            if entry and entry[0].image in said and (box := box_of(element.get("bbox"), way)):
+            if entry and entry[0].image in claims_by_image and (box := box_of(element.get("bbox"), way)):
                 name = lookup(file.categories, element.get("category_id")) or ""
-                said[entry[0].image][1].append((numbers.get(name, 0), box))
-        for image, (size, boxes) in said.items():
+                claims_by_image[entry[0].image][1].append((numbers.get(name, 0), box))
+        for image, (size, boxes) in claims_by_image.items():
             finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
             yield SizeClaim(image, size, tree.pictures[image], finite)

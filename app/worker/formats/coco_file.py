@@ -40,8 +40,8 @@ class CocoFile:
 
     def image(self, key: Any) -> tuple[Item, tuple[int, int]] | None:
         """The image that objects name: by its id, or by its file name."""
-        found = lookup(self.images, key)
-        return found or self.images.get(self.called.get(key) if isinstance(key, str) else None)
+        entry = lookup(self.images, key)
+        return entry or self.images.get(self.called.get(key) if isinstance(key, str) else None)
 
     def has_lost(self, key: Any) -> bool:
         return lookup(self.lost, key) is not None or (isinstance(key, str) and self.called.get(key) in self.lost)
@@ -66,11 +66,11 @@ def survey_file(tree: Tree, path: str, root: str, pictures: dict[str, Item], fin
 def elements(tree: Tree, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The images, objects and classes of a file; of images that hold their objects these too, and of classes that are
     listed without ids with these."""
-    place = -1
+    index = -1
     for key, element in walk(tree, path, LISTS, {"categories"}):
         if key == "categories":
-            place += 1
-            if (made := category_of(place, element)) is not None:
+            index += 1
+            if (made := category_of(index, element)) is not None:
                 yield key, made
         elif key in LISTS and isinstance(element, dict):
             yield key, element if key == "images" else normalised(with_class(element))
@@ -78,10 +78,10 @@ def elements(tree: Tree, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield "annotations", normalised(with_class(inner | {"image_id": id_of(element)}))
 
 
-def category_of(place: int, element: Any) -> dict[str, Any] | None:
+def category_of(index: int, element: Any) -> dict[str, Any] | None:
     """A class with its id, as COCO has it: of a plain list of names, or of names by their ids."""
     if isinstance(element, str):
-        return {"id": place, "name": element}
+        return {"id": index, "name": element}
     if not isinstance(element, dict) or "id" in element or len(element) != 1:
         return element if isinstance(element, dict) else None
     [(key, name)] = element.items()

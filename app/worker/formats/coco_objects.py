@@ -112,7 +112,7 @@ def with_visibility(values: list[float]) -> list[float]:
     """Keypoints as x, y, visibility: of pairs all but those at 0, 0 are visible, of scores those above 0."""
     scores = values[2::3]
     if len(values) % 3 == 0 and all(0 <= score <= 1 for score in scores) and max(values) > 1:
-        return [2 * (value > 0) if place % 3 == 2 else value for place, value in enumerate(values)]
+        return [2 * (value > 0) if index % 3 == 2 else value for index, value in enumerate(values)]
     if len(values) % 2:
         return values
     return [part for x, y in zip(values[::2], values[1::2], strict=True) for part in (x, y, 2 * bool(x or y))]
@@ -148,9 +148,11 @@ class CocoObjects:
         places: what the numbers of boxes and the places of everything are.
     """
 
-    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding], places: "Coordinates") -> None:
+    def __init__(
+        self, file: str, task: str, keypoints: int, findings: list[Finding], coordinates: "Coordinates"
+    ) -> None:
         self.file, self.task, self.keypoints, self.findings = file, task, keypoints, findings
-        self.places = places
+        self.places = coordinates
 
     def note(self, code: str, line: int, severity: str = "warning", **data: Any) -> None:
         self.findings.append(finding(severity, code, self.file, line, **data))
@@ -170,12 +172,12 @@ class CocoObjects:
         if element.get("iscrowd"):
             self.note("object_crowd", line, "info", of=image, name=shown_name)
             return
-        places = self.places.of(numbers_of(element.get("bbox")) or ())
-        shapes = RowBuilder(self.file, image, size, rows, self.findings, places.frame(image, size))
-        parts = places.parts(polygons(element.get("segmentation")), size)
+        coordinates = self.places.of(numbers_of(element.get("bbox")) or ())
+        shapes = RowBuilder(self.file, image, size, rows, self.findings, coordinates.frame(image, size))
+        parts = coordinates.parts(polygons(element.get("segmentation")), size)
         if isinstance(element.get("segmentation"), dict) and (self.task == "segment" or not element.get("bbox")):
             parts = mask_outlines(element["segmentation"])
-        box = box_of(element.get("bbox"), places.boxes) or (
+        box = box_of(element.get("bbox"), coordinates.boxes) or (
             bounding_box([point for part in parts for point in part]) if parts else None
         )
         if box is None:
@@ -256,7 +258,7 @@ def keypoint_values(values: Any, count: int) -> list[tuple[float, float, int]]:
     values = values if isinstance(values, list) else []
     made = []
     for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=False):
-        place = number(x), number(y)
+        point = number(x), number(y)
         sees = number(seen)
-        made.append((*place, int(sees) if math.isfinite(sees) and all(map(math.isfinite, place)) else 0))
+        made.append((*point, int(sees) if math.isfinite(sees) and all(map(math.isfinite, point)) else 0))
     return (made + [(0.0, 0.0, 0)] * count)[:count]

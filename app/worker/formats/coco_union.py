@@ -43,15 +43,15 @@ class Union:
     def without_duplicates(self, old: list[Row], new: list[Row]) -> list[Row]:
         """The rows of earlier files, and those of the new one that they do not have."""
         known = Counter(row.text for row in old)
-        places = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
-        kept = []
+        boxes = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
+        unique = []
         for row in new:
-            kind, place = row.text.split(" ", 1)[0], self.box(row)
-            if known[row.text] or any(kind == other and overlap(place, box) >= SAME for other, box in places):
+            kind, own_box = row.text.split(" ", 1)[0], self.box(row)
+            if known[row.text] or any(kind == other and overlap(own_box, box) >= SAME for other, box in boxes):
                 self.twice += 1
             else:
-                kept.append(row)
-        return old + kept
+                unique.append(row)
+        return old + unique
 
     def box(self, row: Row) -> Box:
         """Left, top, right, bottom in the image's sides."""

@@ -80,15 +80,15 @@ class SizeClaim:
     def kind(self) -> str:
         """turned (the mark puts it on its side, and the declared size is not the displayed one), half_turned, swapped,
         scaled, other; "" where all agree."""
-        shown, declared = self.shown, self.declared
-        if shown.turn in TURNED and shown.size[0] != shown.size[1] and declared in {None, shown.stored}:
+        displayed, declared = self.shown, self.declared
+        if displayed.turn in TURNED and displayed.size[0] != displayed.size[1] and declared in {None, displayed.stored}:
             return "turned"
-        if declared in {None, shown.size}:
-            square = shown.size[0] == shown.size[1]
-            return "half_turned" if shown.turn > 1 and (square or shown.turn not in TURNED) else ""
-        if declared == shown.size[::-1]:
+        if declared in {None, displayed.size}:
+            square = displayed.size[0] == displayed.size[1]
+            return "half_turned" if displayed.turn > 1 and (square or displayed.turn not in TURNED) else ""
+        if declared == displayed.size[::-1]:
             return "swapped"
-        ratio = declared[0] * shown.size[1] / (declared[1] * shown.size[0])
+        ratio = declared[0] * displayed.size[1] / (declared[1] * displayed.size[0])
         return "scaled" if abs(ratio - 1) <= SAME_SHAPE else "other"
 
     def reach(self) -> Point:
@@ -109,11 +109,13 @@ class SizeClaim:
         return CoordinateFrame(size)
 
 
-def measure(declared: Size | None, shown: DisplayedSize | None) -> Size | None:
+def measure(declared: Size | None, displayed: DisplayedSize | None) -> Size | None:
     """The size by which boxes are judged before it is known in which pixels they are: one that both sizes are in."""
-    if shown is None or declared is None or SizeClaim("", declared, shown, ()).kind == "scaled":
-        return declared or (shown.size if shown else None)
-    return max(declared[0], shown.size[0], shown.stored[0]), max(declared[1], shown.size[1], shown.stored[1])
+    if displayed is None or declared is None or SizeClaim("", declared, displayed, ()).kind == "scaled":
+        return declared or (displayed.size if displayed else None)
+    return max(declared[0], displayed.size[0], displayed.stored[0]), max(
+        declared[1], displayed.size[1], displayed.stored[1]
+    )
 
 
 class FrameFitting:
@@ -134,11 +136,11 @@ class FrameFitting:
         """The frames of these images, and what was decided."""
         ways = {kind: self.way(kind, claims) for kind, claims in self.claims.items()}
         frames = {claim.image: claim.frame(ways[kind][0]) for kind, claims in self.claims.items() for claim in claims}
-        asked = [kind for kind, (_, others) in ways.items() if others]
-        if not asked:
+        open_kinds = [kind for kind, (_, others) in ways.items() if others]
+        if not open_kinds:
             return frames, []
-        main = max(asked, key=lambda kind: len(self.claims[kind]))
-        return frames, [self.report(self.claims[main], *ways[main], sum(len(self.claims[kind]) for kind in asked))]
+        main = max(open_kinds, key=lambda kind: len(self.claims[kind]))
+        return frames, [self.report(self.claims[main], *ways[main], sum(len(self.claims[kind]) for kind in open_kinds))]
 
     def way(self, kind: str, claims: list[SizeClaim]) -> tuple[str, list[str]]:
         """The reading of one kind of claims, and what else it could be; nothing where it is near certain."""

@@ -16,12 +16,12 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "createml")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts = []
-    for path in found.hint:
-        split, line = split_in(path, found.root, with_name=True), 0
+    for path in detected.hint:
+        split, line = split_in(path, detected.root, with_name=True), 0
         for _, entry in walk(tree, path):
             entry = entry if isinstance(entry, dict) else {}
             name = entry.get("image") or entry.get("imagefilename")
@@ -32,23 +32,23 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
                 findings.append(finding("warning", "image_missing", path, image=shown(str(name or ""))))
                 line += len(objects)
                 continue
-            draft = Draft(image, split or split_in(image, found.root, False), path, None)
+            draft = Draft(image, split or split_in(image, detected.root, False), path, None)
             for item in objects:
                 line += 1
                 add_object(item, line, draft, findings)
             drafts.append(draft)
-    return convert_drafts(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, known, findings)
 
 
 def add_object(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
     """One object."""
     item = item if isinstance(item, dict) else {}
-    name, place = item.get("label"), item.get("coordinates")
+    name, coordinates = item.get("label"), item.get("coordinates")
     if not isinstance(name, str) or not name.strip():
         findings.append(finding("warning", "object_unnamed", draft.file, line, of=draft.image, name=""))
-    elif not isinstance(place, dict):
+    elif not isinstance(coordinates, dict):
         findings.append(finding("warning", "object_no_box", draft.file, line, of=draft.image, name=shown(name)))
     else:
-        x, y, width, height = (number(place.get(key)) for key in ("x", "y", "width", "height"))
+        x, y, width, height = (number(coordinates.get(key)) for key in ("x", "y", "width", "height"))
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         draft.shapes.append(DraftShape("box", name.strip(), box, line))

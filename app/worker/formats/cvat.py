@@ -23,18 +23,18 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "cvat")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
-    for path in found.hint:
-        file = CvatFile(tree, path, found.root, findings, drafts, names, options)
+    for path in detected.hint:
+        file = CvatFile(tree, path, detected.root, findings, drafts, names, options)
         file.read()
         known.decisions += file.decisions
         points = points or next(iter(file.points.values()), [])
-    return convert_drafts(tree, found, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, known, findings, names or None, keypoints=points)
 
 
 class CvatFile:
@@ -111,14 +111,14 @@ class CvatFile:
         """One image with its shapes."""
         name = element.get("name", "")
         subset = element.get("subset") or ""
-        said = split_of(subset) or split_in(self.path, self.root, True)
-        image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path), said)
+        named_split = split_of(subset) or split_in(self.path, self.root, True)
+        image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path), named_split)
         if image is None:
             self.object += sum(1 for _ in element)
             self.note("image_missing", image=shown(name))
             return
         size = side(element.get("width")), side(element.get("height"))
-        split = said or split_in(image, self.root, False)
+        split = named_split or split_in(image, self.root, False)
         draft = Draft(image, split, self.path, size if all(size) else None)
         made = [(entry.get("group_id"), self.shape(entry, entry.get("label", ""), draft.image)) for entry in element]
         draft.shapes = grouped(made)
@@ -156,14 +156,14 @@ class CvatFile:
 
     def frames_of(self, tracks: list[Track], meta: dict[str, int], subset: str, folder: str | None) -> None:
         """The images of one task, those below a folder where one is given."""
-        taken = {draft.image for draft in self.drafts}
-        frames = FrameImages(self.tree, self.root, self.path, meta, tracks, taken, self.options, folder)
+        used = {draft.image for draft in self.drafts}
+        frames = FrameImages(self.tree, self.root, self.path, meta, tracks, used, self.options, folder)
         self.decisions += frames.decisions
         size = side(meta.get("width")), side(meta.get("height"))
-        said = split_of(subset) or split_in(self.path, self.root, True)
+        named_split = split_of(subset) or split_in(self.path, self.root, True)
         shapes = frames.shapes()
         for frame, image in frames.images.items():
-            split = said or split_in(image, self.root, False)
+            split = named_split or split_in(image, self.root, False)
             draft = Draft(image, split, self.path, size if all(size) else None)
             draft.shapes = grouped(shapes.pop(frame, []))
             self.drafts.append(draft)
@@ -235,9 +235,9 @@ def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Draft
     """Keypoints in the order of the class's points."""
     marks: dict[str, tuple[float, float, int]] = {}
     for part in element.iterfind("points"):
-        place = (*points_of(part.get("points", "")), 0.0, 0.0)[:2]
+        point = (*points_of(part.get("points", "")), 0.0, 0.0)[:2]
         seen = 0 if part.get("outside") == "1" else 1 if part.get("occluded") == "1" else 2
-        marks[part.get("label", "")] = (place[0], place[1], seen)
+        marks[part.get("label", "")] = (point[0], point[1], seen)
     return pose_shape(name, [marks.get(key, (0.0, 0.0, 0)) for key in points or marks], line)
 
 

@@ -79,13 +79,13 @@ class FrameImages:
         path: str,
         meta: dict[str, int],
         tracks: list[Track],
-        taken: set[str],
+        used: set[str],
         options: Options,
         folder: str | None = None,
     ) -> None:
         self.tree, self.tracks = tree, tracks
         self.decisions: list[Decision] = []
-        free = [image for image in tree["image"] if image not in taken]
+        free = [image for image in tree["image"] if image not in used]
         if folder is not None:
             free = [image for image in free if below(image, folder)]
         near = [image for image in free if below(image, folder_of(path))]
@@ -95,7 +95,7 @@ class FrameImages:
         size = meta.get("size") or last + 1
         ways = possible(images, last, size)
         self.images: dict[int, str] = next(iter(ways.values()), {})
-        if not ways and not taken:
+        if not ways and not used:
             raise InvalidInput("frames_unknown", file=shown(path), images=len(images), frames=size)
         self.choose(ways, options)
 
@@ -114,7 +114,7 @@ class FrameImages:
         """Some images with the boxes that they would have in each way."""
         written = {frame for track in self.tracks for frame, shape in track.at.items() if shape}
         images = spread([image for frame, image in self.images.items() if frame in written] or [*self.images.values()])
-        frames = {way: {image: frame for frame, image in found.items()} for way, found in ways.items()}
+        frames = {way: {image: frame for frame, image in by_frame.items()} for way, by_frame in ways.items()}
         return [
             example(image, {way: self.drawn(image, own.get(image)) for way, own in frames.items()}) for image in images
         ]
@@ -170,10 +170,10 @@ def possible(images: list[str], last: int, size: int) -> dict[str, dict[int, str
 
 def numbers_in(images: list[str]) -> dict[int, str]:
     """The images by the number at the end of their names; none where one has none, or two have the same."""
-    found: dict[int, str] = {}
+    numbers: dict[int, str] = {}
     for image in images:
         match = NUMBER.search(stem_of(image.rpartition("/")[2]))
-        if match is None or len(match[1]) > 9 or int(match[1]) in found:
+        if match is None or len(match[1]) > 9 or int(match[1]) in numbers:
             return {}
-        found[int(match[1])] = image
-    return found
+        numbers[int(match[1])] = image
+    return numbers

@@ -34,13 +34,13 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "darwin")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
-    files = [DarwinFile(tree, path, findings) for path in found.hint]
-    drafts = [draft for file in files if (draft := file.read(found.root))]
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    files = [DarwinFile(tree, path, findings) for path in detected.hint]
+    drafts = [draft for file in files if (draft := file.read(detected.root))]
     points = next((file.points for file in files if file.points), [])
-    return convert_drafts(tree, found, options, drafts, known, findings, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, known, findings, keypoints=points)
 
 
 class DarwinFile:

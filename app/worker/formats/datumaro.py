@@ -31,18 +31,18 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "datumaro")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
-    for path in found.hint:
-        file = DatumaroFile(tree, path, found.root, findings)
+    for path in detected.hint:
+        file = DatumaroFile(tree, path, detected.root, findings)
         drafts += file.read()
         names += [name for name in file.names if name not in names]
         points = points or file.points
-    return convert_drafts(tree, found, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, known, findings, names or None, keypoints=points)
 
 
 class DatumaroFile:
@@ -170,6 +170,6 @@ def pairs(values: Any) -> Points:
 def keypoints_of(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
     """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
     seen = entry.get("visibility")
-    for place, point in enumerate(pairs(entry.get("points"))):
-        mark = seen[place] if isinstance(seen, list) and place < len(seen) else 2
+    for index, point in enumerate(pairs(entry.get("points"))):
+        mark = seen[index] if isinstance(seen, list) and index < len(seen) else 2
         yield (*point, mark if mark in {0, 1, 2} else 0)

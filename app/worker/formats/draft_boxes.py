@@ -94,7 +94,7 @@ def in_unit(values: Sequence[float], size: Size, unit: str) -> list[float]:
     """The numbers of a box in fractions of its image."""
     unit = row_units.of_row(values) if unit == row_units.MIXED else unit
     across, down = {"fractions": (1, 1), "pixels": size, **row_units.SCALES}[unit]
-    return [value / (down if place % 2 else across) for place, value in enumerate(values)]
+    return [value / (down if index % 2 else across) for index, value in enumerate(values)]
 
 
 def box_decision(
@@ -144,8 +144,8 @@ class DraftSet:
         sample = list(self.numbers_of(looked_at, usual))
         judged = infer_unit([(box, size) for *_, box, size in sample], self.options.chosen("unit"))
         self.convert_all_units(labelled, judged.name)
-        way, told = self.boxes(self.usual, looked_at) if self.usual else (usual, [])
-        return unit_decision(judged, sample, way, self.options) + told
+        way, decisions = self.boxes(self.usual, looked_at) if self.usual else (usual, [])
+        return unit_decision(judged, sample, way, self.options) + decisions
 
     def convert_all_units(self, labelled: Sequence["Draft"], unit: str) -> None:
         """Have places that are not in pixels be in fractions."""
@@ -168,7 +168,7 @@ class DraftSet:
         for shape in draft.shapes:
             small = bool(shape.values) and row_units.of_row(shape.values) == "fractions"
             across, down = (scale, scale) if size is None else size if small else (1, 1)
-            shape.values = tuple(value * (down if place % 2 else across) for place, value in enumerate(shape.values))
+            shape.values = tuple(value * (down if index % 2 else across) for index, value in enumerate(shape.values))
             shape.marks = tuple((x * across, y * down, seen) for x, y, seen in shape.marks)
         draft.fractions = unit != row_units.MIXED
 
@@ -206,6 +206,6 @@ class DraftSet:
     def size(self, draft: "Draft") -> Size | None:
         """The size that the places of a draft are fractions of, or are judged by."""
         if draft.image not in self.sizes:
-            found = measure(draft.size, self.tree.pictures.get(draft.image))
-            self.sizes[draft.image] = found or image_size(self.tree.path(draft.image))
+            measured = measure(draft.size, self.tree.pictures.get(draft.image))
+            self.sizes[draft.image] = measured or image_size(self.tree.path(draft.image))
         return self.sizes[draft.image]

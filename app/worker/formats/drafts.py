@@ -67,11 +67,11 @@ class Draft:
     relative: bool = False  # see Claim
     frame: CoordinateFrame | None = None  # where its shapes are not in the displayed image's pixels
 
-    def claim(self, shown: DisplayedSize, numbers: Mapping[str, int]) -> SizeClaim:
+    def claim(self, displayed: DisplayedSize, numbers: Mapping[str, int]) -> SizeClaim:
         """What it says, beside what the image is."""
         boxes = [(numbers.get(shape.name, 0), shape.box()) for shape in self.shapes]
         finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
-        return SizeClaim(self.image, self.size, shown, finite, self.relative)
+        return SizeClaim(self.image, self.size, displayed, finite, self.relative)
 
 
 def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> DraftShape:
@@ -97,18 +97,18 @@ def rotated_shape(name: str, box: tuple[float, float, float, float], degrees: fl
     return DraftShape("turned", name, flat(rotated_box(box, degrees)), line)
 
 
-def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
+def choose_task(counts: Counter[str], wanted: str) -> tuple[str, list[Decision]]:
     """What the objects are used for: keypoints, polygons, turned boxes or, where some are plain boxes, boxes.
 
     Raises:
         InvalidInput: keypoints were asked for, and there are none.
     """
     boxes, polygons, tilted, poses = (counts[kind] for kind in KINDS)
-    if asked == "pose" and not poses:
+    if wanted == "pose" and not poses:
         raise InvalidInput("pose_missing")
     others = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
-    if asked != "auto":
-        return asked, [task_decision(asked, ["detect", *others])]
+    if wanted != "auto":
+        return wanted, [task_decision(wanted, ["detect", *others])]
     if poses:
         return "pose", [decision("task_found", "task", ["detect", *others], task="pose")]
     if tilted and not polygons:
@@ -123,7 +123,7 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
 
 def convert_drafts(
     tree: Tree,
-    found: DetectedDataset,
+    detected: DetectedDataset,
     options: Options,
     drafts: list[Draft],
     known: KnownClasses,
@@ -138,16 +138,16 @@ def convert_drafts(
         keypoints: their names, in the order of the marks, where somebody says them.
     """
     if not drafts:
-        raise InvalidInput("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=detected.where)
     drafts = without_repeats(drafts, findings)
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
     classes, decisions = merge_names(names or known.names, present, options)
     if names and known.names and known.names != classes:
         decisions.append(decision("annotation_names", "names"))
-    task, told = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
-    decisions += told
+    task, reported = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
+    decisions += reported
     numbers = index_by_name(classes)
-    decisions += DraftSet(tree, drafts, numbers, options, USUAL.get(found.format)).infer_boxes()
+    decisions += DraftSet(tree, drafts, numbers, options, USUAL.get(detected.format)).infer_boxes()
     decisions += fit_frames(tree, drafts, numbers, options)
     items = []
     count = max((len(shape.marks) for draft in drafts for shape in draft.shapes), default=0)
@@ -155,9 +155,9 @@ def convert_drafts(
         item = convert(tree, draft, task, numbers, findings, count)
         draft.shapes = []  # the rows replace them
         if item:
-            item.name = item_name(inside(draft.image, found.root) or draft.image)
+            item.name = item_name(inside(draft.image, detected.root) or draft.image)
             items.append(item)
-    source = make_source(tree, found, task, classes, items, known.decisions + decisions, findings)
+    source = make_source(tree, detected, task, classes, items, known.decisions + decisions, findings)
     source.keypoints = described(count, keypoints) if task == "pose" else None
     return source
 
@@ -169,15 +169,15 @@ def fit_frames(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], opti
         for draft in drafts
         if draft.image in tree.pictures and not draft.fractions
     ]
-    frames, told = FrameFitting(claims, options).fit()
+    frames, decisions = FrameFitting(claims, options).fit()
     for draft in drafts:
         draft.frame = frames.get(draft.image)
-    return told
+    return decisions
 
 
 def make_source(
     tree: Tree,
-    found: DetectedDataset,
+    detected: DetectedDataset,
     task: str,
     names: list[str],
     items: list[Item],
@@ -186,14 +186,14 @@ def make_source(
 ) -> Source:
     """A Source, its names made unique, and what is outside noted."""
     if not items:
-        raise InvalidInput("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=detected.where)
     decisions += make_unique(items)
     used = {item.image for item in items}
     outside = [path for path in tree["image"] if path not in used]
     findings += [
-        finding("info", "image_unlisted", path, image=shown(path)) for path in outside if below(path, found.root)
+        finding("info", "image_unlisted", path, image=shown(path)) for path in outside if below(path, detected.root)
     ]
-    return Source(found.format, found.root, task, names, items, decisions, findings, outside=outside)
+    return Source(detected.format, detected.root, task, names, items, decisions, findings, outside=outside)
 
 
 def without_repeats(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
@@ -232,7 +232,7 @@ def convert(
 
 def in_pixels(shape: DraftShape, size: tuple[int, int]) -> DraftShape:
     """A shape that was measured in the image's sides."""
-    values = tuple(value * size[place % 2] for place, value in enumerate(shape.values))
+    values = tuple(value * size[index % 2] for index, value in enumerate(shape.values))
     marks = tuple((x * size[0], y * size[1], seen) for x, y, seen in shape.marks)
     return replace(shape, values=values, marks=marks)
 

@@ -56,8 +56,8 @@ def _encoding_of(path: Path, size: int, changed: int, candidates: tuple[str, ...
         if is_utf8(file):
             return FileEncoding("utf-8")
         file.seek(0)
-        found = best(sample(file), candidates)
-    return FileEncoding(found.encoding, found.others)
+        encoding = best(sample(file), candidates)
+    return FileEncoding(encoding.encoding, encoding.others)
 
 
 def is_utf8(file: IO[bytes]) -> bool:
@@ -102,18 +102,18 @@ def declared_encoding(head: bytes) -> str | None:
     return WIDER.get(name, name) if name and not name.startswith(("utf-8", "utf-16", "utf-32")) else None
 
 
-def is_rather_utf8(said: str, raw: bytes) -> bool:
+def is_rather_utf8(declared: str, raw: bytes) -> bool:
     """Whether bytes that are UTF-8 as a whole are no text in the encoding that their file says: scripts write the
     declaration of another file, or of another time, before UTF-8.
 
     A word of one or two letters may be both; what reads better as people write is taken.
     """
     try:
-        told = raw.decode(said)
+        decoded = raw.decode(declared)
     except UnicodeDecodeError:
         return True
     text = raw.decode("utf-8", "ignore")  # the sample may end in a letter
-    return max(score(text, said), score(text, "cp1252")) > score(told, said)
+    return max(score(text, declared), score(text, "cp1252")) > score(decoded, declared)
 
 
 class Utf8File:
@@ -145,12 +145,14 @@ def decisions(
         names: of the classes, as they were read.
     """
     for name, path in paths:
-        found = encoding_of(path, candidates)
-        if found.name not in TEXTS or (path.suffix.lower() == ".xml" and declared_encoding(head_of(path))):
+        encoding = encoding_of(path, candidates)
+        if encoding.name not in TEXTS or (path.suffix.lower() == ".xml" and declared_encoding(head_of(path))):
             continue
-        others = list(found.others) or [other for other in TEXTS if other != found.name]
+        others = list(encoding.others) or [other for other in TEXTS if other != encoding.name]
         listed = ", ".join(entry for entry in names if not entry.isascii())[:200]
-        return [reading("encoding", found.name, others, options, [], file=name, encoding=found.name, names=listed)]
+        return [
+            reading("encoding", encoding.name, others, options, [], file=name, encoding=encoding.name, names=listed)
+        ]
     return []
 
 

@@ -20,15 +20,15 @@ def detect(tree: Tree, task: str) -> list[DetectedDataset]:
     the task is asked for, else only such as can hardly be anything else."""
     if task != "classify" and masks.masks_beside_images(tree):  # what looks like classes are masks and their images
         return []
-    places = [place for place in map(class_location, tree["image"]) if place]
-    if not places and (task == "classify" or are_side_by_side(tree)):
+    locations = [location for location in map(class_location, tree["image"]) if location]
+    if not locations and (task == "classify" or are_side_by_side(tree)):
         for path in tree["image"]:
             parts = path.split("/")
             if len(parts) > 1 and not is_generic(parts[-2]):
-                places.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
+                locations.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
     roots: dict[str, list[Placed]] = {}
-    for place in places:
-        roots.setdefault(place[1], []).append(place)
+    for location in locations:
+        roots.setdefault(location[1], []).append(location)
     return [DetectedDataset("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
 
 
@@ -71,40 +71,41 @@ def is_generic(folder: str) -> bool:
     return folder.casefold() in {"images", "labels"} or split_of(folder) is not None
 
 
-def has_two_classes(found: DetectedDataset) -> bool:
+def has_two_classes(detected: DetectedDataset) -> bool:
     """Whether there are two classes to learn."""
-    return len(classes_of(found)) > 1
+    return len(classes_of(detected)) > 1
 
 
-def classes_of(found: DetectedDataset) -> list[str]:
+def classes_of(detected: DetectedDataset) -> list[str]:
     """The folders of the training images."""
-    return sorted({rest.split("/")[0] for _, _, split, rest in found.hint if split in {None, "train"}})
+    return sorted({rest.split("/")[0] for _, _, split, rest in detected.hint if split in {None, "train"}})
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The classification at a root.
 
     Raises:
         InvalidInput: fewer than two classes.
     """
-    if not has_two_classes(found):
+    if not has_two_classes(detected):
         raise InvalidInput("classes_two")
-    names = check_names(classes_of(found), options.max_classes, "ZIP")
-    known = KnownClasses(tree, found.root, options)
+    names = check_names(classes_of(detected), options.max_classes, "ZIP")
+    known = KnownClasses(tree, detected.root, options)
     decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
     if known.names and known.names != names:
         decisions.append(decision("folder_names", "names"))
     if options.task != "classify":
-        split = any(place[2] for place in found.hint)
+        split = any(location[2] for location in detected.hint)
         decisions.append(decision("task_folders" if split else "task_plain_folders", task="classify"))
     items = [
-        Item(path, rest, split, class_name=rest.split("/")[0]) for path, _, split, rest in sorted(found.hint, key=rank)
+        Item(path, rest, split, class_name=rest.split("/")[0])
+        for path, _, split, rest in sorted(detected.hint, key=rank)
     ]
     decisions += make_unique(items)
     used = {item.image for item in items}
     outside = [path for kind in ("image", "text") for path in tree[kind] if path not in used]
-    return Source("folders", found.root, "classify", names, items, decisions, outside=outside)
+    return Source("folders", detected.root, "classify", names, items, decisions, outside=outside)
 
 
-def rank(place: Placed) -> tuple[int, str]:
-    return {"train": 0, None: 1, "val": 2, "test": 3}[place[2]], place[0]
+def rank(location: Placed) -> tuple[int, str]:
+    return {"train": 0, None: 1, "val": 2, "test": 3}[location[2]], location[0]

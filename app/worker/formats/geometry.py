@@ -113,19 +113,19 @@ def nearest_points(first: Points, second: Points) -> tuple[int, int]:
 def clip_polygon(points: Points, width: float, height: float) -> Points:
     """The part of a polygon inside the image (Sutherland and Hodgman, 1974)."""
     for axis, limit, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
-        kept: Points = []
+        clipped: Points = []
         for before, after in zip([points[-1], *points[:-1]], points, strict=True):
             inside_before, inside_after = ((p[axis] - limit) * sign >= 0 for p in (before, after))
             if inside_before != inside_after:
                 share = (limit - before[axis]) / (after[axis] - before[axis])
                 cut = [before[0] + share * (after[0] - before[0]), before[1] + share * (after[1] - before[1])]
                 cut[axis] = limit
-                kept.append((cut[0], cut[1]))
+                clipped.append((cut[0], cut[1]))
             if inside_after:
-                kept.append(after)
-        if not kept:
+                clipped.append(after)
+        if not clipped:
             return []
-        points = kept
+        points = clipped
     return points
 
 
@@ -155,9 +155,9 @@ class RowBuilder:
 
     def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
         """A row for a box; sides in any order."""
-        kept = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
-        if kept:
-            self.rows.append(Row(box_text(kind, kept, self.size), self.file, line))
+        clipped = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
+        if clipped:
+            self.rows.append(Row(box_text(kind, clipped, self.size), self.file, line))
 
     def displayed_points(self, points: Points) -> Points:
         """Points in the displayed image."""
@@ -220,12 +220,12 @@ class RowBuilder:
 
     def pose(self, kind: int, name: str, box: Box, points: list[tuple[float, float, int]], line: int | None) -> None:
         """A row for a box with keypoints; those outside the image or unseen are 0 0 0."""
-        kept = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
-        if not kept:
+        clipped = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
+        if not clipped:
             return
         width, height = self.size
         points = [(*self.displayed_points([(x, y)])[0], seen) for x, y, seen in points]
-        columns = [box_text(kind, kept, self.size)]
+        columns = [box_text(kind, clipped, self.size)]
         for x, y, seen in points:
             shows = seen > 0 and 0 <= x <= width and 0 <= y <= height
             columns.append(

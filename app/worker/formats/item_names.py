@@ -28,28 +28,28 @@ def make_unique(items: list[Item]) -> list[Decision]:
 
     Two may keep one stem where they share a label file, as they did.
     """
-    taken: dict[str, str] = {}  # stem → whose label it is
+    used: dict[str, str] = {}  # stem → whose label it is
     names: set[str] = set()
     changed: list[tuple[str, str]] = []
     for item in items:
         owner = item.label or item.image
         stem, name = stem_of(item.name), item.name
-        if taken.get(stem.casefold(), owner) != owner or name.casefold() in names:
-            item.name = free_item_name(item, name, taken, owner)
+        if used.get(stem.casefold(), owner) != owner or name.casefold() in names:
+            item.name = free_item_name(item, name, used, owner)
             changed.append((item.image, item.name))
-        taken[stem_of(item.name).casefold()] = owner
+        used[stem_of(item.name).casefold()] = owner
         names.add(item.name.casefold())
     if not changed:
         return []
     return [decision("names_changed", count=len(changed), first=shown(changed[0][0]), name=shown(changed[0][1]))]
 
 
-def free_item_name(item: Item, name: str, taken: dict[str, str], owner: str) -> str:
+def free_item_name(item: Item, name: str, used: dict[str, str], owner: str) -> str:
     """A name that no other item has: with the split behind it, then with a number."""
     stem = stem_of(name)
     suffix = name[len(stem) :]
     mark, number = f"_{item.split}" if item.split else "", 1
-    while not mark or f"{stem}{mark}".casefold() in taken:
+    while not mark or f"{stem}{mark}".casefold() in used:
         number += 1
         mark = f"_{number}"
     return f"{stem}{mark}{suffix}"

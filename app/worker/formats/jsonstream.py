@@ -149,10 +149,10 @@ def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
         with open(path, "rb") as file:
             if suffix_of(name) == ".json":
                 reader = JsonCursor(file, encoding)
-                found = reader.elements() if reader.peek() == "[" else iter([reader.value()])
+                values = reader.elements() if reader.peek() == "[" else iter([reader.value()])
             else:
-                found = values_in(io.TextIOWrapper(file, encoding, errors="replace"))
-            yield from (element if isinstance(element, dict) else {} for element in found)
+                values = values_in(io.TextIOWrapper(file, encoding, errors="replace"))
+            yield from (element if isinstance(element, dict) else {} for element in values)
     except (BrokenJson, ValueError, RecursionError) as error:
         raise InvalidInput("annotation_unreadable", file=shown(name), reason=reason(error)) from error
 

@@ -10,7 +10,7 @@ def described(count: int, names: Sequence[str]) -> Keypoints:
     made: Keypoints = {"kpt_shape": [count, 3]}
     mirrored = [mirror(name) for name in names]
     if len(names) == count and len(set(names)) == count and list(names) != mirrored:
-        order = [names.index(other) if other in names else place for place, other in enumerate(mirrored)]
+        order = [names.index(other) if other in names else index for index, other in enumerate(mirrored)]
         if sorted(order) == list(range(count)):
             made["flip_idx"] = order
     return made

@@ -64,20 +64,20 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "label-studio")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     predicted = 0
-    for path in found.hint:
-        file = LabelStudioFile(tree, path, found.root, findings)
+    for path in detected.hint:
+        file = LabelStudioFile(tree, path, detected.root, findings)
         drafts += file.read()
         predicted += file.predicted
     if predicted and not any(draft.shapes for draft in drafts):
         raise InvalidInput("predictions_only", count=predicted)
     if predicted:
         known.decisions.append(decision("predictions_left_out", None, None, count=predicted))
-    return convert_drafts(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, known, findings)
 
 
 class LabelStudioFile:
@@ -247,5 +247,5 @@ def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int)
 def rotated_about_corner(x: float, y: float, width: float, height: float, degrees: float) -> Points:
     """The corners of a box that is turned clockwise round its left upper one."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    places = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
-    return [(x + a * cos - b * sin, y + a * sin + b * cos) for a, b in places]
+    corners = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+    return [(x + a * cos - b * sin, y + a * sin + b * cos) for a, b in corners]

@@ -19,12 +19,12 @@ from app.worker.formats.tree import Tree
 
 def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     """One dataset for all files: folders below are its parts, unless they are far apart."""
-    found = by_root(tree, paths, "labelme")
-    if len(found) < 2:
-        return found
-    roots = {item.root: item for item in found}
+    datasets = by_root(tree, paths, "labelme")
+    if len(datasets) < 2:
+        return datasets
+    roots = {item.root: item for item in datasets}
     top = []
-    for item in sorted(found, key=lambda item: -item.root.count("/") - bool(item.root)):  # the deepest first
+    for item in sorted(datasets, key=lambda item: -item.root.count("/") - bool(item.root)):  # the deepest first
         above = item.root
         while above:
             above = folder_of(above)
@@ -37,14 +37,14 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return top
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
-    for path in found.hint:
+    for path in detected.hint:
         file = LabelMeFile(tree, path, findings)
         if file.draft:
-            file.draft.split = split_in(path, found.root, False) or split_in(file.draft.image, found.root, False)
+            file.draft.split = split_in(path, detected.root, False) or split_in(file.draft.image, detected.root, False)
             drafts.append(file.draft)
             poses += [(file.draft, pose) for pose in file.poses]
             joined_count += file.joined
@@ -58,7 +58,7 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
         )
     if joined_count:
         known.decisions.append(decision("groups_joined", None, None, count=joined_count))
-    return convert_drafts(tree, found, options, drafts, known, findings, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, known, findings, keypoints=points)
 
 
 @dataclass
@@ -136,9 +136,9 @@ def keypoints_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[fl
     """Keypoints by their name; a difficult one is hidden."""
     made = {}
     for _, shape in points:
-        place = points_of(shape.get("points"))
-        if place and all(map(math.isfinite, place[0])):
-            made[text(shape["label"])] = (*place[0], 1 if shape.get("difficult") is True else 2)
+        point = points_of(shape.get("points"))
+        if point and all(map(math.isfinite, point[0])):
+            made[text(shape["label"])] = (*point[0], 1 if shape.get("difficult") is True else 2)
     return made
 
 
@@ -168,8 +168,8 @@ def image_of(tree: Tree, path: str, named: Any) -> str | None:
     hits = [hit for hit in tree.by_stem(stem_of(name)) if folder_of(hit) == folder]
     if len(hits) == 1:
         return hits[0]
-    found = tree.image(named, folder) if isinstance(named, str) else None
-    return found or tree.image(name, folder, by_stem=True)
+    image = tree.image(named, folder) if isinstance(named, str) else None
+    return image or tree.image(name, folder, by_stem=True)
 
 
 def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, dict[str, Any]]:

@@ -68,54 +68,54 @@ def lay_out(tree: Tree) -> Layout:
     own: dict[str, list[str]] = defaultdict(list)  # label files by root
     beside: dict[str, str] = {}  # by stem: labels in the folder of their image
     for path in tree["text"]:
-        found = locate(path, "label")
+        located = locate(path, "label")
         if stem_of(path) in stems:
             beside[stem_of(path)] = path
-        elif found and found.rest != "classes.txt":
-            own[found.root].append(path)
-            labels[found.root, found.split, stem_of(found.rest)] = path
+        elif located and located.rest != "classes.txt":
+            own[located.root].append(path)
+            labels[located.root, located.split, stem_of(located.rest)] = path
     coded = any("%" in path for kind in ("image", "text") for path in tree[kind])
     if coded:
         beside |= spelled_otherwise(tree["text"], stems, beside, encoded)
-    places: dict[str, list[LocatedImage]] = defaultdict(list)
+    by_root: dict[str, list[LocatedImage]] = defaultdict(list)
     flat_folders = {folder_of(path) for path in beside.values()}
     loose: list[LocatedImage] = []
     for path in tree["image"]:
-        found = locate(path, "image")
-        if found:
-            stem = stem_of(found.rest)
-            found.label = labels.get((found.root, found.split, stem)) or beside.get(stem_of(path))
-            found.label = found.label or labels.get((found.root, None, stem))
-            places[found.root].append(found)
+        located = locate(path, "image")
+        if located:
+            stem = stem_of(located.rest)
+            located.label = labels.get((located.root, located.split, stem)) or beside.get(stem_of(path))
+            located.label = located.label or labels.get((located.root, None, stem))
+            by_root[located.root].append(located)
         elif folder_of(path) in flat_folders:
             loose.append(image_beside_label(path, beside.get(stem_of(path))))
     flat = share_roots(loose, tree)
     for item in loose:
-        places[item.root].append(item)
-    for items in places.values() if coded else ():
+        by_root[item.root].append(item)
+    for items in by_root.values() if coded else ():
         decode_labels(items, labels, encoded)
-    for items in places.values():
+    for items in by_root.values():
         own[items[0].root] = sorted({*own[items[0].root], *(item.label for item in items if item.label)})
     orphans_beside(tree, flat_folders, beside, loose, own)
     for root in own:
-        places.setdefault(root, [])
-    return Layout(dict(places), dict(own), flat, encoded)
+        by_root.setdefault(root, [])
+    return Layout(dict(by_root), dict(own), flat, encoded)
 
 
 def spelled_otherwise(
     texts: list[str], stems: set[str], beside: dict[str, str], encoded: list[tuple[str, str]]
 ) -> dict[str, str]:
     """Labels in the folder of their image, by its stem, where one of both names has percent codes."""
-    used, found = set(beside.values()), dict[str, str]()
+    used, spellings = set(beside.values()), dict[str, str]()
     free = {stem_of(path): path for path in texts if path not in used}
     pairs = [(stem, other) for other in free for stem in other_stems(other) if stem in stems]
     pairs += [(stem, other) for stem in stems - set(beside) for other in other_stems(stem) if other in free]
     for stem, other in pairs:
-        if stem not in beside and stem not in found and free[other] not in used:
-            found[stem] = free[other]
+        if stem not in beside and stem not in spellings and free[other] not in used:
+            spellings[stem] = free[other]
             used.add(free[other])
             encoded.append((stem, free[other]))
-    return found
+    return spellings
 
 
 def decode_labels(
@@ -184,8 +184,8 @@ def share_roots(loose: list[LocatedImage], tree: Tree) -> set[str]:
             folders = [part for part in below.split("/") if part]
             split = next((split_of(part) for part in folders if split_of(part)), None)
             item.split = item.split or split
-            kept = [part for part in folders if not split_of(part) and not OBJ_DATA.fullmatch(part)]
-            item.rest = item_name(join(*kept, item.image.rpartition("/")[2]))
+            named = [part for part in folders if not split_of(part) and not OBJ_DATA.fullmatch(part)]
+            item.rest = item_name(join(*named, item.image.rpartition("/")[2]))
             item.root = target[item.root]
     return {item.root for item in loose}
 
@@ -207,10 +207,10 @@ def common_folder(folders: list[str]) -> str:
     return "/".join(shared)
 
 
-def refuse_collisions(places: list[LocatedImage]) -> None:
+def refuse_collisions(images: list[LocatedImage]) -> None:
     """Two images for one name in one split."""
     seen: dict[tuple[str, str], LocatedImage] = {}
-    for item in places:
+    for item in images:
         other = seen.setdefault((item.split or "train", item.rest.casefold()), item)
         if other is not item:
             raise InvalidInput("same_file", first=shown(other.image), second=shown(item.image))

@@ -39,8 +39,8 @@ def outlines(mask: Mask, left: float = 0, top: float = 0) -> list[Points]:
     there = mask != 0
     for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):  # the corners of each pixel: its edges, not its centre
         filled[down : down + mask.shape[0], across : across + mask.shape[1]] |= there
-    found, _ = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    parts = [cv2.approxPolyDP(contour, SMOOTH, True)[:, 0, :] for contour in found[:MAX_PARTS]]
+    contours, _ = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    parts = [cv2.approxPolyDP(contour, SMOOTH, True)[:, 0, :] for contour in contours[:MAX_PARTS]]
     return [[(float(x) + left, float(y) + top) for x, y in part] for part in parts if len(part) > 2]
 
 

@@ -132,6 +132,6 @@ def majority_class(values: Any, palette: Palette) -> str | None:
     """The class of most of these pixels that is one."""
     import numpy
 
-    found, counts = numpy.unique(values, return_counts=True)
-    names = (palette.names.get(int(found[place])) for place in numpy.argsort(-counts))
+    classes, counts = numpy.unique(values, return_counts=True)
+    names = (palette.names.get(int(classes[index])) for index in numpy.argsort(-counts))
     return next((name for name in names if name), None)

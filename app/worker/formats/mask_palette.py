@@ -39,12 +39,12 @@ class Palette:
         maps = [path for path in tree["text"] if path.rpartition("/")[2].casefold() == "labelmap.txt"]
         for path in [*maps, *tree["csv"]]:
             if below(path, root) and tree.size(path) <= MAX_FILE:
-                found = colours_of_table(tree, path) if path in tree["csv"] else colours_of_labelmap(tree, path)
-                if found:
+                colours = colours_of_table(tree, path) if path in tree["csv"] else colours_of_labelmap(tree, path)
+                if colours:
                     self.decisions.append(decision("names_from_file", "names", file=shown(path)))
-                    names = dict.fromkeys(found.values())
+                    names = dict.fromkeys(colours.values())
                     self.order = [name for name in names if name.casefold() not in BACKGROUND]
-                    return found
+                    return colours
         return {}
 
     def assign_classes(self, present: set[int], palette: list[int] | None) -> None:
@@ -113,12 +113,12 @@ def numbered(value: int) -> str:
 
 def colours_of_labelmap(tree: Tree, path: str) -> dict[int, str]:
     """Names by colour in `name:red,green,blue:parts:actions`."""
-    found = {}
+    colours = {}
     for line in tree.text(path, MAX_FILE).splitlines():
         name, _, rest = line.partition(":")
         if not line.startswith("#") and (colour := colour_of(rest.partition(":")[0])) is not None:
-            found[colour] = name.strip()
-    return found
+            colours[colour] = name.strip()
+    return colours
 
 
 def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
@@ -126,18 +126,18 @@ def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
     try:
         table = CsvTable(tree, path)
         cells = [cell.casefold() for cell in table.header]
-        named = next((place for place, cell in enumerate(cells) if cell in {"name", "class", "label"}), None)
+        named = next((index for index, cell in enumerate(cells) if cell in {"name", "class", "label"}), None)
         if named is None or not {"r", "g", "b"} <= set(cells):
             return {}
-        places = [cells.index(part) for part in "rgb"]
-        found = {}
+        indices = [cells.index(part) for part in "rgb"]
+        colours = {}
         for _, row in list(table.cells())[1:]:
-            colour = colour_of(",".join(row[place] for place in places if place < len(row)))
+            colour = colour_of(",".join(row[index] for index in indices if index < len(row)))
             if colour is not None and named < len(row):
-                found[colour] = row[named]
+                colours[colour] = row[named]
     except InvalidInput:
         return {}
-    return found
+    return colours
 
 
 def colour_of(text: str) -> int | None:

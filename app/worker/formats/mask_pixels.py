@@ -119,10 +119,10 @@ def values_in(pixels: Any) -> list[int]:
     """
     import numpy
 
-    found = numpy.unique(pixels)
-    if len(found) > MOST:
+    values = numpy.unique(pixels)
+    if len(values) > MOST:
         raise BadMask("values")
-    return [int(value) for value in found]
+    return [int(value) for value in values]
 
 
 def palette_of(path: Path) -> list[int] | None:

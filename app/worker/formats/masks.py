@@ -73,12 +73,12 @@ def detect(tree: Tree) -> list[DetectedDataset]:
             lone[root] += 1
         else:
             roots[root].setdefault(image, MaskedImage(image)).add_mask(kind, path)
-    found = []
+    datasets = []
     for root, pairs in roots.items():
         if len(pairs) >= LEAST * (len(pairs) + lone[root]) and looks_like_masks(tree, list(pairs.values())):
             hint = (list(pairs.values()), set(masks))
-            found.append(DetectedDataset("masks", root, len(pairs), len(pairs), True, hint=hint))
-    return found
+            datasets.append(DetectedDataset("masks", root, len(pairs), len(pairs), True, hint=hint))
+    return datasets
 
 
 def looks_like_masks(tree: Tree, pairs: list[MaskedImage]) -> bool:
@@ -152,37 +152,39 @@ def image_of(tree: Tree, path: str, masks: dict[str, str]) -> str | None:
 def shared_parents(one: str, other: str) -> int:
     """How many folders two paths begin with alike."""
     pairs = zip(one.split("/"), other.split("/"), strict=False)
-    return next((place for place, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
+    return next((index for index, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
-    pairs, places = found.hint
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    pairs, coordinates = detected.hint
     masks = [ImageMasks(tree, pair, findings) for pair in sorted(pairs, key=lambda pair: pair.image)]
-    palette = Palette(tree, found.root, known)
+    palette = Palette(tree, detected.root, known)
     first = next((mask.pair.classes for mask in masks if mask.pair.classes), None)
     palette.assign_classes(
         {value for mask in masks for value in mask.values}, palette_of(tree.path(first)) if first else None
     )
-    sets = MaskSplits(tree, found.root)
+    sets = MaskSplits(tree, detected.root)
     drafts: list[Draft] = []
     left = 0
     for mask in masks:
-        said = sets.split(mask.pair.image)
-        if sets.lists and said is None:
+        named_split = sets.split(mask.pair.image)
+        if sets.lists and named_split is None:
             left += 1  # its image is a finding
             continue
-        split = said or split_in(mask.file, found.root, False) or split_in(mask.pair.image, found.root, False)
+        split = (
+            named_split or split_in(mask.file, detected.root, False) or split_in(mask.pair.image, detected.root, False)
+        )
         draft = Draft(mask.pair.image, split, mask.file, mask.size)
         mask.draw(draft, palette)
         drafts.append(draft)
     if sets.lists:
         known.decisions.append(lists_used(", ".join(map(shown, sets.lists)), left))
     known.decisions += palette.decisions
-    source = convert_drafts(tree, found, options, drafts, known, findings, palette.order or None)
+    source = convert_drafts(tree, detected, options, drafts, known, findings, palette.order or None)
     source.findings = [
-        item for item in source.findings if item["code"] != "image_unlisted" or item["file"] not in places
+        item for item in source.findings if item["code"] != "image_unlisted" or item["file"] not in coordinates
     ]
-    source.outside = [path for path in source.outside if path not in places]
+    source.outside = [path for path in source.outside if path not in coordinates]
     return source

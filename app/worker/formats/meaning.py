@@ -64,11 +64,11 @@ class Meaning:
     def moved(self) -> bool:
         return self.boxes != "centre" or self.unit != "fractions"
 
-    def frame(self, shown: DisplayedSize | None) -> tuple[Size, int]:
+    def frame(self, displayed: DisplayedSize | None) -> tuple[Size, int]:
         """The size that numbers of an image count in, and how it is turned from there."""
-        if shown is None or not self.stored:
-            return (shown.size if shown else None), 1
-        return shown.stored, shown.turn
+        if displayed is None or not self.stored:
+            return (displayed.size if displayed else None), 1
+        return displayed.stored, displayed.turn
 
     def span(self, row: LabelRow) -> list[float]:
         """The four numbers of a box; of an outline the corners of the box round it."""
@@ -127,9 +127,9 @@ class Meaning:
 
 def fractions(values: Sequence[float], size: tuple[int, int], dimensions: int) -> list[float]:
     """Pixels as fractions; of keypoints with a visibility each third number stays."""
-    made = [value / size[place % 2] for place, value in enumerate(values[: BOX - 1])]
-    for place, value in enumerate(values[BOX - 1 :]):
-        axis = place % dimensions if dimensions else place % 2
+    made = [value / size[index % 2] for index, value in enumerate(values[: BOX - 1])]
+    for index, value in enumerate(values[BOX - 1 :]):
+        axis = index % dimensions if dimensions else index % 2
         made.append(value / size[axis] if axis < 2 else value)
     return made
 
@@ -151,7 +151,7 @@ def turned_places(values: Sequence[float], turn: int, kind: str, dimensions: int
 
 def tilt(box: Sequence[float], angle: float, unit: float, size: tuple[int, int]) -> list[float]:
     """The four corners of a box that is turned clockwise by an angle, in fractions of its image."""
-    x, y, width, height = (value * size[place % 2] for place, value in enumerate(box[: BOX - 1]))
+    x, y, width, height = (value * size[index % 2] for index, value in enumerate(box[: BOX - 1]))
     flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return [part for px, py in rotated_box(flat, angle * unit) for part in (px / size[0], py / size[1])]
 

@@ -63,37 +63,37 @@ class RowMeaningInference:
 
     def infer(self) -> Meaning:
         numbers = {key_of(name): number for number, name in reversed(list(enumerate(self.source.names)))}
-        found = survey_labels(self.tree, self.source.items, numbers)
-        meaning = self.infer_names(found, Meaning(numbers=numbers, odd=frozenset(found.odd)))
-        meaning = replace(meaning, last=self.class_last(found), second=self.confidence_second(found))
-        meaning = replace(meaning, columns=self.infer_columns(found))
+        survey = survey_labels(self.tree, self.source.items, numbers)
+        meaning = self.infer_names(survey, Meaning(numbers=numbers, odd=frozenset(survey.odd)))
+        meaning = replace(meaning, last=self.class_last(survey), second=self.confidence_second(survey))
+        meaning = replace(meaning, columns=self.infer_columns(survey))
         if meaning.columns.dropped == "angle":
-            angles = [abs(row.values[BOX]) for _, row in found.sample if row.values and len(row.values) > BOX]
+            angles = [abs(row.values[BOX]) for _, row in survey.sample if row.values and len(row.values) > BOX]
             meaning = replace(meaning, angle=math.degrees(1) if max(angles) <= TURN else 1.0)
-        meaning = self.infer_coordinates(found, meaning)
-        return self.infer_first_class(found, meaning)
+        meaning = self.infer_coordinates(survey, meaning)
+        return self.infer_first_class(survey, meaning)
 
-    def infer_names(self, found: LabelSurvey, meaning: Meaning) -> Meaning:
+    def infer_names(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
         """Classes by their names in rows, and commas."""
-        told = self.source.decisions
-        if found.comma_rows:
-            told.append(decision("rows_commas", count=found.comma_rows))
-        if found.mended:
-            told.append(decision("rows_mended", count=found.mended))
-        told.extend(decision("rows_layout", layout=layout) for layout in sorted(found.layouts - {"class last"}))
-        if not found.named_rows:
+        decisions = self.source.decisions
+        if survey.comma_rows:
+            decisions.append(decision("rows_commas", count=survey.comma_rows))
+        if survey.mended:
+            decisions.append(decision("rows_mended", count=survey.mended))
+        decisions.extend(decision("rows_layout", layout=layout) for layout in sorted(survey.layouts - {"class last"}))
+        if not survey.named_rows:
             return meaning
-        told.append(decision("rows_named", count=found.named_rows))
-        if not self.source.names and not found.bare_rows:
-            self.source.names = check_names(sorted(found.names), self.options.max_classes, "labels")
-            told.append(decision("names_sorted", "names", count=len(found.names)))
+        decisions.append(decision("rows_named", count=survey.named_rows))
+        if not self.source.names and not survey.bare_rows:
+            self.source.names = check_names(sorted(survey.names), self.options.max_classes, "labels")
+            decisions.append(decision("names_sorted", "names", count=len(survey.names)))
             numbers = {key_of(name): number for number, name in enumerate(self.source.names)}
             return replace(meaning, numbers=numbers)
         return meaning
 
-    def infer_columns(self, found: LabelSurvey) -> row_columns.RowColumns:
+    def infer_columns(self, survey: LabelSurvey) -> row_columns.RowColumns:
         """Boxes, outlines or keypoints, and what is behind them."""
-        options, rows = self.options, [row.values or [] for _, row in found.sample]
+        options, rows = self.options, [row.values or [] for _, row in survey.sample]
         known = tuple(self.keypoints["kpt_shape"]) if self.keypoints else None
         wished = {"segment": "polygon", "obb": "polygon"}.get(options.task)
         chosen = options.chosen("columns")
@@ -105,36 +105,36 @@ class RowMeaningInference:
             code = "keypoints_other" if known else "keypoints_found"
             self.source.decisions.append(decision(code, "task", count=count, dimensions=dimensions))
         elif columns.others and (chosen or not (wished or columns.kind == "polygon")):
-            self.report_columns(found, columns, rows, known)
+            self.report_columns(survey, columns, rows, known)
         return columns
 
-    def report_columns(self, found: LabelSurvey, columns: row_columns.RowColumns, rows: Any, known: Any) -> None:
+    def report_columns(self, survey: LabelSurvey, columns: row_columns.RowColumns, rows: Any, known: Any) -> None:
         ways = {columns.kind: columns} | {kind: row_columns.infer_columns(rows, known, kind) for kind in columns.others}
-        examples = self.examples(found, {kind: Meaning(columns=way) for kind, way in ways.items()})
+        examples = self.examples(survey, {kind: Meaning(columns=way) for kind, way in ways.items()})
         data = {"count": columns.keypoints[0], "columns": max(map(len, rows))}
         self.source.decisions.append(reading("columns", columns.kind, columns.others, self.options, examples, **data))
 
-    def infer_coordinates(self, found: LabelSurvey, meaning: Meaning) -> Meaning:
+    def infer_coordinates(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
         """The unit, and what the four numbers of boxes are. Each choice is drawn with what the others came to."""
-        sample = [(item, row) for item, row in found.sample if len(row.values or []) >= BOX]
+        sample = [(item, row) for item, row in survey.sample if len(row.values or []) >= BOX]
         chosen: list[Choice] = []
         meaning = self.infer_unit(sample, meaning, chosen)
         if meaning.unit == "pixels":
             meaning = self.infer_orientation(sample, meaning, chosen)
         if meaning.columns.kind != "polygon" and sample:
-            meaning = self.infer_boxes(found, sample, meaning, chosen)
+            meaning = self.infer_boxes(survey, sample, meaning, chosen)
         for choice in chosen:
             ways = {name: replace(meaning, **changes) for name, changes in choice.ways.items()}
-            examples = self.examples(found, ways, choice.telling)
+            examples = self.examples(survey, ways, choice.telling)
             others = [name for name in ways if name != choice.taken]
-            told = reading(choice.question, choice.taken, others, self.options, examples, **choice.data)
-            self.source.decisions.append(told)
+            decision = reading(choice.question, choice.taken, others, self.options, examples, **choice.data)
+            self.source.decisions.append(decision)
         return meaning
 
-    def infer_boxes(self, found: LabelSurvey, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
+    def infer_boxes(self, survey: LabelSurvey, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
         """What the four numbers of boxes are."""
         wished = self.options.chosen("boxes")
-        layout = "".join(found.layouts)
+        layout = "".join(survey.layouts)
         if not wished and layout in DEFINED and (layout == "VisDrone" or all(row.named for _, row in sample)):
             return replace(meaning, boxes=DEFINED[layout])
         if meaning.unit == row_units.MIXED:
@@ -157,24 +157,24 @@ class RowMeaningInference:
         """What the numbers are counted in."""
         large = sum(max(meaning.span(row)) > row_columns.PIXELS for _, row in sample)
         judged = self.likeliest_unit(sample, large, meaning)
-        taken = self.options.chosen("unit") or judged.name
-        if taken == judged.name and not judged.others:
-            if taken != "fractions":
+        unit_name = self.options.chosen("unit") or judged.name
+        if unit_name == judged.name and not judged.others:
+            if unit_name != "fractions":
                 self.source.decisions.append(decision("unit_pixels"))
-            return replace(meaning, unit=taken)
-        others = [unit for unit in (judged.name, *judged.others, "pixels") if unit != taken] or ["fractions"]
+            return replace(meaning, unit=unit_name)
+        others = [unit for unit in (judged.name, *judged.others, "pixels") if unit != unit_name] or ["fractions"]
         kinds = {row_units.of_row(meaning.span(row)): (item, row) for item, row in reversed(sample)}
-        ways = {unit: {"unit": unit} for unit in [taken, *others]}
+        ways = {unit: {"unit": unit} for unit in [unit_name, *others]}
         data = {"pixels": large, "rows": len(sample)}
-        chosen.append(Choice("unit", taken, ways, data, list(kinds.values())))
-        return replace(meaning, unit=taken)
+        chosen.append(Choice("unit", unit_name, ways, data, list(kinds.values())))
+        return replace(meaning, unit=unit_name)
 
     def likeliest_unit(self, sample: Sample, large: int, meaning: Meaning) -> row_units.Unit:
         """The likeliest unit, `large` of the rows having a number that is no fraction."""
         if not large:
             return row_units.Unit("fractions", [])
-        places = [(meaning.span(row), shown) for item, row in sample if (shown := self.look(item.image))]
-        sized = [(values, shown.size) for values, shown in places]
+        samples = [(meaning.span(row), displayed) for item, row in sample if (displayed := self.look(item.image))]
+        sized = [(values, displayed.size) for values, displayed in samples]
         if row_units.is_mixed(sized):
             others = ["pixels", "fractions"] if 2 * large > len(sample) else ["fractions", "pixels"]
             return row_units.Unit(row_units.MIXED, others)
@@ -183,14 +183,14 @@ class RowMeaningInference:
         if meaning.columns.kind == "polygon":
             return row_units.Unit("pixels", [])
         judged = row_units.infer_unit(sized)
-        fits = [row_units.fits_pixels([(v, size(shown)) for v, shown in places]) for size in (SHOWN, STORED)]
+        fits = [row_units.fits_pixels([(v, size(displayed)) for v, displayed in samples]) for size in (SHOWN, STORED)]
         if judged.name != "pixels" and fits == [False, True]:  # of the turned images as they are stored
             judged = row_units.Unit("pixels", [judged.name])
         return judged
 
     def infer_orientation(self, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
         """Whether pixels are of the images as they are stored, where a mark turns these on their side."""
-        turned = [entry for entry in sample if (shown := self.look(entry[0].image)) and shown.stored != shown.size]
+        turned = [entry for entry in sample if (size := self.look(entry[0].image)) and size.stored != size.size]
         if not turned or meaning.tilted:
             return meaning
         ways = {"stored_pixels": {"stored": True}, "shown_pixels": {"stored": False}}
@@ -199,14 +199,14 @@ class RowMeaningInference:
             for name, way in ways.items()
         }
         likely = wrong["shown_pixels"] >= box_numbers.CERTAIN and wrong["stored_pixels"] <= FEW * len(turned)
-        taken = self.options.chosen("size") or ("stored_pixels" if likely else "shown_pixels")
-        if taken == "declared_size" or (taken == "shown_pixels" and not wrong["shown_pixels"]):
+        reading_name = self.options.chosen("size") or ("stored_pixels" if likely else "shown_pixels")
+        if reading_name == "declared_size" or (reading_name == "shown_pixels" and not wrong["shown_pixels"]):
             return meaning
         images = list(dict.fromkeys(item.image for item, _ in turned))
         one = self.look(images[0]) or DisplayedSize((0, 0))
         data = {"count": len(images), "declared": sides(one.stored), "size": sides(one.size)}
-        chosen.append(Choice("size", taken, ways, data, turned))
-        return replace(meaning, stored=taken == "stored_pixels")
+        chosen.append(Choice("size", reading_name, ways, data, turned))
+        return replace(meaning, stored=reading_name == "stored_pixels")
 
     def fractions_of(self, sample: Sample, meaning: Meaning) -> list[list[float]]:
         boxes = (self.box(item, row, meaning) for item, row in sample)
@@ -220,9 +220,9 @@ class RowMeaningInference:
         divisor = row_units.divisor(meaning.of_row(values).unit, meaning.frame(self.look(item.image))[0])
         return box_numbers.scaled(values, divisor) if divisor else None
 
-    def class_last(self, found: LabelSurvey) -> bool:
+    def class_last(self, survey: LabelSurvey) -> bool:
         """Whether the class is the last column, as in "x y w h class"; the sample is turned where it is."""
-        rows = [row for _, row in found.sample if row.values and not row.named]
+        rows = [row for _, row in survey.sample if row.values and not row.named]
         if not rows or any(len(row.columns) != BOX for row in rows):
             return False
         firsts, lasts = ([(row.values or [])[at] for row in rows] for at in (0, -1))
@@ -232,59 +232,61 @@ class RowMeaningInference:
         strange = sum(not value.is_integer() or value >= most for value in firsts)
         if strange < NEARLY_ALL * len(rows) and not (self.source.names and 2 * strange > len(rows)):
             return False
-        found.sample = [(item, row if row.named else row.turned()) for item, row in found.sample]
-        found.classes = {int(value) for value in lasts}
+        survey.sample = [(item, row if row.named else row.turned()) for item, row in survey.sample]
+        survey.classes = {int(value) for value in lasts}
         self.source.decisions.append(decision("rows_layout", layout="x y w h class"))
         return True
 
-    def confidence_second(self, found: LabelSurvey) -> bool:
+    def confidence_second(self, survey: LabelSurvey) -> bool:
         """Whether a confidence stands behind the class; the sample is without it where it does."""
-        if not row_columns.confidence_second([row.values for _, row in found.sample if row.values]):
+        if not row_columns.confidence_second([row.values for _, row in survey.sample if row.values]):
             return False
-        found.sample = [(item, row.without_second()) for item, row in found.sample]
+        survey.sample = [(item, row.without_second()) for item, row in survey.sample]
         self.source.decisions.append(decision("columns_confidence_second"))
         return True
 
-    def infer_first_class(self, found: LabelSurvey, meaning: Meaning) -> Meaning:
+    def infer_first_class(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
         """Whether classes are counted from 1: no row has class 0, and the largest number is one too large."""
         chosen, count = self.options.chosen("classes"), len(self.source.names)
-        named_from_one = self.first == 1 and found.largest < count
+        named_from_one = self.first == 1 and survey.largest < count
         from_one = (
-            bool(found.classes)
-            and 0 not in found.classes
-            and not found.named_rows
-            and (found.whole or not meaning.last)  # of classes that stand last only those of the sample are known
+            bool(survey.classes)
+            and 0 not in survey.classes
+            and not survey.named_rows
+            and (survey.whole or not meaning.last)  # of classes that stand last only those of the sample are known
             and (
-                (found.largest == count or named_from_one)
+                (survey.largest == count or named_from_one)
                 if count
-                else (found.from_one and found.largest < self.options.max_classes)
+                else (survey.from_one and survey.largest < self.options.max_classes)
             )
         )
         if not from_one and not chosen:
             return meaning
-        taken = chosen or "one_based"
+        numbering = chosen or "one_based"
         ways = {"zero_based": meaning, "one_based": replace(meaning, first=1)}
-        others = [way for way in ways if way != taken]
-        told = reading("classes", taken, others, self.options, self.examples(found, ways), largest=found.largest)
-        self.source.decisions.append(told)
-        if taken == "one_based" and not count and found.largest > 0:
-            self.source.names = [f"class_{number}" for number in range(1, found.largest + 1)]
-            self.source.decisions.append(decision("classes_unnamed", "names", last=found.largest))
-        return ways[taken]
+        others = [way for way in ways if way != numbering]
+        reported = reading(
+            "classes", numbering, others, self.options, self.examples(survey, ways), largest=survey.largest
+        )
+        self.source.decisions.append(reported)
+        if numbering == "one_based" and not count and survey.largest > 0:
+            self.source.names = [f"class_{number}" for number in range(1, survey.largest + 1)]
+            self.source.decisions.append(decision("classes_unnamed", "names", last=survey.largest))
+        return ways[numbering]
 
     def size(self, image: str) -> Size:
-        shown = self.look(image)
-        return shown.size if shown else None
+        displayed = self.look(image)
+        return displayed.size if displayed else None
 
     def look(self, image: str) -> DisplayedSize | None:
         if image not in self.shown:
             self.shown[image] = read_size(self.tree.path(image))
         return self.shown[image]
 
-    def examples(self, found: LabelSurvey, ways: Mapping[str, Meaning], first: Sample = ()) -> list[Example]:
+    def examples(self, survey: LabelSurvey, ways: Mapping[str, Meaning], first: Sample = ()) -> list[Example]:
         """Some images in each way; those that tell the ways apart, where they are known, before others."""
         rows: dict[str, list[LabelRow]] = {}
-        for item, row in found.sample:
+        for item, row in survey.sample:
             rows.setdefault(item.image, []).append(row)
         telling = list(dict.fromkeys(item.image for item, _ in first))
         images = list(dict.fromkeys([*spread(telling), *spread(list(rows))]))

@@ -8,7 +8,7 @@ from app.worker.formats.paths import join, shown
 from app.worker.formats.tree import Tree
 
 
-def merge(tree: Tree, found: list[DetectedDataset], sources: list[Source], options: Options) -> Source:
+def merge(tree: Tree, datasets: list[DetectedDataset], sources: list[Source], options: Options) -> Source:
     """One dataset of several.
 
     Raises:
@@ -30,8 +30,8 @@ def merge(tree: Tree, found: list[DetectedDataset], sources: list[Source], optio
     for source in sources:
         add_dataset(tree, source, whole, seen)
     whole.decisions += make_unique(whole.items)
-    roots = ", ".join(shown(item.where) for item in found)
-    whole.decisions.insert(0, decision("merged", "merge", [False], roots=roots, count=len(found)))
+    roots = ", ".join(shown(item.where) for item in datasets)
+    whole.decisions.insert(0, decision("merged", "merge", [False], roots=roots, count=len(datasets)))
     whole.outside = [path for path in first.outside if path not in seen]
     return whole
 

@@ -64,13 +64,13 @@ class Source:
     def take_findings(self) -> dict[str, list[Finding]]:
         """The findings about images of the dataset, by image; they are not among `findings` any more."""
         images = {item.image for item in self.items}
-        taken: dict[str, list[Finding]] = {}
+        by_image: dict[str, list[Finding]] = {}
         rest: list[Finding] = []
         for entry in self.findings:
             image = entry["data"].pop("of", None)
-            (taken.setdefault(image, []) if image in images else rest).append(entry)
+            (by_image.setdefault(image, []) if image in images else rest).append(entry)
         self.findings = rest
-        return taken
+        return by_image
 
 
 @dataclass

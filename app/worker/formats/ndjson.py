@@ -38,13 +38,13 @@ def detect_ultralytics(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "ultralytics")
 
 
-def read_labelbox(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read_labelbox(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """Labelbox's dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
-    for path in found.hint:
-        drafts += Labelbox(tree, path, found.root, findings).read()
-    return convert_drafts(tree, found, options, drafts, known, findings)
+    for path in detected.hint:
+        drafts += Labelbox(tree, path, detected.root, findings).read()
+    return convert_drafts(tree, detected, options, drafts, known, findings)
 
 
 class Labelbox:
@@ -73,9 +73,9 @@ class Labelbox:
             names = [name for name in names if name]
             hits = (self.tree.image(name, folder_of(self.path)) for name in names)
             image = next((hit for hit in hits if hit), None)
-            found = list(labelbox_objects(element))
+            elements = list(labelbox_objects(element))
             if image is None:
-                self.line += len(found)
+                self.line += len(elements)
                 self.notes.missing(names[0] if names else "")
                 continue
             media = element.get("media_attributes")
@@ -83,7 +83,7 @@ class Labelbox:
             size = side(media.get("width")), side(media.get("height"))
             split = split_of(text(row_split(element))) or split_in(image, self.root, False)
             draft = Draft(image, split, self.path, size if all(size) else None)
-            for entry in found:
+            for entry in elements:
                 self.line += 1
                 self.add_object(entry, draft)
             drafts.append(draft)
@@ -134,18 +134,18 @@ def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> DraftShape | 
     if isinstance(box, dict):
         left, top, width, height = (number(box.get(key)) for key in ("left", "top", "width", "height"))
         return DraftShape("box", name, (left, top, left + width, top + height), line)
-    places = [(number(point.get("x")), number(point.get("y"))) for point in dicts(entry.get("polygon"))]
-    return outline_shape(name, [places], line) if len(places) > 2 else None
+    points = [(number(point.get("x")), number(point.get("y"))) for point in dicts(entry.get("polygon"))]
+    return outline_shape(name, [points], line) if len(points) > 2 else None
 
 
-def read_ultralytics(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read_ultralytics(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root; its rows are YOLO's, in fractions."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
-    for path in found.hint:
-        drafts += Ultralytics(tree, path, found.root, findings, names).read()
-    return convert_drafts(tree, found, options, drafts, known, findings, names or None)
+    for path in detected.hint:
+        drafts += Ultralytics(tree, path, detected.root, findings, names).read()
+    return convert_drafts(tree, detected, options, drafts, known, findings, names or None)
 
 
 class Ultralytics:

@@ -26,12 +26,12 @@ def name_of(path: str) -> str:
 
 def by_spelling(images: Sequence[LocatedImage], texts: Sequence[str]) -> Pairs:
     """Those whose names are the same but for separators, an image's suffix, the mark of an upload, or Roboflow's."""
-    found: Pairs = []
+    pairs: Pairs = []
     for of_image, of_label in WAYS:
-        paired, used = {place.image for place, _ in found}, {label for _, label in found}
-        free = [place for place in images if place.image not in paired]
-        found += one_to_one(free, [path for path in texts if path not in used], of_image, of_label)
-    return found
+        paired, used = {located.image for located, _ in pairs}, {label for _, label in pairs}
+        free = [located for located in images if located.image not in paired]
+        pairs += one_to_one(free, [path for path in texts if path not in used], of_image, of_label)
+    return pairs
 
 
 def spelled(name: str) -> str:
@@ -46,8 +46,8 @@ def unmarked(name: str) -> str:
 def exported(name: str) -> str:
     """Without what Roboflow puts behind the name of each copy that it exports. Two marks are two copies, which may be
     flipped or cut: never cut from both names."""
-    found = EXPORT.fullmatch(name)
-    return spelled(found[1] if found else name)
+    match = EXPORT.fullmatch(name)
+    return spelled(match[1] if match else name)
 
 
 WAYS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
@@ -68,14 +68,14 @@ def by_affixes(images: Sequence[LocatedImage], texts: Sequence[str], roles: froz
     if len(images) < LEAST or len(texts) < LEAST:
         return []
     labels = [name_of(path) for path in texts]
-    names = [name_of(place.image) for place in images]
+    names = [name_of(located.image) for located in images]
     ways = [(("", ""), label_affixes(affixes(labels), affixes(names)))]
     if distinctive_words(affixes(labels), roles) == distinctive_words(affixes(names), roles):
         ways.append((affixes(names), affixes(labels)))
     for image, label in ways:
-        found = one_to_one(images, texts, affix_cutter(*image), affix_cutter(*label))
-        if len(found) == len(texts):
-            return found
+        pairs = one_to_one(images, texts, affix_cutter(*image), affix_cutter(*label))
+        if len(pairs) == len(texts):
+            return pairs
     if len(ways) > 1:
         return by_numbers(images, texts, affix_cutter(*affixes(names)), affix_cutter(*affixes(labels)))
     return []
@@ -86,16 +86,16 @@ def by_numbers(
 ) -> Pairs:
     """Those whose names are but numbers with more or fewer zeros before them, where both count from and to the same:
     else nobody knows whether one begins at 0 and the other at 1."""
-    mine = {of_image(name_of(place.image)) for place in images}
+    mine = {of_image(name_of(located.image)) for located in images}
     theirs = {of_label(name_of(path)) for path in texts}
     if not all(name.isascii() and name.isdigit() for name in mine | theirs) or number_range(mine) != number_range(
         theirs
     ):
         return []
-    found = one_to_one(
+    pairs = one_to_one(
         images, texts, lambda name: of_image(name).zfill(DIGITS), lambda name: of_label(name).zfill(DIGITS)
     )
-    return found if len(found) == len(texts) else []
+    return pairs if len(pairs) == len(texts) else []
 
 
 def number_range(numbers: Collection[str]) -> tuple[str, str]:
@@ -138,25 +138,25 @@ def one_to_one(
     """The pairs of a key that one image and one label file have, in the whole set or in a split, where their folders
     say no different splits."""
     mine: dict[str, list[LocatedImage]] = defaultdict(list)
-    for place in images:
-        mine[of_image(name_of(place.image))].append(place)
+    for located in images:
+        mine[of_image(name_of(located.image))].append(located)
     theirs: dict[str, list[str]] = defaultdict(list)
     for path in texts:
         theirs[of_label(name_of(path))].append(path)
-    found: Pairs = []
+    pairs: Pairs = []
     for key, paths in theirs.items():
-        places = mine.get(key, []) if key else []
-        for alike, there in [(places, paths)] if len(places) == len(paths) == 1 else by_split(places, paths):
+        same = mine.get(key, []) if key else []
+        for alike, there in [(same, paths)] if len(same) == len(paths) == 1 else by_split(same, paths):
             if len(alike) == len(there) == 1 and not splits_apart(alike[0].image, there[0]):
-                found.append((alike[0], there[0]))
-    return found
+                pairs.append((alike[0], there[0]))
+    return pairs
 
 
-def by_split(places: Sequence[LocatedImage], paths: Sequence[str]) -> list[tuple[list[LocatedImage], list[str]]]:
+def by_split(images: Sequence[LocatedImage], paths: Sequence[str]) -> list[tuple[list[LocatedImage], list[str]]]:
     """Images and label files of one key, by the split that their folders say."""
     return [
         (
-            [place for place in places if splits_in(place.image.split("/")[:-1]) == {split}],
+            [located for located in images if splits_in(located.image.split("/")[:-1]) == {split}],
             [path for path in paths if splits_in(path.split("/")[:-1]) == {split}],
         )
         for split in SPLITS

@@ -40,33 +40,33 @@ def pair(tree: Tree, layout: Layout) -> list[Pairing]:
     texts = labels_without_image(tree, layout)
     if not images or not texts:
         return []
-    found = by_full_name(images, texts)
-    taken = {place.image: label for place, label in found}
-    images = [place for place in images if place.image not in taken]
-    used = set(taken.values())
+    pairs = by_full_name(images, texts)
+    label_of = {located.image: label for located, label in pairs}
+    images = [located for located in images if located.image not in label_of]
+    used = set(label_of.values())
     texts = [path for path in texts if path not in used]
-    found += by_folders(tree, images, texts)
-    found += by_other_names(tree, images, texts, found)
-    return add_pairs(layout, found) if found else []
+    pairs += by_folders(tree, images, texts)
+    pairs += by_other_names(tree, images, texts, pairs)
+    return add_pairs(layout, pairs) if pairs else []
 
 
 def by_other_names(
-    tree: Tree, images: list[LocatedImage], texts: list[str], found: list[tuple[LocatedImage, str]]
+    tree: Tree, images: list[LocatedImage], texts: list[str], pairs: list[tuple[LocatedImage, str]]
 ) -> list[tuple[LocatedImage, str]]:
     """What is left, where the names of labels hold more than those of their images, or are spelled otherwise."""
-    paired, used = {place.image for place, _ in found}, {label for _, label in found}
-    images = [place for place in images if place.image not in paired]
+    paired, used = {located.image for located, _ in pairs}, {label for _, label in pairs}
+    images = [located for located in images if located.image not in paired]
     texts = [path for path in texts if path not in used]
     texts = [path for paths in by_folder(texts).values() if holds_rows(tree, paths) for path in paths]
     spelled = by_spelling(images, texts)
-    paired, used = {place.image for place, _ in spelled}, {label for _, label in spelled}
-    images = [place for place in images if place.image not in paired]
+    paired, used = {located.image for located, _ in spelled}, {label for _, label in spelled}
+    images = [located for located in images if located.image not in paired]
     return spelled + by_affixes(images, [path for path in texts if path not in used], ROLES)
 
 
 def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
     """The images without a label, those that are in no place among them."""
-    placed = {place.image: place for places in layout.places.values() for place in places}
+    placed = {located.image: located for images in layout.places.values() for located in images}
     return [
         placed.get(path) or LocatedImage(path, "", None, path)
         for path in tree["image"]
@@ -76,7 +76,7 @@ def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
 
 def labels_without_image(tree: Tree, layout: Layout) -> list[str]:
     """Text files that are nobody's label."""
-    used = {place.label for places in layout.places.values() for place in places}
+    used = {located.label for images in layout.places.values() for located in images}
     return [path for path in tree["text"] if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]
 
 
@@ -99,8 +99,8 @@ def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[Loc
         if whole := image_of_label(path):
             wanted[(*key_of(whole), suffix_of(whole))].append(path)
     here: dict[tuple[str, ...], list[LocatedImage]] = defaultdict(list)
-    for place in images:
-        here[(*key_of(place.image), suffix_of(place.image))].append(place)
+    for located in images:
+        here[(*key_of(located.image), suffix_of(located.image))].append(located)
     return [
         (here[key][0], paths[0]) for key, paths in wanted.items() if len(paths) == 1 and len(here.get(key, [])) == 1
     ]
@@ -109,19 +109,19 @@ def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[Loc
 def by_folders(tree: Tree, images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
     """Each folder of label files with the folder of images that it fits best."""
     stems: dict[str, dict[str, LocatedImage | None]] = defaultdict(dict)
-    for place in images:
-        folder, stem = folder_of(place.image), name_of(place.image)
-        stems[folder][stem] = None if stem in stems[folder] else place  # two images: nobody knows whose label it is
-    found: list[tuple[LocatedImage, str]] = []
+    for located in images:
+        folder, stem = folder_of(located.image), name_of(located.image)
+        stems[folder][stem] = None if stem in stems[folder] else located  # two images: nobody knows whose label it is
+    pairs: list[tuple[LocatedImage, str]] = []
     labels = {folder: paths for folder, paths in by_folder(texts).items() if holds_rows(tree, paths)}
     free = dict(stems)
     for folder, best in matches(labels, stems):
         if best not in free:
             continue
         mine = [(free[best].get(name_of(path)), path) for path in labels[folder]]
-        found += [(place, path) for place, path in mine if place is not None]
+        pairs += [(located, path) for located, path in mine if located is not None]
         del free[best]
-    return found
+    return pairs
 
 
 def matches(
@@ -158,10 +158,10 @@ def name_of(path: str) -> str:
 
 
 def by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        found[folder_of(path)].append(path)
-    return dict(found)
+        by_name[folder_of(path)].append(path)
+    return dict(by_name)
 
 
 def holds_rows(tree: Tree, paths: list[str]) -> bool:
@@ -192,24 +192,31 @@ def is_rows(head: bytes) -> bool:
     return len(values) >= 5 and all(is_number(value) for value in values[1:5])
 
 
-def add_pairs(layout: Layout, found: list[tuple[LocatedImage, str]]) -> list[Pairing]:
+def add_pairs(layout: Layout, pairs: list[tuple[LocatedImage, str]]) -> list[Pairing]:
     """Put the pairs into the layout: below the folder that images and labels share, in the split that their folders
     say."""
-    held = {id(place) for root, places in layout.places.items() for place in places if place.root == root}
-    for place, label in found:
-        if id(place) in held and label_fits(place, label):
-            place.label = label
-    strays = [(place, label) for place, label in found if place.label is None]
+    known = {
+        id(located)
+        for root, located_images in layout.places.items()
+        for located in located_images
+        if located.root == root
+    }
+    for located, label in pairs:
+        if id(located) in known and label_fits(located, label):
+            located.label = label
+    strays = [(located, label) for located, label in pairs if located.label is None]
     if strays:
         share_roots(layout, strays)
-    keep_own_labels(layout, {label: place.root for place, label in found})
-    for root in [root for root, places in layout.places.items() if not places and not layout.labels.get(root)]:
+    keep_own_labels(layout, {label: located.root for located, label in pairs})
+    for root in [
+        root for root, located_images in layout.places.items() if not located_images and not layout.labels.get(root)
+    ]:
         del layout.places[root]
         layout.labels.pop(root, None)
-    told = Counter((place.root, folder_of(label), folder_of(place.image)) for place, label in found)
+    counts = Counter((located.root, folder_of(label), folder_of(located.image)) for located, label in pairs)
     return [
         Pairing(root, shown(labels or "/"), shown(images or "/"), count)
-        for (root, labels, images), count in told.items()
+        for (root, labels, images), count in counts.items()
     ]
 
 
@@ -224,25 +231,25 @@ def keep_own_labels(layout: Layout, roots: dict[str, str]) -> None:
             layout.labels.setdefault(root, []).append(label)
 
 
-def label_fits(place: LocatedImage, label: str) -> bool:
+def label_fits(located: LocatedImage, label: str) -> bool:
     """Whether the layout's own place of an image holds its label too."""
-    return not place.root or label.startswith(f"{place.root}/")
+    return not located.root or label.startswith(f"{located.root}/")
 
 
 def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
     """One root for images whose labels lie elsewhere."""
-    root = common_folder([folder_of(path) for place, label in strays for path in (place.image, label)])
-    moved = {id(place) for place, _ in strays}
-    for places in layout.places.values():
-        places[:] = [place for place in places if id(place) not in moved]
-    for place, label in strays:
-        below = place.image[len(root) + 1 :] if root else place.image
+    root = common_folder([folder_of(path) for located, label in strays for path in (located.image, label)])
+    moved = {id(located) for located, _ in strays}
+    for images in layout.places.values():
+        images[:] = [located for located in images if id(located) not in moved]
+    for located, label in strays:
+        below = located.image[len(root) + 1 :] if root else located.image
         folders = folder_of(below).split("/") if "/" in below else []
-        place.split = place.split or next((split for part in folders if (split := split_in(part))), None)
-        kept = [part for part in folders if not is_role(part)]
-        place.root, place.label = root, label
-        place.rest = item_name("/".join([*kept, below.rpartition("/")[2]]))
-        layout.places.setdefault(root, []).append(place)
+        located.split = located.split or next((split for part in folders if (split := split_in(part))), None)
+        named = [part for part in folders if not is_role(part)]
+        located.root, located.label = root, label
+        located.rest = item_name("/".join([*named, below.rpartition("/")[2]]))
+        layout.places.setdefault(root, []).append(located)
 
 
 def split_in(folder: str) -> str | None:

@@ -27,8 +27,8 @@ class Reader:
         """The datasets that these annotation files are of."""
         return self._function("detect")(tree, paths)  # type: ignore[no-any-return]
 
-    def read(self, tree: Tree, found: DetectedDataset, options: Options) -> Source:
-        return self._function("read")(tree, found, options)  # type: ignore[no-any-return]
+    def read(self, tree: Tree, detected: DetectedDataset, options: Options) -> Source:
+        return self._function("read")(tree, detected, options)  # type: ignore[no-any-return]
 
     def _function(self, what: str) -> Any:
         return getattr(module_of(self.module), f"{what}_{self.name}" if self.name else what)

@@ -30,9 +30,9 @@ def reading(
         examples: of `example`; the first EXAMPLES are kept.
         data: fills the text of the code `reading_{chosen}`.
     """
-    told = decision(f"reading_{chosen}", "reading", [chosen, *others], **data)
+    made = decision(f"reading_{chosen}", "reading", [chosen, *others], **data)
     confirmed = options.chosen(question) == chosen
-    return {**told, "reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
+    return {**made, "reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
 
 
 def example(image: str, drawn: Mapping[str, Sequence[DrawnObject]]) -> Example:

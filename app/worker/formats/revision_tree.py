@@ -74,10 +74,10 @@ class Revision:
 
     def size(self, picture: RevisionImage) -> tuple[int, int] | None:
         """Width and height in pixels; None, counted, where the file is no image."""
-        found = image_size(picture.path)
-        if found is None:
+        size = image_size(picture.path)
+        if size is None:
             self.dropped["image_unreadable"] += 1
-        return found
+        return size
 
     def objects(self, picture: RevisionImage, size: tuple[int, int]) -> Iterator[RevisionObject]:
         """The objects of an image; rows that YOLO could not use are counted and left out."""

@@ -42,8 +42,8 @@ def by_root(tree: Tree, paths: list[str], kind: str) -> list[DetectedDataset]:
     files: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         files[root_of(path)].append(path)
-    found = []
+    datasets = []
     for root, own in files.items():
         images = tree.images_below(root) or len(tree["image"])
-        found.append(DetectedDataset(kind, root, images, len(own), images > 0, hint=own))
-    return found
+        datasets.append(DetectedDataset(kind, root, images, len(own), images > 0, hint=own))
+    return datasets

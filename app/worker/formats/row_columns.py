@@ -54,8 +54,8 @@ def infer_columns(rows: Sequence[Row], known: tuple[int, int] | None, chosen: st
         return RowColumns(dropped=behind(rows, BOX), others=possible_kinds(rows, lengths, "box"))
     if chosen == "keypoints" and (shape := keypoints_in(rows, lengths, strict=False)):
         return RowColumns("keypoints", keypoints=shape, others=possible_kinds(rows, lengths, "keypoints"))
-    if chosen is None and (found := keypoint_columns(rows, lengths)):
-        return found
+    if chosen is None and (columns := keypoint_columns(rows, lengths)):
+        return columns
     extra, dropped = behind_outlines(rows, lengths)
     return RowColumns("polygon", extra, others=possible_kinds(rows, lengths, "polygon"), dropped=dropped)
 
@@ -205,8 +205,8 @@ def plausible(rows: Sequence[Row], points: int, size: int) -> bool:
         return False
     if not all(value in MARKS or 0 <= value <= 1 for value in marks):
         return False
-    places = range(BOX, BOX + whole, size)
-    seen = [(row, row[at], row[at + 1]) for row in rows for at in places if row[at] or row[at + 1]]
+    starts = range(BOX, BOX + whole, size)
+    seen = [(row, row[at], row[at + 1]) for row in rows for at in starts if row[at] or row[at + 1]]
     if len(rows) < MANY and points == 1:
         return False
     return bool(seen) and share(within(row, x, y) for row, x, y in seen) >= NEARLY_ALL
@@ -250,5 +250,5 @@ def within(row: Row, x: float, y: float) -> bool:
 
 def share(values: object) -> float:
     """How many of the values are true, of all."""
-    found = list(values)  # type: ignore[call-overload]
-    return sum(map(bool, found)) / len(found) if found else 0.0
+    flags = list(values)  # type: ignore[call-overload]
+    return sum(map(bool, flags)) / len(flags) if flags else 0.0

@@ -64,8 +64,8 @@ def read_lines(raw: bytes, known: Collection[str] = ()) -> LabelLines:
     made = LabelLines(mended=int(not read.encoding.startswith("utf-8") or whole != read.text))
     if lines and is_count(lines):
         lines, made.mended = lines[1:], made.mended + 1
-    for place, (number, text) in enumerate(lines):
-        if is_comment(text) or (place == 0 and is_heading(text)):
+    for index, (number, text) in enumerate(lines):
+        if is_comment(text) or (index == 0 and is_heading(text)):
             made.mended += 1
             continue
         row, layout = of_visdrone(text.strip(), known) or class_first(strip_marks(text))
@@ -129,7 +129,7 @@ def is_kitti(columns: list[str]) -> bool:
 def class_behind(text: str, columns: list[str]) -> tuple[str, str]:
     """A line whose class is a name behind its numbers."""
     pieces = text.replace(",", " ").split() if "," in text and "." in text else columns
-    count = next((place for place, piece in enumerate(pieces) if not is_number(piece)), len(pieces))
+    count = next((index for index, piece in enumerate(pieces) if not is_number(piece)), len(pieces))
     rest = pieces[count:]
     if not rest:
         return text, ""

@@ -54,8 +54,8 @@ def smaller_scale(boxes: Sequence[tuple[Sequence[float], Size]]) -> str | None:
             continue
         if 2 * sum(max(values) > scale[0] * SLACK for values, _ in boxes[:FEWEST]) > FEWEST:  # most sets, at once
             continue
-        found = [box_numbers.scaled(values, scale) for values, _ in boxes]
-        if count_outside(found) <= box_numbers.FEW * len(boxes) and reach(found) >= USED:
+        scaled = [box_numbers.scaled(values, scale) for values, _ in boxes]
+        if count_outside(scaled) <= box_numbers.FEW * len(boxes) and reach(scaled) >= USED:
             return name
     return None
 
@@ -95,8 +95,8 @@ IN_PLACE = tuple(name for name in box_numbers.READERS if name != "corners_yxyx")
 
 def fits_pixels(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
     """Whether nearly all of these are pixels of images of these sizes."""
-    found = [box_numbers.scaled(values, size) for values, size in boxes]
-    return count_outside(found, IN_PLACE) <= box_numbers.FEW * len(boxes)
+    scaled = [box_numbers.scaled(values, size) for values, size in boxes]
+    return count_outside(scaled, IN_PLACE) <= box_numbers.FEW * len(boxes)
 
 
 def count_outside(boxes: Sequence[Sequence[float]], ways: Iterable[str] = box_numbers.READERS) -> int:

@@ -85,8 +85,8 @@ def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> ParsedRows:
 def numeric_rows(raw: bytes) -> list[LabelRow]:
     """The rows of a file of numbers: the class first, as YOLO has it."""
     lines = enumerate(raw.removeprefix(BOM).decode("ascii").splitlines(), 1)
-    found = ((line, text.split()) for line, text in lines)
-    return [LabelRow(line, columns, values_of(columns)) for line, columns in found if columns]
+    rows = ((line, text.split()) for line, text in lines)
+    return [LabelRow(line, columns, values_of(columns)) for line, columns in rows if columns]
 
 
 def row_of(line: int, text: str, numbers: Mapping[str, int] | None) -> LabelRow:

@@ -27,8 +27,8 @@ class DisplayedSize:
 
 def image_size(path: Path) -> tuple[int, int] | None:
     """Width and height in pixels as the image is displayed; None where it is no image."""
-    found = read_size(path)
-    return found.size if found else None
+    size = read_size(path)
+    return size.size if size else None
 
 
 def read_size(path: Path) -> DisplayedSize | None:

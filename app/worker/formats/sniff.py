@@ -47,7 +47,7 @@ ENTRIES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
 
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
     """The annotation files by format. "broken": they cannot be read; "": they are of none that is known."""
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     seen: dict[str, list[str]] = defaultdict(list)
     for kind in ("xml", "json", "csv", "ndjson"):
         for path in tree[kind]:
@@ -57,8 +57,8 @@ def annotation_files(tree: Tree) -> dict[str, list[str]]:
             else:
                 is_a = SNIFFERS[kind](tree, path) or ""
                 known.append(is_a)
-            found.setdefault(is_a, []).append(path)
-    return found
+            by_kind.setdefault(is_a, []).append(path)
+    return by_kind
 
 
 def json_kind(path: Path) -> str | None:

@@ -30,12 +30,12 @@ class SplitLists:
 
 def read_lists(tree: Tree, root: str, document: Any) -> SplitLists:
     """The lists of a root: those that obj.data and data.yaml name, and train.txt, val.txt, test.txt."""
-    said = SplitLists()
+    lists = SplitLists()
     texts = {path for path in tree["text"] if inside(path, root) is not None or is_above(path, root)}
     for path, split in [*named_lists(tree, root, document), *lists_by_file_name(texts, root)]:
-        if path in texts and path not in said.lists:
-            read_list(tree, path, split, said)
-    return said
+        if path in texts and path not in lists.lists:
+            read_list(tree, path, split, lists)
+    return lists
 
 
 def named_lists(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
@@ -47,8 +47,8 @@ def named_lists(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
                 key, _, value = line.partition("=")
                 if key.strip().lower() in KEYS:
                     pairs.append((value, KEYS[key.strip().lower()]))
-    found = [(below_root(tree["text"], root, value), split) for value, split in pairs]
-    return [(path, split) for path, split in found if path]
+    lists = [(below_root(tree["text"], root, value), split) for value, split in pairs]
+    return [(path, split) for path, split in lists if path]
 
 
 def is_above(path: str, root: str) -> bool:
@@ -59,11 +59,11 @@ def is_above(path: str, root: str) -> bool:
 
 def split_entries(document: Any) -> list[tuple[str, str]]:
     """The train, val and test of a data.yaml, each one path or several."""
-    found = []
+    entries = []
     for key, split in KEYS.items():
         value = document.get(key) if isinstance(document, dict) else None
-        found += [(item, split) for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
-    return found[:MOST]
+        entries += [(item, split) for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+    return entries[:MOST]
 
 
 def below_root(paths: list[str], root: str, text: str) -> str | None:
@@ -75,14 +75,14 @@ def below_root(paths: list[str], root: str, text: str) -> str | None:
             return wanted
     for start in range(len(parts)):
         end = "/".join(parts[start:])
-        found = [path for path in paths if path == end or path.endswith(f"/{end}")]
-        if found:
-            return min(found, key=len)
+        matches = [path for path in paths if path == end or path.endswith(f"/{end}")]
+        if matches:
+            return min(matches, key=len)
     return None
 
 
 def lists_by_file_name(texts: set[str], root: str) -> list[tuple[str, str]]:
-    found = []
+    lists = []
     for path in sorted(texts):
         folder, _, name = path.rpartition("/")
         words = [word for word in WORDS.split(stem_of(name)) if split_of(word)]
@@ -90,11 +90,11 @@ def lists_by_file_name(texts: set[str], root: str) -> list[tuple[str, str]]:
         if split and (
             folder in {root, join(root, "data"), join(root, "ImageSets"), join(root, "splits")} or is_above(path, root)
         ):
-            found.append((path, split))
-    return found
+            lists.append((path, split))
+    return lists
 
 
-def read_list(tree: Tree, path: str, split: str, said: SplitLists) -> None:
+def read_list(tree: Tree, path: str, split: str, lists: SplitLists) -> None:
     """Take in one list: a path of an image a line."""
     missing = count = 0
     for number, line in enumerate(tree.text(path, MAX_LIST).splitlines(), 1):
@@ -102,36 +102,36 @@ def read_list(tree: Tree, path: str, split: str, said: SplitLists) -> None:
             continue
         image = tree.image(line, folder_of(path))
         if image:
-            said.splits.setdefault(image, split)
+            lists.splits.setdefault(image, split)
             count += 1
         else:
             missing += 1
             if missing <= NAMED:
-                said.findings.append(finding("warning", "image_missing", path, number, image=shown(line.strip())))
+                lists.findings.append(finding("warning", "image_missing", path, number, image=shown(line.strip())))
     if count:
-        said.lists.append(path)
+        lists.lists.append(path)
 
 
 def apply(
-    places: list[LocatedImage], said: SplitLists, document: Any
+    images: list[LocatedImage], lists: SplitLists, document: Any
 ) -> tuple[list[LocatedImage], list[Decision], list[Finding]]:
     """Set the splits that folders leave open; images that no list names are left out where there are lists."""
     decisions: list[Decision] = []
     left: list[LocatedImage] = []
-    open_places = [item for item in places if item.split is None or item.weak]
-    if said.lists and any(item.image in said.splits for item in open_places):
+    open_places = [item for item in images if item.split is None or item.weak]
+    if lists.lists and any(item.image in lists.splits for item in open_places):
         for item in open_places:
-            item.split = said.splits.get(item.image)
+            item.split = lists.splits.get(item.image)
             if item.split is None:
                 left.append(item)
-        names = ", ".join(shown(path) for path in said.lists)
+        names = ", ".join(shown(path) for path in lists.lists)
         decisions.append(lists_used(names, len(left)))
     gone = {id(item) for item in left}
-    places = [item for item in places if id(item) not in gone]
-    decisions += from_folders(places, document)
-    findings = [*said.findings] if decisions and said.lists else []
+    images = [item for item in images if id(item) not in gone]
+    decisions += from_folders(images, document)
+    findings = [*lists.findings] if decisions and lists.lists else []
     findings += [finding("info", "image_unlisted", item.image, image=shown(item.image)) for item in left]
-    return places, decisions, findings
+    return images, decisions, findings
 
 
 def lists_used(names: str, left_out: int) -> Decision:
@@ -141,9 +141,9 @@ def lists_used(names: str, left_out: int) -> Decision:
     return decision("lists_of_all", "split", lists=names)
 
 
-def from_folders(places: list[LocatedImage], document: Any) -> list[Decision]:
+def from_folders(images: list[LocatedImage], document: Any) -> list[Decision]:
     """The splits of data.yaml's folders, for images whose own folders do not say one."""
-    waiting = [item for item in places if item.split is None]
+    waiting = [item for item in images if item.split is None]
     if not waiting:
         return []
     chosen: dict[str, str] = {}

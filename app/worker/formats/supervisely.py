@@ -37,20 +37,20 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
         while above not in metas and above:
             above = folder_of(above)
         projects.setdefault(above if above in metas else root, []).append(path)
-    found = []
+    datasets = []
     for root, own in projects.items():
         images = tree.images_below(root) or len(tree["image"])
-        found.append(DetectedDataset("supervisely", root, images, len(own), images > 0, hint=own))
-    return found
+        datasets.append(DetectedDataset("supervisely", root, images, len(own), images > 0, hint=own))
+    return datasets
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
-    meta = ProjectMeta(tree, join(found.root, "meta.json"))
-    files = [SuperviselyFile(tree, path, findings, meta) for path in found.hint]
-    drafts = [draft for file in files if (draft := file.read(found.root))]
-    return convert_drafts(tree, found, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    meta = ProjectMeta(tree, join(detected.root, "meta.json"))
+    files = [SuperviselyFile(tree, path, findings, meta) for path in detected.hint]
+    drafts = [draft for file in files if (draft := file.read(detected.root))]
+    return convert_drafts(tree, detected, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
 
 
 class ProjectMeta:
@@ -130,13 +130,13 @@ class SuperviselyFile:
 
     def shape(self, entry: dict[str, Any], name: str, kind: str, line: int) -> DraftShape | None:
         """An object's shape; None for one that YOLO has no row for."""
-        places = entry.get("points")
-        places = places if isinstance(places, dict) else {}
-        outer = points_of(places.get("exterior"))
+        points = entry.get("points")
+        points = points if isinstance(points, dict) else {}
+        outer = points_of(points.get("exterior"))
         if kind == "rectangle" and len(outer) == 2:
             return DraftShape("box", name, (*outer[0], *outer[1]), line)
         if kind == "polygon" and len(outer) > 2:
-            holes = places.get("interior")
+            holes = points.get("interior")
             inner = [points_of(hole) for hole in (holes if isinstance(holes, list) else [])]
             return outline_shape(name, [outer, *(hole for hole in inner if len(hole) > 2)], line)
         if kind == "bitmap":
@@ -151,16 +151,16 @@ class SuperviselyFile:
         for key in self.meta.nodes.get(name) or list(nodes)[:1000]:
             node = nodes.get(key)
             node = node if isinstance(node, dict) else {}
-            place = points_of([node.get("loc")])
-            yield (*place[0], 1 if node.get("disabled") else 2) if place else (0.0, 0.0, 0)
+            points = points_of([node.get("loc")])
+            yield (*points[0], 1 if node.get("disabled") else 2) if points else (0.0, 0.0, 0)
 
 
 def infer_kind(entry: dict[str, Any]) -> str:
     """The kind of an object of an old project, which did not say it."""
     if entry.get("bitmap"):
         return "bitmap"
-    places = entry.get("points")
-    outer = places.get("exterior") if isinstance(places, dict) else None
+    points = entry.get("points")
+    outer = points.get("exterior") if isinstance(points, dict) else None
     return "rectangle" if isinstance(outer, list) and len(outer) == 2 else "polygon"
 
 

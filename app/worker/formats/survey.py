@@ -51,56 +51,56 @@ def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> 
     Args:
         numbers: of the known classes by `rows.key_of` their names.
     """
-    found = LabelSurvey()
+    survey = LabelSurvey()
     owners: dict[str, Item] = {}
     for item in items:
         if item.label:
             owners.setdefault(item.label, item)
     step = max(1, len(owners) // FILES)
-    for place, (path, item) in enumerate(owners.items()):
+    for index, (path, item) in enumerate(owners.items()):
         raw = tree.path(path).read_bytes()
         odd = is_odd(raw)
-        if odd or (place % step == 0 and len(found.sample) < ROWS):
+        if odd or (index % step == 0 and len(survey.sample) < ROWS):
             parsed = parse(raw, numbers)
-            found.sample += [(item, row) for row in parsed.rows if row.values and len(row.values) >= 2]
+            survey.sample += [(item, row) for row in parsed.rows if row.values and len(row.values) >= 2]
             if odd:
-                add_odd(found, path, parsed)
+                add_odd(survey, path, parsed)
         else:
-            found.whole = False
-        if not odd and 0 not in found.classes:
-            found.classes.update(whole_numbers(FIRST_COLUMN.findall(raw)))
-    return found
+            survey.whole = False
+        if not odd and 0 not in survey.classes:
+            survey.classes.update(whole_numbers(FIRST_COLUMN.findall(raw)))
+    return survey
 
 
-def add_odd(found: LabelSurvey, path: str, parsed: ParsedRows) -> None:
+def add_odd(survey: LabelSurvey, path: str, parsed: ParsedRows) -> None:
     """A file with commas, names, or lines of another kind."""
-    found.odd.add(path)
+    survey.odd.add(path)
     if not parsed.stays:
-        found.mended += parsed.lines.mended
-        found.layouts.update(filter(None, [parsed.lines.layout]))
+        survey.mended += parsed.lines.mended
+        survey.layouts.update(filter(None, [parsed.lines.layout]))
     for row in parsed.rows:
-        found.comma_rows += row.commas and row.values is not None
+        survey.comma_rows += row.commas and row.values is not None
         if row.values is None:
             continue
         if not row.named:
-            found.bare_rows += 1
-            found.classes.update(whole_numbers([row.columns[0].encode()]))
+            survey.bare_rows += 1
+            survey.classes.update(whole_numbers([row.columns[0].encode()]))
             continue
-        found.named_rows += 1
+        survey.named_rows += 1
         if row.columns[0].isdigit():
-            found.classes.add(int(row.columns[0]))
+            survey.classes.add(int(row.columns[0]))
         else:
-            found.names[row.columns[0]] = found.names.get(row.columns[0], 0) + 1
+            survey.names[row.columns[0]] = survey.names.get(row.columns[0], 0) + 1
 
 
 def whole_numbers(texts: list[bytes]) -> set[int]:
     """The class numbers among first columns, "1.0" too."""
-    found = set()
+    numbers = set()
     for text in set(texts):
         try:
             value = float(text)
         except ValueError:
             continue
         if value.is_integer() and 0 <= value < 10**6:
-            found.add(int(value))
-    return found
+            numbers.add(int(value))
+    return numbers

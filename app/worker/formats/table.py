@@ -67,18 +67,18 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "csv")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: dict[str, Draft] = {}
     labels = NumberedClasses(tree, known)
-    files = [BoxTable(tree, path, found.root, known, findings, labels, drafts) for path in found.hint]
+    files = [BoxTable(tree, path, detected.root, known, findings, labels, drafts) for path in detected.hint]
     for file in files:
         file.read()
     unread, count = sum(file.unread for file in files), sum(len(draft.shapes) for draft in drafts.values())
     if unread and unread >= NEARLY_ALL * (unread + count):
         raise InvalidInput("labels_unread", files=", ".join(shown(file.path) for file in files if file.unread))
-    return convert_drafts(tree, found, options, list(drafts.values()), known, findings)
+    return convert_drafts(tree, detected, options, list(drafts.values()), known, findings)
 
 
 def bare_columns(tree: Tree, table: CsvTable) -> tuple[TableColumns, bool] | None:
@@ -186,7 +186,7 @@ class BoxTable:
 
     def lines(self) -> Iterator[TableLine]:
         """The rows, as numbers and texts."""
-        place = self.columns
+        columns = self.columns
         for index, (row, cells) in enumerate(self.table.cells()):
             if self.headed and index == 0:
                 continue
@@ -194,26 +194,26 @@ class BoxTable:
             def cell(at: int, cells: list[str] = cells) -> str:
                 return cells[at] if 0 <= at < len(cells) else ""
 
-            image, label = cell(place.image), cell(place.label) if place.label >= 0 else THING
-            split = AUTOML.get(cell(0).upper(), "") if self.automl else cell(place.split)
-            size = tuple(side(cell(at)) for at in place.size) or (0, 0)
+            image, label = cell(columns.image), cell(columns.label) if columns.label >= 0 else THING
+            split = AUTOML.get(cell(0).upper(), "") if self.automl else cell(columns.split)
+            size = tuple(side(cell(at)) for at in columns.size) or (0, 0)
             line = TableLine(
-                row, image, label, (), split, (size[0], size[1]), cell(place.crowd) in {"1", "True", "true"}
+                row, image, label, (), split, (size[0], size[1]), cell(columns.crowd) in {"1", "True", "true"}
             )
-            texts = [cell(at) for at in place.box]
-            if place.kind == "runs":
+            texts = [cell(at) for at in columns.box]
+            if columns.kind == "runs":
                 line.runs = texts[0] if texts[0].casefold() not in {"-1", "nan"} else ""
                 if "_" in image and not suffix_of(image) and suffix_of(image.rpartition("_")[0]):
                     line.image, _, line.label = image.rpartition("_")  # ImageId_ClassId
             elif all(text.casefold() in NOTHING for text in texts):
                 pass
-            elif place.kind in {"cell", "string"} and (several := self.objects(line, texts[0])) is not None:
+            elif columns.kind in {"cell", "string"} and (several := self.objects(line, texts[0])) is not None:
                 yield from several
                 continue
-            elif place.kind == "outline":
+            elif columns.kind == "outline":
                 line.parts = outlines_in(texts[0])
                 line.unread = not line.parts
-            elif place.kind == "points":
+            elif columns.kind == "points":
                 line.values = tuple(number(text.replace(",", ".")) for text in texts)
             elif len(texts) > 1 or re.search(r"\d", texts[0]):
                 line.values = four(texts)
@@ -221,12 +221,12 @@ class BoxTable:
 
     def objects(self, line: TableLine, cell: str) -> list[TableLine] | None:
         """A row for each object of a cell with all those of an image; the row itself where there is none."""
-        found = in_string(cell, self.layout) if self.columns.kind == "string" else objects_in(cell, line.label)
-        if found is None:
+        objects = in_string(cell, self.layout) if self.columns.kind == "string" else objects_in(cell, line.label)
+        if objects is None:
             return None
         made = [
             replace(line, label=name or line.label, values=values, form=form, unread=not values)
-            for name, values, form in found
+            for name, values, form in objects
         ]
         return made or [line]
 

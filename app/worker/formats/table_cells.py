@@ -60,8 +60,8 @@ def name_of(value: Any) -> str:
     """The class that a box says itself; "" where it says none."""
     if not isinstance(value, dict):
         return ""
-    found = next((value[key] for key in CLASS_KEYS if isinstance(value.get(key), str | int)), "")
-    return str(found).strip()
+    name = next((value[key] for key in CLASS_KEYS if isinstance(value.get(key), str | int)), "")
+    return str(name).strip()
 
 
 def numbers_of(value: Any) -> tuple[tuple[float, ...], str]:

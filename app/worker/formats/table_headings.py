@@ -176,11 +176,11 @@ def normalised_heading(heading: str) -> str:
 def columns_of(header: list[str]) -> TableColumns | None:
     """What the columns of a header hold; None where there is no image or no box."""
     names = [normalised_heading(cell) for cell in header]
-    at = {name: place for place, name in reversed(list(enumerate(names)))}
-    found = box_of(at)
-    if found is None:
+    at = {name: index for index, name in reversed(list(enumerate(names)))}
+    box_columns = box_of(at)
+    if box_columns is None:
         return None
-    box, kind = found
+    box, kind = box_columns
     image = next((at[name] for name in IMAGES if name in at and at[name] not in box), -1)
     label = next((at[name] for name in CLASSES if name in at and at[name] not in {image, *box}), -1)
     if image < 0:
@@ -198,8 +198,8 @@ def box_of(at: dict[str, int]) -> tuple[tuple[int, ...], str] | None:
     for four in CORNERS:
         if all(name in at for name in four):
             return tuple(at[name] for name in four), "corners"
-    for places, kind in ((CENTRES, "centre"), (STARTS, "sides")):
-        for one in places:
+    for headings, kind in ((CENTRES, "centre"), (STARTS, "sides")):
+        for one in headings:
             for sides in SIDES:
                 if all(name in at for name in (*one, *sides)):
                     return tuple(at[name] for name in (*one, *sides)), kind

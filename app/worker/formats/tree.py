@@ -113,8 +113,8 @@ class Tree:
         The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
         of the named folders, then the one in a folder of `split`, then the nearest to `near`.
         """
-        found = self._image(name, near, split, by_stem)
-        return found or next((hit for way in spellings(name) if (hit := self._image(way, near, split, by_stem))), None)
+        match = self._image(name, near, split, by_stem)
+        return match or next((hit for way in spellings(name) if (hit := self._image(way, near, split, by_stem))), None)
 
     def _image(self, name: str, near: str, split: str | None, by_stem: bool) -> str | None:
         parts = named(name)
@@ -123,14 +123,14 @@ class Tree:
         self._index()
         if (direct := join(near, *parts)) in self._paths:
             return direct
-        found = self._names.get(parts[-1].casefold())
-        if found and len(found) > MANY:  # image.jpg in folders of its own
-            found = (self._pairs.get("/".join(parts[-2:]).casefold()) or found)[:MANY]
-        if not found and (by_stem or suffix_of(parts[-1]) not in IMAGES):
-            found = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
-        if not found or len(found) == 1:
-            return found[0] if found else None
-        return min(found, key=lambda path: rank(path, parts, near, split))
+        matches = self._names.get(parts[-1].casefold())
+        if matches and len(matches) > MANY:  # image.jpg in folders of its own
+            matches = (self._pairs.get("/".join(parts[-2:]).casefold()) or matches)[:MANY]
+        if not matches and (by_stem or suffix_of(parts[-1]) not in IMAGES):
+            matches = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
+        if not matches or len(matches) == 1:
+            return matches[0] if matches else None
+        return min(matches, key=lambda path: rank(path, parts, near, split))
 
     def by_stem(self, stem: str) -> list[str]:
         """The images whose name without its suffix is this, case ignored."""

@@ -22,7 +22,7 @@ def unite(tree: Tree, layout: Layout) -> dict[str, list[str]]:
     for path in tree["yaml"][:MOST_YAMLS]:
         named = images_named(tree, path)
         add_bare(layout, named, folder_of(path))
-        roots = {place.root for places in layout.places.values() for place in places if place.image in named}
+        roots = {located.root for images in layout.places.values() for located in images if located.image in named}
         if len(roots) > 1:
             top = common_folder([folder_of(path), *roots])
             done[top] = merge(layout, roots, top)
@@ -39,14 +39,14 @@ def images_named(tree: Tree, path: str) -> set[str]:
         document = read_yaml(tree.bytes_of_yaml(path))
     except InvalidInput:
         return set()  # whoever needs the file says what is wrong with it
-    found: set[str] = set()
+    names: set[str] = set()
     near = [image for image in tree["image"] if below(image, folder_of(path))]
     for value, _ in split_entries(document):
         if value.lower().endswith(".txt"):
-            found.update(images_listed(tree, path, value))
+            names.update(images_listed(tree, path, value))
         else:
-            found.update(below_named(near, value) or below_named(tree["image"], value))
-    return found
+            names.update(below_named(near, value) or below_named(tree["image"], value))
+    return names
 
 
 def images_listed(tree: Tree, path: str, value: str) -> Iterator[str]:
@@ -62,7 +62,7 @@ def images_listed(tree: Tree, path: str, value: str) -> Iterator[str]:
 
 def add_bare(layout: Layout, named: set[str], root: str) -> None:
     """Images in a folder that data.yaml names and that has no label at all: they are backgrounds."""
-    placed = {place.image for places in layout.places.values() for place in places}
+    placed = {located.image for images in layout.places.values() for located in images}
     if not named & placed:
         return
     for image in sorted(named - placed):
@@ -77,8 +77,8 @@ def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
     """Folders side by side with images and labels and without classes of their own, below a list of classes."""
     marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
     groups: dict[str, set[str]] = {}
-    for root, places in layout.places.items():
-        if root and places and layout.labels.get(root) and not any(below(f"{mark}/", root) for mark in marks):
+    for root, images in layout.places.items():
+        if root and images and layout.labels.get(root) and not any(below(f"{mark}/", root) for mark in marks):
             groups.setdefault(folder_of(root), set()).add(root)
     for top, roots in groups.items():
         if len(roots) > 1 and top in marks and not layout.places.get(top):
@@ -89,19 +89,19 @@ def parts(layout: Layout) -> Iterator[tuple[str, set[str]]]:
     """Folders side by side whose names are the same but for the split: VisDrone2019-DET-train, VisDrone2019-DET-val.
     Their images get that split."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for root, places in layout.places.items():
+    for root, images in layout.places.items():
         above, _, name = root.rpartition("/")
         words = WORDS.findall(name)
         splits = [split for word in words if (split := split_of(word))]
-        if len(splits) == 1 and len(words) > 1 and places and layout.labels.get(root):
+        if len(splits) == 1 and len(words) > 1 and images and layout.labels.get(root):
             rest = " ".join("" if split_of(word) else word.casefold() for word in words)
             groups.setdefault((above, rest), []).append((splits[0], root))
-    for (top, _), found in groups.items():
-        if 1 < len(found) == len({split for split, _ in found}) and not layout.places.get(top):
-            for split, root in found:
-                for place in layout.places[root]:
-                    place.split = place.split or split
-            yield top, {root for _, root in found}
+    for (top, _), members in groups.items():
+        if 1 < len(members) == len({split for split, _ in members}) and not layout.places.get(top):
+            for split, root in members:
+                for located in layout.places[root]:
+                    located.split = located.split or split
+            yield top, {root for _, root in members}
 
 
 def merge(layout: Layout, roots: set[str], top: str) -> list[str]:
@@ -109,12 +109,12 @@ def merge(layout: Layout, roots: set[str], top: str) -> list[str]:
     moved: list[LocatedImage] = []
     labels: list[str] = []
     for root in sorted(roots):
-        places = layout.places.pop(root)
-        for place in places:
+        images = layout.places.pop(root)
+        for located in images:
             folders = [part for part in (inside(root, top) or "").split("/") if part] if root != top else []
-            place.rest = join(*inner(folders), place.rest)
-            place.root = top
-        moved += places
+            located.rest = join(*inner(folders), located.rest)
+            located.root = top
+        moved += images
         labels += layout.labels.pop(root, [])
         if root in layout.flat:
             layout.flat.add(top)

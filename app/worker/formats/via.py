@@ -64,23 +64,23 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "via")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     files = []
-    for path in found.hint:
-        file = ViaFile(path, split_in(path, found.root, with_name=True))
+    for path in detected.hint:
+        file = ViaFile(path, split_in(path, detected.root, with_name=True))
         for name, region in regions(tree, path, file.options):
             own = file.images.setdefault(name, [])
             if region:
                 own.append(region)
         files.append(file)
-    key, told = class_attribute(files)
-    known.decisions += told
+    key, decisions = class_attribute(files)
+    known.decisions += decisions
     drafts: list[Draft] = []
     for file in files:
-        drafts += draw(tree, file, found.root, key, findings)
-    return convert_drafts(tree, found, options, drafts, known, findings)
+        drafts += draw(tree, file, detected.root, key, findings)
+    return convert_drafts(tree, detected, options, drafts, known, findings)
 
 
 def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
@@ -189,8 +189,8 @@ def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
         return None, [decision("class_of_all", "names", name=THING)]
     usual = {key.casefold().replace(" ", "_"): key for key in counts}
     key = next((usual[name] for name in USUAL if name in usual), counts.most_common(1)[0][0])
-    told = [decision("class_attribute", None, None, name=shown(key), others=shown(", ".join(sorted(counts))))]
-    return key, told if len(counts) > 1 else []
+    decisions = [decision("class_attribute", None, None, name=shown(key), others=shown(", ".join(sorted(counts))))]
+    return key, decisions if len(counts) > 1 else []
 
 
 def class_of(value: Any) -> str:

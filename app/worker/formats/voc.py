@@ -35,14 +35,14 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "voc")
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
-    sets = VocSplits(tree, found.root)
+    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    sets = VocSplits(tree, detected.root)
     drafts: list[Draft] = []
     left_out, counts = 0, [0, 0]  # files that count pixels from 0, from 1
-    for path, top, several in documents(tree, found.hint, findings):
-        split = sets.split(path) if sets.ids else split_in(path, found.root, with_name=several)
+    for path, top, several in documents(tree, detected.hint, findings):
+        split = sets.split(path) if sets.ids else split_in(path, detected.root, with_name=several)
         draft = read_image(tree, path, top, several, split, findings, counts)
         if draft is None:
             continue
@@ -51,14 +51,14 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
         if sets.ids and split is None:
             left_out += 1  # its image is a finding
             continue
-        draft.split = split or split_in(draft.image, found.root, with_name=False)
+        draft.split = split or split_in(draft.image, detected.root, with_name=False)
         drafts.append(draft)
     if counts[1]:
         known.decisions.append(decision("voc_from_one", count=counts[1]))
     drafts += sets.images_without_xml(tree, {draft.image for draft in drafts})
     if sets.ids:
         known.decisions.append(lists_used(", ".join(sets.files), left_out))
-    return convert_drafts(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, known, findings)
 
 
 def documents(tree: Tree, paths: Iterable[str], findings: list[Finding]) -> Iterator[tuple[str, Any, bool]]:
@@ -131,7 +131,7 @@ def beside(tree: Tree, path: str) -> str | None:
     stem = stem_of(name)
     above = folder_of(folder)
     last = folder.rpartition("/")[2]
-    places = (
+    folders = (
         folder,
         join(above, "JPEGImages"),
         join(above, "images"),
@@ -139,7 +139,7 @@ def beside(tree: Tree, path: str) -> str | None:
         join(folder_of(above), "images", last),
     )
     hits = tree.by_stem(stem)
-    return next((hit for place in places for hit in hits if folder_of(hit) == place), None)
+    return next((hit for candidate in folders for hit in hits if folder_of(hit) == candidate), None)
 
 
 def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
@@ -156,7 +156,7 @@ def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
         x, y, width, height, angle = (number(text_of(box, part)) for part in ("cx", "cy", "w", "h", "angle"))
         flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         return rotated_shape(name, flat, math.degrees(angle), line)
-    values = next((found for tag in OUTLINES if (found := outline_of(element.find(tag)))), ())
+    values = next((outline for tag in OUTLINES if (outline := outline_of(element.find(tag)))), ())
     if len(values) < LEAST:
         return "object_no_box"
     return DraftShape("turned" if box is not None and len(values) == 2 * CORNERS else "polygon", name, values, line)

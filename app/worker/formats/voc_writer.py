@@ -18,9 +18,9 @@ def write(job: ExportRun) -> None:
     if job.revision.classification:
         raise UnsupportedDataset("Pascal VOC can't store image classes. Export the dataset as YOLO.")
     lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
-    taken: set[str] = set()
+    used: set[str] = set()
     for picture in job.revision.pictures:
-        name = own_name(job, picture, taken)
+        name = own_name(job, picture, used)
         lists[picture.split].append(stem_of(name))
         job.archive.image(f"JPEGImages/{name}", picture.path)
         size = job.revision.size(picture)
@@ -34,16 +34,16 @@ def write(job: ExportRun) -> None:
     job.archive.text("labelmap.txt", (f"{name}:::\n" for name in job.revision.names if ":" not in name))
 
 
-def own_name(job: ExportRun, picture: RevisionImage, taken: set[str]) -> str:
+def own_name(job: ExportRun, picture: RevisionImage, used: set[str]) -> str:
     """The image's name; another one where two would share an XML file."""
     name, number = picture.name, 1
-    while stem_of(name).casefold() in taken:
+    while stem_of(name).casefold() in used:
         number += 1
         stem = stem_of(picture.name)
         name = f"{stem}_{number}{picture.name[len(stem) :]}"
     if number > 1:
         job.lost["renamed"] += 1
-    taken.add(stem_of(name).casefold())
+    used.add(stem_of(name).casefold())
     return name
 
 

@@ -63,13 +63,13 @@ def as_utf8(data: bytes, candidates: Sequence[str]) -> bytes:
 
 def events(path: Path, candidates: Sequence[str] = TEXTS) -> Iterator[tuple[int, str, Any]]:
     """(depth from 1, "start" or "end", element) of a file as it is read; who reads much clears what is done."""
-    said = declared_encoding(head_of(path))
+    declared = declared_encoding(head_of(path))
     encoding = encoding_of(path, candidates).name
     with open(path, "rb") as file:
-        if said and not (encoding.startswith("utf-8") and is_rather_utf8(said, sample(file))):
-            encoding = said
+        if declared and not (encoding.startswith("utf-8") and is_rather_utf8(declared, sample(file))):
+            encoding = declared
         file.seek(0)
-        yield from walked(file if encoding.startswith("utf-8") and not said else Utf8File(file, encoding))
+        yield from walked(file if encoding.startswith("utf-8") and not declared else Utf8File(file, encoding))
 
 
 def walked(source: Any) -> Iterator[tuple[int, str, Any]]:

@@ -53,7 +53,7 @@ class Hint:
         if len(self.united) > 1:
             roots = ", ".join(shown(root or "/") for root in self.united)
             made.append(decision("folders_united", "root", self.united, folders=roots, count=len(self.united)))
-        labels = {place.label for place in self.places}
+        labels = {located.label for located in self.places}
         mine = [(image, label) for image, label in self.encoded if label in labels]
         if mine:
             first, label = (shown(path.rpartition("/")[2]) for path in mine[0])
@@ -63,42 +63,44 @@ class Hint:
 
 def detect(tree: Tree) -> list[DetectedDataset]:
     """Each root that has images or labels where YOLO has them."""
-    found = layout.lay_out(tree)
-    paired = pairs.pair(tree, found)
-    united = unite(tree, found)
+    sets = layout.lay_out(tree)
+    paired = pairs.pair(tree, sets)
+    united = unite(tree, sets)
     tops = {root: top for top, roots in united.items() for root in roots}
     made = []
-    for root, places in found.places.items():
-        labels = found.labels.get(root, [])
-        kind = kind_of(tree, root, places) if root in found.flat else "yolo"
+    for root, images in sets.places.items():
+        labels = sets.labels.get(root, [])
+        kind = kind_of(tree, root, images) if root in sets.flat else "yolo"
         mine = [entry for entry in paired if tops.get(entry.root, entry.root) == root]
-        hint = Hint(places, labels, united.get(root, []), found.encoded, mine)
-        made.append(DetectedDataset(kind, root, len(places), len(labels), bool(places and labels), hint=hint))
+        hint = Hint(images, labels, united.get(root, []), sets.encoded, mine)
+        made.append(DetectedDataset(kind, root, len(images), len(labels), bool(images and labels), hint=hint))
     return made
 
 
-def kind_of(tree: Tree, root: str, places: list[LocatedImage]) -> str:
+def kind_of(tree: Tree, root: str, images: list[LocatedImage]) -> str:
     """Which tool's YOLO this is, by the files beside the images."""
     here = [path for path in tree["list"] if inside(path, root) is not None]
     if not here:
         return "yolo"
-    cvat = any(layout.OBJ_DATA.fullmatch(part) for place in places[:1] for part in place.image.split("/"))
+    cvat = any(layout.OBJ_DATA.fullmatch(part) for located in images[:1] for part in located.image.split("/"))
     return "cvat-yolo" if cvat and any(path.endswith(".data") for path in here) else "darknet"
 
 
-def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    places, labels = found.hint.places, found.hint.labels
-    refuse_unpaired(tree, [place.image for place in places if place.label is None], labels, len(places))
-    known = KnownClasses(tree, found.root, options)
-    said = split_lists.read_lists(tree, found.root, known.document)
-    places, decisions, findings = split_lists.apply(places, said, known.document)
-    layout.refuse_collisions(places)
-    items = [Item(place.image, place.rest, place.split, place.label) for place in in_order(places)]
-    source = Source(found.format, found.root, None, known.names or [], items, known.decisions + decisions, findings)
-    source.decisions += found.hint.decisions() + make_unique(items)
+    images, labels = detected.hint.places, detected.hint.labels
+    refuse_unpaired(tree, [located.image for located in images if located.label is None], labels, len(images))
+    known = KnownClasses(tree, detected.root, options)
+    lists = split_lists.read_lists(tree, detected.root, known.document)
+    images, decisions, findings = split_lists.apply(images, lists, known.document)
+    layout.refuse_collisions(images)
+    items = [Item(located.image, located.rest, located.split, located.label) for located in in_order(images)]
+    source = Source(
+        detected.format, detected.root, None, known.names or [], items, known.decisions + decisions, findings
+    )
+    source.decisions += detected.hint.decisions() + make_unique(items)
     refuse_large(tree, items)
-    used = {place.label for place in found.hint.places}
+    used = {located.label for located in detected.hint.places}
     for path in labels:
         if path not in used:
             source.findings.append(finding("warning", "label_orphan", path))
@@ -107,8 +109,8 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     set_task(source, keypoints_of(meaning, known.keypoints), options)
     if not source.names:
         name_classes(tree, source, options)
-    read = {*said.lists, known.list}
-    source.outside = [path for path in outside(tree, places, labels) if path not in read]
+    read = {*lists.lists, known.list}
+    source.outside = [path for path in outside(tree, images, labels) if path not in read]
     return source
 
 
@@ -128,10 +130,10 @@ def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int =
     raise InvalidInput("names_differ", images=len(images), labels=len(texts), image=image, label=label)
 
 
-def in_order(places: Iterable[LocatedImage]) -> list[LocatedImage]:
+def in_order(images: Iterable[LocatedImage]) -> list[LocatedImage]:
     """Training images first: of two with one name these keep theirs."""
     rank = {"train": 0, None: 1, "val": 2, "test": 3}
-    return sorted(places, key=lambda place: (rank[place.split], place.rest, place.image))
+    return sorted(images, key=lambda located: (rank[located.split], located.rest, located.image))
 
 
 def refuse_large(tree: Tree, items: list[Item]) -> None:
@@ -140,9 +142,9 @@ def refuse_large(tree: Tree, items: list[Item]) -> None:
             raise InvalidInput("label_too_large", name=item.label, limit=MAX_LABEL)
 
 
-def outside(tree: Tree, places: list[LocatedImage], labels: list[str]) -> list[str]:
+def outside(tree: Tree, images: list[LocatedImage], labels: list[str]) -> list[str]:
     """Images and texts that are no part of this dataset."""
-    used = {place.image for place in places} | set(labels)
+    used = {located.image for located in images} | set(labels)
     return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
 
 

@@ -124,15 +124,15 @@ class ImageSource:
         """
         pieces = deque([ImageBatch()])
         for number, member in enumerate(self.members):
-            found = self.measured(member, number)
-            pixels = found.pixels if isinstance(found, Measured) else 0
+            measured = self.measured(member, number)
+            pixels = measured.pixels if isinstance(measured, Measured) else 0
             if not pieces[-1].fits(pixels):
                 pieces.append(ImageBatch())
             while len(pieces) > 2 or (pieces[0].waiting and not self.budget.fits(pixels)):
                 yield pieces.popleft().stills()
                 pieces = pieces or deque([ImageBatch()])
             self.budget.take(pixels)
-            pieces[-1].add(self.begun(member, found), pixels)
+            pieces[-1].add(self.begun(member, measured), pixels)
         for piece in pieces:
             yield piece.stills()
 
@@ -170,11 +170,11 @@ class ImageSource:
             path.unlink()
             return unread(name_of(member), error)
 
-    def begun(self, member: Member, found: Measured | Still) -> Future[Still]:
-        if isinstance(found, Measured):
-            return self.threads.submit(self.decoded, name_of(member), found)
+    def begun(self, member: Member, measured: Measured | Still) -> Future[Still]:
+        if isinstance(measured, Measured):
+            return self.threads.submit(self.decoded, name_of(member), measured)
         future: Future[Still] = Future()
-        future.set_result(found)
+        future.set_result(measured)
         return future
 
     def decoded(self, name: str, image: Measured) -> Still:
@@ -186,20 +186,20 @@ class ImageSource:
             image.path.unlink()
 
 
-def unread(name: str, error: Exception, taken: int = 0) -> Still:
+def unread(name: str, error: Exception, memory: int = 0) -> Still:
     """An image that can't be read, and why.
 
     Raises:
         OSError, ForkServerGone: of the disk, or no process can be made: not the image's fault.
     """
     if isinstance(error, BadPicture):
-        return Still(name, code=error.code, detail=str(error)[:200], taken=taken)
+        return Still(name, code=error.code, detail=str(error)[:200], taken=memory)
     if isinstance(error, OverLimit):
-        return Still(name, code="stopped", detail=error.what, taken=taken)
+        return Still(name, code="stopped", detail=error.what, taken=memory)
     if isinstance(error, (OSError, ForkServerGone)):
         raise error
     logger.error("an image can't be decoded", exc_info=error)
-    return Still(name, code="not_image", taken=taken)
+    return Still(name, code="not_image", taken=memory)
 
 
 def name_of(member: Member) -> str:

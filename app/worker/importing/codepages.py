@@ -72,19 +72,19 @@ def code_page(file: IO[bytes], entries: Iterable[ZipEntry], waiting: Sequence[Zi
         return ranked[0] if ranked else "cp437"
     stems = [entry.raw.rpartition(b"/")[2].rpartition(b".")[0] for entry in waiting]
     stems = [stem for stem in dict.fromkeys(stems) if not stem.isascii()][:ASKED]
-    told = annotations(file, entries) if stems else b""
-    return max(ranked[:TRIED], key=lambda name: (hits(stems, name, told), -ranked.index(name)))
+    labels = annotations(file, entries) if stems else b""
+    return max(ranked[:TRIED], key=lambda name: (hits(stems, name, labels), -ranked.index(name)))
 
 
-def hits(stems: Sequence[bytes], encoding: str, told: bytes) -> int:
+def hits(stems: Sequence[bytes], encoding: str, labels: bytes) -> int:
     """How many names the annotation files know when they are read so."""
     count = 0
-    for stem in stems if told else ():
+    for stem in stems if labels else ():
         try:
             text = stem.decode(encoding)
         except UnicodeDecodeError:
             continue
-        count += text.encode() in told or json.dumps(text)[1:-1].encode() in told
+        count += text.encode() in labels or json.dumps(text)[1:-1].encode() in labels
     return count
 
 

@@ -73,14 +73,14 @@ class ConfinedFolder:
         Raises:
             InvalidInput: out of it, to a folder, in a circle, or nowhere.
         """
-        found = os.path.relpath(os.path.realpath(self.path / name), self.path)
-        if found == os.curdir or found.split("/")[0] == os.pardir:
+        name_on_disk = os.path.relpath(os.path.realpath(self.path / name), self.path)
+        if name_on_disk == os.curdir or name_on_disk.split("/")[0] == os.pardir:
             raise changed(name)
         try:
-            self.file(found).close()
+            self.file(name_on_disk).close()
         except InvalidInput:
             raise changed(name) from None
-        return found
+        return name_on_disk
 
     def walk(self) -> Iterator[tuple[str, str, int]]:
         """Each file below: its name, the name that it is read by, and its bytes. Links are followed to files."""

@@ -32,10 +32,10 @@ class EntryMaker:
 
     def make(self, source: Source, pictures: list[ImageRecord], done: Partition) -> list[Entry]:
         """In the order of the source's items, whose rows are taken out of them."""
-        made, found = [], source.take_findings()
+        made, findings_by_image = [], source.take_findings()
         names = {item.name.casefold() for item in source.items}
-        places = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
-        for item, picture, split, group, of in places:
+        rows = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
+        for item, picture, split, group, of in rows:
             self.reporter.go_on()
             rename(item, picture, names)
             entry = Entry(
@@ -47,7 +47,7 @@ class EntryMaker:
                 class_name=item.class_name,
                 source=of,
                 original=self.originals.get(item.image),
-                found=found.pop(item.image, ()),
+                found=findings_by_image.pop(item.image, ()),
             )
             self.label(entry, item)
             if item.image in self.examples:

@@ -167,9 +167,9 @@ def entries(folder: ConfinedFolder, limits: ArchiveLimits) -> list[ZipEntry]:
     Raises:
         InvalidInput: a link that leads out of it, or too many files.
     """
-    found: list[ZipEntry] = []
+    zip_entries: list[ZipEntry] = []
     for name, real, size in folder.walk():
-        found.append(ZipEntry(name, 0, zipfile.ZIP_STORED, 0, size, size, 0, MODE, extra=os.fsencode(real)))
-        if len(found) > limits.max_entries:
+        zip_entries.append(ZipEntry(name, 0, zipfile.ZIP_STORED, 0, size, size, 0, MODE, extra=os.fsencode(real)))
+        if len(zip_entries) > limits.max_entries:
             raise InvalidInput("folder_entries", limit=str(limits.max_entries))
-    return found
+    return zip_entries

@@ -74,7 +74,7 @@ class ImportOutcome:
         names: list[str],
         report: Report,
         index: Path,
-        found: str,
+        digest: str,
         size: int,
         effects: list[AppliedFixes],
         seconds: float,
@@ -82,14 +82,14 @@ class ImportOutcome:
         """An `ImportResult`.
 
         Args:
-            index: the revision's, whole. found: its hash. size: its bytes.
+            index: the revision's, whole. digest: its hash. size: its bytes.
         """
         self.decide_at_the_end(report)
         place_examples(self.decisions, self.names_of_images, index)
         source = self.source
         made = ImportResult(
             number=self.number,
-            hash=found,
+            hash=digest,
             format=source.format,
             task=report.task,
             names=names,
@@ -158,5 +158,5 @@ def place_examples(decisions: list[Decision], names: dict[str, str], index: Path
                 placed[image] = {"id": key, "file": file, "width": width, "height": height}
     for item in decisions:
         if "examples" in item:
-            known = [shown for shown in item["examples"] if shown["image"] in placed]
-            item["examples"] = [{**shown, **placed[shown["image"]]} for shown in known]
+            known = [entry for entry in item["examples"] if entry["image"] in placed]
+            item["examples"] = [{**entry, **placed[entry["image"]]} for entry in known]

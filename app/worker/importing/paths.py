@@ -23,7 +23,7 @@ def safe_parts(name: str) -> tuple[str, ...]:
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or ".." in (part.strip() for part in parts):
         raise InvalidInput("path_unsafe", name=shown(name))
-    kept = tuple(part for part in parts if part not in {"", "."})
-    if len(kept) > DEEPEST:
+    names = tuple(part for part in parts if part not in {"", "."})
+    if len(names) > DEEPEST:
         raise InvalidInput("path_deep", name=shown(name), limit=str(DEEPEST))
-    return tuple(safe_name(part) for part in kept)
+    return tuple(safe_name(part) for part in names)

@@ -59,12 +59,12 @@ def with_labels(
     every, names = list(entries), []
     for entry in zips_in(listing)[:MOST_INSIDE]:
         try:
-            found = inside.entries(file, entry, limits, limits.max_entries - len(every))
-            inner = check(found, limits)
+            members = inside.entries(file, entry, limits, limits.max_entries - len(every))
+            inner = check(members, limits)
         except InvalidInput:  # nobody said that it is a part of the dataset
             continue
         if has(inner, LABELS) and not has(inner, {"image"}):
-            every = [other for other in every if other is not entry] + found
+            every = [other for other in every if other is not entry] + members
             names.append(shown(entry.name))
     if not names:
         return listing
@@ -94,13 +94,13 @@ class Inside:
         try:
             for chunk in content(file, outer):
                 copy.write(chunk)
-            found = read_directory(copy, most)
+            members = read_directory(copy, most)
         except NotZip as error:
             why = named(copy, error)
             raise InvalidInput("zip_inside", name=shown(outer.name), why=why.code, why_data=why.data) from None
-        name_entries(copy, found)
-        folder = folder_for(outer.name, found)
-        return [replace(entry, name=f"{folder}{entry.name}", file=copy) for entry in found]
+        name_entries(copy, members)
+        folder = folder_for(outer.name, members)
+        return [replace(entry, name=f"{folder}{entry.name}", file=copy) for entry in members]
 
 
 def folder_for(name: str, entries: Sequence[ZipEntry]) -> str:
@@ -131,14 +131,14 @@ def opened(
     sizes = sum(entry.size for entry in zips)
     if sizes > limits.max_expanded:
         raise InvalidInput("zip_expanded", limit=limits.max_expanded)
-    taken = {id(entry) for entry in zips}
-    every = [entry for entry in entries if id(entry) not in taken]
+    zip_ids = {id(entry) for entry in zips}
+    every = [entry for entry in entries if id(entry) not in zip_ids]
     for entry in zips:
         every += inside.entries(file, entry, limits, limits.max_entries - len(every))
-    found = check(every, limits, kinds)
-    if not any(member.kind == "image" for member in found.members) and found.archives:
-        names = ", ".join(shown(entry.name) for entry in found.archives[:LISTED])
+    members = check(every, limits, kinds)
+    if not any(member.kind == "image" for member in members.members) and members.archives:
+        names = ", ".join(shown(entry.name) for entry in members.archives[:LISTED])
         raise InvalidInput("zip_of_archives_inside", names=names)
-    found.notes = [*listing.notes, *found.notes]
-    found.note("zips_opened", count=len(zips), names=", ".join(shown(entry.name) for entry in zips[:LISTED]))
-    return found
+    members.notes = [*listing.notes, *members.notes]
+    members.note("zips_opened", count=len(zips), names=", ".join(shown(entry.name) for entry in zips[:LISTED]))
+    return members

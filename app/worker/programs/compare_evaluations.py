@@ -90,7 +90,7 @@ def slack(picture: Picture) -> float:
 
 def near(one: Seen, other: Seen, within: float) -> bool:
     """Whether the objects lie in the same places."""
-    if [len(place) for place in one.places] != [len(place) for place in other.places]:
+    if [len(corners) for corners in one.places] != [len(corners) for corners in other.places]:
         return False
     pairs = zip(one.places, other.places, strict=True)
     return all(abs(a - b) < within for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))

@@ -135,8 +135,8 @@ class DatasetImport:
     def read_files(self, pictures: Mapping[str, DisplayedSize]) -> Source:
         """The source with the recipe's names; `pictures` as `formats.read` takes them."""
         options = self.recipe.choices(self.spec.limits.max_classes)
-        found = formats.choose(formats.detect(SOURCE, options.task), options)
-        source = formats.read(SOURCE, found, options, pictures)
+        detected = formats.choose(formats.detect(SOURCE, options.task), options)
+        source = formats.read(SOURCE, detected, options, pictures)
         classes.set_names(source, SOURCE, self.recipe.names)
         classes.ungarble(source, SOURCE)
         self.source_names = source.names
@@ -147,12 +147,12 @@ class DatasetImport:
         """Where images are turned, or not of the size that the annotations say, these are read once more with that
         knowledge. In nearly all datasets there is nothing to be done."""
         seen = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
-        shown = {
+        displayed = {
             name: DisplayedSize((picture.width, picture.height), picture.orientation)
             for name, picture in seen.items()
             if picture.width and picture.height
         }
-        disputed = formats.disputed_sizes(source, shown)
+        disputed = formats.disputed_sizes(source, displayed)
         if not disputed:
             return source, pictures
         source = self.read_files(disputed)
@@ -240,8 +240,8 @@ class DatasetImport:
             building.describe(names, source.keypoints)
             material.save(building.folder)
             expected = self.spec.index_of
-            found = building.give_index(target, expected) if expected else building.finish()
-        return names, report, target / INDEX, found, building.size
+            digest = building.give_index(target, expected) if expected else building.finish()
+        return names, report, target / INDEX, digest, building.size
 
 
 def explained(error: InvalidInput, skipped: SkippedFiles) -> InvalidInput:

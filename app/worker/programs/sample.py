@@ -113,8 +113,8 @@ def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
 def dataset_files(spec: SampleSpec) -> Iterator[tuple[str, bytes]]:
     """The files of the dataset, by name, in YOLO layout."""
     yield "data.yaml", DATA_YAML.encode()
-    for place, (split, images) in enumerate({"train": spec.train, "val": spec.val}.items()):
-        rng = np.random.default_rng([spec.seed, place])
+    for index, (split, images) in enumerate({"train": spec.train, "val": spec.val}.items()):
+        rng = np.random.default_rng([spec.seed, index])
         for number in range(images):
             image, label = draw_image(rng, spec.size)
             yield f"images/{split}/{number:04}.jpg", image

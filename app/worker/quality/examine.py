@@ -107,8 +107,8 @@ class Run:
     def judge_twins(self, entries: list[Entry]) -> None:
         for twin in twins(entries):
             severity, code, data = judge_twin(twin, differ)
-            found: Finding = {"severity": severity, "code": code, "line": None, "data": data}
-            self.repeated.setdefault(id(twin.entry), []).append(found)
+            finding: Finding = {"severity": severity, "code": code, "line": None, "data": data}
+            self.repeated.setdefault(id(twin.entry), []).append(finding)
 
     def add(self, number: int, entry: Entry) -> None:
         """One image: its findings, its objects, its row."""
@@ -153,16 +153,16 @@ class Run:
         width, height = entry.picture.width, entry.picture.height
         scale = self.spec.image_size / max(width, height, 1)
         sides = [(min(item.w * width, item.h * height) * scale, item.line) for item in drawn]
-        found = [(side, line) for side, line in sides if 0 < side < SMALL_BOX]
-        if not found:
+        small = [(side, line) for side, line in sides if 0 < side < SMALL_BOX]
+        if not small:
             return None
         data = {
-            "count": len(found),
+            "count": len(small),
             "size": self.spec.image_size,
             "limit": SMALL_BOX,
-            "smallest": round(min(side for side, _ in found), 1),
+            "smallest": round(min(side for side, _ in small), 1),
         }
-        return {"severity": "info", "code": "small_boxes", "line": found[0][1], "data": data}
+        return {"severity": "info", "code": "small_boxes", "line": small[0][1], "data": data}
 
     def count(
         self, entry: Entry, usable: bool, labels: Labels, drawn: list[LabelledShape], findings: list[Finding]
@@ -199,15 +199,15 @@ class Run:
         """What concerns the whole; the report."""
         largest = max(self.boxes, default=-1)
         names = self.spec.names or [f"class_{number}" for number in range(largest + 1)]
-        found = list(self.spec.found)
-        found += [
+        findings = list(self.spec.found)
+        findings += [
             {"severity": "warning", "code": "label_orphan", "file": path, "line": None, "data": {}}
             for path in self.spec.orphans
         ]
-        found += judge_classes(self.statistics, names, self.images)
+        findings += judge_classes(self.statistics, names, self.images)
         if self.forms["box"] and len(self.forms) > 1:
-            found.append({"severity": "info", "code": "mixed_files", "file": None, "line": None, "data": {}})
-        for item in found:
+            findings.append({"severity": "info", "code": "mixed_files", "file": None, "line": None, "data": {}})
+        for item in findings:
             self.writer.find(item, None, None, is_fixable(item))
         report = self.report(largest)
         summary = {

@@ -78,14 +78,14 @@ def apply_fixes(
     fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
     fixes.names |= {entry.name.casefold() for entry in entries}
     fixes.drop_orphans()
-    kept = [entry for entry in entries if not fixes.useless(entry)]
-    kept = [fixes.picture(entry) for entry in kept]
-    task = spec.task or infer_task_of(kept, spec)
+    entries_left = [entry for entry in entries if not fixes.useless(entry)]
+    entries_left = [fixes.picture(entry) for entry in entries_left]
+    task = spec.task or infer_task_of(entries_left, spec)
     if task != "classify":
-        kept = [repaired for entry in kept if (repaired := fixes.label(entry, task))]
-    kept = fixes.join_leaks(kept)
-    kept = fixes.drop_repeated(kept)
-    return kept, sorted(fixes.done.values(), key=lambda done: done.code)
+        entries_left = [repaired for entry in entries_left if (repaired := fixes.label(entry, task))]
+    entries_left = fixes.join_leaks(entries_left)
+    entries_left = fixes.drop_repeated(entries_left)
+    return entries_left, sorted(fixes.done.values(), key=lambda done: done.code)
 
 
 class Fixes:
@@ -103,8 +103,8 @@ class Fixes:
     def drop_orphans(self) -> None:
         if "label_orphan" not in self.codes:
             return
-        found = [item["file"] for item in self.spec.found if item["code"] == "label_orphan"]
-        for file in [*self.spec.orphans, *found]:
+        files = [item["file"] for item in self.spec.found if item["code"] == "label_orphan"]
+        for file in [*self.spec.orphans, *files]:
             self.note("label_orphan", file or "?")
         self.spec.orphans.clear()
         self.spec.found[:] = [item for item in self.spec.found if item["code"] != "label_orphan"]
@@ -172,8 +172,8 @@ class Fixes:
 
     def join_leaks(self, entries: list[Entry]) -> list[Entry]:
         """Images that belong together go to one split, so that the splits keep about their sizes."""
-        found = [(code, group) for code, group in leaking(entries) if code in self.codes]
-        wanted = {id(entry): code for code, group in reversed(found) for entry in group}  # the first kind counts
+        leaks = [(code, group) for code, group in leaking(entries) if code in self.codes]
+        wanted = {id(entry): code for code, group in reversed(leaks) for entry in group}  # the first kind counts
         if not wanted:
             return entries
         moves = together(entries, wanted)

@@ -78,8 +78,8 @@ def linked(entries: list[Entry]) -> list[Group]:
         for first, *others in groups:
             for entry in others:
                 parent[root(id(entry))] = root(id(first))
-    found: dict[int, Group] = {}
+    by_image: dict[int, Group] = {}
     for entry in entries:
         if id(entry) in parent:
-            found.setdefault(root(id(entry)), []).append(entry)
-    return list(found.values())
+            by_image.setdefault(root(id(entry)), []).append(entry)
+    return list(by_image.values())

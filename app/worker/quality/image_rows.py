@@ -30,8 +30,8 @@ class ImageRows:
             sizes.setdefault(item.number, []).append(size)
             points = json.dumps(item.points, separators=(",", ":")) if item.points else None
             line = origin(self.entry, item.line)[1] or item.line
-            place = item.x, item.y, item.w, item.h
-            self.writer.add("object", None, self.number, item.number, item.kind, *place, points, line, size)
+            box = item.x, item.y, item.w, item.h
+            self.writer.add("object", None, self.number, item.number, item.kind, *box, points, line, size)
         return sizes
 
     def classes(self, sizes: Sizes) -> None:

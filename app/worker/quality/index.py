@@ -92,8 +92,8 @@ class IndexWriter:
     def write(self, table: str) -> None:
         rows = self.rows.pop(table, [])
         if rows:
-            places = ",".join("?" * len(rows[0]))
-            statement = f"INSERT OR IGNORE INTO {table} VALUES ({places})"  # noqa: S608 (our own tables)
+            marks = ",".join("?" * len(rows[0]))
+            statement = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 (our own tables)
             self.connection.executemany(statement, rows)
 
     def find(self, finding: Finding, image_id: int | None, split: str | None, fixable: bool) -> None:

@@ -107,7 +107,7 @@ def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
             labels.add("error", "label_keypoints", line, columns=len(columns), expected=rules.pose)
         elif values := numbers(columns, line, labels):
             judge_class(values, line, rules.classes, labels)
-            points = [value for place, value in enumerate(values[BOX:]) if place % rules.dimensions < 2]
+            points = [value for index, value in enumerate(values[BOX:]) if index % rules.dimensions < 2]
             judge_range(max(points), min(values[1:]), min(values[3:BOX]), line, labels)
             count(values, line, seen, labels)
 

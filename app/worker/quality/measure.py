@@ -52,9 +52,9 @@ def spread(grey: np.ndarray) -> tuple[int, int, float, float]:
     return int(low), int(high), mean, float(np.sqrt(counts @ (levels - mean) ** 2 / total))
 
 
-def cosines(size: int, kept: int) -> np.ndarray:
+def cosines(size: int, count: int) -> np.ndarray:
     """The first rows of the DCT-II matrix, as scipy.fftpack.dct scales it."""
-    row, column = np.arange(kept)[:, None], np.arange(size)[None, :]
+    row, column = np.arange(count)[:, None], np.arange(size)[None, :]
     return (2 * np.cos(np.pi * row * (2 * column + 1) / (2 * size))).astype(np.float32)
 
 

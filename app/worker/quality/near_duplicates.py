@@ -23,13 +23,13 @@ def near_duplicates(hashes: Sequence[int | None], distance: int = DISTANCE) -> l
     others. None: not compared. Hashes that differ in `distance` bits agree in at least one of `distance` + 1 bands of
     bits (Manku et al., Detecting near-duplicates for web crawling, 2007), so only those that share a band are compared.
     """
-    places = np.array([place for place, value in enumerate(hashes) if value is not None], dtype=np.int64)
+    indices = np.array([index for index, value in enumerate(hashes) if value is not None], dtype=np.int64)
     values = np.array([value for value in hashes if value is not None], dtype=np.uint64)
     distinct, which = np.unique(values, return_inverse=True)
     group = np.arange(len(distinct))
     for low, high in bands(distance + 1):
         group = join(group, similar(distinct, low, high, distance))
-    return gathered(places, group[which])
+    return gathered(indices, group[which])
 
 
 def bands(count: int) -> list[tuple[int, int]]:
@@ -82,9 +82,9 @@ def united(group: Array, pairs: list[tuple[Array, Array]]) -> Array:
         group = parent[group]
 
 
-def gathered(places: Array, group: Array) -> list[list[int]]:
+def gathered(indices: Array, group: Array) -> list[list[int]]:
     """Groups with more than one member, in the order of their first."""
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    parts = np.split(places[order], starts[1:]) if len(order) else []
+    parts = np.split(indices[order], starts[1:]) if len(order) else []
     return sorted(part.tolist() for part in parts if len(part) > 1)

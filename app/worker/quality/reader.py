@@ -34,19 +34,19 @@ def as_training(data: memoryview | bytes, suffix: str) -> np.ndarray | None:
         suffix: of the file's name, which decides for TIFFs.
     """
     raw = np.frombuffer(data, np.uint8)
-    found: Any = None
+    pixels: Any = None
     try:
         if suffix.lower() in {".tif", ".tiff"}:
             good, frames = cv2.imdecodemulti(raw, cv2.IMREAD_UNCHANGED)
             if good and frames and frames[0].ndim == 3:
-                found = frames[0][..., :3]
-        if found is None:
-            found = cv2.imdecode(raw, cv2.IMREAD_COLOR)
+                pixels = frames[0][..., :3]
+        if pixels is None:
+            pixels = cv2.imdecode(raw, cv2.IMREAD_COLOR)
     except cv2.error:
         return None
-    if found is not None and found.dtype == np.uint16:
-        found = np.right_shift(found, 8).astype(np.uint8)
-    return found
+    if pixels is not None and pixels.dtype == np.uint16:
+        pixels = np.right_shift(pixels, 8).astype(np.uint8)
+    return pixels
 
 
 def trouble(seen: np.ndarray | None, pixels: np.ndarray) -> str | None:

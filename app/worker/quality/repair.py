@@ -77,17 +77,17 @@ def one_pass(
         if item["code"] in codes and is_fixable(item) and item["line"] is not None:
             faults.setdefault(item["line"], item["code"])
     whole = whole_file(labels, codes, task)
-    kept, done = [], Counter[str]()
-    for place, (line, row) in enumerate(rows, 1):
-        code = whole if whole and needs(row, whole, task) else faults.get(place)
+    repaired, done = [], Counter[str]()
+    for number, (line, row) in enumerate(rows, 1):
+        code = whole if whole and needs(row, whole, task) else faults.get(number)
         if code is None or code == "mixed_rows":
             code = code if code and needs(row, code, task) else None
         new = row if code is None else repair_row(row, code, rules, task)
         if new != row and code:
             done[code] += 1
         if new is not None:
-            kept.append((line, new))
-    return kept, done
+            repaired.append((line, new))
+    return repaired, done
 
 
 def whole_file(labels: Labels, codes: Collection[str], task: str) -> str | None:
@@ -134,7 +134,7 @@ def clipped(number: str, values: list[float], rules: Rules) -> str | None:
         if right <= left or bottom <= top:
             return None
         box = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
-        rest = [cut(value) if place % rules.dimensions < 2 else value for place, value in enumerate(values[4:])]
+        rest = [cut(value) if index % rules.dimensions < 2 else value for index, value in enumerate(values[4:])]
         return joined(number, box + rest)
     return joined(number, [cut(value) for value in values])
 

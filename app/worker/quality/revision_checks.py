@@ -35,15 +35,15 @@ class Twin:
 def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
     """Each image that repeats or resembles one before it in the order train, val, test, with the first of those; and
     each that has its source in a split before its own. An image is told once of each: as a repetition, as a leak."""
-    told: set[tuple[int, bool]] = set()
+    reported: set[tuple[int, bool]] = set()
     for kind, groups in related(entries).items():
         for group in groups:
             first, *others = sorted(group, key=order)
             for entry in others:
                 twin = Twin(entry, first, kind)
                 mark = (id(entry), twin.leak is not None)
-                if mark not in told and (twin.leak or kind != "source"):  # of one source and in one split is fine
-                    told.add(mark)
+                if mark not in reported and (twin.leak or kind != "source"):  # of one source and in one split is fine
+                    reported.add(mark)
                     yield twin
 
 
@@ -58,15 +58,15 @@ def leaking(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
 
 def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
     """Groups of images that belong together, by kind of LEAKS."""
-    found: dict[str, dict[Any, list[Entry]]] = {kind: {} for kind in LEAKS}
+    entries_by_kind: dict[str, dict[Any, list[Entry]]] = {kind: {} for kind in LEAKS}
     for entry in entries:
         if entry.picture.sha256 and not entry.picture.unsafe:
-            found["same"].setdefault(entry.picture.sha256, []).append(entry)
+            entries_by_kind["same"].setdefault(entry.picture.sha256, []).append(entry)
         if entry.group is not None:
-            found["alike"].setdefault(entry.group, []).append(entry)
+            entries_by_kind["alike"].setdefault(entry.group, []).append(entry)
         if entry.source:
-            found["source"].setdefault(entry.source, []).append(entry)
-    return {kind: [group for group in groups.values() if len(group) > 1] for kind, groups in found.items()}
+            entries_by_kind["source"].setdefault(entry.source, []).append(entry)
+    return {kind: [group for group in groups.values() if len(group) > 1] for kind, groups in entries_by_kind.items()}
 
 
 def order(entry: Entry) -> tuple[int, tuple[str, str]]:

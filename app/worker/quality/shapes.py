@@ -49,4 +49,4 @@ def shape(line: int, values: array, labels: Labels, rules: Rules) -> LabelledSha
 
 def pairs(values: array, step: int) -> Points:
     rounded = [round(value, 6) for value in values]
-    return [rounded[place : place + step] for place in range(0, len(rounded), step)]
+    return [rounded[start : start + step] for start in range(0, len(rounded), step)]

@@ -61,7 +61,7 @@ class Statistics:
         self.image_sizes[entry.picture.width, entry.picture.height] += 1
         self.counts.add(count)
         present = sorted(classes)[:TOGETHER]
-        self.pairs.update((one, other) for place, one in enumerate(present) for other in present[place:])
+        self.pairs.update((one, other) for index, one in enumerate(present) for other in present[index:])
         for shape in shapes:
             self.add_shape(shape, entry.picture.width, entry.picture.height)
 
@@ -69,7 +69,7 @@ class Statistics:
         self.boxes.add(shape.size(width, height))
         if shape.w > 0 and shape.h > 0:
             self.ratios.add(shape.w * width / (shape.h * height))
-        column, row = (min(CELLS - 1, max(0, int(place * CELLS))) for place in (shape.x, shape.y))
+        column, row = (min(CELLS - 1, max(0, int(center * CELLS))) for center in (shape.x, shape.y))
         self.heat[row * CELLS + column] += 1
 
     def view(self, names: list[str]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Statistics:
         common = Counter[int]()
         for split in SPLITS:
             common.update(self.objects[split])
-        shown = sorted(index for index, _ in common.most_common(TOGETHER))
+        classes = sorted(index for index, _ in common.most_common(TOGETHER))
         listed = self.image_sizes.most_common(SIZES)
         return {
             "classes": [self.of_class(index, name) for index, name in enumerate(names)],
@@ -91,8 +91,8 @@ class Statistics:
             "objects_per_image": self.counts.view(),
             "heatmap": {"size": CELLS, "cells": self.heat},
             "co_occurrence": {
-                "classes": shown,
-                "cells": [[self.pairs[min(one, other), max(one, other)] for other in shown] for one in shown],
+                "classes": classes,
+                "cells": [[self.pairs[min(one, other), max(one, other)] for other in classes] for one in classes],
             },
         }
 

@@ -54,10 +54,10 @@ def check(values: RunValues, version: str, facts: Facts) -> list[Warned]:
     Args:
         version: the size of the model, n to x; another one is not judged by its memory.
     """
-    found: list[Warned] = []
+    warnings: list[Warned] = []
     for rule in (memory, batch, size, epochs, rate, model, data):
-        found += rule(values, version, facts)
-    return found
+        warnings += rule(values, version, facts)
+    return warnings
 
 
 def warning(field: str, code: str, change: Any = None, **data: Any) -> Warned:
@@ -70,14 +70,14 @@ def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
     machine, chosen = facts.machine, values["params"].get("device", "auto")
     if version not in SIZES or chosen not in {"auto", machine.device}:
         return
-    asked = values["batch_size"]
-    wants = needed(version, values["img_size"], asked, machine.gpu)
+    batch = values["batch_size"]
+    wants = needed(version, values["img_size"], batch, machine.gpu)
     if wants <= machine.memory * LIMIT:
         return
-    fits = largest_batch(version, values["img_size"], machine.memory, machine.gpu, LIMIT, most=asked)
+    fits = largest_batch(version, values["img_size"], machine.memory, machine.gpu, LIMIT, most=batch)
     smaller = (
         fits
-        if fits < asked and needed(version, values["img_size"], fits, machine.gpu) <= machine.memory * LIMIT
+        if fits < batch and needed(version, values["img_size"], fits, machine.gpu) <= machine.memory * LIMIT
         else None
     )
     code = "batch_memory" if smaller else "memory"
@@ -85,7 +85,7 @@ def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
         "batch_size",
         code,
         smaller,
-        batch=asked,
+        batch=batch,
         needed=texts.gigabytes(wants),
         memory=texts.gigabytes(machine.memory),
         fits=smaller,
@@ -104,18 +104,18 @@ def batch(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
     """The image size against its stride, the objects and the pictures."""
-    asked = values["img_size"]
-    if asked % STRIDE:
-        yield warning("img_size", "size_stride", rounded(asked), size=asked, rounded=rounded(asked))
+    side = values["img_size"]
+    if side % STRIDE:
+        yield warning("img_size", "size_stride", rounded(side), size=side, rounded=rounded(side))
     sizes = facts.sizes
     if sizes is None or facts.task == "classify":
         return
     native = rounded(sizes.picture)
-    if sizes.small and sizes.small * asked < CELL and asked < native:
+    if sizes.small and sizes.small * side < CELL and side < native:
         better = min(native, size_for(facts, 1.0) or native)
-        yield warning("img_size", "size_objects", better, size=asked, side=round(sizes.small * asked, 1), better=better)
-    if asked > native * ENLARGED:
-        yield warning("img_size", "size_enlarged", native, size=asked, picture=sizes.picture)
+        yield warning("img_size", "size_objects", better, size=side, side=round(sizes.small * side, 1), better=better)
+    if side > native * ENLARGED:
+        yield warning("img_size", "size_enlarged", native, size=side, picture=sizes.picture)
 
 
 def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
@@ -129,12 +129,12 @@ def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 def rate(values: RunValues, _version: str, _facts: Facts) -> Warnings:
     """A rate beyond what the optimizer bears."""
-    asked, name = values.get("learning_rate"), values["params"].get("optimizer", "auto")
-    if asked is None:
+    learning_rate, name = values.get("learning_rate"), values["params"].get("optimizer", "auto")
+    if learning_rate is None:
         return
     limit = RATE_HIGH.get(name, RATE_HIGH["SGD"] if name == "auto" else RATE_HIGH_ADAM)
-    if asked > limit:
-        yield warning("learning_rate", "rate_high", limit / 5, rate=decimal(asked), usual=decimal(limit / 5))
+    if learning_rate > limit:
+        yield warning("learning_rate", "rate_high", limit / 5, rate=decimal(learning_rate), usual=decimal(limit / 5))
 
 
 def model(values: RunValues, version: str, facts: Facts) -> Warnings:

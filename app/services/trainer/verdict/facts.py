@@ -58,8 +58,8 @@ def best_epoch(training_id: int) -> dict[str, Any] | None:
     """The metrics of the best checkpoint's epoch."""
     mine = (Checkpoint.training_id == training_id) & Checkpoint.is_best
     same = (TrainingMetric.training_id == Checkpoint.training_id) & (TrainingMetric.epoch == Checkpoint.epoch)
-    found = db.session.query(TrainingMetric).join(Checkpoint, same).filter(mine).first()
-    return None if found is None else {name: getattr(found, name) for name in METRICS}
+    row = db.session.query(TrainingMetric).join(Checkpoint, same).filter(mine).first()
+    return None if row is None else {name: getattr(row, name) for name in METRICS}
 
 
 def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:

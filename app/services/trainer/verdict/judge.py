@@ -106,10 +106,10 @@ def cause_of(facts: RunFacts, level: str | None) -> Data | None:
         return None
     if level == "nothing" and facts.advice & {"diverging", "learning_rate_high"}:
         return {"code": "learning_rate", "data": {}}
-    found = why_nothing(facts.epochs, facts.schedule)
-    if found and facts.task == "classify":
-        return {"code": OF_CLASSES.get(found[0], found[0]), "data": found[1]}
-    return {"code": found[0], "data": found[1]} if found else None
+    reason = why_nothing(facts.epochs, facts.schedule)
+    if reason and facts.task == "classify":
+        return {"code": OF_CLASSES.get(reason[0], reason[0]), "data": reason[1]}
+    return {"code": reason[0], "data": reason[1]} if reason else None
 
 
 def weakest_of(facts: RunFacts) -> Data | None:
