@@ -110,6 +110,7 @@ def start_anew() -> None:
 
 
 def show_decision(done: Decided) -> None:
+    """Print how many rows of each kind were adopted or set aside."""
     for what, counts in (("adopted", done.get("adopted")), ("set_aside", done["set_aside"])):
         if counts is None:
             continue

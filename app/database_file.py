@@ -137,6 +137,7 @@ class DatabaseFile:
 
 
 def place(path: Path) -> Place | None:
+    """Device and inode of a file; None: it is not there."""
     try:
         status = os.stat(path)
     except OSError:
@@ -145,6 +146,7 @@ def place(path: Path) -> Place | None:
 
 
 def as_place(value: object) -> Place | None:
+    """The same as JSON has it; None: it is something else."""
     match value:
         case [int(device), int(number)]:
             return device, number

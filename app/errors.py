@@ -233,6 +233,7 @@ def database_busy(error: Exception) -> AppError:
 
 
 def of_os(error: OSError) -> AppError | None:
+    """The error for a full or read-only disk; None: it is another one."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return no_space()
     if error.errno == errno.EROFS:

@@ -81,6 +81,7 @@ def sparing_readable(worker: Any) -> Any:
 
 
 def is_readable(connection: Any) -> bool:
+    """Whether a read would return at once: bytes are there, or the peer has closed."""
     poller = select.poll()
     poller.register(connection, select.POLLIN)
     return bool(poller.poll(0))

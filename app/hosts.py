@@ -58,6 +58,7 @@ class AllowedHosts:
 
 
 def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a host name spells; None: it is a name."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:

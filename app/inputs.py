@@ -77,6 +77,7 @@ def fault_of_text(text: Any) -> str | None:
 
 
 def is_unicode(text: str) -> bool:
+    """Whether a text can be stored: JSON may hold half a surrogate pair."""
     if text.isascii():
         return True
     try:

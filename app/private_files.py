@@ -60,6 +60,7 @@ def close_tree(folder: Path, pacer: Callable[[], None]) -> int:
 
 
 def entries(folder: Path) -> Iterator[Path]:
+    """What is in a folder; nothing where there is none."""
     try:
         yield from folder.iterdir()
     except (FileNotFoundError, NotADirectoryError):

@@ -78,6 +78,7 @@ def from_apiflask(error: HTTPError) -> Response:
 
 
 def from_http(error: HTTPException) -> Response:
+    """The response to an error of Werkzeug: a redirect as it is, else problem+json."""
     status = error.code or 500
     if error.response is not None or status < 400:  # a redirect, or a response that was built on purpose
         return error.get_response()  # type: ignore[return-value]
@@ -100,6 +101,7 @@ def problem_summary(error: Exception) -> dict[str, Any]:
 
 
 def from_any(error: Exception) -> Response:
+    """The response to any exception."""
     if isinstance(error, FileNotFoundError) and request.method in {"GET", "HEAD"}:
         logger.warning("%s: gone while it was read: %s", request.path, error)
         return problem(404, gettext("The file no longer exists."))

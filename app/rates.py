@@ -112,12 +112,14 @@ class RateLimits:
 
 
 def moving(storage: "Storage") -> "RateLimiter":
+    """The limiter, whose window moves with the time of day."""
     from limits.strategies import MovingWindowRateLimiter
 
     return MovingWindowRateLimiter(storage)
 
 
 def hit(limiter: "RateLimiter", item: Any, group: str, who: str, count: bool) -> int:
+    """Seconds to wait; 0: it is allowed. `count`: whether it counts against the limit."""
     if (limiter.hit if count else limiter.test)(item, group, who):
         return 0
     reset = limiter.get_window_stats(item, group, who).reset_time

@@ -115,6 +115,7 @@ def connection_of(environ: WSGIEnvironment) -> Any:
 
 
 def names_loopback(host: str) -> bool:
+    """Whether a Host header names this machine's loopback."""
     match = AUTHORITY.fullmatch(host)
     if match is None:
         return False
@@ -150,6 +151,7 @@ def renewed(principal: Principal) -> Principal | None:
 
 
 def token_holder(digest: str) -> Principal | None:
+    """Who has the access token with this digest; None: nobody, or it has ended."""
     if digest == access_of().owner_digest:
         return Principal(None, None, Role.ADMIN, TOKEN, digest)
     row = valid_row(AccessToken, digest)
@@ -157,6 +159,7 @@ def token_holder(digest: str) -> Principal | None:
 
 
 def session_holder(digest: str) -> Principal | None:
+    """Who has the session with this digest; None: nobody, or it has ended."""
     if (until := access_of().volatile.get(digest)) and until > now():
         return Principal(None, None, Role.ADMIN, SESSION, digest)
     row = valid_row(LoginSession, digest)

@@ -48,6 +48,11 @@ def is_allowed(origin: str, request: Request, allowed: str | list[str]) -> bool:
 
 
 def refuse(origin: str) -> None:
+    """Refuse a request of another site's page.
+
+    Raises:
+        ForeignOrigin: always.
+    """
     raise ForeignOrigin(
         gettext(
             "Pages from %(origin)s can't change anything on this server (SOCKETIO_CORS_ALLOWED_ORIGINS).",

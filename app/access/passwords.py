@@ -74,6 +74,7 @@ def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
 
 @cache
 def hasher() -> "PasswordHasher":
+    """Argon2 with the library's own parameters."""
     from argon2 import PasswordHasher  # not at the start: for who logs in by name
 
     return PasswordHasher()
@@ -107,6 +108,7 @@ def fits(stored_hash: str | None, password: str, known: bool = False) -> bool:
 
 
 def check(stored_hash: str | None, password: str) -> bool:
+    """Whether a password is the one of this hash; takes as long where there is no hash."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     other = nobody()  # the first time it takes as long again, whether or not there is the name

@@ -88,6 +88,7 @@ def outcomes(seen: Seen, confidence: float, iou: float = IOU) -> list[Outcome]:
 def of_detection(
     seen: Seen, number: int, pair: tuple[int, float] | None, best: tuple[int, float] | None, iou: float
 ) -> Outcome:
+    """What a detection is: correct, of the wrong class, a duplicate, or false."""
     kind = seen.detections[number]
     if pair is not None:
         object_index, value = pair

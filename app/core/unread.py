@@ -52,6 +52,7 @@ def why_no_labels(skipped: SkippedFiles) -> Reason | None:
 
 
 def code_of(files: Sequence[str]) -> str:
+    """The reason's code for files with these names."""
     kinds = {suffix(name) or name.removeprefix("*") for name in files}
     if kinds <= SPREADSHEETS:
         return "labels_spreadsheet"

@@ -80,6 +80,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def fits_one(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of this one type."""
     if value is None:
         return kind in {float, type(None), Any}  # not a number, see `finite`
     if kind is bool or isinstance(value, bool):

@@ -78,6 +78,7 @@ class Launch:
 
 
 def why_not_started(error: Exception) -> Failed:
+    """The failure of a job whose child could not be started."""
     if isinstance(error, CannotStart):
         return error.failure
     return Failed("disk_full" if is_full(error) else "code", f"the process cannot be started: {error}")

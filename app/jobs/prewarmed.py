@@ -68,6 +68,7 @@ class PrewarmedWorker:
 
 
 def dismiss(child: Child) -> None:
+    """Kill a child that has no job, and remove its folder."""
     child.signal(9)
     child.sweep()
     shutil.rmtree(child.directory.parent, ignore_errors=True)

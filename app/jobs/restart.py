@@ -55,6 +55,7 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
 
 
 def fail(job_id: int) -> None:
+    """Mark a job as interrupted by the restart."""
     with writing() as session:
         job = session.get_one(Job, job_id)
         error = {"code": "interrupted", "message": "the server was restarted"}

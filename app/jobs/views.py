@@ -79,6 +79,7 @@ def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], st
 
 
 def out(job: Job, progress: JobProgressView, names: Mapping[tuple[str, int], str]) -> JobView:
+    """A job as the JobOut schema takes it."""
     code = job.error_code
     return {
         "id": job.id,

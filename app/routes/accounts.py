@@ -59,6 +59,7 @@ blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
 
 
 def me_of(principal: Principal) -> MeOutValues:
+    """Who asks, as the MeOut schema takes it."""
     return {
         "id": principal.account_id,
         "name": principal.name,

@@ -63,6 +63,7 @@ def csv_lines(entries: Iterator[AuditEntryValues]) -> Iterator[str]:
 
 
 def csv_line(cells: Any) -> str:
+    """A row as CSV; cells that a spreadsheet would compute are defused."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow([defused(cell) for cell in cells])
     return buffer.getvalue()
@@ -74,6 +75,7 @@ def register(app: APIFlask) -> None:
 
 
 def record(response: Response) -> Response:
+    """Write a request to the audit log, with the status of its response."""
     if is_recorded(response.status_code):
         principal = current()
         services().audit.write(

@@ -125,6 +125,7 @@ def download_report_csv(dataset_id: int, query: RevisionQueryValues) -> Response
 
 
 def download(pieces: Any, mimetype: str, name: str) -> Response:
+    """A response that browsers save under a name."""
     response = Response(stream_with_context(pieces), mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

@@ -31,6 +31,7 @@ ZIP: dict[int | str, Any] = {
 
 
 def started(row: DatasetRevision) -> RevisionStartedValues:
+    """The answer to a request for a new version."""
     return {
         "message": _("Creating version %(number)s", number=row.number),
         "revision": row.number,

@@ -67,6 +67,7 @@ def is_open(room: str) -> bool:
 
 
 def leave_rooms(connection_id: str, rooms: list[str]) -> None:
+    """Take a connection out of rooms."""
     try:
         sid = socketio.server.manager.sid_from_eio_sid(connection_id, "/")  # type: ignore[attr-defined]
         for room in rooms if sid is not None else ():
@@ -100,6 +101,7 @@ def watch(app: Flask) -> None:
 
 
 def go_round(app: Flask) -> None:
+    """Close what has ended or is private now, and write when tokens were used."""
     with app.app_context():
         for part in (close_ended, close_hidden, services().accounts.tokens.write_uses):
             try:

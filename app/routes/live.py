@@ -170,6 +170,7 @@ def enter(room: str) -> None:
 
 
 def leave(room: str) -> None:
+    """Take the connection out of a room, in each language."""
     connections[connection_id()].rooms.discard(room)
     leave_room(room)
     for locale in LOCALES:
@@ -201,6 +202,7 @@ def join_training(payload: Any) -> Answer:
 
 
 def leave_training(payload: Any) -> Answer:
+    """Leave the room of a training."""
     training_id = training_id_of(payload)
     leave(training_room(training_id))
     return {"training_id": training_id}
@@ -232,18 +234,21 @@ def join_job(payload: Any) -> Answer:
 
 
 def leave_job(payload: Any) -> Answer:
+    """Leave the room of a job."""
     job_id = job_id_of(payload)
     leave(job_room(job_id))
     return {"job_id": job_id}
 
 
 def join_dashboard(_payload: Any) -> Answer:
+    """Enter the dashboard's rooms; the answer is its snapshot."""
     for room in rooms_for(DASHBOARD, current()):
         enter(room)
     return shared("dashboard", dashboard)
 
 
 def leave_dashboard(_payload: Any) -> Answer:
+    """Leave the dashboard's rooms."""
     for room in rooms_for(DASHBOARD, current()):
         leave(room)
     return {}

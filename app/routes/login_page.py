@@ -22,6 +22,7 @@ def login_page(next: str, failure: Any = None) -> str:
 
 
 def set_session_cookie(response: Response, secret: str, lasts: timedelta) -> None:
+    """Give the browser its session. `lasts`: how long it holds."""
     response.set_cookie(
         access_of().cookie,
         secret,

@@ -149,6 +149,7 @@ def failed(error: AppError, next: str) -> Response:
 
 
 def logged_in(answer: Answer) -> Response:
+    """Begin a session for a person whom the provider vouches for, and go to the page that was asked for."""
     try:
         g.principal, secret = services().accounts.identities.log_in(answer.person)
     finally:

@@ -31,6 +31,7 @@ def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:
 
 
 def dashboard() -> Answer:
+    """The dashboard's snapshot: active trainings, and datasets that are not ready."""
     unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
     return {
         "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],

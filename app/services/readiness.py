@@ -93,6 +93,7 @@ def why_not(folder: Path) -> str | None:
 
 
 def cause(error: OSError) -> str:
+    """Why a folder can't be written to, in words."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return _("The disk is full.")
     if error.errno == errno.EROFS:

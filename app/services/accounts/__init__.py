@@ -21,6 +21,7 @@ class AccountService:
 
 
 def make_accounts() -> AccountService:
+    """Build the service with its collaborators."""
     people, invitations = People(), Invitations()
     way_in = OwnersWayIn(invitations)
     return AccountService(people, Tokens(), invitations, Logins(people, invitations), way_in, Identities(people))

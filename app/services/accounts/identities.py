@@ -180,6 +180,7 @@ def expect_person(principal: Principal) -> None:
 
 
 def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
+    """The row of a person at a provider; None: they never logged in."""
     mine = ExternalIdentity.issuer == person.issuer, ExternalIdentity.subject == person.subject
     identity: ExternalIdentity | None = session.scalar(select(ExternalIdentity).where(*mine))
     return identity

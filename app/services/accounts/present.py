@@ -49,6 +49,7 @@ def token_view(token: AccessToken) -> TokenOutValues:
 
 
 def invitation_view(row: Invitation) -> OpenInvitationValues:
+    """An open invitation, without its secret."""
     return {
         "invitation_id": row.id,
         "role": row.role,

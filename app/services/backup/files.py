@@ -46,6 +46,7 @@ def copy(source: Path, target: Path) -> str:
 
 
 def put_back(source: Path, target: Path) -> None:
+    """Copy a file to its place by one rename, on the disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -62,6 +63,7 @@ def damaged(backup: StoredBackup) -> list[str]:
 
 
 def hash_of(path: Path) -> str | None:
+    """SHA-256 of a file; None: it can't be read."""
     digest, pacer = hashlib.sha256(), Pacer()
     try:
         with open(path, "rb") as file:
@@ -74,6 +76,7 @@ def hash_of(path: Path) -> str | None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a backup; None: there is none, or it is damaged."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return manifest if is_manifest(manifest) else None

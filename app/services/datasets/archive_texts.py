@@ -126,6 +126,7 @@ def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
 
 
 def known_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
+    """The error for a refused ZIP; None: the code is not one of a ZIP."""
     if code == "no_space":
         return no_space(data["free"], data["needed"], data["kept"])
     if code == "zip_inside":

@@ -43,6 +43,7 @@ def address_of(row: Row, revision: DatasetRevision) -> ImageAddress:
 
 
 def figures_of(row: Row, revision: DatasetRevision) -> ImageFigures:
+    """What an image measures, with its addresses."""
     return {
         **address_of(row, revision),
         "width": row["width"],
@@ -116,6 +117,7 @@ def counts(codes: list[Row]) -> FindingCountsView:
 
 
 def summary_view(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary with a sentence for each reason."""
     left: list[LeftOut] = [
         {"code": code, "count": count, "message": say(LEFT_OUT, code, {})}
         for code, count in summary["left_out"].items()

@@ -176,6 +176,7 @@ def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int
 
 
 def put_revision_aside(storage: StorageService, dataset_id: int, number: int) -> None:
+    """Set the folder of a version without a row aside; a failure is logged."""
     try:
         storage.set_revision_aside(dataset_id, number)
     except OSError as error:

@@ -34,6 +34,7 @@ def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -
 
 
 def choose(rows: Sequence[OperatingPoint], wish: Mapping[str, float | None]) -> OperatingPoint | None:
+    """The point that reaches the goal at the least cost; without a goal, the one with the best F1."""
     pairs: tuple[tuple[Wish, Wish], ...] = (("precision", "recall"), ("recall", "precision"))
     for wanted, other in pairs:
         least = wish[wanted]

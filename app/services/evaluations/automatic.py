@@ -122,6 +122,7 @@ def columns_of(training: Training, split: str) -> EvaluationColumns:
 
 
 def has_images(training: Training, split: str) -> bool:
+    """Whether a split of the training's dataset version has images."""
     revision = find_revision(db.session, training.dataset_id, training.revision) if training.revision else None
     data = revision or db.session.get_one(Dataset, training.dataset_id)
     return bool(getattr(data, f"{split}_images"))

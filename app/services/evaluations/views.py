@@ -230,6 +230,7 @@ def is_readable(path: Path) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
+    """Open a file of an evaluation for reading, with rows by name."""
     connection = sqlite3.connect(read_only(path), uri=True)
     connection.row_factory = sqlite3.Row
     return connection

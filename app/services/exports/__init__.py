@@ -195,6 +195,7 @@ class ModelExports:
 
 
 def described(item: ExportFormat, devices: tuple[str, ...]) -> ExportFormatOutValues:
+    """A format as ExportFormatOut takes it; `devices`: the GPUs that jobs can use."""
     reason = item.why_not(devices)
     no_int8 = item.why_no_int8() if "int8" in item.arguments else None
     arguments = [name for name in item.arguments if name != "int8" or no_int8 is None]

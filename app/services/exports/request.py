@@ -39,6 +39,11 @@ def checked(training: Training, values: ModelExportInValues) -> ExportArguments:
 
 
 def check_options(item: ExportFormat, training: Training, values: Mapping[str, Any]) -> None:
+    """Check the options of a request against the format and each other.
+
+    Raises:
+        Unprocessable: the format does not have an option, or two exclude each other.
+    """
     for name, value in values.items():
         if name not in {"format", *item.arguments} and value not in (None, False):
             refuse(

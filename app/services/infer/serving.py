@@ -123,6 +123,11 @@ def first(*values: float | None) -> float:
 
 
 def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
+    """Check that the model has these classes.
+
+    Raises:
+        Unprocessable: it does not have one of them.
+    """
     known = own_classes(training)
     if known and (unknown := [name for name in classes if name not in known]):
         message = _("The model has no class “%(name)s”.", name=unknown[0])

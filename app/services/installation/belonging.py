@@ -77,6 +77,7 @@ def belongs(row: Any, path: Path) -> bool:
 
 
 def looks_like(row: Any, path: Path) -> bool:
+    """Whether a folder belongs to a row: as its description says, else by its files."""
     kind = {Dataset: "dataset", Training: "training", Test: "test"}[type(row)]
     known = about.read(path, kind)
     if known:

@@ -56,6 +56,7 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
 
 
 def problem(row: Any, mark: Mark | None, contents: Contents) -> str | None:
+    """What does not fit between database and data folder, as a code; None: nothing."""
     if row and mark:
         if not mark.belongs_to(row.uuid):
             return "other_database"
@@ -102,6 +103,7 @@ def newer_attempts(session: Any, storage: StorageService) -> Iterator[tuple[int,
 
 
 def newest_attempt(storage: StorageService, training_id: int) -> int:
+    """The highest number of an attempt's folder; 0: none."""
     try:
         names = os.listdir(storage.training_dir(training_id) / "attempts")
     except OSError:

@@ -69,6 +69,7 @@ def read(folder: Path) -> Mark | None:
 
 
 def read_copy(path: Path) -> Mark | None:
+    """One copy of the mark; None: there is none, or it was damaged and is set aside."""
     try:
         return parsed(json.loads(path.read_bytes()))
     except FileNotFoundError:

@@ -48,6 +48,7 @@ def adopt_newer(storage: StorageService) -> int:
 
 
 def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
+    """Add rows for versions that a folder has beyond the database, and make the current one current."""
     folder = storage.dataset_dir(dataset.id)
     known = about.read(folder, "dataset")
     described = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}

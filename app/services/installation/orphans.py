@@ -70,6 +70,7 @@ def take_back(storage: StorageService, contents: Contents) -> None:
 
 
 def bring_back(storage: StorageService, kind: str, number: int, path: Path) -> None:
+    """Rename a folder that was set aside back; a failure is logged."""
     try:
         os.rename(path, storage.data_root / FOLDERS[kind] / str(number))
         logger.info("%s %d has its folder back: %s", kind, number, path.name)

@@ -80,6 +80,7 @@ def nothing_to_decide() -> str:
 
 
 def still_running(count: int) -> str:
+    """The sentence for processes that still work in the folders."""
     return ngettext(
         "%(num)s training process still works in these folders. Wait until it has ended, or end it.",
         "%(num)s training processes still work in these folders. Wait until they have ended, or end them.",

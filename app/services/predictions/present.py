@@ -34,6 +34,7 @@ OPTIONS = ("confidence", "iou", "classes", "track", "checkpoint")
 
 
 def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> PredictionState:
+    """Status, progress and error: what the job says while there is one, else the row."""
     status, error, progress = row.status, row.error, None
     if status in UNFINISHED:
         if job is None or view is None:

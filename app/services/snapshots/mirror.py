@@ -133,6 +133,7 @@ def walk(root: Path, wanted: Callable[[str], bool], below: str = "") -> Iterator
 
 
 def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
+    """A folder as an entry of the mirror, without what is in it."""
     try:
         yield below, folder.lstat()
     except FileNotFoundError:
@@ -140,6 +141,7 @@ def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it is gone."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -159,6 +161,7 @@ def copy_file(source: Path, target: Path) -> tuple[str, int, int]:
 
 
 def copy_once(source: Path, target: Path) -> tuple[tuple[str, int, int], bool]:
+    """Copy a file; its hash, size and mtime, and whether it changed meanwhile."""
     digest = hashlib.sha256()
     with open(source, "rb") as file, open(target, "wb") as copied:
         before = os.fstat(file.fileno())

@@ -66,6 +66,7 @@ def pairs(rows: Iterable[Any]) -> dict[int, int]:
 
 
 def lasting(connection: Connection, kinds: Kinds) -> Iterable[tuple[int, int, str]]:
+    """Jobs that go on in a later server: id, attempt and status."""
     columns = Job.id, Job.kind, Job.params, Job.attempt, Job.status
     for row in connection.execute(select(*columns)):
         if row.kind in kinds and kinds[row.kind].outlasts_server(row):

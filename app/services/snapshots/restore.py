@@ -200,6 +200,7 @@ def put_file(source: Path, target: Path, item: File) -> None:
 
 
 def put_link(target: Path, leads_to: str) -> None:
+    """Make a symbolic link, in place of what is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     os.symlink(leads_to, target)

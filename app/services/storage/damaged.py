@@ -50,6 +50,7 @@ def damaged_in(folders: Iterable[Path]) -> list[str]:
 
 
 def names_in(folder: Path) -> list[str]:
+    """Files of a folder that were set aside as damaged."""
     try:
         return [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
     except OSError:

@@ -56,6 +56,7 @@ def counter(name: str, about: str, samples: Samples) -> Metric:
 
 
 def families(figures: SystemFigures) -> Iterator[Metric]:
+    """The metrics of the machine and the server."""
     cpu, disk, network, database = figures["cpu"], figures["disk"], figures["network"], figures["database"]
     yield gauge("info", "The version that runs.", [({"version": figures["version"]}, 1)])
     yield gauge("uptime_seconds", "Since the start of the server.", [({}, figures["uptime"])])
@@ -76,6 +77,7 @@ def families(figures: SystemFigures) -> Iterator[Metric]:
 
 
 def of_gpus(gpus: list[Gpu]) -> Iterator[Metric]:
+    """The metrics of each GPU."""
     labels = [{"gpu": gpu["index"], "name": gpu["name"]} for gpu in gpus]
     each = list(zip(labels, gpus, strict=True))
     yield gauge("gpu_usage_ratio", "Of each GPU.", [(mine, share(gpu["utilization"])) for mine, gpu in each])

@@ -87,6 +87,7 @@ def training_of(directory: Path | None, data: Path) -> int | None:
 
 
 def process_view(process: psutil.Process, program: str, training_id: int | None) -> ProcessView:
+    """A process with its memory and processor."""
     with process.oneshot():
         return {
             "pid": process.pid,

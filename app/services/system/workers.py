@@ -15,6 +15,7 @@ def present_workers() -> list[WorkerView]:
 
 
 def shown(row: Worker, seconds: float) -> WorkerView:
+    """A worker as the System page shows it. `seconds`: since its last sign of life."""
     return {
         "name": row.name,
         "host": row.host,

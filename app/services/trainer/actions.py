@@ -183,6 +183,7 @@ def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None)
 
 
 def resume_message(checkpoint: ResumableCheckpoint | None) -> str:
+    """What follows from a request to resume. `checkpoint`: where it goes on from."""
     if checkpoint is None:
         return _("The run waits for its device and starts with the first epoch.")
     return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=checkpoint.epoch)

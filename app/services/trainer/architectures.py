@@ -95,6 +95,7 @@ def names(stem: str, family: str, scales: list[str]) -> list[tuple[str, str]]:
 
 
 def rank(item: Architecture) -> tuple[Any, ...]:
+    """The sort key: the newest family first, then by task and size."""
     number = FAMILY.match(item.name)[1]  # type: ignore[index]
     variant = item.name.removeprefix(f"{item.family}{item.size}")
     size = SIZES.index(item.size) if item.size in SIZES else len(SIZES)

@@ -39,6 +39,7 @@ def checkpoints_by_name(folder: Path) -> list[ResumableCheckpoint]:
 
 
 def is_archive(path: Path) -> bool:
+    """Whether torch.save's archive can be opened."""
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(archive.namelist())

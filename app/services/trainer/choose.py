@@ -66,6 +66,11 @@ def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -
 
 
 def named(name: str) -> Architecture:
+    """The architecture with this name.
+
+    Raises:
+        Unprocessable: there is none.
+    """
     architecture = find(name)
     if architecture is None:
         alike = [item for item in architectures() if item.startswith(name[:6])] or list(architectures())

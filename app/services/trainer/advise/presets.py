@@ -53,6 +53,7 @@ def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list
 
 
 def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
+    """One preset of the new-training page, with the reason for each value."""
     version, why_version = model(name, facts)
     scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
     wish = (FROM_SCRATCH if scratch else WISHES)[name]
