@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.database import retry_until_writable, writing
@@ -80,7 +81,7 @@ class Ending:
                 conclude(job, self.kind, failure)
         return db.session.get_one(Job, self.job_id)
 
-    def collect(self, event: Finished) -> tuple[Finished | Failed, dict[str, object] | None]:
+    def collect(self, event: Finished) -> tuple[Finished | Failed, Mapping[str, object] | None]:
         """Take what the program made; a disk that is full then fails the job."""
         job = self.row.present()
         try:
