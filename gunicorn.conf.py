@@ -8,6 +8,7 @@ from typing import Any
 from dotenv import load_dotenv
 
 from app import guard
+from app.deadlines import HEAD_S
 
 load_dotenv()
 os.umask(0o077)  # database, data and logs are nobody else's; see app/private_files.py
@@ -21,6 +22,10 @@ workers = 1  # Socket.IO rooms and the supervisor live in one process
 # gthread: each open websocket and each request that waits holds one; app/limits.py leaves some for short requests.
 threads = 1000
 worker_connections = 4000
+# How long a connection may be silent, also before its first request. A browser on a busy machine gets to a connection
+# seconds after it was made: with gunicorn's 2 s it found each one closed, and gave styles and scripts up after three.
+# An idle one holds no thread, and with nginx in between there is none. eventlet: also the deadline of a head.
+keepalive = int(HEAD_S)
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
 limit_request_line = 8190  # a folder of the server, in letters of four bytes each

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Collection
 from typing import Any
 
 from app.deadlines import DEADLINES, HEAD_S, REST_S
@@ -41,7 +42,8 @@ def watch(worker: Any) -> None:
     if has_threads(worker):
         deferred = sys.modules["gunicorn.workers.gthread"]._DEFER  # type: ignore[attr-defined]
         worker.handle = in_poller(with_deadlines(worker.handle), deferred)
-        worker.murder_pending = sparing_readable(worker)
+        worker.murder_pending = sparing_readable(worker, worker.murder_pending, worker.pending_conns)
+        worker.murder_keepalived = sparing_readable(worker, worker.murder_keepalived, worker.keepalived_conns)
     else:
         worker.handle = with_unread_limit(worker.handle)
     from app.extensions import socketio
@@ -63,16 +65,19 @@ def with_deadlines(handle: Any) -> Any:
     return handle_in_time
 
 
-def sparing_readable(worker: Any) -> Any:
-    """gthread's `murder_pending()`, which ends connections that say nothing for `keepalive` seconds.
+def sparing_readable(worker: Any, murder: Callable[[], None], connections: Collection[Any]) -> Callable[[], None]:
+    """gthread's `murder_pending()` or `murder_keepalived()`, which ends connections that say nothing for `keepalive`
+    seconds.
 
     Where hundreds come at once, what they said may lie there for longer until it is looked at.
+
+    Args:
+        connections: those that it looks at, oldest first.
     """
-    murder = worker.murder_pending
 
     def murder_silent() -> None:
         now = time.monotonic()
-        for connection in itertools.takewhile(lambda item: item.timeout <= now, list(worker.pending_conns)):
+        for connection in itertools.takewhile(lambda item: item.timeout <= now, list(connections)):
             if is_readable(connection.sock):
                 connection.timeout = now + worker.cfg.keepalive
         murder()

@@ -75,22 +75,25 @@ def test_a_client_that_goes_is_gunicorns(pair: Pair) -> None:
     assert pair.call() == "handled"
 
 
-def test_only_the_silent_are_ended_however_late_the_others_are_looked_at(pair: Pair) -> None:
+@pytest.mark.parametrize("kind", ["pending", "keepalived"])
+def test_only_the_silent_are_ended_however_late_the_others_are_looked_at(pair: Pair, kind: str) -> None:
+    """Before their first request, and between two."""
     silent = Pair()
     worker = ThreadWorker(0, 0, [], None, 30, Config(), Logger(Config()))
     worker.poller = selectors.DefaultSelector()
+    connections, murder = getattr(worker, f"{kind}_conns"), getattr(worker, f"murder_{kind}")
     for connection in (pair.connection, silent.connection):
         connection.timeout = time.monotonic() - 1
         worker.poller.register(connection.sock, selectors.EVENT_READ)
-        worker.pending_conns.append(connection)
+        connections.append(connection)
         worker.nr_conns += 1
     pair.client.sendall(HEAD)
     assert pair.wakes()
     for _ in range(2):  # the first has more time now, and stands before the second
-        sparing_readable(worker)()
+        sparing_readable(worker, murder, connections)()
         pair.connection.timeout = time.monotonic() - 1
-        worker.pending_conns.rotate()
-    assert list(worker.pending_conns) == [pair.connection]
+        connections.rotate()
+    assert list(connections) == [pair.connection]
     assert silent.client.recv(1) == b""
     silent.client.close()
     worker.tmp.close()

@@ -4,7 +4,9 @@ On a quiet machine 95 of 100 within a second (wiki, Implantação). A busy one m
 nobody is answered before the slow clients meet their own deadline of 20 s.
 """
 
+import http.client
 import shutil
+import socket
 import statistics
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from tests.attacks.slow import SlowClients, beginnings
 COUNT = 150
 REQUESTS = 40
 ANSWERED = 10.0  # seconds: half of the deadline that slow heads and bodies have
+SILENT = 4.0  # seconds
 KINDS = list(beginnings(1, "/"))
 
 
@@ -59,6 +62,19 @@ def test_more_slow_heads_than_there_are_threads(target: Target) -> None:
     """gunicorn.conf.py has 1,000. Their heads wait in the poller; in threads they would hold everybody up for 20 s."""
     raise_file_limit()
     assert under_attack(target.server.url, target.server.port, target, "slow heads", 1100) < ANSWERED
+
+
+def test_a_connection_that_was_silent_for_a_while_is_answered(target: Target) -> None:
+    """A browser on a busy machine gets to its connections seconds after they were made, or were used last. With 2 s it
+    found three closed, one after the other, and gave a page's styles up (ERR_SOCKET_NOT_CONNECTED)."""
+    with socket.create_connection(("127.0.0.1", target.server.port), timeout=60) as connection:
+        for _ in range(2):
+            time.sleep(SILENT)
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == 200
+            answer.read()
 
 
 @pytest.fixture(scope="module")
