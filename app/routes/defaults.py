@@ -61,4 +61,5 @@ def pretrained_weights(query: WeightsQueryValues) -> WeightsOutValues:
 def check_training(values: TrainingInValues) -> ChecksOutValues:
     """Check the values of a run for unusual ones."""
     services().datasets.store.get(values["dataset_id"])
-    return {"warnings": services().trainer.creation.check(values)}
+    held = services()
+    return {"warnings": held.trainer.creation.check(values, held.weights.starts_from)}

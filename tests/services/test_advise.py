@@ -19,7 +19,14 @@ GB = 2**30
 CPU = MachineFacts("cpu", "", 16 * GB, 8)
 GPU = MachineFacts("0", "Card", 24 * GB, 8)
 FACTS = Facts("detect", train=1000, val=200, classes=["a", "b"], boxes={0: 900, 1: 800}, machine=CPU)
-VALUES: dict[str, Any] = {"epochs": 100, "batch_size": 16, "img_size": 640, "learning_rate": None, "params": {}}
+VALUES: dict[str, Any] = {
+    "epochs": 100,
+    "batch_size": 16,
+    "img_size": 640,
+    "learning_rate": None,
+    "params": {},
+    "scratch": False,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +112,14 @@ def test_what_is_unusual_is_told_with_a_change() -> None:
     assert codes(FACTS, img_size=650) == {"size_stride": 672}
     assert codes(replace(FACTS, sizes=Sizes(1920, 0.005))) == {"size_objects": 1600}
     assert codes(replace(FACTS, sizes=Sizes(200, 0.3))) == {"size_enlarged": 224}
-    assert codes(FACTS, epochs=1) == {"epochs_few": 2}
+    quick = values_of(FACTS)["quick"]["epochs"]
+    assert codes(FACTS, epochs=1) == {"epochs_few": quick}, "not less than the preset beside it"
+    scratch = presets(FACTS, lambda _model: False)[0]["values"]["epochs"]
+    assert scratch > quick
+    assert codes(FACTS, epochs=1, scratch=True) == {"epochs_few": scratch}
+    assert codes(replace(FACTS, train=20), epochs=3, batch_size=16) == {"epochs_few": 50}, "2 iterations an epoch"
     fifth = {"fraction": 0.2}
-    assert codes(FACTS, epochs=2, params=fifth) == {"epochs_few": 8}, "13 iterations an epoch, of 200 images"
+    assert codes(FACTS, epochs=2, params=fifth) == {"epochs_few": 25}, "13 iterations an epoch, of 200 images"
     assert codes(FACTS, epochs=8, params=fifth) == {}
     assert codes(FACTS, epochs=2000) == {"epochs_many": None}
     assert set(codes(FACTS, learning_rate=0.3)) == {"rate_high"}
@@ -151,6 +163,11 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
     preset = answer["presets"][1]
     created = client.post("/api/trainings", json=preset["values"] | {"dataset_id": dataset_id})
     assert created.status_code == 201, "what is proposed is accepted"
+    body = {"dataset_id": dataset_id, "epochs": 1, "start": "scratch"}
+    (few,) = [
+        item for item in client.post("/api/trainings/check", json=body).json["warnings"] if item["field"] == "epochs"
+    ]
+    assert few["change"]["value"] == 100, "1 iteration an epoch: more than the preset has"
     body = {"dataset_id": dataset_id, "batch_size": 512, "img_size": 64}
     found = client.post("/api/trainings/check", json=body).json["warnings"]
     assert [item["code"] for item in found if item["field"] == "batch_size"] == ["batch_dataset"]

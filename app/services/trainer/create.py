@@ -20,7 +20,7 @@ from app.schemas.trainings import TrainingCreatedValues, TrainingInValues
 from app.services import idempotency, services
 from app.services.idempotency import RequestKey
 from app.services.trainer import advise, choose, params
-from app.services.trainer.architectures import architectures
+from app.services.trainer.architectures import SUFFIXES, architectures
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.messages import status_message
 from app.services.trainer.transitions import follow
@@ -85,8 +85,13 @@ class TrainingCreation:
         self.scheduler.wake()
         return row
 
-    def check(self, values: TrainingInValues) -> list[advise.Warned]:
+    def check(
+        self, values: TrainingInValues, starts_from: Callable[[str, str], bool] = lambda _start, _model: True
+    ) -> list[advise.Warned]:
         """What is unusual about a request for a training, as WarningOut takes it. Nothing is created.
+
+        Args:
+            starts_from: whether a start ("auto", "scratch" …) of a model begins with weights.
 
         Raises:
             Unprocessable, Conflict: `create` would refuse it.
@@ -94,7 +99,9 @@ class TrainingCreation:
         architectures()
         row = columns(db.session, values)
         wanted = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
-        return advise.check_request(row | wanted, db.session.get_one(Dataset, row["dataset_id"]))
+        model = row["architecture"] or f"yolov8{row['model_version']}{SUFFIXES.get(row['task'], '')}"
+        scratch = not starts_from(row["start"]["kind"], model)
+        return advise.check_request(row | wanted, db.session.get_one(Dataset, row["dataset_id"]), scratch)
 
 
 def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:

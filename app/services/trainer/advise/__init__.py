@@ -12,11 +12,12 @@ from app.services.trainer.architectures import find
 __all__ = ["Warned", "check_request", "defaults"]
 
 
-def check_request(row: dict[str, Any], dataset: Dataset) -> list[Warned]:
+def check_request(row: dict[str, Any], dataset: Dataset, scratch: bool) -> list[Warned]:
     """What is unusual about a training on this dataset.
 
     Args:
         row: its columns, with `learning_rate` None where the request has none.
+        scratch: whether it starts without pretrained weights.
     """
     values: RunValues = {
         "epochs": row["epochs"],
@@ -24,6 +25,7 @@ def check_request(row: dict[str, Any], dataset: Dataset) -> list[Warned]:
         "img_size": row["img_size"],
         "learning_rate": row.get("learning_rate"),
         "params": row["params"],
+        "scratch": scratch,
     }
     return check(values, version_of(row), facts_of(dataset))
 

@@ -8,7 +8,7 @@ from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
 from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
-from app.services.trainer.advise.presets import CELL, size_for
+from app.services.trainer.advise.presets import CELL, FROM_SCRATCH, WISHES, epochs_for, size_for
 from app.services.trainer.learning import iterations
 
 FEW_STEPS, MANY_EPOCHS = 100, 1000
@@ -36,13 +36,14 @@ class Warned(TypedDict):
 
 
 class RunValues(TypedDict):
-    """What was chosen; `learning_rate` None: automatic."""
+    """What was chosen; `learning_rate` None: automatic; `scratch`: without pretrained weights."""
 
     epochs: int
     batch_size: int
     img_size: int
     learning_rate: float | None
     params: dict[str, Any]
+    scratch: bool
 
 
 Warnings = Iterator[Warned]
@@ -119,10 +120,12 @@ def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 
 def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """Too few steps to learn anything; so many epochs that early stopping is the plan."""
+    """Too few steps to learn anything: the quick preset has enough. So many that early stopping is the plan."""
     steps = iterations(facts.train, values["batch_size"], values["params"])
     if values["epochs"] * steps < FEW_STEPS:
-        yield warning("epochs", "epochs_few", -(-FEW_STEPS // steps), steps=values["epochs"] * steps)
+        quick = (FROM_SCRATCH if values["scratch"] else WISHES)["quick"]
+        enough = max(epochs_for(quick, steps), -(-FEW_STEPS // steps))
+        yield warning("epochs", "epochs_few", enough, steps=values["epochs"] * steps)
     elif values["epochs"] > MANY_EPOCHS:
         yield warning("epochs", "epochs_many", None, epochs=values["epochs"])
 

@@ -137,10 +137,15 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
 def epoch_count(wish: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
     """So many epochs that the model takes the wished number of steps, within bounds."""
     steps = max(1, -(-facts.train // batch))
-    epochs = min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))
+    epochs = epochs_for(wish, steps)
     return epochs, texts.reason(
         "epochs_scratch" if scratch else "epochs", epochs=epochs, steps=steps, all=epochs * steps
     )
+
+
+def epochs_for(wish: PresetGoal, steps: int) -> int:
+    """Epochs of so many iterations each."""
+    return min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))
 
 
 def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> DefaultsOutValues:
