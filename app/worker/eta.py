@@ -1,43 +1,43 @@
 """Estimates the remaining time of a run, from the pace of its batches and its epochs. Standard library only."""
 
-import itertools
 import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from app.worker.speeds import LEAST, STALLED, SURE_OF_CHANGE, Speeds, typical, unsteadiness
 
 RECENT = 9  # epochs that count: enough that one slow one does not matter
 # Measured on a quiet machine: loading, stripping and drawing take so long even for tiny runs, besides the validation;
-# on any machine about DRAWINGS times as long as drawing the labels, which is the same kind of work at the start. Both
-# are processor time, and take longer where others use the processor, too.
-FINISH_S, DRAWINGS = 2.5, 3.6
+# on any machine about DRAWINGS times as long as drawing the labels (measured: 3.6 and 4.3), which is the same kind of
+# work at the start. Both are processor time, and take longer where others use the processor, too.
+FINISH_S, DRAWINGS = 2.5, 4.2
 PROBE_S, PROBE_SHARE = 0.05, 0.005  # how long that is measured after an epoch, and the most as a share of the epoch
-OUTLIER = 2.0  # times the median: an epoch in which something else held up the machine
-MANY = 4  # a share of the times, so that more of them are no outliers
-STALLED = 10.0  # times the median: the same for a piece of an epoch, which varies more
-SURE_OF_CHANGE = 3.0  # standard errors of the recent pace
 SURE = 3  # batches that an estimate needs
 PIECES = 10  # of an epoch
-LEAST = 1e-6  # seconds a batch: paces are divided by each other
 CHANGED = 1.25  # a pace that is so many times another is another pace; below it the two may differ by chance
-ANOTHER = 1.5  # the same for a single piece of an epoch, which varies more
+ANOTHER = 1.5  # a piece of an epoch whose pace is so many times its epoch's may have another speed
 # A validation image costs a forward pass, a training image that and the pass back, which is twice as much; what the
 # metrics, the checkpoint and its copy take comes on top.
 VALIDATION_SHARE = 0.5
+OWN_PACE = 0.3  # of a validation, from which on its own pace alone tells how long it takes
 
 
 @dataclass(frozen=True)
 class ClosedEpoch:
     """An epoch that is done. `closed`: without mosaic; `pace`: seconds a batch; `rest`: validation and saving, in s;
-    `validation`: the first part of it; `end`: seconds a batch just before the rest."""
+    `validation`: the first part of it; `end`: seconds a batch just before the rest; `pieces`: how many there were
+    until then; `contention`: what `Contention` says after it."""
 
     closed: bool
     pace: float
     rest: float
     validation: float
     end: float
+    pieces: int
+    contention: float
 
 
 class Contention:
@@ -93,31 +93,38 @@ class TrainingPace:
         self.done: deque[ClosedEpoch] = deque(maxlen=RECENT)
         self.warm = False  # the first epoch also fills caches: it counts only until there is another
         self.piece = max(1, math.ceil(batches / PIECES), burst)
-        self.pieces: deque[tuple[bool, float]] = deque(maxlen=max(1, batches // self.piece))  # an epoch's: closed, pace
+        self.speeds = Speeds(RECENT * max(1, batches // self.piece))
+        self.closed_at: int | None = None  # the first piece without mosaic
+        self.with_mosaic: float | None = None  # seconds a batch at the end of the epochs with it
         self.first: float | None = None  # seconds of the first batch of all, until its epoch is over
         self.started = False
         self.sure = max(SURE, burst)
         self.closed = False  # of the present epoch
         self.seen, self.seconds = 0, 0.0  # batches of the present piece, and what they took
         self.finish = FINISH_S if drawing is None else drawing * DRAWINGS
-        self.contention = 1.0  # how many times as long the work of one core takes now, because of others
         self.rests: float | None = None  # what the rest took in the first epoch, in batches
 
     # What happens.
 
     def batch_done(self, epoch: int, seconds: float) -> None:
         """A batch of an epoch (from 1) took so long, loading included. The first one of a process tells nothing."""
-        closed = epoch >= self.closes
-        if closed != self.closed or not self.started:
-            self.closed, self.seen, self.seconds = closed, 0, 0.0
+        if (closed := epoch >= self.closes) != self.closed:
+            self.close()
         if not self.started:
-            self.started, self.first = True, seconds
+            self.started, self.closed, self.first = True, closed, seconds
             return
         self.seen += 1
         self.seconds += seconds
         if self.seen == self.piece:
-            self.pieces.append((closed, self.seconds / self.seen))
+            self.speeds.add(self.seconds / self.seen)
             self.seen, self.seconds = 0, 0.0
+
+    def close(self) -> None:
+        """From here on without mosaic: other work, which is not another speed."""
+        self.with_mosaic = self.pace(False)
+        self.speeds.begin_anew()
+        self.closed, self.closed_at = True, self.speeds.count
+        self.seen, self.seconds = 0, 0.0
 
     def epoch_done(
         self, epoch: int, train: float, rest: float, validation: float | None = None, contention: float = 1.0
@@ -130,19 +137,19 @@ class TrainingPace:
         """
         closed, pace = epoch >= self.closes, self.mean_batch(train)
         end = self.end_of_epoch(pace)
-        self.contention = contention
         if not self.warm and self.done:
             self.warm = True
             self.done.clear()
         elif not self.done:  # the epoch that filled the caches
-            self.pieces.clear()
+            self.speeds.forget()
             self.seen, self.seconds = 0, 0.0
             self.rests = rest / end
-        self.done.append(ClosedEpoch(closed, pace, rest, rest if validation is None else validation, end))
+        validated = rest if validation is None else validation
+        self.done.append(ClosedEpoch(closed, pace, rest, validated, end, self.speeds.count, contention))
 
     def end_of_epoch(self, pace: float) -> float:
         """The pace of the last batches of the epoch, whose own is `pace`: the same where they do not differ much."""
-        paces = [max(item, LEAST) for _, item in self.pieces] or [pace]
+        paces = self.speeds.all() or [pace]
         chance = max(math.log(ANOTHER), SURE_OF_CHANGE * unsteadiness(paces))
         return paces[-1] if abs(math.log(paces[-1] / pace)) > chance else pace
 
@@ -159,11 +166,12 @@ class TrainingPace:
         """Seconds until the end after so many whole epochs; None while nothing is known."""
         return self.left_within(done, 0)
 
-    def left_within(self, done: int, batch: int, resting: float = 0.0) -> float | None:
+    def left_within(self, done: int, batch: int, validating: float = 0.0, share: float = 0.0) -> float | None:
         """Seconds until the end after so many whole epochs and batches of the next one.
 
         Args:
-            resting: seconds of the rest behind the last batch of that one that are over.
+            validating: seconds since the last batch of that one.
+            share: of its validation, that is done.
         """
         by_kind = self.paces()
         if by_kind is None:
@@ -172,15 +180,20 @@ class TrainingPace:
         batches = {True: closed * self.batches, False: (self.epochs - done - closed) * self.batches}
         batches[done + 1 >= self.closes] -= batch
         training = sum(max(0, count) * by_kind[kind] for kind, count in batches.items())
+        rest, validation = self.rest(by_kind, "rest"), self.rest(by_kind, "validation")
+        over = min(rest, validation - still_validating(validation, validating, share)) if validating else 0.0
         # The best weights are validated once more.
-        rest = self.rest(by_kind, "rest")
-        rests = (self.epochs - done) * rest - min(rest, resting) + self.rest(by_kind, "validation")
-        return training + rests + self.finish * self.contention
+        return training + (self.epochs - done) * rest - over + validation + self.finish * self.contention()
 
-    def left_at_end(self, validating: float) -> float | None:
-        """Seconds until the end, `validating` seconds behind the last epoch's end."""
-        whole = self.left(self.epochs)
-        return None if whole is None else max(0.0, whole - validating)
+    def left_at_end(self, validating: float, share: float = 0.0) -> float | None:
+        """Seconds until the end, `validating` seconds behind the last epoch's end and behind so much of the last
+        validation."""
+        by_kind = self.paces()
+        if by_kind is None:
+            return None
+        validation, finish = self.rest(by_kind, "validation"), self.finish * self.contention()
+        over = validating - validation
+        return still_validating(validation, validating, share) + max(0.0, finish - max(0.0, over))
 
     def paces(self) -> dict[bool, float] | None:
         """Seconds a batch without mosaic (True) and with it; None while nothing is known."""
@@ -190,25 +203,29 @@ class TrainingPace:
         return {self.closed: now or other or 0.0, not self.closed: other or now or 0.0}
 
     def pace(self, closed: bool) -> float | None:
-        """Seconds a batch with or without mosaic now: of the last batches, weighted against the epochs before.
-
-        The more the two differ, the less it is by chance, and the more the last batches count.
-        """
-        recent, before = self.recent(closed), self.before(closed)
+        """Seconds a batch with or without mosaic now: at the present speed, as far as it differs by more from that of
+        the epochs before than they do from each other."""
+        if self.closed and not closed:
+            return self.mosaic_now()
+        recent, before = self.recent() if closed == self.closed else None, self.before(closed)
         if recent is None or before is None:
             return recent if before is None else before
-        epochs = unsteadiness([item.pace for item in self.done if item.closed == closed])
-        chance = max(math.log(CHANGED), SURE_OF_CHANGE * standard_error(self.pieces_of(closed)), epochs)
+        chance = max(math.log(CHANGED), unsteadiness([item.pace for item in self.done if item.closed == closed]))
         weight = min(1.0, abs(math.log(recent / before)) / chance) if self.warm else 1.0
         return before * (recent / before) ** weight
 
-    def pieces_of(self, closed: bool) -> list[float]:
-        return [pace for kind, pace in self.pieces if kind == closed]
+    def mosaic_now(self) -> float | None:
+        """Seconds that a batch with mosaic would take at the present speed, when there are no more of them."""
+        first = None if self.closed_at is None else self.speeds.at(self.closed_at)
+        now = self.pace(True)
+        if self.with_mosaic is None or first is None or now is None:
+            return self.with_mosaic
+        return self.with_mosaic * now / first
 
-    def recent(self, closed: bool) -> float | None:
-        """Of the last batches, an epoch's at most; None while they are too few."""
-        paces = self.pieces_of(closed)
-        if not paces and closed == self.closed and self.seen >= min(self.sure, self.batches - 1) > 0:
+    def recent(self) -> float | None:
+        """Of the batches since the speed changed last; None while they are too few."""
+        paces = self.speeds.present()
+        if not paces and self.seen >= min(self.sure, self.batches - 1) > 0:
             paces = [self.seconds / self.seen]
         return max(typical(paces, STALLED), LEAST) if paces else None
 
@@ -228,44 +245,40 @@ class TrainingPace:
         """Seconds of validation and saving, or of one of them. A machine that trains slower also validates slower."""
         if not self.done:
             return now[self.closed] * self.batches * self.share
-        # The speed may have changed in the last batches or within the rest itself, which then lies anywhere between
-        # what it took and that at the speed of now. What it took before, in proportion to the batches, tells where.
-        likely: list[float] = []
+        sure: list[float] = []
+        within: list[float] = []  # the speed changed just before it, in it or just behind it
         for item in self.done:
             pace, rest = now[item.closed], getattr(item, part)
-            scaled = rest * changed(pace / item.end)
-            before = typical(likely) if likely else self.by_first(item, pace, part)
-            likely.append(scaled if before is None else min(max(before, min(rest, scaled)), max(rest, scaled)))
-        return typical(likely)
+            before, behind = self.around(item)
+            if behind is None:
+                sure.append(rest * pace / before)
+            else:
+                limits = sorted((rest * pace / before, rest * pace / behind))
+                likely = math.sqrt(limits[0] * limits[1])
+                if self.warm and self.rests is not None:  # what it took in the first epoch, in proportion to batches
+                    likely = self.rests * pace * rest / max(item.rest, LEAST)
+                within.append(min(max(likely, limits[0]), limits[1]))
+        return typical(sure or within)
 
-    def by_first(self, item: ClosedEpoch, pace: float, part: str) -> float | None:
-        """What a part of the rest takes at a pace by the first epoch; None: there is no other epoch yet."""
-        if not self.warm or self.rests is None:
-            return None
-        return self.rests * pace * getattr(item, part) / max(item.rest, LEAST)
+    def contention(self) -> float:
+        """How many times as long the work of one core takes now, because of others: a mean of what was measured since
+        the speed changed last, as each measurement is short."""
+        if not self.done:
+            return 1.0
+        present = [item.contention for item in self.done if item.pieces > self.speeds.since]
+        return statistics.fmean(present) if present else self.done[-1].contention
 
-
-def standard_error(paces: Sequence[float]) -> float:
-    """Of the mean of the logarithms of paces; 0 for a single one."""
-    if len(paces) < 2:
-        return 0.0
-    return statistics.stdev(math.log(max(pace, LEAST)) for pace in paces) / math.sqrt(len(paces))
-
-
-def unsteadiness(paces: Sequence[float]) -> float:
-    """What the logarithm of a pace differs by from the one before it; one step among them tells nothing of that."""
-    steps = [abs(math.log(late / early)) for early, late in itertools.pairwise(paces)]
-    return statistics.median_low(steps) if len(steps) > 1 else 0.0
-
-
-def changed(ratio: float) -> float:
-    """The ratio of two paces; 1 where they may differ by chance."""
-    return ratio if abs(math.log(ratio)) > math.log(CHANGED) else 1.0
+    def around(self, item: ClosedEpoch) -> tuple[float, float | None]:
+        """The pace before the rest of an epoch, and behind it if the speed was another one then."""
+        before = self.speeds.at(item.pieces - 1) or item.end
+        if item.pieces in (self.closed_at, self.speeds.count) or self.speeds.is_one(item.pieces - 1, item.pieces):
+            return before, None
+        return before, self.speeds.at(item.pieces)
 
 
-def typical(times: Collection[float], outlier: float = OUTLIER) -> float:
-    """The mean of what is not far above the median: sums are made of it, and one long sleep must not count. Where many
-    are far above it, that is how the machine is, and they count."""
-    most = outlier * statistics.median(times)
-    usual = [time for time in times if time <= most]
-    return statistics.fmean(times if len(times) - len(usual) > max(1, len(times) // MANY) else usual)
+def still_validating(expected: float, past: float, share: float) -> float:
+    """Seconds that a validation still takes after `past` seconds and a share of its batches: the more of them are done,
+    the more their own pace counts."""
+    own = min(1.0, share / OWN_PACE)
+    whole = expected if not share else (1 - own) * expected + own * past / share
+    return max(0.0, whole - past)

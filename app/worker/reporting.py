@@ -5,6 +5,7 @@ alone: callbacks added to an object would be lost there. Only one process speaks
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ class ReportingTrainer(engine.BaseTrainer):
         self.told_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
         self.stage, self.stage_began = "", 0.0  # behind the batches of an epoch
+        self.validated = 0  # batches of the present validation
+        self.ended = threading.Event()
         super().__init__(cfg, overrides, _callbacks)
 
     def say(self, event: Event) -> None:
@@ -118,6 +121,7 @@ class ReportingTrainer(engine.BaseTrainer):
         watch(Gauge(root, visible(self.device.type, devices)), self.say)
 
     def report_end(self) -> None:
+        self.ended.set()
         best = self.best if self.best.exists() else self.last
         metrics = self.values(self.metrics)  # of the best weights: they were validated last
         path = best.relative_to(self.folder).as_posix()
@@ -164,22 +168,30 @@ class ReportingTrainer(engine.BaseTrainer):
 
     def begin_stage(self, name: str) -> None:
         """`validating` or, behind the last epoch, `saving`, which validates the best weights."""
-        self.stage, self.stage_began = name, time.monotonic()
+        self.stage, self.stage_began, self.validated = name, time.monotonic(), 0
         self.report_stage()
+        if name == "saving" and self.channel is not None:
+            threading.Thread(target=self.count_down, name="ending", daemon=True).start()
+
+    def count_down(self) -> None:
+        """Metrics and plots behind the last validation's batches may take as long as an epoch, and have no hook."""
+        while not self.ended.wait(VALIDATION_S):
+            self.report_stage()
 
     def report_stage(self) -> None:
         """Say how long the run still takes: a validation may take as long as an epoch."""
         self.told_at = time.monotonic()
         past, left = self.told_at - self.stage_began, None
         if self.pace is not None and self.stage == "validating":
-            left = self.pace.left_within(self.epoch, self.batch, past)
+            left = self.pace.left_within(self.epoch, self.batch, past, self.validated / len(self.test_loader))
         elif self.pace is not None:
-            left = self.pace.left_at_end(past)
+            left = self.pace.left_at_end(past, self.validated / len(self.test_loader))
         self.say(Stage(self.stage, None if left is None else round(left, 1)))
 
     def before_validation_batch(self) -> None:
         if self.pace is not None and time.monotonic() - self.told_at >= VALIDATION_S:
             self.report_stage()
+        self.validated += 1
 
     def train_parts(self) -> dict[str, float]:
         return self.label_loss_items(self.tloss, prefix="train") if self.tloss else {}

@@ -104,6 +104,34 @@ def test_another_speed_is_known_within_an_epoch(factor: float, at: tuple[int, in
     assert run.worst(after=(at[0] + 1, at[1])) < 0.2
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.28, 4.0])
+@pytest.mark.parametrize("at", [(9, 0.0), (9, 0.4), (11, 0.7)])
+def test_a_change_behind_the_last_mosaic_is_known(factor: float, at: tuple[int, float]) -> None:
+    """The epochs with mosaic have told what a validation takes, at another speed."""
+    run = another_speed(factor, at, 0.5, 16)
+    run.closes = 7
+    assert run.worst(after=(at[0] + 1, round(at[1] * run.batches))) < 0.2
+    assert end_said(run) == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("at", [0.6, 0.8])
+def test_a_machine_that_was_unsteady_and_becomes_free(at: float) -> None:
+    """Under load the paces vary by a third, in runs of some seconds; then it is 3.5 times as fast."""
+    rng, drift = random.Random(4), 0.0
+    last = round(at * 20)
+
+    def batch(epoch: int, _number: int) -> float:
+        nonlocal drift
+        drift = 0.7 * drift + rng.gauss(0, 0.2)
+        return 3.5 * math.exp(drift) if epoch <= last else 1.0
+
+    def rest(epoch: int) -> float:
+        return 3.5 * 6.0 * rng.uniform(0.7, 1.4) if epoch <= last else 6.0
+
+    run = Simulation(batch, rest, epochs=20, batches=13, contention=lambda epoch: 3.5 if epoch <= last else 1.0)
+    assert run.worst(after=(last + 1, 13)) < 0.2
+
+
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 @pytest.mark.parametrize("at", [0.0, 0.5, 0.9, 1.5])
 @pytest.mark.parametrize("share", [0.1, 0.4])
@@ -321,9 +349,12 @@ def test_a_validation_is_counted_down() -> None:
     assert before == pytest.approx(5 * 10 + 6 * 8 + 8 + FINISH_S)
     assert pace.left_within(4, 10, 3.0) == pytest.approx(before - 3)
     assert pace.left_within(4, 10, 60.0) == pytest.approx(before - 8), "what follows it is still to come"
+    assert pace.left_within(4, 10, 4.0, 0.25) > before, "a quarter took 4 s: slower than the others"
+    assert pace.left_within(4, 10, 8.0, 0.5) == pytest.approx(before), "half of it took 8 s, and half is left"
     end = pace.left(10)
     assert end == pytest.approx(8 + FINISH_S), "the best weights are validated, and plots are drawn"
     assert pace.left_at_end(3.0) == pytest.approx(end - 3)
+    assert pace.left_at_end(8.0, 0.5) == pytest.approx(8 + FINISH_S), "at its own pace"
     assert pace.left_at_end(60.0) == 0.0
     assert TrainingPace(epochs=10, batches=10, closes=11, validation=0.25).left_at_end(1.0) is None
 
