@@ -88,7 +88,7 @@ def test_compose_gives_what_training_needs() -> None:
         assert mounted == set(json.loads(values("VOLUME")[0]))
         assert {volume.split(":")[0] for volume in service["volumes"]} == set(compose["volumes"])
         assert service["shm_size"] == "8gb"
-        assert service["ports"] == ["127.0.0.1:5000:5000"]
+        assert service["ports"] == ["${PUBLISH:-127.0.0.1}:5000:5000"], "by itself for this machine alone"
     (device,) = compose["services"]["gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
     assert device["capabilities"] == ["gpu"]
