@@ -38,7 +38,8 @@ class Fleet:
     """
 
     def __init__(self, number: int, seconds: float) -> None:
-        self.app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})
+        pool = {"pool_size": 20, "max_overflow": 100, "pool_timeout": 120}  # on its own host each has one of its own
+        self.app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading", "SQLALCHEMY_ENGINE_OPTIONS": pool})
         self.seconds = seconds
         self.engine = create_engine(self.app.config["SQLALCHEMY_DATABASE_URI"], pool_size=5, max_overflow=20)
         self.redis = Redis.from_url(load_settings(os.environ).REDIS_URL, max_connections=number + 10)

@@ -123,12 +123,10 @@ class Host:
 
     def processes(self) -> list[psutil.Process]:
         """All of this host but its first one."""
-        mine = psutil.Process(self.machine.pid).children(recursive=True)
-        for program in self.programs.values():
-            with suppress(psutil.NoSuchProcess):
-                mine += psutil.Process(program.pid).children(recursive=True)
+        if self.machine.poll() is not None:
+            return []
         space = os.readlink(f"/proc/{self.first.pid}/ns/pid")
-        return [item for item in [*mine, *orphans(space)] if item.pid != self.first.pid]
+        return [item for item in members(space) if item.pid != self.first.pid]
 
     def children(self) -> list[psutil.Process]:
         """The processes of jobs on this host."""
@@ -141,7 +139,7 @@ class Host:
 
     def signal(self, number: int) -> None:
         """To all of its processes."""
-        for process in {item.pid: item for item in self.processes()}.values():
+        for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
@@ -169,7 +167,7 @@ class Host:
         self.ends.close()
 
 
-def orphans(space: str) -> Iterator[psutil.Process]:
+def members(space: str) -> Iterator[psutil.Process]:
     """The processes of this process namespace, whoever has started them."""
     for process in psutil.process_iter():
         try:
@@ -267,6 +265,9 @@ class Platform(Server):
 
     def heal(self) -> None:
         """Start what a fault has ended, and wait until all is as it was."""
+        for host in self.hosts.values():
+            if host.machine.poll() is not None:
+                host.boot()
         for name in WEB:
             if self.hosts[name].programs.get("web") is None or self.hosts[name].programs["web"].poll() is not None:
                 self.start_web(name)
