@@ -91,7 +91,7 @@ found["shifted"] = judged(planted("shifted", 9, 1))
 cut = folder / "cut.onnx"
 cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
 try:
-    measured(spec, cut, Path(spec.data), folder / "cut", lambda: None)
+    measured(spec, [whole, cut], Path(spec.data), folder / "cut", lambda: None)
 except NotLoadable as error:
     found["cut"] = type(error).__name__
 print(json.dumps(found))

@@ -2,8 +2,8 @@
 
 In a process of its own, so that the runtime is loaded as its user will load it, from the file alone. TASK is a JSON
 file: model, data (a dataset.yaml), task, img_size, device, classes; bf16: whether it is measured in bfloat16, too.
-RESULT becomes a JSON file, see `measure`. Each image is announced by a line on stdout; everything else is printed to
-stderr.
+RESULT becomes a JSON file, see `measure`. It waits for a line on stdin before each image, and announces each that is
+done by a line on stdout: so several processes can take turns. Everything else is printed to stderr.
 """
 
 import contextlib
@@ -118,15 +118,19 @@ def main(task_file: str, result_file: str) -> None:
     """Measure what a task file says, and write the result."""
     end_with(os.getppid())
     progress = os.fdopen(os.dup(1), "w", buffering=1)
+
+    def take_turns() -> None:
+        print("image", file=progress)
+        sys.stdin.readline()
+
     with contextlib.redirect_stdout(sys.stderr):
         task: MeasureTask = json.loads(Path(task_file).read_text(encoding="utf-8"))
         folder = Path(result_file).parent
-        measurement = measure(task, folder / "scratch", lambda: print("image", file=progress))
+        sys.stdin.readline()
+        measurement = measure(task, folder / "scratch", take_turns)
         if task.get("bf16"):
             try:
-                measurement["bf16"] = measure(
-                    {**task, "precision": BFLOAT16}, folder / BFLOAT16, lambda: print("image", file=progress)
-                )
+                measurement["bf16"] = measure({**task, "precision": BFLOAT16}, folder / BFLOAT16, take_turns)
             except Exception:  # it is not run so then
                 traceback.print_exc()
     Path(result_file).write_text(json.dumps(measurement), encoding="utf-8")

@@ -1,54 +1,100 @@
-"""Measures an exported file in a process of its own, as its user will load it."""
+"""Measures model files in processes of their own, as their users will load them."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 
 from app.core.cpu import has_bfloat16
-from app.core.exports import ExportSpec, Measurement, MeasureTask
+from app.core.exports import OPENVINO, ExportSpec, Measurement, MeasureTask
 
 PROGRAM = "app.worker.exporting.measuring"
-ANSWER_S = 30.0  # in which a process that was ended is gone
+GO = "go\n"  # what a process waits for before each image
 
 
 class NotLoadable(Exception):
     """The runtime cannot load an exported file, or not run it."""
 
 
-def measured(spec: ExportSpec, model: Path, data: Path, folder: Path, step: Callable[[], None]) -> Measurement:
-    """The figures of a model file, see measuring.py.
+class MeasuringProcess:
+    """A model file in a process that measures it, an image at a time; a context manager.
 
     Args:
+        task: what measuring.py is told.
         folder: of this measurement; made here.
-        step: called after each image; what it raises ends the process.
+    """
+
+    def __init__(self, task: MeasureTask, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+        self.result = folder / "result.json"
+        command = [sys.executable, "-m", PROGRAM, str(folder / "task.json"), str(self.result)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> "MeasuringProcess":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def step(self) -> bool:
+        """Have one more image measured; False: there is none, or the process has ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(GO)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return bool(self.process.stdout.readline())
+
+    def figures(self) -> Measurement:
+        """What came of it, see measuring.py; once there are no more images.
+
+        Raises:
+            NotLoadable: the process ended without figures; its output is in our own.
+        """
+        code = self.process.wait()
+        if code or not self.result.exists():
+            raise NotLoadable(f"the runtime ended with status {code}")
+        measurement: Measurement = json.loads(self.result.read_text(encoding="utf-8"))
+        return measurement
+
+
+def measured(
+    spec: ExportSpec, models: Sequence[Path], data: Path, folder: Path, step: Callable[[], None]
+) -> list[Measurement]:
+    """The figures of model files, an image of each in turns: other work on the machine slows all of them.
+
+    Args:
+        folder: where files may be made.
+        step: called after each image of the first; what it raises ends the processes.
 
     Raises:
-        NotLoadable: the process ended without figures; its output is in our own.
+        NotLoadable: one cannot be loaded, or not run.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    task, result = folder / "task.json", folder / "result.json"
-    task.write_text(json.dumps(task_of(spec, model, data)), encoding="utf-8")
-    command = [sys.executable, "-m", PROGRAM, str(task), str(result)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            for _line in process.stdout or ():
-                step()
-        finally:
-            if process.poll() is None and sys.exc_info()[0] is not None:
-                process.kill()
-        code = process.wait()
-    if code or not result.exists():
-        raise NotLoadable(f"the runtime ended with status {code}")
-    measurement: Measurement = json.loads(result.read_text(encoding="utf-8"))
-    return measurement
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(MeasuringProcess(task_of(spec, model, data), folder / str(number)))
+            for number, model in enumerate(models)
+        ]
+        going = list(running)
+        while going:
+            going = [one for one in going if one.step()]
+            step()
+        return [one.figures() for one in running]
 
 
 def task_of(spec: ExportSpec, model: Path, data: Path) -> MeasureTask:
     """What measuring.py is told."""
     plain = not set(spec.arguments) - {"opset"} and spec.device == "cpu"
-    fast = spec.format == "openvino" and model.suffix != ".pt" and plain and has_bfloat16()
+    fast = spec.format == OPENVINO and model.suffix != ".pt" and plain and has_bfloat16()
     return {
         "model": str(model),
         "data": str(data),

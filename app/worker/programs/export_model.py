@@ -32,11 +32,11 @@ from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
 from app.worker.channel import Channel
 from app.worker.exporting.followed import Followed
-from app.worker.exporting.processes import NotLoadable, measured, task_of
+from app.worker.exporting.processes import NotLoadable, measured
 from app.worker.failures import StopRequested, WeightsError, kind_of, sentence
 
 # Where each part of the work begins, as a share of the whole.
-STAGES = {"exporting": 0.0, "reference": 0.3, "verifying": 0.6, "restoring": 0.9, "confirming": 0.97}
+STAGES = {"exporting": 0.0, "verifying": 0.3, "restoring": 0.9, "confirming": 0.97}
 WHOLE = 1000  # what Advanced counts to
 
 
@@ -94,7 +94,6 @@ def run(channel: Channel) -> ExportResult:
     from app.worker.exporting.control import has_control
     from app.worker.exporting.convert import convert
     from app.worker.exporting.images import sample_split
-    from app.worker.exporting.measuring import measure
     from app.worker.exporting.verdict import as_good
     from app.worker.train import private_settings
 
@@ -103,17 +102,17 @@ def run(channel: Channel) -> ExportResult:
     data, course.images = sample_split(Path(spec.data), "val", MOST_VERIFIED, directory / "verification")
     course.enter("exporting")
     model, details = convert(spec, weights, directory, course.through)
-    course.enter("reference")
-    reference = measure(task_of(spec, weights, data), directory / "reference", course.step)
     course.enter("verifying")
-    export = reference if spec.format == PYTORCH else measured(spec, model, data, directory / "export", course.step)
+    compared = [weights] if spec.format == PYTORCH else [weights, model]
+    reference, *others = measured(spec, compared, data, directory / "verifying", course.step)
+    export = others[0] if others else reference
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
         report_verification(channel, spec, reference, export)  # figures that stay, should it take too long
         course.enter("restoring")
         if (controlled := restored(spec, weights, model, directory, course)) is not None:
             model, details = controlled
             course.enter("confirming")
-            export = measured(spec, model, data, directory / "restored", course.step)
+            reference, export = measured(spec, [weights, model], data, directory / "confirming", course.step)
     judge(channel, spec, reference, export)
     lower: LowerPrecision | None = None
     if "bf16" in export:

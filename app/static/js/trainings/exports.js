@@ -11,7 +11,6 @@ const UNDER_WAY = new Set(["pending", "running"]);
 const PRECISIONS = { "": "FP32", half: "FP16", int8: "INT8" };
 const STAGES = {
   exporting: () => t("Converting"),
-  reference: () => t("Measuring the .pt"),
   verifying: () => t("Verifying"),
   restoring: () => t("Improving INT8 accuracy"),
   confirming: () => t("Verifying"),
