@@ -87,6 +87,10 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     hosts.init_app(app)  # around everything, the socket too
     proxies.init_app(app)  # last: it says what host that is
     register_services(app)
+    if config.STORAGE_URL:
+        from app.services.exchange import make_exchange
+
+        make_exchange(app, app.extensions["services"], role == "worker")
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
@@ -146,7 +150,7 @@ def register_services(app: APIFlask) -> None:
     storage = StorageService(settings(app).DATA_ROOT)
     cluster = app.extensions["cluster"] = Cluster(settings(app).REDIS_URL, settings(app).DISPATCH == "rq")
     cluster.bus.on("sharing", lambda _: app.extensions.pop("audiences", None))
-    jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster)
+    jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster, shared=not settings(app).STORAGE_URL)
     app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed
     trainer = make_trainings(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
     datasets = make_datasets(storage, jobs)

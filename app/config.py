@@ -18,6 +18,7 @@ from app.core.setting_values import (
     boolean,
     claim_roles,
     count,
+    endpoint,
     host_names,
     issuer,
     networks,
@@ -29,6 +30,7 @@ from app.core.setting_values import (
     redis_url,
     size,
     storage_uri,
+    storage_url,
     variable_names,
     worker_name,
 )
@@ -73,6 +75,25 @@ class Settings:
     )
     WORKER_NAME: str = setting(
         worker_name, "", "How a worker's name begins: letters, digits and . _ - alone. Empty: its machine's name."
+    )
+    STORAGE_URL: str = setting(
+        storage_url,
+        "",
+        "Where workers that share no volume get their files and leave them, such as s3://bucket/prefix; needs "
+        "DISPATCH=rq. Empty: DATA_ROOT is a shared volume.",
+    )
+    STORAGE_ENDPOINT: str = setting(
+        endpoint, "", "Address of the S3-compatible server, such as https://minio.example.org:9000. Empty: Amazon's."
+    )
+    STORAGE_ACCESS_KEY: str = setting(
+        str, "", "Its access key. Empty: as AWS tools find it, in AWS_* variables, ~/.aws, or the machine's role."
+    )
+    STORAGE_SECRET_KEY: str = setting(str, "", "The secret of that key.")
+    STORAGE_CACHE_SIZE: int = setting(
+        size,
+        "100GB",
+        "Most bytes of fetched datasets that stay in a worker's DATA_ROOT; what running jobs read is never removed. "
+        "0: no limit.",
     )
     DATA_ROOT: Path = setting(Path, "data", "Folder of datasets, models, tests and weights.")
     INSTANCE_PATH: Path = setting(Path, "instance", "Folder of the SQLite database and the secret key.")
@@ -275,7 +296,8 @@ class Setting:
         try:
             return self.parse(text)
         except ValueError as error:
-            raise SettingError(f"{self.name}={text!r}: {error}. {self.help}") from error
+            masked = re.sub(r"//[^/]*@", "//…@", text)
+            raise SettingError(f"{self.name}={masked!r}: {error}. {self.help}") from error
 
 
 SETTINGS = tuple(Setting(item.name, **item.metadata) for item in fields(Settings))

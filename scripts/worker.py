@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ from typing import Any
 import psutil
 from redis import RedisError
 from rq.exceptions import StopRequested
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import NoResultFound, OperationalError
 
 from app import create_app
 from app.config import load_settings, settings
@@ -62,6 +63,7 @@ def run(devices: tuple[str, ...]) -> None:
 
     from app.config import ROOT
 
+    os.environ["SOCKETIO_ASYNC_MODE"] = "threading"  # nobody connects to it
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
     config = load_settings(environ)
     if config.DISPATCH != "rq":
@@ -69,8 +71,16 @@ def run(devices: tuple[str, ...]) -> None:
     make_locks_folder(LOCKS)
     name = own_name(config.WORKER_NAME or socket.gethostname(), devices)
     os.environ["PGAPPNAME"] = session_name(name)
-    app = create_app("worker", {"SOCKETIO_ASYNC_MODE": "threading", "LOG_DIR": str(config.LOG_DIR / name)})
-    wait_for_platform(app)
+    overrides = {"LOG_DIR": str(config.LOG_DIR / name)}
+    if config.STORAGE_URL:
+        from app.services.exchange import own_folder
+
+        overrides["DATA_ROOT"] = str(own_folder(config.DATA_ROOT, name))
+    app = create_app("worker", overrides)
+    if config.STORAGE_URL:
+        wait_for_store(app)
+    else:
+        wait_for_platform(app)
     identity = WorkerName(name, socket.gethostname(), os.getpid(), devices)
     locks = [FileLock(LOCKS / f"gpu-{name}.lock") for name in cards(devices) if name != CPU]
     worker = make_worker(app, identity)
@@ -134,6 +144,32 @@ def wait_for_platform(app: Any) -> None:
         if verdict is None:
             return
         logger.warning("waiting for the platform: %s", getattr(verdict, "code", verdict))
+        time.sleep(AGAIN_S)
+
+
+def wait_for_store(app: Any) -> None:
+    """Until there are the tables of this version, and the store lets us in; this folder is this worker's alone, and has
+    nothing of the platform's own to examine."""
+    from app.services.exchange import refusal
+
+    while True:
+        try:
+            current, newest = revisions(app)
+            verdict = None
+            if current != newest:
+                verdict = "its tables"
+            elif (reason := refusal(app)) is not None:
+                sys.exit(reason)
+            with app.app_context():
+                db.engine.dispose()
+        except (OperationalError, NoResultFound) as error:
+            verdict = getattr(error, "orig", error)
+        # In a process of its own: nothing of s3fs, whose threads do not survive a fork, is loaded in this one.
+        if verdict is None and subprocess.run([sys.executable, "-m", "scripts.storage", "check"]).returncode:
+            verdict = "the store"
+        if verdict is None:
+            return
+        logger.warning("waiting for the platform: %s", verdict)
         time.sleep(AGAIN_S)
 
 

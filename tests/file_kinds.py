@@ -70,9 +70,13 @@ GENERIC = {
 OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
 # Between web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
 OF_PROCESSES = {"leader.json", "leader.lock", "start.lock", "sample.lock"}
+# In the folder of a worker that shares no volume: fetched anew where they are damaged, and locks are empty.
+OF_WORKERS = {"version-*.json", "version-*.lock", "worker.json"}
 DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
 
-KNOWN = DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | OF_PROCESSES | DRAFTS  # and GENERIC, as they are
+KNOWN = (
+    DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | OF_PROCESSES | OF_WORKERS | DRAFTS
+)  # and GENERIC, as they are
 ENDINGS = (
     *(".json", ".jsonl", ".csv", ".sqlite", ".sqlite3", ".db", ".yaml", ".yml", ".gz", ".npz", ".npy", ".pt", ".log"),
     *(".zip", ".tar", ".mp4", ".webm", ".jpg", ".jpeg", ".png", ".webp", ".txt", ".sha256", ".lock", ".tmp", ".old"),

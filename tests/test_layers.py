@@ -16,7 +16,7 @@ from scripts.local_server import ROOT, settings_for
 LAYERS = (
     {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
-    | {"database_file", "private_files", "secret_key"}
+    | {"database_file", "private_files", "secret_key", "object_store"}
     | {"inputs", "deadlines", "heads", "limits", "shared_reads", "shutdown"},
     {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
     | {"hosts", "proxies", "rates", "sockets", "websockets", "downloads", "guard", "cluster"},

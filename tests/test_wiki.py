@@ -144,7 +144,7 @@ def test_the_settings_that_are_named_exist() -> None:
     assert {(page, name) for page, name in named if name not in known} == set()
 
 
-OF_OTHERS = {"POSTGRES_PASSWORD", "HF_HOME", "HF_TOKEN", "YOLO_TOKEN", "YOLO_URL"}
+OF_OTHERS = {"AWS_REQUEST_CHECKSUM_CALCULATION", "POSTGRES_PASSWORD", "HF_HOME", "HF_TOKEN", "YOLO_TOKEN", "YOLO_URL"}
 
 
 def test_socket_events_that_are_named_exist() -> None:

@@ -25,18 +25,19 @@ class FileLock:
     def held(self) -> bool:
         return self._handle is not None
 
-    def acquire(self, wait: bool = False) -> bool:
+    def acquire(self, wait: bool = False, shared: bool = False) -> bool:
         """Take it; False: another process has it.
 
         Args:
-            wait: until it is free, instead.
+            wait: until it is free, instead. shared: with others that share it; none of them may have it alone.
 
         Raises:
             OSError: its file can't be opened, or locked.
         """
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(handle, how if wait else how | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
             return False

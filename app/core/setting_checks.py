@@ -13,6 +13,7 @@ def check_together(values: Mapping[str, Any]) -> None:
     """
     refuse_open_network(values)
     refuse_half_a_provider(values)
+    refuse_lone_storage(values)
 
 
 def refuse_open_network(values: Mapping[str, Any]) -> None:
@@ -40,3 +41,19 @@ def refuse_half_a_provider(values: Mapping[str, Any]) -> None:
         raise SettingError("OIDC_ISSUER needs OIDC_CLIENT_ID: what the provider knows this server as.")
     if values["OIDC_ISSUER"] and "openid" not in values["OIDC_SCOPES"].split():
         raise SettingError(f"OIDC_SCOPES={values['OIDC_SCOPES']!r}: expected openid among them.")
+
+
+def refuse_lone_storage(values: Mapping[str, Any]) -> None:
+    """Refuse a store where nothing runs elsewhere, and in the server mode in which its library stops every client.
+
+    Raises:
+        SettingError: it has no workers, half of a key, or eventlet.
+    """
+    if not values["STORAGE_URL"]:
+        return
+    if values["DISPATCH"] != "rq":
+        raise SettingError("STORAGE_URL is for workers on other machines: it needs DISPATCH=rq.")
+    if values["SOCKETIO_ASYNC_MODE"] != "threading":
+        raise SettingError("STORAGE_URL needs SOCKETIO_ASYNC_MODE=threading: s3fs does not work beside eventlet.")
+    if bool(values["STORAGE_ACCESS_KEY"]) != bool(values["STORAGE_SECRET_KEY"]):
+        raise SettingError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY belong together: set both, or neither.")

@@ -68,6 +68,20 @@ def worker_name(text: str) -> str:
     return text
 
 
+def storage_url(text: str) -> str:
+    """s3://bucket or s3://bucket/prefix; empty for none."""
+    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", text):
+        raise ValueError("expected s3://bucket/prefix; keys have settings of their own")
+    return text.rstrip("/")
+
+
+def endpoint(text: str) -> str:
+    """http(s)://host:port; empty for none."""
+    if text and not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", text):
+        raise ValueError("expected an address such as https://minio.example.org:9000, without keys")
+    return text.rstrip("/")
+
+
 def host_names(text: str) -> tuple[str, ...]:
     """Names in small letters, from "yolo.example.org, .example.net"; `*` for any."""
     names = [part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()]

@@ -50,11 +50,13 @@ class JobService:
     Args:
         root: the folder of the jobs' files.
         cluster: this process among others; by default it is alone.
+        shared: whether workers share a volume with the web processes.
     """
 
-    def __init__(self, root: Path, cluster: Cluster | None = None) -> None:
+    def __init__(self, root: Path, cluster: Cluster | None = None, shared: bool = True) -> None:
         self.root, self.cluster = root, cluster or Cluster()
-        self.kinds = Kinds()
+        self.kinds = Kinds(shared)
+        self.keeps_files = True  # False: in a worker whose files are the web processes' once they are delivered
         self.subjects = SubjectNames()
         self.live = Live(self.kinds, self.cluster.bus)
         self.devices = Holdings(self.kinds)

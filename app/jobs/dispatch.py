@@ -38,9 +38,17 @@ class Dispatcher:
 
     Args:
         announce: called with a job after each committed change.
+        is_ready: whether workers find the files that a job (its id, its attempt) reads.
     """
 
-    def __init__(self, kinds: Kinds, runner: RQRunner, announce: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        kinds: Kinds,
+        runner: RQRunner,
+        announce: Callable[[Job], None],
+        is_ready: Callable[[int, int], bool] = lambda _job_id, _attempt: True,
+    ) -> None:
+        self.is_ready = is_ready
         self.kinds, self.runner, self.announce = kinds, runner, announce
         self.lost = LostRuns()
         self.known: workers.Capabilities | None = None
@@ -79,7 +87,7 @@ class Dispatcher:
     def undelivered(self, names: Collection[str]) -> Sequence[Any]:
         """Those of these kinds that are due, in the order of the queue."""
         table = Job.__table__.c
-        columns = (table.id, table.kind, table.params, table.priority, table.waiting_for)
+        columns = (table.id, table.kind, table.params, table.priority, table.waiting_for, table.attempt)
         waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_(None) & table.kind.in_(names)
         waits &= table.id.not_in(self.unreadable)
         order = (table.priority.desc(), table.position, table.id)
@@ -97,6 +105,9 @@ class Dispatcher:
             reasons: dict[int, Reason] = {}
             for row in rows:
                 kind = self.kinds[row.kind]
+                if not self.is_ready(row.id, row.attempt):
+                    reasons[row.id] = {"code": "files"}
+                    continue
                 try:
                     request = kind.request(row.params)
                     name = requirement(kind.use, request, found.gpus, found.cpu)

@@ -1,7 +1,7 @@
 """JobKind: the registration of a kind of background work."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -10,6 +10,7 @@ from app.events import Envelope, Event, Failed
 from app.jobs.devices import Request, Use
 from app.jobs.disk import DiskSpace
 from app.jobs.duplex import Links
+from app.jobs.files import JobFiles
 from app.jobs.model import Job, JobStatus
 from app.jobs.output import OutputChunk
 from app.jobs.progress import JobProgressView
@@ -143,6 +144,8 @@ class JobKind:
             request, whose answer must not depend on a worker that is free.
         record: the row of a service that follows the job. What a child says is written down there, and it decides what
             follows from an ending.
+        files: what its child reads and makes, for workers that share no volume; None: it runs beside the web process
+            where there are none that do.
     """
 
     name: str
@@ -174,6 +177,7 @@ class JobKind:
     memory_limit: bool = False
     beside_web: bool = False
     record: Record | None = None
+    files: Callable[[Job], JobFiles] | None = None
 
     def directory_of(self, job: Any, root: Path) -> Path:
         """Where the present attempt of a job has its files; `job`: its row, or the columns of it."""
@@ -210,13 +214,19 @@ class JobKind:
 
 
 class Kinds:
-    """The kinds that the services registered, by name."""
+    """The kinds that the services registered, by name.
 
-    def __init__(self) -> None:
+    Args:
+        shared: whether workers share a volume with the web processes.
+    """
+
+    def __init__(self, shared: bool = True) -> None:
+        self.shared = shared
         self._kinds: dict[str, JobKind] = {}
 
     def register(self, kind: JobKind) -> None:
-        self._kinds[kind.name] = kind
+        alone = not self.shared and kind.files is None
+        self._kinds[kind.name] = replace(kind, beside_web=True) if alone else kind
 
     def __getitem__(self, name: str) -> JobKind:
         return self._kinds[name]

@@ -13,6 +13,7 @@ from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, writ
 from app.events import Failed
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
+from app.jobs.files import AttemptFiles
 from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job
 from app.jobs.process import Child
@@ -25,11 +26,14 @@ class Launch:
     """The start of an attempt's process, and that it is written down which one it is.
 
     Args:
-        row: of the attempt. kind: of its job. directory: where it has its files.
+        row: of the attempt. kind: of its job. directory: where it has its files. files: what it reads.
     """
 
-    def __init__(self, context: SupervisorContext, kind: JobKind, row: AttemptRow, directory: Path) -> None:
+    def __init__(
+        self, context: SupervisorContext, kind: JobKind, row: AttemptRow, directory: Path, files: AttemptFiles
+    ) -> None:
         self.context, self.kind, self.row, self.directory = context, kind, row, directory
+        self.files = files
         self.job_id = row.job_id
 
     def start(self, job: Job) -> Child | Failed:
@@ -59,12 +63,15 @@ class Launch:
 
     def begin(self, job: Job, ready: Child | None) -> Child:
         """A process with its task: the one that is there already, or a new one."""
+        descriptors, locks = self.context.descriptors, self.files.fetch()
+        if locks is not None:
+            descriptors, job = [*descriptors, *locks], self.row.present()  # fetching may take long
         spec = dict(retry_until_writable(lambda: self.kind.spec(job, self.directory), DATABASE_AWAY))
         spec["program"] = self.kind.program
         params, environment = job.params, self.kind.environment(job)
         db.session.remove()  # no transaction stays open while the process starts
         if ready is None:
-            return start_child(self.kind, params, self.directory, spec, environment, self.context.descriptors)
+            return start_child(self.kind, params, self.directory, spec, environment, descriptors)
         ready.brief(spec)
         return ready
 

@@ -17,6 +17,7 @@ from app.extensions import db, socketio
 from app.jobs import queue, restart, shared, workers
 from app.jobs.devices import Holding, Pool, gpus
 from app.jobs.disk import Disk, DiskSpace
+from app.jobs.files import Exchange, SharedVolume
 from app.jobs.holdings import Holdings
 from app.jobs.kinds import Kinds
 from app.jobs.live import Live
@@ -29,6 +30,7 @@ from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.unwatched import Unwatched
 
 if TYPE_CHECKING:
+    from app.jobs.collecting import Collector
     from app.jobs.dispatch import Dispatcher
 
 logger = logging.getLogger("yolo.jobs")
@@ -64,6 +66,8 @@ class Scheduler:
         self.devices.others.append(lambda: list(self.held_by_processes()))
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None  # where workers run the jobs
+        self.collector: Collector | None = None  # where these share no volume
+        self.exchange: Exchange = SharedVolume()
         self.of_worker: dict[str, Any] = {}  # in a work-horse: its part of SupervisorContext
         self.disk: Disk | None = None
         self.running: dict[int, Supervisor | None] = {}  # None: while it starts
@@ -84,7 +88,10 @@ class Scheduler:
             from app.jobs.dispatch import Dispatcher
 
             self.devices.pool = Pool()  # GPUs are the workers'
-            self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce)
+            ready = {"is_ready": self.collector.is_ready} if self.collector is not None else {}
+            self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce, **ready)
+        if self.collector is not None:
+            self.collector.start(app, self.cluster)
         if self.cluster.leads:
             self.follow()
         socketio.start_background_task(self.run, app)
@@ -200,6 +207,7 @@ class Scheduler:
             self.disk,
             self.prewarmed,
             self.cluster.on,
+            exchange=self.exchange,
             **self.of_worker,
         )
         supervisor = self.running[job_id] = Supervisor(context, job_id, attempt, follows)

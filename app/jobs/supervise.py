@@ -15,6 +15,7 @@ from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
 from app.jobs.attempt import AttemptRow, Superseded
 from app.jobs.ending import Ending
+from app.jobs.files import AttemptFiles, SharedFiles
 from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
@@ -52,6 +53,7 @@ class Supervisor:
         self.row = AttemptRow(job_id, attempt)
         self.subject: tuple[str, int] | None = None
         self.devices: tuple[str, ...] = ()
+        self.files: AttemptFiles = SharedFiles()
         self.known = False  # whether it has read its job
         self.started = self.recorded = False  # whether there is a child, and whether its ending is written down
         self.offset, self.output_offset = 0, 0
@@ -86,6 +88,8 @@ class Supervisor:
                     self.give_up(error)
             except Exception:
                 logger.exception("job %s: its ending is not written down", self.job_id)
+        finally:
+            self.files.stop()
 
     def try_step(self, app: Flask) -> bool:
         """A step, again and again while something prevents it; False when there is nothing more to watch.
@@ -135,11 +139,15 @@ class Supervisor:
         self.subject = (job.subject_type, job.subject_id) if job.subject_type and job.subject_id else None
         self.devices = tuple(job.devices or ())
         self.known = True
-        child = self.running_child(job) or Launch(self.context, self.kind, self.row, self.directory).start(job)
+        self.files = self.context.exchange.of_attempt(job, self.kind, self.row)
+        child = self.running_child(job) or Launch(self.context, self.kind, self.row, self.directory, self.files).start(
+            job
+        )
         if isinstance(child, Failed):
             self.end(child)
             return False
         self.child, self.started = child, True  # whatever fails from here on, it must not be left alone
+        self.files.begin()
         self.vigil, self.requested = Vigil(child, self.kind), RequestedStop(child)
         if (record := self.kind.record) is not None:
             self.offset, self.output_offset = retry_until_writable(lambda: record.position(self.job_id))
@@ -149,6 +157,7 @@ class Supervisor:
     def running_child(self, job: Job) -> Child | None:
         """The child that an earlier server started; one that is gone where its files are all that is left."""
         if (name := (job.runner or {}).get("name")) is not None and name != self.context.worker:
+            self.context.exchange.receive_last(job, self.check_mine)
             return LostChild(self.directory, 0, 0.0)
         if job.runner and "pid" in job.runner:
             logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
@@ -156,6 +165,17 @@ class Supervisor:
         if self.kind.directory is not None and self.follows and self.directory.exists():
             return find_child(self.directory) or Child(self.directory, 0, 0.0)
         return None
+
+    def check_mine(self) -> None:
+        """
+        Raises:
+            Superseded: the job is another run's. ServerClosed: the server ends.
+        """
+        stop_if_closed()
+        try:
+            self.row.present()
+        finally:
+            db.session.rollback()
 
     # Watching.
 
@@ -182,6 +202,8 @@ class Supervisor:
         if self.kind.record is None:
             self.handle(envelopes)
         elif envelopes or output is not None:
+            if any(envelope.event.terminal for _offset, envelope in envelopes):
+                self.files.deliver()  # whoever hears of the end finds its files
             self.kind.record.apply(self.job_id, self.attempt, envelopes, output)
             if output is not None:
                 self.output_offset, self.output_at = output.offset, time.monotonic()
@@ -284,6 +306,8 @@ class Supervisor:
     # The ending.
 
     def end(self, event: Event) -> None:
+        if self.kind.record is not None:
+            self.files.deliver()  # another worker goes on from them
         ending = Ending(self.context, self.kind, self.row, self.directory)
         try:
             job = ending.write(event)
@@ -298,3 +322,4 @@ class Supervisor:
             logger.info("job %s: process %s is gone", self.job_id, self.child.pid)
         if (record := self.kind.record) is not None:
             retry_until_writable(lambda: record.left(self.job_id), DATABASE_AWAY)
+        self.files.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.jobs.disk import Disk
+from app.jobs.files import Exchange, SharedVolume
 from app.jobs.kinds import Kinds
 from app.jobs.live import Live
 from app.jobs.model import Job
@@ -24,6 +25,7 @@ class SupervisorContext:
         worker: the name of the worker whose work-horse this is; "": a web process.
         leaving: whether that worker ends soon: the child pauses, and the job goes on elsewhere.
         descriptors: open files that children get: the locks of their devices, which end with the last of them.
+        exchange: how the files of attempts come to where they are read.
     """
 
     kinds: Kinds
@@ -36,3 +38,4 @@ class SupervisorContext:
     worker: str = ""
     leaving: Callable[[], bool] = bool
     descriptors: Sequence[int] = ()
+    exchange: Exchange = field(default_factory=SharedVolume)

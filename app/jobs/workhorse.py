@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.jobs")
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+ENDLESS = ("fsspec", "asyncio")  # threads that only this process's end ends
 LAST_S = 600.0  # for what follows an ending in the background: the copy of a model, say
 
 _horses: list["WorkHorse"] = []  # of this worker: RQ names what it calls, and gives it nothing else
@@ -99,7 +100,8 @@ class WorkHorse:
         before = set(threading.enumerate())
         self.jobs.scheduler.supervise(self.app, job_id, attempt, follows)
         for thread in set(threading.enumerate()) - before:
-            thread.join(LAST_S)
+            if not thread.name.startswith(ENDLESS):
+                thread.join(LAST_S)
 
     # Claiming.
 

@@ -112,7 +112,7 @@ class NoteOut(Schema):
 
 class WaitingOut(Schema):
     """What a training waits for. `code`: device (training_id, name), turn (ahead), schedule (until), disk (free,
-    needed: bytes), missing_device (device)."""
+    needed: bytes), missing_device (device), files."""
 
     code = String()
     message = String()

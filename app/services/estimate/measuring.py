@@ -16,9 +16,11 @@ from app.events import Failed
 from app.extensions import db
 from app.jobs import Job, JobKind, JobStatus
 from app.jobs.devices import Use
+from app.jobs.files import DatasetFiles, JobFiles
 from app.models import Estimate, now
 from app.services.estimate.figures import LONGEST_S
 from app.services.estimate.request import EstimateRequest
+from app.services.trainer.job_files import dataset_files
 from app.services.trainer.launch import environment
 
 if TYPE_CHECKING:
@@ -53,13 +55,15 @@ class Measurements:
             stages=STAGES,
             memory_limit=True,
             again=smaller,
+            files=self.files,
         )
         jobs.register(kind)
 
     def begin(self, request: EstimateRequest) -> Job:
         """Have a configuration measured."""
         spec = EstimateSpec(request.spec, PLANNED_S).values()
-        params = {"key": request.key, "devices": list(request.devices[:1]), "spec": spec}
+        asked = {"key": request.key, "revision": request.configuration.revision}
+        params = {**asked, "devices": list(request.devices[:1]), "spec": spec}
         return self.jobs.submit(KIND, params, ("dataset", request.configuration.dataset_id))
 
     def going_on(self, device: str) -> Job | None:
@@ -87,7 +91,18 @@ class Measurements:
     # The kind.
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
-        return job.params["spec"] | {"training_dir": str(directory / "run")}
+        spec = job.params["spec"] | {"training_dir": str(directory / "run")}
+        if settings().STORAGE_URL:  # the paths of whoever asked are another machine's
+            folder = settings().DATA_ROOT / self.dataset(job).folder
+            spec |= {"data": str(folder / "dataset.yaml"), "weights_dir": str(settings().WEIGHTS_DIR)}
+        return spec
+
+    def dataset(self, job: Job) -> DatasetFiles:
+        return dataset_files(db.session, job.subject_id or 0, job.params.get("revision"))
+
+    def files(self, job: Job) -> JobFiles:
+        """For workers that share no volume."""
+        return JobFiles(self.dataset(job))
 
     def collect(self, job: Job, result: EstimateResult, _directory: Path) -> Mapping[str, object]:
         """Keep what was measured: the next question is answered from the table."""

@@ -14,6 +14,7 @@ from app.errors import AppError
 from app.events import Event, Failed, Stage
 from app.extensions import db
 from app.jobs.devices import CPU, Use
+from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job, JobStatus
 from app.jobs.recovery import DEVICE_TAKEN
@@ -21,6 +22,7 @@ from app.models import Evaluation, Training, TrainingStatus, now
 from app.services import about
 from app.services.datasets.dataset_about import repair_description
 from app.services.evaluations.queue import KIND, UNASKED, UNFINISHED
+from app.services.trainer.job_files import dataset_files, weights_files
 from app.services.trainer.launch import environment, spec_of
 from app.services.trainer.messages import status_message
 from app.services.trainer.run_endings import AUTOMATIC
@@ -55,6 +57,7 @@ class EvaluationJobs:
             idle_s=IDLE_S,
             again=begins_anew,
             memory_limit=limited,
+            files=self.files,
         )
         jobs.register(kind)
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE))
@@ -86,6 +89,20 @@ class EvaluationJobs:
         )
         repair_description(self.storage, row.dataset_id, row.revision)
         return spec.values() if not spec.conclude else self.conclusion(job, training) | spec.values()
+
+    def files(self, job: Job) -> JobFiles:
+        """For workers that share no volume."""
+        row = row_of(db.session, job)
+        if row is None:
+            return JobFiles()
+        folder = f"models/{row.training_id}"
+        # Results of a run that was stopped are written into its folder.
+        own = [f"{folder}/run"] if job.params.get("conclude") else []
+        inputs = [*own, *weights_files(row.training_id)]
+        outputs = [*own, f"{folder}/evaluations/{row.token}"]
+        dataset = dataset_files(db.session, row.dataset_id, row.revision) if row.dataset_id is not None else None
+        db.session.rollback()
+        return JobFiles(dataset, inputs, outputs)
 
     def conclusion(self, job: Job, training: Training) -> dict[str, Any]:
         """What the program that trains is told: its results are written first.
@@ -128,6 +145,7 @@ class EvaluationJobs:
             self.storage.remove_all([moved for moved in [self.storage.move_to_tmp(folder)] if moved])
             return {}
         about.write(folder, "evaluation", row)
+        self.storage.deliver()
         return {"evaluation_id": job.params["evaluation_id"], "metrics": result["metrics"]}
 
     def ended(self, job: Job) -> None:

@@ -14,6 +14,7 @@ from app.events import Event, Failed, Verified
 from app.extensions import db
 from app.jobs import Job, JobKind, JobStatus
 from app.jobs.devices import CPU, Use
+from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart
 from app.jobs.recovery import DEVICE_TAKEN
 from app.models import ModelExport, Training, now
@@ -23,6 +24,7 @@ from app.services.exports.files import ExportFiles
 from app.services.exports.queue import KIND, UNASKED
 from app.services.storage.unpack import sync_folder
 from app.services.trainer import present
+from app.services.trainer.job_files import dataset_files, weights_files
 from app.services.trainer.launch import data_of, environment
 from app.services.trainer.run_endings import AUTOMATIC
 from app.services.trainer.thresholds import Threshold, thresholds
@@ -61,6 +63,7 @@ class ExportJobs:
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
             again=as_before,
+            files=self.needed,
         )
         jobs.register(kind)
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE, disk=True))
@@ -93,6 +96,16 @@ class ExportJobs:
             device=CPU if (job.devices or [CPU]) == [CPU] else "0",
             classes=classes_of(db.session, training),
         ).values()
+
+    def needed(self, job: Job) -> JobFiles:
+        """Its files, for workers that share no volume."""
+        row = export_of(db.session, job)
+        training = db.session.get(Training, row.training_id) if row else None
+        if row is None or training is None:
+            return JobFiles()
+        outputs = [f"models/{training.id}/exports/{row.id}"]
+        dataset = dataset_files(db.session, training.dataset_id, training.revision)
+        return JobFiles(dataset, weights_files(training.id), outputs)
 
     def apply(self, job: Job, event: Event, _directory: Path) -> None:
         """The figures are written down whatever follows from them."""
@@ -134,6 +147,7 @@ class ExportJobs:
             self.storage.move_to_tmp(target)
         os.replace(made, target)
         sync_folder(target.parent)
+        self.storage.deliver()
 
     def ended(self, job: Job) -> None:
         """It failed or was stopped: jobs are forgotten one day, exports are not. One that nobody asked for is not kept,

@@ -13,10 +13,12 @@ from app.errors import AppError
 from app.extensions import db
 from app.jobs import Job, JobKind
 from app.jobs.devices import CPU, Use
+from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart
 from app.models import PredictionRun, Training, now
 from app.services.datasets.specs import limits
 from app.services.storage.unpack import sync_folder
+from app.services.trainer.job_files import weights_files
 from app.services.trainer.launch import environment
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class PredictionJobs:
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
             disk=True,
+            files=self.files,
         )
 
     def folder(self, prediction_id: int) -> Path:
@@ -102,6 +105,16 @@ class PredictionJobs:
             limits=limits(config),
         ).values()
 
+    def files(self, job: Job) -> JobFiles:
+        """For workers that share no volume."""
+        row = prediction_of(db.session, job)
+        if row is None:
+            return JobFiles()
+        own = f"predictions/{row.id}"
+        exports = f"models/{row.training_id}/exports"
+        inputs = [f"{own}/{INPUT}", *weights_files(row.training_id), exports]
+        return JobFiles(None, inputs, [f"{own}/{MADE}", f"{own}/{INPUT}"])  # which is removed behind the end
+
     def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
         """Put the files in place, then say so; where they are there, an earlier server did so before it ended."""
         row = prediction_of(db.session, job)
@@ -113,6 +126,7 @@ class PredictionJobs:
                 self.storage.move_to_tmp(folder / MADE)
             os.replace(made, folder / MADE)
             sync_folder(folder)
+        self.storage.deliver()
         with writing() as session:
             row = prediction_of(session, job)
             if row is None:

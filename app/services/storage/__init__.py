@@ -38,6 +38,12 @@ class StorageService:
         for folder in (self.tmp, self.datasets, self.models, self.tests):
             folder.mkdir(parents=True, exist_ok=True)
         self.revisions = RevisionFiles(self)
+        self.delivery: Callable[[], object] = lambda: None
+
+    def deliver(self) -> None:
+        """What a job has just put in its place is there for everybody who reads the rows: called before they say so.
+        On a shared volume, and on one machine, it is."""
+        self.delivery()
 
     def dataset_dir(self, dataset_id: int) -> Path:
         return self.datasets / str(int(dataset_id))
@@ -157,6 +163,7 @@ class StorageService:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(made, target)
             sync_folder(target.parent)
+        self.deliver()
 
     def take_away(self, dataset_id: int) -> Path | None:
         """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""

@@ -15,6 +15,7 @@ from app.events import Envelope, Event, Failed, Paused
 from app.extensions import db
 from app.jobs.devices import CPU, Use
 from app.jobs.disk import DiskSpace
+from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart, JobKind, Notice
 from app.jobs.model import Job, JobStatus
 from app.jobs.output import OutputChunk
@@ -29,7 +30,8 @@ from app.services.trainer.apply import apply_batched, end, position
 from app.services.trainer.create import refuse_missing
 from app.services.trainer.ephemeral import EphemeralMessages
 from app.services.trainer.feed import TrainingFeed
-from app.services.trainer.launch import devices_in, environment, spec_of
+from app.services.trainer.job_files import dataset_files, official_weights
+from app.services.trainer.launch import checkpoint_path, devices_in, environment, spec_of
 from app.services.trainer.messages import LogPiece, RoomMessage, queue_message, status_message
 from app.services.trainer.output import readable, without_controls
 from app.services.trainer.run_endings import EndedRuns
@@ -82,6 +84,7 @@ class TrainingJobs:
             directory=self.directory,
             memory_limit=limited,
             record=self,
+            files=self.files,
         )
         jobs.register(self.kind)
         jobs.scheduler.before_round.append(self.resume_paused)
@@ -195,7 +198,20 @@ class TrainingJobs:
         self.store.describe(row)
         if TrainingStatus(row.status).ended:
             self.ended.notify(row)
-        start_backup(training_id)
+        if self.jobs.keeps_files:
+            start_backup(training_id)
+
+    def files(self, job: Job) -> JobFiles:
+        """For workers that share no volume."""
+        row = self.row(job)
+        folder = f"models/{row.id}"
+        inputs = [f"{folder}/run", f"{folder}/checkpoints", official_weights(row)]
+        if row.start.get("kind") == "training":
+            other = checkpoint_path(row.start["checkpoint"])
+            inputs.append(f"models/{row.start['training_id']}/{other}")
+        attempt = f"{folder}/attempts/{job.attempt}"
+        outputs = [f"{folder}/run", f"{folder}/checkpoints", attempt, f"{folder}/about.json"]
+        return JobFiles(dataset_files(db.session, row.dataset_id, row.revision), inputs, outputs)
 
     def stop(self, job: Job) -> None:
         self.actions.stop(job.subject_id or 0)

@@ -54,6 +54,8 @@ def reason(waiting: dict[str, Any]) -> str:
                     "This machine doesn't have the device %(device)s. Clone the run and choose another one.",
                     device=waiting["device"],
                 )
+            case "files":
+                return _("Waiting until its files are in the store of the workers.")
             case "turn":
                 return turn(waiting["ahead"])
             case "schedule":

@@ -94,6 +94,7 @@ const WAITS = {
   device: ({ name }) =>
     name ? t("Waiting for the device, in use by “{name}”.", { name }) : t("Waiting for the device."),
   turn: ({ ahead }) => (ahead ? tn("Queued: {n} run ahead.", "Queued: {n} runs ahead.", ahead) : t("Queued.")),
+  files: () => t("Waiting until its files are in the store of the workers."),
   schedule: ({ until }) => t("Scheduled to start at {time}.", { time: dateTime(until) }),
   disk: ({ free, needed }) =>
     needed

@@ -1,0 +1,259 @@
+"""Versions of datasets on this host: fetched once, used by all workers that share the folder, and no more than a limit.
+
+Each has a lock. Who reads a version shares it, with its children, until the last of them ends; who fetches or removes
+one has it alone. Its time says when the version was last wanted.
+"""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.file_lock import FileLock
+from app.core.files import put_text
+from app.object_store.bucket import Bucket, file_hash
+from app.object_store.errors import Corrupted
+from app.object_store.packs import Version, fetch
+
+logger = logging.getLogger("yolo.storage")
+
+LOOK_S = 0.2  # between two looks whether another worker has fetched it
+DESCRIPTION = "dataset.yaml"
+
+
+class NoRoom(Exception):
+    """The disk does not take a version."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A version on this disk.
+
+    Args:
+        name: `{dataset}-{number}`. folder: where it is. list_sha256: of the list of its files. size: bytes.
+        boot: of the system in which it was compared with its hashes: nothing waited for the disk then, and after a
+            power cut it is compared again.
+    """
+
+    name: str
+    folder: Path
+    list_sha256: str
+    size: int
+    boot: str
+
+
+class HostCache:
+    """
+    Args:
+        root: its own folder: lists and locks. data: the folder that the versions lie in.
+        limit: bytes of versions that are kept; what running jobs read may exceed it. 0: none.
+        reserve: bytes of the disk that stay free.
+        placed: called with dataset and number of a version that was put in its folder: its description names it then.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        data: Path,
+        limit: int,
+        reserve: int,
+        placed: Callable[[int, int], object] = lambda _dataset_id, _number: None,
+    ) -> None:
+        self.placed = placed
+        self.root, self.data, self.limit, self.reserve = root, data, limit, reserve
+
+    def hold(
+        self, bucket: Bucket, name: str, folder: Path, content: bytes, list_sha256: str, check: Callable[[], object]
+    ) -> FileLock:
+        """Have a version in its folder, and nobody remove it while the lock, or a process that gets it, is there.
+
+        Args:
+            content: the list of its files, sealed. check: called now and then; what it raises ends the work.
+
+        Raises:
+            NoRoom: the disk has not enough space. Corrupted, NotStored, StoreAway, OSError: it cannot be fetched.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.lock_path(name))
+        while True:
+            if lock.acquire(shared=True):
+                if self.is_here(name, list_sha256):
+                    os.utime(lock.path)
+                    return lock
+                lock.release()
+            if lock.acquire():
+                try:
+                    self.fill(bucket, name, folder, content, list_sha256, check)
+                finally:
+                    lock.release()  # shared from the next turn on; it may be removed in between, and is fetched again
+            else:
+                check()
+                time.sleep(LOOK_S)
+
+    def fill(
+        self, bucket: Bucket, name: str, folder: Path, content: bytes, list_sha256: str, check: Callable[[], object]
+    ) -> None:
+        """Fetch it aside, then put it in place by one rename."""
+        if self.is_here(name, list_sha256):
+            return
+        version = Version.of(content)
+        entry = self.entry(name)
+        if entry is not None and entry.list_sha256 == list_sha256 and is_unchanged(version, entry.folder, check):
+            self.note(name, folder, list_sha256, version.size)
+            return
+        self.forget(name)
+        draft = self.root / f"{name}-{list_sha256[:16]}.part"
+        self.make_room(version.size, name)
+        dataset = name.partition("-")[0]
+        try:
+            with self.related(dataset, name) as here:
+                fetch(bucket, version, draft, here, check)
+        except Corrupted:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            self.remove_folder(folder)
+        os.replace(draft, folder)
+        self.placed(*map(int, name.split("-")))
+        for other in self.root.glob(f"{name}-*.part"):
+            shutil.rmtree(other, ignore_errors=True)
+        (self.list_path(name)).write_bytes(content)
+        self.note(name, folder, list_sha256, version.size)
+        logger.info("dataset version %s: %d files, %d bytes fetched", name, len(version.parts), version.size)
+
+    def lock_path(self, name: str) -> Path:
+        return self.root / f"version-{name}.lock"
+
+    def about_path(self, name: str) -> Path:
+        return self.root / f"version-{name}.json"
+
+    def list_path(self, name: str) -> Path:
+        return self.root / f"version-{name}.files"
+
+    def is_here(self, name: str, list_sha256: str) -> bool:
+        """Whether a version was compared with its hashes since the system was started."""
+        entry = self.entry(name)
+        if entry is None or (entry.list_sha256, entry.boot) != (list_sha256, boot_id()):
+            return False
+        return (entry.folder / "images").is_dir()
+
+    def note(self, name: str, folder: Path, list_sha256: str, size: int) -> None:
+        """It is whole."""
+        place = folder.relative_to(self.data).as_posix()
+        about = {"folder": place, "list_sha256": list_sha256, "size": size, "boot": boot_id()}
+        put_text(self.about_path(name), json.dumps(about))
+
+    def related(self, dataset: str, name: str) -> "Related":
+        return Related(self, [entry for entry in self.entries() if entry.name.startswith(f"{dataset}-")], name)
+
+    def entry(self, name: str) -> Entry | None:
+        """What is known of a version; None: it is not here, or what is known cannot be read."""
+        try:
+            known = json.loads((self.about_path(name)).read_bytes())
+            folder, size = self.data / known["folder"], int(known["size"])
+            return Entry(name, folder, known["list_sha256"], size, known["boot"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def entries(self) -> Iterator[Entry]:
+        for path in sorted(self.root.glob("version-*.json")):
+            if (entry := self.entry(path.stem.removeprefix("version-"))) is not None:
+                yield entry
+
+    def make_room(self, needed: int, name: str) -> None:
+        """Remove versions that nobody reads, those first that were not wanted for longest.
+
+        Raises:
+            NoRoom: the disk is too full.
+        """
+        others = [entry for entry in self.entries() if entry.name != name]
+        total = sum(entry.size for entry in others)
+        for entry in sorted(others, key=self.wanted_at):
+            enough = shutil.disk_usage(self.root).free - needed >= self.reserve
+            if enough and (not self.limit or total + needed <= self.limit):
+                return
+            lock = FileLock(self.lock_path(entry.name))
+            if lock.acquire():
+                try:
+                    self.forget(entry.name)
+                    total -= entry.size
+                finally:
+                    lock.release()
+        free = shutil.disk_usage(self.root).free
+        if free - needed < self.reserve:
+            raise NoRoom(f"the dataset has {needed} bytes, and {free} are free")
+
+    def wanted_at(self, entry: Entry) -> float:
+        try:
+            return (self.lock_path(entry.name)).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def forget(self, name: str) -> None:
+        """Remove a version; its lock is had alone."""
+        entry = self.entry(name)
+        (self.about_path(name)).unlink(missing_ok=True)
+        (self.list_path(name)).unlink(missing_ok=True)
+        if entry is not None:
+            self.remove_folder(entry.folder)
+            logger.info("dataset version %s: removed from this host, %d bytes", name, entry.size)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Out of its place at once, then deleted."""
+        aside = self.root / f"removed-{os.urandom(6).hex()}"
+        try:
+            os.replace(folder, aside)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+class Related:
+    """Files of other versions of a dataset on this disk, by their SHA-256; a context, in which they stay."""
+
+    def __init__(self, cache: HostCache, entries: list[Entry], name: str) -> None:
+        self.cache, self.entries = cache, [entry for entry in entries if entry.name != name]
+        self._locks: list[FileLock] = []
+
+    def __enter__(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for entry in self.entries:
+            lock = FileLock(self.cache.lock_path(entry.name))
+            if not lock.acquire(shared=True):
+                continue
+            self._locks.append(lock)
+            try:
+                version = Version.of((self.cache.list_path(entry.name)).read_bytes())
+            except (OSError, Corrupted):
+                continue
+            # Those that a job may write to are not shared.
+            found |= {
+                part.sha256: entry.folder / part.path for part in version.parts if part.path.startswith("images/")
+            }
+        return found
+
+    def __exit__(self, *_error: object) -> None:
+        for lock in self._locks:
+            lock.release()
+
+
+def is_unchanged(version: Version, folder: Path, check: Callable[[], object]) -> bool:
+    """Whether the files in a folder are those of a version, but its description, which names the folder."""
+    try:
+        for part in version.parts:
+            check()
+            if part.path != DESCRIPTION and file_hash(folder / part.path) != part.sha256:
+                return False
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def boot_id() -> str:
+    """Another one with each start of the system."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,0 +1,140 @@
+"""Wires the files of workers that share no volume: what is published and received beside the web process, and what is
+fetched and delivered in a worker."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from sqlalchemy import select
+
+from app.config import Settings, settings
+from app.core.files import put_text
+from app.extensions import db
+from app.jobs.collecting import Collector
+from app.jobs.model import Job, JobStatus
+from app.jobs.worker_files import WorkerExchange, bucket_of
+from app.models import DatasetRevision, Installation
+from app.object_store.bucket import Bucket, open_bucket
+from app.object_store.cache import HostCache
+from app.services.backup import start_backup
+from app.services.installation import mark
+from app.services.storage import StorageService
+from app.services.trainer.transitions import KIND as TRAINING
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+OWNER = "worker.json"  # in the data folder of workers: whose files it has
+
+
+def make_exchange(app: Flask, held: "Services", worker: bool) -> None:
+    """Nothing where the processes share a volume."""
+    found = open_bucket(settings(app))
+    if found is None:
+        return
+    jobs, bucket = held.jobs, bucket_of(found, lambda: identity(app))
+    if worker:
+        exchange = WorkerExchange(
+            app,
+            bucket,
+            held.storage.data_root,
+            host_cache(settings(app)),
+            lambda: remove_left_folders(held.storage.models),
+            lambda job_id: jobs.cluster.bus.publish("files", job_id),
+        )
+        jobs.scheduler.exchange, jobs.keeps_files = exchange, False
+        held.storage.delivery = exchange.deliver
+        return
+    collector = Collector(bucket, held.storage.data_root, jobs.kinds, content_hashes, jobs.scheduler.wake, follow_up)
+    jobs.scheduler.exchange = jobs.scheduler.collector = collector
+
+
+def own_folder(base: Path, name: str) -> Path:
+    """The data folder of one worker of this host, who has one job at a time: what it reads is no other one's. Datasets
+    and downloaded weights are shared.
+
+    Args:
+        base: DATA_ROOT, as this host has it. name: of the worker.
+    """
+    folder = base / "workers" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for shared in ("datasets", "weights"):
+        (base / shared).mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (folder / shared).symlink_to(base / shared)
+    return folder
+
+
+def host_folder(config: Settings) -> Path:
+    """DATA_ROOT as the host has it, from that of one of its workers."""
+    return config.DATA_ROOT.parent.parent
+
+
+def host_cache(config: Settings) -> HostCache:
+    base = host_folder(config)
+    placed = StorageService(base).revisions.correct_path
+    return HostCache(base / "cache", base, config.STORAGE_CACHE_SIZE, config.DISK_RESERVE, placed)
+
+
+def identity(app: Flask) -> str:
+    """The installation's id, which web processes and workers read in the database."""
+    with app.app_context():
+        found = db.session.scalars(select(Installation.uuid)).one()
+        db.session.remove()
+    return found
+
+
+def content_hashes() -> set[str]:
+    return {item for item in db.session.scalars(select(DatasetRevision.hash)) if item}
+
+
+def follow_up(job: Job) -> None:
+    """All files of a job that has ended are here."""
+    if job.kind == TRAINING and job.subject_id is not None:
+        start_backup(job.subject_id)
+
+
+def remove_left_folders(models: Path) -> None:
+    """Folders of trainings on a worker's host that no running job is about: their process was killed before it removed
+    them."""
+    running = select(Job.subject_id).where(Job.status == JobStatus.RUNNING, Job.subject_type == "training")
+    kept = {str(number) for number in db.session.scalars(running)}
+    db.session.remove()
+    from app.services.storage.unpack import remove_tree
+
+    for folder in models.iterdir():
+        if folder.name not in kept:
+            remove_tree(folder)
+
+
+def refusal(app: Flask) -> str | None:
+    """Why a worker cannot have this data folder: it is that of the web processes, or has another installation's files.
+    A folder that is nobody's is its own from now on."""
+    folder = host_folder(settings(app))
+    if mark.read(folder) is not None:
+        return f"DATA_ROOT={folder} is the platform's own folder. With STORAGE_URL a worker needs another one."
+    own = identity(app)
+    try:
+        known = json.loads((folder / OWNER).read_bytes())["installation"]
+    except FileNotFoundError:
+        put_text(folder / OWNER, json.dumps({"installation": own}))
+        return None
+    except (ValueError, KeyError, TypeError):
+        known = None
+    if known != own:
+        return f"DATA_ROOT={folder} has the files of another installation. Give the worker another folder, or empty it."
+    return None
+
+
+def check(bucket: Bucket) -> None:
+    """Store, read, list and remove a small object.
+
+    Raises:
+        StoreAway: one of them does not work; the message says why.
+    """
+    stored = bucket.put_bytes("check", b"yolo")
+    bucket.read(stored.key)
+    bucket.keys("")
+    bucket.remove([stored.key])

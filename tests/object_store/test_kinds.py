@@ -1,0 +1,143 @@
+"""Each kind of job that workers run finds on another host, with a data folder of its own, every file that its program
+is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+
+from app import create_app
+from app.database import writing
+from app.extensions import db
+from app.jobs.attempt import AttemptRow
+from app.jobs.collecting import Collector
+from app.jobs.files import JobFiles
+from app.jobs.kinds import CannotStart
+from app.jobs.model import Job, JobStatus
+from app.jobs.worker_files import WorkerExchange
+from app.models import Dataset, DatasetRevision, Evaluation, ModelExport, PredictionRun, Training
+from app.object_store.bucket import Bucket
+from app.object_store.cache import HostCache
+from scripts.local_server import settings_for
+from tests.conftest import close_database
+from tests.data import write_dataset
+
+HASH = "a" * 64
+
+
+@pytest.fixture
+def elsewhere(idle_app: APIFlask, tmp_path: Path) -> Iterator[APIFlask]:
+    """The same database on another host."""
+    address = idle_app.config["SQLALCHEMY_DATABASE_URI"]
+    changes = {"SOCKETIO_ASYNC_MODE": "threading", "DATABASE_URL": address}
+    made = create_app("cli", settings_for(tmp_path / "elsewhere", **changes))
+    yield made
+    close_database(made)
+
+
+@pytest.fixture
+def jobs(idle_app: APIFlask) -> dict[str, int]:
+    """A job of each kind that workers run, by its name, about a run with weights."""
+    storage = idle_app.extensions["services"].storage
+    with idle_app.app_context(), writing() as session:
+        dataset = Dataset(name="Things", classes=["thing"], status="valid", path="datasets/1", revision=1)
+        session.add(dataset)
+        session.flush()
+        revision = DatasetRevision(dataset_id=dataset.id, number=1, status="ready", hash=HASH, classes=["thing"])
+        common = {"name": "Run", "dataset_id": dataset.id, "model_version": "n", "epochs": 3, "total_epochs": 3}
+        training = Training(**common, status="running", attempt=1, revision=1, dataset_revision=HASH)
+        session.add_all([revision, training])
+        session.flush()
+        write_dataset(storage.revision_dir(dataset.id, 1))
+        weights = storage.training_dir(training.id) / "run" / "weights"
+        weights.mkdir(parents=True)
+        for name in ("best", "last"):
+            torch_like(weights / f"{name}.pt")
+        columns = {"training_id": training.id, "dataset_id": dataset.id, "revision": 1, "split": "val"}
+        evaluation = Evaluation(**columns, checkpoint="best", img_size=64)
+        export = ModelExport(
+            training_id=training.id, key="k", format="onnx", arguments={"img_size": 64}, weights_sha256=""
+        )
+        options = {"confidence": 0.2, "iou": 0.7, "classes": None, "track": False}
+        prediction = PredictionRun(
+            training_id=training.id, source="images", filename="a.zip", input_bytes=3, options=options
+        )
+        session.add_all([evaluation, export, prediction])
+        session.flush()
+        sent = storage.prediction_dir(prediction.id) / "input"
+        sent.parent.mkdir(parents=True)
+        sent.write_bytes(b"zip")
+        subject = {"subject_type": "training", "subject_id": training.id}
+        rows = {
+            "training": Job(kind="training", **subject),
+            "evaluate": Job(
+                kind="evaluate", params={"evaluation_id": evaluation.id, "token": evaluation.token}, **subject
+            ),
+            "export_model": Job(kind="export_model", params={"export_id": export.id}, **subject),
+            "predict_images": Job(kind="predict_images", params={"prediction_id": prediction.id}),
+        }
+        session.add_all(rows.values())
+        session.flush()
+        export.job_id, prediction.job_id = rows["export_model"].id, rows["predict_images"].id
+        return {name: row.id for name, row in rows.items()}
+
+
+def torch_like(path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.pkl", path.name)
+
+
+def run(app: APIFlask, elsewhere: APIFlask, bucket: Bucket, job_id: int) -> tuple[dict[str, Any], Path]:
+    """What the program is told there, and the data folder that it is told of."""
+    here, there = (made.extensions["services"] for made in (app, elsewhere))
+    collector = Collector(lambda: bucket, here.storage.data_root, here.jobs.kinds, set, int, lambda _job: None)
+    with app.app_context():
+        collector.publish(job_id, 0)
+    data = there.storage.data_root
+    cache = HostCache(data / "cache", data, 0, 0, there.storage.revisions.correct_path)
+    exchange = WorkerExchange(elsewhere, lambda: bucket, data, cache, int, lambda _job_id: None)
+    with elsewhere.app_context():
+        with writing() as session:
+            job = session.get_one(Job, job_id)
+            job.status, job.attempt = JobStatus.RUNNING, 1
+        kind = there.jobs.kinds[job.kind]
+        exchange.of_attempt(job, kind, AttemptRow(job_id, 1)).fetch()
+        spec = dict(kind.spec(db.session.get_one(Job, job_id), data / "jobs" / "attempt"))
+        db.session.remove()
+    return spec, data
+
+
+@pytest.mark.parametrize("name", ["training", "evaluate", "export_model", "predict_images"])
+def test_a_program_elsewhere_finds_what_it_is_told(
+    idle_app: APIFlask, elsewhere: APIFlask, bucket: Bucket, jobs: dict[str, int], name: str
+) -> None:
+    spec, data = run(idle_app, elsewhere, bucket, jobs[name])
+    told = [Path(spec[key]) for key in ("data", "weights", "input") if spec.get(key)]
+    assert told
+    for path in told:
+        assert path.is_relative_to(data)
+        assert path.is_file()
+    if "data" in spec:
+        assert f"path: {Path(spec['data']).parent}\n" in Path(spec["data"]).read_text()
+
+
+def test_a_dataset_from_before_versions_is_refused(
+    idle_app: APIFlask, elsewhere: APIFlask, bucket: Bucket, jobs: dict[str, int]
+) -> None:
+    with idle_app.app_context(), writing() as session:
+        session.query(Training).update({"revision": None})
+    with pytest.raises(CannotStart, match="no version"):
+        run(idle_app, elsewhere, bucket, jobs["training"])
+
+
+def test_all_kinds_that_use_devices_say_their_files(idle_app: APIFlask) -> None:
+    """The others are beside the web process, which has none."""
+    kinds = idle_app.extensions["services"].jobs.kinds
+    rows = [kinds[name] for name in kinds.names() if kinds[name].use is not None and kinds[name].links is None]
+    assert {kind.name for kind in rows} >= {"training", "evaluate", "export_model", "estimate", "predict_video"}
+    assert [kind.name for kind in rows if kind.files is None] == []
+    assert JobFiles().outputs == ()
