@@ -9,8 +9,17 @@ from shutil import which
 from typing import Literal
 
 import pytest
+import requests
 from babel.messages.mofile import write_mo
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from playwright.sync_api import Error as PlaywrightError
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
@@ -90,11 +99,14 @@ def compiled() -> None:
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
-    """One server for the tests of a file, in the file's MODE; `import` in its folder is its IMPORT_ROOT."""
+    """One server for the tests of a file, in the file's MODE, that lets in nobody without a login; `import` in its
+    folder is its IMPORT_ROOT."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "import").mkdir()
     mode = getattr(request.module, "MODE", "threading")
-    with Server(folder, mode, IMPORT_ROOT=str(folder / "import")) as running:
+    wanted = {"IMPORT_ROOT": str(folder / "import"), "AUTH": "required", "RATELIMIT_ENABLED": "False"}
+    with Server(folder, mode, **wanted) as running:
+        running.authorize()
         yield running
 
 
@@ -103,10 +115,14 @@ Look = tuple[str, int, str]  # locale, width in pixels, theme
 
 class Profiles:
     """Browser profiles for the pages of a site, one page in each at a time. A page that comes into a used profile finds
-    the scripts of those before it, and nothing else: no cookies, nothing stored."""
+    the scripts of those before it and the cookie of a login, and nothing else: nothing stored.
 
-    def __init__(self, browser: Browser, origin: str) -> None:
-        self.browser, self.origin = browser, origin
+    Args:
+        login: name and value of its cookie.
+    """
+
+    def __init__(self, browser: Browser, origin: str, login: tuple[str, str]) -> None:
+        self.browser, self.origin, self.login = browser, origin, login
         self.free: dict[Look, list[BrowserContext]] = {}
         self.taken: list[tuple[Look, BrowserContext]] = []
 
@@ -120,6 +136,8 @@ class Profiles:
             session.send("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": "all"})
             session.detach()
             free.pop()
+        name, value = self.login
+        context.add_cookies([{"name": name, "value": value, "url": self.origin}])
         self.taken.append((look, context))
         return page
 
@@ -148,9 +166,17 @@ class Profiles:
 
 @pytest.fixture(scope="module")
 def profiles(browser: Browser, site: Server) -> Iterator[Profiles]:
-    made = Profiles(browser, site.url)
+    made = Profiles(browser, site.url, login_of(site))
     yield made
     made.close()
+
+
+def login_of(site: Server) -> tuple[str, str]:
+    """The cookie of the owner's login."""
+    token = site.headers["Authorization"].removeprefix("Bearer ")
+    answer = requests.post(site.url + "/api/login", json={"token": token}, timeout=60)
+    (cookie,) = answer.cookies.items()
+    return cookie
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
 from app import create_app
@@ -168,7 +167,7 @@ def test_other_thresholds_and_the_test_page(open_page: Open, site: Server, evalu
     expect(page.get_by_role("button", name="False negative 6")).to_be_visible()
     training = page.locator(".crumb").get_attribute("href").rpartition("/")[2]
     stored = {"iou": 0.6, "classes": {"cat": 0.7}}
-    assert requests.put(f"{site.url}/api/trainings/{training}/thresholds", json=stored, timeout=60).ok
+    assert site.call("PUT", f"/api/trainings/{training}/thresholds", json=stored).ok
     page.locator("[data-keep]").click()
     expect(page.get_by_text("The Test page now uses this confidence threshold for this model.")).to_be_visible()
     kept = site.get(f"/api/trainings/{training}").json()["thresholds"]
