@@ -166,12 +166,14 @@ class TrainingPace:
         """Seconds until the end after so many whole epochs; None while nothing is known."""
         return self.left_within(done, 0)
 
-    def left_within(self, done: int, batch: int, validating: float = 0.0, share: float = 0.0) -> float | None:
+    def left_within(
+        self, done: int, batch: int, validating: float = 0.0, share: float = 0.0, at: float = 0.0
+    ) -> float | None:
         """Seconds until the end after so many whole epochs and batches of the next one.
 
         Args:
             validating: seconds since the last batch of that one.
-            share: of its validation, that is done.
+            share: of its validation, that was done `at` so many seconds.
         """
         by_kind = self.paces()
         if by_kind is None:
@@ -181,19 +183,22 @@ class TrainingPace:
         batches[done + 1 >= self.closes] -= batch
         training = sum(max(0, count) * by_kind[kind] for kind, count in batches.items())
         rest, validation = self.rest(by_kind, "rest"), self.rest(by_kind, "validation")
-        over = min(rest, validation - still_validating(validation, validating, share)) if validating else 0.0
+        over = (
+            min(rest, validation - max(0.0, whole_validation(validation, share, at) - validating))
+            if validating
+            else 0.0
+        )
         # The best weights are validated once more.
         return training + (self.epochs - done) * rest - over + validation + self.finish * self.contention()
 
-    def left_at_end(self, validating: float, share: float = 0.0) -> float | None:
-        """Seconds until the end, `validating` seconds behind the last epoch's end and behind so much of the last
-        validation."""
+    def left_at_end(self, validating: float, share: float = 0.0, at: float = 0.0) -> float | None:
+        """Seconds until the end, `validating` seconds behind the last epoch's end. A share of the last validation was
+        done `at` so many seconds."""
         by_kind = self.paces()
         if by_kind is None:
             return None
-        validation, finish = self.rest(by_kind, "validation"), self.finish * self.contention()
-        over = validating - validation
-        return still_validating(validation, validating, share) + max(0.0, finish - max(0.0, over))
+        whole = whole_validation(self.rest(by_kind, "validation"), share, at)
+        return max(0.0, whole - validating) + max(0.0, self.finish * self.contention() - max(0.0, validating - whole))
 
     def paces(self) -> dict[bool, float] | None:
         """Seconds a batch without mosaic (True) and with it; None while nothing is known."""
@@ -276,9 +281,7 @@ class TrainingPace:
         return before, self.speeds.at(item.pieces)
 
 
-def still_validating(expected: float, past: float, share: float) -> float:
-    """Seconds that a validation still takes after `past` seconds and a share of its batches: the more of them are done,
-    the more their own pace counts."""
+def whole_validation(expected: float, share: float, seconds: float) -> float:
+    """Seconds that a validation takes, a share of which took so long: the larger it is, the more its pace counts."""
     own = min(1.0, share / OWN_PACE)
-    whole = expected if not share else (1 - own) * expected + own * past / share
-    return max(0.0, whole - past)
+    return (1 - own) * expected + own * seconds / share if share else expected

@@ -57,7 +57,7 @@ class ReportingTrainer(engine.BaseTrainer):
         self.told_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
         self.stage, self.stage_began = "", 0.0  # behind the batches of an epoch
-        self.validated = 0  # batches of the present validation
+        self.validated, self.validated_s = 0, 0.0  # batches of the present validation, and their seconds
         self.ended = threading.Event()
         super().__init__(cfg, overrides, _callbacks)
 
@@ -169,6 +169,7 @@ class ReportingTrainer(engine.BaseTrainer):
     def begin_stage(self, name: str) -> None:
         """`validating` or, behind the last epoch, `saving`, which validates the best weights."""
         self.stage, self.stage_began, self.validated = name, time.monotonic(), 0
+        self.validated_s = 0.0
         self.report_stage()
         if name == "saving" and self.channel is not None:
             threading.Thread(target=self.count_down, name="ending", daemon=True).start()
@@ -182,16 +183,18 @@ class ReportingTrainer(engine.BaseTrainer):
         """Say how long the run still takes: a validation may take as long as an epoch."""
         self.told_at = time.monotonic()
         past, left = self.told_at - self.stage_began, None
+        share = max(0, self.validated - 1) / len(self.test_loader)  # the last one that began may not be done
         if self.pace is not None and self.stage == "validating":
-            left = self.pace.left_within(self.epoch, self.batch, past, self.validated / len(self.test_loader))
+            left = self.pace.left_within(self.epoch, self.batch, past, share, self.validated_s)
         elif self.pace is not None:
-            left = self.pace.left_at_end(past, self.validated / len(self.test_loader))
+            left = self.pace.left_at_end(past, share, self.validated_s)
         self.say(Stage(self.stage, None if left is None else round(left, 1)))
 
     def before_validation_batch(self) -> None:
+        self.validated_s = time.monotonic() - self.stage_began
+        self.validated += 1
         if self.pace is not None and time.monotonic() - self.told_at >= VALIDATION_S:
             self.report_stage()
-        self.validated += 1
 
     def train_parts(self) -> dict[str, float]:
         return self.label_loss_items(self.tloss, prefix="train") if self.tloss else {}

@@ -349,12 +349,13 @@ def test_a_validation_is_counted_down() -> None:
     assert before == pytest.approx(5 * 10 + 6 * 8 + 8 + FINISH_S)
     assert pace.left_within(4, 10, 3.0) == pytest.approx(before - 3)
     assert pace.left_within(4, 10, 60.0) == pytest.approx(before - 8), "what follows it is still to come"
-    assert pace.left_within(4, 10, 4.0, 0.25) > before, "a quarter took 4 s: slower than the others"
-    assert pace.left_within(4, 10, 8.0, 0.5) == pytest.approx(before), "half of it took 8 s, and half is left"
+    assert pace.left_within(4, 10, 4.0, 0.25, 4.0) > before, "a quarter took 4 s: slower than the others"
+    assert pace.left_within(4, 10, 8.0, 0.5, 8.0) == pytest.approx(before), "half of it took 8 s, and half is left"
     end = pace.left(10)
     assert end == pytest.approx(8 + FINISH_S), "the best weights are validated, and plots are drawn"
     assert pace.left_at_end(3.0) == pytest.approx(end - 3)
-    assert pace.left_at_end(8.0, 0.5) == pytest.approx(8 + FINISH_S), "at its own pace"
+    assert pace.left_at_end(8.0, 0.5, 8.0) == pytest.approx(8 + FINISH_S), "at its own pace"
+    assert pace.left_at_end(17.0, 0.5, 8.0) == pytest.approx(FINISH_S - 1), "no batch tells of the metrics and plots"
     assert pace.left_at_end(60.0) == 0.0
     assert TrainingPace(epochs=10, batches=10, closes=11, validation=0.25).left_at_end(1.0) is None
 
