@@ -6,10 +6,12 @@ from playwright.sync_api import Page, expect
 from scripts.local_server import Server
 from tests.browser.conftest import SOCKET, Open, joined
 from tests.browser.test_datasets import ready
+from tests.browser.test_every_page import grave
 from tests.data import image_bytes, zip_bytes
 
 pytestmark = pytest.mark.browser
 
+NAMES = "label-content-name-mismatch"  # who speaks to it says what is written
 OVERFLOWS = """() => [...document.querySelectorAll('.model')].flatMap((card) => {
   const radio = card.querySelector('input').getBoundingClientRect();
   const name = document.createRange();
@@ -92,3 +94,14 @@ def test_the_cards_of_models_do_not_overlap(open_page: Open, leaking: int) -> No
         assert {width: cards(page, width) for width in (360, 760, 1024, 1280, 1366, 1440, 1920)} == {
             width: [] for width in (360, 760, 1024, 1280, 1366, 1440, 1920)
         }
+
+
+def test_a_tile_is_called_what_stands_on_it(open_page: Open, leaking: int) -> None:
+    page = open_page(f"/datasets/{leaking}?tab=images", locale="en")
+    expect(page.get_by_role("button", name="train1.jpg, train, 1 object, 1 issue", exact=True)).to_be_visible()
+    assert grave(page, NAMES) == []
+
+
+def test_landmarks_of_the_form_have_names(open_page: Open, leaking: int) -> None:
+    page = open_page(f"/trainings/new?dataset_id={leaking}", locale="en")
+    expect(page.get_by_role("complementary", name="Summary")).to_be_visible()

@@ -69,7 +69,6 @@ export class Grid {
           tabindex: index ? -1 : 0,
           "data-image": image.id,
           title: image.file,
-          "aria-label": this.spoken(image, name),
           onclick: () => this.open(image.id),
         },
         h(
@@ -82,7 +81,13 @@ export class Grid {
             h("canvas", { "aria-hidden": "true" }),
           ),
         ),
-        h("span", { class: "tile-foot" }, h("span", { class: "tile-name" }, h("bdi", {}, name)), this.marks(image)),
+        h("span", { class: "visually-hidden" }, this.spoken(image, name)),
+        h(
+          "span",
+          { class: "tile-foot", "aria-hidden": "true" },
+          h("span", { class: "tile-name" }, h("bdi", {}, name)),
+          this.marks(image),
+        ),
       ),
     );
   }

@@ -41,7 +41,8 @@ export class Timeline {
     const more = this.entries.length - visible.length;
     put(
       this.container,
-      h("ol", { class: "timeline" }, visible.map(item)),
+      // It scrolls on a phone: the keyboard must get to it.
+      h("ol", { class: "timeline", tabindex: 0, "aria-labelledby": "events-title" }, visible.map(item)),
       more > 0 &&
         h(
           "button",
