@@ -11,7 +11,15 @@ from pathlib import Path
 
 # By tests/routes/test_damaged_files.py, in every way, alone and together.
 DAMAGED = {
-    *("installation.json", ".installation.json", "secret_key", "owner_token", "*.db-owner", "audit.jsonl", "app.log"),
+    *(
+        "installation.json",
+        ".installation.json",
+        "secret_key",
+        "owner_token",
+        "*.db-owner",
+        "audit_admins.jsonl",
+        "app.log",
+    ),
     *("info.json", "bin", "child.json", "manifest.json"),
     *(
         "about.json",
@@ -34,7 +42,7 @@ ALIKE = {
     "last.pt": "best.pt",
     "video.webm": "video.mp4",
     **dict.fromkeys(
-        ("audit_admins.jsonl", "audit_refused.jsonl", "audit_strangers.jsonl", "audit*-*.jsonl"), "audit.jsonl"
+        ("audit.jsonl", "audit_refused.jsonl", "audit_strangers.jsonl", "audit*-*.jsonl"), "audit_admins.jsonl"
     ),
     "inference.log": "worker.log",
     "stop": "child.json",

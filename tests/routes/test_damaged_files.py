@@ -234,7 +234,7 @@ def add_prediction(app: APIFlask, training_id: int) -> None:
 # By their places from the data folder on.
 BESIDE = [
     *(f"../instance/{name}" for name in ("secret_key", "owner_token", "test.db-owner")),
-    *(f"../logs/{name}" for name in ("audit.jsonl", "app.log")),
+    *(f"../logs/{name}" for name in ("audit_admins.jsonl", "app.log")),
 ]
 
 
