@@ -53,6 +53,7 @@ def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Header
         "path": "/api/trainings",
         "status": 201,
         "result": "done",
+        "reason": None,
         "created": {"training_id": made.json["training_id"]},
     }
     assert [refused[name] for name in ("name", "method", "path", "status", "result")] == [

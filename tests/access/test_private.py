@@ -40,6 +40,7 @@ WITHIN = {
     "user_id",
     "token_id",
     "invitation_id",
+    "identity_id",
     "upload_id",
 }  # not an id of a row, or not here
 

@@ -39,7 +39,7 @@ class Measurement:
         self.batch_at_start: int | None = None
         self.start_seconds = 0.0
         self.batch_pace: BatchPace = BatchPace(0.0, 0, False, time.monotonic())
-        self.validated: list[float] = []  # when the validation began, and when each of its batches ended
+        self.validation_times: list[float] = []  # when the validation began, and when each of its batches ended
         super().__init__(*args, **kwargs)
 
     # What ultralytics calls.
@@ -111,7 +111,7 @@ class Measurement:
 
     def end_validation_batch(self) -> None:
         check_stop(current())
-        self.validated.append(time.monotonic())
+        self.validation_times.append(time.monotonic())
 
     def leave_mosaic(self, now: float) -> None:
         """From the batches with mosaic to those without."""
@@ -137,12 +137,12 @@ class Measurement:
         me: Any = self
         me.ema.update_attr(me.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
         self.limit_validation()
-        self.validated = [time.monotonic()]
+        self.validation_times = [time.monotonic()]
         me.metrics, me.fitness = me.validate()
         end = time.monotonic()
-        took = [after - before for before, after in zip(self.validated, self.validated[1:], strict=False)]
+        took = [after - before for before, after in zip(self.validation_times, self.validation_times[1:], strict=False)]
         batches, seen = len(me.test_loader), len(took)
-        rest = (end - self.validated[-1]) * batches / seen
+        rest = (end - self.validation_times[-1]) * batches / seen
         if seen == batches:
             return sum(took) + rest
         return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
