@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-POLICY = "OMP_WAIT_POLICY"
+POLICY, COUNT = "OMP_WAIT_POLICY", "OMP_NUM_THREADS"
 
 
 def rest_when_idle() -> None:
@@ -15,13 +15,22 @@ def rest_when_idle() -> None:
     os.environ.setdefault(POLICY, "PASSIVE")
 
 
-def every_core() -> int:
-    """Threads of a computation: as OMP_NUM_THREADS says, else as many as there are cores.
+def wanted_threads() -> str | None:
+    """OMP_NUM_THREADS as this process was started with: ultralytics sets it to 1 when it is imported."""
+    started_with = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
+    value = started_with.get(COUNT.encode())
+    return value.decode() if value else None
 
-    The environment that the process was started with: ultralytics sets the variable to 1 when it is imported.
-    """
-    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
-    return int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+def every_core() -> int:
+    """Threads of a computation: as OMP_NUM_THREADS says, else as many as there are cores."""
+    return int(wanted_threads() or len(os.sched_getaffinity(0)))
+
+
+def child_environment() -> dict[str, str]:
+    """That of a process which computes with as many threads as this one."""
+    others, wanted = {name: value for name, value in os.environ.items() if name != COUNT}, wanted_threads()
+    return others if wanted is None else others | {COUNT: wanted}
 
 
 def use_every_core() -> None:

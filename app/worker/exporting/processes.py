@@ -10,9 +10,11 @@ from types import TracebackType
 
 from app.core.cpu import has_bfloat16
 from app.core.exports import OPENVINO, ExportSpec, Measurement, MeasureTask
+from app.worker.threads import child_environment
 
 PROGRAM = "app.worker.exporting.measuring"
 GO = "go\n"  # what a process waits for before each image
+TURN = 25  # images: a runtime's threads spin for some time behind one, and slow the first of the next process
 
 
 class NotLoadable(Exception):
@@ -32,7 +34,9 @@ class MeasuringProcess:
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         self.result = folder / "result.json"
         command = [sys.executable, "-m", PROGRAM, str(folder / "task.json"), str(self.result)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment()
+        )
 
     def __enter__(self) -> "MeasuringProcess":
         return self
@@ -70,11 +74,11 @@ class MeasuringProcess:
 def measured(
     spec: ExportSpec, models: Sequence[Path], data: Path, folder: Path, step: Callable[[], None]
 ) -> list[Measurement]:
-    """The figures of model files, an image of each in turns: other work on the machine slows all of them.
+    """The figures of model files, some images of each in turns: other work on the machine slows all of them.
 
     Args:
         folder: where files may be made.
-        step: called after each image of the first; what it raises ends the processes.
+        step: called after each image of each; what it raises ends the processes.
 
     Raises:
         NotLoadable: one cannot be loaded, or not run.
@@ -86,8 +90,12 @@ def measured(
         ]
         going = list(running)
         while going:
-            going = [one for one in going if one.step()]
-            step()
+            for one in list(going):
+                for _ in range(TURN):
+                    if not one.step():
+                        going.remove(one)
+                        break
+                    step()
         return [one.figures() for one in running]
 
 

@@ -104,6 +104,7 @@ def run(channel: Channel) -> ExportResult:
     model, details = convert(spec, weights, directory, course.through)
     course.enter("verifying")
     compared = [weights] if spec.format == PYTORCH else [weights, model]
+    course.total *= len(compared)
     reference, *others = measured(spec, compared, data, directory / "verifying", course.step)
     export = others[0] if others else reference
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
@@ -112,6 +113,7 @@ def run(channel: Channel) -> ExportResult:
         if (controlled := restored(spec, weights, model, directory, course)) is not None:
             model, details = controlled
             course.enter("confirming")
+            course.total *= 2
             reference, export = measured(spec, [weights, model], data, directory / "confirming", course.step)
     judge(channel, spec, reference, export)
     lower: LowerPrecision | None = None
