@@ -84,12 +84,16 @@ class Dispatcher:
             with writing() as session:
                 session.execute(update(Job).where(waits).values(delivered_to=None))
 
-    def undelivered(self, names: Collection[str]) -> Sequence[Any]:
-        """Those of these kinds that are due, in the order of the queue."""
+    def undelivered(self, names: Collection[str], without: Collection[int] = ()) -> Sequence[Any]:
+        """Those of these kinds that are due, in the order of the queue.
+
+        Args:
+            without: ids of jobs that stay where they are.
+        """
         table = Job.__table__.c
         columns = (table.id, table.kind, table.params, table.priority, table.waiting_for, table.attempt)
         waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_(None) & table.kind.in_(names)
-        waits &= table.id.not_in(self.unreadable)
+        waits &= table.id.not_in(self.unreadable.union(without))
         order = (table.priority.desc(), table.position, table.id)
         return db.session.execute(select(*columns).where(waits, due()).order_by(*order).limit(AT_ONCE)).all()
 
@@ -100,13 +104,15 @@ class Dispatcher:
         names = [name for name in self.names() if not (full and self.kinds[name].disk)]
         if full and space is not None:
             self.note_disk(space)
-        while rows := self.undelivered(names):
+        without_files: set[int] = set()
+        while rows := self.undelivered(names, without_files):
             queues: dict[int, str] = {}
             reasons: dict[int, Reason] = {}
             for row in rows:
                 kind = self.kinds[row.kind]
                 if not self.is_ready(row.id, row.attempt):
                     reasons[row.id] = {"code": "files"}
+                    without_files.add(row.id)
                     continue
                 try:
                     request = kind.request(row.params)

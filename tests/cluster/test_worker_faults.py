@@ -243,6 +243,23 @@ def test_what_cannot_be_read_is_logged_once(
     assert told == [f"job {poison_id} cannot be delivered" for poison_id in poison]
 
 
+@pytest.mark.timeout(60)
+def test_jobs_whose_files_are_not_stored_hold_up_nobody(app: APIFlask, dispatcher: Dispatcher) -> None:
+    """As many as one transaction has: a round of the queue comes to those behind them, and to its end."""
+    horse(app)
+    waiting = [add(priority=9) for _ in range(3)]
+    job_id = add()
+    dispatcher.is_ready = lambda asked, _attempt: asked not in waiting
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.jobs.dispatch.AT_ONCE", 3)
+        dispatcher.round(PLENTY)
+    assert row(job_id).delivered_to == "any"
+    assert [row(asked).waiting_for for asked in waiting] == [{"code": "files"}] * 3
+    dispatcher.is_ready = lambda _asked, _attempt: True
+    dispatcher.round(PLENTY)
+    assert all(row(asked).delivered_to for asked in waiting)
+
+
 def test_a_number_of_gpus_has_its_turn(app: APIFlask, jobs: JobService, redis: RedisServer) -> None:
     mine = horse(app, "four", ("0", "1", "2", "3"))
     uri = app.config["SQLALCHEMY_DATABASE_URI"]
