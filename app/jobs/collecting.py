@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from app.cluster import Cluster
+from app.core.files import file_hash
 from app.database import DATABASE_AWAY
 from app.extensions import db
 from app.jobs.files import AttemptFiles, SharedFiles
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.worker_files import prefix
-from app.object_store.bucket import Bucket, StoredFile, file_hash, retrying
+from app.object_store.bucket import Bucket, StoredFile, retrying
 from app.object_store.errors import Corrupted, NotStored, StoreAway
 from app.object_store.manifests import is_below, seal, unseal
 from app.object_store.packs import Version, publish, referenced, version_key
@@ -55,7 +56,6 @@ class Mailbox:
     hashes: dict[str, str] = field(default_factory=dict)  # by path
     keys: set[str] = field(default_factory=set)
     last: bool = False
-    looked_at: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -84,7 +84,7 @@ class Collector:
         self._queued: dict[Ready, float] = {}
         self._hints: set[int] = set()
         self._publishing = threading.Lock()  # nothing is swept meanwhile
-        self._swept_at = self._unused_at = 0.0
+        self._looked_at = self._swept_at = self._unused_at = 0.0
         self._logged_at = 0.0
 
     @property
@@ -236,17 +236,15 @@ class Collector:
             self._swept_at = time.monotonic()
 
     def due(self, hints: set[int]) -> list[Job]:
-        """Those that run on workers and were not looked at lately, and those of which something is known to be new."""
-        runs = (Job.status == JobStatus.RUNNING) & Job.runner.is_not(None)
-        rows = db.session.scalars(select(Job).where(runs | Job.id.in_(hints))).all()
-        found = []
-        for row in rows:
-            if self.kinds[row.kind].files is None or not self.is_newest(row):
-                continue
-            box = self.box(row)
-            if row.id in hints or time.monotonic() - box.looked_at > LOOK_S:
-                box.looked_at = time.monotonic()
-                found.append(row)
+        """Those of which something is known to be new, and every LOOK_S all that run on workers."""
+        wanted: ColumnElement[bool] = Job.id.in_(hints)
+        if time.monotonic() - self._looked_at > LOOK_S:
+            self._looked_at = time.monotonic()
+            wanted |= (Job.status == JobStatus.RUNNING) & Job.runner.is_not(None)
+        elif not hints:
+            return []
+        rows = db.session.scalars(select(Job).where(wanted)).all()
+        found = [row for row in rows if self.kinds[row.kind].files is not None and self.is_newest(row)]
         for row in found:
             db.session.expunge(row)
         return found

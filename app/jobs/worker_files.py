@@ -16,13 +16,14 @@ from typing import Any
 from flask import Flask
 
 from app.core.file_lock import FileLock
+from app.core.files import file_hash
 from app.database import DATABASE_AWAY
 from app.extensions import db
 from app.jobs.attempt import AttemptRow, Superseded
 from app.jobs.files import AttemptFiles, JobFiles, SharedFiles
 from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job
-from app.object_store.bucket import Bucket, StoredFile, file_hash, retrying
+from app.object_store.bucket import Bucket, StoredFile, retrying
 from app.object_store.cache import HostCache, NoRoom
 from app.object_store.errors import Corrupted, NotStored, StoreAway
 from app.object_store.manifests import is_below, seal, unseal

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from app.core.files import file_hash
 from app.object_store.errors import Corrupted, NotStored, StoreAway
 
 if TYPE_CHECKING:
@@ -161,10 +162,7 @@ class Bucket:
         Raises:
             StoreAway: nobody knows.
         """
-        with answers(prefix):
-            found = self.fs.find(self.path(prefix), detail=True)
-        skip = len(self.root) + 1
-        return {name[skip:]: about["LastModified"] for name, about in (found or {}).items()}
+        return {key: about["LastModified"] for key, about in self.objects(prefix)}
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """The bytes of every object below a prefix.
@@ -172,10 +170,18 @@ class Bucket:
         Raises:
             StoreAway: nobody knows.
         """
+        return {key: int(about["size"]) for key, about in self.objects(prefix)}
+
+    def objects(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        """Every object below a prefix: its key, and what s3fs says of it.
+
+        Raises:
+            StoreAway: nobody knows.
+        """
         with answers(prefix):
-            found = self.fs.find(self.path(prefix), detail=True)
-        skip = len(self.root) + 1
-        return {name[skip:]: int(about["size"]) for name, about in (found or {}).items()}
+            listed = self.fs.find(self.path(prefix), detail=True) or {}
+        for name, about in listed.items():
+            yield name[len(self.root) + 1 :], about
 
     def remove(self, keys: Collection[str]) -> None:
         """
@@ -222,16 +228,6 @@ def retrying(work: Callable[[], T], check: Callable[[], object], noted: Callable
             noted(error, pause)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_bucket(config: "Settings") -> Bucket | None:

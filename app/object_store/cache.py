@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.file_lock import FileLock
-from app.core.files import put_text
-from app.object_store.bucket import Bucket, file_hash
+from app.core.files import file_hash, put_text
+from app.object_store.bucket import Bucket
 from app.object_store.errors import Corrupted
 from app.object_store.packs import Version, fetch
 

@@ -15,7 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from app.object_store.bucket import Bucket, StoredFile, file_hash
+from app.core.files import file_hash
+from app.object_store.bucket import Bucket, StoredFile
 from app.object_store.errors import Corrupted, NotStored
 from app.object_store.manifests import is_below, seal, unseal
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.core.files import sync_file
-from app.worker.revision import file_hash
+from app.core.files import file_hash, sync_file
 
 # Another file system, one without hard links, or a file that has as many links as it can have.
 NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES, errno.ENOSYS}

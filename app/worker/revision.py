@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from app.core.files import put
+from app.core.files import file_hash, put
 from app.core.splits import SPLITS
 
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
@@ -90,12 +90,6 @@ def content_hash(folder: Path, names: str, paths: list[str], known: Mapping[str,
             for name, digest in zip(batch, digests, strict=True):
                 total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
     return total.hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def start_weights(model: Any) -> dict[str, Any] | None:

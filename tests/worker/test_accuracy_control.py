@@ -31,7 +31,7 @@ from app.worker.exporting.processes import task_of
 from app.worker.exporting.images import sample_split
 from app.worker.programs import export_model
 from app.worker.programs.export_model import AccuracyLost, Course, judge, restored, run
-from app.worker.revision import file_hash
+from app.core.files import file_hash
 torch.manual_seed(0)
 folder, rng = Path(sys.argv[1]), random.Random(1)
 (folder / "small.yaml").write_text(

@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from app.core.files import file_hash
 from app.core.programs import WeightsResult, WeightsSpec
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, WeightsError, kind_of
-from app.worker.revision import file_hash
 from app.worker.train import limit_memory
 
 # Packages whose classes are in checkpoints of ultralytics. Whatever else a pickle names could run something.

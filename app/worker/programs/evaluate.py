@@ -14,7 +14,7 @@ from typing import Any
 
 from app.core.curves import ModelCurves, NamedCurve, NamedCurves
 from app.core.evaluate import ClassFigures, ClassResult, EvaluateSpec, EvaluationResult
-from app.core.files import put
+from app.core.files import file_hash, put
 from app.core.outcome_files import (
     CURVES,
     LABEL_ERRORS,
@@ -31,7 +31,6 @@ from app.core.outcomes import IOU, LEAST_CONF, pack
 from app.worker.channel import Channel
 from app.worker.failures import DataError, StopRequested, WeightsError
 from app.worker.progress import ProgressReporter
-from app.worker.revision import file_hash
 from app.worker.threads import rest_when_idle
 
 

@@ -27,7 +27,7 @@ from app.core.exports import (
     RunTimes,
     Verification,
 )
-from app.core.files import sync_file
+from app.core.files import file_hash, sync_file
 from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
 from app.worker.channel import Channel
@@ -187,8 +187,6 @@ def own_copy(spec: ExportSpec, directory: Path) -> Path:
     Raises:
         WeightsError: they are not those that were asked for any more.
     """
-    from app.worker.revision import file_hash
-
     target = directory / "weights" / f"{STEM}.pt"
     target.parent.mkdir(exist_ok=True)
     shutil.copyfile(spec.weights, target)
@@ -255,8 +253,6 @@ def sync_files(path: Path) -> None:
 
 def hashes(made: Path) -> dict[str, str]:
     """SHA-256 by path: what a file that comes back damaged is told by."""
-    from app.worker.revision import file_hash
-
     return {path.relative_to(made).as_posix(): file_hash(path) for path in sorted(made.rglob("*")) if path.is_file()}
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from app.core.files import file_hash
 from app.worker.failures import kind_of
 from app.worker.loading import loading
-from app.worker.revision import file_hash
 from app.worker.suppression import suppress_every_image
 from app.worker.threads import use_every_core
 
