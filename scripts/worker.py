@@ -89,7 +89,7 @@ def run(devices: tuple[str, ...]) -> None:
         worker.horse.hold([lock.handle for lock in locks if lock.handle is not None])
         worker.work()
     except StopRequested:
-        worker.take_leave()
+        worker.row.remove()
 
 
 def cards(devices: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,21 @@ def file_hash(path: Path) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cached_hash(path: Path) -> str:
+    """SHA-256 of a file, which is read again only when its time of change or its size is another one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stat = path.stat()
+    return _hash_at(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _hash_at(path: Path, _changed_ns: int, _size: int) -> str:
+    return file_hash(path)
 
 
 def sync_file(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Background work of every kind: one row, one queue, one supervisor, one child process. Knows no kind of work."""
 
-import logging
 import shutil
 import signal
 import time
@@ -14,10 +13,11 @@ from sqlalchemy import delete, select
 
 from app.access.private import everything
 from app.cluster import Cluster
-from app.database import NOT_WRITABLE, retry_until_writable, write_now_or_later, writing
+from app.database import NOT_WRITABLE, write_now_or_later, writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.jobs import queue
+from app.jobs.announcing import Announcer, has_ended
 from app.jobs.holdings import Holdings
 from app.jobs.kinds import JobKind, Kinds
 from app.jobs.live import Live
@@ -32,16 +32,10 @@ from app.jobs.transitions import change
 from app.jobs.views import JobPageView, JobView, jobs_out, newest_first
 from app.models.base import now
 
-logger = logging.getLogger("yolo.jobs")
-
 ENDS_S = 10.0  # in which a killed child's ending is written down, unless the database is away
 KEPT = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
 
 __all__ = ["Job", "JobKind", "JobService", "JobStatus"]
-
-
-def has_ended(job: Job) -> bool:
-    return JobStatus(job.status).ended
 
 
 class JobService:
@@ -61,10 +55,11 @@ class JobService:
         self.live = Live(self.kinds, self.cluster.bus)
         self.devices = Holdings(self.kinds)
         self.prewarmed: dict[str, PrewarmedWorker] = {}  # by kind
+        self.news = JobNews(self.cluster)
+        self.announcer = Announcer(self.kinds, self.live, self.news, self.prewarmed)
         self.scheduler = Scheduler(
             self.kinds, self.live, root, self.devices, self.announce, self.prewarmed, self.cluster
         )
-        self.news = JobNews(self.cluster)
         self.cluster.bus.on("wake", self.scheduler.wake_here)
 
     def register(self, kind: JobKind) -> None:
@@ -141,7 +136,7 @@ class JobService:
             left = None if limit is None else limit - time.monotonic()
             if until(job) or has_ended(job) or (left is not None and left <= 0):
                 if has_ended(job):
-                    self.tell_waiting(job_id)  # nothing will be heard any more, by nobody who waits for the same job
+                    self.notify_waiting(job_id)  # nothing will be heard any more, by nobody who waits for the same job
                 return job
             db.session.rollback()  # no transaction stays open while we wait
             self.news.wait(news, left)
@@ -259,30 +254,12 @@ class JobService:
     # What changed.
 
     def announce(self, job: Job) -> None:
-        """A committed change: tell the kind of an ending or a new beginning, then the clients and whoever waits."""
-        if job.kind in self.kinds and (concerned := self.kinds[job.kind].hears_of(job)):
-            job_id = job.id
-            try:
-                retry_until_writable(lambda: concerned(self.get(job_id)))
-            except Exception:  # it must not keep anybody from hearing of the end
-                logger.exception("job %s: behind its change to %s", job_id, job.status)
-            job = db.session.get(Job, job_id, populate_existing=True) or job
-        job_id, params, over = job.id, job.params, has_ended(job)  # a failure below expires the row
-        if over and job.kind in self.prewarmed:
-            self.prewarmed[job.kind].drop(job.token)
-        links = self.kinds[job.kind].links if job.kind in self.kinds else None
-        try:
-            self.live.tell(job)
-        except Exception:  # what is committed holds, whether or not anybody hears of it
-            db.session.rollback()
-            logger.exception("job %s: telling its change", job_id)
-        if over and links is not None:
-            links.end(params)
-        self.tell_waiting(job_id)
+        """See Announcer."""
+        self.announcer.announce(job)
 
-    def tell_waiting(self, job_id: int) -> None:
-        """Whoever waits for a job looks at it again."""
-        self.news.tell(job_id)
+    def notify_waiting(self, job_id: int) -> None:
+        """Have whoever waits for a job check it again."""
+        self.news.publish(job_id)
 
     def announce_newest(self, kind: str, subject_id: int) -> None:
         """A service has changed the job of one of its rows."""

@@ -21,7 +21,7 @@ from app.jobs.disk import DiskSpace
 from app.jobs.displacing import make_way
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
-from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, tell
+from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, send_notice
 from app.jobs.runner import RQRunner
 from app.jobs.work_queues import can_be_served, requirement, with_priority
 
@@ -162,7 +162,7 @@ class Dispatcher:
         for queue, number in delivered.items():
             self.runner.deliver(queue, number)
         for notice in notices:
-            tell(notice)
+            send_notice(notice)
 
     def count_tickets(self) -> None:
         """Make those anew that were lost, and take back those of jobs that do not wait any more: what is found twice in

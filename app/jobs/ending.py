@@ -43,8 +43,8 @@ class Ending:
             self.kind.ends(self.job_id, event)
         return retry_until_writable(lambda: self.record(event))
 
-    def tell(self, job: Job, event: Event) -> None:
-        """Behind the commit: remove the attempt's files, and have everyone hear of it."""
+    def announce(self, job: Job, event: Event) -> None:
+        """After the commit: remove the attempt's files, and announce the change."""
         if self.kind.directory is None:
             self.remove_files(JobStatus(job.status), event)
         self.context.changed(job)

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
+def attempt_prefix(token: str, attempt: int) -> str:
+    """Below which an attempt of a job has its objects."""
+    return f"jobs/{token}/{attempt}"
+
+
 @dataclass(frozen=True)
 class DatasetFiles:
     """A version of a dataset, which never changes.

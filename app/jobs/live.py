@@ -47,11 +47,11 @@ class Meter:
 
 
 class Live:
-    """The newest progress of each running job, and the rooms. Other processes know it, too."""
+    """The newest progress of each running job, in every process, and what the rooms of jobs receive."""
 
     def __init__(self, kinds: Kinds, bus: Bus | None = None) -> None:
         self.kinds, self.bus = kinds, bus or Bus("", "")
-        self.bus.on("progress", self.hear)
+        self.bus.on("progress", self.receive_progress)
         self.bus.on("progress_over", lambda job_id: self.meters.pop(job_id, None))
         self.meters: dict[int, Meter] = {}
 
@@ -59,21 +59,21 @@ class Live:
         self.meters[job_id] = Meter()
 
     def advance(self, job_id: int, done: int, total: int, stage: str) -> None:
-        """Remember how far a job is, and tell its room at most four times a second."""
+        """Update the progress of a job, and send it to its room at most four times a second."""
         meter = self.meters.setdefault(job_id, Meter())
         if stage != meter.stage:
             meter.began = time.monotonic()
         meter.done, meter.total, meter.stage = done, total, stage
         if time.monotonic() - meter.sent_at >= EVERY_S or done == total:
             meter.sent_at = time.monotonic()
-            self.tell_progress(job_id, meter)
+            self.publish_progress(job_id, meter)
 
-    def tell_progress(self, job_id: int, meter: Meter) -> None:
+    def publish_progress(self, job_id: int, meter: Meter) -> None:
         self.bus.publish("progress", [job_id, meter.done, meter.total, meter.stage, meter.share])
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
         notify.to_job("job_update", job_id, payload)
 
-    def hear(self, message: list[Any]) -> None:
+    def receive_progress(self, message: list[Any]) -> None:
         """The progress of a job that another process watches."""
         job_id, done, total, stage, share = message
         meter = self.meters.setdefault(job_id, Meter())
@@ -82,27 +82,27 @@ class Live:
         meter.done, meter.total, meter.stage, meter.share = done, total, stage, share
 
     def enter(self, job_id: int, stage: str, share: float) -> None:
-        """Remember where a job is that says stages alone, and tell its room."""
+        """Update the stage of a job that reports stages alone, and send it to its room."""
         meter = self.meters.setdefault(job_id, Meter())
         if stage != meter.stage:
             if meter.stage:  # the clock of the first one runs since the job began: what was shown never goes back
                 meter.began = time.monotonic()
             meter.stage, meter.share = stage, share
-            self.tell_progress(job_id, meter)
+            self.publish_progress(job_id, meter)
 
-    def wanted(self, job_id: int) -> bool:
-        """Whether it is time to tell somebody how far a job is."""
+    def is_due(self, job_id: int) -> bool:
+        """Whether it is time to send the progress of a job, and somebody is in its room."""
         meter = self.meters.setdefault(job_id, Meter())
         return time.monotonic() - meter.sent_at >= EVERY_S and notify.anyone_in([notify.job_room(job_id)])
 
-    def show(self, job_id: int, progress: JobProgressView) -> None:
-        """Tell its room how far a job is whose progress is kept elsewhere."""
+    def publish_recorded(self, job_id: int, progress: JobProgressView) -> None:
+        """Send to its room the progress of a job that a service records."""
         self.meters.setdefault(job_id, Meter()).sent_at = time.monotonic()
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": progress}
         notify.to_job("job_update", job_id, payload)
 
-    def tell(self, job: Job) -> None:
-        """A committed change of a job."""
+    def publish(self, job: Job) -> None:
+        """Send a committed change of a job to its room."""
         if job.status != JobStatus.RUNNING:
             self.meters.pop(job.id, None)
             self.bus.publish("progress_over", job.id)

@@ -1,40 +1,40 @@
-"""Who waits for a job hears of its next change."""
+"""Wakes whoever waits for a job when it changes."""
 
 import threading
 
 from app.cluster import Cluster
 
-LOOK_S = 1.0  # until the next look, where another process may change a job: what it says of that may be lost
+POLL_S = 1.0  # between two checks where another process may change a job: its message may be lost
 
 
 class JobNews:
     """By job: an event that is set, and forgotten, with its next change.
 
     Args:
-        cluster: the processes whose changes are heard, too.
+        cluster: the processes whose changes count, too.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._news: dict[int, threading.Event] = {}
-        cluster.bus.on("job", self.tell_here)
+        cluster.bus.on("job", self.publish_here)
 
     def next(self, job_id: int) -> threading.Event:
-        """What changes from here on is heard."""
+        """The event that is set with the next change from here on."""
         return self._news.setdefault(job_id, threading.Event())
 
-    def wait(self, news: threading.Event, left: float | None) -> None:
-        """Until it is told, or it is time to look again; `left`: seconds that are left, None: no end."""
+    def wait(self, news: threading.Event, timeout: float | None) -> None:
+        """Wait for news, or until it is time to check the row; `timeout`: in seconds, None: no end."""
         if self.cluster.on:
-            left = LOOK_S if left is None else min(left, LOOK_S)
-        news.wait(left)
+            timeout = POLL_S if timeout is None else min(timeout, POLL_S)
+        news.wait(timeout)
 
-    def tell(self, job_id: int) -> None:
-        """Whoever waits for a job looks at it again, in every process."""
-        self.tell_here(job_id)
+    def publish(self, job_id: int) -> None:
+        """Wake whoever waits for this job, in every process."""
+        self.publish_here(job_id)
         self.cluster.bus.publish("job", job_id)
 
-    def tell_here(self, job_id: int) -> None:
-        """In this process."""
+    def publish_here(self, job_id: int) -> None:
+        """Wake them in this process."""
         if news := self._news.pop(job_id, None):
             news.set()

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from app.jobs.environment import PASSED_ON
 
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
-HELD_S = 60.0  # of the processor, without a heartbeat
-LOOK_S = 5.0  # without a heartbeat, until the processor is looked at
 
 # How native libraries end that meet a limit of memory unprepared.
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
@@ -220,33 +217,6 @@ class Child:
                 return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-
-
-class Pulse:
-    """How long a child has given no sign of life, by a clock that neither sleep nor a changed system time moves.
-
-    The thread that beats waits for whatever holds the interpreter: a library that takes five seconds of the processor
-    for a step may need minutes for them on a loaded machine. So time of the processor is a sign of life, too: HELD_S
-    of it without a beat, in all.
-    """
-
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self._beat: float | None = None
-        self._since = time.monotonic()
-        self._used: list[float] = []  # seconds of the processor since the last beat: at first, and as last seen
-
-    def silent_s(self) -> float:
-        """Seconds since it was last seen to beat or to compute, or since the watch began."""
-        beat = self.child.heartbeat()
-        if beat != self._beat:
-            self._beat, self._since, self._used = beat, time.monotonic(), []
-        elif time.monotonic() - self._since > LOOK_S and (used := self.child.processor_s()) is not None:
-            first, last = self._used or (used, used)
-            if used > last and used - first < HELD_S:
-                self._since = time.monotonic()
-            self._used = [first, used]
-        return time.monotonic() - self._since
 
 
 def starter() -> dict[str, str]:

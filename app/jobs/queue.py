@@ -209,17 +209,17 @@ def claim(
         notices += announce(rows, kinds, plan)
         started = [(row.id, row.attempt) for row in claimed]
     for notice in notices:
-        tell(notice)
+        send_notice(notice)
     return started
 
 
-def tell(notice: Notice) -> None:
-    """What is committed holds, whether or not anybody hears of it."""
+def send_notice(notice: Notice) -> None:
+    """Send it; what is committed counts, whether or not that works."""
     try:
         notice()
     except Exception:
         db.session.rollback()
-        logger.exception("telling what the queue has decided")
+        logger.exception("announcing what the queue has decided")
 
 
 def differs(row: Any, plan: QueuePlan) -> bool:

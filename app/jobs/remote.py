@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.jobs.process import Child, Pulse
+from app.jobs.process import Child
+from app.jobs.pulse import Pulse
 from app.jobs.watch import SILENT_S
 
 

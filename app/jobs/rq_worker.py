@@ -21,17 +21,13 @@ from rq import Worker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
-from sqlalchemy import NullPool, create_engine, select
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.clock import CLOCK
 from app.core.file_lock import FileLock
 from app.jobs import workers
 from app.jobs.horse_pulse import STOPPED_S
-from app.jobs.model import Job, JobStatus
 from app.jobs.runner import is_ticket
-from app.jobs.shared import end_lost_children
 from app.jobs.work_queues import gpu_number, served, without_priority
+from app.jobs.worker_row import WorkerRow
 from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
 
@@ -39,11 +35,9 @@ logger = logging.getLogger("yolo.jobs")
 
 TTL_S = 25  # RQ waits 15 s less for a ticket, and its tools forget a worker after a minute more
 MONITOR_S = 5  # between two heartbeats while a job runs
-# A database that is away must not hold up the heartbeat for long, nor may one whose answers get lost.
-CONNECT_S, STATEMENT_MS = 5, 5000
-SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 2}
-AWAY_S = 30.0  # so long a heartbeat does not ask a Redis again that did not answer
-SWEEP_S = 60.0  # between two looks for processes that work for nobody
+CONNECT_S = 5
+REDIS_RETRY_S = 30.0  # until a heartbeat tries a Redis again that did not answer
+SWEEP_S = 60.0  # between two checks for processes whose job is over
 AGAIN_S = 1.0  # until a work-horse that was killed is replaced
 KILLED_S = 15.0  # in which a work-horse that was killed has ended, unless the system itself holds it
 
@@ -52,8 +46,7 @@ class DeviceWorker(Worker):
     """One worker of one device, or of all the GPUs of a group.
 
     Args:
-        url: of Redis. uri: of the database, as SQLAlchemy has it.
-        about: what the System page shows of it.
+        url: of Redis. uri, about: see WorkerRow.
         pauses: whether SIGTERM makes the job that runs pause and go on elsewhere; else its end is waited for.
     """
 
@@ -62,14 +55,12 @@ class DeviceWorker(Worker):
     def __init__(
         self, url: str, uri: str, identity: WorkerName, horse: WorkHorse, about: dict[str, Any], pauses: bool
     ) -> None:
-        self.identity, self.horse, self.about, self.pauses = identity, horse, about, pauses
-        options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"} | SILENCE
+        self.identity, self.horse, self.pauses = identity, horse, pauses
+        self.row = WorkerRow(uri, identity, about)
         # A lost connection is made anew, but nothing that got no answer is asked again: RQ waits 20 s for each.
         once = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-        # No connection is open when a work-horse is forked.
-        self.engine = create_engine(uri, poolclass=NullPool, connect_args=options | {"application_name": "yolo-worker"})
-        self.draining = self.known = False
-        self._beat_at = self._swept_at = self._redis_away_until = 0.0
+        self.draining = False
+        self._beat_at = self._swept_at = self._redis_retry_at = 0.0
         super().__init__(
             served(identity.gpus),
             name=identity.name,
@@ -79,48 +70,18 @@ class DeviceWorker(Worker):
             serializer=JSONSerializer,
         )
 
-    # Its row.
-
-    def state_of_row(self) -> str:
-        if self.draining:
-            return workers.DRAINING
-        return workers.BUSY if self.horse_pid else workers.IDLE
-
     def beat(self) -> None:
-        """A sign of life in the database, whose clock this host goes by."""
-        try:
-            with self.engine.begin() as connection:
-                time_there = workers.beat(connection, self.name, self.state_of_row(), bool(self.horse_pid))
-                if time_there is None:
-                    workers.register(connection, self.identity, self.about)
-                else:
-                    CLOCK.set(time_there)
-        except SQLAlchemyError as error:
-            logger.warning("worker %s: no heartbeat is written: %s", self.name, getattr(error, "orig", error))
+        """A sign of life in the database."""
+        state = workers.BUSY if self.horse_pid else workers.IDLE
+        self.row.beat(workers.DRAINING if self.draining else state, bool(self.horse_pid))
 
-    def running_here(self) -> list[tuple[int, int]]:
-        """(id, attempt) of each job that is this worker's, as the rows say."""
-        table = Job.__table__.c
-        with self.engine.connect() as connection:
-            columns = select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)
-            rows = connection.execute(columns).all()
-        return [(row.id, row.attempt) for row in rows if (row.runner or {}).get("name") == self.name]
-
-    def follow_own(self) -> None:
-        """A job whose work-horse was killed, or that an earlier process of this name left, gets a new one: nobody else
-        has to notice. A database that is away is waited for: no other job is begun before."""
-        while True:
-            try:
-                found = self.running_here()
-            except SQLAlchemyError as error:
-                logger.warning("worker %s waits for the database: %s", self.name, getattr(error, "orig", error))
-                time.sleep(AGAIN_S)
-                continue
-            if not found:
-                self.beat()  # not before: until here a process of a job may be there, as its row says
-                return
-            self.await_horse(partial(self.horse.follow, *found[0]))
+    def resume_jobs(self) -> None:
+        """Give a new work-horse to each job of this worker whose own was killed, or that an earlier process of this
+        name was running: nobody else has to notice. No other job is begun before."""
+        while jobs := self.row.running_jobs():
+            self.await_horse(partial(self.horse.follow, *jobs[0]))
             time.sleep(AGAIN_S)
+        self.beat()  # not before: until here a process of a job may be there, as its row says
 
     def await_horse(self, work: Callable[[], None]) -> None:
         """Fork for something that no ticket is needed for, and wait for its end."""
@@ -156,27 +117,10 @@ class DeviceWorker(Worker):
         self.kill_horse()
         return silent_s >= STOPPED_S + KILLED_S
 
-    def introduce(self) -> None:
-        """Have it known, in place of an earlier process of its name. Of two workers of one name each would follow the
-        other's jobs: while another one on another host, or in another container, gives signs of life, it waits."""
-        while not self.known:
-            try:
-                with self.engine.begin() as connection:
-                    other = workers.namesake(connection, self.identity, self.about)
-                    if other is None:
-                        workers.register(connection, self.identity, self.about)
-                if other is None:
-                    self.known = True
-                    return
-                logger.error("there is a worker %s on %s: set another WORKER_NAME here", self.name, other)
-            except SQLAlchemyError as error:
-                logger.warning("worker %s waits for the database: %s", self.name, getattr(error, "orig", error))
-            time.sleep(AGAIN_S)
-
     # RQ's.
 
     def prepare(self, locks: Sequence[FileLock]) -> None:
-        """Before the first ticket: follow what an earlier process of this name left, then have the devices alone.
+        """Before the first ticket: resume the jobs of an earlier process of this name, then lock the devices.
 
         Args:
             locks: of the devices. A process that still works there has them, though nobody counts on it any more.
@@ -185,8 +129,8 @@ class DeviceWorker(Worker):
             StopRequested: SIGTERM has come.
         """
         self._install_signal_handlers()
-        self.introduce()
-        self.follow_own()
+        self.row.register()
+        self.resume_jobs()
         while not all(lock.held or lock.acquire() for lock in locks):
             self.end_lost_children()
             self.heartbeat()
@@ -195,11 +139,7 @@ class DeviceWorker(Worker):
     def end_lost_children(self) -> None:
         """Kill the processes on this host that work for nobody any more."""
         self._swept_at = time.monotonic()
-        try:
-            with self.engine.connect() as connection:
-                end_lost_children(connection, self.horse.jobs.kinds, self.horse.jobs.root)
-        except SQLAlchemyError as error:
-            logger.warning("worker %s: %s", self.name, getattr(error, "orig", error))
+        self.row.end_lost_children(self.horse.jobs.kinds, self.horse.jobs.root)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Until SIGTERM. RQ's loop ends with some failures of Redis: then it begins again."""
@@ -211,17 +151,8 @@ class DeviceWorker(Worker):
                 logger.warning("worker %s: Redis: %s", self.name, error)
             if not self.draining:
                 time.sleep(AGAIN_S)
-        self.take_leave()
+        self.row.remove()
         return worked
-
-    def take_leave(self) -> None:
-        if not self.known:
-            return
-        try:
-            with self.engine.begin() as connection:
-                workers.remove(connection, self.name)
-        except SQLAlchemyError as error:  # the web process notices
-            logger.warning("worker %s: its row stays: %s", self.name, getattr(error, "orig", error))
 
     def execute_job(self, job: Any, queue: Any) -> None:
         try:
@@ -232,7 +163,7 @@ class DeviceWorker(Worker):
                 job.delete()
         except RedisError as error:  # the ticket is lost; the row is not
             logger.warning("worker %s: Redis: %s", self.name, error)
-        self.follow_own()
+        self.resume_jobs()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Of RQ and of the row; a Redis that was restarted empty learns of this worker again.
@@ -250,23 +181,23 @@ class DeviceWorker(Worker):
             if self._beat_at - self._swept_at >= SWEEP_S:
                 self.end_lost_children()
             with self.tolerant():
-                if not self.redis_away and not self.connection.hexists(self.key, "birth"):
+                if not self.redis_unavailable and not self.connection.hexists(self.key, "birth"):
                     self.register_birth()
                     self.set_state(self.get_state())
         with self.tolerant():
-            if not self.redis_away:
+            if not self.redis_unavailable:
                 super().heartbeat(timeout, pipeline)
 
     def maintain_heartbeats(self, job: Any, execution: Any) -> None:
         self.heartbeat()
         with self.tolerant():
-            if not self.redis_away:
+            if not self.redis_unavailable:
                 super().maintain_heartbeats(job, execution)
 
     @property
-    def redis_away(self) -> bool:
+    def redis_unavailable(self) -> bool:
         """Whether the row's heartbeat would come late if Redis were asked."""
-        return time.monotonic() < self._redis_away_until
+        return time.monotonic() < self._redis_retry_at
 
     def reorder_queues(self, reference_queue: Any) -> None:
         """Jobs for another number of GPUs come first next time: no number keeps the others waiting."""
@@ -331,5 +262,5 @@ class DeviceWorker(Worker):
             yield
         except RedisError as error:
             if isinstance(error, RedisTimeoutError):
-                self._redis_away_until = time.monotonic() + AWAY_S
+                self._redis_retry_at = time.monotonic() + REDIS_RETRY_S
             logger.warning("worker %s: Redis: %s", self.name, error)

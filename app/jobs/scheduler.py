@@ -88,7 +88,7 @@ class Scheduler:
             from app.jobs.dispatch import Dispatcher
 
             self.devices.pool = Pool()  # GPUs are the workers'
-            ready = {"is_ready": self.collector.is_ready} if self.collector is not None else {}
+            ready = {"is_ready": self.collector.publisher.is_ready} if self.collector is not None else {}
             self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce, **ready)
         if self.collector is not None:
             self.collector.start(app, self.cluster)

@@ -4,12 +4,10 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask
 
-from app.core.clock import CLOCK
 from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, stop_if_closed
 from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
@@ -19,17 +17,17 @@ from app.jobs.files import AttemptFiles, SharedFiles
 from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
-from app.jobs.output import LAST_PIECE, PIECE, OutputChunk, read_lines
 from app.jobs.process import Child, find_child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
 from app.jobs.remote import LostChild, known_child
 from app.jobs.supervisor_context import SupervisorContext
+from app.jobs.tail import Tail
 from app.jobs.watch import RequestedStop, Vigil
 
 logger = logging.getLogger("yolo.jobs")
 
 LEAVE_S = 30.0  # from the last event to the end of the process
-CHECK_S = 0.5  # between two looks for a stop request, and at the output
+CHECK_S = 0.5  # between two checks for a stop request
 DISK_S = 5.0
 RETRY_S = 1.0
 TRIES = 5  # of a step that fails for no reason that we know, before the job has failed
@@ -45,6 +43,7 @@ class Supervisor:
     kind: JobKind
     child: Child
     directory: Path
+    tail: Tail
     vigil: Vigil
     requested: RequestedStop
 
@@ -56,12 +55,10 @@ class Supervisor:
         self.files: AttemptFiles = SharedFiles()
         self.known = False  # whether it has read its job
         self.started = self.recorded = False  # whether there is a child, and whether its ending is written down
-        self.offset, self.output_offset = 0, 0
         self.terminal: Event | None = None
         self.failure: Failed | None = None  # why we ended the child ourselves, or why it ended
-        self.damaged: set[int] = set()  # places in the event file
         self.damage_reported = False
-        self.ended_at = self.stop_checked_at = self.output_at = self.disk_checked_at = 0.0
+        self.ended_at = self.stop_checked_at = self.disk_checked_at = 0.0
         self.memory_kills = oom_kills()
 
     def run(self, app: Flask) -> None:
@@ -149,8 +146,9 @@ class Supervisor:
         self.child, self.started = child, True  # whatever fails from here on, it must not be left alone
         self.files.begin()
         self.vigil, self.requested = Vigil(child, self.kind), RequestedStop(child)
-        if (record := self.kind.record) is not None:
-            self.offset, self.output_offset = retry_until_writable(lambda: record.position(self.job_id))
+        record = self.kind.record
+        position = (0, 0) if record is None else retry_until_writable(lambda: record.position(self.job_id))
+        self.tail = Tail(child, self.job_id, self.directory, *position)
         self.context.live.begin(self.job_id)
         return True
 
@@ -187,7 +185,7 @@ class Supervisor:
             self.check_limits()
             return True
         if self.terminal is None and self.failure is None:
-            limited, damaged = self.kind.memory_limit, bool(self.damaged)
+            limited, damaged = self.kind.memory_limit, bool(self.tail.damaged)
             self.failure = classify(self.child, self.memory_kills, limited, damaged)
         self.child.sweep()
         if not self.recorded:
@@ -195,20 +193,16 @@ class Supervisor:
         return False
 
     def read(self, alive: bool) -> None:
-        """What the child said and printed since the last time."""
-        said = self.child.events(self.offset, self.skip_line)
-        envelopes = [(offset, replace(item, time=CLOCK.shared(item.time))) for offset, item in said]
-        output = self.new_output(alive, bool(envelopes))
+        """Record the new events and output of the child, then announce them."""
+        envelopes = self.tail.events()
+        output = None if self.kind.record is None else self.tail.output(alive, at_once=bool(envelopes))
         if self.kind.record is None:
             self.handle(envelopes)
         elif envelopes or output is not None:
             if any(envelope.event.terminal for _offset, envelope in envelopes):
                 self.files.deliver()  # whoever hears of the end finds its files
             self.kind.record.apply(self.job_id, self.attempt, envelopes, output)
-            if output is not None:
-                self.output_offset, self.output_at = output.offset, time.monotonic()
-        if envelopes:
-            self.offset = envelopes[-1][0]
+        self.tail.advance(envelopes, output)
         for _offset, envelope in envelopes:
             self.vigil.note(envelope.event)
             if envelope.event.terminal and self.terminal is None:
@@ -234,8 +228,8 @@ class Supervisor:
             return
         if self.terminal is not None and not self.recorded:
             self.context.changed(self.accepted(self.row.anyhow()))
-        elif self.terminal is None and self.context.live.wanted(self.job_id):
-            self.context.live.show(self.job_id, self.kind.record.progress([self.row.anyhow()])[self.job_id])
+        elif self.terminal is None and self.context.live.is_due(self.job_id):
+            self.context.live.publish_recorded(self.job_id, self.kind.record.progress([self.row.anyhow()])[self.job_id])
 
     def accepted(self, job: Job) -> Job:
         """Its ending counts where it is written down; one of another kind of work says nothing, and how the process
@@ -246,21 +240,8 @@ class Supervisor:
             self.terminal = None
         return job
 
-    def new_output(self, alive: bool, at_once: bool) -> OutputChunk | None:
-        """Whole lines that follow the last ones; unless `at_once`, at most twice a second."""
-        if self.kind.record is None or (alive and not at_once and time.monotonic() - self.output_at < CHECK_S):
-            return None
-        piece = read_lines(self.directory, self.output_offset, PIECE if alive else LAST_PIECE)
-        return piece if piece.offset > piece.start else None
-
-    def skip_line(self, offset: int) -> None:
-        """A line of the event file is no event; those before and after it count."""
-        if offset not in self.damaged:
-            logger.error("job %s: %s/events.jsonl is damaged at byte %s", self.job_id, self.directory, offset)
-        self.damaged.add(offset)
-
     def report_damage(self) -> None:
-        if self.damaged and not self.damage_reported and self.kind.record is not None:
+        if self.tail.damaged and not self.damage_reported and self.kind.record is not None:
             self.kind.record.damaged(self.job_id, self.attempt)
             self.damage_reported = True
 
@@ -314,7 +295,7 @@ class Supervisor:
         except Superseded:
             return
         self.recorded = True
-        ending.tell(job, event)
+        ending.announce(job, event)
 
     def finish(self) -> None:
         """Behind the end: its device is still its own."""

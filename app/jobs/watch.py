@@ -6,7 +6,8 @@ import time
 from app.events import Event, Failed
 from app.jobs.kinds import JobKind
 from app.jobs.model import PAUSE
-from app.jobs.process import ASK_S, TERM_S, Child, Pulse
+from app.jobs.process import ASK_S, TERM_S, Child
+from app.jobs.pulse import Pulse
 
 SILENT_S = 60.0  # without a heartbeat
 PAUSE_S = 60.0  # a pause waits longer than a stop: being killed costs what was done since the checkpoint

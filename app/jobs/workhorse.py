@@ -21,7 +21,7 @@ from app.jobs.disk import Disk
 from app.jobs.horse_pulse import HorsePulse
 from app.jobs.kinds import JobKind, Notice
 from app.jobs.model import Job, JobStatus
-from app.jobs.queue import tell
+from app.jobs.queue import send_notice
 from app.jobs.transitions import change
 from app.jobs.work_queues import gpu_number, without_priority
 from app.jobs.workers import Worker, WorkerName
@@ -123,7 +123,7 @@ class WorkHorse:
             workers.take(session, self.worker.name, job.id)
             claimed = job.id, job.attempt
         for notice in notices:
-            tell(notice)
+            send_notice(notice)
         return claimed
 
     def candidates(self, queue: str) -> Any:

@@ -8,28 +8,14 @@ from flask_babel import gettext as _
 
 from app.access.guesses import guesses_of, own_guesses, remember_browser
 from app.access.identify import access_of, of_session
-from app.access.oidc import provider_name
 from app.access.principal import OPEN, Principal, current
+from app.access.provider_client import provider_name
 from app.config import settings
 from app.errors import LoginRequired
 from app.rates import LOGIN, limited
 from app.routes.departures import close_ended
 from app.routes.login_page import login_page, set_session_cookie
-from app.schemas.accounts import (
-    InvitationIn,
-    InvitationInValues,
-    InvitationOut,
-    InvitationOutValues,
-    InvitationRevoked,
-    InvitationRevokedValues,
-    InvitationsOut,
-    InvitationsOutValues,
-    LoginIn,
-    LoginInValues,
-    MeOut,
-    MeOutValues,
-    PasswordIn,
-    PasswordInValues,
+from app.schemas.access_tokens import (
     TokenCreated,
     TokenCreatedValues,
     TokenDeleted,
@@ -38,6 +24,8 @@ from app.schemas.accounts import (
     TokenInValues,
     TokensOut,
     TokensOutValues,
+)
+from app.schemas.accounts import (
     UserDeleted,
     UserDeletedValues,
     UserIn,
@@ -50,6 +38,17 @@ from app.schemas.accounts import (
     UsersOutValues,
 )
 from app.schemas.base import Message, MessageValues
+from app.schemas.invitations import (
+    InvitationIn,
+    InvitationInValues,
+    InvitationOut,
+    InvitationOutValues,
+    InvitationRevoked,
+    InvitationRevokedValues,
+    InvitationsOut,
+    InvitationsOutValues,
+)
+from app.schemas.logins import LoginIn, LoginInValues, MeOut, MeOutValues, PasswordIn, PasswordInValues
 from app.services import services
 from app.services.accounts.logins import LASTS
 from app.services.accounts.people import WrongPassword, key_of

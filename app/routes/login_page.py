@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, render_template, request
 
 from app.access.identify import access_of
-from app.access.oidc import provider_name
+from app.access.provider_client import provider_name
 from app.config import settings
 from app.routes.ui import local_address
 

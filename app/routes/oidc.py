@@ -11,7 +11,8 @@ from app.access.back_channel import LONGEST_TOKEN
 from app.access.claims import Answer
 from app.access.guesses import own_guesses
 from app.access.identify import access_of, of_session
-from app.access.oidc import CALLBACK, LogoutRefused, provider
+from app.access.logout_tokens import LogoutRefused
+from app.access.oidc import CALLBACK, provider
 from app.config import settings
 from app.errors import AppError, LoginRequired
 from app.rates import LOGIN, limited
@@ -20,9 +21,9 @@ from app.routes.audit import BEGUN, REASON
 from app.routes.departures import close_ended
 from app.routes.login_page import login_page, set_session_cookie
 from app.routes.ui import local_address
-from app.schemas.accounts import (
-    IdentityRemoved,
-    IdentityRemovedValues,
+from app.schemas.accounts import IdentityRemoved, IdentityRemovedValues
+from app.schemas.base import Message, MessageValues
+from app.schemas.logins import (
     LinkIn,
     LinkInValues,
     ProviderAddress,
@@ -30,7 +31,6 @@ from app.schemas.accounts import (
     ProviderLoginIn,
     ProviderLoginInValues,
 )
-from app.schemas.base import Message, MessageValues
 from app.services import services
 from app.services.accounts.people import WrongPassword
 
@@ -112,7 +112,7 @@ def finish() -> Any:
     next = "/"
     try:
         oidc = provider()
-        begun = oidc.take()
+        begun = oidc.pop_begun()
         setattr(g, BEGUN, True)
         next = local_address(begun["next"])
         answer = oidc.finish(begun)
@@ -129,11 +129,11 @@ def end_by_provider() -> Any:
     Raises:
         LogoutRefused, NotFound: the server has no provider.
     """
-    found = provider()
+    tokens = provider().logout_tokens
     token = request.form.get("logout_token", "")
     if not 1 <= len(token) <= LONGEST_TOKEN:
         raise LogoutRefused("logout_token")
-    g.principal = services().accounts.identities.end_sessions(found.departure(token))  # for the audit log
+    g.principal = services().accounts.identities.end_sessions(tokens.departure(token))  # for the audit log
     close_ended()
     response = make_response("", 200)
     response.headers["Cache-Control"] = "no-store"

@@ -117,7 +117,7 @@ def test_what_is_no_ticket_is_not_run(worker: DeviceWorker, tmp_path: Path) -> N
 
 
 def test_a_redis_that_stands_still_delays_no_heartbeat(worker: DeviceWorker, redis: RedisServer) -> None:
-    worker.introduce()
+    worker.row.register()
     worker.connection.connection_pool.connection_kwargs["socket_timeout"] = 0.5
     worker.connection.connection_pool.disconnect()
     assert redis.process is not None
@@ -125,7 +125,7 @@ def test_a_redis_that_stands_still_delays_no_heartbeat(worker: DeviceWorker, red
     try:
         worker._beat_at = 0.0
         worker.heartbeat()
-        assert worker.redis_away
+        assert worker.redis_unavailable
         silence("one", 61)
         worker._beat_at = 0.0
         worker.heartbeat()
@@ -138,12 +138,12 @@ def test_two_workers_of_one_name_do_not_share_jobs(worker: DeviceWorker) -> None
     def other(host: str) -> str | None:
         with db.engine.begin() as connection:
             connection.execute(text("UPDATE worker SET host = :host"), {"host": host})
-            return workers.namesake(connection, worker.identity, worker.about)
+            return workers.namesake(connection, worker.row.identity, worker.row.about)
 
-    worker.introduce()
+    worker.row.register()
     assert other("here") is None, "an earlier process of the same place"
     assert other("there") == "there"
-    worker.about = {"place": "another container of this host"}
+    worker.row.about = {"place": "another container of this host"}
     assert other("here") == "here"
     silence("one", 61)
     assert other("there") is None
@@ -166,7 +166,7 @@ def test_locks_lie_in_a_folder_of_the_user(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_a_sigterm_between_two_jobs_is_not_forgotten(worker: DeviceWorker) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    worker.introduce()
+    worker.row.register()
     worker.set_state(WorkerStatus.BUSY)
     try:
         worker.request_stop(signal.SIGTERM, None)
@@ -182,7 +182,7 @@ def test_a_work_horse_that_stands_still_is_replaced(worker: DeviceWorker, monkey
     """Its parent would go on giving signs of life for it, and nobody would ever look."""
     monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
     monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
-    worker.introduce()
+    worker.row.register()
 
     def stand_still() -> None:
         worker.horse.pulse.begin()
@@ -199,7 +199,7 @@ def test_the_worker_of_one_that_cannot_be_ended_is_given_up(
     monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
     monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
     monkeypatch.setattr("app.jobs.rq_worker.KILLED_S", 2.0)
-    worker.introduce()
+    worker.row.register()
     pid = os.fork()
     if pid == 0:
         os.setpgrp()

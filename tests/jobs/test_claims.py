@@ -167,7 +167,7 @@ def test_who_waits_hears_of_an_end_that_could_not_be_told(
         raise KeyError("text")
 
     with idle_app.app_context():
-        monkeypatch.setattr(jobs.live, "tell", fail)
+        monkeypatch.setattr(jobs.live, "publish", fail)
         job_id = jobs.submit("hash_revision", {}).id
         jobs.stop(job_id)
         assert jobs.wait(job_id, 0).status == "cancelled"

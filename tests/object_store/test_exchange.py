@@ -80,7 +80,7 @@ class Sides:
     def start(self, host: str) -> WorkerFiles:
         """The next attempt, on a host."""
         self.change(status=JobStatus.PENDING)
-        self.collector.publish(self.job_id, self.job.attempt)
+        self.collector.publisher.publish(self.job_id, self.job.attempt)
         job = self.change(status=JobStatus.RUNNING, attempt=self.job.attempt + 1, runner={"name": host})
         return self.on(host, job)
 
@@ -106,14 +106,14 @@ class Sides:
 
     def deliver(self, files: WorkerFiles) -> None:
         """While the web process receives."""
-        files._begun = True
+        files._started = True
         ended = threading.Event()
 
         def receive() -> None:
             with self.app.app_context():
                 while not ended.wait(0.05):
                     with suppress(StoreAway):
-                        self.collector.receive(self.job)
+                        self.collector.receiver.receive(self.job)
 
         thread = threading.Thread(target=receive)
         thread.start()
@@ -138,14 +138,14 @@ def test_a_job_goes_on_on_another_host_from_what_the_first_has_stored(sides: Sid
     sides.write(
         "one", run__results="1", checkpoints__1="first", attempts__1__log="a", run__heartbeat="", run__a_tmp="x"
     )
-    first.push()
-    sides.collector.receive(sides.job)
+    first.outputs.push()
+    sides.collector.receiver.receive(sides.job)
     there = {"run/results": b"1", "checkpoints/1": b"first", "attempts/1/log": b"a", "run/a_tmp": b"x"}
     assert sides.tree("web") == there
     sides.write("one", run__results="1, 2", checkpoints__2="second")
     (sides.folder / "one/models/1/checkpoints/1").unlink()
-    first.push()
-    sides.collector.receive(sides.job)  # and then the host is gone
+    first.outputs.push()
+    sides.collector.receiver.receive(sides.job)  # and then the host is gone
     first.stop()
     before = sides.tree("web")
     del there["checkpoints/1"]
@@ -157,15 +157,15 @@ def test_a_job_goes_on_on_another_host_from_what_the_first_has_stored(sides: Sid
     assert sides.tree("two") == {name: data for name, data in before.items() if not name.startswith("attempts")}
     objects = set(sides.bucket.keys("jobs/"))
     sides.write("two", checkpoints__3="third")
-    second.push()
+    second.outputs.push()
     assert len(set(sides.bucket.keys("jobs/")) - objects) == 2, "what was fetched is not stored again"
     (sides.folder / "two/models/1/checkpoints/2").unlink()
-    second.push()
-    sides.collector.receive(sides.job)
+    second.outputs.push()
+    sides.collector.receiver.receive(sides.job)
     assert {name for name in sides.tree("web") if name.startswith("checkpoints")} == {"checkpoints/3"}
     sides.write("one", run__results="of a zombie")
-    first.push()
-    sides.collector.receive(sides.job)
+    first.outputs.push()
+    sides.collector.receiver.receive(sides.job)
     assert sides.tree("web")["run/results"] == b"1, 2", "what an earlier attempt stores is not looked at"
 
 
@@ -173,8 +173,8 @@ def test_who_hears_of_the_end_finds_every_file_whole(sides: Sides) -> None:
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights", attempts__1__log="done")
-    files.push()
-    key = next(file.key for name, (_sign, file) in files.sent.items() if name.endswith("best"))
+    files.outputs.push()
+    key = next(file.key for name, (_signature, file) in files.outputs.stored.items() if name.endswith("best"))
     sides.bucket.put_bytes(key, b"WEIGHTS")
     sides.deliver(files)
     assert sides.tree("web") == {"run/best": b"weights", "attempts/1/log": b"done"}, "a damaged object is stored again"
@@ -182,8 +182,8 @@ def test_who_hears_of_the_end_finds_every_file_whole(sides: Sides) -> None:
     sides.write("one", run__last_words="x")
     files.close()
     assert sides.tree("one") == {}, "nothing stays on the host"
-    sides.collector.receive(sides.job)
-    sides.collector.forget(sides.job)
+    sides.collector.receiver.receive(sides.job)
+    sides.collector.receiver.close(sides.job)
     assert sides.tree("web")["run/last_words"] == b"x"
     assert sides.bucket.keys("jobs/") == {}
     assert sides.known == [sides.job_id]
@@ -209,7 +209,7 @@ def test_a_store_that_comes_back_empty_gets_everything_again(sides: Sides, serve
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights", run__results="1")
-    files.push()
+    files.outputs.push()
     server.stop()
     threading.Timer(1, server.start).start()
     sides.deliver(files)
@@ -224,15 +224,15 @@ def test_a_work_horse_that_follows_stores_nothing_twice(sides: Sides) -> None:
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights", checkpoints__1="first")
-    files.push()
+    files.outputs.push()
     objects = sides.bucket.keys("jobs/").keys()
     (sides.folder / "one/models/1/checkpoints/1").unlink()
     later = sides.on("one", sides.job)
-    later.recall()
+    later.outputs.recall()
     sides.write("one", run__results="1")
-    later.push()
+    later.outputs.push()
     assert len(sides.bucket.keys("jobs/").keys() - objects) == 1
-    sides.leader().receive(sides.job)
+    sides.leader().receiver.receive(sides.job)
     assert sides.tree("web") == {"run/best": b"weights", "run/results": b"1"}
 
 
@@ -240,12 +240,12 @@ def test_files_of_others_are_not_written(sides: Sides) -> None:
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights")
-    files.files = JobFiles(None, (), ["models"])
+    files.outputs.roots = ["models"]
     sides.write("one", attempts__7__spec="x")
     (sides.folder / "one/models/2").mkdir()
     (sides.folder / "one/models/2/best").write_bytes(b"x")
-    files.push()
-    sides.collector.receive(sides.job)
+    files.outputs.push()
+    sides.collector.receiver.receive(sides.job)
     assert sides.tree("web") == {"run/best": b"weights"}
     assert not (sides.web / "models/2").exists()
 
@@ -276,10 +276,10 @@ def test_what_nothing_refers_to_is_removed(sides: Sides, monkeypatch: pytest.Mon
     sides.bucket.put_bytes("datasets/old", b"")
     sides.bucket.put_bytes("jobs/nobody/1/outputs", b"")
     kept = set(sides.bucket.keys("")) - {"packs/old", "blobs/old", "datasets/old", "jobs/nobody/1/outputs"}
-    sides.collector.sweep()
+    sides.collector.sweeper.sweep()
     assert "packs/old" in sides.bucket.keys("packs/"), "it may be about to be referred to"
-    monkeypatch.setattr("app.jobs.collecting.UNUSED", -timedelta(minutes=1))
-    sides.collector.remove_unused()
+    monkeypatch.setattr("app.jobs.store_sweep.UNUSED_AGE", -timedelta(minutes=1))
+    sides.collector.sweeper.remove_unused()
     assert set(sides.bucket.keys("")) == kept
 
 

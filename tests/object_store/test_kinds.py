@@ -96,7 +96,7 @@ def run(app: APIFlask, elsewhere: APIFlask, bucket: Bucket, job_id: int) -> tupl
     here, there = (made.extensions["services"] for made in (app, elsewhere))
     collector = Collector(lambda: bucket, here.storage.data_root, here.jobs.kinds, set, int, lambda _job: None)
     with app.app_context():
-        collector.publish(job_id, 0)
+        collector.publisher.publish(job_id, 0)
     data = there.storage.data_root
     cache = HostCache(data / "cache", data, 0, 0, there.storage.revisions.correct_path)
     exchange = WorkerExchange(elsewhere, lambda: bucket, data, cache, int, lambda _job_id: None)

@@ -27,7 +27,8 @@ from app.errors import AppError, Conflict, WritesRefused
 from app.events import Failed
 from app.extensions import db
 from app.jobs import Job, JobStatus
-from app.jobs.process import Child, Pulse, find_children
+from app.jobs.process import Child, find_children
+from app.jobs.pulse import Pulse
 from app.jobs.recovery import conclude
 from app.models import Dataset
 from app.models.base import now

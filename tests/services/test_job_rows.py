@@ -360,7 +360,7 @@ def announced(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Announced:
     """Kind, status and requested stop of each job whose change is told."""
     heard: Announced = []
     live = idle_app.extensions["services"].jobs.live
-    monkeypatch.setattr(live, "tell", lambda job: heard.append((job.kind, str(job.status), job.stop_mode)))
+    monkeypatch.setattr(live, "publish", lambda job: heard.append((job.kind, str(job.status), job.stop_mode)))
     return heard
 
 

@@ -17,8 +17,10 @@ from app.events import (
     Progress,
     encode,
 )
-from app.jobs import process, watch
-from app.jobs.process import Child, Pulse
+from app.jobs import pulse as pulses
+from app.jobs import watch
+from app.jobs.process import Child
+from app.jobs.pulse import Pulse
 from app.models import Training
 from app.services.trainer import recover
 from app.services.trainer.transitions import new_job
@@ -121,7 +123,7 @@ def test_a_child_without_a_pulse_is_killed(
 
 def test_a_child_that_computes_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that holds the interpreter lets no heartbeat through; on a loaded machine for minutes."""
-    monkeypatch.setattr(process, "LOOK_S", 0.0)
+    monkeypatch.setattr(pulses, "PROCESSOR_CHECK_S", 0.0)
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         child = Child(tmp_path, busy.pid, 0.0)
         pulse = Pulse(child)
@@ -143,7 +145,7 @@ def test_a_child_that_computes_is_not_silent(tmp_path: Path, monkeypatch: pytest
                 assert time.monotonic() < began + 60
                 time.sleep(0.01)
             busy.send_signal(signal.SIGCONT)
-            monkeypatch.setattr(process, "HELD_S", 0.0)
+            monkeypatch.setattr(pulses, "UNSIGNALLED_S", 0.0)
             assert compute(0.1) > 1, "it turns round and round"
         finally:
             busy.kill()

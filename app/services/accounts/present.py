@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from app.models.access import AccessToken, Account, ExternalIdentity, Invitation
-from app.schemas.accounts import IdentityOutValues, OpenInvitationValues, TokenOutValues, UserOutValues
+from app.schemas.access_tokens import TokenOutValues
+from app.schemas.accounts import IdentityOutValues, UserOutValues
+from app.schemas.invitations import OpenInvitationValues
 from app.services.accounts.identities import is_current
 
 

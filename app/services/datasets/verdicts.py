@@ -28,7 +28,7 @@ class Verdicts:
         """To the request that waits, in whichever process."""
         self.received[job_id] = event
         self.jobs.cluster.bus.publish("verdict", [job_id, encode(event, 1)])
-        self.jobs.tell_waiting(job_id)
+        self.jobs.notify_waiting(job_id)
 
     def receive(self, message: Any) -> None:
         """Of a job that another process watches."""
@@ -39,7 +39,7 @@ class Verdicts:
     def store(self, job_id: int, event: Event) -> None:
         if isinstance(event, Planned | Refused | Failed):
             self.received[job_id] = event
-            self.jobs.news.tell_here(job_id)
+            self.jobs.news.publish_here(job_id)
 
     def look(self, job: Job) -> None:
         """The same where nothing was received because Redis was away: what its child has said is in its file."""

@@ -74,7 +74,7 @@ class ModelExports:
         require_whole(folder, weights)
         refuse_without_classes(training)
         arguments = checked(training, values)
-        sha256 = hashed(weights) or ""
+        sha256 = hashed(weights)
         key = key_of(sha256, values["format"], arguments)
         if (row := self.queue.known(training_id, key)) is not None and self.queue.bring_forward(row.id):
             return row, row.status == JobStatus.COMPLETED

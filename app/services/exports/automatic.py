@@ -42,7 +42,7 @@ class AutomaticExports:
         if not self.is_wanted(training) or not best.is_file():
             return
         arguments: ExportArguments = {"img_size": rounded(training.img_size)}
-        sha256 = hashed(best) or ""
+        sha256 = hashed(best)
         key = key_of(sha256, FORMAT, arguments)
         if self.queue.known(training.id, key) is None and self.queue.failed(training.id, key) is None:
             training_id = training.id

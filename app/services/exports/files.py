@@ -34,7 +34,7 @@ class ExportFiles:
             return known is None or known == {
                 path.relative_to(folder).as_posix(): hashed(path) for path in self.of(row)
             }
-        except FileNotFoundError:  # deleted meanwhile
+        except OSError:  # deleted meanwhile, or it cannot be read
             return False
 
     def remove(self, folders: Sequence[Path]) -> None:

@@ -1,21 +1,19 @@
-"""Caches the SHA-256 of files by their modification time and size."""
+"""Hashes files without holding up requests."""
 
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
-from app.services.backup.files import hash_of
+from app.core.files import cached_hash
 from app.threads import run_blocking
 
 
-def hashed(path: Path) -> str | None:
-    """Others are served meanwhile.
+def hashed(path: Path) -> str:
+    """SHA-256 of a file; others are served meanwhile.
 
     Raises:
-        OSError: there is no such file.
+        OSError: there is no such file, or it cannot be read.
     """
-    stat = path.stat()
-    return run_blocking(hash_at, path, stat.st_mtime_ns, stat.st_size)
+    return run_blocking(cached_hash, path)
 
 
 def is_replaced(path: Path, sha256: str | None, since: datetime) -> bool:
@@ -27,11 +25,6 @@ def is_replaced(path: Path, sha256: str | None, since: datetime) -> bool:
     try:
         if sha256 is None or path.stat().st_mtime <= since.timestamp():
             return False
-        return hashed(path) not in {sha256, None}
+        return hashed(path) != sha256
     except OSError:  # gone
         return False
-
-
-@lru_cache(maxsize=512)
-def hash_at(path: Path, _changed_ns: int, _size: int) -> str | None:
-    return hash_of(path)

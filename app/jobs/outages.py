@@ -1,0 +1,24 @@
+"""Logs that the object store cannot be reached, at most once a minute however often it is tried."""
+
+import time
+from collections.abc import Callable
+
+from app.object_store.errors import StoreAway
+
+LOGGED_S = 60.0  # between two lines in the log
+
+
+class OutageLog:
+    """
+    Args:
+        log: called with what failed, and the seconds until the next try.
+    """
+
+    def __init__(self, log: Callable[[StoreAway, float], object]) -> None:
+        self.log = log
+        self._logged_at = -LOGGED_S
+
+    def note(self, error: StoreAway, pause: float) -> None:
+        if time.monotonic() - self._logged_at > LOGGED_S:
+            self._logged_at = time.monotonic()
+            self.log(error, pause)
