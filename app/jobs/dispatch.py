@@ -29,7 +29,7 @@ logger = logging.getLogger("yolo.jobs")
 
 AT_ONCE = 500  # rows in one transaction
 COUNT_S = 3.0  # between two counts of tickets
-LOOK_S = 5.0  # between two looks for workers that are gone
+LOOK_S = 1.0  # between two looks for workers that are gone, at most: a round of the scheduler does it
 PAUSE_S = 30.0  # after so long without a look nobody knows whose heartbeats could be written meanwhile
 
 

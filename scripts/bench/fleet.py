@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psutil
 import psycopg
@@ -62,7 +63,7 @@ def measure(folder: Path, jobs: int, number: int) -> Figures:
             with Server(folder, "threading", **shared) as web:
                 workers_settings = web.settings | {"DATABASE_URL": postgres.url}
                 with running_workers(number, workers_settings):
-                    return observe(web, database, jobs)
+                    return observe(web, database, jobs, number)
     finally:
         redis.stop(), postgres.stop()
 
@@ -81,14 +82,17 @@ def running_workers(number: int, settings: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jobs: int) -> Figures:
-    """Once all jobs are in the workers' queues, for WINDOW_S."""
+def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jobs: int, workers: int) -> Figures:
+    """Once all jobs are in the workers' queues and each worker has one, for WINDOW_S."""
     began = time.monotonic()
     database.execute(QUEUED, (jobs,))
     waits = "SELECT count(*) FROM job WHERE status = 'pending' AND delivered_to IS NULL"
-    while database.execute(waits).fetchone() != (0,):
+    while count(database, waits):
         time.sleep(0.1)
     delivered_s = time.monotonic() - began
+    runs = "SELECT count(*) FROM job WHERE status = 'running'"
+    while count(database, runs) < workers - workers // 20:  # some are between two jobs
+        time.sleep(0.1)
     process = psutil.Process(web.worker_pids()[-1])
     seconds: dict[str, list[float]] = {path: [] for path in PATHS}
     used = sum(process.cpu_times()[:2])
@@ -104,6 +108,7 @@ def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jo
     calls_then, took_then = row(database)
     figures = {
         "all delivered after, s": delivered_s,
+        "jobs begun twice": count(database, "SELECT count(*) FROM job WHERE attempt > 1"),
         "web CPU, % of a core": 100 * (sum(process.cpu_times()[:2]) - used) / window,
         "queries of web a second": (calls_then - calls) / window,
         "database's time for web, ms a second": (took_then - took) / window,
@@ -116,3 +121,10 @@ def row(database: "psycopg.Connection[tuple[float, float]]") -> tuple[float, flo
     found = database.execute(STATEMENTS).fetchone()
     assert found is not None
     return found
+
+
+def count(database: "psycopg.Connection[tuple[float, float]]", statement: LiteralString) -> float:
+    """Of rows."""
+    found = database.execute(statement).fetchone()
+    assert found is not None
+    return found[0]

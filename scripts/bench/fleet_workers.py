@@ -28,6 +28,7 @@ from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
 
 TICKET_S = 10  # as RQ waits with the worker_ttl of ours
+CONNECTIONS = 20  # that claim and end jobs at once: the application's pool has 30, workers on hosts have one each
 
 
 class Fleet:
@@ -38,8 +39,8 @@ class Fleet:
     """
 
     def __init__(self, number: int, seconds: float) -> None:
-        pool = {"pool_size": 20, "max_overflow": 100, "pool_timeout": 120}  # on its own host each has one of its own
-        self.app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading", "SQLALCHEMY_ENGINE_OPTIONS": pool})
+        self.app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})
+        self.connections = threading.Semaphore(CONNECTIONS)
         self.seconds = seconds
         self.engine = create_engine(self.app.config["SQLALCHEMY_DATABASE_URI"], pool_size=5, max_overflow=20)
         self.redis = Redis.from_url(load_settings(os.environ).REDIS_URL, max_connections=number + 10)
@@ -80,19 +81,23 @@ class Fleet:
                 continue
             ticket, queue = found
             ticket.delete()
-            with self.app.app_context():
+            with self.connections, self.app.app_context():
                 claimed = horse.claim(queue.name)
                 db.session.remove()
             if claimed is not None:
                 time.sleep(self.seconds * random.uniform(0.5, 1.5))
-                self.end(claimed[0])
+                self.end(*claimed)
 
-    def end(self, job_id: int) -> None:
-        with self.app.app_context():
+    def end(self, job_id: int, attempt: int) -> None:
+        """Unless it is not ours any more."""
+        with self.connections, self.app.app_context():
             with writing() as session:
-                change(session.get_one(Job, job_id), JobStatus.COMPLETED, result={})
+                job = session.get_one(Job, job_id)
+                if (job.status, job.attempt) == (JobStatus.RUNNING, attempt):
+                    change(job, JobStatus.COMPLETED, result={})
             db.session.remove()
 
 
 if __name__ == "__main__":
+    os.nice(5)  # workers have hosts of their own: these leave the processors to the web process
     Fleet(int(sys.argv[1]), float(sys.argv[2])).run()

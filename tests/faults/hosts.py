@@ -185,6 +185,7 @@ class Platform(Server):
     """The platform on these hosts; the helpers for one server ask the web process that `url` names."""
 
     dataset_id: int  # of a small one, for trainings
+    epoch_seconds: float  # that an epoch of it takes
 
     def __init__(self, folder: Path, network: Network) -> None:
         super().__init__(folder, "threading")
