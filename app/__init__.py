@@ -88,9 +88,9 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     proxies.init_app(app)  # last: it says what host that is
     register_services(app)
     if config.STORAGE_URL:
-        from app.services.exchange import make_exchange
+        from app.services.exchange import configure_exchange
 
-        make_exchange(app, app.extensions["services"], role == "worker")
+        configure_exchange(app, app.extensions["services"], role == "worker")
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
@@ -123,22 +123,22 @@ def register_services(app: APIFlask) -> None:
     from app.jobs import JobService
     from app.jobs.environment import PASSED_ON
     from app.services import Services
-    from app.services.accounts import make_accounts
+    from app.services.accounts import create_account_service
     from app.services.audit import AuditLog
     from app.services.backup import BackupService
-    from app.services.datasets import make_datasets
+    from app.services.datasets import create_dataset_service
     from app.services.datasets.exports import DatasetExports
     from app.services.estimate import EstimateService
     from app.services.evaluations import EvaluationService
     from app.services.exports import ModelExports
-    from app.services.infer import make_inference
+    from app.services.infer import create_inference_service
     from app.services.installation import InstallationService
     from app.services.predictions import Predictions
     from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
     from app.services.system.feed import SystemFeed
-    from app.services.trainer import make_trainings
+    from app.services.trainer import create_training_service
     from app.services.trainer.architectures import architectures
     from app.services.uploaded_models import UploadedModels
     from app.services.uploads import UploadService
@@ -152,11 +152,11 @@ def register_services(app: APIFlask) -> None:
     cluster.bus.on("sharing", lambda _: app.extensions.pop("audiences", None))
     jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster, shared=not settings(app).STORAGE_URL)
     app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed
-    trainer = make_trainings(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
-    datasets = make_datasets(storage, jobs)
+    trainer = create_training_service(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
+    datasets = create_dataset_service(storage, jobs)
     estimates = EstimateService(jobs)
     model_exports = ModelExports(storage, jobs, trainer.ended)
-    inference = make_inference(storage, trainer.files, jobs, model_exports)
+    inference = create_inference_service(storage, trainer.files, jobs, model_exports)
     predictions = Predictions(storage, jobs, inference)
     uploads = UploadService(storage, datasets.creation, predictions, cluster.on)
     installation = app.extensions["installation"] = InstallationService(storage, cluster)
@@ -179,7 +179,7 @@ def register_services(app: APIFlask) -> None:
         system=SystemFeed(trainer, jobs),
         weights=PretrainedWeights(settings(app).WEIGHTS_DIR, settings(app).WEIGHTS_URL),
         audit=AuditLog(settings(app).LOG_DIR, settings(app).AUDIT_SIZE, settings(app).AUDIT_DAYS),
-        accounts=make_accounts(),
+        accounts=create_account_service(),
     )
 
 

@@ -70,7 +70,7 @@ def back_up_now(training_id: int) -> None:
 @exit_on_failure
 def restore(training_id: int) -> None:
     """Put a model back where it was; where its training is gone, make one of it."""
-    services().installation.expect_whole()
+    services().installation.expect_paired()
     click.echo(f"Restored as training {services().backups.restore(training_id)}.")
 
 

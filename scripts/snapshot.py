@@ -42,7 +42,7 @@ def make(parent: Path) -> None:
         held, config = app.extensions["services"], settings(app)
         key = None if config.SECRET_KEY else config.INSTANCE_PATH / KEY
         maker = SnapshotMaker(db.engine, held.jobs.kinds, config.DATA_ROOT, key, __version__)
-        folder = maker.make(parent, print)
+        folder = maker.create(parent, print)
     show(Manifest.read(folder))
     print(f"The backup is whole: {folder}")
     for name in ("WEIGHTS_DIR", "BACKUP_DIR"):

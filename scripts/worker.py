@@ -73,9 +73,9 @@ def run(devices: tuple[str, ...]) -> None:
     os.environ["PGAPPNAME"] = session_name(name)
     overrides = {"LOG_DIR": str(config.LOG_DIR / name)}
     if config.STORAGE_URL:
-        from app.services.exchange import own_folder
+        from app.services.exchange import worker_folder
 
-        overrides["DATA_ROOT"] = str(own_folder(config.DATA_ROOT, name))
+        overrides["DATA_ROOT"] = str(worker_folder(config.DATA_ROOT, name))
     app = create_app("worker", overrides)
     if config.STORAGE_URL:
         wait_for_store(app)

@@ -48,7 +48,7 @@ def test_the_source_of_this_installation_can_be_taken(client: FlaskClient) -> No
 def test_the_source_is_packed_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers may ask for it; each reader begins at its start."""
     first = client.get("/source.tar").data
-    monkeypatch.setattr(source, "make_archive", lambda: pytest.fail("packed again"))
+    monkeypatch.setattr(source, "create_archive", lambda: pytest.fail("packed again"))
     assert client.get("/source.tar").data == first
 
 

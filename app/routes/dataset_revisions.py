@@ -117,7 +117,7 @@ def export_dataset(dataset_id: int, query: ExportQueryValues) -> Any:
     if not path.is_file():
         if request.method == "HEAD":  # tells what is there, and starts nothing
             return Response(status=202)
-        if job := exports.make(*choice):
+        if job := exports.create(*choice):
             body = {"message": _("The export is being made."), "job_id": job.id, "status": job.status}
             return body, 202, {"Location": f"/api/jobs/{job.id}", "Retry-After": "1"}
     return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)

@@ -33,7 +33,7 @@ def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> DefaultsOu
     )
     for preset in defaults["presets"]:
         request: TrainingInValues = {"dataset_id": dataset_id, "params": {}, **preset["values"]}
-        preset["seconds"] = app_services.estimates.known_seconds(request)
+        preset["seconds"] = app_services.estimates.cached_seconds(request)
     return defaults
 
 

@@ -149,9 +149,9 @@ def list_label_errors(evaluation_id: int, query: SuspectQueryValues) -> read_mod
 @blueprint.get("/api/evaluations/<id:evaluation_id>/compare")
 @blueprint.output(OthersOut)
 @blueprint.doc(responses=MISSING)
-def list_comparable(evaluation_id: int) -> read_models.Others:
+def list_comparable(evaluation_id: int) -> read_models.ComparableEvaluations:
     """List the evaluations that this one can be compared with."""
-    return services().evaluations.others(evaluation_id)
+    return services().evaluations.comparable(evaluation_id)
 
 
 @blueprint.get("/api/evaluations/<id:evaluation_id>/compare/<id:other_id>")

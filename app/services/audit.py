@@ -29,8 +29,8 @@ from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.audit")
 
-DONE, ADMINS, REFUSED, STRANGERS = "audit", "audit_admins", "audit_refused", "audit_strangers"  # names of files
-KINDS = (DONE, ADMINS, REFUSED, STRANGERS)
+COMPLETED, ADMINS, REFUSED, STRANGERS = "audit", "audit_admins", "audit_refused", "audit_strangers"  # names of files
+KINDS = (COMPLETED, ADMINS, REFUSED, STRANGERS)
 FILE_BYTES = 2_000_000  # about 6,000 entries
 MOST_BYTES = 200_000_000  # of one kind
 OF_STRANGERS = 10  # their share of it: one part of so many
@@ -38,10 +38,10 @@ FILES = 10  # of a budget at least: one of them goes at a time
 PARTS = 30  # of the time that entries are kept: what is too old goes with its file, at the latest a part later
 PAUSE_S = 3600.0  # between two looks for what is too old
 DAY_NS = 86_400 * 10**9
-MADE_ROOM = "audit.make_room"
+ROTATED = "audit.make_room"
 SERVER = "server"  # by which an entry comes that no request made
 LONGEST_LINE = 64 * 1024  # bytes
-NAME = f"{DONE}.jsonl"
+NAME = f"{COMPLETED}.jsonl"
 TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result", "reason")
 NUMBERS = ("account_id", "status")
 
@@ -69,8 +69,8 @@ class AuditLog:
         with self.lock:
             try:
                 self.remove_old()
-                for path in self.make_room(kind_of(entry)):
-                    self.append(made_room(path))
+                for path in self.rotate(kind_of(entry)):
+                    self.append(rotation_entry(path))
                 self.append(entry)
             except OSError as error:
                 logger.error("an entry of the audit log is lost: %s", error)
@@ -92,7 +92,7 @@ class AuditLog:
     def budget(self, kind: str) -> int:
         return self.most_bytes // OF_STRANGERS if kind == STRANGERS else self.most_bytes
 
-    def make_room(self, kind: str) -> list[Path]:
+    def rotate(self, kind: str) -> list[Path]:
         """Begin a new file when this one is full.
 
         Returns:
@@ -105,11 +105,11 @@ class AuditLog:
         if not full:
             return []
         self.set_aside(kind)
-        removed, room = [], self.budget(kind)
+        removed, budget = [], self.budget(kind)
         for path in self.older(kind):
             with suppress(OSError):  # another web process was faster, or it is no file of ours
-                room -= path.stat().st_size
-                if room < 0:
+                budget -= path.stat().st_size
+                if budget < 0:
                     path.unlink()
                     removed.append(path)
         return removed
@@ -125,7 +125,7 @@ class AuditLog:
         moment = time.monotonic()
         if not self.days or (self.looked is not None and moment < self.looked + PAUSE_S):
             return
-        self.looked, oldest = moment, self.oldest_kept()
+        self.looked, oldest = moment, self.retention_start()
         part = max(DAY_NS, self.days * DAY_NS // PARTS)
         for kind in KINDS:
             began = first_of(self.newest_file(kind))
@@ -136,7 +136,7 @@ class AuditLog:
                     with suppress(OSError):  # as above
                         path.unlink()
 
-    def oldest_kept(self) -> int:
+    def retention_start(self) -> int:
         """The time that an entry must be younger than; in nanoseconds."""
         return time.time_ns() - self.days * DAY_NS if self.days else 0
 
@@ -144,29 +144,29 @@ class AuditLog:
         """Files that are set aside, the newest first."""
         return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=ended, reverse=True)
 
-    def entries(self, **wanted: str) -> Iterator[Entry]:
+    def entries(self, **filters: str) -> Iterator[Entry]:
         """All of them, or those whose fields have these values, the newest first."""
-        oldest = self.oldest_kept()
-        kinds = (self.of_kind(kind, wanted) for kind in KINDS)
+        oldest = self.retention_start()
+        kinds = (self.of_kind(kind, filters) for kind in KINDS)
         merged = heapq.merge(*kinds, key=lambda entry: int(entry["id"]), reverse=True)
         return (entry for entry in merged if int(entry["id"]) > oldest)
 
-    def of_kind(self, kind: str, wanted: dict[str, str]) -> Iterator[Entry]:
+    def of_kind(self, kind: str, filters: dict[str, str]) -> Iterator[Entry]:
         for path in (self.newest_file(kind), *self.older(kind)):
-            found = run_blocking(fitting, path, wanted)  # a whole file takes a tenth of a second
+            matches = run_blocking(matching_entries, path, filters)  # a whole file takes a tenth of a second
             socketio.sleep(0)
-            yield from found
+            yield from matches
 
-    def newest(self, limit: int, before: str | None = None, **wanted: str) -> tuple[list[Entry], str | None]:
+    def newest(self, limit: int, before: str | None = None, **filters: str) -> tuple[list[Entry], str | None]:
         """A page of entries, the newest first, and the id to go on before; None: there are no more.
 
         Args:
             before: an entry's id: only older ones.
-            wanted: what fields must be equal to.
+            filters: what fields must be equal to.
         """
-        older = (entry for entry in self.entries(**wanted) if before is None or int(entry["id"]) < int(before))
-        found = list(islice(older, limit + 1))
-        return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
+        older = (entry for entry in self.entries(**filters) if before is None or int(entry["id"]) < int(before))
+        matches = list(islice(older, limit + 1))
+        return matches[:limit], matches[limit - 1]["id"] if len(matches) > limit else None
 
 
 def ending(file: IO[bytes]) -> bytes:
@@ -183,10 +183,10 @@ def kind_of(entry: Mapping[str, object]) -> str:
         return STRANGERS
     if entry.get("result") == "refused":
         return REFUSED
-    return ADMINS if entry.get("role") == Role.ADMIN else DONE
+    return ADMINS if entry.get("role") == Role.ADMIN else COMPLETED
 
 
-def made_room(path: Path) -> dict[str, object]:
+def rotation_entry(path: Path) -> dict[str, object]:
     """What is recorded of a file that had to go: what was in it is missing."""
     return {
         "account_id": None,
@@ -194,7 +194,7 @@ def made_room(path: Path) -> dict[str, object]:
         "role": str(Role.ADMIN),
         "via": SERVER,
         "address": None,
-        "action": MADE_ROOM,
+        "action": ROTATED,
         "method": "DELETE",
         "path": path.name,
         "status": 200,
@@ -220,7 +220,7 @@ def first_of(path: Path) -> int | None:
     return None if entry is None else int(entry["id"])
 
 
-def fitting(path: Path, wanted: dict[str, str]) -> list[Entry]:
+def matching_entries(path: Path, filters: dict[str, str]) -> list[Entry]:
     """The entries of a file whose fields have these values, the newest first. Most lines are not parsed for that."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
@@ -229,9 +229,9 @@ def fitting(path: Path, wanted: dict[str, str]) -> list[Entry]:
     except OSError as error:
         logger.error("a file of the audit log cannot be read: %s", error)
         return []
-    parts = [json.dumps(value) for value in wanted.values()]
+    parts = [json.dumps(value) for value in filters.values()]
     likely = (entry for line in reversed(lines) if all(part in line for part in parts) and (entry := parsed(line)))
-    return [entry for entry in likely if all(entry.get(name) == value for name, value in wanted.items())]
+    return [entry for entry in likely if all(entry.get(name) == value for name, value in filters.items())]
 
 
 def parsed(line: str) -> Entry | None:
@@ -240,17 +240,17 @@ def parsed(line: str) -> Entry | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(entry, dict) and is_entry(entry) and not next(faults(entry), None)
-    return cast(Entry, entry) if whole else None
+    valid = isinstance(entry, dict) and is_entry(entry) and not next(faults(entry), None)
+    return cast(Entry, entry) if valid else None
 
 
-def is_entry(found: Mapping[str, Any]) -> bool:
+def is_entry(document: Mapping[str, Any]) -> bool:
     """Whether each field has a value of its kind; those of later versions may have any."""
-    created = found.get("created", {})
+    created = document.get("created", {})
     return (
-        re.fullmatch(r"[0-9]{1,20}", str(found.get("id"))) is not None
-        and all(isinstance(found.get(name), str | None) for name in TEXTS)
-        and all(type(found.get(name)) in {int, type(None)} for name in NUMBERS)
+        re.fullmatch(r"[0-9]{1,20}", str(document.get("id"))) is not None
+        and all(isinstance(document.get(name), str | None) for name in TEXTS)
+        and all(type(document.get(name)) in {int, type(None)} for name in NUMBERS)
         and isinstance(created, dict)
         and all(type(value) is int for value in created.values())
     )

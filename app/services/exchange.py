@@ -29,29 +29,31 @@ if TYPE_CHECKING:
 OWNER = "worker.json"  # in the data folder of workers: whose files it has
 
 
-def make_exchange(app: Flask, held: "Services", worker: bool) -> None:
+def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
     """Nothing where the processes share a volume."""
-    found = open_bucket(settings(app))
-    if found is None:
+    store = open_bucket(settings(app))
+    if store is None:
         return
-    jobs, bucket = held.jobs, bucket_of(found, lambda: identity(app))
+    jobs, bucket = services.jobs, bucket_of(store, lambda: identity(app))
     if worker:
         exchange = WorkerExchange(
             app,
             bucket,
-            held.storage.data_root,
+            services.storage.data_root,
             host_cache(settings(app)),
-            lambda: remove_left_folders(held.storage.models),
+            lambda: remove_orphaned_folders(services.storage.models),
             lambda job_id: jobs.cluster.bus.publish("files", job_id),
         )
         jobs.scheduler.exchange, jobs.keeps_files = exchange, False
-        held.storage.delivery = exchange.deliver
+        services.storage.delivery = exchange.deliver
         return
-    collector = Collector(bucket, held.storage.data_root, jobs.kinds, content_hashes, jobs.scheduler.wake, follow_up)
+    collector = Collector(
+        bucket, services.storage.data_root, jobs.kinds, content_hashes, jobs.scheduler.wake, follow_up
+    )
     jobs.scheduler.exchange = jobs.scheduler.collector = collector
 
 
-def own_folder(base: Path, name: str) -> Path:
+def worker_folder(base: Path, name: str) -> Path:
     """The data folder of one worker of this host, who has one job at a time: what it reads is no other one's. Datasets
     and downloaded weights are shared.
 
@@ -74,16 +76,16 @@ def host_folder(config: Settings) -> Path:
 
 def host_cache(config: Settings) -> HostCache:
     base = host_folder(config)
-    placed = StorageService(base).revisions.correct_path
-    return HostCache(base / "cache", base, config.STORAGE_CACHE_SIZE, config.DISK_RESERVE, placed)
+    correct_path = StorageService(base).revisions.correct_path
+    return HostCache(base / "cache", base, config.STORAGE_CACHE_SIZE, config.DISK_RESERVE, correct_path)
 
 
 def identity(app: Flask) -> str:
     """The installation's id, which web processes and workers read in the database."""
     with app.app_context():
-        found = db.session.scalars(select(Installation.uuid)).one()
+        uuid = db.session.scalars(select(Installation.uuid)).one()
         db.session.remove()
-    return found
+    return uuid
 
 
 def content_hashes() -> set[str]:
@@ -96,16 +98,16 @@ def follow_up(job: Job) -> None:
         start_backup(job.subject_id)
 
 
-def remove_left_folders(models: Path) -> None:
+def remove_orphaned_folders(models: Path) -> None:
     """Folders of trainings on a worker's host that no running job is about: their process was killed before it removed
     them."""
     running = select(Job.subject_id).where(Job.status == JobStatus.RUNNING, Job.subject_type == "training")
-    kept = {str(number) for number in db.session.scalars(running)}
+    running_ids = {str(number) for number in db.session.scalars(running)}
     db.session.remove()
     from app.services.storage.unpack import remove_tree
 
     for folder in models.iterdir():
-        if folder.name not in kept:
+        if folder.name not in running_ids:
             remove_tree(folder)
 
 
@@ -115,15 +117,15 @@ def refusal(app: Flask) -> str | None:
     folder = host_folder(settings(app))
     if mark.read(folder) is not None:
         return f"DATA_ROOT={folder} is the platform's own folder. With STORAGE_URL a worker needs another one."
-    own = identity(app)
+    installation = identity(app)
     try:
-        known = json.loads((folder / OWNER).read_bytes())["installation"]
+        owner = json.loads((folder / OWNER).read_bytes())["installation"]
     except FileNotFoundError:
-        put_text(folder / OWNER, json.dumps({"installation": own}))
+        put_text(folder / OWNER, json.dumps({"installation": installation}))
         return None
     except (ValueError, KeyError, TypeError):
-        known = None
-    if known != own:
+        owner = None
+    if owner != installation:
         return f"DATA_ROOT={folder} has the files of another installation. Give the worker another folder, or empty it."
     return None
 

@@ -51,15 +51,15 @@ def rendered(path: Path, _changed: int) -> Guide:
     title, sections = number_headings(tokens)
     without_pages(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
-    for plain, better in FRAMES:
-        html = re.sub(plain, better, html)
+    for pattern, replacement in FRAMES:
+        html = re.sub(pattern, replacement, html)
     return Guide(title, html, tuple(sections))
 
 
 def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
     """Give the headings anchors, and take the title out; the title, and the sections."""
     title, sections = "", []
-    seen: set[str] = set()
+    anchors: set[str] = set()
     for index, token in enumerate(tokens):
         if token.type != "heading_open":
             continue
@@ -69,9 +69,9 @@ def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
             tokens[index + 2].hidden = True
             continue
         anchor = slug(text)
-        while anchor in seen:
+        while anchor in anchors:
             anchor += "-"
-        seen.add(anchor)
+        anchors.add(anchor)
         token.attrSet("id", anchor)
         if token.tag == "h2":
             sections.append((anchor, text))

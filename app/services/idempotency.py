@@ -20,10 +20,10 @@ from app.errors import Unprocessable
 from app.extensions import db
 from app.models import IdempotencyKey, now
 
-KEEP = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 Answer = Mapping[str, Any]
-Kept = TypeVar("Kept", bound=Answer)  # the answer of one action
+AnswerT = TypeVar("AnswerT", bound=Answer)  # the answer of one action
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def digest(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def run_idempotent(request: RequestKey | None, work: Callable[[], Kept]) -> Kept:
+def run_idempotent(request: RequestKey | None, work: Callable[[], AnswerT]) -> AnswerT:
     """Do the work, or give the answer that it had before.
 
     Args:
@@ -56,13 +56,13 @@ def run_idempotent(request: RequestKey | None, work: Callable[[], Kept]) -> Kept
         Unprocessable: the key came with another body before. And what `work` raises.
     """
     if (answer := earlier(request)) is not None:
-        return cast(Kept, answer)  # of the same action, since the scope is the same
+        return cast(AnswerT, answer)  # of the same action, since the scope is the same
     try:
         return work()
     except IntegrityError:
         if (answer := earlier(request)) is None:
             raise
-        return cast(Kept, answer)  # another request with this key was faster
+        return cast(AnswerT, answer)  # another request with this key was faster
 
 
 def earlier(request: RequestKey | None) -> Answer | None:
@@ -70,7 +70,7 @@ def earlier(request: RequestKey | None) -> Answer | None:
     if request is None:
         return None
     mark = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
-    if mark is None or mark.created_at < now() - KEEP:
+    if mark is None or mark.created_at < now() - RETENTION:
         return None
     if mark.digest != request.digest:
         problem = _("This Idempotency-Key was already used with another body. Use a new key for a new request.")
@@ -87,14 +87,14 @@ def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
     if request is None:
         return None
     mine = (IdempotencyKey.key == request.key) & (IdempotencyKey.scope == request.scope)
-    session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - KEEP))
+    session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - RETENTION))
     mark = IdempotencyKey(key=request.key, scope=request.scope, digest=request.digest, answer={})
     session.add(mark)
     session.flush()
     return mark
 
 
-def keep(session: Any, request: RequestKey | None, answer: Answer) -> None:
+def store_answer(session: Any, request: RequestKey | None, answer: Answer) -> None:
     """`reserve` where the answer is known already.
 
     Raises:
@@ -108,4 +108,4 @@ def keep(session: Any, request: RequestKey | None, answer: Answer) -> None:
 def purge() -> int:
     """Forget the keys of more than 24 hours ago; how many there were. For the janitor."""
     with writing() as session:
-        return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - KEEP).delete()
+        return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - RETENTION).delete()

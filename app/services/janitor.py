@@ -24,7 +24,7 @@ logger = logging.getLogger("yolo.janitor")
 
 FIRST_S, EVERY_S = 5.0, 3600.0
 KEY_RETENTION = timedelta(hours=24)
-LEFT = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
+LEFTOVER_AGE = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
 UNUSED = timedelta(hours=1)  # an image that was just stored has its first link soon
 ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED)
 
@@ -37,12 +37,12 @@ class Janitor:
     """
 
     def __init__(self, services: Services) -> None:
-        self.held = services
+        self.services = services
 
     def run(self, app: Flask) -> None:
         """The loop; a background task."""
         socketio.sleep(FIRST_S)
-        while self.held.installation.is_open:
+        while self.services.installation.is_open:
             with app.app_context():
                 self.sweep(now())
             socketio.sleep(EVERY_S)
@@ -50,7 +50,7 @@ class Janitor:
     def sweep(self, time: datetime) -> dict[str, int]:
         """One round as of this time: how much was done of each kind. What fails does not stop the rest. While nothing
         may be changed, or another process leads, nothing is."""
-        if self.held.installation.verdict or not self.held.jobs.cluster.leads:
+        if self.services.installation.verdict or not self.services.jobs.cluster.leads:
             return {}
         jobs: dict[str, Callable[[datetime], int]] = {
             "trash": self.empty_trash,
@@ -63,7 +63,7 @@ class Janitor:
             "uploads": self.forget_uploads,
             "exports": self.remove_exports,
             "predictions": self.remove_predictions,
-            "backups": self.make_backups,
+            "backups": self.create_backups,
             "copies of previews": self.copy_previews,
         }
         return {name: self.attempt(name, job, time) for name, job in jobs.items()}
@@ -82,7 +82,7 @@ class Janitor:
 
     def empty_trash(self, time: datetime) -> int:
         """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
-        return len(self.held.trainer.trash.purge_trash(time - timedelta(days=settings().TRASH_DAYS)))
+        return len(self.services.trainer.trash.purge_trash(time - timedelta(days=settings().TRASH_DAYS)))
 
     def forget_keys(self, time: datetime) -> int:
         return forget(IdempotencyKey, time - KEY_RETENTION)
@@ -101,7 +101,7 @@ class Janitor:
         old = (Training.end_time < time - timedelta(days=days)) & Training.status.in_(ENDED) & ~Training.important
         count, pacer = 0, Pacer()
         for training_id in db.session.scalars(select(Training.id).where(old)).all():
-            folder = self.held.storage.training_dir(training_id)
+            folder = self.services.storage.training_dir(training_id)
             pacer()
             if resumable(folder):
                 count += self.remove_checkpoints_of(training_id, folder, old)
@@ -109,14 +109,14 @@ class Janitor:
 
     def remove_checkpoints_of(self, training_id: int, folder: Path, old: Any) -> int:
         """The rows and, by renames in the same transaction, the files: nobody can go on from half of them."""
-        aside = self.held.storage.new_tmp()
+        aside = self.services.storage.new_tmp()
         with writing() as session:
             row = session.scalar(select(Training).where(Training.id == training_id, old).with_for_update())
             if row is None:  # it goes on, or was marked, meanwhile
                 return 0
             mine = (Checkpoint.training_id == training_id) & Checkpoint.resumable & ~Checkpoint.is_best
             needed = set(session.scalars(select(Checkpoint.epoch).where(mine, Checkpoint.periodic)))
-            needed |= wanted_elsewhere(session, training_id)
+            needed |= epochs_in_use(session, training_id)
             session.execute(delete(Checkpoint).where(mine, Checkpoint.epoch.not_in(needed)))
             files = [folder / checkpoint.path for checkpoint in resumable(folder) if checkpoint.epoch not in needed]
             aside.mkdir(parents=True)
@@ -127,42 +127,42 @@ class Janitor:
 
     def remove_leftovers(self, time: datetime) -> int:
         """What lies in data/tmp since yesterday; a folder counts as old when everything in it is."""
-        limit, count = (time - LEFT).timestamp(), 0
-        for path in list(self.held.storage.tmp.iterdir()):
+        limit, count = (time - LEFTOVER_AGE).timestamp(), 0
+        for path in list(self.services.storage.tmp.iterdir()):
             if max(changed(path), default=limit) < limit:
                 remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 count += 1
-        self.held.backups.tidy(limit)
+        self.services.backups.tidy(limit)
         return count
 
     def remove_objects(self, time: datetime) -> int:
         """Stored images that no dataset uses any more."""
-        return self.held.datasets.restart.remove_unused_objects((time - UNUSED).timestamp())
+        return self.services.datasets.restart.remove_unused_objects((time - UNUSED).timestamp())
 
     def forget_jobs(self, _time: datetime) -> int:
         """Rows and files of jobs that ended long ago."""
-        return self.held.jobs.remove_old()
+        return self.services.jobs.remove_old()
 
     def forget_uploads(self, time: datetime) -> int:
         """Uploads that nobody has gone on with, and the records of those that are over."""
-        return self.held.uploads.remove_expired(time)
+        return self.services.uploads.remove_expired(time)
 
     def remove_exports(self, _time: datetime) -> int:
         """Set aside what no row knows of the model exports."""
-        return self.held.model_exports.set_unknown_aside()
+        return self.services.model_exports.set_unknown_aside()
 
     def remove_predictions(self, _time: datetime) -> int:
         """Set aside what no row knows of the predictions of videos."""
-        return self.held.predictions.set_unknown_aside()
+        return self.services.predictions.set_unknown_aside()
 
-    def make_backups(self, _time: datetime) -> int:
+    def create_backups(self, _time: datetime) -> int:
         """Those that were missed: the server was away, the disk was full, the training was marked later."""
-        backups = self.held.backups
+        backups = self.services.backups
         return sum(backups.backup_if_due(training_id) for training_id in backups.all_due())
 
     def copy_previews(self, _time: datetime) -> int:
         """The index of previews of runs of older versions, which wrote it once."""
-        return sum(copy_index(path.parent) for path in list(self.held.storage.models.glob("*/previews/index.json")))
+        return sum(copy_index(path.parent) for path in list(self.services.storage.models.glob("*/previews/index.json")))
 
 
 def forget(model: Any, older_than: datetime) -> int:
@@ -170,11 +170,11 @@ def forget(model: Any, older_than: datetime) -> int:
     if not db.session.scalar(select(model.created_at).where(model.created_at < older_than).limit(1)):
         return 0
     with writing() as session:
-        done: Any = session.execute(delete(model).where(model.created_at < older_than))
-        return done.rowcount
+        result: Any = session.execute(delete(model).where(model.created_at < older_than))
+        return result.rowcount
 
 
-def wanted_elsewhere(session: Any, training_id: int) -> set[int]:
+def epochs_in_use(session: Any, training_id: int) -> set[int]:
     """Epochs of this training whose checkpoints are the start of one that has not ended."""
     starts = session.scalars(select(Training.start).where(Training.status.not_in(ENDED), Training.id != training_id))
     names = [start["checkpoint"] for start in starts if start and start.get("training_id") == training_id]

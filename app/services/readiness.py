@@ -49,22 +49,22 @@ def obstacles() -> list[Obstacle]:
 
 def recent_obstacles() -> list[Obstacle]:
     """`obstacles`, looked for once a second at most, however many ask; those who ask meanwhile get the last answer."""
-    look: Look = current_app.extensions.setdefault("readiness", Look())
-    return look.obstacles()
+    cache: CachedObstacles = current_app.extensions.setdefault("readiness", CachedObstacles())
+    return cache.obstacles()
 
 
-class Look:
+class CachedObstacles:
     """The last answer, and when it was looked for."""
 
     def __init__(self) -> None:
         self._bucket = Bucket(1, 1 / FRESH_S)
-        self._found: list[Obstacle] | None = None
+        self._last: list[Obstacle] | None = None
 
     def obstacles(self) -> list[Obstacle]:
-        if self._bucket.take() and self._found is not None:
-            return self._found
-        self._found = obstacles()
-        return self._found
+        if self._bucket.take() and self._last is not None:
+            return self._last
+        self._last = obstacles()
+        return self._last
 
 
 def folders() -> Iterator[tuple[str, Path]]:

@@ -33,19 +33,19 @@ PARTS = (
 
 
 _lock = threading.Lock()
-_made: dict[int, IO[bytes]] = {}  # by process
+_archives: dict[int, IO[bytes]] = {}  # by process
 
 
 def source_archive() -> IO[bytes]:
     """A tar file, open at its start. It is made once in each process: strangers may ask for it, too."""
     with _lock:
-        file = _made.get(os.getpid())
+        file = _archives.get(os.getpid())
         if file is None:
-            file = _made[os.getpid()] = make_archive()
+            file = _archives[os.getpid()] = create_archive()
     return open(f"/dev/fd/{file.fileno()}", "rb")
 
 
-def make_archive() -> IO[bytes]:
+def create_archive() -> IO[bytes]:
     """Not compressed, since that would hold up other requests."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this process)
     with tarfile.open(fileobj=file, mode="w") as tar:

@@ -24,7 +24,7 @@ from app.models import Checkpoint, Dataset, Training, TrainingStatus, now
 from app.models.training import UPLOADED
 from app.schemas.uploaded_models import UploadedModelOutValues
 from app.services import about
-from app.services.idempotency import RequestKey, keep, run_idempotent
+from app.services.idempotency import RequestKey, run_idempotent, store_answer
 from app.services.installation import ids
 from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.architectures import FITTING, Architecture, architectures, find
@@ -63,7 +63,7 @@ class UploadedModels:
 
     def __init__(self, store: "TrainingStore", feed: "TrainingFeed") -> None:
         self.store, self.storage, self.feed = store, store.storage, feed
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def add(
         self, file: IO[bytes], filename: str, dataset_id: int, name: str = "", key: RequestKey | None = None
@@ -109,7 +109,7 @@ class UploadedModels:
             Unavailable: it could not be checked.
             TooManyRequests: others are checked.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Other model files are being checked. Send this one again in a moment."))
         needed = memory_to_load(weights.stat().st_size)
         values = WeightsSpec(str(weights), MOST_EXPANDED, needed, settings().MAX_CLASSES).values()
@@ -117,7 +117,7 @@ class UploadedModels:
             with self.storage.temporary() as scratch:
                 ending = run_program("check_weights", scratch, values, LONGEST_S, limited=True)
         finally:
-            self._places.release()
+            self._slots.release()
         if isinstance(ending, Finished):
             return cast(WeightsResult, ending.result)
         if isinstance(ending, Refused):
@@ -136,7 +136,7 @@ class UploadedModels:
         gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
         """
         described = self.reserve(model_file, upload)
-        target = self.put(staging, described)
+        target = self.install(staging, described)
         try:
             answer, messages = self.record(described, model_file, upload, key)
         except BaseException:
@@ -156,7 +156,7 @@ class UploadedModels:
             row.id, row.created_at = ids.reserve(session, "training"), now()
         return row
 
-    def put(self, staging: Path, described: Training) -> Path:
+    def install(self, staging: Path, described: Training) -> Path:
         """The folder in its place and on the disk; nobody who writes waits for that."""
         about.write(staging, "training", described)
         for folder in ("run/weights", "run", "."):
@@ -183,7 +183,7 @@ class UploadedModels:
             "parameters": model_file["parameters"],
         }
         with writing() as session:
-            keep(session, key, answer)
+            store_answer(session, key, answer)
             row = draft(session, model_file, upload)
             row.id, row.created_at = described.id, described.created_at
             row.model_path = f"models/{row.id}/{WEIGHTS}"
@@ -220,12 +220,12 @@ def default_name(filename: str, model: Architecture) -> str:
 
 def columns(model_file: WeightsResult, model: Architecture, filename: str) -> dict[str, Any]:
     """Of the row; the epochs are those that its checkpoint says that it was trained for."""
-    plain = model.name == f"yolov8{model.size}" and model.task == "detect"
+    is_yolov8 = model.name == f"yolov8{model.size}" and model.task == "detect"
     epochs, time = model_file["epochs"] or 1, now()
     start = {"kind": UPLOADED, "file": filename, "sha256": model_file["sha256"], "classes": model_file["classes"]}
     values = {"start": start, "status": TrainingStatus.COMPLETED, "start_time": time, "end_time": time}
     values |= {"epochs": epochs, "total_epochs": epochs, "current_epoch": epochs}
-    values |= {"task": model.task, "model_version": model.size[:10], "architecture": None if plain else model.name}
+    values |= {"task": model.task, "model_version": model.size[:10], "architecture": None if is_yolov8 else model.name}
     values |= {"batch_size": model_file["batch"] or 16, "img_size": model_file["img_size"] or 640, "params": {}}
     return values | {"notes": [{"code": UPLOADED, "data": {"file": filename}}]}
 

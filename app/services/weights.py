@@ -19,7 +19,7 @@ logger = logging.getLogger("yolo.training")
 
 TIMEOUT_S = 5.0  # of a try
 WAIT_S = 2.0  # whoever asks waits so long for it; later it is asked again
-KEPT_S = {"available": 600.0, "unavailable": 60.0}  # how long an answer holds
+CACHE_S = {"available": 600.0, "unavailable": 60.0}  # how long an answer holds
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,18 @@ class PretrainedWeights:
         """What is known of a model's weights; `checking` where a try takes longer than `wait` seconds."""
         name = published_name(model)
         until = time.monotonic() + wait
-        while (state := self._known(name)) is CHECKING and time.monotonic() < until:
+        while (state := self._state(name)) is CHECKING and time.monotonic() < until:
             socketio.sleep(0.05)
         return state
 
-    def _known(self, name: str) -> WeightsState:
+    def _state(self, name: str) -> WeightsState:
         path = self.folder / name
         if path.is_file() and zipfile.is_zipfile(path):
             return WeightsState("cached", path.stat().st_size)
         if not self.address:
             return WeightsState("unavailable", cause="off")
         when, state = self._tried.get(name, (0.0, CHECKING))
-        if state is not CHECKING and time.monotonic() - when < KEPT_S[state.state]:
+        if state is not CHECKING and time.monotonic() - when < CACHE_S[state.state]:
             return state
         with self._lock:
             if name not in self._running:

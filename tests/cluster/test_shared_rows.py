@@ -85,7 +85,7 @@ def test_a_verdict_that_was_not_heard_is_read(shared_app: APIFlask, tmp_path: Pa
     folder = verdicts.jobs.root / "t" / "1"
     folder.mkdir(parents=True)
     (folder / "events.jsonl").write_text(encode(Planned("yolo", "", 8, ["thing"], "detect"), 1))
-    verdicts.look(job)
+    verdicts.poll(job)
     assert verdicts.received[5].names == ["thing"]
 
 
@@ -166,7 +166,7 @@ def test_one_process_at_a_time_takes_parts_of_an_upload(tmp_path: Path) -> None:
         assert not second.busy("b")
         with pytest.raises(Locked), second.only("a"):
             pass
-        first._writers["a"].heard -= 60  # its client is gone; another request of the same process takes over
+        first._writers["a"].last_read_at -= 60  # its client is gone; another request of the same process takes over
         with first.only("a"):
             assert second.busy("a")
     with second.only("a"), second.only("b"):

@@ -21,7 +21,7 @@ from app.core.report import Keypoints
 from app.services.datasets.archive_texts import refusal
 from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.finding_texts import TEXTS, text_of
-from app.services.datasets.texts import DECISIONS, REASONS, say
+from app.services.datasets.texts import DECISIONS, REASONS, message_of
 from app.worker.failures import InvalidInput
 from app.worker.formats import Options, choose, detect, read
 from app.worker.importing.content import content
@@ -115,7 +115,7 @@ def check_annotations(sample: Sample, data: bytes) -> None:
     try:
         found = read(source, choose(detect(source, options.task), options), options)
     except InvalidInput as verdict:
-        if verdict.code not in REASONS or "%(" in say(REASONS, verdict.code, verdict.data):
+        if verdict.code not in REASONS or "%(" in message_of(REASONS, verdict.code, verdict.data):
             raise  # without a text
         return
     for item in found.items:
@@ -125,7 +125,7 @@ def check_annotations(sample: Sample, data: bytes) -> None:
             assert all(0 <= float(value) <= 1 for value in coordinates(row.text, found.keypoints)), row.text
     for decision in found.decisions:
         assert decision["code"] in DECISIONS, decision
-        assert "%(" not in say(DECISIONS, decision["code"], decision["data"]), decision
+        assert "%(" not in message_of(DECISIONS, decision["code"], decision["data"]), decision
     for finding in {finding["code"]: finding for finding in found.findings}.values():
         assert finding["code"] in TEXTS or finding["code"] in CONVERTED, finding
         assert str(text_of(finding["code"]).message) % finding["data"]

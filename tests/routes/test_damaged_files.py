@@ -644,7 +644,7 @@ def test_an_export_of_a_dataset_that_is_deleted(whole: Path, tmp_path: Path, mon
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         held = app.extensions["services"]
-        for owner, name in ((held.jobs, "submit"), (held.jobs, "wait"), (held.storage.revisions, "put_export")):
+        for owner, name in ((held.jobs, "submit"), (held.jobs, "wait"), (held.storage.revisions, "install_export")):
             dataset_id = upload(client, yolo_zip(), name=name).json["dataset_id"]
             settled(client, dataset_id)
             with monkeypatch.context() as patch:

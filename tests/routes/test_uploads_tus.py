@@ -22,7 +22,7 @@ from app.models import now
 from app.services import Services
 from app.services.janitor import Janitor
 from app.services.uploads.receive import LEAST, MOST, Writer, blocks
-from app.services.uploads.state import KEPT, Shelf
+from app.services.uploads.state import RETENTION, Shelf
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import change_settings, yolo_zip, zip_bytes
@@ -392,7 +392,7 @@ def test_an_upload_asks_for_its_own_space_alone(
 
 def test_the_janitor_reads_only_uploads_whose_time_is_over(app: APIFlask, client: FlaskClient) -> None:
     fresh, old = (folder_of(app, begin(client).headers["Location"]) for _ in range(2))
-    long_ago = time.time() - KEPT.total_seconds() - 60
+    long_ago = time.time() - RETENTION.total_seconds() - 60
     for path in (old / "info.json", old / "bin"):
         os.utime(path, (long_ago, long_ago))
     (fresh / "info.json").write_text("no record")  # whoever reads it sets it aside
@@ -405,7 +405,7 @@ def test_the_janitor_reads_only_uploads_whose_time_is_over(app: APIFlask, client
 def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
     place, other = (begin(client).headers["Location"] for _ in range(2))
     send(client, place, 0, ZIP[:9])
-    long_ago = (now() - KEPT - timedelta(hours=1)).timestamp()
+    long_ago = (now() - RETENTION - timedelta(hours=1)).timestamp()
     for path in folder_of(app, place).iterdir():
         os.utime(path, (long_ago, long_ago))
     assert client.head(place, headers=TUS).status_code == 410

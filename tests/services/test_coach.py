@@ -41,7 +41,7 @@ def followed(run: dict[str, Any]) -> list[coach.Advice]:
     heard: list[coach.Advice] = []
     for count in range(1, len(run["epochs"]) + 1):
         said = {item.code: item.epoch for item in heard}
-        heard += coach.look(run["epochs"][:count], run["epochs_planned"], said)
+        heard += coach.advise(run["epochs"][:count], run["epochs_planned"], said)
     return heard
 
 
@@ -71,13 +71,13 @@ def test_said_again_only_when_it_had_cleared() -> None:
         item | {"epoch": number, "timing": {"load": 9.0}, "seconds": 10.0}
         for number, item in enumerate(run["epochs"] * 4, 1)
     ]
-    rule, said = {"loader_bound": 4}, coach.look(waits[:4], 80, {})
+    rule, said = {"loader_bound": 4}, coach.advise(waits[:4], 80, {})
     assert [item.code for item in said] == ["loader_bound"]
-    codes = [item.code for item in coach.look(waits[:60], 80, rule)]
+    codes = [item.code for item in coach.advise(waits[:60], 80, rule)]
     assert "loader_bound" not in codes, "it held all the time"
     cleared = waits[:10] + [item | {"timing": {"load": 0.1}} for item in waits[10:30]] + waits[30:60]
-    assert "loader_bound" in [item.code for item in coach.look(cleared, 80, rule)]
-    assert "loader_bound" not in [item.code for item in coach.look(cleared[:50], 80, rule)], "too soon"
+    assert "loader_bound" in [item.code for item in coach.advise(cleared, 80, rule)]
+    assert "loader_bound" not in [item.code for item in coach.advise(cleared[:50], 80, rule)], "too soon"
 
 
 def test_advice_is_kept_once_and_read_back(idle_app: APIFlask) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.exports import PYTORCH
 from app.models import Checkpoint, Dataset, ModelExport, Training
-from app.services.exports.formats import made_with
+from app.services.exports.formats import packages_used
 from app.services.exports.package import Package
 
 FORMATS = (PYTORCH, "torchscript", "onnx", "openvino")
@@ -118,7 +118,9 @@ def test_what_was_chosen_for_the_model_goes_with_it(
 def test_it_names_what_made_it_and_nothing_else() -> None:
     """A card of an ONNX file named OpenVINO and nncf, which were installed."""
     versions = dict.fromkeys(("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf", "python"), "1.0")
-    names = {(form, int8): set(made_with(form, {"int8": int8}, versions)) for form in FORMATS for int8 in (True, False)}
+    names = {
+        (form, int8): set(packages_used(form, {"int8": int8}, versions)) for form in FORMATS for int8 in (True, False)
+    }
     common = {"ultralytics", "torch", "python"}
     assert names["torchscript", False] == names[PYTORCH, False] == common
     assert names["onnx", False] == names["onnx", True] == common | {"onnx", "onnxruntime"}

@@ -12,7 +12,7 @@ from app.events import CheckpointSaved, Completed, Event, Figures, Note, Progres
 from app.extensions import db, socketio
 from app.models import Training, TrainingEvent
 from app.services.trainer.apply import apply
-from app.services.trainer.messages import EPHEMERAL, KEPT_EPHEMERAL, LogPiece, message
+from app.services.trainer.messages import EPHEMERAL, EPHEMERAL_RETENTION, LogPiece, message
 from tests.services.runs import STARTED, epoch, make, numbered, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
@@ -119,13 +119,13 @@ def test_old_messages_get_sparser_and_durable_ones_stay(idle_app: APIFlask) -> N
             message(event, row, **data, start=0, offset=0)
     with idle_app.app_context():
         kept = db.session.query(TrainingEvent.seq, TrainingEvent.event).all()
-        newest = [seq for seq, _ in kept if seq > count - KEPT_EPHEMERAL]
-        assert len(newest) == KEPT_EPHEMERAL, "nothing of the newest is missing"
+        newest = [seq for seq, _ in kept if seq > count - EPHEMERAL_RETENTION]
+        assert len(newest) == EPHEMERAL_RETENTION, "nothing of the newest is missing"
         assert sum(event == "training_note" for _, event in kept) == 20
         middle = [
             seq
             for seq, event in kept
-            if count - 8 * KEPT_EPHEMERAL < seq < count - KEPT_EPHEMERAL and event in EPHEMERAL
+            if count - 8 * EPHEMERAL_RETENTION < seq < count - EPHEMERAL_RETENTION and event in EPHEMERAL
         ]
         assert 800 < len(middle) < 2200
         assert len(kept) < 5000

@@ -8,7 +8,7 @@ from apiflask import APIFlask
 from app.core.imports import NOT_PLACED
 from app.jobs import Job, JobStatus
 from app.services.datasets.import_failures import reason, refusal
-from app.services.datasets.texts import REASONS, say
+from app.services.datasets.texts import REASONS, message_of
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
     ({"code": "out_of_memory", "message": "the system's memory ran out, and it killed the process"}, "memória", ""),
@@ -27,7 +27,7 @@ def test_no_english_in_a_portuguese_sentence(app: APIFlask, error: dict[str, Any
     job = Job(kind="import_dataset", status=JobStatus.FAILED, error=error)
     with app.test_request_context(headers={"Accept-Language": "pt-BR"}):
         found = reason(job)
-        for text in (say(REASONS, found["code"], found["data"]), refusal(error).detail):
+        for text in (message_of(REASONS, found["code"], found["data"]), refusal(error).detail):
             rest = text.replace(quoted, "")
             assert not {"the", "and", "of", "was", "not", "process"} & set(rest.lower().split()), text
-        assert words in say(REASONS, found["code"], found["data"])
+        assert words in message_of(REASONS, found["code"], found["data"])

@@ -216,7 +216,7 @@ def test_a_process_that_is_lost_while_the_database_is_away_is_told(
     imports: DatasetImports, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "LOST_S", 0.2)
-    monkeypatch.setattr(session_module, "LOOK_S", 0.1)
+    monkeypatch.setattr(session_module, "POLL_INTERVAL_S", 0.1)
     imports.prepare()
     ((pid, _started, _directory),) = find_children(imports.jobs.root)
     os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine

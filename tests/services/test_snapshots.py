@@ -52,7 +52,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[APIFlask, Path]:
     folder = tmp_path_factory.mktemp("whole")
     app = installation(folder)
     fill(app)
-    return app, maker(app).make(folder / "backups")
+    return app, maker(app).create(folder / "backups")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_what_is_deleted_meanwhile_is_in_neither(tmp_path: Path, monkeypatch: py
             app.extensions["services"].datasets.delete(9)
 
     rounds = in_first_round(monkeypatch, delete)
-    made = restored(maker(app).make(tmp_path / "backups"), tmp_path / "b")
+    made = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
     assert rounds == [1, 2]
     assert [row[0] for row in rows(made)["dataset"]] == [1]
     assert not (data_of(made) / "datasets" / "9").exists()
@@ -183,7 +183,7 @@ def test_a_database_in_the_data_folder_is_no_file_of_it(tmp_path: Path) -> None:
         (tmp_path / name / "data" / "db").mkdir(parents=True)
     app = installation(tmp_path / "a", DATABASE_URL=f"sqlite:///{tmp_path}/a/data/db/yolo.db")
     fill(app)
-    folder = maker(app).make(tmp_path / "backups")
+    folder = maker(app).create(tmp_path / "backups")
     assert not [item.path for item in Manifest.read(folder).files if item.path.startswith("db/")]
     made = installation(tmp_path / "b", DATABASE_URL=f"sqlite:///{tmp_path}/b/data/db/yolo.db")
     restorer(made).restore(folder)
@@ -204,7 +204,7 @@ def test_what_comes_later_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
             (data / name).write_text("later")
 
     rounds = in_first_round(monkeypatch, add)
-    made = restored(maker(app).make(tmp_path / "backups"), tmp_path / "b")
+    made = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
     assert rounds == [1]
     assert [row[0] for row in rows(made)["dataset"]] == [1]
     assert not [name for name in tree(data_of(made)) if "/2/" in name]
@@ -220,7 +220,7 @@ def test_a_job_that_ends_meanwhile_ends_in_the_copy(tmp_path: Path, monkeypatch:
             session.query(Job).one().status = "completed"
 
     rounds = in_first_round(monkeypatch, end)
-    folder = maker(app).make(tmp_path / "backups")
+    folder = maker(app).create(tmp_path / "backups")
     assert rounds == [1, 2]
     made = restored(folder, tmp_path / "b")
     with made.app_context():
@@ -239,7 +239,7 @@ def test_one_that_never_rests_has_no_backup(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Mirror, "update", updated)
     monkeypatch.setattr(create, "ROUNDS", 3)
     with pytest.raises(SnapshotError, match="Jobs began or ended in every round"):
-        maker(app).make(tmp_path / "backups")
+        maker(app).create(tmp_path / "backups")
     assert os.listdir(tmp_path / "backups") == [".lock"]
 
 
@@ -289,23 +289,23 @@ def test_one_at_a_time_and_leftovers_go(kept: tuple[APIFlask, Path], tmp_path: P
     with open(tmp_path / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SnapshotError, match="Another backup is being written"):
-            maker(app).make(tmp_path)
-    maker(app).make(tmp_path)
+            maker(app).create(tmp_path)
+    maker(app).create(tmp_path)
     assert sorted(path.name[:5] for path in tmp_path.iterdir()) == [".lock", "left.", "yolo-"]
     with pytest.raises(SnapshotError, match="inside the data folder"):
-        maker(app).make(data_of(app) / "backups")
+        maker(app).create(data_of(app) / "backups")
 
 
 def test_a_full_disk_leaves_nothing(kept: tuple[APIFlask, Path], tmp_path: Path) -> None:
     app, _folder = kept
     with small_disk(tmp_path / "disk", "2M") as disk:
         with filled(disk, 4096), pytest.raises(SnapshotError, match=r"needs about .* Free some space"):
-            maker(app).make(disk)
+            maker(app).create(disk)
         space = SnapshotMaker.expect_space
         SnapshotMaker.expect_space = lambda *_: None  # type: ignore[assignment, method-assign]  # it fills up later
         try:
             with filled(disk, 200_000), pytest.raises((OSError, SnapshotError), match=FULL):
-                maker(app).make(disk)
+                maker(app).create(disk)
         finally:
             SnapshotMaker.expect_space = space  # type: ignore[method-assign]
         assert os.listdir(disk) == [".lock"]
@@ -333,7 +333,7 @@ def test_a_restore_that_was_killed_goes_on(kept: tuple[APIFlask, Path], backup: 
         verdict = made.extensions["installation"].examined()
         assert verdict is not None
         assert verdict.code == "new_database"
-    other = maker(kept[0]).make(tmp_path / "others")
+    other = maker(kept[0]).create(tmp_path / "others")
     with pytest.raises(SnapshotError, match="is not empty"):
         restorer(made).restore(other)
     restorer(made).restore(backup)

@@ -25,7 +25,7 @@ from app.models import Training
 from app.services.system import exposition, logs
 from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
-from app.services.system.processes import child_of, devices, look, training_of
+from app.services.system.processes import child_of, devices, list_processes, training_of
 from app.services.system.rates import Processor, Rates
 from scripts.local_server import ROOT
 from tests.data import change_settings, valid_dataset
@@ -117,7 +117,7 @@ def test_the_server_and_its_children_are_found(tmp_path: Path) -> None:
     spec: dict[str, Any] = {"program": "sample", "output": str(tmp_path / "x.zip"), "train": 20000, "val": 1}
     child = Child.start("run", tmp_path / "tmp" / "sample", spec, {})
     try:
-        found = look(tmp_path)
+        found = list_processes(tmp_path)
         assert [item["program"] for item in found] == ["web", "sample"]
         assert found[1]["pid"] == child.pid
         assert found[1]["rss"] > 0
@@ -127,7 +127,7 @@ def test_the_server_and_its_children_are_found(tmp_path: Path) -> None:
         time.sleep(0.01)
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        assert [item["pid"] for item in look(tmp_path)] == [os.getpid()]
+        assert [item["pid"] for item in list_processes(tmp_path)] == [os.getpid()]
     finally:
         other.communicate(b"\n")
 

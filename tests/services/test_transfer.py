@@ -177,7 +177,7 @@ def test_a_backup_of_postgresql_and_back(tmp_path: Path, server: str) -> None:
     """A backup of PostgreSQL is restored into PostgreSQL, and into SQLite."""
     app = installation(tmp_path / "a", DATABASE_URL=new_database(server, "a"))
     fill(app)
-    folder = maker(app).make(tmp_path / "backups")
+    folder = maker(app).create(tmp_path / "backups")
     for place, changes in (("b", {"DATABASE_URL": new_database(server, "b")}), ("c", {})):
         made = installation(tmp_path / place, **changes)
         restorer(made).restore(folder)

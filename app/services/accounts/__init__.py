@@ -20,7 +20,7 @@ class AccountService:
     identities: Identities
 
 
-def make_accounts() -> AccountService:
+def create_account_service() -> AccountService:
     """Build the service with its collaborators."""
     people, invitations = People(), Invitations()
     way_in = OwnersWayIn(invitations)

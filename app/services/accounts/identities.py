@@ -59,11 +59,11 @@ class Identities:
         config = settings()
         role = role_of(person.claims, config)
         with writing() as session:
-            known = identity_of(session, person)
-            if known is None:
+            identity = identity_of(session, person)
+            if identity is None:
                 account = new_account(session, person, role, config)
             else:
-                account = known.account
+                account = identity.account
                 if not account.active:
                     raise NotAdmitted(_("Your account is blocked. Ask an admin."), "blocked")
                 if config.OIDC_ROLE_CLAIM:
@@ -131,8 +131,8 @@ class Identities:
             if session.get_one(Account, account_id).password is None:
                 raise Conflict(_("Choose a password first: without the link there would be no way in."))
             session.execute(delete(ExternalIdentity).where(ExternalIdentity.account_id == account_id))
-            others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
-            session.execute(delete(LoginSession).where(*others))
+            other_sessions = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
+            session.execute(delete(LoginSession).where(*other_sessions))
 
     def end_sessions(self, departure: Departure) -> Principal | None:
         """End what began by the provider and is over there.
@@ -140,13 +140,13 @@ class Identities:
         Returns:
             Whose it was; None: nobody's.
         """
-        wanted = []
+        conditions = []
         if departure.subject is not None:
-            wanted.append(LoginSession.provider_subject == mark(departure.issuer, departure.subject))
+            conditions.append(LoginSession.provider_subject == mark(departure.issuer, departure.subject))
         if departure.session is not None:
-            wanted.append(LoginSession.provider_session == mark(departure.issuer, departure.session))
+            conditions.append(LoginSession.provider_session == mark(departure.issuer, departure.session))
         with writing() as session:
-            rows = list(session.scalars(select(LoginSession).where(*wanted)))
+            rows = list(session.scalars(select(LoginSession).where(*conditions)))
             account = rows[0].account if rows else None
             session.execute(delete(LoginSession).where(LoginSession.id.in_([row.id for row in rows])))
             return Principal(account.id, account.name, Role(account.role), SESSION) if account else None
@@ -158,10 +158,10 @@ class Identities:
             NotFound: the account has no such link.
         """
         with writing() as session:
-            found = session.get(ExternalIdentity, identity_id)
-            if found is None or found.account_id != account_id:
+            identity = session.get(ExternalIdentity, identity_id)
+            if identity is None or identity.account_id != account_id:
                 raise NotFound(_("The account isn't linked."))
-            session.delete(found)
+            session.delete(identity)
             session.execute(delete(LoginSession).where(LoginSession.account_id == account_id))
 
 
@@ -250,12 +250,12 @@ def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
 
 def free_name(session: Any, claims: Claims) -> str:
     """A name that nobody has, and that can be seen."""
-    wanted = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
-    stem = wanted[: LONGEST_NAME - 8]
+    preferred = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
+    stem = preferred[: LONGEST_NAME - 8]
     while len(key_of(stem)) > LONGEST_KEY - 8:  # one sign may become 18 letters, which leave no room for a number
         stem = stem[:-1]
     number = 1
-    name = wanted
+    name = preferred
     while session.scalar(select(Account.id).where(Account.key == key_of(name))) is not None:
         number += 1
         name = f"{stem} {number}"

@@ -14,8 +14,8 @@ from app.extensions import db
 from app.models import Invitation
 from app.models.base import now
 
-FOR_OWNER = timedelta(minutes=15)
-FOR_OTHERS = timedelta(days=7)
+OWNER_LINK_LIFETIME = timedelta(minutes=15)
+INVITATION_LIFETIME = timedelta(days=7)
 
 
 class Invitations:
@@ -23,7 +23,7 @@ class Invitations:
 
     def invite(self, role: str) -> tuple[Invitation, str]:
         """A link to a new account, and its secret."""
-        return self._make(Role(role), owner=False)
+        return self._create(Role(role), owner=False)
 
     def open_ones(self) -> list[Invitation]:
         """Those to new accounts that can still be used, the newest first."""
@@ -38,19 +38,19 @@ class Invitations:
         """
         mine = Invitation.id == invitation_id, Invitation.owner.is_(False), Invitation.used_at.is_(None)
         with writing() as session:
-            done: Any = session.execute(delete(Invitation).where(*mine))
-            if not done.rowcount:
+            result: Any = session.execute(delete(Invitation).where(*mine))
+            if not result.rowcount:
                 raise NotFound(_("There is no open invitation %(id)s.", id=invitation_id))
 
     def for_owner(self) -> str:
         """The secret of a link to the owner's session."""
-        return self._make(Role.ADMIN, owner=True)[1]
+        return self._create(Role.ADMIN, owner=True)[1]
 
-    def _make(self, role: Role, owner: bool) -> tuple[Invitation, str]:
+    def _create(self, role: Role, owner: bool) -> tuple[Invitation, str]:
         secret = secrets.new_secret()
-        until = now() + (FOR_OWNER if owner else FOR_OTHERS)
+        until = now() + (OWNER_LINK_LIFETIME if owner else INVITATION_LIFETIME)
         with writing() as session:
-            session.execute(delete(Invitation).where(Invitation.expires_at < now() - FOR_OTHERS))
+            session.execute(delete(Invitation).where(Invitation.expires_at < now() - INVITATION_LIFETIME))
             row = Invitation(digest=secrets.digest(secret), role=role, owner=owner, expires_at=until)
             session.add(row)
         return row, secret

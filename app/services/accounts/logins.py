@@ -45,17 +45,17 @@ class Logins:
             access_of().volatile[secrets.digest(secret)] = now() + timedelta(hours=1)
             return login, secret
 
-    def by_password(self, name: str, password: str, known: bool = False) -> tuple[Principal, str]:
+    def by_password(self, name: str, password: str, recognized_browser: bool = False) -> tuple[Principal, str]:
         """Log in with a name and a password.
 
         Args:
-            known: from a browser that the account was logged in from before.
+            recognized_browser: from a browser that the account was logged in from before.
 
         Raises:
             LoginRequired: one of both is wrong; which, is not said.
         """
         account = self.people.by_name(name)
-        fits = passwords.fits(account.password if account else None, password, known)
+        fits = passwords.fits(account.password if account else None, password, recognized_browser)
         if account is None or not fits or not account.active:
             raise LoginRequired(_("Name or password is wrong."))
         with writing() as session:

@@ -66,7 +66,7 @@ class People:
                 raise account_not_found(account_id)
             if "name" in changes:
                 columns["key"] = key = key_of(changes["name"])
-                refuse_taken(session, key, account_id)
+                refuse_duplicate_name(session, key, account_id)
             was_admin = account.role == Role.ADMIN
             for name, value in columns.items():
                 setattr(account, name, value)
@@ -106,10 +106,10 @@ class People:
         if account.password is not None and not passwords.fits(account.password, current or "", known=True):
             raise WrongPassword
         password_hash = passwords.hashed(password)
-        others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
+        other_sessions = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
         with writing() as session:
             session.get_one(Account, account_id).password = password_hash
-            session.execute(delete(LoginSession).where(*others))
+            session.execute(delete(LoginSession).where(*other_sessions))
 
     def delete(self, account_id: int) -> None:
         """Remove an account with its sessions and tokens. What the person made stays, and is the admins'.
@@ -123,7 +123,7 @@ class People:
                 raise account_not_found(account_id)
             if account.role == Role.ADMIN:
                 end_invitations(session)
-            for table in made_by_people():
+            for table in tables_with_creator():
                 column = table.c.created_by
                 session.execute(update(table).where(column == account_id).values(created_by=None))
             for kind in (LoginSession, AccessToken, ExternalIdentity):
@@ -148,7 +148,7 @@ def end_invitations(session: Any) -> None:
     session.execute(delete(Invitation).where(Invitation.owner.is_(False), Invitation.used_at.is_(None)))
 
 
-def made_by_people() -> list[Any]:
+def tables_with_creator() -> list[Any]:
     """The tables whose rows have a `created_by`."""
     return [table for table in db.metadata.sorted_tables if "created_by" in table.c]
 
@@ -157,11 +157,11 @@ def key_of(name: str) -> str:
     """What two names have in common that look alike but for case, width, invisible characters, and several blanks.
     Letters of other scripts that look like Latin ones stay different."""
     text = unicodedata.normalize("NFKC", name).casefold()
-    seen = (letter for letter in text if unicodedata.category(letter) not in INVISIBLE)
-    return " ".join("".join(seen).split())[:LONGEST_KEY]
+    visible = (letter for letter in text if unicodedata.category(letter) not in INVISIBLE)
+    return " ".join("".join(visible).split())[:LONGEST_KEY]
 
 
-def refuse_taken(session: Any, key: str, account_id: int | None = None) -> None:
+def refuse_duplicate_name(session: Any, key: str, account_id: int | None = None) -> None:
     """Check that no other account has this name.
 
     Raises:
@@ -179,7 +179,7 @@ def add_account(session: Any, name: str, role: str, password: str | None) -> Acc
     Raises:
         Unprocessable: the name is taken.
     """
-    refuse_taken(session, key_of(name))
+    refuse_duplicate_name(session, key_of(name))
     account = Account(name=name.strip(), key=key_of(name), role=Role(role), password=password)
     session.add(account)
     session.flush()

@@ -15,7 +15,7 @@ from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import AccessToken, LoginSession
 
-SHOWN = 10  # letters of a secret, to tell tokens apart
+PREFIX_LENGTH = 10  # letters of a secret, to tell tokens apart
 
 
 class Tokens:
@@ -23,8 +23,8 @@ class Tokens:
 
     def of(self, principal: Principal) -> list[AccessToken]:
         """The newest first."""
-        own = select(AccessToken).where(AccessToken.account_id == principal.account_id)
-        return list(db.session.scalars(own.order_by(AccessToken.id.desc())))
+        query = select(AccessToken).where(AccessToken.account_id == principal.account_id)
+        return list(db.session.scalars(query.order_by(AccessToken.id.desc())))
 
     def create(
         self, principal: Principal, name: str, role: str, expires_at: datetime | None = None
@@ -45,7 +45,7 @@ class Tokens:
                 name=name,
                 role=Role(role),
                 digest=secrets.digest(secret),
-                start=secret[:SHOWN],
+                start=secret[:PREFIX_LENGTH],
                 expires_at=expires_at,
             )
             session.add(token)
@@ -95,6 +95,6 @@ def maker_of(session: Any, token_id: int) -> AccessToken:
     return token
 
 
-def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+def earlier(first: datetime | None, second: datetime | None) -> datetime | None:
     """None: never."""
-    return min((moment for moment in (one, other) if moment is not None), default=None)
+    return min((moment for moment in (first, second) if moment is not None), default=None)

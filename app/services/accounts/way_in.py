@@ -29,7 +29,7 @@ class OwnersWayIn:
         if config.AUTH == OFF:
             return
         fresh = secrets.read_secret(config.INSTANCE_PATH / OWNER_FILE) is None
-        _made = access_of().owner_digest
+        _digest = access_of().owner_digest
         if fresh:
             self.end_sessions()
         if config.AUTH == AUTO and config.HOST not in WILDCARDS and is_loopback(config.HOST):

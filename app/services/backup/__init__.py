@@ -18,7 +18,7 @@ from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.jobs.disk import free_disk
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
-from app.services.backup.files import FILES, MANIFEST, StoredBackup, copy, damaged, put_back, read_manifest, slug
+from app.services.backup.files import FILES, MANIFEST, StoredBackup, copy, damaged, read_manifest, restore_file, slug
 from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
 from app.services.storage.unpack import remove_tree, sync_folder
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.backup")
 
-LEFT = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  # the folder may have files of others
+LEFTOVER = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  # the folder may have files of others
 
 
 class BackupService:
@@ -102,7 +102,7 @@ class BackupService:
         draft = self.root / f".{training_id}-{uuid.uuid4().hex}.tmp"
         try:
             self.fill(draft, training_id, manifest)
-            self.put(draft, target, training_id)
+            self.install(draft, target, training_id)
         finally:
             if draft.exists():
                 remove_tree(draft)
@@ -124,7 +124,7 @@ class BackupService:
         if wrong := damaged(StoredBackup(draft, manifest)):
             raise OSError(5, f"the copy differs from what was written: {wrong}", str(draft))
 
-    def put(self, draft: Path, target: Path, training_id: int) -> None:
+    def install(self, draft: Path, target: Path, training_id: int) -> None:
         """In place of an earlier backup of the same training, which stays until the new one is there."""
         aside = [(old.folder, self.root / f".{old.folder.name}-{uuid.uuid4().hex}.old") for old in self.of(training_id)]
         for folder, moved in aside:
@@ -145,8 +145,8 @@ class BackupService:
         Args:
             older_than: seconds since the epoch; what was changed later may be work that goes on.
         """
-        left = [path for path in self.root.glob(".*-*") if LEFT.fullmatch(path.name) and path.is_dir()]
-        for path in left:
+        leftovers = [path for path in self.root.glob(".*-*") if LEFTOVER.fullmatch(path.name) and path.is_dir()]
+        for path in leftovers:
             if path.is_symlink() or path.stat().st_mtime > older_than:
                 continue
             name = path.name[1:].rsplit("-", 1)[0]
@@ -200,7 +200,7 @@ class BackupService:
         db.session.rollback()
         folder = self.storage.training_dir(restored)
         for name in backup.manifest["files"]:
-            put_back(backup.folder / name, folder / FILES[name])
+            restore_file(backup.folder / name, folder / FILES[name])
         with writing() as session:
             training = session.get_one(Training, restored)
             training.model_path = f"models/{restored}/{FILES['best.pt']}"

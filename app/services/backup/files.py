@@ -45,7 +45,7 @@ def copy(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def put_back(source: Path, target: Path) -> None:
+def restore_file(source: Path, target: Path) -> None:
     """Copy a file to its place by one rename, on the disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")

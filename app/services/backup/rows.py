@@ -70,7 +70,9 @@ def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:
     if dataset is not None and dataset.name == described["name"]:
         return dataset
     missing = {"reason": {"code": "files_missing", "data": {}}}
-    made = Dataset(name=described["name"], classes=described["classes"], status=DatasetStatus.INVALID, report=missing)
-    session.add(made)
+    placeholder = Dataset(
+        name=described["name"], classes=described["classes"], status=DatasetStatus.INVALID, report=missing
+    )
+    session.add(placeholder)
     session.flush()
-    return made
+    return placeholder

@@ -35,7 +35,7 @@ logger = logging.getLogger("yolo.dataset")
 @dataclass(frozen=True)
 class DatasetService:
     """Datasets as rows and as folders: the objects that make, change and show them, each of which knows the others that
-    it needs; see `make_datasets`."""
+    it needs; see `create_dataset_service`."""
 
     store: DatasetStore
     imports: DatasetImports
@@ -64,13 +64,13 @@ class DatasetService:
             refuse_used(session, dataset_id)
             session.delete(session.get_one(Dataset, dataset_id))
             session.flush()
-            folder = storage.take_away(dataset_id)  # a rename, here so that no new row with this id can meet it
+            folder = storage.move_dataset_to_tmp(dataset_id)  # here: no new row with this id can meet it
         logger.info("dataset %d deleted", dataset_id)
         if folder is not None:  # images that only it used go with the janitor's next round
             socketio.start_background_task(storage.remove, folder)
 
 
-def make_datasets(storage: StorageService, jobs: JobService) -> DatasetService:
+def create_dataset_service(storage: StorageService, jobs: JobService) -> DatasetService:
     """The service with its parts.
 
     Args:

@@ -120,12 +120,12 @@ def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
     """The answer where an archive or a folder was refused; None where the code is of something else, or its data is not
     whole (of a damaged row: it must not cost the list that it is in)."""
     try:
-        return known_refusal(code, data)
+        return archive_refusal(code, data)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def known_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
+def archive_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
     """The error for a refused ZIP; None: the code is not one of a ZIP."""
     if code == "no_space":
         return no_space(data["free"], data["needed"], data["kept"])

@@ -21,7 +21,7 @@ from app.services.datasets.read_models import (
     LeftOut,
     Row,
 )
-from app.services.datasets.texts import LEFT_OUT, say
+from app.services.datasets.texts import EXCLUSION_TITLES, message_of
 
 
 def image_view(row: Row, revision: DatasetRevision) -> ImageView:
@@ -60,9 +60,9 @@ def figures_of(row: Row, revision: DatasetRevision) -> ImageFigures:
     }
 
 
-def with_twin(row: Row, others: Mapping[str, Row], revision: DatasetRevision) -> FindingWithTwin:
+def with_twin(row: Row, twins: Mapping[str, Row], revision: DatasetRevision) -> FindingWithTwin:
     """A finding as schemas.FindingOut, with the twin of its image."""
-    twin = others.get(row["data"].get("other"))
+    twin = twins.get(row["data"].get("other"))
     return {**finding_view(row), "other": address_of(twin, revision) if twin else None}
 
 
@@ -118,11 +118,11 @@ def counts(codes: list[Row]) -> FindingCountsView:
 
 def summary_view(summary: Mapping[str, Any]) -> dict[str, Any]:
     """A summary with a sentence for each reason."""
-    left: list[LeftOut] = [
-        {"code": code, "count": count, "message": say(LEFT_OUT, code, {})}
+    reasons: list[LeftOut] = [
+        {"code": code, "count": count, "message": message_of(EXCLUSION_TITLES, code, {})}
         for code, count in summary["left_out"].items()
     ]
-    return dict(summary) | {"left_out": left}
+    return dict(summary) | {"left_out": reasons}
 
 
 def line(cells: Any) -> str:

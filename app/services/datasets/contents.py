@@ -68,15 +68,15 @@ class DatasetContents:
             Damaged: the index cannot be read, or is being made anew.
         """
         row = self.store.get_revision(dataset_id, number)
-        wanted = row.number
+        revision_number = row.number
 
         def rebuild() -> DamagedIndex:
-            return self.indexes.begin(dataset_id, wanted)
+            return self.indexes.begin(dataset_id, revision_number)
 
         try:
-            return Index(self.storage.index(dataset_id, wanted), rebuild), row
+            return Index(self.storage.index(dataset_id, revision_number), rebuild), row
         except FileNotFoundError as error:
-            if self.storage.dataset_yaml(dataset_id, wanted).is_file():  # the version is there without its index
+            if self.storage.dataset_yaml(dataset_id, revision_number).is_file():  # only its index is missing
                 raise rebuild() from error
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
@@ -101,10 +101,10 @@ class DatasetContents:
         with index:
             row = index.image(image_id)
             findings = index.findings_of(image_id) if row else []
-            others = index.others(findings)
+            twins = index.twins(findings)
         if row is None:
             raise NotFound(_("This version has no image %(id)s.", id=image_id))
-        return {**figures_of(row, revision), "findings": [with_twin(item, others, revision) for item in findings]}
+        return {**figures_of(row, revision), "findings": [with_twin(item, twins, revision) for item in findings]}
 
     def image_file(self, dataset_id: int, image_id: int, number: int | None, thumbnail: bool) -> tuple[Path, str]:
         """The file of an image or of its thumbnail, and the SHA-256 of the image.
@@ -140,11 +140,11 @@ class DatasetContents:
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
             rows, total = index.findings(query)
-            others = index.others(rows)
+            twins = index.twins(rows)
             codes, costs = index.codes(), index.costs()
         return {
             **paged(query, total),
-            "findings": [with_twin(row, others, revision) for row in rows],
+            "findings": [with_twin(row, twins, revision) for row in rows],
             "counts": counts(codes),
             "codes": [code_view(row, costs) for row in codes],
             "cost": cost_view(costs, "all"),
@@ -219,7 +219,7 @@ def is_webp(path: Path) -> bool:
             header, size = file.read(12), os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return False
-    whole = header[:4] == b"RIFF" and header[8:] == b"WEBP" and int.from_bytes(header[4:8], "little") + 8 == size
-    if not whole:
+    intact = header[:4] == b"RIFF" and header[8:] == b"WEBP" and int.from_bytes(header[4:8], "little") + 8 == size
+    if not intact:
         set_file_aside(path, "no thumbnail")
-    return whole
+    return intact

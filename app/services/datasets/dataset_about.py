@@ -31,7 +31,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
         return False
     names, keypoints = dict(enumerate(row.classes)), {**(row.report.get("keypoints") or {})}
     db.session.rollback()
-    if says(read_yaml(path), names):
+    if lists_classes(read_yaml(path), names):
         return False
     if path.is_file():
         set_file_aside(path, "no description of the dataset")
@@ -41,7 +41,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
     return True
 
 
-def says(document: dict[str, Any] | None, names: dict[int, str]) -> bool:
+def lists_classes(document: dict[str, Any] | None, names: dict[int, str]) -> bool:
     """Whether a dataset.yaml has these classes and a place; a cut one may have some."""
     if not document or not isinstance(document.get("path"), str) or not isinstance(document.get("train"), str):
         return False

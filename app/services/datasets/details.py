@@ -53,6 +53,6 @@ class DatasetUsers(TypedDict):
 def users_of(dataset_ids: Sequence[int]) -> dict[int, DatasetUsers]:
     """By dataset; none of one that no run uses. One query."""
     trashed = func.sum(case((Training.deleted_at.is_not(None), 1), else_=0))
-    wanted = select(Training.dataset_id, func.count(), trashed).where(Training.dataset_id.in_(dataset_ids))
-    rows = db.session.execute(wanted.group_by(Training.dataset_id))
-    return {key: {"trainings": count - int(gone), "trashed": int(gone)} for key, count, gone in rows}
+    query = select(Training.dataset_id, func.count(), trashed).where(Training.dataset_id.in_(dataset_ids))
+    rows = db.session.execute(query.group_by(Training.dataset_id))
+    return {key: {"trainings": count - int(in_trash), "trashed": int(in_trash)} for key, count, in_trash in rows}

@@ -52,7 +52,7 @@ class DatasetExports:
             set_file_aside(path, "no ZIP")
         return path, name
 
-    def make(self, dataset_id: int, form: str, number: int | None) -> Job | None:
+    def create(self, dataset_id: int, form: str, number: int | None) -> Job | None:
         """Have the ZIP made; the job where it is not there soon.
 
         Raises:
@@ -99,10 +99,10 @@ class DatasetExports:
 
     def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
         """Put the ZIP into its place; where it is there already, an earlier server did so before it ended."""
-        made = directory / "export.zip"
+        archive = directory / "export.zip"
         target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
-        if made.exists() or not target.exists():
-            self.storage.revisions.put_export(made, target)
+        if archive.exists() or not target.exists():
+            self.storage.revisions.install_export(archive, target)
         query = f"format={job.params['format']}&revision={job.params['revision']}"
         return result | {"url": f"/api/datasets/{job.subject_id}/export?{query}"}
 

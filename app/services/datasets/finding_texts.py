@@ -17,16 +17,16 @@ from app.services.datasets.wording import FindingText
 from app.texts import PluralText, _ln, fill
 
 EFFECT = ("images", "rows", "files", "emptied", "unsaved", "unsaved_files")
-UNTOLD: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
-ROWS_DONE = _ln(
+UNRECORDED: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
+ROWS_REPAIRED = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
-IMAGES_DONE = _ln(
+IMAGES_REPAIRED = _ln(
     "%(title)s: %(images)s image fixed, moved or removed.",
     "%(title)s: %(images)s images fixed, moved or removed.",
     "images",
 )
-FILES_DONE = _l("Files removed: %(title)s.")
+FILES_REMOVED = _l("Files removed: %(title)s.")
 UNSAVED = _ln(
     "%(title)s: %(unsaved)s image stays as it is. Saving it again takes too much time or memory.",
     "%(title)s: %(unsaved)s images stay as they are. Saving them again takes too much time or memory.",
@@ -39,7 +39,7 @@ TEXTS: dict[str, FindingText] = IMAGE_TEXTS | LABEL_TEXTS
 # What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
 ADVISED = {"advised_images": 1500, "advised_objects": 10_000}
 
-LEFT_OUT: dict[str, Any] = {code: told.title for code, told in TEXTS.items()} | {
+EXCLUSION_TITLES: dict[str, Any] = {code: text.title for code, text in TEXTS.items()} | {
     code: title for code, (title, _) in CONVERTED.items()
 }
 
@@ -57,29 +57,30 @@ def effects(report: DatasetReport) -> list[EffectOutValues]:
     views: list[EffectOutValues] = []
     applied: Mapping[str, FixEffect] = report.get("effects") or {}
     for code, effect in applied.items():
-        done = {**UNTOLD, **effect}
+        counts = {**UNRECORDED, **effect}
         title = str(text_of(code).title)
-        message = " ".join(fill(text, done | {"title": title}) for text in texts_of(done))
+        message = " ".join(fill(text, counts | {"title": title}) for text in texts_of(counts))
         views.append(
             {
                 "code": code,
                 "title": title,
                 "message": message,
-                "images": done["images"],
-                "rows": done["rows"],
-                "emptied": done["emptied"],
-                "files": done["files"],
-                "unsaved": done["unsaved"],
-                "unsaved_files": done["unsaved_files"],
+                "images": counts["images"],
+                "rows": counts["rows"],
+                "emptied": counts["emptied"],
+                "files": counts["files"],
+                "unsaved": counts["unsaved"],
+                "unsaved_files": counts["unsaved_files"],
             }
         )
     return views
 
 
-def texts_of(done: Mapping[str, Any]) -> list[Any]:
+def texts_of(counts: Mapping[str, Any]) -> list[Any]:
     """What is said of an effect: what was done, and what could not be."""
-    text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE if done["files"] else None
-    return [text] * bool(text) + [UNSAVED] * bool(done["unsaved"])
+    repairs = {"rows": ROWS_REPAIRED, "images": IMAGES_REPAIRED, "files": FILES_REMOVED}
+    first = [text for name, text in repairs.items() if counts[name]][:1]
+    return first + [UNSAVED] * bool(counts["unsaved"])
 
 
 def filled(text: Any, data: dict[str, Any]) -> str:

@@ -10,10 +10,10 @@ from app.core.imports import NOT_PLACED
 from app.errors import AppError, Conflict, NoSpace, Unavailable, Unprocessable
 from app.jobs import Job, JobStatus
 from app.services.datasets import archive_texts
-from app.services.datasets.texts import REASONS, say
+from app.services.datasets.texts import REASONS, message_of
 
 LOST = {"killed", "stalled", "interrupted", PROGRAM_CHANGED}  # the process is gone, whatever the files are
-PLAIN = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED}  # codes whose text needs no more
+SELF_EXPLANATORY = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED}  # their texts say it all
 SIGNAL = re.compile(r"\bSIG[A-Z0-9]+\b")
 
 
@@ -23,10 +23,10 @@ def refusal(error: JobFailure | None, stopped: bool = False) -> AppError:
         return Conflict(_("The dataset check was stopped. Nothing was imported. Upload the dataset again."))
     failure: JobFailure = error or {"code": "code"}
     if verdict := failure.get("reason"):
-        known = archive_texts.refusal(verdict["code"], verdict["data"])
-        return known or Unprocessable(say(REASONS, verdict["code"], verdict["data"]))
+        answer = archive_texts.refusal(verdict["code"], verdict["data"])
+        return answer or Unprocessable(message_of(REASONS, verdict["code"], verdict["data"]))
     if failure["code"] == "disk_full":
-        return NoSpace(say(REASONS, "disk_full", {}))
+        return NoSpace(message_of(REASONS, "disk_full", {}))
     if failure["code"] in LOST:
         return Unavailable(
             _(
@@ -35,7 +35,7 @@ def refusal(error: JobFailure | None, stopped: bool = False) -> AppError:
             )
         )
     why = reason_of(failure)
-    return Unprocessable(say(REASONS, why["code"], why["data"]))
+    return Unprocessable(message_of(REASONS, why["code"], why["data"]))
 
 
 def reason(job: Job) -> Reason:
@@ -50,7 +50,7 @@ def reason_of(failure: JobFailure) -> Reason:
     code, message = failure["code"], failure.get("message", "")
     if "reason" in failure:
         return failure["reason"]
-    if code in PLAIN:
+    if code in SELF_EXPLANATORY:
         return {"code": code, "data": {}}
     if code == "killed":
         signal = SIGNAL.search(message)

@@ -22,7 +22,7 @@ from app.services.datasets.sample_drawing import SampleDrawing
 from app.services.datasets.server_folders import ServerFolders
 from app.services.datasets.session import ImportSession
 from app.services.datasets.store import DatasetStore
-from app.services.idempotency import RequestKey, keep
+from app.services.idempotency import RequestKey, store_answer
 
 logger = logging.getLogger("yolo.dataset")
 
@@ -30,12 +30,12 @@ LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to 
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a person says about a new dataset; `asked`: the key that is written with its row."""
+class NewDataset:
+    """What a request says about a new dataset; `request_key` is written with its row."""
 
     name: str
     description: str = ""
-    asked: RequestKey | None = None
+    request_key: RequestKey | None = None
 
 
 class DatasetCreation:
@@ -61,7 +61,7 @@ class DatasetCreation:
         description: str = "",
         classes: str = "",
         task: str = "auto",
-        asked: RequestKey | None = None,
+        request_key: RequestKey | None = None,
         sample: bool = False,
         **choices: Any,
     ) -> Dataset:
@@ -70,7 +70,7 @@ class DatasetCreation:
         Args:
             file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
             task: what the labels are for; auto: as they show it.
-            asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
+            request_key: written in the row's transaction, with `dataset_id`: it tells that the row is there.
             sample: it is our own sample, which is offered again, see `DatasetStore.newest_sample`.
             choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
@@ -87,7 +87,9 @@ class DatasetCreation:
         folder, accepted = self.storage.new_tmp(), False
         try:
             accepted = self.storage.stage_original(file, folder)
-            return self.take(folder, {"unpack": True}, options, about, Given(name, description, asked))
+            return self.import_staged(
+                folder, {"unpack": True}, options, about, NewDataset(name, description, request_key)
+            )
         except BaseException:
             accepted = False
             self.storage.remove(folder)  # a copy that did not fit; else nothing is there any more
@@ -112,13 +114,20 @@ class DatasetCreation:
         source = {"folder": asdict(self.server_folders.located(path))}
         folder = self.storage.new_tmp()
         folder.mkdir(parents=True)
-        return self.take(folder, source, options, {"kind": "import", "name": path[-255:]}, Given(name, description))
+        return self.import_staged(
+            folder, source, options, {"kind": "import", "name": path[-255:]}, NewDataset(name, description)
+        )
 
     def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:
         return recipe(choices, settings().MAX_CLASSES)
 
-    def take(
-        self, folder: Path, source: Mapping[str, Any], options: dict[str, Any], about: Mapping[str, Any], given: Given
+    def import_staged(
+        self,
+        folder: Path,
+        source: Mapping[str, Any],
+        options: dict[str, Any],
+        about: Mapping[str, Any],
+        new_dataset: NewDataset,
     ) -> Dataset:
         """Have the child fill a staging folder and look at the files, and give them a row and a place; both or none.
 
@@ -128,9 +137,9 @@ class DatasetCreation:
         origin = {"kind": about["kind"], "base": "source"} | ({"sample": True} if "sample" in about else {})
         params = {"staging": str(folder), "number": 1, "options": options, "origin": origin, **source}
         with ImportSession(self.imports, params) as importing:
-            with self.nothing_left(importing, folder):
+            with self.cleanup_on_failure(importing, folder):
                 planned = importing.verdict()
-            dataset_id = self.adopt(importing, folder, planned, about, given)
+            dataset_id = self.adopt(importing, folder, planned, about, new_dataset)
             try:
                 self.storage.sync_datasets()
                 describe(self.storage, dataset_id)
@@ -139,7 +148,7 @@ class DatasetCreation:
         logger.info(
             "dataset %d: %s, %s, %d images, %d bytes",
             dataset_id,
-            given.name,
+            new_dataset.name,
             planned.format,
             planned.images,
             planned.size_bytes,
@@ -147,7 +156,7 @@ class DatasetCreation:
         return self.store.get(dataset_id)
 
     @contextmanager
-    def nothing_left(self, importing: ImportSession, folder: Path) -> Iterator[None]:
+    def cleanup_on_failure(self, importing: ImportSession, folder: Path) -> Iterator[None]:
         """Staged files are removed where this fails, once nobody reads them any more."""
         try:
             yield
@@ -159,21 +168,26 @@ class DatasetCreation:
             raise
 
     def adopt(
-        self, importing: ImportSession, folder: Path, planned: Planned, about: Mapping[str, Any], given: Given
+        self,
+        importing: ImportSession,
+        folder: Path,
+        planned: Planned,
+        about: Mapping[str, Any],
+        new_dataset: NewDataset,
     ) -> int:
         """The rows and the folder, both or none; the dataset's id."""
         moved: int | None = None
         try:
             with writing() as session:
                 values = columns(planned, about)
-                dataset = Dataset(name=given.name, description=given.description, **values)
+                dataset = Dataset(name=new_dataset.name, description=new_dataset.description, **values)
                 session.add(dataset)
                 session.flush()
-                keep(session, given.asked, {"dataset_id": dataset.id})
+                store_answer(session, new_dataset.request_key, {"dataset_id": dataset.id})
                 origin, options = importing.params["origin"], dict(importing.params["options"])
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
                 importing.accept(session, dataset.id)
-                self.storage.place_dataset(folder, dataset.id)  # a rename: the one thing that the row waits for
+                self.storage.install_dataset(folder, dataset.id)  # a rename: the one thing that the row waits for
                 moved = dataset.id
                 dataset.path = str(self.storage.dataset_dir(dataset.id))[-255:]
                 dataset.become(DatasetStatus.VALIDATING)
@@ -195,8 +209,8 @@ class DatasetCreation:
             Unavailable: it could not be drawn.
         """
         with self.drawing.alone() as waited:
-            if waited is not None and (made := self.store.newest_sample(waited)) is not None:
-                return made
+            if waited is not None and (sample := self.store.newest_sample(waited)) is not None:
+                return sample
             with self.drawing.drawn() as path, open(path, "rb") as file:
                 about = _("Generated images of circles, squares and triangles.")
                 return self.create(file, path.name, _("Sample: shapes"), about, sample=True)

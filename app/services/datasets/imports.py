@@ -21,7 +21,7 @@ from app.notify import to_dashboard
 from app.schemas.datasets import ProgressOutValues
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.import_failures import LOST, reason
-from app.services.datasets.outcome import accept, give_up_revision
+from app.services.datasets.outcome import accept, fail_revision
 from app.services.datasets.specs import (
     ENVIRONMENT,
     INDEX,
@@ -105,8 +105,8 @@ class DatasetImports:
 
     def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
         """The same, in the transaction that makes the row; `release` behind it."""
-        wanted = accepted(params["number"], params["options"], params["origin"])
-        return self.jobs.add(session, IMPORT, wanted, ("dataset", dataset_id))
+        accepted_params = accepted(params["number"], params["options"], params["origin"])
+        return self.jobs.add(session, IMPORT, accepted_params, ("dataset", dataset_id))
 
     def release(self, job_id: int) -> None:
         """Behind the commit of an accepted import: tell its child where its dataset is now, or the queue that it waits.
@@ -158,9 +158,9 @@ class DatasetImports:
         """How far the imports of these datasets are, by dataset: stage, done, total, revision."""
         if not self.jobs.live.meters:
             return {}
-        wanted = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
+        running = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
         progress_by_id: dict[int, ProgressOutValues] = {}
-        for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(wanted)):
+        for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(running)):
             meter = self.jobs.live.meters.get(job_id)
             if meter is not None and meter.stage:
                 progress_by_id[dataset_id] = {
@@ -204,18 +204,23 @@ class DatasetImports:
 
     def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
         """Make the revision that was built known."""
-        made, replaced, job_id = ImportResult.read(result), list[Path](), job.id
+        imported, replaced, job_id = ImportResult.read(result), list[Path](), job.id
         with writing() as session:
             job = session.get_one(Job, job_id)
             rows = building_rows(session, job)
             if rows is not None:
-                accept(session, *rows, made)
-                if rows[0].revision == made.number:  # before anybody can read that it is there
-                    replaced = self.storage.revisions.show_revision(rows[0].id, made.number)
+                accept(session, *rows, imported)
+                if rows[0].revision == imported.number:  # before anybody can read that it is there
+                    replaced = self.storage.revisions.show_revision(rows[0].id, imported.number)
         if rows is not None:
             self.storage.remove_all(replaced)
-        images = sum(made.images.values())
-        return {"dataset_id": job.subject_id, "revision": made.number, "images": images, "seconds": made.seconds}
+        images = sum(imported.images.values())
+        return {
+            "dataset_id": job.subject_id,
+            "revision": imported.number,
+            "images": images,
+            "seconds": imported.seconds,
+        }
 
     def conclude(self, job: Job) -> None:
         """Behind the end of a job: the rows say how it came, and the folder says what the rows say."""
@@ -229,7 +234,7 @@ class DatasetImports:
                 job = session.get_one(Job, job_id)
                 rows = building_rows(session, job)
                 if rows is not None:
-                    give_up_revision(*rows, reason(job))
+                    fail_revision(*rows, reason(job))
             if rows is not None:
                 self.storage.revisions.remove_revision(dataset_id, number)
         dataset = db.session.get(Dataset, dataset_id)
@@ -241,8 +246,8 @@ class DatasetImports:
         logger.info(
             "revision %d of dataset %d: %s%s%s", number, dataset_id, status, after, f": {error}" if error else ""
         )
-        done = result.get("images", 0)
-        self.notify(job, status, {"stage": None, "done": done, "total": done}, error)
+        images = result.get("images", 0)
+        self.notify(job, status, {"stage": None, "done": images, "total": images}, error)
 
     def notify_progress(self, job: Job, event: Advanced) -> None:
         self.notify(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})

@@ -35,7 +35,7 @@ FINDING = "SELECT finding.*, (SELECT file FROM image WHERE image.id = finding.im
 _counts: dict[tuple[Any, ...], int] = {}
 
 
-def let_others_go_on() -> int:
+def yield_to_loop() -> int:
     """Called by SQLite in the midst of a query; 0: go on with it."""
     socketio.sleep(0)
     return 0
@@ -105,9 +105,9 @@ def finding_conditions(query: Mapping[str, Any]) -> Conditions:
     if query.get("fixable") is not None:
         conditions.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
-        wanted = f"%{escaped(query['search'])}%"
+        pattern = f"%{escaped(query['search'])}%"
         mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"  # one annotation file is about many
-        conditions.add(f"(file LIKE ? ESCAPE '!' OR {mine})", wanted, wanted)
+        conditions.add(f"(file LIKE ? ESCAPE '!' OR {mine})", pattern, pattern)
     return conditions
 
 
@@ -162,7 +162,7 @@ class Index:
         except sqlite3.Error as error:  # removed meanwhile
             raise FileNotFoundError(str(path)) from error
         self.connection.row_factory = sqlite3.Row
-        self.connection.set_progress_handler(let_others_go_on, STEPS)
+        self.connection.set_progress_handler(yield_to_loop, STEPS)
 
     def __enter__(self) -> "Index":
         return self
@@ -214,17 +214,17 @@ class Index:
         rows = self.rows(f"SELECT {IMAGE} FROM image WHERE id IN ({marks})", ids)  # noqa: S608
         objects: dict[int, list[LabelledObject]] = {number: [] for number in ids}
         columns = "image_id, class, kind, x, y, w, h, points, line"
-        wanted = f"SELECT {columns} FROM object WHERE image_id IN ({marks}) ORDER BY id"  # noqa: S608
-        for row in self.rows(wanted, ids):
+        query = f"SELECT {columns} FROM object WHERE image_id IN ({marks}) ORDER BY id"  # noqa: S608
+        for row in self.rows(query, ids):
             objects[row["image_id"]].append(drawn(row))
         origins = self.origins(marks, ids)
-        known = {
+        images = {
             row["id"]: row
             | origins.get(row["id"], NO_ORIGIN)
             | {"objects": objects[row["id"]], "codes": row["codes"].split()}
             for row in rows
         }
-        return [known[number] for number in ids]
+        return [images[number] for number in ids]
 
     def origins(self, marks: str, ids: list[int]) -> dict[int, Row]:
         """What the upload called images, and their sources; revisions of an older version do not say it."""
@@ -236,18 +236,18 @@ class Index:
 
     def image(self, image_id: int) -> Row | None:
         """One image; None: there is none with this number."""
-        known = self.rows("SELECT id FROM image WHERE id = ?", [image_id])
-        return self.images_by_id([image_id])[0] if known else None
+        exists = self.rows("SELECT id FROM image WHERE id = ?", [image_id])
+        return self.images_by_id([image_id])[0] if exists else None
 
     def findings_of(self, image_id: int) -> list[Row]:
         rows = self.rows(f"{FINDING} WHERE image_id = ? ORDER BY rank, id LIMIT 200", [image_id])
         return [row | {"data": json.loads(row["data"])} for row in rows]
 
-    def others(self, findings: Sequence[Row]) -> dict[str, Row]:
+    def twins(self, findings: Sequence[Row]) -> dict[str, Row]:
         """The images that duplicates and leaks name as their twins, by file."""
-        files = sorted({row["data"]["other"] for row in findings if isinstance(row["data"].get("other"), str)})
-        marks = ",".join("?" * len(files))
-        ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({marks})", files)]  # noqa: S608
+        twin_files = sorted({row["data"]["other"] for row in findings if isinstance(row["data"].get("other"), str)})
+        marks = ",".join("?" * len(twin_files))
+        ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({marks})", twin_files)]  # noqa: S608
         return {row["file"]: row for row in self.images_by_id(ids)} if ids else {}
 
     def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:

@@ -19,8 +19,8 @@ def end_earlier(folder: Path) -> None:
     anew by whoever finds the rows."""
     for path in folder.glob("*/child.json"):
         try:
-            known = json.loads(path.read_bytes())
-            kill(Child(path.parent, int(known["pid"]), float(known["started"])))
+            record = json.loads(path.read_bytes())
+            kill(Child(path.parent, int(record["pid"]), float(record["started"])))
         except (KeyError, TypeError, ValueError, OSError, psutil.Error) as error:  # cut short by a crash
             logger.warning("%s cannot be read: %s", path, error)
     shutil.rmtree(folder, ignore_errors=True)

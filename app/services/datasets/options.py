@@ -19,13 +19,13 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
+def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
     """All options, those that are given checked.
 
     Raises:
         Unprocessable: a name that cannot be one.
     """
-    values = DEFAULTS | {name: given[name] for name in DEFAULTS if given.get(name) is not None}
+    values = DEFAULTS | {name: choices[name] for name in DEFAULTS if choices.get(name) is not None}
     names_from_form(values["classes"], max_classes)
     if values["names"]:
         values["names"] = checked(values["names"], max_classes, "names")

@@ -8,7 +8,7 @@ from app.core.failure import Reason
 from app.core.imports import DatasetReport, ImportResult, SkippedFiles
 from app.core.unread import unread, why_no_labels
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
-from app.services.datasets.texts import REASONS, say
+from app.services.datasets.texts import REASONS, message_of
 
 # What the current revision gives the dataset's row.
 SHARED = (
@@ -33,7 +33,7 @@ def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Im
     revision.become(RevisionStatus.READY)
     first = dataset.revision is None
     if first or reason is None or dataset.error:
-        make_current(dataset, revision)
+        set_current_revision(dataset, revision)
     elif dataset.status == DatasetStatus.VALIDATING:
         update_status(dataset)
     if first and revision.origin.get("kind") == "adopted":
@@ -52,7 +52,7 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reas
     revision.format, revision.hash, revision.size_bytes = result.format, result.hash, result.size_bytes
     revision.train_images, revision.val_images = result.images["train"], result.images["val"]
     revision.test_images, revision.total_images = result.images["test"], sum(result.images.values())
-    revision.error = say(REASONS, reason["code"], reason["data"]) if reason else None
+    revision.error = message_of(REASONS, reason["code"], reason["data"]) if reason else None
 
 
 def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
@@ -118,7 +118,7 @@ def explained(dataset: Dataset, reason: Reason) -> Reason:
     return reason
 
 
-def make_current(dataset: Dataset, revision: DatasetRevision) -> None:
+def set_current_revision(dataset: Dataset, revision: DatasetRevision) -> None:
     """Have a dataset be what this revision is."""
     for name in SHARED:
         setattr(dataset, name, getattr(revision, name))
@@ -136,21 +136,21 @@ def update_status(dataset: Dataset) -> None:
     dataset.become(status)
 
 
-def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
+def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
     """A revision could not be made; the dataset stays what it is, or is invalid where it has no other."""
     reason = explained(dataset, reason)
     revision.become(RevisionStatus.FAILED)
-    revision.error = say(REASONS, reason["code"], reason["data"])
+    revision.error = message_of(REASONS, reason["code"], reason["data"])
     revision.report = {**revision.report, "reason": reason}
     if dataset.revision is None and dataset.status in {DatasetStatus.PENDING, DatasetStatus.VALIDATING}:
-        give_up(dataset, reason)
+        invalidate(dataset, reason)
     elif dataset.status == DatasetStatus.VALIDATING:
         update_status(dataset)
 
 
-def give_up(dataset: Dataset, reason: Reason) -> None:
+def invalidate(dataset: Dataset, reason: Reason) -> None:
     """Mark a dataset that cannot be used any more."""
     reason = explained(dataset, reason)
-    dataset.error = say(REASONS, reason["code"], reason["data"])
+    dataset.error = message_of(REASONS, reason["code"], reason["data"])
     dataset.report = {**dataset.report, "reason": reason}
     update_status(dataset)

@@ -18,7 +18,7 @@ from app.services.datasets.read_models import DecisionView, OriginalFile, Summar
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
 from app.services.datasets.store import DatasetStore
-from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, say
+from app.services.datasets.texts import DECISIONS, EXCLUSION_TITLES, FORMATS, REASONS, message_of
 from app.services.storage.damaged import damaged_in
 
 ELSEWHERE = ("label_orphan", "image_missing")  # codes of images that are labelled and not in the dataset
@@ -137,9 +137,9 @@ class DatasetView:
 
 def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
     """The options of each dataset's current revision, without the revisions' long reports."""
-    wanted = [(dataset.id, dataset.revision or 1) for dataset in datasets]
+    pairs = [(dataset.id, dataset.revision or 1) for dataset in datasets]
     rows = select(DatasetRevision.dataset_id, DatasetRevision.options).where(
-        tuple_(DatasetRevision.dataset_id, DatasetRevision.number).in_(wanted)
+        tuple_(DatasetRevision.dataset_id, DatasetRevision.number).in_(pairs)
     )
     return {row.dataset_id: row.options for row in db.session.execute(rows)}
 
@@ -161,7 +161,7 @@ def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     view: DecisionView = {
         "code": item["code"],
         "data": data,
-        "message": say(DECISIONS, item["code"], called(data)),
+        "message": message_of(DECISIONS, item["code"], called(data)),
         "change": None,
     }
     if change:
@@ -200,7 +200,7 @@ def called(data: Mapping[str, Any]) -> dict[str, Any]:
 def error(report: DatasetReport) -> str | None:
     """Why it cannot be used."""
     reason = report.get("reason")
-    return say(REASONS, reason["code"], called(reason["data"])) if reason else None
+    return message_of(REASONS, reason["code"], called(reason["data"])) if reason else None
 
 
 def thumbnail(dataset: Dataset, image: int) -> str:
@@ -212,9 +212,12 @@ def summary(report: DatasetReport) -> Summary | None:
     if "usable" not in report or "images" not in report:
         return None
     left_out = report.get("left_out", {})
-    left = sorted(left_out.items(), key=lambda item: -item[1])
+    excluded = sorted(left_out.items(), key=lambda item: -item[1])
     return {
         "used": sum(report["usable"].values()),
         "total": sum(report["images"].values()) + sum(left_out.get(code, 0) for code in ELSEWHERE),
-        "left_out": [{"code": code, "count": count, "message": say(LEFT_OUT, code, {})} for code, count in left],
+        "left_out": [
+            {"code": code, "count": count, "message": message_of(EXCLUSION_TITLES, code, {})}
+            for code, count in excluded
+        ],
     }

@@ -14,7 +14,7 @@ from app.services.datasets.dataset_about import repair_description
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.legacy_imports import end_earlier
 from app.services.datasets.options import DEFAULTS
-from app.services.datasets.outcome import give_up, update_status
+from app.services.datasets.outcome import invalidate, update_status
 from app.services.datasets.store import DatasetStore, find_revision
 from app.services.storage import StorageService
 
@@ -43,9 +43,9 @@ class DatasetRestart:
         )  # not the classes: mappers delay the first answer
         followed = self.imports.subjects()  # before the rows: what ends in between is whole
         rows = {row.id: row for row in db.session.execute(select(table.id, table.status, table.revision))}
-        known: dict[int, dict[int, str]] = {}
+        statuses: dict[int, dict[int, str]] = {}
         for dataset_id, number, status in db.session.execute(select(mine.dataset_id, mine.number, mine.status)):
-            known.setdefault(dataset_id, {})[number] = status
+            statuses.setdefault(dataset_id, {})[number] = status
         db.session.rollback()
         stored = set(self.storage.stored_datasets())
         for dataset_id in stored - rows.keys():
@@ -55,12 +55,12 @@ class DatasetRestart:
             if dataset_id in followed:  # a job knows it
                 continue
             if row.status == DatasetStatus.PENDING:
-                self.give_up(dataset_id, "interrupted")
+                self.invalidate(dataset_id, "interrupted")
             elif dataset_id not in stored:
                 if row.status == DatasetStatus.VALIDATING:  # else it is shown as missing, and is whole when they return
-                    self.give_up(dataset_id, "files_missing")
+                    self.invalidate(dataset_id, "files_missing")
             else:
-                self.pick_up(dataset_id, row, known.get(dataset_id, {}))
+                self.pick_up(dataset_id, row, statuses.get(dataset_id, {}))
 
     def is_new(self, dataset_id: int) -> bool:
         """Whether another process may just be making the row of this folder."""
@@ -81,9 +81,9 @@ class DatasetRestart:
         if building:
             self.again(dataset_id, building[0])
         elif row.revision is None and not revisions:
-            self.take_over(dataset_id)
+            self.create_first_revision(dataset_id)
         elif row.status == DatasetStatus.VALIDATING:
-            self.put_right(dataset_id)
+            self.correct_status(dataset_id)
 
     def believe_again(self, dataset_id: int) -> None:
         """Files that were missing at an earlier start are back."""
@@ -116,16 +116,16 @@ class DatasetRestart:
         revision = db.session.scalars(select(DatasetRevision).where(mine)).one()
         self.imports.follow(dataset_id, number, revision.options, revision.origin)
 
-    def put_right(self, dataset_id: int) -> None:
+    def correct_status(self, dataset_id: int) -> None:
         """A status without anything that would end it."""
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             if dataset.revision is None:
-                give_up(dataset, {"code": "interrupted", "data": {}})
+                invalidate(dataset, {"code": "interrupted", "data": {}})
             else:
                 update_status(dataset)
 
-    def take_over(self, dataset_id: int) -> None:
+    def create_first_revision(self, dataset_id: int) -> None:
         """Give a dataset from before revisions its first one. It stays usable meanwhile; not while a training that has
         not ended uses it: its files must not move."""
         with writing() as session:
@@ -141,10 +141,10 @@ class DatasetRestart:
         logger.info("dataset %d is from before revisions: its first one is made", dataset_id)
         self.again(dataset_id, 1)
 
-    def give_up(self, dataset_id: int, code: str) -> None:
+    def invalidate(self, dataset_id: int, code: str) -> None:
         """Mark a dataset that cannot be used any more."""
         with writing() as session:
-            give_up(session.get_one(Dataset, dataset_id), {"code": code, "data": {}})
+            invalidate(session.get_one(Dataset, dataset_id), {"code": code, "data": {}})
         logger.warning("dataset %d is invalid: %s", dataset_id, code)
 
     def remove_unused_objects(self, older_than: float) -> int:
@@ -170,12 +170,12 @@ def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int
     storage.revisions.remove_unfinished(dataset_id)
     for number in list(storage.revisions.stored_revisions(dataset_id)):
         if number not in revisions:
-            put_revision_aside(storage, dataset_id, number)
+            set_revision_aside(storage, dataset_id, number)
         elif revisions[number] != RevisionStatus.READY:
             storage.revisions.remove_revision(dataset_id, number)
 
 
-def put_revision_aside(storage: StorageService, dataset_id: int, number: int) -> None:
+def set_revision_aside(storage: StorageService, dataset_id: int, number: int) -> None:
     """Set the folder of a version without a row aside; a failure is logged."""
     try:
         storage.set_revision_aside(dataset_id, number)

@@ -17,10 +17,10 @@ from app.services.datasets.dataset_about import describe
 from app.services.datasets.finding_texts import text_of
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.options import changed
-from app.services.datasets.outcome import make_current, update_status
+from app.services.datasets.outcome import set_current_revision, update_status
 from app.services.datasets.session import ImportSession
 from app.services.datasets.store import DatasetStore, find_revision
-from app.services.datasets.texts import REASONS, say
+from app.services.datasets.texts import REASONS, message_of
 
 logger = logging.getLogger("yolo.dataset")
 
@@ -125,7 +125,7 @@ class DatasetRevisions:
             raise Conflict(_("Version %(number)s can't be used: %(error)s", number=number, error=row.error))
         with writing() as session:
             dataset, row = session.get_one(Dataset, dataset_id), session.get_one(DatasetRevision, row.id)
-            make_current(dataset, row)
+            set_current_revision(dataset, row)
             status = str(dataset.status)
         self.storage.remove_all(self.storage.revisions.show_revision(dataset_id, number))
         describe(self.storage, dataset_id)
@@ -159,8 +159,8 @@ class DatasetRevisions:
 
     def building(self) -> int:
         """How many revisions are being made."""
-        wanted = DatasetRevision.status == RevisionStatus.BUILDING
-        return db.session.scalar(select(func.count(DatasetRevision.id)).where(wanted)) or 0
+        is_building = DatasetRevision.status == RevisionStatus.BUILDING
+        return db.session.scalar(select(func.count(DatasetRevision.id)).where(is_building)) or 0
 
 
 def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
@@ -173,7 +173,7 @@ def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
         return  # other classes: the child knows them
     for name in changes.get("rename") or {}:
         if name not in base.classes:
-            raise Unprocessable(say(REASONS, "class_not_there", {"name": name[:200]}))
+            raise Unprocessable(message_of(REASONS, "class_not_there", {"name": name[:200]}))
 
 
 def refuse_unfixable(fixes: list[str] | str | None) -> None:

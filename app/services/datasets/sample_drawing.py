@@ -19,7 +19,7 @@ from app.services.storage import StorageService
 
 KIND = "draw_sample"
 LIMIT_S = 120.0
-LOOK_S = 0.1  # a request looks so often whether another one has its sample
+POLL_INTERVAL_S = 0.1  # a request looks so often whether another one has its sample
 
 
 class SampleDrawing:
@@ -47,7 +47,7 @@ class SampleDrawing:
             began = began or lock.path.stat().st_mtime
             if time.monotonic() > end:
                 raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
-            socketio.sleep(LOOK_S)
+            socketio.sleep(POLL_INTERVAL_S)
         try:
             db.session.rollback()  # a transaction that is open already does not see what the other one has made
             if began is None:

@@ -10,7 +10,7 @@ from app.services.datasets.import_failures import refusal
 from app.services.datasets.imports import READ, DatasetImports
 
 LOST_S = 20.0  # a process that was lost begins anew at once, unless the database cannot be written
-LOOK_S = 5.0
+POLL_INTERVAL_S = 5.0
 ROW_S = 2.0  # a refusal waits for its row, so that whoever asks next finds it: not for longer
 
 
@@ -64,8 +64,8 @@ class ImportSession:
             raise refusal(error_of(event))
         if job.result is None:
             raise refusal(job.error, stopped=job.status == JobStatus.CANCELLED)
-        known = Planned.__dataclass_fields__
-        return Planned(**{name: value for name, value in job.result.items() if name in known})
+        names = Planned.__dataclass_fields__
+        return Planned(**{name: value for name, value in job.result.items() if name in names})
 
     def wait(self, job_id: int) -> Job:
         """The job once there is a verdict, or it has ended.
@@ -75,8 +75,8 @@ class ImportSession:
         """
         jobs, received = self.imports.jobs, self.imports.verdicts.received
         while True:
-            job = jobs.wait(job_id, LOOK_S, lambda job: job.id in received)
-            self.imports.verdicts.look(job)
+            job = jobs.wait(job_id, POLL_INTERVAL_S, lambda job: job.id in received)
+            self.imports.verdicts.poll(job)
             if job_id in received or JobStatus(job.status).ended:
                 return job
             if self.imports.lost_for(job_id) > LOST_S:

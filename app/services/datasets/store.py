@@ -62,10 +62,10 @@ class DatasetStore:
 
     def has_status(self, status: str) -> Any:
         """The condition of a status as it is shown: what is missing is not valid."""
-        wanted, missing = Dataset.status == status, self.missing_ids()
+        matches, missing = Dataset.status == status, self.missing_ids()
         if status == DatasetStatus.VALID:
-            return wanted & Dataset.id.not_in(missing)
-        return wanted | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else wanted
+            return matches & Dataset.id.not_in(missing)
+        return matches | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else matches
 
     def is_missing(self, dataset: Dataset) -> bool:
         """Whether its files were removed from the server. Looked at each time: they may come back."""
@@ -89,11 +89,11 @@ class DatasetStore:
             since: made after that; None: whenever.
         """
         drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
-        wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
-        wanted = wanted.where(Dataset.id.not_in(self.missing_ids()))
+        query = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
+        query = query.where(Dataset.id.not_in(self.missing_ids()))
         if since is not None:
-            wanted = wanted.where(Dataset.created_at >= since)
-        return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
+            query = query.where(Dataset.created_at >= since)
+        return db.session.scalar(query.order_by(Dataset.id.desc()).limit(1))
 
     def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
         """A revision whose files are there; None: the current one.
@@ -102,8 +102,8 @@ class DatasetStore:
             NotFound: there is no such dataset or revision.
             Conflict: it is not ready.
         """
-        wanted = number or self.get(dataset_id).revision
-        row = find_revision(db.session, dataset_id, wanted) if wanted else None
+        revision_number = number or self.get(dataset_id).revision
+        row = find_revision(db.session, dataset_id, revision_number) if revision_number else None
         if row is None and number is None:
             raise Conflict(_("The dataset check isn't finished, so there is no version yet."))
         if row is None:

@@ -142,10 +142,10 @@ DECISIONS |= format_texts.DECISIONS | reading_texts.DECISIONS
 REASONS |= format_texts.REASONS
 
 
-LEFT_OUT = finding_texts.LEFT_OUT
+EXCLUSION_TITLES = finding_texts.EXCLUSION_TITLES
 
 
-def say(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
+def message_of(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
     """The sentence for a code in the reader's language; the code itself where an older version wrote another one."""
     try:
         return fill(texts[code], data)

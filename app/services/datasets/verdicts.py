@@ -41,7 +41,7 @@ class Verdicts:
             self.received[job_id] = event
             self.jobs.news.publish_here(job_id)
 
-    def look(self, job: Job) -> None:
+    def poll(self, job: Job) -> None:
         """The same where nothing was received because Redis was away: what its child has said is in its file."""
         if self.jobs.cluster.on and job.status == JobStatus.RUNNING and job.id not in self.received:
             for _offset, envelope in read_events(self.jobs.kinds[job.kind].directory_of(job, self.jobs.root)):

@@ -77,7 +77,7 @@ class EstimateService:
         except AppError:  # it has ended meanwhile
             return
 
-    def known(self, values: TrainingInValues) -> EstimateOutValues | None:
+    def cached(self, values: TrainingInValues) -> EstimateOutValues | None:
         """The answer without measuring anything; None where there is none yet.
 
         Raises:
@@ -87,10 +87,10 @@ class EstimateService:
         figures = self.figures(request)
         return history(request) if figures is None else measured(request, figures)
 
-    def known_seconds(self, values: TrainingInValues) -> float | None:
+    def cached_seconds(self, values: TrainingInValues) -> float | None:
         """The whole run, as far as it is known; None also where no such run could be created."""
         try:
-            answer = self.known(values)
+            answer = self.cached(values)
         except AppError:
             return None
         return answer.get("seconds") if answer else None

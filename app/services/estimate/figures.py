@@ -54,12 +54,12 @@ def measured(request: EstimateRequest, figures: EstimateResult) -> EstimateOutVa
 def times(configuration: Configuration, figures: EstimateFigures, devices: int) -> RunTimes:
     """Seconds of a whole run: start, epochs with and without mosaic, and the validation of the best weights."""
     epochs, params = configuration.epochs, configuration.params
-    plain = min(epochs, params.get("close_mosaic", CLOSE_MOSAIC))
+    mosaic_free = min(epochs, params.get("close_mosaic", CLOSE_MOSAIC))
     batches = -(-figures["batches"] // devices)
     val = figures["val_seconds"] / devices
     beside = (val if params.get("val", True) else 0.0) + figures["save_seconds"]
     batch, without = figures["batch_seconds"], figures["plain_batch_seconds"] or figures["batch_seconds"]
-    running = batches * ((epochs - plain) * batch + plain * without) + epochs * beside
+    running = batches * ((epochs - mosaic_free) * batch + mosaic_free * without) + epochs * beside
     return {
         "batches": batches,
         "batch_seconds": round(batch, 4),

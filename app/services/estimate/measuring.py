@@ -30,7 +30,8 @@ logger = logging.getLogger("yolo.estimate")
 
 KIND = "estimate"
 PLANNED_S = 18.0  # all of a measurement, on a machine that is fast enough
-TOLD_S = 30.0  # so long a failure waits for who asked; later, or once it was told, the next question measures anew
+# So long a failure waits for whoever asked; later, or once it was reported, the next request measures again.
+FAILURE_LIFETIME_S = 30.0
 AT_ONCE = 64  # the devices set the limit
 
 
@@ -62,8 +63,8 @@ class Measurements:
     def begin(self, request: EstimateRequest) -> Job:
         """Have a configuration measured."""
         spec = EstimateSpec(request.spec, PLANNED_S).values()
-        asked = {"key": request.key, "revision": request.configuration.revision}
-        params = {**asked, "devices": list(request.devices[:1]), "spec": spec}
+        configuration = {"key": request.key, "revision": request.configuration.revision}
+        params = {**configuration, "devices": list(request.devices[:1]), "spec": spec}
         return self.jobs.submit(KIND, params, ("dataset", request.configuration.dataset_id))
 
     def going_on(self, device: str) -> Job | None:
@@ -75,7 +76,7 @@ class Measurements:
     def pop_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
         """Kind and error of a measurement that has just failed or was stopped; told once."""
         without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
-        recent = Job.ended_at > now() - timedelta(seconds=TOLD_S)
+        recent = Job.ended_at > now() - timedelta(seconds=FAILURE_LIFETIME_S)
         about = (Job.kind == KIND, Job.subject_id == request.configuration.dataset_id)
         rows = db.session.scalars(select(Job).where(*about, without, recent).order_by(Job.id.desc()))
         ended = next((row for row in rows if row.params["key"] == request.key), None)

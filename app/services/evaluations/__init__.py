@@ -24,10 +24,10 @@ from app.services.evaluations.jobs import EvaluationJobs
 from app.services.evaluations.present import evaluation_out
 from app.services.evaluations.queue import EvaluationQueue
 from app.services.evaluations.read_models import (
+    ComparableEvaluations,
     EvaluatedPageView,
     EvaluationDifference,
     Matrix,
-    Others,
     SuspectPageView,
     ThresholdAdvice,
 )
@@ -35,7 +35,7 @@ from app.services.evaluations.reads import EvaluationReader
 from app.services.evaluations.request import Checker, EvaluationColumns
 from app.services.idempotency import RequestKey
 from app.services.storage.hashed import is_replaced
-from app.services.trainer.store import not_deleted, own_classes
+from app.services.trainer.store import model_classes, not_deleted
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -74,7 +74,7 @@ class EvaluationService:
         trainer.ended.listeners.append(self.automatic.submit)
 
     def create(
-        self, training_id: int, values: Mapping[str, Any], asked: RequestKey | None = None
+        self, training_id: int, values: Mapping[str, Any], request_key: RequestKey | None = None
     ) -> EvaluationStartedValues:
         """Queue an evaluation; `values` as EvaluationIn loads them. One that waits or runs serves for the same again.
 
@@ -87,7 +87,7 @@ class EvaluationService:
         def write(columns: EvaluationColumns) -> tuple[EvaluationStartedValues, int | None]:
             with writing() as session:
                 self.checker.training(training_id)  # it may be gone meanwhile
-                mark = idempotency.reserve(session, asked)
+                mark = idempotency.reserve(session, request_key)
                 row = self.queue.same(session, training_id, columns)
                 if row is None:
                     row = self.queue.add(session, training_id, columns, self.queue.priority(session))
@@ -110,7 +110,7 @@ class EvaluationService:
             self.queue.announce([job_id])
             return answer
 
-        return idempotency.run_idempotent(asked, queue)
+        return idempotency.run_idempotent(request_key, queue)
 
     def get(self, evaluation_id: int) -> EvaluationDetailValues:
         """One, as EvaluationDetail takes it.
@@ -127,8 +127,8 @@ class EvaluationService:
             NotFound: no such training.
         """
         self.checker.training(training_id)
-        wanted = select(Evaluation).where(Evaluation.training_id == training_id).order_by(Evaluation.id.desc())
-        rows = list(db.session.scalars(wanted))
+        query = select(Evaluation).where(Evaluation.training_id == training_id).order_by(Evaluation.id.desc())
+        rows = list(db.session.scalars(query))
         return self.to_dicts(rows)
 
     def to_dicts(self, rows: list[Evaluation]) -> list[EvaluationDetailValues]:
@@ -154,9 +154,9 @@ class EvaluationService:
         if row.job_id is not None and row.result is None:
             self.jobs.end(row.job_id)
         folder = self.storage.evaluation_dir(training_id, token)
-        with self.storage.removal(folder) as take_away, writing() as session:
+        with self.storage.removal(folder) as move_files, writing() as session:
             session.execute(delete(Evaluation).where(Evaluation.token == token))
-            take_away()
+            move_files()
         return {"message": _("Evaluation deleted"), "evaluation_id": evaluation_id}
 
     # What was found; all raise NotFound, and Conflict where it is not completed or its files are damaged.
@@ -173,9 +173,9 @@ class EvaluationService:
         """A page of what looks like an error of the labels, as SuspectPage takes it."""
         return self.reader.label_errors(self.row(evaluation_id), query)
 
-    def others(self, evaluation_id: int) -> Others:
+    def comparable(self, evaluation_id: int) -> ComparableEvaluations:
         """Which it can be compared with, as OthersOut takes them."""
-        return {"evaluations": self.comparison.others(self.row(evaluation_id))}
+        return {"evaluations": self.comparison.comparable(self.row(evaluation_id))}
 
     def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
         """Two on the same images, as ComparisonOut takes it; Unprocessable where the images differ."""
@@ -201,8 +201,8 @@ class EvaluationService:
             Conflict: it is in the trash.
             Unprocessable: it has no such class.
         """
-        own = own_classes(not_deleted(self.checker.training(training_id)))
-        if unknown := [name for name in values["classes"] if name not in own]:
+        classes = model_classes(not_deleted(self.checker.training(training_id)))
+        if unknown := [name for name in values["classes"] if name not in classes]:
             raise refuse_class("classes", unknown[0])
         with writing() as session:
             row = session.get_one(Training, training_id)
@@ -215,7 +215,7 @@ class EvaluationService:
     def reconcile(self) -> None:
         """At the server's start: what its job left unsaid before the server ended is said now, and runs that were
         stopped get the results that an earlier version owed them."""
-        self.kind.settle_all()
+        self.kind.end_orphaned()
         self.automatic.catch_up()
 
     def row(self, evaluation_id: int) -> Evaluation:

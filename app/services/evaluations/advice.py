@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from app.services.evaluations.read_models import ClassAdviceView, OperatingPoint, ThresholdAdvice
 
-Wish = Literal["precision", "recall"]
+GoalMetric = Literal["precision", "recall"]
 
 
 def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
@@ -33,12 +33,12 @@ def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -
     ]
 
 
-def choose(rows: Sequence[OperatingPoint], wish: Mapping[str, float | None]) -> OperatingPoint | None:
+def choose(rows: Sequence[OperatingPoint], goals: Mapping[str, float | None]) -> OperatingPoint | None:
     """The point that reaches the goal at the least cost; without a goal, the one with the best F1."""
-    pairs: tuple[tuple[Wish, Wish], ...] = (("precision", "recall"), ("recall", "precision"))
-    for wanted, other in pairs:
-        least = wish[wanted]
+    pairs: tuple[tuple[GoalMetric, GoalMetric], ...] = (("precision", "recall"), ("recall", "precision"))
+    for metric, other in pairs:
+        least = goals[metric]
         if least is not None:
-            fitting = [row for row in rows if row[wanted] >= least]
-            return max(fitting, key=lambda row: (row[other], row[wanted]), default=None)
+            fitting = [row for row in rows if row[metric] >= least]
+            return max(fitting, key=lambda row: (row[other], row[metric]), default=None)
     return max(rows, key=lambda row: row["f1"], default=None)

@@ -48,15 +48,15 @@ class AutomaticEvaluations:
             return
         if not (self.store.folder(training.id) / "run" / "weights" / "best.pt").is_file():
             return
-        wanted = list(self.wanted(training))
-        if not wanted:
+        missing = list(self.missing_evaluations(training))
+        if not missing:
             return
 
         def write() -> list[int | None]:
             with writing() as session:
                 rows = [
                     self.queue.add(session, training.id, columns, priority, kind, **params)
-                    for columns, priority, kind, params in wanted
+                    for columns, priority, kind, params in missing
                 ]
                 return [row.job_id for row in rows]
 
@@ -83,7 +83,7 @@ class AutomaticEvaluations:
                 db.session.rollback()
                 logger.exception("training %s: its evaluation is not queued", training_id)
 
-    def wanted(self, training: Training) -> Iterator[tuple[EvaluationColumns, int, str, dict[str, Any]]]:
+    def missing_evaluations(self, training: Training) -> Iterator[tuple[EvaluationColumns, int, str, dict[str, Any]]]:
         """Columns, priority, kind and params of each."""
         stopped = training.status == TrainingStatus.CANCELLED
         conclude = stopped and needs_evaluation(self.store.folder(training.id))
@@ -94,17 +94,18 @@ class AutomaticEvaluations:
             return
         for split in ("val", "test"):
             columns = columns_of(training, split)
-            known = (conclude and split == "val") or self.is_known(training, columns)
-            if has_images(training, split) and not known:
+            evaluated = (conclude and split == "val") or self.is_evaluated(training, columns)
+            if has_images(training, split) and not evaluated:
                 yield columns, LAST, UNASKED, device
 
-    def is_known(self, training: Training, columns: EvaluationColumns) -> bool:
+    def is_evaluated(self, training: Training, columns: EvaluationColumns) -> bool:
         """Whether these weights were measured so, or will be."""
         best = self.store.folder(training.id) / "run" / "weights" / "best.pt"
-        made = datetime.fromtimestamp(best.stat().st_mtime, UTC)
+        trained_at = datetime.fromtimestamp(best.stat().st_mtime, UTC)
         rows = db.session.scalars(select(Evaluation).where(Evaluation.training_id == training.id))
         return any(
-            is_same(row, columns) and (row.status in UNFINISHED or (row.result is not None and row.created_at >= made))
+            is_same(row, columns)
+            and (row.status in UNFINISHED or (row.result is not None and row.created_at >= trained_at))
             for row in rows
         )
 

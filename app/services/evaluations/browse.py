@@ -9,7 +9,13 @@ from flask_babel import gettext as _
 from app.core.outcome_files import outcomes_of
 from app.core.outcomes import KINDS, SIZES, Outcome, Seen, size_of, unpack
 from app.errors import Unprocessable
-from app.services.evaluations.read_models import Cell, EvaluatedImageView, Placed, SeenDetectionView, SeenObjectView
+from app.services.evaluations.read_models import (
+    Cell,
+    EvaluatedImageView,
+    ObjectGeometry,
+    SeenDetectionView,
+    SeenObjectView,
+)
 
 ORDERS = {
     "errors": "image.errors",
@@ -93,15 +99,15 @@ class Browser:
 
     def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImageView], int]:
         """A page of images as schemas.EvaluatedImage, and how many there are in all."""
-        wanted = Filter(query, self.names)
+        selection = Filter(query, self.names)
         key, way = query["sort"].lstrip("-"), "DESC" if query["sort"].startswith("-") else "ASC"
         hits = (
             f"SELECT image_id, COUNT(*) AS hits, {'MIN' if way == 'ASC' else 'MAX'}(confidence) AS confidence, "  # noqa: S608
-            f"MIN(iou) AS iou FROM item{wanted.where} GROUP BY image_id"
+            f"MIN(iou) AS iou FROM item{selection.where} GROUP BY image_id"
         )
-        join = "JOIN" if wanted.parts else "LEFT JOIN"
+        join = "JOIN" if selection.parts else "LEFT JOIN"
         tables = f"image {join} ({hits}) AS hit ON hit.image_id = image.id"
-        named, values = "", list(wanted.values)
+        named, values = "", list(selection.values)
         if query.get("search"):
             named = " WHERE INSTR(LOWER(image.file), LOWER(?))"
             values.append(query["search"])
@@ -122,8 +128,8 @@ class Browser:
             f"WHERE id IN ({marks})",
             ids,
         )
-        known = {row["id"]: self.image(row) for row in rows}
-        return [known[number] for number in ids]
+        views = {row["id"]: self.image(row) for row in rows}
+        return [views[number] for number in ids]
 
     def image(self, row: sqlite3.Row) -> EvaluatedImageView:
         seen = unpack(row["seen"])
@@ -147,7 +153,7 @@ class Browser:
                 "size": size_of(seen.places[number]),
                 "detection": mine[number].detection if mine[number].detection >= 0 else None,
                 "iou": mine[number].iou,
-                **placed(seen.places[number]),
+                **geometry_of(seen.places[number]),
             }
             for number, kind in enumerate(seen.objects)
         ]
@@ -155,8 +161,8 @@ class Browser:
     def detections(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
         """Of a classification its first guesses; only the first is right or wrong."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
-        whole = bool(seen.objects) and not seen.places[0]
-        numbers = range(len(seen.detections)) if whole else sorted(mine)
+        classification = bool(seen.objects) and not seen.places[0]
+        numbers = range(len(seen.detections)) if classification else sorted(mine)
         return [
             {
                 "class": self.names[seen.detections[number]],
@@ -164,13 +170,13 @@ class Browser:
                 "kind": mine[number].kind if number in mine else None,
                 "object": mine[number].object if number in mine and mine[number].object >= 0 else None,
                 "iou": mine[number].iou if number in mine else None,
-                **placed(seen.found_places[number]),
+                **geometry_of(seen.found_places[number]),
             }
             for number in numbers
         ]
 
 
-def placed(corners: Sequence[float]) -> Placed:
+def geometry_of(corners: Sequence[float]) -> ObjectGeometry:
     """`box` [x1, y1, x2, y2] or `corners` of an oriented box, in pixels; nothing of a whole image."""
     values = [round(value, 1) for value in corners]
     if len(values) == 4:

@@ -41,7 +41,7 @@ logger = logging.getLogger("yolo.evaluations")
 
 LONGEST_S = 120.0
 MAIN = ("top1", "map95")  # the figure by which two are told apart
-MOST_OTHERS = 50
+MAX_COMPARABLE = 50
 LEAST_IMAGES = 20  # on fewer, a bootstrap takes chance for a difference
 # An image is right where it has no error, at the confidence with the best F1 of each.
 RIGHT = {"this": "mine.errors = 0 AND theirs.errors > 0", "other": "mine.errors > 0 AND theirs.errors = 0"}
@@ -60,12 +60,12 @@ class EvaluationComparison:
     def __init__(self, storage: "StorageService", reader: EvaluationReader) -> None:
         self.storage, self.reader = storage, reader
 
-    def others(self, row: Evaluation) -> list[OtherEvaluationView]:
+    def comparable(self, row: Evaluation) -> list[OtherEvaluationView]:
         """The completed ones of the same set, the newest first, as OtherEvaluation takes them."""
         same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
-        wanted = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
-        wanted = wanted.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
-        rows = db.session.execute(wanted.order_by(Evaluation.id.desc()).limit(MOST_OTHERS))
+        query = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
+        query = query.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
+        rows = db.session.execute(query.order_by(Evaluation.id.desc()).limit(MAX_COMPARABLE))
         return [brief(other, name) for other, name in rows if other.result is not None]
 
     def compare(self, row: Evaluation, other: Evaluation, query: Mapping[str, Any]) -> EvaluationDifference:
@@ -76,7 +76,7 @@ class EvaluationComparison:
             Unprocessable: they are of other images.
         """
         files, theirs = self.reader.files(row), self.reader.files(other)
-        refuse_other_classes(row, other)
+        refuse_different_classes(row, other)
         differences = self.figures(files, theirs, "top1" in result_of(row)["metrics"])
         difference = differences["figures"]
         main = next((difference[name] for name in MAIN if name in difference), None)
@@ -91,7 +91,7 @@ class EvaluationComparison:
             **self.images(row, files, theirs, query),
         }
 
-    def figures(self, files: EvaluationFiles, theirs: EvaluationFiles, whole: bool) -> Differences:
+    def figures(self, files: EvaluationFiles, theirs: EvaluationFiles, classification: bool) -> Differences:
         """What the program says, once.
 
         Raises:
@@ -100,11 +100,11 @@ class EvaluationComparison:
             NotFound: files are gone.
         """
         cache = files.folder / f"compare-{theirs.folder.name}.json"
-        found = written(cache)
-        if found is None:
+        differences = written(cache)
+        if differences is None:
             for item in (files, theirs):
                 item.required(OUTCOMES)
-            if not whole and not all((item.folder / MATCHES).is_file() for item in (files, theirs)):
+            if not classification and not all((item.folder / MATCHES).is_file() for item in (files, theirs)):
                 raise Conflict(
                     _(
                         "This evaluation was made by an earlier version of the platform and can't be compared. Run it "
@@ -113,15 +113,15 @@ class EvaluationComparison:
                 )
             refuse_writes()
             with one_at_a_time():
-                found = written(cache) or self.computed(files.folder, theirs.folder, whole)
-                keep(cache, found)
-        if problem := found.get("differ"):
+                differences = written(cache) or self.computed(files.folder, theirs.folder, classification)
+                cache_differences(cache, differences)
+        if problem := differences.get("differ"):
             raise Unprocessable(DIFFER[problem]())
-        return found
+        return differences
 
-    def computed(self, this: Path, other: Path, whole: bool) -> Differences:
+    def computed(self, this: Path, other: Path, classification: bool) -> Differences:
         with self.storage.temporary() as scratch:
-            values = CompareSpec(str(this), str(other), whole).values()
+            values = CompareSpec(str(this), str(other), classification).values()
             ending = run_program("compare_evaluations", scratch, values, LONGEST_S)
         if not isinstance(ending, Finished):
             raise failure(ending, this, other)
@@ -131,7 +131,7 @@ class EvaluationComparison:
         self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: Mapping[str, Any]
     ) -> ComparedImages:
         """How many images each gets right, and a page of those that one alone does."""
-        view = whole_view(theirs)
+        view = intact_view(theirs)
         result = result_of(row)
         with files.opened(result["confidence"], result["iou"]) as connection:
             connection.execute("ATTACH ? AS other", [read_only(view)])
@@ -158,7 +158,7 @@ class EvaluationComparison:
         return {**paged(query, total), "counts": counts, "images": images}
 
 
-def whole_view(files: EvaluationFiles) -> Path:
+def intact_view(files: EvaluationFiles) -> Path:
     """The view that its program made, every image read: were it damaged, the one beside it would be blamed."""
     path, opened = opened_of(files.default)
     with closing(opened):
@@ -185,7 +185,7 @@ DIFFER = {
 }
 
 
-def refuse_other_classes(row: Evaluation, other: Evaluation) -> None:
+def refuse_different_classes(row: Evaluation, other: Evaluation) -> None:
     """Check that two evaluations have the same classes and metrics.
 
     Raises:
@@ -271,7 +271,7 @@ def written(path: Path) -> Differences | None:
     return document(path, check)
 
 
-def keep(path: Path, differences: Differences) -> None:
+def cache_differences(path: Path, differences: Differences) -> None:
     """For the next time; without it everything is computed again."""
     try:
         put_text(path, json.dumps(differences))

@@ -97,9 +97,9 @@ class EvaluationJobs:
             return JobFiles()
         folder = f"models/{row.training_id}"
         # Results of a run that was stopped are written into its folder.
-        own = [f"{folder}/run"] if job.params.get("conclude") else []
-        inputs = [*own, *weights_files(row.training_id)]
-        outputs = [*own, f"{folder}/evaluations/{row.token}"]
+        run_folder = [f"{folder}/run"] if job.params.get("conclude") else []
+        inputs = [*run_folder, *weights_files(row.training_id)]
+        outputs = [*run_folder, f"{folder}/evaluations/{row.token}"]
         dataset = dataset_files(db.session, row.dataset_id, row.revision) if row.dataset_id is not None else None
         db.session.rollback()
         return JobFiles(dataset, inputs, outputs)
@@ -135,7 +135,7 @@ class EvaluationJobs:
             return {}
         training_id, token = row.training_id, row.token
         db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
-        self.storage.put_evaluation(directory / "output", training_id, token)
+        self.storage.install_evaluation(directory / "output", training_id, token)
         with writing() as session:
             row = row_of(session, job)
             if row is not None:
@@ -161,7 +161,7 @@ class EvaluationJobs:
             else:
                 row.status, row.error, row.ended_at = job.status, job.error_code, now()
 
-    def settle_all(self) -> None:
+    def end_orphaned(self) -> None:
         """Rows whose jobs ended, or are gone, without having said so."""
         # The tables, not the classes: setting up the mappers would delay the server's first answer.
         mine, jobs = Evaluation.__table__, Job.__table__

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core.label_errors import KINDS
 from app.core.outcomes import Seen, unpack
-from app.services.evaluations.browse import placed
+from app.services.evaluations.browse import geometry_of
 from app.services.evaluations.read_models import SuspectObject, UnaddressedSuspect
 
 
@@ -59,7 +59,7 @@ class LabelErrors:
     def object(self, seen: Seen, number: int) -> SuspectObject | None:
         if number < 0:
             return None
-        return {"class": self.names[seen.objects[number]], **placed(seen.places[number])}
+        return {"class": self.names[seen.objects[number]], **geometry_of(seen.places[number])}
 
     def detection(self, seen: Seen, number: int) -> SuspectObject | None:
         if number < 0:
@@ -67,7 +67,7 @@ class LabelErrors:
         return {
             "class": self.names[seen.detections[number]],
             "confidence": seen.confidences[number],
-            **placed(seen.found_places[number]),
+            **geometry_of(seen.found_places[number]),
         }
 
 

@@ -29,7 +29,7 @@ class Matrix(Used):
     names: list[str]
 
 
-class Placed(TypedDict):
+class ObjectGeometry(TypedDict):
     """A box, or the corners of an oriented one; neither of a whole image."""
 
     box: NotRequired[list[float]]  # x1, y1, x2, y2
@@ -39,7 +39,7 @@ class Placed(TypedDict):
 _Classed = TypedDict("_Classed", {"class": str})
 
 
-class SeenObjectView(_Classed, Placed):
+class SeenObjectView(_Classed, ObjectGeometry):
     """An object with what became of it. `detection`: its number among the image's detections."""
 
     kind: str
@@ -48,7 +48,7 @@ class SeenObjectView(_Classed, Placed):
     iou: float | None
 
 
-class SeenDetectionView(_Classed, Placed):
+class SeenDetectionView(_Classed, ObjectGeometry):
     """A detection with what it is. `object`: its number among the image's objects."""
 
     confidence: float
@@ -86,7 +86,7 @@ class EvaluatedPageView(PageNumbers, Used):
     images: list[AddressedImage]
 
 
-class SuspectObject(_Classed, Placed):
+class SuspectObject(_Classed, ObjectGeometry):
     """An object, or a detection with its confidence."""
 
     confidence: NotRequired[float]
@@ -153,7 +153,7 @@ class OtherEvaluationView(TypedDict):
     metrics: Metrics | None
 
 
-class Others(TypedDict):
+class ComparableEvaluations(TypedDict):
     evaluations: list[OtherEvaluationView]
 
 

@@ -12,7 +12,7 @@ from app.models import Dataset, DatasetRevision, Training
 from app.services.trainer import present
 from app.services.trainer.architectures import FITTING
 from app.services.trainer.create import refuse_missing, usable
-from app.services.trainer.store import not_deleted, own_classes
+from app.services.trainer.store import model_classes, not_deleted
 from app.texts import task_names
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
 
-SHOWN = 10  # names in a message
+MAX_NAMES = 10  # names in a message
 
 
 class EvaluationColumns(TypedDict):
@@ -58,7 +58,7 @@ class Checker:
         dataset = self.dataset(training, values)
         number = self.revision(training, dataset, values)
         data = self.data(dataset, number)
-        refuse_other_task(training, data)
+        refuse_different_task(training, data)
         refuse_empty(data, values["split"])
         return {
             "dataset_id": dataset.id,
@@ -123,7 +123,7 @@ class Checker:
         return version
 
     def classes(
-        self, training: Training, data: Dataset | DatasetRevision, wanted: Mapping[str, str | None] | None
+        self, training: Training, data: Dataset | DatasetRevision, class_map: Mapping[str, str | None] | None
     ) -> dict[str, str | None] | None:
         """As the column has it; a model of a single class takes every object for that.
 
@@ -131,8 +131,8 @@ class Checker:
             Unprocessable: a class has no counterpart.
         """
         if not training.params.get("single_cls"):
-            return mapping(own_classes(training), data.classes, wanted)
-        if wanted:
+            return mapping(model_classes(training), data.classes, class_map)
+        if class_map:
             raise refuse("classes", _("This model has a single class (single_cls), so classes can't be mapped."))
         return None
 
@@ -141,7 +141,7 @@ def refuse(field: str, problem: Any) -> Unprocessable:
     return Unprocessable(problem, [{"field": field, "message": str(problem)}])
 
 
-def refuse_other_task(training: Training, data: Dataset | DatasetRevision) -> None:
+def refuse_different_task(training: Training, data: Dataset | DatasetRevision) -> None:
     """Check that the model's task can be measured on the dataset.
 
     Raises:
@@ -173,21 +173,21 @@ def refuse_empty(data: Dataset | DatasetRevision, split: str) -> None:
 
 
 def mapping(
-    ours: Sequence[str], theirs: Sequence[str], wanted: Mapping[str, str | None] | None
+    ours: Sequence[str], theirs: Sequence[str], class_map: Mapping[str, str | None] | None
 ) -> dict[str, str | None] | None:
     """The dataset's class → the model's; None where they are the same in the same order.
 
     Raises:
         Unprocessable: a class of the dataset has no counterpart, or a name is unknown; `missing` lists them.
     """
-    wanted = wanted or {}
-    unknown = [name for name in wanted if name not in theirs]
-    unknown += [name for name in wanted.values() if name is not None and name not in ours]
+    class_map = class_map or {}
+    unknown = [name for name in class_map if name not in theirs]
+    unknown += [name for name in class_map.values() if name is not None and name not in ours]
     if unknown:
         raise refuse("classes", _("These classes don't exist: %(names)s.", names=listed(unknown)))
-    if list(ours) == list(theirs) and not wanted:
+    if list(ours) == list(theirs) and not class_map:
         return None
-    lacking = [name for name in theirs if name not in wanted and name not in ours]
+    lacking = [name for name in theirs if name not in class_map and name not in ours]
     if lacking:
         problem = _(
             "The model doesn't know these classes of the dataset: %(names)s. Map each of them to a class of the model "
@@ -196,8 +196,8 @@ def mapping(
         )
         errors = [{"field": "classes", "message": str(problem)}]
         raise Unprocessable(problem, errors, members={"missing": lacking, "classes": list(ours)})
-    return {name: wanted.get(name, name) for name in theirs}
+    return {name: class_map.get(name, name) for name in theirs}
 
 
 def listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
+    return ", ".join(names[:MAX_NAMES]) + (" …" if len(names) > MAX_NAMES else "")

@@ -27,14 +27,14 @@ from app.core.outcome_files import (
 )
 from app.database import refuse_writes
 from app.errors import Conflict, NoSpace, NotFound, Unavailable
-from app.services.datasets.index import STEPS, let_others_go_on, shows_damage
+from app.services.datasets.index import STEPS, shows_damage, yield_to_loop
 from app.services.storage.damaged import set_file_aside
 from app.services.trainer.documents import numbers
 from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.evaluations")
 
-KEPT_VIEWS = 8  # at other thresholds than the first one
+MAX_CACHED_VIEWS = 8  # at other thresholds than the first one
 ATTEMPTS = 3  # to open a view that others' requests remove meanwhile
 WAIT_S = 20.0  # for the matching that others asked for: one at a time, or a slider would slow everybody
 
@@ -77,7 +77,7 @@ class EvaluationFiles:
 
     def __init__(self, folder: Path, confidence: float, iou: float) -> None:
         self.folder, self.confidence, self.iou = folder, confidence, iou
-        self.keep = view_name(confidence, iou)
+        self.default_name = view_name(confidence, iou)
 
     def default(self) -> Path:
         """The view that its program made."""
@@ -108,13 +108,13 @@ class EvaluationFiles:
     def view(self, confidence: float, iou: float) -> Path:
         """The file with what follows at these thresholds, made where it is not there."""
         path = self.folder / view_name(confidence, iou)
-        return self.made(path, lambda draft, pictures: write_view(draft, pictures, confidence, iou))
+        return self.derived(path, lambda draft, pictures: write_view(draft, pictures, confidence, iou))
 
     def suspects(self) -> Path:
         """The file with what looks like an error of the labels, made where it is not there."""
-        return self.made(self.folder / LABEL_ERRORS, write_label_errors)
+        return self.derived(self.folder / LABEL_ERRORS, write_label_errors)
 
-    def made(self, path: Path, write: Write) -> Path:
+    def derived(self, path: Path, write: Write) -> Path:
         """A file that follows from the images; `write` makes it."""
         if not path.is_file():
             source = self.required(OUTCOMES)
@@ -122,7 +122,7 @@ class EvaluationFiles:
             try:
                 with one_at_a_time():
                     if not path.is_file():  # made meanwhile, for another request
-                        run_blocking(write_whole, source, path, write)
+                        run_blocking(write_atomically, source, path, write)
                         self.thin_out(path.name)
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not source.exists():  # deleted meanwhile
@@ -139,9 +139,9 @@ class EvaluationFiles:
         return path
 
     def thin_out(self, newest: str) -> None:
-        views = [path for path in self.folder.glob("view-*.sqlite") if path.name not in {newest, self.keep}]
+        views = [path for path in self.folder.glob("view-*.sqlite") if path.name not in {newest, self.default_name}]
         drafts = list(self.folder.glob(".*.sqlite-*"))  # of a server that was killed: one at a time is made
-        for path in [*drafts, *sorted(views, key=lambda item: item.stat().st_mtime)[: -KEPT_VIEWS + 1]]:
+        for path in [*drafts, *sorted(views, key=lambda item: item.stat().st_mtime)[: -MAX_CACHED_VIEWS + 1]]:
             path.unlink(missing_ok=True)
 
     def opened(self, confidence: float, iou: float) -> AbstractContextManager[sqlite3.Connection]:
@@ -161,10 +161,10 @@ class EvaluationFiles:
         return self.connected(self.suspects)
 
     @contextmanager
-    def connected(self, made: Callable[[], Path]) -> Iterator[sqlite3.Connection]:
-        path, opened = opened_of(made)
+    def connected(self, create: Callable[[], Path]) -> Iterator[sqlite3.Connection]:
+        path, opened = opened_of(create)
         with closing(opened) as connection:
-            connection.set_progress_handler(let_others_go_on, STEPS)
+            connection.set_progress_handler(yield_to_loop, STEPS)
             try:
                 connection.execute("ATTACH ? AS seen", [read_only(self.required(OUTCOMES))])
                 yield connection
@@ -181,17 +181,17 @@ class EvaluationFiles:
                 raise Inconsistent from error
 
 
-def opened_of(made: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
-    """The file that `made` returns, and a connection; made anew where it cannot be read.
+def opened_of(create: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
+    """The file that `create` returns, and a connection; made anew where it cannot be read.
 
     Raises:
         Unavailable: it was thinned out, again and again, for others that were made.
     """
     for _number in range(ATTEMPTS):
-        path = made()
+        path = create()
         if not is_readable(path):
             set_file_aside(path, "it cannot be read")
-            path = made()
+            path = create()
         try:
             return path, connect(path)
         except sqlite3.OperationalError:
@@ -255,7 +255,7 @@ def one_at_a_time() -> Iterator[None]:
         _matching.release()
 
 
-def write_whole(source: Path, target: Path, write: Write) -> None:
+def write_atomically(source: Path, target: Path, write: Write) -> None:
     """Make a file from every image; it is there whole or not at all."""
     draft = target.with_name(f".{target.name}-{os.urandom(4).hex()}")
     try:

@@ -30,8 +30,8 @@ from app.services.exports.queue import UNFINISHED, ExportQueue, ExportState
 from app.services.exports.request import checked, key_of, refuse_without_classes
 from app.services.storage.hashed import hashed, is_replaced
 from app.services.trainer import present
+from app.services.trainer.integrity import require_intact
 from app.services.trainer.store import not_deleted, training_not_found
-from app.services.trainer.whole import require_whole
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -71,12 +71,12 @@ class ModelExports:
         weights = present.weights(folder)
         if weights is None:
             raise Conflict(_("This run has no weights yet. Wait for its first epoch."))
-        require_whole(folder, weights)
+        require_intact(folder, weights)
         refuse_without_classes(training)
         arguments = checked(training, values)
         sha256 = hashed(weights)
         key = key_of(sha256, values["format"], arguments)
-        if (row := self.queue.known(training_id, key)) is not None and self.queue.bring_forward(row.id):
+        if (row := self.queue.find_existing(training_id, key)) is not None and self.queue.bring_forward(row.id):
             return row, row.status == JobStatus.COMPLETED
         if (row := self.queue.failed(training_id, key)) is not None:
             return row, True
@@ -96,18 +96,18 @@ class ModelExports:
         job_id, folder = row.job_id, self.files.folder(row)
         if self.state(row)["status"] in UNFINISHED and job_id is not None:
             self.jobs.end(job_id)
-        with self.storage.removal(folder) as take_away, writing() as session:
+        with self.storage.removal(folder) as move_files, writing() as session:
             mine = (ModelExport.id == export_id) & (ModelExport.job_id == job_id)
-            gone = session.scalars(delete(ModelExport).where(mine).returning(ModelExport.id)).all()
-            if gone:  # else another one may have its id by now
-                take_away()
+            deleted = session.scalars(delete(ModelExport).where(mine).returning(ModelExport.id)).all()
+            if deleted:  # else another one may have its id by now
+                move_files()
         return {"message": _("Export deleted"), "export_id": export_id}
 
     def set_unknown_aside(self) -> int:
         """Set folders aside that no row knows, whatever left them there: how many."""
         folders = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
-        known = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
-        unknown = [path for path in folders if int(path.name) not in known]
+        existing = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
+        unknown = [path for path in folders if int(path.name) not in existing]
         for path in unknown:
             with suppress(FileNotFoundError):  # deleted meanwhile, with its export or its run
                 self.storage.set_aside(path)
@@ -140,7 +140,10 @@ class ModelExports:
         """An export as ExportOut takes it."""
         state = self.state(row)
         offered = state["status"] == JobStatus.COMPLETED
-        known, weights = formats().get(row.format), present.weights(self.storage.get_training_dir(row.training_id))
+        export_format, weights = (
+            formats().get(row.format),
+            present.weights(self.storage.get_training_dir(row.training_id)),
+        )
         shipped = row.verification.get("at_threshold") if row.verification else None
         return {
             "id": row.id,
@@ -152,7 +155,7 @@ class ModelExports:
             "created_at": row.created_at,
             "created_by": row.created_by,
             "ended_at": row.ended_at,
-            "label": known.label if known else row.format,
+            "label": export_format.label if export_format else row.format,
             "size_bytes": row.size_bytes if offered else None,
             "verification": row.verification,
             "threshold": shipped["confidence"] if shipped else None,
@@ -176,7 +179,7 @@ class ModelExports:
         if state["status"] != JobStatus.COMPLETED or row.verification is None:
             reason = state["error"]["message"] if state["error"] else _("The export isn't ready yet.")
             raise Conflict(reason, members={"current": str(state["status"])})
-        if not self.files.are_whole(row):
+        if not self.files.are_intact(row):
             raise NotFound(texts.failure("files_missing"))
         package = Package(row, training, self.files.folder(row))
         return package.pieces(list(self.files.of(row))), package.file_name

@@ -39,17 +39,17 @@ class AutomaticExports:
     def submit(self, training: Training) -> None:
         """That of its best weights, unless it is there already, or failed for a reason that stays."""
         best = self.storage.get_training_dir(training.id) / "run" / "weights" / "best.pt"
-        if not self.is_wanted(training) or not best.is_file():
+        if not self.is_worthwhile(training) or not best.is_file():
             return
         arguments: ExportArguments = {"img_size": rounded(training.img_size)}
         sha256 = hashed(best)
         key = key_of(sha256, FORMAT, arguments)
-        if self.queue.known(training.id, key) is None and self.queue.failed(training.id, key) is None:
+        if self.queue.find_existing(training.id, key) is None and self.queue.failed(training.id, key) is None:
             training_id = training.id
             once_more(lambda: self.queue.begin(training_id, key, FORMAT, arguments, sha256, automatic=True))
             logger.info("training %s: an export follows its end", training_id)
 
-    def is_wanted(self, training: Training) -> bool:
+    def is_worthwhile(self, training: Training) -> bool:
         """Whether an export can be faster than the .pt here."""
         if not settings().AUTO_EXPORT or training.status != TrainingStatus.COMPLETED or training.deleted_at is not None:
             return False

@@ -25,13 +25,13 @@ class ExportFiles:
         """All of one export."""
         return (path for path in sorted(self.folder(row).rglob("*")) if path.is_file())
 
-    def are_whole(self, row: ModelExport) -> bool:
+    def are_intact(self, row: ModelExport) -> bool:
         """Whether they are all there, and as they were verified."""
-        folder, known = self.folder(row), row.details.get("sha256")
+        folder, expected = self.folder(row), row.details.get("sha256")
         try:
             if sum(path.stat().st_size for path in self.of(row)) != row.size_bytes:
                 return False
-            return known is None or known == {
+            return expected is None or expected == {
                 path.relative_to(folder).as_posix(): hashed(path) for path in self.of(row)
             }
         except OSError:  # deleted meanwhile, or it cannot be read

@@ -114,8 +114,8 @@ def read(source: str) -> Iterator[ExportFormat]:
             ("int8", lambda name=name: name in int8),  # type: ignore[misc]
         )
         precisions = tuple(key for key, fits in rules if fits())
-        others = tuple(key for key, theirs in NAMES.items() if theirs in arguments)
-        yield ExportFormat(name, label, suffix, ("img_size", *precisions, *others))
+        other_arguments = tuple(key for key, theirs in NAMES.items() if theirs in arguments)
+        yield ExportFormat(name, label, suffix, ("img_size", *precisions, *other_arguments))
 
 
 def is_table(node: Any) -> bool:
@@ -128,7 +128,7 @@ def constant(source: str, name: str) -> set[str]:
     return set(ast.literal_eval(match[1])) if match else set()
 
 
-def made_with(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
+def packages_used(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
     """Of the packages of this server those that a format needs, with their versions.
 
     Args:
@@ -142,5 +142,5 @@ def made_with(form: str, arguments: Mapping[str, Any], versions: Mapping[str, st
 def environment_note() -> dict[str, str]:
     """The versions that exports are made with here."""
     names = ("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf")
-    known = {name: version(name) for name in names if installed(name)}
-    return known | {"python": platform.python_version()}
+    versions = {name: version(name) for name in names if installed(name)}
+    return versions | {"python": platform.python_version()}

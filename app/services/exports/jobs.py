@@ -126,7 +126,7 @@ class ExportJobs:
             raise OSError(f"export {row.id}: no figures were written down")
         target = self.files.folder(row)
         db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
-        self.put(directory / MADE, target)
+        self.install(directory / MADE, target)
         with writing() as session:
             row = export_of(session, job)
             if row is not None:
@@ -138,14 +138,14 @@ class ExportJobs:
         logger.info("export %s of training %s is ready", row.id, row.training_id)
         return {"export_id": row.id, "url": f"/api/exports/{row.id}/download"}
 
-    def put(self, made: Path, target: Path) -> None:
+    def install(self, source: Path, target: Path) -> None:
         """Keep the files, which are on the disk, by one rename."""
-        if not made.is_dir():
+        if not source.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             self.storage.move_to_tmp(target)
-        os.replace(made, target)
+        os.replace(source, target)
         sync_folder(target.parent)
         self.storage.deliver()
 

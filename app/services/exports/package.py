@@ -13,7 +13,7 @@ from app.core.thresholds import ModelThresholds, Threshold
 from app.jobs.devices import CPU
 from app.models import ModelExport, Training
 from app.services.exports import examples
-from app.services.exports.formats import formats, made_with
+from app.services.exports.formats import formats, packages_used
 from app.services.trainer.bundle import harmless, packed
 
 LEAST = 0.25  # of a model without an advised threshold; ultralytics' own, too
@@ -148,11 +148,11 @@ class Package:
     def card(self) -> str:
         """In English, as the code of the example; names cannot change its layout."""
         row, training = self.row, self.training
-        known = formats().get(row.format)
-        versions = made_with(row.format, row.arguments, row.details.get("versions") or {})
+        export_format = formats().get(row.format)
+        versions = packages_used(row.format, row.arguments, row.details.get("versions") or {})
         return CARD.format(
             name=harmless(training.name),
-            label=known.label if known else row.format,
+            label=export_format.label if export_format else row.format,
             what=f"{self.kind()}, for {examples.runs_with(row.format)}.",
             architecture=harmless(training.architecture or f"yolov8{training.model_version}"),
             task=training.task,

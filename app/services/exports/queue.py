@@ -47,14 +47,14 @@ class ExportQueue:
     def __init__(self, files: ExportFiles, jobs: "JobService") -> None:
         self.files, self.jobs = files, jobs
 
-    def known(self, training_id: int, key: str) -> ModelExport | None:
+    def find_existing(self, training_id: int, key: str) -> ModelExport | None:
         """The export with this key that is there, or under way; not one that failed, is being ended, or whose files are
         gone."""
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
         for row in db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc())):
             status = self.state(row)["status"]
             if (status in UNFINISHED and not is_ending(row)) or (
-                status == JobStatus.COMPLETED and self.files.are_whole(row)
+                status == JobStatus.COMPLETED and self.files.are_intact(row)
             ):
                 return row
         return None
@@ -86,9 +86,9 @@ class ExportQueue:
         replaced: list[Path] = []
         with writing() as session:
             session.get(Training, training_id, with_for_update=True)
-            row = self.known(training_id, key)
+            row = self.find_existing(training_id, key)
             if row is not None:
-                job = None if automatic else self.take_over(session, row)
+                job = None if automatic else self.promote(session, row)
             else:
                 row = ModelExport(training_id=training_id, key=key, format=form, arguments=arguments)
                 row.weights_sha256, row.details = sha256, {"versions": environment_note()}
@@ -129,12 +129,12 @@ class ExportQueue:
             row = session.get(ModelExport, export_id, populate_existing=True)
             if row is None or is_ending(row):
                 return False
-            job = self.take_over(session, row)
+            job = self.promote(session, row)
         if job is not None:
             self.announce(job)
         return True
 
-    def take_over(self, session: Any, row: ModelExport) -> Job | None:
+    def promote(self, session: Any, row: ModelExport) -> Job | None:
         """Somebody asks for it; its job, where that changes."""
         details = row.details.copy()
         details.pop("automatic", None)

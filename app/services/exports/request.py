@@ -32,10 +32,10 @@ def checked(training: Training, values: ModelExportInValues) -> ExportArguments:
         refuse("format", reason)
     else:
         check_options(item, training, values)
-    wanted = {name: value for name, value in values.items() if name != "format" and value not in (None, False)}
-    if wanted.get("batch") == 1:
-        del wanted["batch"]
-    return cast(ExportArguments, {"img_size": rounded(training.img_size)} | wanted)
+    options = {name: value for name, value in values.items() if name != "format" and value not in (None, False)}
+    if options.get("batch") == 1:
+        del options["batch"]
+    return cast(ExportArguments, {"img_size": rounded(training.img_size)} | options)
 
 
 def check_options(item: ExportFormat, training: Training, values: Mapping[str, Any]) -> None:

@@ -35,14 +35,14 @@ def failure(code: str) -> str:
 
 def notes(details: ExportDetails, verification: Verification | None) -> list[str]:
     """What whoever takes the export should know of its making and its proof."""
-    count, wanted = details.get("calibration_images"), details.get("calibration_recommended", 0)
+    count, recommended = details.get("calibration_images"), details.get("calibration_recommended", 0)
     lines: list[str] = []
-    if count is not None and count < wanted:
+    if count is not None and count < recommended:
         text = ngettext(
             "INT8 was calibrated with %(num)s training image; at least %(wanted)s are recommended.",
             "INT8 was calibrated with %(num)s training images; at least %(wanted)s are recommended.",
             count,
-            wanted=wanted,
+            wanted=recommended,
         )
         lines.append(text)
     if details.get("accuracy_control_images"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class InferenceService:
     """Runs inference in a child that is started on first use: what the specification names, and the objects behind it;
-    see `make_inference`."""
+    see `create_inference_service`."""
 
     warm: WarmModels
     models: TestableModels
@@ -67,7 +67,7 @@ class InferenceService:
         return Path(self.warm.ask(do="draw", image=str(image), detections=results, output=str(output))["output"])
 
 
-def make_inference(
+def create_inference_service(
     storage: StorageService, files: "TrainingFiles", jobs: "JobService", exports: "ModelExports"
 ) -> InferenceService:
     """The service with its parts.

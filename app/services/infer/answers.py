@@ -46,7 +46,7 @@ def failure(answer: dict[str, Any]) -> Exception:
     if code in UNREADABLE:
         message = str(UNREADABLE[code]) % {"format": detail.partition(":")[0]}
         return Unprocessable(message, [{"field": "file", "message": message}])
-    known: dict[str, AppError] = {
+    refusals: dict[str, AppError] = {
         "busy": DecodersBusy(
             _("Other images are taking long to decode. Try again in a minute, or save the image as JPEG or PNG.")
         ),
@@ -55,7 +55,7 @@ def failure(answer: dict[str, Any]) -> Exception:
         ),
         "out_of_memory": Unavailable(_("Not enough memory for this image. Try a smaller image or try again later.")),
     }
-    return known[code]
+    return refusals[code]
 
 
 def ended(code: str | None) -> Unavailable:

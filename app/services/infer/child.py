@@ -66,7 +66,7 @@ class WarmWorker:
             ChildEnded, ChildSilent: there is no answer, and it is gone.
             Unavailable: others wait for its start.
         """
-        link = self._ready()
+        link = self._open_link()
         try:
             return link.ask(question, ANSWER_S)
         except (ChildEnded, ChildSilent):
@@ -75,7 +75,7 @@ class WarmWorker:
                     self._code = self._close()
             raise
 
-    def _ready(self) -> Link:
+    def _open_link(self) -> Link:
         with self._alone():
             link = self._link
             if link is None or link.closed or self._better_device():
@@ -168,7 +168,7 @@ class WarmModels:
     def __init__(self, worker: WarmWorker) -> None:
         self.worker = worker
         self.loaded_models: dict[str, list[str]] = {}
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def close(self) -> None:
         """End the worker; the next question starts another."""
@@ -177,12 +177,12 @@ class WarmModels:
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """Ask the worker, AT_ONCE questions at a time; one that died is started again, once."""
-        if not self._places.acquire(timeout=QUEUE_S):
+        if not self._slots.acquire(timeout=QUEUE_S):
             raise full()
         try:
             answer = self._exchange(question)
         finally:
-            self._places.release()
+            self._slots.release()
         if not answer.pop("ok"):
             raise failure(answer)
         if "models" in answer:

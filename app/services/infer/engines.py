@@ -74,8 +74,8 @@ def answers_as(row: ModelExport, training: Training) -> bool:
 def files_of(row: ModelExport) -> dict[str, str]:
     """SHA-256 of the files of its model, by their names; none of exports from before these were written down."""
     prefix = f"{row.details['model']}/"
-    known = row.details.get("sha256") or {}
-    return {name.removeprefix(prefix): sha256 for name, sha256 in known.items() if name.startswith(prefix)}
+    hashes = row.details.get("sha256") or {}
+    return {name.removeprefix(prefix): sha256 for name, sha256 in hashes.items() if name.startswith(prefix)}
 
 
 def ratios(row: ModelExport) -> dict[str, float]:

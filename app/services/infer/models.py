@@ -12,10 +12,10 @@ from app.services.infer.read_models import ModelsView
 from app.services.paging import paged
 from app.services.trainer import present
 from app.services.trainer.files import TrainingFiles
+from app.services.trainer.integrity import require_intact
 from app.services.trainer.read_models import TrainingView
-from app.services.trainer.whole import require_whole
 
-LOOK_AT = 20  # newest trainings that are looked through for the default
+MAX_EXAMINED = 20  # newest trainings that are looked through for the default
 
 
 def usable(trainings: list[TrainingView]) -> list[TrainingView]:
@@ -46,23 +46,25 @@ class TestableModels:
         counted = select(func.count()).select_from(Training).join(Dataset).where(*conditions)
         total = db.session.scalar(counted) or 0
         part = present.rows().where(*conditions).order_by(Training.id.desc())
-        shown = present.to_dicts(part.limit(per_page).offset((page - 1) * per_page), self.storage.models)
+        views = present.to_dicts(part.limit(per_page).offset((page - 1) * per_page), self.storage.models)
         return {
-            "models": shown,
+            "models": views,
             "default": self.default_model(),
             **paged({"page": page, "per_page": per_page}, total),
         }
 
     def default_model(self) -> TrainingView | None:
         """The model to try first: the newest completed one that learned something, else any that has weights."""
-        wanted = present.rows().where(~present.deleted())
-        ended = wanted.where(Training.status == TrainingStatus.COMPLETED).order_by(
-            Training.end_time.desc().nulls_last()
+        query = present.rows().where(~present.deleted())
+        ended = query.where(Training.status == TrainingStatus.COMPLETED).order_by(Training.end_time.desc().nulls_last())
+        unfinished = query.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
+        candidates = usable(
+            present.to_dicts(ended.order_by(Training.id.desc()).limit(MAX_EXAMINED), self.storage.models)
         )
-        others = wanted.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
-        found = usable(present.to_dicts(ended.order_by(Training.id.desc()).limit(LOOK_AT), self.storage.models))
-        found += usable(present.to_dicts(others.order_by(Training.id.desc()).limit(LOOK_AT), self.storage.models))
-        return next((item for item in found if item["level"] != "nothing"), found[0] if found else None)
+        candidates += usable(
+            present.to_dicts(unfinished.order_by(Training.id.desc()).limit(MAX_EXAMINED), self.storage.models)
+        )
+        return next((item for item in candidates if item["level"] != "nothing"), candidates[0] if candidates else None)
 
     def model_of(self, training_id: int, checkpoint: str | None = None) -> Path:
         """The weights to try: the best, else the last, or the checkpoint that is asked for.
@@ -80,7 +82,7 @@ class TestableModels:
         if training.deleted_at is not None:
             raise Conflict(_("This run is in the trash. Restore it first."))
         if checkpoint is None:
-            return require_whole(self.storage.get_training_dir(training_id), self.weights_of(training))
+            return require_intact(self.storage.get_training_dir(training_id), self.weights_of(training))
         return self.files.checkpoint(training_id, checkpoint)[0]
 
     def weights_of(self, training: Training) -> Path:
@@ -89,9 +91,9 @@ class TestableModels:
         Raises:
             Conflict: there are none yet.
         """
-        found = present.weights(self.storage.get_training_dir(training.id))
-        if found is not None:
-            return found
+        path = present.weights(self.storage.get_training_dir(training.id))
+        if path is not None:
+            return path
         raise Conflict(
             _(
                 "The run “%(name)s” has no weights yet. Wait for its first epoch or choose another run.",

@@ -11,7 +11,7 @@ from app.services.infer.child import WarmModels
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2")
 # Formats of images that training does not read, by the extension of their names.
-OTHERS = {
+UNSUPPORTED = {
     ".gif": "GIF",
     ".heic": "HEIC",
     ".heif": "HEIF",
@@ -76,9 +76,10 @@ def image_extension(filename: str) -> str:
         Unprocessable: it is none of EXTENSIONS.
     """
     extension = Path(filename).suffix.lower()
-    if extension in OTHERS:
+    if extension in UNSUPPORTED:
         message = _(
-            "The file is in the format %(format)s. Save it as JPEG or PNG and send it again.", format=OTHERS[extension]
+            "The file is in the format %(format)s. Save it as JPEG or PNG and send it again.",
+            format=UNSUPPORTED[extension],
         )
         raise Unprocessable(message, [{"field": "file", "message": message}])
     if extension not in EXTENSIONS:

@@ -117,7 +117,7 @@ class Tests:
                     raise NotFound(_("Run %(id)s doesn't exist.", id=training_id))
                 session.add(test)
                 session.flush()
-                folder = self._put(staging, test.id)
+                folder = self._install(staging, test.id)
                 test.image_path = str((folder / name).relative_to(self.storage.data_root))
         except BaseException:
             if folder is not None:
@@ -127,7 +127,7 @@ class Tests:
         logger.info("test %s: training %s, %s detections", test.id, training_id, len(answer["detections"]))
         return test
 
-    def _put(self, staging: Path, test_id: int) -> Path:
+    def _install(self, staging: Path, test_id: int) -> Path:
         folder = Path(self.storage.test_dir(test_id))
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():  # no row has this number, so nobody knows this folder
@@ -208,10 +208,10 @@ class Tests:
         """
         path = self._image(test).with_name(DETAILS)
         try:
-            found = json.loads(path.read_bytes())
-            if not isinstance(found, dict):
+            values = json.loads(path.read_bytes())
+            if not isinstance(values, dict):
                 raise ValueError("no object")
-            details: TestDetails = TestOut(only=[name for name in DETAIL_NAMES if name in found]).dump(found)
+            details: TestDetails = TestOut(only=[name for name in DETAIL_NAMES if name in values]).dump(values)
             return details
         except (FileNotFoundError, NotADirectoryError):
             return {}

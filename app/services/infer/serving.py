@@ -19,7 +19,7 @@ from app.services.infer.engines import Engines, fallback_text
 from app.services.infer.models import TestableModels
 from app.services.infer.predicting import Prediction, image_extension
 from app.services.storage import StorageService
-from app.services.trainer.store import own_classes
+from app.services.trainer.store import model_classes
 
 MOST_AT_ONCE = 64  # requests that are read or wait; the program answers 16 at a time
 DEFAULT = 0.5  # of both thresholds, as POST /api/tests has it
@@ -37,7 +37,7 @@ class ModelPredictions:
         self, storage: StorageService, models: TestableModels, prediction: Prediction, engines: Engines
     ) -> None:
         self.storage, self.models, self.prediction, self.engines = storage, models, prediction, engines
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
@@ -52,12 +52,12 @@ class ModelPredictions:
             TooManyRequests: too many wait.
             NotFound, Conflict, Unprocessable, TooLarge, Unavailable: see `create_test`.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Many images are already being analyzed. Send this one again in a moment."))
         try:
             return self._predict(training_id, image, filename, values)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
@@ -73,11 +73,11 @@ class ModelPredictions:
             answer = self.prediction.predict(path, model, limits.least, limits.iou, export=export)
         finally:
             path.unlink(missing_ok=True)
-        found = [item for item in answer["detections"] if limits.admit(item)]
-        shown = prediction_view(training_id, found, limits, answer)
+        detections = [item for item in answer["detections"] if limits.admit(item)]
+        view = prediction_view(training_id, detections, limits, answer)
         if values.get("format") == "yolo":
-            shown["labels"] = label_lines(found, answer["names"], answer["width"], answer["height"])
-        return shown
+            view["labels"] = label_lines(detections, answer["names"], answer["width"], answer["height"])
+        return view
 
 
 class Limits:
@@ -128,18 +128,20 @@ def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
     Raises:
         Unprocessable: it does not have one of them.
     """
-    known = own_classes(training)
-    if known and (unknown := [name for name in classes if name not in known]):
+    names = model_classes(training)
+    if names and (unknown := [name for name in classes if name not in names]):
         message = _("The model has no class “%(name)s”.", name=unknown[0])
         raise Unprocessable(message, [{"field": "classes", "message": message}])
 
 
-def prediction_view(training_id: int, found: list[Detection], limits: Limits, answer: Inference) -> PredictionOutValues:
+def prediction_view(
+    training_id: int, detections: list[Detection], limits: Limits, answer: Inference
+) -> PredictionOutValues:
     """As PredictionOut takes it, without lines of labels."""
     speed = {name: answer["speed"][name] for name in ("preprocess", "inference", "postprocess")}
     return {
         "training_id": training_id,
-        "detections": found,
+        "detections": detections,
         "confidence": limits.confidence,
         "iou": limits.iou,
         "classes": limits.classes,

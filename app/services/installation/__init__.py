@@ -24,7 +24,7 @@ from app.services.installation.contents import Contents
 from app.services.installation.examine import Verdict, examine, row_of
 from app.services.installation.mark import Mark
 from app.services.installation.newer_attempts import raise_attempts
-from app.services.installation.newer_revisions import adopt_newer, put_newer_aside
+from app.services.installation.newer_revisions import adopt_newer, set_newer_aside
 from app.services.installation.pairing import Pairing
 from app.services.installation.watch import DatabaseWatch
 from app.services.storage import StorageService
@@ -35,7 +35,7 @@ logger = logging.getLogger("yolo.installation")
 
 Work = Callable[[StorageService, Contents, bool], Decided]
 
-LOOK_S = 2.0  # between two looks of a server that is read-only
+POLL_INTERVAL_S = 2.0  # between two looks of a server that is read-only
 
 
 class InstallationService:
@@ -129,13 +129,13 @@ class InstallationService:
         """A background task: while nothing may be changed, look whether both sides fit by now (the right file may be
         back, or a command has decided); else keep the database file whole."""
         while True:
-            socketio.sleep(LOOK_S)
+            socketio.sleep(POLL_INTERVAL_S)
             if not self.is_open:
                 return
             try:
                 with app.app_context():
-                    self.database.keep_whole()
-                    self.look_again(app)
+                    self.database.checkpoint_log()
+                    self.recheck(app)
                     if self.pairing.mark is None:  # another process writes it
                         self.pairing.read()
             except Exception as error:
@@ -150,7 +150,7 @@ class InstallationService:
         """Look at nothing any more. Called from a signal handler too, see `Services.close`."""
         self._closed = True
 
-    def look_again(self, app: Flask) -> None:
+    def recheck(self, app: Flask) -> None:
         if self._verdict is None or not self._deciding.acquire(blocking=False):
             return
         try:
@@ -180,7 +180,7 @@ class InstallationService:
 
     # Deciding.
 
-    def expect_whole(self) -> None:
+    def expect_paired(self) -> None:
         """For a command that writes: both sides fit, and the folder's ids are known. Nothing is changed.
 
         Raises:
@@ -204,7 +204,7 @@ class InstallationService:
         Raises:
             Conflict: there is nothing to decide, or a training process still works in these folders.
         """
-        return self.decide(orphans.set_all_aside, put_newer_aside)
+        return self.decide(orphans.set_all_aside, set_newer_aside)
 
     def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
         """`work` on the folders and on newer `revisions` of those that stay; then both sides are paired and the server
@@ -226,14 +226,14 @@ class InstallationService:
         if self.pairing.mark is None and row_of(db.session) is None:  # until the end, there is something to decide
             self.pairing.mark = Mark(mark.new_uuid())
             mark.write(self.storage.data_root, self.pairing.mark)
-        done = work(self.storage, contents, verdict.code == "other_database")
+        result = work(self.storage, contents, verdict.code == "other_database")
         if count := revisions(self.storage):
             logger.info("newer versions of datasets, decided too: %d", count)
         self.pair_with_this_database()
         self._verdict = None
-        logger.info("decided: %s", done)
+        logger.info("decided: %s", result)
         self.go_on()
-        return done
+        return result
 
     def pair_with_this_database(self) -> None:
         """Whatever the folder said before, it belongs to this database now."""

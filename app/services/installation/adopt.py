@@ -14,10 +14,10 @@ from app.services import about
 from app.services.datasets.dataset_about import describe
 from app.services.installation.adopt_datasets import dataset_rows
 from app.services.installation.adopt_trainings import test_rows, training_rows
-from app.services.installation.belonging import of_others
+from app.services.installation.belonging import foreign_folders
 from app.services.installation.contents import FOLDERS, MODELS, Contents, Ids
 from app.services.installation.mark import KINDS
-from app.services.installation.orphans import put_aside, refuse_running
+from app.services.installation.orphans import refuse_running, set_folder_aside
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.installation")
@@ -35,23 +35,23 @@ class Numbers:
     contents: Contents
     foreign: bool = False
     chosen: Ids = field(default_factory=dict)
-    given: dict[str, dict[int, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    assigned: dict[str, dict[int, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def new(self, kind: str, old: int) -> int:
-        used = self.contents.known[kind] | self.contents.stored[kind] | set(self.given[kind].values())
-        number = old if old not in self.contents.known[kind] else max(used) + 1
-        self.given[kind][old] = number
+        used = self.contents.recorded[kind] | self.contents.stored[kind] | set(self.assigned[kind].values())
+        number = old if old not in self.contents.recorded[kind] else max(used) + 1
+        self.assigned[kind][old] = number
         return number
 
     def of(self, kind: str, old: int) -> int | None:
         """The present id of what had this one; None: it was not adopted."""
         stays = old in self.contents.stored[kind] and old not in self.chosen.get(kind, set())
-        same = old in self.contents.known[kind] and (stays or not self.foreign)
-        return self.given[kind].get(old, old if same else None)
+        same = old in self.contents.recorded[kind] and (stays or not self.foreign)
+        return self.assigned[kind].get(old, old if same else None)
 
 
-Make = Callable[[Any, Path, int, Numbers], None]
-MAKERS: dict[str, Make] = {"dataset": dataset_rows, "training": training_rows, "test": test_rows}
+RowFactory = Callable[[Any, Path, int, Numbers], None]
+MAKERS: dict[str, RowFactory] = {"dataset": dataset_rows, "training": training_rows, "test": test_rows}
 
 
 def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
@@ -65,7 +65,7 @@ def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) ->
     Raises:
         Conflict: folders get other names, and a training process works in one of them.
     """
-    chosen = of_others(db.session, storage, contents) if foreign else contents.unknown
+    chosen = foreign_folders(db.session, storage, contents) if foreign else contents.unknown
     db.session.rollback()
     if foreign:
         refuse_running(storage)
@@ -76,8 +76,8 @@ def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) ->
             if adopt_one(storage, kind, old, numbers):
                 adopted[kind] += 1
             else:
-                numbers.given[kind].pop(old, None)
-                aside[kind] += put_aside(storage, kind, old)
+                numbers.assigned[kind].pop(old, None)
+                aside[kind] += set_folder_aside(storage, kind, old)
     return {"adopted": adopted, "set_aside": aside}
 
 

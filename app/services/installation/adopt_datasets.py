@@ -13,7 +13,7 @@ from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services import about
 from app.services.datasets.index import Index
 from app.services.datasets.options import DEFAULTS
-from app.services.datasets.outcome import make_current
+from app.services.datasets.outcome import set_current_revision
 from app.services.storage.names import read_yaml
 
 if TYPE_CHECKING:
@@ -33,20 +33,25 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
         NoDataset: there is nothing to be made of this folder.
         ValueError, TypeError: about.json is no such thing.
     """
-    known = about.read(folder, "dataset")
-    values = about.columns(Dataset, known.get("row", {}), "id", "path")
+    description = about.read(folder, "dataset")
+    values = about.columns(Dataset, description.get("row", {}), "id", "path")
     dataset = Dataset(**{"name": _("Dataset %(id)s", id=number), "created_at": created(folder), **values}, id=number)
     dataset.path = str(folder.with_name(str(number)))[-255:]
     session.add(dataset)
     session.flush()
-    described = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
-    made = {found: revision_row(folder, number, found, described.get(found)) for found in stored(folder)}
-    session.add_all(made.values())
+    described = {
+        item["number"]: item for item in description.get("revisions", []) if isinstance(item.get("number"), int)
+    }
+    revisions = {
+        revision_number: revision_row(folder, number, revision_number, described.get(revision_number))
+        for revision_number in stored(folder)
+    }
+    session.add_all(revisions.values())
     session.flush()
-    if made:
-        dataset.revision = current(folder, dataset.revision, made)
+    if revisions:
+        dataset.revision = current(folder, dataset.revision, revisions)
         dataset.status, dataset.error = DatasetStatus.VALIDATING, None
-        make_current(dataset, made[dataset.revision])
+        set_current_revision(dataset, revisions[dataset.revision])
     else:
         without_revision(session, dataset, folder)
 
@@ -58,14 +63,14 @@ def stored(folder: Path) -> list[int]:
     return sorted(number for number in numbers if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
 
 
-def current(folder: Path, wanted: int | None, made: dict[int, DatasetRevision]) -> int:
+def current(folder: Path, preferred: int | None, revisions: dict[int, DatasetRevision]) -> int:
     """What the links of the specification's places lead to, what about.json says, or the newest."""
     try:
         linked = Path(os.readlink(folder / "dataset.yaml")).parts
     except OSError:
         linked = ()
-    choices = [int(part) for part in linked if part.isdecimal()] + [wanted or 0, max(made)]
-    return next(number for number in choices if number in made)
+    choices = [int(part) for part in linked if part.isdecimal()] + [preferred or 0, max(revisions)]
+    return next(number for number in choices if number in revisions)
 
 
 def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
@@ -107,7 +112,7 @@ def counted(index_file: Path) -> dict[str, Any]:
         splits = {split: statistics["splits"][split] for split in SPLITS}
         images = {split: int(splits[split]["images"]) for split in SPLITS}
         used = {split: int(splits[split]["used"]) for split in SPLITS}
-        left_out = dict(statistics["summary"]["left_out"])
+        excluded = dict(statistics["summary"]["left_out"])
         task = str(statistics["task"])
     except (OSError, sqlite3.Error, ValueError, TypeError, KeyError):
         return {"classes": names, "report": {"decisions": []}}
@@ -115,7 +120,7 @@ def counted(index_file: Path) -> dict[str, Any]:
         "decisions": [],
         "images": images,
         "usable": used,
-        "left_out": left_out,
+        "left_out": excluded,
         "samples": samples,
         "severities": statistics.get("severities", {}),
     }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.installation")
 
-TOLD = (Started, Epoch, CheckpointSaved, Note)  # what lasts; progress and figures do not
+DURABLE_EVENTS = (Started, Epoch, CheckpointSaved, Note)  # what lasts; progress and figures do not
 COLUMNS = ("task", "model_version", "architecture", "epochs", "batch_size", "img_size", "params")
 
 
@@ -39,15 +39,15 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
     Raises:
         NoTraining: neither about.json nor the task of a child can be read.
     """
-    known = about.read(folder, "training").get("row", {})
+    description = about.read(folder, "training").get("row", {})
     spec = newest_spec(folder)
-    if not known and not spec:
+    if not description and not spec:
         raise NoTraining("no about.json and no spec.json")
-    values = {**columns_of(spec), **about.columns(Training, known, "id", "dataset_id", "seq", "notes", "status")}
+    values = {**columns_of(spec), **about.columns(Training, description, "id", "dataset_id", "seq", "notes", "status")}
     row = Training(**{"name": _("Run %(id)s", id=number), "created_at": created(folder), **values})
     row.id, row.status, row.seq, row.notes = number, TrainingStatus.RUNNING, 0, []
     row.start_time = row.start_time or created(folder)
-    row.dataset_id = dataset_of(session, known, spec, numbers)
+    row.dataset_id = dataset_of(session, description, spec, numbers)
     row.start = start_of(row.start, numbers)
     row.total_epochs = row.total_epochs or row.epochs
     row.resume_from, row.event_seq, row.event_offset = None, 0, 0
@@ -91,9 +91,9 @@ def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     return values | {"start": start} | ({"learning_rate": float(rate)} if rate is not None else {})
 
 
-def dataset_of(session: Any, known: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
+def dataset_of(session: Any, description: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
     """The id of its dataset now; where that is not here, of a row that says so and waits for the folder."""
-    old = known.get("dataset_id") or dataset_in(str(spec.get("data", "")))
+    old = description.get("dataset_id") or dataset_in(str(spec.get("data", "")))
     dataset_id = numbers.of("dataset", old) if old else None
     if dataset_id is not None and session.get(Dataset, dataset_id) is not None:
         return dataset_id
@@ -104,7 +104,7 @@ def dataset_of(session: Any, known: Mapping[str, Any], spec: Mapping[str, Any], 
     session.add(missing)
     session.flush()
     if old:
-        numbers.given["dataset"][old] = missing.id
+        numbers.assigned["dataset"][old] = missing.id
     return missing.id
 
 
@@ -129,7 +129,7 @@ def replay(row: Training, folder: Path) -> Event | None:
     for attempt in folders:
         row.attempt = attempt
         for offset, envelope in recorded_events(folder / "attempts" / str(attempt)):
-            if isinstance(envelope.event, TOLD) or (attempt == folders[-1] and ends(envelope.event)):
+            if isinstance(envelope.event, DURABLE_EVENTS) or (attempt == folders[-1] and ends(envelope.event)):
                 record(envelope.event, row, envelope.time)
             row.event_seq, row.event_offset, last = envelope.seq, offset, envelope.event
     row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log" if folders else None
@@ -178,14 +178,14 @@ def from_results(session: Any, row: Training, folder: Path) -> None:
 def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers") -> None:
     """Those that were completed; one whose folder does not say what it is stays there and harms nobody."""
     for path in sorted((folder / "evaluations").glob("*/")):
-        known = about.read(path, "evaluation").get("row", {})
-        if known.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
+        description = about.read(path, "evaluation").get("row", {})
+        if description.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
             continue
         try:
-            dataset_id = numbers.of("dataset", known.get("dataset_id") or 0)
+            dataset_id = numbers.of("dataset", description.get("dataset_id") or 0)
             if dataset_id is not None and session.get(Dataset, dataset_id) is None:
                 dataset_id = None
-            values = about.columns(Evaluation, known, "id", "training_id", "dataset_id", "job_id")
+            values = about.columns(Evaluation, description, "id", "training_id", "dataset_id", "job_id")
         except (ValueError, TypeError) as error:
             logger.warning("%s is not adopted: %s", path, error)
             continue
@@ -208,8 +208,8 @@ def conclude(row: Training, folder: Path, last: Event | None) -> None:
     if checkpoint and row.current_epoch < (row.total_epochs or 0):
         leave_as(row, TrainingStatus.PAUSED, resume_from=checkpoint.path, pause_reason="asked")
         return
-    done = weights is not None and row.current_epoch >= (row.total_epochs or 0) > 0
-    status = TrainingStatus.COMPLETED if done else TrainingStatus.CANCELLED
+    completed = weights is not None and row.current_epoch >= (row.total_epochs or 0) > 0
+    status = TrainingStatus.COMPLETED if completed else TrainingStatus.CANCELLED
     leave_as(row, status, end_time=created(folder), model_path=model)
 
 
@@ -223,10 +223,10 @@ def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> No
     Raises:
         NoTraining: it does not say which training was tried.
     """
-    known = about.read(folder, "test").get("row", {})
-    training_id = numbers.of("training", known.get("training_id", 0))
+    description = about.read(folder, "test").get("row", {})
+    training_id = numbers.of("training", description.get("training_id", 0))
     if training_id is None or session.get(Training, training_id) is None:
         raise NoTraining("the training that was tested is not known")
-    values = about.columns(Test, known, "id", "training_id")
+    values = about.columns(Test, description, "id", "training_id")
     image = Path(values.pop("image_path", None) or "input_image.jpg").name
     session.add(Test(**values, id=number, training_id=training_id, image_path=f"tests/{number}/{image}"))

@@ -20,21 +20,21 @@ from app.services.storage.names import read_yaml
 logger = logging.getLogger("yolo.installation")
 
 
-def of_others(session: Any, storage: StorageService, contents: Contents) -> Ids:
+def foreign_folders(session: Any, storage: StorageService, contents: Contents) -> Ids:
     """The folders that no row of this database is about.
 
     Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
     be the same by chance. Where it says nothing, they do.
     """
-    others = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
+    foreign = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
     if read(storage.data_root) is not None:
-        return {kind: numbers | not_described(session, storage, contents, kind) for kind, numbers in others.items()}
+        return {kind: numbers | not_described(session, storage, contents, kind) for kind, numbers in foreign.items()}
     for kind in KINDS:
-        for number in contents.stored[kind] & contents.known[kind]:
+        for number in contents.stored[kind] & contents.recorded[kind]:
             row, path = session.get(MODELS[kind], number), storage.data_root / FOLDERS[kind] / str(number)
             if row is None or not belongs(row, path):
-                others[kind].add(number)
-    return others
+                foreign[kind].add(number)
+    return foreign
 
 
 def not_described(session: Any, storage: StorageService, contents: Contents, kind: str) -> set[int]:
@@ -42,7 +42,7 @@ def not_described(session: Any, storage: StorageService, contents: Contents, kin
     files are read when they have changed."""
     table, root = MODELS[kind].__table__.c, storage.data_root / FOLDERS[kind]
     rows = {row.id: row.created_at.isoformat() for row in session.execute(select(table.id, table.created_at))}
-    both = contents.stored[kind] & contents.known[kind]
+    both = contents.stored[kind] & contents.recorded[kind]
     return {number for number in both if identity(root / str(number), kind) != (number, rows.get(number))}
 
 
@@ -61,29 +61,29 @@ def read_identity(path: Path, kind: str, _changed_ns: int, _size: int) -> tuple[
     return row.get("id"), row.get("created_at")
 
 
-def same(known: dict[str, Any], number: int, created_at: datetime) -> bool:
+def same(description: dict[str, Any], number: int, created_at: datetime) -> bool:
     """Whether about.json is of this row."""
-    row = known.get("row", {})
+    row = description.get("row", {})
     return row.get("id") == number and row.get("created_at") == created_at.isoformat()
 
 
 def belongs(row: Any, path: Path) -> bool:
     """Whether a folder is of this row and not of another one that had the same number. What cannot be read is not."""
     try:
-        return looks_like(row, path)
+        return matches_folder(row, path)
     except Exception as error:  # whatever the files hold: they stop no start
         logger.warning("%s does not say whose it is: %s: %s", path, type(error).__name__, error)
         return False
 
 
-def looks_like(row: Any, path: Path) -> bool:
+def matches_folder(row: Any, path: Path) -> bool:
     """Whether a folder belongs to a row: as its description says, else by its files."""
     kind = {Dataset: "dataset", Training: "training", Test: "test"}[type(row)]
-    known = about.read(path, kind)
-    if known:
-        return same(known, row.id, row.created_at)
-    looks: dict[str, Callable[[Any, Path], bool]] = {"dataset": is_dataset, "training": is_training, "test": is_test}
-    return looks[kind](row, path)
+    description = about.read(path, kind)
+    if description:
+        return same(description, row.id, row.created_at)
+    checks: dict[str, Callable[[Any, Path], bool]] = {"dataset": is_dataset, "training": is_training, "test": is_test}
+    return checks[kind](row, path)
 
 
 def is_dataset(row: Dataset, path: Path) -> bool:

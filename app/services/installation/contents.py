@@ -27,26 +27,26 @@ class Contents:
     """Ids by kind: those that have a folder, and those that have a row."""
 
     stored: Ids
-    known: Ids
+    recorded: Ids
 
     @property
     def unknown(self) -> Ids:
-        return {kind: self.stored[kind] - self.known[kind] for kind in KINDS}
+        return {kind: self.stored[kind] - self.recorded[kind] for kind in KINDS}
 
     @property
     def has_rows(self) -> bool:
-        return any(self.known.values())
+        return any(self.recorded.values())
 
     @property
     def has_folders(self) -> bool:
         return any(self.stored.values())
 
 
-def look(session: Any, storage: StorageService) -> Contents:
+def list_contents(session: Any, storage: StorageService) -> Contents:
     """Both sides as they are now; ids alone are read."""
     stored = {kind: set(stored_ids(storage.data_root / FOLDERS[kind])) for kind in KINDS}
-    known = {kind: set(session.scalars(select(MODELS[kind].__table__.c.id))) for kind in KINDS}
-    return Contents(stored, known)
+    recorded = {kind: set(session.scalars(select(MODELS[kind].__table__.c.id))) for kind in KINDS}
+    return Contents(stored, recorded)
 
 
 def stored_ids(folder: Path) -> Iterator[int]:
@@ -70,7 +70,7 @@ def set_aside(storage: StorageService) -> Iterator[tuple[str, int, Path]]:
 
 def highest_ids(storage: StorageService, contents: Contents, backups: Path) -> dict[str, int]:
     """The highest id of each kind that anything in the folder, or in the database, has."""
-    highest = {kind: max(contents.stored[kind] | contents.known[kind], default=0) for kind in KINDS}
+    highest = {kind: max(contents.stored[kind] | contents.recorded[kind], default=0) for kind in KINDS}
     for kind, number, _path in set_aside(storage):
         highest[kind] = max(highest[kind], number)
     for path in backups.iterdir() if backups.is_dir() else ():

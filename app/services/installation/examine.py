@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from app.models import Installation, Training
-from app.services.installation.belonging import of_others
-from app.services.installation.contents import FOLDERS, Contents, look, stored_ids
+from app.services.installation.belonging import foreign_folders
+from app.services.installation.contents import FOLDERS, Contents, list_contents, stored_ids
 from app.services.installation.mark import KINDS, Mark
 from app.services.installation.newer_revisions import newer
 from app.services.storage import StorageService
@@ -45,13 +45,13 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
     Args:
         mark: the folder's own side.
     """
-    row, contents = row_of(session), look(session, storage)
+    row, contents = row_of(session), list_contents(session, storage)
     code = problem(row, mark, contents) or (
         "older_database" if row and mark and folders_ahead(session, storage) else None
     )
     if code is None:
         return None, contents
-    counted = of_others(session, storage, contents) if code == "other_database" else contents.unknown
+    counted = foreign_folders(session, storage, contents) if code == "other_database" else contents.unknown
     return Verdict(code, tuple((kind, len(counted[kind])) for kind in KINDS)), contents
 
 

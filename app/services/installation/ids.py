@@ -11,7 +11,7 @@ from app.models import Installation
 from app.services.installation.contents import MODELS
 from app.services.installation.pairing import Pairing
 
-GIVEN = "ids_given"  # in a session's info: the highest ones of the present transaction, by kind
+ASSIGNED = "ids_given"  # in a session's info: the highest ones of the present transaction, by kind
 
 KINDS_OF = {model: kind for kind, model in MODELS.items()}
 
@@ -19,8 +19,8 @@ KINDS_OF = {model: kind for kind, model in MODELS.items()}
 def watch() -> None:
     """Give ids from now on, in every application of this process; done twice, it is the same."""
     for model in KINDS_OF:
-        if not event.contains(model, "before_insert", give):
-            event.listen(model, "before_insert", give)
+        if not event.contains(model, "before_insert", assign_id):
+            event.listen(model, "before_insert", assign_id)
     if not event.contains(db.session, "after_commit", committed):
         event.listen(db.session, "after_commit", committed)
         event.listen(db.session, "after_rollback", forget)
@@ -32,7 +32,7 @@ def current_pairing() -> Pairing | None:
     return installation.pairing if installation else None
 
 
-def give(mapper: Any, connection: Any, row: Any) -> None:
+def assign_id(mapper: Any, connection: Any, row: Any) -> None:
     """Before a row is inserted: its id, and the database's note of the highest one, in one transaction."""
     row.id = assign(connection, Session.object_session(row), KINDS_OF[mapper.class_], row.id)
 
@@ -46,7 +46,7 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
     """An id, the next one where none is given; the database and, behind the commit, the folder know it from now on."""
     note = Installation.__table__.c[f"last_{kind}"]
     here = connection.execute(select(note).with_for_update()).first()
-    assigned = session.info.setdefault(GIVEN, {}) if session else {}
+    assigned = session.info.setdefault(ASSIGNED, {}) if session else {}
     if number is None:
         newest = connection.scalar(select(func.max(MODELS[kind].__table__.c.id))) or 0
         pairing = current_pairing()
@@ -59,11 +59,11 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
 
 def committed(session: Any) -> None:
     """The folder's note follows the commit: what it holds, the database had."""
-    assigned = session.info.pop(GIVEN, None)
+    assigned = session.info.pop(ASSIGNED, None)
     pairing = current_pairing()
     if assigned and pairing:
         pairing.note(assigned)
 
 
 def forget(session: Any) -> None:
-    session.info.pop(GIVEN, None)
+    session.info.pop(ASSIGNED, None)

@@ -42,14 +42,14 @@ class Mark:
     earlier: list[str] = field(default_factory=list)
     pairing: bool = False
 
-    def belongs_to(self, other: str) -> bool:
-        return other == self.uuid or other in self.earlier
+    def belongs_to(self, uuid: str) -> bool:
+        return uuid == self.uuid or uuid in self.earlier
 
-    def hand_over(self, other: str) -> None:
+    def hand_over(self, uuid: str) -> None:
         """Another database is this folder's now."""
-        if other != self.uuid:
-            self.earlier = [*(known for known in self.earlier if known != other), self.uuid]
-            self.uuid = other
+        if uuid != self.uuid:
+            self.earlier = [*(earlier for earlier in self.earlier if earlier != uuid), self.uuid]
+            self.uuid = uuid
 
     def raise_to(self, ids: dict[str, int]) -> bool:
         """Whether some id is higher than what was known."""
@@ -63,8 +63,8 @@ def read(folder: Path) -> Mark | None:
     marks = [mark for name in NAMES if (mark := read_copy(folder / name))]
     if not marks:
         return None
-    for other in marks[1:]:
-        marks[0].raise_to(other.highest)
+    for copy in marks[1:]:
+        marks[0].raise_to(copy.highest)
     return marks[0]
 
 

@@ -10,7 +10,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetRevision
 from app.services import about
-from app.services.datasets.outcome import make_current
+from app.services.datasets.outcome import set_current_revision
 from app.services.installation.adopt_datasets import current, revision_row, stored
 from app.services.installation.contents import FOLDERS, stored_ids
 from app.services.storage import StorageService
@@ -26,9 +26,9 @@ def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int
         select(table.id, highest).outerjoin(DatasetRevision.__table__, mine.dataset_id == table.id).group_by(table.id)
     ).all()
     here = set(stored_ids(storage.data_root / FOLDERS["dataset"]))
-    for dataset_id, known in rows:
+    for dataset_id, highest_number in rows:
         stored_numbers = stored(storage.dataset_dir(dataset_id)) if dataset_id in here else []
-        if numbers := [number for number in stored_numbers if number > known]:
+        if numbers := [number for number in stored_numbers if number > highest_number]:
             yield dataset_id, numbers
 
 
@@ -50,15 +50,17 @@ def adopt_newer(storage: StorageService) -> int:
 def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
     """Add rows for versions that a folder has beyond the database, and make the current one current."""
     folder = storage.dataset_dir(dataset.id)
-    known = about.read(folder, "dataset")
-    described = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
-    made = {number: revision_row(folder, dataset.id, number, described.get(number)) for number in numbers}
-    session.add_all(made.values())
+    description = about.read(folder, "dataset")
+    described = {
+        item["number"]: item for item in description.get("revisions", []) if isinstance(item.get("number"), int)
+    }
+    rows = {number: revision_row(folder, dataset.id, number, described.get(number)) for number in numbers}
+    session.add_all(rows.values())
     session.flush()
-    make_current(dataset, made[current(folder, None, made)])
+    set_current_revision(dataset, rows[current(folder, None, rows)])
 
 
-def put_newer_aside(storage: StorageService) -> int:
+def set_newer_aside(storage: StorageService) -> int:
     """Start anew: their numbers are free again; how many."""
     revisions = list(newer(db.session, storage))
     db.session.rollback()

@@ -9,7 +9,7 @@ from app.errors import Conflict
 from app.extensions import db
 from app.schemas.installation import Decided
 from app.services.installation import texts
-from app.services.installation.belonging import belongs, of_others
+from app.services.installation.belonging import belongs, foreign_folders
 from app.services.installation.contents import FOLDERS, MODELS, Contents, set_aside
 from app.services.installation.mark import KINDS
 from app.services.storage import StorageService
@@ -20,13 +20,13 @@ logger = logging.getLogger("yolo.installation")
 
 def reconcile(storage: StorageService, contents: Contents) -> None:
     """At the start of a server whose database is the right one."""
-    take_back(storage, contents)
+    restore_folders(storage, contents)
     for kind in KINDS:
         for number in sorted(contents.unknown[kind]):
-            put_aside(storage, kind, number)
+            set_folder_aside(storage, kind, number)
 
 
-def put_aside(storage: StorageService, kind: str, number: int) -> bool:
+def set_folder_aside(storage: StorageService, kind: str, number: int) -> bool:
     """Whether the folder could be moved; what stands in the way is logged."""
     try:
         storage.set_aside(storage.data_root / FOLDERS[kind] / str(number))
@@ -43,10 +43,12 @@ def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) ->
         Conflict: a training process works in one of them.
     """
     refuse_running(storage)
-    chosen = of_others(db.session, storage, contents) if foreign else contents.unknown
+    chosen = foreign_folders(db.session, storage, contents) if foreign else contents.unknown
     db.session.rollback()
     return {
-        "set_aside": {kind: sum(put_aside(storage, kind, number) for number in sorted(chosen[kind])) for kind in KINDS}
+        "set_aside": {
+            kind: sum(set_folder_aside(storage, kind, number) for number in sorted(chosen[kind])) for kind in KINDS
+        }
     }
 
 
@@ -55,11 +57,11 @@ def refuse_running(storage: StorageService) -> None:
         raise Conflict(texts.still_running(running))
 
 
-def take_back(storage: StorageService, contents: Contents) -> None:
+def restore_folders(storage: StorageService, contents: Contents) -> None:
     """Give rows whose folder is missing the one that was set aside, where it is theirs."""
     folders_by_row: dict[tuple[str, int], list[Path]] = {}
     for kind, number, path in set_aside(storage):
-        if number in contents.known[kind] and number not in contents.stored[kind]:
+        if number in contents.recorded[kind] and number not in contents.stored[kind]:
             folders_by_row.setdefault((kind, number), []).append(path)
     for (kind, number), paths in folders_by_row.items():
         row = db.session.get(MODELS[kind], number)

@@ -58,18 +58,18 @@ class Pairing:
     def pair_database(self, row: Any, contents: Contents) -> None:
         assert self.mark is not None
         highest = highest_ids(self.storage, contents, settings().BACKUP_DIR)
-        seen = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
-        wanted = {f"last_{kind}": max(seen[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
+        raised = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
+        columns = {f"last_{kind}": max(raised[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
         uuid = row.uuid if row else self.mark.uuid
-        if row is not None and all(getattr(row, name) == value for name, value in wanted.items()):
-            self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+        if row is not None and all(getattr(row, name) == value for name, value in columns.items()):
+            self.mark.raise_to({kind: columns[f"last_{kind}"] for kind in KINDS})
             return
         with writing() as session:
             if row is None:
-                session.execute(insert(Installation).values(id=1, uuid=uuid, created_at=now(), **wanted))
+                session.execute(insert(Installation).values(id=1, uuid=uuid, created_at=now(), **columns))
             else:
-                session.execute(update(Installation).values(**wanted))
-        self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+                session.execute(update(Installation).values(**columns))
+        self.mark.raise_to({kind: columns[f"last_{kind}"] for kind in KINDS})
 
     def pair_folder(self) -> None:
         """The folder's side, once the database's is committed."""
@@ -107,8 +107,8 @@ class Pairing:
             if self.mark is None:
                 return
             try:
-                if self.cluster.on and (known := mark.read(self.storage.data_root)) is not None:
-                    self.mark.raise_to(known.highest)  # by other processes
+                if self.cluster.on and (stored := mark.read(self.storage.data_root)) is not None:
+                    self.mark.raise_to(stored.highest)  # by other processes
                 mark.write(self.storage.data_root, self.mark)
             except OSError as error:  # the next start notes it
                 logger.warning("%s cannot be marked: %s", self.storage.data_root, error)

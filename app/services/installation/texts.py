@@ -63,12 +63,12 @@ def state(verdict: Verdict | None) -> InstallationOutValues:
 def counted(verdict: Verdict) -> list[str]:
     """What lies in the folder and has no row, as short texts: "3 datasets"."""
     number = dict(verdict.unknown)
-    made: list[tuple[str, Any]] = [
+    formatters: list[tuple[str, Any]] = [
         ("dataset", lambda count: ngettext("%(num)s dataset", "%(num)s datasets", count)),
         ("training", lambda count: ngettext("%(num)s training run", "%(num)s training runs", count)),
         ("test", lambda count: ngettext("%(num)s tested image", "%(num)s tested images", count)),
     ]
-    return [text(number[kind]) for kind, text in made if number.get(kind)]
+    return [text(number[kind]) for kind, text in formatters if number.get(kind)]
 
 
 def busy() -> str:

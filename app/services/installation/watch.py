@@ -39,7 +39,7 @@ class DatabaseWatch:
             log("the database file %s is %s", self.file, problem or "back: the server continues")
         return Verdict(f"file_{problem}") if problem else None
 
-    def keep_whole(self) -> None:
+    def checkpoint_log(self) -> None:
         """Bring the log into the file; also of one that does not fit: its log must be known as its own when the right
         file comes."""
         if self.file is not None and self.verdict() is None:

@@ -118,14 +118,14 @@ class Predictions:
                 answer = {"prediction_id": row.id, "job_id": job.id, "status": str(row.status), "source": row.source}
                 if mark is not None:
                     mark.answer = answer
-                folder = self.put(staging, row.id)
+                folder = self.install(staging, row.id)
         except BaseException:
             if folder is not None:
                 remove_tree(folder)
             raise
         return job, answer
 
-    def put(self, staging: Path, prediction_id: int) -> Path:
+    def install(self, staging: Path, prediction_id: int) -> Path:
         folder = self.kind.folder(prediction_id)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():  # no row has this number, so nobody knows this folder
@@ -150,10 +150,10 @@ class Predictions:
         self, page: int, per_page: int, training_id: int | None = None, created_by: str | None = None
     ) -> Pagination:
         """The newest first."""
-        own = made_by(PredictionRun.created_by, created_by)
+        conditions = made_by(PredictionRun.created_by, created_by)
         query = (
             select(PredictionRun)
-            .where(*own)
+            .where(*conditions)
             .options(joinedload(PredictionRun.training))
             .order_by(PredictionRun.id.desc())
         )
@@ -175,8 +175,8 @@ class Predictions:
         ids = [row.job_id for row in rows if row.status in UNFINISHED and row.job_id]
         jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
         views = {view["id"]: view for view in self.jobs.views(jobs)}
-        known = {job.id: job for job in jobs if job.kind in KINDS.values()}
-        return {row.id: state_of(row, known.get(row.job_id or 0), views.get(row.job_id or 0)) for row in rows}
+        jobs_by_id = {job.id: job for job in jobs if job.kind in KINDS.values()}
+        return {row.id: state_of(row, jobs_by_id.get(row.job_id or 0), views.get(row.job_id or 0)) for row in rows}
 
     def file_of(self, prediction_id: int, name: str) -> Path:
         """The path of a file that a completed prediction has made.
@@ -191,8 +191,8 @@ class Predictions:
             reason = state["error"]["message"] if state["error"] else _("The prediction isn't ready yet.")
             raise Conflict(reason, members={"current": str(state["status"])})
         path = self.kind.folder(row.id) / MADE / name
-        known = row.result.get("files", {}) if row.result else {}
-        if name not in known or not path.is_file() or path.stat().st_size != known[name]:
+        sizes = row.result.get("files", {}) if row.result else {}
+        if name not in sizes or not path.is_file() or path.stat().st_size != sizes[name]:
             raise NotFound(texts.refusals()["files_missing"])
         return path
 
@@ -206,21 +206,21 @@ class Predictions:
         job_id, folder = row.job_id, self.kind.folder(row.id)
         if self.states([row])[row.id]["status"] in UNFINISHED and job_id is not None:
             self.jobs.end(job_id)
-        with self.storage.removal(folder) as take_away, writing() as session:
+        with self.storage.removal(folder) as move_files, writing() as session:
             mine = (PredictionRun.id == prediction_id) & (PredictionRun.job_id == job_id)
-            gone = session.scalars(delete(PredictionRun).where(mine).returning(PredictionRun.id)).all()
-            if gone:  # else another one may have its id by now
-                take_away()
+            deleted = session.scalars(delete(PredictionRun).where(mine).returning(PredictionRun.id)).all()
+            if deleted:  # else another one may have its id by now
+                move_files()
         return {"message": _("Prediction deleted"), "prediction_id": prediction_id}
 
     def set_unknown_aside(self) -> int:
         """Set folders aside that no row knows, whatever left them there: how many."""
         folders = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
-        known = set(db.session.scalars(select(PredictionRun.id)))
+        existing = set(db.session.scalars(select(PredictionRun.id)))
         count = 0
         for path in folders:
             with suppress(FileNotFoundError):  # deleted meanwhile
-                if int(path.name) not in known and time.time() - path.stat().st_ctime > COMING_S:
+                if int(path.name) not in existing and time.time() - path.stat().st_ctime > COMING_S:
                     self.storage.set_aside(path)
                     count += 1
         return count

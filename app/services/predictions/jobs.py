@@ -110,21 +110,21 @@ class PredictionJobs:
         row = prediction_of(db.session, job)
         if row is None:
             return JobFiles()
-        own = f"predictions/{row.id}"
+        folder = f"predictions/{row.id}"
         exports = f"models/{row.training_id}/exports"
-        inputs = [f"{own}/{INPUT}", *weights_files(row.training_id), exports]
-        return JobFiles(None, inputs, [f"{own}/{MADE}", f"{own}/{INPUT}"])  # which is removed behind the end
+        inputs = [f"{folder}/{INPUT}", *weights_files(row.training_id), exports]
+        return JobFiles(None, inputs, [f"{folder}/{MADE}", f"{folder}/{INPUT}"])  # which is removed behind the end
 
     def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
         """Put the files in place, then say so; where they are there, an earlier server did so before it ended."""
         row = prediction_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}
-        made, folder = directory / MADE, self.folder(row.id)
-        if made.is_dir():
+        output, folder = directory / MADE, self.folder(row.id)
+        if output.is_dir():
             if (folder / MADE).exists():  # of an attempt that the disk forgot to tell of
                 self.storage.move_to_tmp(folder / MADE)
-            os.replace(made, folder / MADE)
+            os.replace(output, folder / MADE)
             sync_folder(folder)
         self.storage.deliver()
         with writing() as session:

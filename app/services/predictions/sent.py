@@ -107,9 +107,9 @@ class Sent:
 
     def write_to(self, target: Path) -> int:
         """Write the video or the ZIP, or the images as a ZIP, to a file that is on the disk; its bytes."""
-        (first, *others) = self.files
+        (first, *rest) = self.files
         head = first.head()
-        if others or not (is_video(head) or head.startswith(ZIP)):
+        if rest or not (is_video(head) or head.startswith(ZIP)):
             self.pack(target)
         elif first.path is not None:
             os.link(first.path, target)

@@ -38,7 +38,7 @@ class SnapshotMaker:
     def __init__(self, engine: Engine, kinds: Kinds, data: Path, secret_key: Path | None, version: str) -> None:
         self.engine, self.kinds, self.data, self.secret_key, self.version = engine, kinds, data, secret_key, version
 
-    def make(self, parent: Path, say: Callable[[str], Any] = lambda _text: None) -> Path:
+    def create(self, parent: Path, report: Callable[[str], Any] = lambda _text: None) -> Path:
         """Make a backup in a new folder of `parent`, and read it again; the folder.
 
         Raises:
@@ -54,8 +54,8 @@ class SnapshotMaker:
             self.expect_space(parent)
             draft = parent / f".{uuid4().hex}{PARTIAL}"
             try:
-                self.fill(draft, say)
-                say("Reading the backup again…")
+                self.fill(draft, report)
+                report("Reading the backup again…")
                 if damaged := list(verify(draft)):
                     raise SnapshotError(
                         f"The backup was not written as it should be: {', '.join(damaged[:5])}. Check the disk."
@@ -83,20 +83,20 @@ class SnapshotMaker:
                 "Free some space or choose another disk."
             )
 
-    def fill(self, draft: Path, say: Callable[[str], Any]) -> None:
+    def fill(self, draft: Path, report: Callable[[str], Any]) -> None:
         """Everything, on the disk. The first round copies all files; each later one only what has changed, so that it
         is short enough for a moment in which nothing is deleted and no job begins or ends."""
         (draft / DATA).mkdir(parents=True)
         copy = Mirror(self.data, draft / DATA, is_database(self.engine, self.data))
         for number in range(1, ROUNDS + 1):
-            say(f"Copying the database and the files, round {number}…")
-            known, moment = mark.read(self.data), self.save_rows(draft / DATABASE)
-            copy.update(moment.wanted)
+            report(f"Copying the database and the files, round {number}…")
+            source_mark, moment = mark.read(self.data), self.save_rows(draft / DATABASE)
+            copy.update(moment.includes)
             if not moment.has_passed(self.present()):
                 break
         else:
             raise SnapshotError("Jobs began or ended in every round. Try again when fewer jobs are running.")
-        self.describe(draft, copy, known).write(draft)
+        self.describe(draft, copy, source_mark).write(draft)
         os.sync()
 
     def save_rows(self, file: Path) -> Moment:
@@ -108,10 +108,10 @@ class SnapshotMaker:
         with self.engine.connect() as rows:
             return Moment.of(rows, self.kinds)
 
-    def describe(self, draft: Path, copy: Mirror, known: mark.Mark | None) -> Manifest:
+    def describe(self, draft: Path, copy: Mirror, source_mark: mark.Mark | None) -> Manifest:
         if self.secret_key is not None and self.secret_key.is_file():
             shutil.copyfile(self.secret_key, draft / SECRET_KEY)
-        own = {name: str(sha256_of(draft / name)) for name in (DATABASE, SECRET_KEY) if (draft / name).is_file()}
+        hashes = {name: str(sha256_of(draft / name)) for name in (DATABASE, SECRET_KEY) if (draft / name).is_file()}
         with opened(draft / DATABASE) as rows:
             tables = count_rows(rows)
         return Manifest(
@@ -119,9 +119,9 @@ class SnapshotMaker:
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             version=self.version,
             revision=revision_of(draft / DATABASE),
-            mark=asdict(known) if known else None,
+            mark=asdict(source_mark) if source_mark else None,
             tables=tables,
-            own=own,
+            own=hashes,
             files=sorted(copy.files.values(), key=lambda item: item.path),
             links=copy.links,
             folders=copy.folders,
@@ -140,6 +140,6 @@ def alone(parent: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SnapshotError(f"Another backup is being written to {parent}. Wait until it has ended.") from error
-        for left in parent.glob(f".*{PARTIAL}"):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in parent.glob(f".*{PARTIAL}"):
+            shutil.rmtree(leftover, ignore_errors=True)
         yield

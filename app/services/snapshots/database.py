@@ -22,9 +22,9 @@ def save(source: Engine, file: Path) -> None:
     file.unlink(missing_ok=True)
     try:
         save_sqlite(source, file) if source.dialect.name == "sqlite" else save_tables(source, file)
-        with closing(sqlite3.connect(file)) as made:
-            made.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-            answer = made.execute("PRAGMA quick_check").fetchone()[0]
+        with closing(sqlite3.connect(file)) as copy:
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+            answer = copy.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.Error as error:
         raise SnapshotError(f"The database cannot be copied to {file.parent}: {error}.") from error
     if answer != "ok":
@@ -35,23 +35,23 @@ def save_sqlite(source: Engine, file: Path) -> None:
     """By SQLite's own backup, in one step: one state, and writers of another process go on."""
     connection = source.raw_connection()
     try:
-        with closing(sqlite3.connect(file)) as made:
+        with closing(sqlite3.connect(file)) as copy:
             original: Any = connection.driver_connection
-            original.backup(made)
+            original.backup(copy)
     finally:
         connection.close()
 
 
 def save_tables(source: Engine, file: Path) -> None:
     """By copying PostgreSQL's tables in one transaction, which sees one state of all of them."""
-    with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, opened(file) as made:
-        Base.metadata.create_all(made)
+    with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, opened(file) as copy:
+        Base.metadata.create_all(copy)
         revision = rows.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
-        made.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-        made.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (revision,))
-        copy_tables(rows, made)
-        compare(rows, made)
-        made.commit()
+        copy.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        copy.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (revision,))
+        copy_tables(rows, copy)
+        compare(rows, copy)
+        copy.commit()
 
 
 @contextmanager

@@ -28,32 +28,32 @@ class Mirror:
 
     source: Path
     target: Path
-    left_out: Callable[[str], bool] = lambda _path: False
+    excluded: Callable[[str], bool] = lambda _path: False
     files: dict[str, File] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     _states: dict[str, State] = field(default_factory=dict)
     _named: dict[State, str] = field(default_factory=dict)  # files that have several names, by one of them
 
-    def update(self, wanted: Callable[[str], bool]) -> None:
+    def update(self, included: Callable[[str], bool]) -> None:
         """Copy what is new or changed, and remove what is gone or not wanted any more.
 
         Args:
-            wanted: whether a path below the data folder belongs into the copy.
+            included: whether a path below the data folder belongs into the copy.
 
         Raises:
             OSError: it cannot be written, or a file cannot be read.
         """
-        seen: set[str] = set()
+        copied: set[str] = set()
         self.links, self.folders = {}, []
-        for path, status in walk(self.source, lambda path: wanted(path) and not self.left_out(path)):
+        for path, status in walk(self.source, lambda path: included(path) and not self.excluded(path)):
             if stat.S_ISLNK(status.st_mode):
                 self.link(path)
             elif stat.S_ISDIR(status.st_mode):
                 self.folders.append(path)
-            elif self.take(path, status):
-                seen.add(path)
-        for path in self.files.keys() - seen:
+            elif self.copy_if_changed(path, status):
+                copied.add(path)
+        for path in self.files.keys() - copied:
             self.forget(path)
 
     def link(self, path: str) -> None:
@@ -62,7 +62,7 @@ class Mirror:
         except OSError:  # gone, or swapped at this moment: the next look sees it
             pass
 
-    def take(self, path: str, status: os.stat_result) -> bool:
+    def copy_if_changed(self, path: str, status: os.stat_result) -> bool:
         """Have a file in the copy as it is now; False: it is gone."""
         state = state_of(status)
         if self._states.get(path) == state:
@@ -112,20 +112,20 @@ def state_of(status: os.stat_result) -> State:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def walk(root: Path, wanted: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
+def walk(root: Path, included: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
     """(path, state) of files and symbolic links, and of folders that are empty."""
     count = 0
     for entry in entries(root / below):
         path = f"{below}/{entry.name}" if below else entry.name
         count += 1
-        if (not below and entry.name in {*WORKED_ON, *NAMES}) or not wanted(path):
+        if (not below and entry.name in {*WORKED_ON, *NAMES}) or not included(path):
             continue
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
         if stat.S_ISDIR(status.st_mode):
-            yield from walk(root, wanted, path)
+            yield from walk(root, included, path)
         elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
             yield path, status
     if not count and below:
@@ -165,11 +165,11 @@ def copy_once(source: Path, target: Path) -> tuple[tuple[str, int, int], bool]:
     digest = hashlib.sha256()
     with open(source, "rb") as file, open(target, "wb") as copied:
         before = os.fstat(file.fileno())
-        left = before.st_size
-        while left and (piece := file.read(min(PIECE, left))):
+        remaining = before.st_size
+        while remaining and (piece := file.read(min(PIECE, remaining))):
             digest.update(piece)
             copied.write(piece)
-            left -= len(piece)
+            remaining -= len(piece)
         after = os.fstat(file.fileno())
     changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
-    return (digest.hexdigest(), before.st_size - left, before.st_mtime_ns), changed
+    return (digest.hexdigest(), before.st_size - remaining, before.st_mtime_ns), changed

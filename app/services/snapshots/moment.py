@@ -48,7 +48,7 @@ class Moment:
         What was added is not `wanted`."""
         return self.jobs != later.jobs or any(self.ids[name] - later.ids[name] for name in self.ids)
 
-    def wanted(self, path: str) -> bool:
+    def includes(self, path: str) -> bool:
         """Whether a path below the data folder was there at this moment, as far as its rows say."""
         match = NUMBERED.match(path)
         if match is None:

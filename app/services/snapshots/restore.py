@@ -39,7 +39,7 @@ class Restorer:
     def __init__(self, engine: Engine, data: Path, secret_key: Path, upgrade: Callable[[Path], None]) -> None:
         self.engine, self.data, self.secret_key, self.upgrade = engine, data, secret_key, upgrade
 
-    def restore(self, folder: Path, say: Callable[[str], Any] = lambda _text: None) -> Manifest:
+    def restore(self, folder: Path, report: Callable[[str], Any] = lambda _text: None) -> Manifest:
         """Restore a backup into this empty installation.
 
         Raises:
@@ -47,9 +47,9 @@ class Restorer:
             OSError: the place cannot be written: run it again when it can.
         """
         manifest = Manifest.read(folder)
-        self.expect_known(manifest)
+        self.expect_supported(manifest)
         self.expect_empty(manifest)
-        say("Reading the backup…")
+        report("Reading the backup…")
         if damaged := list(verify(folder)):
             raise SnapshotError(
                 f"The backup {folder} is damaged; nothing was restored. Files that are missing or differ: "
@@ -57,16 +57,16 @@ class Restorer:
                 + (f" and {len(damaged) - 20} more." if len(damaged) > 20 else ".")
             )
         put_text(self.data / UNDER_WAY, json.dumps({"id": manifest.id}))
-        say(f"Copying {len(manifest.files)} files…")
-        self.put_files(folder, manifest)
-        say("Copying the database…")
-        self.put_rows(folder, manifest)
+        report(f"Copying {len(manifest.files)} files…")
+        self.restore_files(folder, manifest)
+        report("Copying the database…")
+        self.restore_rows(folder, manifest)
         self.finish(folder, manifest)
         return manifest
 
     # Whether it may.
 
-    def expect_known(self, manifest: Manifest) -> None:
+    def expect_supported(self, manifest: Manifest) -> None:
         """Check that this version has the tables of the backup.
 
         Raises:
@@ -110,24 +110,24 @@ class Restorer:
 
     # Files.
 
-    def put_files(self, folder: Path, manifest: Manifest) -> None:
+    def restore_files(self, folder: Path, manifest: Manifest) -> None:
         named: dict[str, Path] = {}
         for item in manifest.files:
             target = self.data / item.path
             first = named.get(item.group) if item.group else None
             if first is None or not linked(first, target):
-                put_file(folder / DATA / item.path, target, item)
+                restore_file(folder / DATA / item.path, target, item)
             if item.group:
                 named.setdefault(item.group, target)
         for path in manifest.folders:
             (self.data / path).mkdir(parents=True, exist_ok=True)
         for path, leads_to in manifest.links.items():
-            put_link(self.data / path, leads_to)
+            restore_link(self.data / path, leads_to)
         os.sync()
 
     # Rows.
 
-    def put_rows(self, folder: Path, manifest: Manifest) -> None:
+    def restore_rows(self, folder: Path, manifest: Manifest) -> None:
         """One transaction; done before, it is only compared."""
         work = self.data / "tmp" / f"restore-{manifest.id}"
         work.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ class Restorer:
             self.upgrade(file)
             with opened(file) as source:
                 source.execute(
-                    text("UPDATE job SET runner = :gone WHERE runner IS NOT NULL"), {"gone": json.dumps(GONE)}
+                    text("UPDATE job SET runner = :gone WHERE runner IS NOT NULL"), {"gone": json.dumps(ENDED_RUNNER)}
                 )
                 source.commit()
                 self.load(source)
@@ -164,7 +164,7 @@ class Restorer:
 
 
 # A process of the installation that was backed up is none of this one, even where its number is used here.
-GONE = {"host": "", "pid": 0, "started": 0.0}
+ENDED_RUNNER = {"host": "", "pid": 0, "started": 0.0}
 
 
 def linked(first: Path, target: Path) -> bool:
@@ -178,7 +178,7 @@ def linked(first: Path, target: Path) -> bool:
     return True
 
 
-def put_file(source: Path, target: Path, item: File) -> None:
+def restore_file(source: Path, target: Path, item: File) -> None:
     """Copy a file of the backup into place, and verify its hash.
 
     Raises:
@@ -199,7 +199,7 @@ def put_file(source: Path, target: Path, item: File) -> None:
         draft.unlink(missing_ok=True)
 
 
-def put_link(target: Path, leads_to: str) -> None:
+def restore_link(target: Path, leads_to: str) -> None:
     """Make a symbolic link, in place of what is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import IO
 
 from app.core.imports import ARCHIVE, ArchiveLimits, Unpacked
 from app.extensions import socketio
-from app.services.storage.original import keep_original
+from app.services.storage.original import save_original
 from app.services.storage.revisions import RevisionFiles
 from app.services.storage.space import no_space
 from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder
@@ -107,7 +107,7 @@ class StorageService:
     def stage_original(self, file: IO[bytes], folder: Path) -> bool:
         """Keep an upload in a new staging folder, for the child that extracts it; whether it is the same file now."""
         folder.mkdir(parents=True)
-        return keep_original(file, folder / ARCHIVE, Pacer())
+        return save_original(file, folder / ARCHIVE, Pacer())
 
     def save_dataset(self, file: IO[bytes], dataset_id: int, limits: ArchiveLimits | None = None) -> Unpacked:
         """Check a ZIP, extract it as it is to `source/` of the dataset's folder, and put that in its place. Imports of
@@ -121,17 +121,17 @@ class StorageService:
         folder, work = self.new_tmp(), self.new_tmp()
         try:
             self.stage_original(file, folder)
-            made = unpacked(folder, work, limits or ArchiveLimits())
-            self.place_dataset(folder, dataset_id)
+            archive = unpacked(folder, work, limits or ArchiveLimits())
+            self.install_dataset(folder, dataset_id)
         except BaseException:
             self.remove(folder)
             raise
         finally:
             self.remove(work)
         self.sync_datasets()
-        return made
+        return archive
 
-    def place_dataset(self, folder: Path, dataset_id: int) -> None:
+    def install_dataset(self, folder: Path, dataset_id: int) -> None:
         """Move a staged dataset to its folder: one rename, to be followed by `sync_datasets`."""
         target = self.dataset_dir(dataset_id)
         if target.exists():  # no row had this id, so nobody knows this folder
@@ -139,7 +139,7 @@ class StorageService:
         os.replace(folder, target)
 
     def sync_datasets(self) -> None:
-        """Put the renames of `place_dataset` on the disk."""
+        """Put the renames of `install_dataset` on the disk."""
         sync_folder(self.datasets)
 
     def release(self, file: IO[bytes]) -> None:
@@ -156,16 +156,16 @@ class StorageService:
         """The files of an evaluation; see app/core/outcome_files.py."""
         return self.get_training_dir(training_id) / "evaluations" / token
 
-    def put_evaluation(self, made: Path, training_id: int, token: str) -> None:
+    def install_evaluation(self, source: Path, training_id: int, token: str) -> None:
         """Keep the files of an evaluation, which are on the disk, by one rename; what was kept before stays."""
         target = self.evaluation_dir(training_id, token)
-        if made.is_dir() and not target.exists():
+        if source.is_dir() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(made, target)
+            os.replace(source, target)
             sync_folder(target.parent)
         self.deliver()
 
-    def take_away(self, dataset_id: int) -> Path | None:
+    def move_dataset_to_tmp(self, dataset_id: int) -> Path | None:
         """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""
         return self.move_to_tmp(self.dataset_dir(dataset_id))
 
@@ -186,12 +186,12 @@ class StorageService:
         """
         moved: Path | None = None
 
-        def take_away() -> None:
+        def move_files() -> None:
             nonlocal moved
             moved = self.move_to_tmp(folder)
 
         try:
-            yield take_away
+            yield move_files
         except BaseException:
             if moved is not None:
                 moved.rename(folder)
@@ -201,7 +201,7 @@ class StorageService:
 
     def cleanup_dataset(self, dataset_id: int) -> None:
         """Remove a dataset's files: out of sight at once, then deleted."""
-        folder = self.take_away(dataset_id)
+        folder = self.move_dataset_to_tmp(dataset_id)
         if folder is not None:
             self.remove(folder)
 
@@ -216,8 +216,8 @@ class StorageService:
 
     def set_aside(self, folder: Path) -> None:
         """Keep a folder that no row knows, where it harms nobody: the database may be the one that is wrong."""
-        place = "-".join(folder.relative_to(self.data_root).parts)
-        target = self.orphans / f"{place}-{uuid.uuid4().hex[:8]}"
+        name = "-".join(folder.relative_to(self.data_root).parts)
+        target = self.orphans / f"{name}-{uuid.uuid4().hex[:8]}"
         self.orphans.mkdir(exist_ok=True)
         os.replace(folder, target)
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)

@@ -39,14 +39,14 @@ def because(reason: object) -> str:
 
 def damaged_in(folders: Iterable[Path]) -> list[str]:
     """The names that damaged files had, each with its folder's where that is not the first."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     root: Path | None = None
     for folder in folders:
         root = root or folder
         for name in names_in(folder):
-            plain = name.removesuffix(SUFFIX).rsplit("-", 3)[0]
-            found[plain if folder == root else f"{folder.name}/{plain}"] = None
-    return sorted(found)
+            original = name.removesuffix(SUFFIX).rsplit("-", 3)[0]
+            names[original if folder == root else f"{folder.name}/{original}"] = None
+    return sorted(names)
 
 
 def names_in(folder: Path) -> list[str]:

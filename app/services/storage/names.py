@@ -60,7 +60,7 @@ def read_yaml(path: Path) -> dict[str, Any] | None:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (the safe one)
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (the safe one)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None

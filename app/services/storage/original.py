@@ -8,7 +8,7 @@ from typing import IO
 from app.services.storage.unpack import CHUNK
 
 
-def keep_original(file: IO[bytes], target: Path, pause: Callable[[], None]) -> bool:
+def save_original(file: IO[bytes], target: Path, pause: Callable[[], None]) -> bool:
     """Give an upload's file a name, so that nothing is copied; a copy where it has no place on the same disk.
 
     Returns: whether `file` and `target` are the same file now.

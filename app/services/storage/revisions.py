@@ -14,7 +14,7 @@ from app.services.storage.unpack import Pacer, remove_tree
 if TYPE_CHECKING:
     from app.services.storage import StorageService
 
-SHOWN = ("dataset.yaml", "images", "labels")  # symbolic links to the current revision's
+LINKED = ("dataset.yaml", "images", "labels")  # symbolic links to the current revision's
 BEFORE = ("images", "labels", "set_aside")  # folders of a dataset from before revisions
 
 
@@ -42,7 +42,7 @@ class RevisionFiles:
         return [aside for _path, aside in moved]
 
     def swap_links(self, folder: Path, number: int) -> None:
-        for name in SHOWN:
+        for name in LINKED:
             target, link = Path("revisions", str(number), name), folder / name
             if not (folder / target).exists():
                 if link.is_symlink():
@@ -89,11 +89,11 @@ class RevisionFiles:
             sync_file(draft)
             os.replace(draft, path)
 
-    def put_export(self, made: Path, target: Path) -> None:
+    def install_export(self, draft: Path, target: Path) -> None:
         """Keep a ZIP that was made, on the disk before it has its name."""
         target.parent.mkdir(exist_ok=True)
-        sync_file(made)
-        os.replace(made, target)
+        sync_file(draft)
+        os.replace(draft, target)
 
     def images_in(self, folder: int, pacer: Pacer) -> int:
         """How many images lie directly in a folder, by its handle; 0 where it cannot be read."""

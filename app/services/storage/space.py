@@ -6,14 +6,14 @@ from app.errors import NoSpace
 from app.texts import size
 
 
-def no_space(free: int, needed: int, kept: int) -> NoSpace:
-    """For what would not leave `kept` bytes of the disk free."""
+def no_space(free: int, needed: int, reserved: int) -> NoSpace:
+    """For what would not leave `reserved` bytes of the disk free."""
     return NoSpace(
         _(
             "The disk has %(free_size)s free; this operation needs %(needed_size)s, and "
             "%(kept_size)s must stay free (MIN_FREE_DISK). Free some space and try again.",
             free_size=size(free),
             needed_size=size(needed),
-            kept_size=size(kept),
+            kept_size=size(reserved),
         )
     )

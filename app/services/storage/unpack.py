@@ -85,8 +85,8 @@ def remove_file(path: str) -> None:
     """Delete a file; a large one that has no other name in steps, see `release`. One that is gone is nobody's fault: a
     server that starts removes what the one before it was removing."""
     with suppress(FileNotFoundError):
-        known = os.lstat(path)
-        if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_size > RELEASE:
+        status = os.lstat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size > RELEASE:
             with open(path, "rb+") as file:
                 release(file)
         os.unlink(path)

@@ -54,22 +54,22 @@ def machine(data: Path) -> Machine:
     }
 
 
-def figures(seen: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> SystemFigures:
+def figures(machine: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> SystemFigures:
     """What the machine tells, with the queue, the database, who uses which device, and uptime in s.
 
     Args:
-        seen: as `machine` has it.
+        machine: as `machine` has it.
         busy: the devices that each running training holds.
         measuring: the devices on which an estimate is being measured.
     """
     return {
-        **seen,
+        **machine,
         "version": current_app.version,  # type: ignore[attr-defined]
         "uptime": round(time.time() - STARTED, 1),
-        "network": seen["network"] | {"connections": connections()},
+        "network": machine["network"] | {"connections": connections()},
         "queue": queue(),
         "database": database.figures(),
-        "devices": devices(seen["gpus"], busy, measuring),
+        "devices": devices(machine["gpus"], busy, measuring),
     }
 
 
@@ -81,6 +81,6 @@ def connections() -> int:
 
 def queue() -> dict[str, int]:
     """How many trainings have each status; those in the trash do not count."""
-    seen = select(Training.status, func.count().label("number")).where(Training.deleted_at.is_(None))
-    counted = db.session.execute(seen.group_by(Training.status)).all()
+    query = select(Training.status, func.count().label("number")).where(Training.deleted_at.is_(None))
+    counted = db.session.execute(query.group_by(Training.status)).all()
     return {status.value: 0 for status in TrainingStatus} | {row.status: row.number for row in counted}

@@ -12,7 +12,7 @@ from sqlalchemy import event, make_url, text
 from app.extensions import db
 from app.services.system.read_models import DatabaseFigures, QueryFigures
 
-KEEP = 1000  # queries whose time is remembered
+MAX_TIMES = 1000  # queries whose time is remembered
 BEGAN = "query_began"
 
 
@@ -20,7 +20,7 @@ class QueryTimes:
     """Times of the newest queries, in ms."""
 
     def __init__(self) -> None:
-        self.times: deque[float] = deque(maxlen=KEEP)
+        self.times: deque[float] = deque(maxlen=MAX_TIMES)
         self.count = 0
 
     def add(self, milliseconds: float) -> None:
@@ -29,14 +29,14 @@ class QueryTimes:
 
     def figures(self) -> QueryFigures:
         """Median, 95th percentile and longest of the newest KEEP, in ms; None before the first."""
-        known = sorted(self.times)
-        if not known:
+        sorted_times = sorted(self.times)
+        if not sorted_times:
             return {"queries": 0, "median": None, "p95": None, "longest": None}
         return {
             "queries": self.count,
-            "median": round(statistics.median(known), 3),
-            "p95": round(known[max(0, -(-len(known) * 95 // 100) - 1)], 3),
-            "longest": round(known[-1], 3),
+            "median": round(statistics.median(sorted_times), 3),
+            "p95": round(sorted_times[max(0, -(-len(sorted_times) * 95 // 100) - 1)], 3),
+            "longest": round(sorted_times[-1], 3),
         }
 
 

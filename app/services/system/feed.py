@@ -53,22 +53,22 @@ class SystemFeed:
         """
         system.refuse_if_off()
         with self._looking:
-            seen = run_blocking(system.machine, settings().DATA_ROOT)
+            machine = run_blocking(system.machine, settings().DATA_ROOT)
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
         jobs = self.jobs.views(self.jobs.active(waiting=WAITING))
-        found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": jobs}
+        values: SystemFigures = {**system.figures(machine, busy, measuring), "jobs": jobs}
         if settings().DISPATCH == "rq":
-            found["workers"] = present_workers()
-        return own_part(found) if is_limited(current()) else found
+            values["workers"] = present_workers()
+        return visible_part(values) if is_limited(current()) else values
 
     def as_json(self) -> dict[str, Any]:
         """The same as a message can hold it."""
         figures = self.figures()
-        told = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
+        message = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
         if "workers" in figures:
-            told["workers"] = [WorkerOut().dump(worker) for worker in figures["workers"]]
-        return told
+            message["workers"] = [WorkerOut().dump(worker) for worker in figures["workers"]]
+        return message
 
     def start(self, app: Flask, room: str = notify.SYSTEM, principal: Principal | None = None) -> None:
         """Someone has entered the room: tell it from now on, unless that is done already.
@@ -87,12 +87,12 @@ class SystemFeed:
     def run(self, app: Flask) -> None:
         """The loop; a background task that ends with the last one in the room."""
         socketio.sleep(EVERY_S)
-        while self.wanted():
+        while self.has_readers():
             with app.app_context():
-                self.tell()
+                self.publish()
             socketio.sleep(EVERY_S)
 
-    def wanted(self) -> bool:
+    def has_readers(self) -> bool:
         """Whether anyone is in the room. Who enters after a no finds that nothing is going."""
         with self._state:
             here = {room: who for room, who in self._watchers.items() if notify.anyone_in([room], here=True)}
@@ -100,15 +100,15 @@ class SystemFeed:
             self._going = bool(here) or notify.anyone_in([notify.SYSTEM], here=True)
             return self._going
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """One look to everyone, and with PRIVATE_DATA one to each reader."""
         if not self._watchers or notify.anyone_in([notify.SYSTEM], here=True):
-            self.tell_room(notify.SYSTEM)
+            self.publish_to(notify.SYSTEM)
         for room, principal in list(self._watchers.items()):
             with seen_by(principal):
-                self.tell_room(room)
+                self.publish_to(room)
 
-    def tell_room(self, room: str) -> None:
+    def publish_to(self, room: str) -> None:
         """What prevents it is said in each reader's language."""
         try:
             notify.to_system("system_update", self.as_json(), room)
@@ -119,24 +119,24 @@ class SystemFeed:
             notify.to_system_readers("system_error", lambda: problems.problem_summary(failure), room)
 
 
-def own_part(figures: SystemFigures) -> SystemFigures:
+def visible_part(figures: SystemFigures) -> SystemFigures:
     """Without the trainings that the present person may not see; their jobs are not in it by themselves."""
     named = {training["id"] for device in figures["devices"] for training in device["trainings"]}
     named |= {process["training_id"] for process in figures["processes"] if process["training_id"] is not None}
-    seen = visible_ids(Training, named)
+    visible = visible_ids(Training, named)
     devices: list[DeviceView] = [
-        {**device, "trainings": [training for training in device["trainings"] if training["id"] in seen]}
+        {**device, "trainings": [training for training in device["trainings"] if training["id"] in visible]}
         for device in figures["devices"]
     ]
     processes: list[ProcessView] = [
-        {**process, "training_id": process["training_id"] if process["training_id"] in seen else None}
+        {**process, "training_id": process["training_id"] if process["training_id"] in visible else None}
         for process in figures["processes"]
     ]
-    own: SystemFigures = {**figures, "devices": devices, "processes": processes}
+    part: SystemFigures = {**figures, "devices": devices, "processes": processes}
     if "workers" in figures:
         jobs = {job["id"] for job in figures["jobs"]}
-        own["workers"] = [
+        part["workers"] = [
             {**worker, "job_id": worker["job_id"] if worker["job_id"] in jobs else None}
             for worker in figures["workers"]
         ]
-    return own
+    return part

@@ -16,8 +16,8 @@ def gpus() -> list[Gpu]:
 
 def uuids() -> dict[str, str]:
     """The UUID of each GPU by its number, as `nvidia-smi -L` has both."""
-    found = of_each(lambda nvml, number: nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number)))
-    return {str(number): str(uuid) for number, uuid in enumerate(found)}
+    values = of_each(lambda nvml, number: nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number)))
+    return {str(number): str(uuid) for number, uuid in enumerate(values)}
 
 
 def of_each(ask: Callable[[Any, int], T]) -> list[T]:

@@ -28,13 +28,13 @@ def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
     except FileNotFoundError:
         return {"entries": [], "complete": True}
     least = logging.getLevelName(level)
-    wanted = [
+    entries = [
         entry
         for entry in parsed(text)
         if logging.getLevelNamesMapping().get(entry["level"], 0) >= least
         and search.lower() in f"{entry['logger']} {entry['message']}".lower()
     ]
-    return {"entries": wanted[-most:], "complete": size <= READ}
+    return {"entries": entries[-most:], "complete": size <= READ}
 
 
 def parsed(text: str) -> list[LogEntryOutValues]:

@@ -14,22 +14,22 @@ from app.extensions import db
 from app.models import Training
 from app.services.system.read_models import DeviceView, Gpu, ProcessView
 
-KEEP_S = 1.5  # looking at every process takes some ms
+CACHE_S = 1.5  # looking at every process takes some ms
 MODULE = re.compile(r"app\.worker\.(\w+)")
-_seen: tuple[float, list[ProcessView]] = -KEEP_S, []  # when, by the steady clock, and what
+_cached: tuple[float, list[ProcessView]] = -CACHE_S, []  # when, by the steady clock, and what
 # Ours, not those of psutil.process_iter: a real thread that looks at these must not wait for a lock of a greenlet.
-_known: dict[int, psutil.Process] = {}
+_processes: dict[int, psutil.Process] = {}
 
 
 def processes(data: Path) -> list[ProcessView]:
     """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running for s."""
-    global _seen
-    if time.monotonic() - _seen[0] >= KEEP_S:
-        _seen = time.monotonic(), look(data.resolve())
-    return _seen[1]
+    global _cached
+    if time.monotonic() - _cached[0] >= CACHE_S:
+        _cached = time.monotonic(), list_processes(data.resolve())
+    return _cached[1]
 
 
-def look(data: Path) -> list[ProcessView]:
+def list_processes(data: Path) -> list[ProcessView]:
     """What runs now; `data` tells our children from those of another installation."""
     rows = []
     for process in running():
@@ -48,13 +48,13 @@ def look(data: Path) -> list[ProcessView]:
 def running() -> Iterator[psutil.Process]:
     """Every process; the same object each time, which knows how busy it was since the last time."""
     pids = set(psutil.pids())
-    for gone in _known.keys() - pids:
-        del _known[gone]
+    for ended in _processes.keys() - pids:
+        del _processes[ended]
     for pid in sorted(pids):
         try:
-            if pid not in _known or not _known[pid].is_running():  # another one has its number now
-                _known[pid] = psutil.Process(pid)
-            yield _known[pid]
+            if pid not in _processes or not _processes[pid].is_running():  # another one has its number now
+                _processes[pid] = psutil.Process(pid)
+            yield _processes[pid]
         except psutil.Error:
             continue
 
@@ -65,8 +65,8 @@ def child_of(command: list[str]) -> tuple[str | None, Path | None]:
         if part == "-m" and (match := MODULE.fullmatch(command[index + 1])):
             rest = command[index + 2 :]
             directory = Path(rest[-1]) if rest and rest[-1].startswith("/") else None
-            ready_for = rest[1] if rest[:1] == ["--prewarm"] else "run"
-            return program_of(directory, ready_for) if match[1] == "run" else match[1], directory
+            prewarmed_for = rest[1] if rest[:1] == ["--prewarm"] else "run"
+            return program_of(directory, prewarmed_for) if match[1] == "run" else match[1], directory
     return None, None
 
 
@@ -100,17 +100,17 @@ def process_view(process: psutil.Process, program: str, training_id: int | None)
         }
 
 
-def devices(known: list[Gpu], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]) -> list[DeviceView]:
+def devices(gpus: list[Gpu], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]) -> list[DeviceView]:
     """Processor and GPUs, each with the trainings on it, and whether an estimate is being measured there.
 
     Args:
-        known: the GPUs, as gpus() has them.
+        gpus: the GPUs, as gpus() has them.
         busy: the devices that each running training holds.
         measuring: the devices on which an estimate is being measured.
     """
     named = select(Training.id, Training.name).where(Training.id.in_(list(busy)))
     names = {row.id: row.name for row in db.session.execute(named)} if busy else {}
-    listed: list[tuple[str, str | None]] = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in known)]
+    listed: list[tuple[str, str | None]] = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in gpus)]
     extra = {device for used in busy.values() for device in used} - {device for device, _ in listed}
     listed += [(device, None) for device in sorted(extra)]
     return [

@@ -26,27 +26,27 @@ class Rates:
         """Since the last look at least a second ago; zeros at first, empty where there are no counters."""
         passed = time.monotonic() - self._time
         if passed >= SAMPLE_S or not self._rates:
-            seen = self._read()
-            if seen and self._last:
+            counters = self._read()
+            if counters and self._last:
                 self._rates = {
                     key: round(max(0, value - self._last.get(key, value)) / max(passed, SAMPLE_S), 1)
-                    for key, value in seen.items()
+                    for key, value in counters.items()
                 }
             if passed >= SAMPLE_S:
-                self._time, self._last = time.monotonic(), seen
+                self._time, self._last = time.monotonic(), counters
         return dict(self._rates)
 
 
 def disk_counters() -> dict[str, int] | None:
     """Bytes read from and written to all disks since the machine's start."""
-    seen = psutil.disk_io_counters()
-    return None if seen is None else {"read": seen.read_bytes, "write": seen.write_bytes}
+    counters = psutil.disk_io_counters()
+    return None if counters is None else {"read": counters.read_bytes, "write": counters.write_bytes}
 
 
 def network_counters() -> dict[str, int] | None:
     """Bytes that came and went on all interfaces since the machine's start."""
-    seen: Any = psutil.net_io_counters()
-    return None if seen is None else {"received": seen.bytes_recv, "sent": seen.bytes_sent}
+    counters: Any = psutil.net_io_counters()
+    return None if counters is None else {"received": counters.bytes_recv, "sent": counters.bytes_sent}
 
 
 class Processor:
@@ -60,19 +60,19 @@ class Processor:
     def percent(self) -> tuple[float, list[float]]:
         """Between the last two looks, which are at least a second apart."""
         if time.monotonic() - self._time >= SAMPLE_S:
-            seen = psutil.cpu_times(percpu=True)
-            if len(seen) == len(self._last):  # cores can be switched off
-                self._each = [busy(now, before) for now, before in zip(seen, self._last, strict=True)]
-            self._time, self._last = time.monotonic(), seen
+            times = psutil.cpu_times(percpu=True)
+            if len(times) == len(self._last):  # cores can be switched off
+                self._each = [busy(now, before) for now, before in zip(times, self._last, strict=True)]
+            self._time, self._last = time.monotonic(), times
         return round(sum(self._each) / len(self._each), 1), self._each
 
 
 def busy(now: Any, before: Any) -> float:
     """Percent of the time of one core in which it neither was idle nor waited for a disk; guests count as user time."""
     passed = {key: max(0.0, value - getattr(before, key)) for key, value in now._asdict().items()}
-    whole = sum(value for key, value in passed.items() if not key.startswith("guest"))
+    total = sum(value for key, value in passed.items() if not key.startswith("guest"))
     idle = passed["idle"] + passed.get("iowait", 0.0)
-    return round(100 * (whole - idle) / whole, 1) if whole else 0.0
+    return round(100 * (total - idle) / total, 1) if total else 0.0
 
 
 disk, network, processor = Rates(disk_counters), Rates(network_counters), Processor()

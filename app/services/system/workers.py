@@ -11,10 +11,10 @@ def present_workers() -> list[WorkerView]:
     """All that are known, by their names; those that were lost in the last day, too."""
     age = func.extract("epoch", clock() - Worker.heartbeat_at)
     rows = db.session.execute(select(Worker, age).order_by(Worker.name)).all()
-    return [shown(row, float(seconds)) for row, seconds in rows]
+    return [worker_view(row, float(seconds)) for row, seconds in rows]
 
 
-def shown(row: Worker, seconds: float) -> WorkerView:
+def worker_view(row: Worker, seconds: float) -> WorkerView:
     """A worker as the System page shows it. `seconds`: since its last sign of life."""
     return {
         "name": row.name,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class TrainingService:
     """The life of a training, from its row to its weights: what the specification names, and the objects that do the
-    rest, each of which knows the others that it needs; see `make_trainings`."""
+    rest, each of which knows the others that it needs; see `create_training_service`."""
 
     store: TrainingStore
     feed: TrainingFeed
@@ -120,7 +120,7 @@ class TrainingService:
         self.jobs.adopt()
 
 
-def make_trainings(
+def create_training_service(
     storage: "StorageService", revisions: "RevisionHashes", jobs: "JobService", limited: bool = False
 ) -> TrainingService:
     """The service with its parts.

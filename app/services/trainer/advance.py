@@ -7,7 +7,7 @@ from app.models import Training, TrainingStatus
 from app.services.trainer.ephemeral import RunState
 
 MOST = 0.99  # until it has ended: the best weights are still validated
-KEPT = ("epoch", "batch", "batches")  # of the present epoch, while it is validated or saved
+RETAINED = ("epoch", "batch", "batches")  # of the present epoch, while it is validated or saved
 
 
 def fraction(row: Training | RunState) -> float:
@@ -16,8 +16,8 @@ def fraction(row: Training | RunState) -> float:
         return 1.0
     progress, total = row.progress, row.total_epochs or row.epochs
     within = progress["epoch"] - 1 + progress["batch"] / progress["batches"] if progress.get("batches") else 0
-    done = max(row.current_epoch, within) / max(1, total)
-    return round(max(min(done, MOST), progress.get("fraction", 0.0)), 4)
+    completed = max(row.current_epoch, within) / max(1, total)
+    return round(max(min(completed, MOST), progress.get("fraction", 0.0)), 4)
 
 
 def advance(row: Training | RunState, **progress: Any) -> None:
@@ -29,7 +29,7 @@ def advance(row: Training | RunState, **progress: Any) -> None:
 
 def stage(row: Training | RunState, name: str, **more: Any) -> None:
     """The run is in a phase outside the batches; the epoch that it belongs to is still the present one."""
-    advance(row, stage=name, **{key: row.progress[key] for key in KEPT if key in row.progress}, **more)
+    advance(row, stage=name, **{key: row.progress[key] for key in RETAINED if key in row.progress}, **more)
 
 
 def as_progress(row: Training | RunState) -> JobProgressView:

@@ -12,16 +12,16 @@ from app.services.trainer.learning import early_signs
 from app.services.trainer.messages import RoomMessage, message, stamp
 from app.services.trainer.schedules import schedule_of
 
-SEEN = 300  # epochs back that are looked at
-PLAIN = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
+WINDOW = 300  # epochs back that are looked at
+SCALARS = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
 JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
 
 
 def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     """Advice after an epoch, which was recorded in this transaction."""
-    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, advice_given(row.id)
+    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, recorded_advice(row.id)
     messages = []
-    for item in [*coach.look(epochs, planned, before), *learning(row, epochs, planned, before)]:
+    for item in [*coach.advise(epochs, planned, before), *learning(row, epochs, planned, before)]:
         data = item.data | names(row, item.data)
         more = {"level": item.level, "epoch": item.epoch, "timestamp": stamp(time)}
         messages.append(message("training_advice", row, code=item.code, data=data, **more))
@@ -40,10 +40,10 @@ def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
     """The newest epochs up to one, oldest first."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
     newest = TrainingMetric.epoch.desc()
-    plain = [getattr(TrainingMetric, name) for name in PLAIN]
+    columns = [getattr(TrainingMetric, name) for name in SCALARS]
     epochs: list[dict[str, Any]] = [
-        dict(zip(PLAIN, values, strict=True))
-        for values in db.session.execute(select(*plain).where(mine).order_by(newest).limit(SEEN))
+        dict(zip(SCALARS, values, strict=True))
+        for values in db.session.execute(select(*columns).where(mine).order_by(newest).limit(WINDOW))
     ]
     heavy = select(*(getattr(TrainingMetric, name) for name in JSON)).where(mine).order_by(newest)
     rows = db.session.execute(heavy.limit(2 * coach.RECENT)).all()
@@ -52,20 +52,20 @@ def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
     return epochs[::-1]
 
 
-def advice_given(training_id: int) -> dict[str, int]:
+def recorded_advice(training_id: int) -> dict[str, int]:
     """Code to epoch of what was said since this run began: its first epoch has the number of its message."""
     mine = TrainingMetric.training_id == training_id
     first = select(TrainingMetric.seq).where(mine).order_by(TrainingMetric.epoch).limit(1).scalar_subquery()
-    wanted = select(TrainingEvent.payload).where(
+    query = select(TrainingEvent.payload).where(
         TrainingEvent.training_id == training_id,
         TrainingEvent.event == "training_advice",
         TrainingEvent.seq > first,
     )
-    return {item["code"]: item["epoch"] for item in db.session.scalars(wanted.order_by(TrainingEvent.seq))}
+    return {item["code"]: item["epoch"] for item in db.session.scalars(query.order_by(TrainingEvent.seq))}
 
 
 def names(row: Training, data: dict[str, Any]) -> dict[str, list[str]]:
     """The names of the classes that the data is about."""
-    known = row.dataset.classes
+    classes = row.dataset.classes
     numbers = data.get("classes", [])
-    return {"names": [known[index] if index < len(known) else str(index) for index in numbers]} if numbers else {}
+    return {"names": [classes[index] if index < len(classes) else str(index) for index in numbers]} if numbers else {}

@@ -87,9 +87,9 @@ def position(training_id: int) -> tuple[int, int]:
 
     Where an earlier server followed it, that one may have told more than it wrote: numbers go on behind these.
     """
-    known = services().trainer.ephemeral.follows(training_id)
+    is_ours = services().trainer.ephemeral.follows(training_id)
     row = db.session.get_one(Training, training_id, populate_existing=True)
-    if known:
+    if is_ours:
         apply(training_id, row.attempt, [])
     elif is_followed(row):
         with writing(synced=False) as session:
@@ -102,8 +102,8 @@ def position(training_id: int) -> tuple[int, int]:
 def without_stale(envelopes: OffsetEvents) -> list[tuple[int, Envelope]]:
     """Of each run of progress events only the last, which says it all."""
     current: list[tuple[int, Envelope]] = []
-    for place in envelopes:
-        if current and isinstance(current[-1][1].event, Progress) and isinstance(place[1].event, Progress):
+    for entry in envelopes:
+        if current and isinstance(current[-1][1].event, Progress) and isinstance(entry[1].event, Progress):
             current.pop()
-        current.append(place)
+        current.append(entry)
     return current

@@ -38,7 +38,7 @@ SUFFIXES = {"detect": "", "segment": "-seg", "pose": "-pose", "obb": "-obb", "cl
 FAMILY = re.compile(r"yolov?(\d+)|rtdetr")
 SIZES = ("n", "t", "s", "m", "b", "c", "l", "e", "x")  # from small to large
 
-_known: dict[str, "Architecture"] = {}
+_architectures: dict[str, "Architecture"] = {}
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,20 @@ class Architecture:
 
 def architectures() -> dict[str, Architecture]:
     """All of them by name: newest family first, then by task and size. Read once; others are served meanwhile."""
-    if not _known:
+    if not _architectures:
         package = folder()
-        known: list[Architecture] = []
+        listed: list[Architecture] = []
         for path in package.glob("models/**/*.yaml") if package else ():
-            known += of_file(path.stem, read(path))
+            listed += of_file(path.stem, read(path))
             socketio.sleep(0)  # a file takes about 1 ms
-        _known.update((item.name, item) for item in sorted(known, key=rank))
-    return _known
+        _architectures.update((item.name, item) for item in sorted(listed, key=rank))
+    return _architectures
 
 
 def find(name: str) -> Architecture | None:
     """By its name, or by that of its official file where that adds a u: yolov5nu."""
-    known = architectures()
-    return known.get(name) or known.get(name.removesuffix("u"))
+    by_name = architectures()
+    return by_name.get(name) or by_name.get(name.removesuffix("u"))
 
 
 def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:

@@ -15,17 +15,17 @@ from app.errors import NotFound
 from app.models import Dataset, Training
 from app.services.storage.names import read_yaml, write_yaml
 from app.services.storage.unpack import Pacer
+from app.services.trainer.integrity import is_intact
 from app.services.trainer.output import without_controls
 from app.services.trainer.paths import redact_paths
 from app.services.trainer.reruns import TrainingReruns, same_columns
 from app.services.trainer.store import TrainingStore
-from app.services.trainer.whole import is_whole
 
 PIECE = 256 * 1024
 LOG_TAIL = 256 * 1024
 ATTEMPTS = 5  # the last ones have their logs in it
 HERE = ("project", "name", "save_dir", "exist_ok", "resume", "tracker")  # arguments that mean something only here
-SHOWN = re.compile(r"[\w.-]+\.(png|jpg)")
+PLOT_NAME = re.compile(r"[\w.-]+\.(png|jpg)")
 
 README = """# Training {id}: {name}
 
@@ -109,13 +109,13 @@ class TrainingBundle:
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
-        wanted = {"path": "/where/the/dataset/is"}
-        wanted |= {key: value for key, value in description.items() if key not in {"path", "download"}}
+        portable = {"path": "/where/the/dataset/is"}
+        portable |= {key: value for key, value in description.items() if key not in {"path", "download"}}
         return {
             "README.md": readme(row, row.dataset, used, described(folder / "run" / "weights")),
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
             "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
-            "dataset.yaml": write_yaml(wanted),
+            "dataset.yaml": write_yaml(portable),
             "config.yaml": redacted((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
             **{name: redacted(text) for name, text in printed(folder)},
         }
@@ -125,12 +125,12 @@ class TrainingBundle:
         folder = self.store.folder(training_id)
         for name in ("best.pt", "last.pt"):
             path = folder / "run" / "weights" / name
-            if is_whole(path):
+            if is_intact(path):
                 yield f"weights/{name}", path
                 break
         yield "results.csv", folder / "run" / "results.csv"
         for path in sorted((folder / "run").glob("*.*")):
-            if SHOWN.fullmatch(path.name):
+            if PLOT_NAME.fullmatch(path.name):
                 yield f"plots/{path.name}", path
 
 
@@ -195,9 +195,9 @@ def request_of(row: Training, used: dict[str, Any]) -> dict[str, Any]:
 
 def described(folder: Path) -> str:
     """The README's row of the weights that are in the bundle: never damaged ones."""
-    if is_whole(folder / "best.pt"):
+    if is_intact(folder / "best.pt"):
         return "| `weights/best.pt` | the best weights |"
-    if is_whole(folder / "last.pt"):
+    if is_intact(folder / "last.pt"):
         return "| `weights/last.pt` | the last weights: best.pt is damaged or missing on the server |"
     return "| – | no weights: best.pt and last.pt are damaged or missing on the server |"
 

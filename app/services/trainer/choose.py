@@ -84,10 +84,11 @@ def fits_source(source: Training | None, name: str) -> None:
     """Weights fit the model they were made for; the number of classes may differ."""
     if source is None:
         return
-    own = source.architecture or f"yolov8{source.model_version}"
-    if own != name:
+    architecture = source.architecture or f"yolov8{source.model_version}"
+    if architecture != name:
         raise refuse(
-            "start", _("The run %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own, name=name)
+            "start",
+            _("The run %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=architecture, name=name),
         )
 
 
@@ -123,7 +124,7 @@ def source(session: Any, start: TrainingStart) -> Training | None:
 
 def check_freeze(params: dict[str, Any], name: str) -> None:
     """At least the last layer must learn."""
-    found = find(name)
-    if found and params.get("freeze", 0) >= found.layers:
-        highest = found.layers - 1
+    architecture = find(name)
+    if architecture and params.get("freeze", 0) >= architecture.layers:
+        highest = architecture.layers - 1
         raise refuse("params.freeze", _("Must be between %(low)s and %(high)s.", low=0, high=highest))

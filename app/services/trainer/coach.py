@@ -21,8 +21,8 @@ BLOWN = 100.0  # times the train loss: a validation loss above says that the ste
 RISE = 1.1  # times: a loss above has risen, noise aside
 LEARNED = 0.1  # mAP50 that a model must have reached before it can overfit or rest
 GAIN = 0.005  # of fitness: less is no improvement
-FOUND = 0.01  # AP50: a class below it is not found
-OTHERS = 0.3  # AP50 of the best class, when another class is missed
+DETECTED = 0.01  # AP50: a class below it is not found
+BEST_DETECTED = 0.3  # AP50 of the best class, when another class is missed
 FEW = 10  # validation boxes that a class needs for a judgement
 AGAIN = 50  # epochs before something that had cleared is said again
 
@@ -37,29 +37,29 @@ class Advice:
     data: Data
 
 
-def look(epochs: Epochs, planned: int, given_at: Mapping[str, int]) -> list[Advice]:
+def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> list[Advice]:
     """What is to be said at the last of the epochs.
 
     Args:
         epochs: the run so far, or its newest part; `planned`: how many it will have.
-        given_at: code of what was said in this run to the epoch it was last said at.
+        last_advised: code of what was said in this run to the epoch it was last said at.
     """
     matches = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
     now = epochs[-1]["epoch"]
-    lately = {code for code, epoch in given_at.items() if now - epoch < AGAIN}
+    lately = {code for code, epoch in last_advised.items() if now - epoch < AGAIN}
     return [
         Advice(code, LEVELS.get(code, "warning"), now, data)
         for code, data in matches.items()
         if not EXPLAINED_BY.get(code, set()) & (matches.keys() | lately)
-        and (code not in given_at or came_back(RULES[code], epochs, planned, given_at[code]))
+        and (code not in last_advised or came_back(RULES[code], epochs, planned, last_advised[code]))
     ]
 
 
-def came_back(rule: "Rule", epochs: Epochs, planned: int, said_at: int) -> bool:
+def came_back(rule: "Rule", epochs: Epochs, planned: int, last_advised: int) -> bool:
     """Whether it was said long ago and did not hold for a while since."""
-    if epochs[-1]["epoch"] - said_at < AGAIN:
+    if epochs[-1]["epoch"] - last_advised < AGAIN:
         return False
-    counts = [count for count, item in enumerate(epochs, 1) if item["epoch"] > said_at][::RECENT]
+    counts = [count for count, item in enumerate(epochs, 1) if item["epoch"] > last_advised][::RECENT]
     return any(rule(epochs[:count], planned) is None for count in counts)
 
 
@@ -128,20 +128,20 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
 
     All by medians over a window, so that single epochs do not matter.
     """
-    known = [item for item in learned(epochs) if None not in (item["loss"], item["val_loss"], item["fitness"])]
-    window = max(RECENT, len(known) // 6)
-    if len(known) < max(2 * window, planned // 3) or max(numbers(known, "map50"), default=0) < LEARNED:
+    complete = [item for item in learned(epochs) if None not in (item["loss"], item["val_loss"], item["fitness"])]
+    window = max(RECENT, len(complete) // 6)
+    if len(complete) < max(2 * window, planned // 3) or max(numbers(complete, "map50"), default=0) < LEARNED:
         return None
-    steps = range(len(known), window - 1, -max(1, window // 5))
+    steps = range(len(complete), window - 1, -max(1, window // 5))
     val, train, fitness = (
-        [median(item[name] for item in known[index - window : index]) for index in steps]
+        [median(item[name] for item in complete[index - window : index]) for index in steps]
         for name in ("val_loss", "loss", "fitness")
     )
     lowest = val.index(min(val))
     grown = val[0] > RISE * val[lowest] and train[0] < train[lowest]
     if not grown or fitness[0] > max(fitness[1:]) + GAIN:
         return None
-    return {"since": known[steps[lowest] - 1]["epoch"], "best": significant(val[lowest]), "now": significant(val[0])}
+    return {"since": complete[steps[lowest] - 1]["epoch"], "best": significant(val[lowest]), "now": significant(val[0])}
 
 
 def learned(epochs: Epochs) -> Epochs:
@@ -165,12 +165,12 @@ def class_never_predicted(epochs: Epochs, planned: int) -> Data | None:
     recent = [{row["class"]: row for row in item["classes"] or []} for item in epochs[-2 * RECENT :]]
     if epochs[-1]["epoch"] < max(10, planned // 4) or len(recent) < RECENT or not all(recent):
         return None
-    if min(max(row["ap50"] or 0 for row in rows.values()) for rows in recent[-RECENT:]) < OTHERS:
+    if min(max(row["ap50"] or 0 for row in rows.values()) for rows in recent[-RECENT:]) < BEST_DETECTED:
         return None
     missed = [
         row
         for index, row in recent[-1].items()
-        if row["instances"] >= FEW and max(rows.get(index, row)["ap50"] or 0 for rows in recent) < FOUND
+        if row["instances"] >= FEW and max(rows.get(index, row)["ap50"] or 0 for rows in recent) < DETECTED
     ]
     if not missed:
         return None

@@ -27,12 +27,12 @@ def compare(ids: Sequence[int], models: Path) -> Comparison:
         count = len(set(ids))
         raise NotFound(ngettext("This run no longer exists.", "These runs no longer exist.", count))
     order = [training_id for training_id in dict.fromkeys(ids) if training_id in by_id]
-    known = params.defaults_of({name for item in by_id.values() for name in item["params"]})
+    defaults = params.defaults_of({name for item in by_id.values() for name in item["params"]})
     drawn = curves(order)
     return {
         "trainings": [by_id[training_id] for training_id in order],
         "curves": [{"training_id": training_id, **drawn[training_id]} for training_id in order],
-        "defaults": known,
+        "defaults": defaults,
         "differs": differing([by_id[training_id] for training_id in order]),
         "missing": [training_id for training_id in dict.fromkeys(ids) if training_id not in by_id],
     }
@@ -74,7 +74,7 @@ def family(training: TrainingView) -> str:
 def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:
     """By training: `epoch`, `time` (s of training until its end, without pauses) and METRIC_KEYS, as columns."""
     columns = [getattr(TrainingMetric, name) for name in METRIC_KEYS]
-    wanted = (
+    query = (
         select(TrainingMetric.training_id, TrainingMetric.epoch, *columns)
         .where(TrainingMetric.training_id.in_(ids))
         .order_by(TrainingMetric.training_id, TrainingMetric.epoch)
@@ -82,7 +82,7 @@ def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:
     drawn: dict[int, dict[str, list[Any]]] = {
         training_id: {name: [] for name in ("epoch", "time", *METRIC_KEYS)} for training_id in ids
     }
-    for training_id, epoch, *values in db.session.execute(wanted):
+    for training_id, epoch, *values in db.session.execute(query):
         one = drawn[training_id]
         one["epoch"].append(epoch)
         for name, value in zip(METRIC_KEYS, values, strict=True):

@@ -53,7 +53,7 @@ class TrainingCreation:
             row.cloned_from = cloned_from
             session.flush()
             answer["training_id"] = row.id
-            idempotency.keep(session, key, answer)
+            idempotency.store_answer(session, key, answer)
 
         def work() -> TrainingCreatedValues:
             self.create(values, within)
@@ -98,10 +98,10 @@ class TrainingCreation:
         """
         architectures()
         row = columns(db.session, values)
-        wanted = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
+        requested = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
         model = row["architecture"] or f"yolov8{row['model_version']}{SUFFIXES.get(row['task'], '')}"
         scratch = not starts_from(row["start"]["kind"], model)
-        return advise.check_request(row | wanted, db.session.get_one(Dataset, row["dataset_id"]), scratch)
+        return advise.check_request(row | requested, db.session.get_one(Dataset, row["dataset_id"]), scratch)
 
 
 def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
 
 def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
     """The columns that say which revision a training uses: the current one; none of a dataset that has none."""
-    wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
-    hash_of_version = session.scalar(select(DatasetRevision.hash).where(wanted)) if dataset.revision else None
+    current = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
+    hash_of_version = session.scalar(select(DatasetRevision.hash).where(current)) if dataset.revision else None
     return {"revision": dataset.revision, "dataset_revision": hash_of_version}
 
 

@@ -57,7 +57,7 @@ class RunState:
         """Whether it goes beyond this row; ids may come again."""
         return self.seq > row.seq and self.created_at == row.created_at
 
-    def keep(self, event: str, payload: dict[str, Any]) -> None:
+    def append(self, event: str, payload: dict[str, Any]) -> None:
         """Remember a message with the number that the training has now."""
         self.messages.append(Unwritten(self.id, self.seq, event, payload))
 
@@ -89,14 +89,14 @@ class EphemeralMessages:
         """
         with self._lock:
             state = self._states.get(training_id)
-            if state is None or state.attempt != attempt or not self.takes(state, events):
+            if state is None or state.attempt != attempt or not self.accepts(state, events):
                 yield None
                 return
             draft = replace(state, messages=list(state.messages))
             yield draft
             self._states[training_id] = draft
 
-    def takes(self, state: RunState, events: int) -> bool:
+    def accepts(self, state: RunState, events: int) -> bool:
         full = len(state.messages) + events >= MOST
         return state.is_open and not full and self.clock() - state.written_at < EVERY_S
 

@@ -46,19 +46,19 @@ class TrainingExtension:
                 raise IllegalTransition(
                     row.status, TrainingStatus.PENDING, _("You can add epochs to completed runs only.")
                 )
-            done = row.current_epoch
-            checkpoint = ResumableCheckpoint(done, f"checkpoints/epoch-{done}.pt")
+            completed = row.current_epoch
+            checkpoint = ResumableCheckpoint(completed, f"checkpoints/epoch-{completed}.pt")
             if not is_archive(self.store.folder(training_id) / checkpoint.path):
                 problem = _(
                     "The checkpoint of the last epoch is missing, so epochs can't be added. Clone the run "
                     "and use its weights as initial weights."
                 )
                 raise Conflict(problem, members={"current": row.status})
-            rates = learning_rates(session, row, done + epochs, schedule)
+            rates = learning_rates(session, row, completed + epochs, schedule)
             change(row, TrainingStatus.PENDING, resume_from=checkpoint.path, restarts=0)
             end_automatic(row.id)
-            row.epochs = row.total_epochs = done + epochs
-            row.extensions = [*row.extensions, {"from_epoch": done, "epochs": row.epochs, "schedule": schedule}]
+            row.epochs = row.total_epochs = completed + epochs
+            row.extensions = [*row.extensions, {"from_epoch": completed, "epochs": row.epochs, "schedule": schedule}]
             answer: ExtendedValues = {
                 "message": sentence(row.epochs, schedule, rates),
                 "training_id": row.id,

@@ -23,9 +23,9 @@ class TrainingFeed:
     def __init__(self, store: TrainingStore, bus: Bus | None = None) -> None:
         self.store, self.bus = store, bus or Bus("", "")
         self.newest: dict[int, int] = {}
-        self.bus.on("messages", self.hear)
+        self.bus.on("messages", self.receive)
 
-    def hear(self, message: list[int]) -> None:
+    def receive(self, message: list[int]) -> None:
         """Another process has sent a message of a training."""
         training_id, seq = message
         self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
@@ -37,11 +37,11 @@ class TrainingFeed:
                 notify.to_dashboard(item.event, item.payload)
                 continue
             training_id, event, seq = item.payload["training_id"], item.event, item.payload["seq"]
-            self.hear([training_id, seq])
+            self.receive([training_id, seq])
             self.bus.publish("messages", [training_id, seq])
             if event in history.LOCALIZED:
-                make = partial(for_all, event, item.payload, self.store.models)
-                notify.to_readers(event, training_id, make, dashboard=item.dashboard)
+                create_payload = partial(for_all, event, item.payload, self.store.models)
+                notify.to_readers(event, training_id, create_payload, dashboard=item.dashboard)
             else:
                 notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
 

@@ -13,10 +13,10 @@ from app.models import Checkpoint, Training, TrainingStatus
 from app.schemas.training_actions import CheckpointsOutValues
 from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer import present
+from app.services.trainer.integrity import require_intact
 from app.services.trainer.output import read_log
 from app.services.trainer.results import Cell, DamagedResults, read, recorded
 from app.services.trainer.store import TrainingStore
-from app.services.trainer.whole import require_whole
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
@@ -72,7 +72,7 @@ class TrainingFiles:
         path = present.weights(self.store.folder(training_id))
         if path is None:
             raise NotFound(_("This run has no weights: none were saved before it ended, or it has just started."))
-        return require_whole(self.store.folder(training_id), path), download_name(row, path.name)
+        return require_intact(self.store.folder(training_id), path), download_name(row, path.name)
 
     def checkpoints(self, training_id: int) -> CheckpointsOutValues:
         """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
@@ -90,7 +90,7 @@ class TrainingFiles:
                     "size_bytes": path.stat().st_size,
                     "url": f"{address}/{'best' if file.is_best else file.epoch}/download",
                 }
-                for file, path in self._kept(row)
+                for file, path in self._checkpoint_files(row)
             ]
         }
 
@@ -109,19 +109,20 @@ class TrainingFiles:
         if which in {"best", "last"}:
             path = folder / "run" / "weights" / f"{which}.pt"
             if path.is_file():
-                return require_whole(folder, path), download_name(row, path.name)
+                return require_intact(folder, path), download_name(row, path.name)
         else:
             by_name = {
-                str(file.epoch): path for file, path in sorted(self._kept(row), key=lambda item: not item[0].is_best)
+                str(file.epoch): path
+                for file, path in sorted(self._checkpoint_files(row), key=lambda item: not item[0].is_best)
             }
             if which in by_name:
-                return require_whole(folder, by_name[which]), download_name(row, f"epoch-{which}.pt")
+                return require_intact(folder, by_name[which]), download_name(row, f"epoch-{which}.pt")
         raise NotFound(_("This run doesn't have this checkpoint. Its list of checkpoints shows what is available."))
 
-    def _kept(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
+    def _checkpoint_files(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
         """The rows whose files are there, below the training's own folder."""
-        wanted = select(Checkpoint).where(Checkpoint.training_id == row.id)
-        for file in db.session.scalars(wanted.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
+        query = select(Checkpoint).where(Checkpoint.training_id == row.id)
+        for file in db.session.scalars(query.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
             path = self.store.storage.data_root / file.model_path
             if path.is_relative_to(self.store.folder(row.id)) and ".." not in path.parts and path.is_file():
                 yield file, path

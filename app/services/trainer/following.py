@@ -15,7 +15,7 @@ from app.services.trainer.output import read_piece
 from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, MetricsView, Snapshot
 from app.services.trainer.store import TrainingStore
 
-LOOK_S = 0.2
+POLL_INTERVAL_S = 0.2
 READ_S = 2.0  # between two looks into the database, where another process may tell what this one does not hear
 
 
@@ -63,24 +63,24 @@ class TrainingFollowing:
         db.session.remove()
         until, read_at = time.monotonic() + seconds, time.monotonic()
         while self.feed.newest.get(training_id, 0) <= after and time.monotonic() < until:
-            socketio.sleep(LOOK_S)
+            socketio.sleep(POLL_INTERVAL_S)
             if self.are_several and time.monotonic() - read_at > READ_S:
                 read_at = time.monotonic()
-                self.feed.hear([training_id, self.store.row(training_id).seq])
+                self.feed.receive([training_id, self.store.row(training_id).seq])
                 db.session.remove()
 
-    def snapshot(self, training_id: int, known: str | None = None) -> Snapshot:
+    def snapshot(self, training_id: int, cached_version: str | None = None) -> Snapshot:
         """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it.
 
         Args:
-            known: the version of the metrics that the page has; if they are still the same, `metrics` is None.
+            cached_version: the version of the metrics that the page has; if they are still the same, `metrics` is None.
         """
         row, newer = self._present(training_id)
         seq, attempt = row.seq, row.attempt
         training = present.one(training_id, self.store.models)
         assert training is not None
         version = history.version(training_id, seq)
-        same = version == known
+        same = version == cached_version
         return {
             "seq": newer[-1].seq if newer else seq,
             "training": present.as_json(training),
@@ -92,12 +92,12 @@ class TrainingFollowing:
             "log": self._log_until(training_id, attempt, history.log_position(training_id, seq, newer)),
         }
 
-    def _log_until(self, training_id: int, attempt: int, place: dict[str, Any] | None) -> LogEnd:
+    def _log_until(self, training_id: int, attempt: int, log_position: dict[str, Any] | None) -> LogEnd:
         """The end of the present attempt's log, up to where the room's messages go on; see history.log_position."""
         directory = self.store.attempt_dir(training_id, attempt)
-        if place is None or place["attempt"] != attempt:
+        if log_position is None or log_position["attempt"] != attempt:
             return {"text": "", "offset": 0, "attempt": attempt}
-        end = place["offset"]
+        end = log_position["offset"]
         text = read_piece(directory, max(0, end - LOG_TAIL), end)
         return {"text": text.partition("\n")[2] if end > LOG_TAIL else text, "offset": end, "attempt": attempt}
 

@@ -27,7 +27,7 @@ MOST_FIGURES = 900  # half an hour
 MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
 
 Payload = dict[str, Any]
-Kept = TrainingEvent | Unwritten
+StoredMessage = TrainingEvent | Unwritten
 
 
 def filled(event: str, payload: Payload, models: Path) -> Payload:
@@ -49,7 +49,7 @@ def log_filled(payload: Payload, models: Path) -> Payload:
 
 def error_filled(payload: Payload, models: Path) -> Payload:
     """Of versions that kept it as it was."""
-    return {name: redact_paths(payload[name] or "", models.parent, kept=True) for name in ("error", "traceback")}
+    return {name: redact_paths(payload[name] or "", models.parent, stored=True) for name in ("error", "traceback")}
 
 
 def update_filled(payload: Payload, _models: Path) -> Payload:
@@ -78,10 +78,10 @@ def page(
         seq: the newest number in the rows.
         newer: what is not written yet.
     """
-    wanted = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
-    rows: list[Kept] = list(db.session.scalars(wanted.order_by(TrainingEvent.seq).limit(limit)))
-    known = max(after, rows[-1].seq if rows else 0)
-    rows += [item for item in newer if item.seq > known][: limit - len(rows)]
+    query = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
+    rows: list[StoredMessage] = list(db.session.scalars(query.order_by(TrainingEvent.seq).limit(limit)))
+    last_stored = max(after, rows[-1].seq if rows else 0)
+    rows += [item for item in newer if item.seq > last_stored][: limit - len(rows)]
     seq = max(seq, newer[-1].seq if newer else 0)
     last = rows[-1].seq if rows else seq
     return {
@@ -92,7 +92,7 @@ def page(
     }
 
 
-def read_back(rows: Iterable[Kept], models: Path) -> Iterable[dict[str, Any]]:
+def read_back(rows: Iterable[StoredMessage], models: Path) -> Iterable[dict[str, Any]]:
     """The messages as they were sent; the present training is looked up once."""
     training: Payload | None = None
     for row in rows:
@@ -107,8 +107,8 @@ def read_back(rows: Iterable[Kept], models: Path) -> Iterable[dict[str, Any]]:
 
 def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Payload]:
     """All notes, or all advice, up to a number."""
-    wanted = select(TrainingEvent).where(*up_to(training_id, event, seq)).order_by(TrainingEvent.seq)
-    return [item["payload"] | {"time": item["time"]} for item in read_back(db.session.scalars(wanted), models)]
+    query = select(TrainingEvent).where(*up_to(training_id, event, seq)).order_by(TrainingEvent.seq)
+    return [item["payload"] | {"time": item["time"]} for item in read_back(db.session.scalars(query), models)]
 
 
 def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
@@ -132,9 +132,9 @@ def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list
 
 def metrics(training_id: int, seq: int) -> list[EpochView]:
     """Every epoch as MetricOut takes it; each class's values for the newest epochs only, as far as they fit."""
-    plain = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
+    columns = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
-    rows = db.session.execute(select(*plain).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
+    rows = db.session.execute(select(*columns).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
     pairs = zip(rows, classes(mine, len(rows)), strict=True)
     return [cast(EpochView, {**row} | {"classes": measured}) for row, measured in pairs]
 
@@ -179,8 +179,8 @@ def thinned(training_id: int, event: str, seq: int, step: int) -> list[tuple[int
     number = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
     text = type_coerce(TrainingEvent.payload, Text).label("text")
     inner = select(TrainingEvent.seq, text, number).where(*up_to(training_id, event, seq)).subquery()
-    wanted = select(inner.c.seq, inner.c.text).where((inner.c.place - 1) % step == 0).order_by(inner.c.seq)
-    return parsed(db.session.execute(wanted).all())
+    query = select(inner.c.seq, inner.c.text).where((inner.c.place - 1) % step == 0).order_by(inner.c.seq)
+    return parsed(db.session.execute(query).all())
 
 
 def parsed(rows: Sequence[Any]) -> list[tuple[int, Payload]]:

@@ -18,9 +18,9 @@ def dataset_files(session: Any, dataset_id: int, number: int | None) -> DatasetF
     table = DatasetRevision.__table__.c
     rows = session.execute(select(table.number, table.hash).where(table.dataset_id == dataset_id)).all()
     hashes = {row.number: row.hash or "" for row in rows}
-    own = hashes.pop(number, "")
+    version_hash = hashes.pop(number, "")
     folder = f"datasets/{dataset_id}/revisions/{number or 0}"
-    return DatasetFiles(dataset_id, number or 0, folder, own, [item for item in hashes.values() if item])
+    return DatasetFiles(dataset_id, number or 0, folder, version_hash, [item for item in hashes.values() if item])
 
 
 def official_weights(row: Training) -> str:

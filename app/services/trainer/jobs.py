@@ -207,8 +207,8 @@ class TrainingJobs:
         folder = f"models/{row.id}"
         inputs = [f"{folder}/run", f"{folder}/checkpoints", official_weights(row)]
         if row.start.get("kind") == "training":
-            other = checkpoint_path(row.start["checkpoint"])
-            inputs.append(f"models/{row.start['training_id']}/{other}")
+            source = checkpoint_path(row.start["checkpoint"])
+            inputs.append(f"models/{row.start['training_id']}/{source}")
         attempt = f"{folder}/attempts/{job.attempt}"
         outputs = [f"{folder}/run", f"{folder}/checkpoints", attempt, f"{folder}/about.json"]
         return JobFiles(dataset_files(db.session, row.dataset_id, row.revision), inputs, outputs)
@@ -254,12 +254,12 @@ class TrainingJobs:
             return
         with writing() as session:
             for training_id in ids:
-                row, known = session.get_one(Training, training_id), job_of(training_id)
-                self.correct_devices(row, recounted=known is not None and known.attempt != row.attempt)
-                if known is None:
+                row, existing = session.get_one(Training, training_id), job_of(training_id)
+                self.correct_devices(row, recounted=existing is not None and existing.attempt != row.attempt)
+                if existing is None:
                     session.add(new_job(row))
                 else:
-                    adopt_attempt(known, row)
+                    adopt_attempt(existing, row)
         logger.info("trainings %s have a job now", ", ".join(map(str, ids)))
 
     def correct_devices(self, row: Training, recounted: bool) -> None:
@@ -269,8 +269,8 @@ class TrainingJobs:
             recounted: its row was of an earlier attempt.
         """
         directory = self.store.attempt_dir(row.id, row.attempt)
-        known = row.devices and not (recounted and (directory / "spec.json").is_file())
-        if row.status == TrainingStatus.RUNNING and not known:
+        has_devices = row.devices and not (recounted and (directory / "spec.json").is_file())
+        if row.status == TrainingStatus.RUNNING and not has_devices:
             row.devices = list(devices_in(directory))
 
 

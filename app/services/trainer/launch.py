@@ -50,8 +50,8 @@ def start_of(row: Training, config: Settings) -> TrainingStart:
     kind = row.start.get("kind", "auto")
     if kind != "training":
         return {"kind": kind}
-    other = config.MODELS_DIR / str(row.start["training_id"])
-    return row.start | {"path": str(other / checkpoint_path(row.start["checkpoint"]))}
+    source = config.MODELS_DIR / str(row.start["training_id"])
+    return row.start | {"path": str(source / checkpoint_path(row.start["checkpoint"]))}
 
 
 def checkpoint_path(name: str | int) -> str:

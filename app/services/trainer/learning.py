@@ -54,14 +54,14 @@ def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, dict[str, Any]
     """
     if not epochs or max(item["map50"] or 0.0 for item in epochs) >= LEARNED:
         return None
-    done = epochs[-1]["epoch"] * schedule.iterations
-    data = {"iterations": done, "enough": schedule.few, "scratch": schedule.scratch}
+    iterations = epochs[-1]["epoch"] * schedule.iterations
+    data = {"iterations": iterations, "enough": schedule.few, "scratch": schedule.scratch}
     falls = falling(epochs)
-    if done < schedule.few:
+    if iterations < schedule.few:
         return "few_iterations", data
     if falls is None:  # too few epochs with a loss to judge by
         return None
-    if falls > FALLING and done < ENOUGH * schedule.few:
+    if falls > FALLING and iterations < ENOUGH * schedule.few:
         return "still_falling", data
     return "labels", data
 

@@ -13,7 +13,7 @@ from app.services import services
 from app.services.trainer.ephemeral import COLUMNS, RunState
 
 EPHEMERAL = ("training_progress", "training_system", "training_log")  # nobody replays them: thinned out with age
-KEPT_EPHEMERAL = 2_000  # numbers back from the newest one, within which every message is kept
+EPHEMERAL_RETENTION = 2_000  # numbers back from the newest one, within which every message is kept
 THIN_EVERY = 500
 SPARSER = 8
 WARNINGS = {  # codes of notes that are more than information
@@ -59,7 +59,7 @@ def message(event: str, row: Training | RunState, **payload: Any) -> RoomMessage
     """
     if isinstance(row, RunState):
         row.seq += 1
-        row.keep(event, payload)
+        row.append(event, payload)
     else:
         write_ephemeral(row)
         row.seq += 1
@@ -100,14 +100,16 @@ def thin_out(row: Training) -> None:
     """
     db.session.flush()
     mine = TrainingEvent.training_id == row.id
-    age, step = KEPT_EPHEMERAL, SPARSER
+    age, step = EPHEMERAL_RETENTION, SPARSER
     while age < row.seq:
         old = mine & (TrainingEvent.seq <= row.seq - age) & ((TrainingEvent.seq // SPARSER) % step != 0)
         db.session.execute(delete(TrainingEvent).where(old, TrainingEvent.event.in_(EPHEMERAL[:2])))
         age, step = age * SPARSER, step * SPARSER
     log = mine & (TrainingEvent.event == "training_log")
     newest = db.session.scalar(select(func.max(TrainingEvent.seq)).where(log)) or 0
-    db.session.execute(delete(TrainingEvent).where(log, TrainingEvent.seq <= min(row.seq - KEPT_EPHEMERAL, newest - 1)))
+    db.session.execute(
+        delete(TrainingEvent).where(log, TrainingEvent.seq <= min(row.seq - EPHEMERAL_RETENTION, newest - 1))
+    )
 
 
 def stamp(time: datetime) -> str:

@@ -13,7 +13,7 @@ SYSTEM = ("/dev/", "/proc/", "/sys/")  # the same on every machine
 NO_NAMES: Mapping[int, str] = {}
 
 
-def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, kept: bool = False) -> str:
+def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, stored: bool = False) -> str:
     """The text with paths that mean something on another machine, too.
 
     A file of a dataset is told from the dataset on, which has its name where it is known; other data from the data
@@ -28,7 +28,7 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
         if match["dataset"]:
             return datasets.get(int(match["id"])) or f"datasets/{match['id']}"
         if match["other"]:
-            return match[0] if kept or match[0].startswith(SYSTEM) else f"…/{match['last']}"
+            return match[0] if stored or match[0].startswith(SYSTEM) else f"…/{match['last']}"
         return "data" if match["root"] else ""
 
     return paths_below(str(data)).sub(short, text)

@@ -33,7 +33,7 @@ SORTS: dict[str, Any] = {
     "model": func.coalesce(Training.architecture, "yolov8" + Training.model_version),
     "epochs": Training.current_epoch,
 }
-PLAIN = [
+COPIED = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
 ]  # columns that are shown as they are
 
@@ -63,14 +63,14 @@ def one(training_id: int, models: Path) -> TrainingView | None:
 
 def active(models: Path) -> list[TrainingView]:
     """Running trainings, then the queue in its order."""
-    wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
-    return to_dicts(wanted.order_by(Training.status.desc(), *queue_order()), models)
+    query = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
+    return to_dicts(query.order_by(Training.status.desc(), *queue_order()), models)
 
 
 def waiting(models: Path) -> list[TrainingView]:
     """The queue in its order."""
-    wanted = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
-    return to_dicts(wanted.order_by(*queue_order()), models)
+    query = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
+    return to_dicts(query.order_by(*queue_order()), models)
 
 
 def deleted() -> Any:
@@ -142,9 +142,9 @@ def choices() -> FilterChoicesView:
     }
 
 
-def to_dicts(wanted: Any, models: Path) -> list[TrainingView]:
+def to_dicts(query: Any, models: Path) -> list[TrainingView]:
     """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
-    rows = db.session.execute(wanted).all()
+    rows = db.session.execute(query).all()
     holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
     # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
     running = Training.status == TrainingStatus.RUNNING
@@ -156,19 +156,19 @@ def to_dicts(wanted: Any, models: Path) -> list[TrainingView]:
 
 def class_counts(datasets: set[int]) -> dict[int, int]:
     """How many classes each of these datasets has: by it one tells whether a classification is better than guessing."""
-    wanted = select(Dataset.id, Dataset.classes).where(Dataset.id.in_(datasets))
-    return {key: len(classes) for key, classes in db.session.execute(wanted)} if datasets else {}
+    query = select(Dataset.id, Dataset.classes).where(Dataset.id.in_(datasets))
+    return {key: len(classes) for key, classes in db.session.execute(query)} if datasets else {}
 
 
-def to_dict(found: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
+def to_dict(record: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
-    row, dataset_name, best = found
+    row, dataset_name, best = record
     folder = models / str(row.id)
     epochs = resumable_epochs(folder)
     # Of versions that kept it as it was.
-    error = row.error and redact_paths(row.error, models.parent, {row.dataset_id: dataset_name}, kept=True)
+    error = row.error and redact_paths(row.error, models.parent, {row.dataset_id: dataset_name}, stored=True)
     newest = services().trainer.ephemeral.newest(row)
-    columns = {name: getattr(newest if name in COLUMNS else row, name) for name in PLAIN}
+    columns = {name: getattr(newest if name in COLUMNS else row, name) for name in COPIED}
     added = {
         "dataset_name": dataset_name,
         "best": best,
@@ -218,8 +218,8 @@ def resumable_epochs(folder: Path) -> set[int]:
 
 def metrics(training_id: int) -> Sequence[TrainingMetric]:
     """Every epoch so far, in order."""
-    wanted = select(TrainingMetric).where(TrainingMetric.training_id == training_id).order_by(TrainingMetric.epoch)
-    return db.session.scalars(wanted).all()
+    query = select(TrainingMetric).where(TrainingMetric.training_id == training_id).order_by(TrainingMetric.epoch)
+    return db.session.scalars(query).all()
 
 
 def as_json(training: TrainingView) -> dict[str, Any]:

@@ -29,18 +29,18 @@ class TrainingQueue:
         """Those that wait, the next one first, as TrainingOut takes them."""
         return {"queue": present.waiting(self.store.models)}
 
-    def reorder(self, wanted: list[int]) -> QueueView:
+    def reorder(self, requested: list[int]) -> QueueView:
         """Put waiting trainings in this order; the queue as it is then.
 
         Args:
-            wanted: some or all that wait. They change places among themselves; the others keep theirs. One that comes
-                before another of higher priority gets that priority.
+            requested: some or all that wait, in their new order. They exchange positions; the others keep theirs. One
+                that comes before another of higher priority gets that priority.
 
         Raises:
             Unprocessable: one is named twice.
             Conflict: one does not wait any more; `order` says which do.
         """
-        if len(set(wanted)) < len(wanted):
+        if len(set(requested)) < len(requested):
             problem = _("Each run can appear only once.")
             raise Unprocessable(problem, [{"field": "order", "message": problem}])
 
@@ -48,11 +48,11 @@ class TrainingQueue:
             waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
             rows = session.scalars(select(Training).where(waits).order_by(*queue_order()).with_for_update())
             now = {row.id: row for row in rows}
-            if not now.keys() >= set(wanted):
-                raise no_longer_waiting(wanted, list(now))
-            order = [now[training_id] for training_id in rearranged(list(now), wanted)]
+            if not now.keys() >= set(requested):
+                raise no_longer_waiting(requested, list(now))
+            order = [now[training_id] for training_id in rearranged(list(now), requested)]
             before = [row.priority for row in order]
-            for row, priority, position in zip(order, *places(order), strict=True):
+            for row, priority, position in zip(order, *priorities_and_positions(order), strict=True):
                 row.priority, row.position = priority, position
                 follow(row)
             changed = [row for row, priority in zip(order, before, strict=True) if row.priority != priority]
@@ -62,13 +62,13 @@ class TrainingQueue:
         return self.waiting()
 
 
-def rearranged(now: Sequence[int], wanted: Sequence[int]) -> list[int]:
-    """The whole order when `wanted` take the places that they have among `now`."""
-    next_one, moved = iter(wanted), set(wanted)
+def rearranged(now: Sequence[int], requested: Sequence[int]) -> list[int]:
+    """The whole order when `requested` take the places that they have among `now`."""
+    next_one, moved = iter(requested), set(requested)
     return [next(next_one) if training_id in moved else training_id for training_id in now]
 
 
-def places(order: Sequence[Training]) -> tuple[list[int], list[int]]:
+def priorities_and_positions(order: Sequence[Training]) -> tuple[list[int], list[int]]:
     """Priorities and positions that make this order hold; positions rise.
 
     Of the two ways, raising what now comes before a higher priority or lowering what comes after a lower one, the one
@@ -82,7 +82,7 @@ def places(order: Sequence[Training]) -> tuple[list[int], list[int]]:
     return fewest, list(accumulate(ages, lambda last, age: max(last + 1, age)))
 
 
-def no_longer_waiting(wanted: Sequence[int], waiting: Sequence[int]) -> Conflict:
-    gone = ", ".join(str(training_id) for training_id in wanted if training_id not in waiting)
-    problem = _("These runs are no longer in the queue: %(ids)s. Reload the queue.", ids=gone)
+def no_longer_waiting(requested: Sequence[int], waiting: Sequence[int]) -> Conflict:
+    missing = ", ".join(str(training_id) for training_id in requested if training_id not in waiting)
+    problem = _("These runs are no longer in the queue: %(ids)s. Reload the queue.", ids=missing)
     return Conflict(problem, [{"field": "order", "message": problem}], {"order": list(waiting)})

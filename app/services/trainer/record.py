@@ -30,7 +30,7 @@ from app.events import (
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services.trainer import recover
-from app.services.trainer.advance import KEPT, advance, stage
+from app.services.trainer.advance import RETAINED, advance, stage
 from app.services.trainer.advice import advise
 from app.services.trainer.ephemeral import RunState
 from app.services.trainer.messages import (
@@ -113,7 +113,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
     measures = {name: getattr(event, name) for name in metrics.IN_EVENT}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
     row.restarts = 0  # it gets on
-    advance(row, **{key: value for key, value in row.progress.items() if key in KEPT})
+    advance(row, **{key: value for key, value in row.progress.items() if key in RETAINED})
     update_message = message(
         "training_update",
         row,
@@ -205,7 +205,7 @@ def _(event: Paused, row: Training, time: datetime) -> list[RoomMessage]:
 @record.register
 def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
     if row.stop_requested:  # it ends all the same, and nobody waits for it any more
-        return recover.cancelled(row, time, recover.weights_left(recover.folder(row)))
+        return recover.cancelled(row, time, recover.best_weights(recover.folder(row)))
     messages = recover.recover_from(row, event)
     if messages is not None:
         return messages
@@ -214,7 +214,7 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
         row,
         TrainingStatus.FAILED,
         end_time=time,
-        model_path=recover.below(row, recover.weights_left(recover.folder(row))),
+        model_path=recover.below(row, recover.best_weights(recover.folder(row))),
         error=redacted(row, event.error),
         error_kind=kind,
         traceback=redacted(row, event.traceback),

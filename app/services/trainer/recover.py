@@ -88,7 +88,7 @@ def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | Non
 def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
     """The run ended as it was asked to, so that it can go on."""
     if row.stop_requested:
-        return cancelled(row, time, weights_left(folder(row)))
+        return cancelled(row, time, best_weights(folder(row)))
     if row.pause_requested:
         return pause(row, row.pause_reason or "asked", [])
     if event.reason == "terminated":  # not by us
@@ -172,7 +172,7 @@ def folder(row: Training) -> Path:
     return settings().MODELS_DIR / str(row.id)
 
 
-def weights_left(folder: Path) -> str | None:
+def best_weights(folder: Path) -> str | None:
     """The best weights that a run left, relative to the training's folder."""
     path = weights(folder)
     return None if path is None else path.relative_to(folder).as_posix()

@@ -85,7 +85,7 @@ class TrainingReruns:
                 "training_id": new.id,
                 "status": str(new.status),
             }
-            idempotency.keep(session, key, answer)
+            idempotency.store_answer(session, key, answer)
         logger.info("training %s runs again as %s", training_id, answer["training_id"])
         self.feed.send_status(answer["training_id"])
         self.scheduler.wake()

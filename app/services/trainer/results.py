@@ -41,10 +41,12 @@ def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
     if not table or table[0][:1] != ["epoch"]:
         raise DamagedResults("no header")
     columns, *rows = table
-    whole = {row[0]: [number(cell) for cell in row] for row in rows if len(row) == len(columns) and row[0].isdecimal()}
-    if len(whole) < len(rows) and not (len(whole) == len(rows) - 1 and len(rows[-1]) < len(columns)):
+    complete = {
+        row[0]: [number(cell) for cell in row] for row in rows if len(row) == len(columns) and row[0].isdecimal()
+    }
+    if len(complete) < len(rows) and not (len(complete) == len(rows) - 1 and len(rows[-1]) < len(columns)):
         raise DamagedResults("rows are cut or twice there")  # one that is being written now is not
-    return columns, [whole[key] for key in sorted(whole, key=int)]
+    return columns, [complete[key] for key in sorted(complete, key=int)]
 
 
 def number(cell: str) -> Cell:
@@ -77,12 +79,12 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:
     """The table as the database has it, with ultralytics' names."""
     parts = list(dict.fromkeys(name for item in epochs for name in item.parts or {}))
-    own = {name: ours for name, ours in MEASURES.items() if ours != "learning_rate" and not name.endswith("top1")}
+    measures = {name: ours for name, ours in MEASURES.items() if ours != "learning_rate" and not name.endswith("top1")}
     rows: list[list[Cell]] = []
     time = 0.0
     for item in epochs:
         time += item.seconds or 0.0
-        measured = [getattr(item, ours) for ours in own.values()]
+        measured = [getattr(item, ours) for ours in measures.values()]
         rows.append(
             [
                 item.epoch,
@@ -92,7 +94,7 @@ def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cel
                 item.learning_rate,
             ]
         )
-    return ["epoch", "time", *parts, *own, "lr/pg0"], rows
+    return ["epoch", "time", *parts, *measures, "lr/pg0"], rows
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:

@@ -56,8 +56,8 @@ class EndedRuns:
 
 def needs_evaluation(folder: Path) -> bool:
     """Whether a run's folder has best weights that are newer than their evaluation there."""
-    best, done = folder / "run" / "weights" / "best.pt", folder / "evaluation" / "evaluation.json"
-    return best.is_file() and (not done.is_file() or done.stat().st_mtime < best.stat().st_mtime)
+    best, evaluation = folder / "run" / "weights" / "best.pt", folder / "evaluation" / "evaluation.json"
+    return best.is_file() and (not evaluation.is_file() or evaluation.stat().st_mtime < best.stat().st_mtime)
 
 
 def mark_requested(job: Job, kind: str, priority: int) -> None:

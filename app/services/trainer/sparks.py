@@ -18,7 +18,7 @@ def sparks(ids: Iterable[int]) -> dict[int, list[list[float]]]:
     """
     newest = Training.current_epoch
     step = 1 + newest // SPARK_POINTS
-    wanted = (
+    query = (
         select(TrainingMetric.training_id, TrainingMetric.epoch, TrainingMetric.map50)
         .join(Training, Training.id == TrainingMetric.training_id)
         .where(TrainingMetric.training_id.in_(list(ids)))
@@ -26,7 +26,7 @@ def sparks(ids: Iterable[int]) -> dict[int, list[list[float]]]:
         .order_by(TrainingMetric.training_id, TrainingMetric.epoch)
     )
     points: dict[int, list[list[float]]] = defaultdict(list)
-    for training_id, epoch, value in db.session.execute(wanted):
+    for training_id, epoch, value in db.session.execute(query):
         if value is not None:
             points[training_id].append([epoch, round(value, 4)])
     return points

@@ -100,7 +100,7 @@ def not_deleted(row: Training) -> Training:
     return row
 
 
-def own_classes(row: Training) -> Sequence[str]:
+def model_classes(row: Training) -> Sequence[str]:
     """The classes of its model, in the order of their numbers: those of its data, or of uploaded weights."""
     if row.is_uploaded:
         return row.start["classes"]

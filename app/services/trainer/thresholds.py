@@ -46,25 +46,25 @@ def worth(best: F1Point) -> bool:
 
 
 def reaching(
-    name: str, wanted: Measure, other: Measure, points: Sequence[CurvePoint], best: F1Point
+    name: str, measure: Measure, counterpart: Measure, points: Sequence[CurvePoint], best: F1Point
 ) -> Threshold | None:
     """Where the wanted measure reaches its goal at the least cost of the other; None where it cannot, or need not."""
-    for goal in (goal for goal in GOALS if goal > best[wanted]):
-        fitting = [point for point in points if point[wanted] >= goal]
+    for goal in (goal for goal in GOALS if goal > best[measure]):
+        fitting = [point for point in points if point[measure] >= goal]
         if fitting:
-            chosen = max(fitting, key=lambda point: (point[other], point[wanted]))
+            chosen = max(fitting, key=lambda point: (point[counterpart], point[measure]))
             return {"name": name, "goal": goal, **chosen}
     return None
 
 
-def comparable(balanced: Threshold, others: Sequence[Threshold]) -> list[Threshold]:
+def comparable(balanced: Threshold, candidates: Sequence[Threshold]) -> list[Threshold]:
     """Rows of which none is worse than another in both measures.
 
     The balanced one stays: its F1 is the best of the smoothed curve, so what surpasses it does so by chance.
     """
-    others = [row for row in others if not surpasses(row, balanced)]
-    rows = [balanced, *others]
-    return [balanced, *(row for row in others if not any(surpasses(other, row) for other in rows))]
+    candidates = [row for row in candidates if not surpasses(row, balanced)]
+    rows = [balanced, *candidates]
+    return [balanced, *(row for row in candidates if not any(surpasses(other, row) for other in rows))]
 
 
 def surpasses(one: CurvePoint, other: CurvePoint) -> bool:

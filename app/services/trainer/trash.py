@@ -129,11 +129,11 @@ class TrainingTrash:
         socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in moves])
 
 
-def is_hidden(other: Training) -> bool:
+def is_hidden(row: Training) -> bool:
     """Whether whoever asks might not see this run; write transactions see everything. If it is shared is not looked
     into for a name."""
     principal = current()
-    return is_limited(principal) and principal is not None and other.created_by != principal.account_id
+    return is_limited(principal) and principal is not None and row.created_by != principal.account_id
 
 
 def refuse_if_needed(session: Any, training_id: int) -> None:
@@ -143,14 +143,14 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
         Conflict: a training that has not ended starts from the weights of this one.
     """
     unfinished = select(Training).where(Training.status.in_(UNFINISHED))
-    for other in session.scalars(unfinished):
-        if other.start.get("training_id") == training_id:
-            if is_hidden(other):
+    for dependent in session.scalars(unfinished):
+        if dependent.start.get("training_id") == training_id:
+            if is_hidden(dependent):
                 raise Conflict(_("Another run uses the weights of this run as initial weights. Wait until it ends."))
             raise Conflict(
                 _(
                     "The run “%(name)s” uses the weights of this run as initial weights. Wait until it ends.",
-                    name=other.name,
+                    name=dependent.name,
                 )
             )
 

@@ -114,9 +114,9 @@ class TrainingViews:
         folder = self.store.existing_folder(training_id)
         plots = folder / "run"
         pictures = [path for path in plots.glob("*.*g") if path.is_file() and not path.is_symlink()]
-        found = [(kind_of(path.name), path) for path in pictures]
+        by_kind = [(kind_of(path.name), path) for path in pictures]
         order = list(KINDS)
-        listed = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in found if kind))
+        listed = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in by_kind if kind))
         return {
             "evaluation": (folder / "evaluation" / "evaluation.json").is_file(),
             "damaged": damaged_in(folder / name for name in ("", "run", "previews", "evaluation")),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from app.database import once_more, writing
 from app.models import now
 from app.services import idempotency
-from app.services.idempotency import Kept, RequestKey
+from app.services.idempotency import AnswerT, RequestKey
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.transitions import KIND
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.jobs import JobService
     from app.services.trainer.run_endings import EndedRuns
 
-Work = Callable[[Any], tuple[Kept, list[RoomMessage]]]  # from the session of the transaction
+Work = Callable[[Any], tuple[AnswerT, list[RoomMessage]]]  # from the session of the transaction
 
 
 class TrainingWriter:
@@ -30,7 +30,7 @@ class TrainingWriter:
     def __init__(self, feed: TrainingFeed, jobs: "JobService", ended: "EndedRuns") -> None:
         self.feed, self.jobs, self.ended = feed, jobs, ended
 
-    def write(self, key: RequestKey | None, work: Work[Kept]) -> Kept:
+    def write(self, key: RequestKey | None, work: Work[AnswerT]) -> AnswerT:
         """Do the work in one write transaction, then tell the browsers and wake the queue.
 
         Args:
@@ -38,8 +38,8 @@ class TrainingWriter:
         """
         return idempotency.run_idempotent(key, lambda: self._write(key, work))
 
-    def _write(self, key: RequestKey | None, work: Work[Kept]) -> Kept:
-        def commit() -> tuple[Kept, list[RoomMessage]]:
+    def _write(self, key: RequestKey | None, work: Work[AnswerT]) -> AnswerT:
+        def commit() -> tuple[AnswerT, list[RoomMessage]]:
             with writing() as session:
                 mark = idempotency.reserve(session, key)
                 answer, messages = work(session)

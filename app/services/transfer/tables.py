@@ -46,7 +46,7 @@ def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
 def copy_table(table: Table, source: Connection, target: Connection) -> int:
     count, rows = 0, read(table, source)
     while batch := [dict(row._mapping) for row in islice(rows, BATCH)]:
-        put(table, target, batch)
+        insert_batch(table, target, batch)
         count += len(batch)
     return count
 
@@ -70,7 +70,7 @@ def ordered(column: Any, connection: Connection) -> Any:
     return collate(column, "C") if is_text else column
 
 
-def put(table: Table, target: Connection, batch: list[dict[str, Any]]) -> None:
+def insert_batch(table: Table, target: Connection, batch: list[dict[str, Any]]) -> None:
     try:
         with target.begin_nested():
             target.execute(insert(table), batch)
@@ -105,9 +105,9 @@ def compare(source: Connection, target: Connection) -> dict[str, int]:
 
 def compare_table(table: Table, source: Connection, target: Connection) -> int:
     count = 0
-    for wanted, found in zip_longest(read(table, source), read(table, target)):
-        if wanted is None or found is None or tuple(wanted) != tuple(found):
-            row = found if wanted is None else wanted
+    for expected, actual in zip_longest(read(table, source), read(table, target)):
+        if expected is None or actual is None or tuple(expected) != tuple(actual):
+            row = actual if expected is None else expected
             raise TransferError(f"Table {table.name}: the row {key_of(table, row._mapping)} differs in the copy.")
         count += 1
     return count

@@ -30,7 +30,7 @@ from app.services.uploads.completion import Completion
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.purposes import DatasetPurpose, PredictionPurpose, Purpose, purpose_of
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
-from app.services.uploads.state import CHECKING, DATASET, KEPT, PREDICTION, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, DATASET, PREDICTION, RECEIVING, RETENTION, Shelf, Upload
 from app.texts import size
 from app.threads import run_blocking
 
@@ -85,7 +85,7 @@ class UploadService:
             )
         metadata = parse_metadata(header)
         if "filename" in metadata:
-            metadata["filename"] = plain_name(metadata["filename"])
+            metadata["filename"] = single_line(metadata["filename"])
         purpose = purpose_of(metadata)
         form = self.purposes[purpose].check(metadata, length)
         # What others have only announced takes no disk: each chunk is checked as it comes.
@@ -122,7 +122,7 @@ class UploadService:
                 ngettext(
                     "This upload has expired after %(num)s day without data. Upload the file again.",
                     "This upload has expired after %(num)s days without data. Upload the file again.",
-                    KEPT.days,
+                    RETENTION.days,
                 )
             )
         return upload
@@ -184,11 +184,11 @@ class UploadService:
     def remove_expired(self, time: datetime) -> int:
         """For the janitor: uploads that had their last byte too long ago; how many."""
         count = 0
-        for upload in self.shelf.unchanged_since(time - KEPT):
+        for upload in self.shelf.unchanged_since(time - RETENTION):
             if upload.state != CHECKING and not self.writers.busy(upload.id):
                 run_blocking(self.shelf.remove, upload)
                 count += 1
-        for folder in self.shelf.without_record((time - KEPT).timestamp()):
+        for folder in self.shelf.without_record((time - RETENTION).timestamp()):
             run_blocking(shutil.rmtree, folder, True)
             count += 1
         return count
@@ -239,6 +239,6 @@ class UploadService:
         return view
 
 
-def plain_name(filename: str) -> str:
+def single_line(filename: str) -> str:
     """A file's name on one line: what no name should hold would break a header or a log."""
     return UNFIT_IN_NAME.sub("_", filename)

@@ -12,7 +12,7 @@ from app.models import IdempotencyKey
 from app.services.idempotency import RequestKey
 from app.services.uploads.purposes import Purpose
 from app.services.uploads.receive import Writers
-from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, COMPLETED, FAILED, RECEIVING, Shelf, Upload
 from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
@@ -55,17 +55,17 @@ class Completion:
     def attempt(self, app: Flask, upload: Upload) -> None:
         """Set the id of what was made, or `problem`. A busy database is given a few seconds."""
         purpose = self.purposes[upload.purpose]
-        for left in range(ATTEMPTS - 1, -1, -1):
+        for remaining in range(ATTEMPTS - 1, -1, -1):
             try:
-                made = made_before(upload, purpose) or purpose.make(upload, key_of(upload))
-                setattr(upload, purpose.result, made)
-                upload.state = DONE
+                result_id = existing_result(upload, purpose) or purpose.create(upload, key_of(upload))
+                setattr(upload, purpose.result, result_id)
+                upload.state = COMPLETED
                 return
             except Exception as error:
                 db.session.rollback()
                 problem = app.make_response(app.handle_user_exception(error)).get_json()
                 busy = isinstance(error, DATABASE_AWAY)
-            if not busy or not left:
+            if not busy or not remaining:
                 break
             socketio.sleep(AGAIN_S)
         upload.state, upload.problem = FAILED, problem
@@ -86,7 +86,7 @@ class Completion:
             self.begin(upload)
 
 
-def made_before(upload: Upload, purpose: Purpose) -> int | None:
+def existing_result(upload: Upload, purpose: Purpose) -> int | None:
     """What this upload became before the server was killed: its key was committed with the row."""
     request_key = key_of(upload)
     mark = db.session.get(IdempotencyKey, (request_key.key, request_key.scope))

@@ -32,7 +32,7 @@ class Purpose(Protocol):
     def expect(self, length: int) -> None:
         """The last bytes are coming."""
 
-    def make(self, upload: Upload, key: RequestKey) -> int:
+    def create(self, upload: Upload, key: RequestKey) -> int:
         """The id of what is made of the whole file, where it lies: nothing is copied."""
 
     def busy(self) -> str:
@@ -72,9 +72,9 @@ class DatasetPurpose:
     def expect(self, length: int) -> None:
         self.creation.expect(length)
 
-    def make(self, upload: Upload, key: RequestKey) -> int:
+    def create(self, upload: Upload, key: RequestKey) -> int:
         with open(upload.bin, "rb") as file:
-            return self.creation.create(file, upload.filename, **upload.form, asked=key).id
+            return self.creation.create(file, upload.filename, **upload.form, request_key=key).id
 
     def busy(self) -> str:
         return _("The file is complete and its dataset is being created. Delete the dataset afterwards.")
@@ -103,7 +103,7 @@ class PredictionPurpose:
     def expect(self, length: int) -> None:
         """Nothing is made ready for it."""
 
-    def make(self, upload: Upload, key: RequestKey) -> int:
+    def create(self, upload: Upload, key: RequestKey) -> int:
         values = {name: value for name, value in upload.form.items() if name != "name"}
         with open(upload.bin, "rb") as file:
             sent = Sent([SentFile(file, upload.filename, upload.bin)], many=False)

@@ -68,7 +68,7 @@ class UploadLock:
 class Writer:
     """The one request that may write to an upload."""
 
-    heard: float = field(default_factory=time.monotonic)
+    last_read_at: float = field(default_factory=time.monotonic)
     replaced: bool = False
     lock: Any = field(default_factory=threading.Lock)  # held for each write: a successor waits for it
     between: UploadLock = field(default_factory=lambda: UploadLock(None))  # among processes
@@ -93,7 +93,7 @@ class Writers:
             if (lock := self.lock(upload_id)) is None:
                 return True
             lock.release()
-        return writer is not None and time.monotonic() - writer.heard < SILENT_S
+        return writer is not None and time.monotonic() - writer.last_read_at < SILENT_S
 
     @contextmanager
     def only(self, upload_id: str) -> Iterator[Writer]:
@@ -202,20 +202,20 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
     Raises:
         Cut: it ends before its announced length, or the connection breaks.
     """
-    size, left, read_block = LEAST, length, taker(stream)
-    while left is None or left > 0:
+    size, remaining, read_block = LEAST, length, taker(stream)
+    while remaining is None or remaining > 0:
         began = time.monotonic()
         try:
-            block = read_block(size if left is None else min(size, left))
+            block = read_block(size if remaining is None else min(size, remaining))
         except Exception as error:  # whatever a server's parser makes of a broken connection
             raise cut() from error
-        writer.heard = time.monotonic()
+        writer.last_read_at = time.monotonic()
         if not block:
-            if left:
+            if remaining:
                 raise cut()
             return
-        if left is not None:
-            left -= len(block)
+        if remaining is not None:
+            remaining -= len(block)
         yield block
         took = time.monotonic() - began
         size = min(MOST, 2 * size) if took < QUICK_S else max(LEAST, size // 2) if took > SLOW_S else size

@@ -16,10 +16,10 @@ from app.core.files import sync_file
 from app.errors import NotFound
 from app.services.storage.damaged import set_file_aside
 
-KEPT = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
+RETENTION = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
 ID = re.compile(r"[0-9a-f]{32}")
 
-RECEIVING, CHECKING, DONE, FAILED = "receiving", "checking", "done", "failed"
+RECEIVING, CHECKING, COMPLETED, FAILED = "receiving", "checking", "done", "failed"
 NULLABLE = {"dataset_id", "prediction_id", "problem", "created_by"}
 DATASET, PREDICTION = "dataset", "prediction"  # what becomes of a file
 
@@ -107,7 +107,7 @@ class Upload:
 
     def expires(self) -> datetime:
         """When the janitor may remove it."""
-        return datetime.fromtimestamp(last_change(self.folder), UTC) + KEPT
+        return datetime.fromtimestamp(last_change(self.folder), UTC) + RETENTION
 
     def save(self) -> None:
         """Put info.json on the disk: the new one or the old one, never half of it."""
@@ -121,12 +121,12 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError, TypeError, KeyError: it is no upload's.
     """
-    known = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
-    if known["state"] not in {RECEIVING, CHECKING, DONE, FAILED} or not 0 <= known["length"] < 2**53:
+    info = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
+    if info["state"] not in {RECEIVING, CHECKING, COMPLETED, FAILED} or not 0 <= info["length"] < 2**53:
         raise ValueError("no state or no length")
-    if known.get("purpose", DATASET) not in {DATASET, PREDICTION}:
+    if info.get("purpose", DATASET) not in {DATASET, PREDICTION}:
         raise ValueError("no purpose")
-    datetime.fromisoformat(known["created_at"])
+    datetime.fromisoformat(info["created_at"])
     kinds = {
         "length": int,
         "metadata": dict,
@@ -139,13 +139,13 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         "prediction_id": int,
     }
     for name, kind in kinds.items():
-        absent = name not in known or (known[name] is None and name in NULLABLE)
-        if not absent and not isinstance(known[name], kind):
+        absent = name not in info or (info[name] is None and name in NULLABLE)
+        if not absent and not isinstance(info[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
-    if not all(isinstance(text, str) for text in known["metadata"].values()) or "name" not in known["form"]:
+    if not all(isinstance(text, str) for text in info["metadata"].values()) or "name" not in info["form"]:
         raise ValueError("no metadata")
-    json.dumps(known, ensure_ascii=False).encode()  # lone surrogates
-    return known
+    json.dumps(info, ensure_ascii=False).encode()  # lone surrogates
+    return info
 
 
 def is_id(name: str) -> bool:
@@ -235,8 +235,10 @@ class Shelf:
             unfinished: only those that keep their bytes, to go on or to be tried again.
         """
         with os.scandir(self.folder) as entries:
-            known = [(entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in entries if is_id(entry.name)]
-        names = [name for _, name in sorted(known, reverse=True)]
+            changes = [
+                (entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in entries if is_id(entry.name)
+            ]
+        names = [name for _, name in sorted(changes, reverse=True)]
         return [name for name in names if (self.folder / name / "bin").exists()] if unfinished else names
 
     def unchanged_since(self, before: datetime) -> Iterator[Upload]:

@@ -9,7 +9,7 @@ import pytest
 
 from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.finding_texts import TEXTS, text_of
-from app.services.datasets.texts import DECISIONS, REASONS, say
+from app.services.datasets.texts import DECISIONS, REASONS, message_of
 from app.worker.formats import InvalidInput, Options, Source, choose, detect, read
 from app.worker.formats.model import Item
 from tests.data import image_bytes
@@ -39,7 +39,7 @@ def taken(folder: Path, **options: Any) -> Source:
     source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
     for item in source.decisions:
         assert item["code"] in DECISIONS
-        assert "%(" not in say(DECISIONS, item["code"], item["data"])
+        assert "%(" not in message_of(DECISIONS, item["code"], item["data"])
     for item in source.findings:
         assert item["code"] in TEXTS or item["code"] in CONVERTED
         assert str(text_of(item["code"]).message) % item["data"]
@@ -55,7 +55,7 @@ def refusal(folder: Path, **options: Any) -> str:
         read(folder, choose(detect(folder, chosen.task), chosen), chosen)
     error = caught.value
     assert error.code in REASONS
-    return say(REASONS, error.code, error.data)
+    return message_of(REASONS, error.code, error.data)
 
 
 def rows(folder: Path, item: Item) -> list[list[float]]:

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.imports import ArchiveLimits
 from app.errors import Unprocessable
-from app.services.datasets.texts import DECISIONS, say
+from app.services.datasets.texts import DECISIONS, message_of
 from tests.data import image_bytes, zip_bytes
 from tests.worker.formats.helpers import boxes, taken
 from tests.worker.importing.archives import bring, stored
@@ -32,7 +32,7 @@ def test_they_become_files_of_their_format(tmp_path: Path) -> None:
     assert stored(tmp_path / "1") == ["a.jpg", "a.json", "json/b.json", "json/b.png"]
     assert (tmp_path / "1/source/json/b.png").read_bytes() == second
     assert [note["code"] for note in staged.notes] == ["images_embedded"]
-    assert "2 images" in say(DECISIONS, **staged.notes[0])
+    assert "2 images" in message_of(DECISIONS, **staged.notes[0])
     source = taken(tmp_path / "1/source")
     assert boxes(tmp_path / "1/source", source) == {"a": [(0, 8, 6, 40, 30)], "b": [(0, 8, 6, 40, 30)]}
 

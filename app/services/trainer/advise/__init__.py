@@ -32,5 +32,5 @@ def check_request(row: dict[str, Any], dataset: Dataset, scratch: bool) -> list[
 
 def version_of(row: dict[str, Any]) -> str:
     """The size of a YOLOv8; "" for another family, whose memory the rules do not know."""
-    known = find(row["architecture"]) if row["architecture"] else None
-    return row["model_version"] if known is None or known.family == "yolov8" else ""
+    architecture = find(row["architecture"]) if row["architecture"] else None
+    return row["model_version"] if architecture is None or architecture.family == "yolov8" else ""

@@ -104,11 +104,11 @@ def read_sizes(index: sqlite3.Connection) -> Sizes | None:
     pictures = [row[0] for row in index.execute(longer, (step,))]
     if not pictures:
         return None
-    wanted = (
+    areas_query = (
         "SELECT w * h * width * height / (1.0 * max(width, height) * max(width, height)) "  # noqa: S608
         f"FROM image CROSS JOIN object ON image_id = image.id WHERE {usable} AND w > 0 AND h > 0 ORDER BY 1"
     )  # CROSS: pictures first, then their objects by the index
-    areas = [row[0] for row in index.execute(wanted, (step,))]
+    areas = [row[0] for row in index.execute(areas_query, (step,))]
     small = areas[int(len(areas) * SMALL_SHARE)] ** 0.5 if areas else None
     return Sizes(pictures[len(pictures) // 2], small)
 

@@ -56,10 +56,10 @@ def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
     """One preset of the new-training page, with the reason for each value."""
     version, why_version = model(name, facts)
     scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
-    wish = (FROM_SCRATCH if scratch else WISHES)[name]
-    size, why_size = img_size(name, wish, facts)
+    goal = (FROM_SCRATCH if scratch else WISHES)[name]
+    size, why_size = img_size(name, goal, facts)
     batch, why_batch = batch_size(version, size, facts)
-    epochs, why_epochs = epoch_count(wish, batch, facts, scratch)
+    epochs, why_epochs = epoch_count(goal, batch, facts, scratch)
     title, text = texts.preset(name)
     reasons = {"model_version": why_version, "img_size": why_size, "batch_size": why_batch, "epochs": why_epochs}
     reasons["learning_rate"] = texts.reason("rate_automatic")
@@ -80,7 +80,7 @@ def size_for(facts: Facts, cells: float) -> int | None:
     return rounded(cells * CELL / facts.sizes.small)
 
 
-def img_size(name: str, wish: PresetGoal, facts: Facts) -> tuple[int, str]:
+def img_size(name: str, goal: PresetGoal, facts: Facts) -> tuple[int, str]:
     """As large as the small objects need, not larger than the pictures are."""
     if facts.task == "classify":
         return CLASSIFY_SIZE, texts.reason("size_classify")
@@ -88,7 +88,7 @@ def img_size(name: str, wish: PresetGoal, facts: Facts) -> tuple[int, str]:
     if facts.sizes is None:
         return usual, texts.reason("size_quick" if name == "quick" else "size_unknown", size=usual)
     native = min(LARGEST, rounded(facts.sizes.picture))
-    needed = size_for(facts, wish.cells)
+    needed = size_for(facts, goal.cells)
     if needed is not None and needed > usual and usual < native:
         size = min(native, needed)
         side = round(facts.sizes.small * size) if facts.sizes.small else 0
@@ -134,18 +134,18 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
     return fits, texts.reason("batch_memory", batch=fits, memory=texts.gigabytes(machine.memory))
 
 
-def epoch_count(wish: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
+def epoch_count(goal: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
     """So many epochs that the model takes the wished number of steps, within bounds."""
     steps = max(1, -(-facts.train // batch))
-    epochs = epochs_for(wish, steps)
+    epochs = epochs_for(goal, steps)
     return epochs, texts.reason(
         "epochs_scratch" if scratch else "epochs", epochs=epochs, steps=steps, all=epochs * steps
     )
 
 
-def epochs_for(wish: PresetGoal, steps: int) -> int:
+def epochs_for(goal: PresetGoal, steps: int) -> int:
     """Epochs of so many iterations each."""
-    return min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))
+    return min(goal.most, max(goal.fewest, round(goal.steps / steps / 5) * 5))
 
 
 def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> DefaultsOutValues:

@@ -18,7 +18,7 @@ from app.services.trainer.ultralytics_files import defaults
 __all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "checked", "defaults_of", "with_optimizer"]
 
 SGD_FROM = 0.005  # a rate from here on would make Adam's steps diverge
-OWN_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
+PLATFORM_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
 
 PARAMETERS: dict[str, Parameter] = {
     item.name: item for item in (*learning.PARAMETERS, *running.PARAMETERS, *augmentation.PARAMETERS)
@@ -58,18 +58,18 @@ def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str
 
 def defaults_of(names: Iterable[str]) -> dict[str, Any]:
     """What ultralytics takes for each of these where nothing is sent."""
-    known = defaults() | OWN_DEFAULTS
-    return {name: known.get(name) for name in sorted(names)}
+    values = defaults() | PLATFORM_DEFAULTS
+    return {name: values.get(name) for name in sorted(names)}
 
 
 def catalogue() -> list[ParameterOutValues]:
     """Every parameter as ParameterOut takes it, in the reader's language."""
-    known = defaults() | OWN_DEFAULTS
+    values = defaults() | PLATFORM_DEFAULTS
     return [
         {
             "name": item.name,
             "type": item.kind,
-            "default": known.get(item.name),
+            "default": values.get(item.name),
             "minimum": item.low,
             "maximum": item.high,
             "choices": list(item.choices) if item.choices else None,

@@ -44,9 +44,9 @@ class Parameter:
         return self.number(value)
 
     def number(self, value: Any) -> float:
-        whole = self.kind == "integer"
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise ValueError(_("Must be a whole number.") if whole else _("Must be a number."))
+        integer = self.kind == "integer"
+        if isinstance(value, bool) or not isinstance(value, int if integer else int | float):
+            raise ValueError(_("Must be a whole number.") if integer else _("Must be a number."))
         low, high = -math.inf if self.low is None else self.low, -math.inf if self.high is None else self.high
         if not low <= value <= high:  # not a number is nowhere
             raise ValueError(_("Must be between %(low)s and %(high)s.", low=decimal(low), high=decimal(high)))

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric
 from app.services.datasets.index import DamagedIndex, Index
 from app.services.trainer import present
-from app.services.trainer.advice import advice_given, recorded
+from app.services.trainer.advice import recorded, recorded_advice
 from app.services.trainer.documents import document
 from app.services.trainer.schedules import dataset_of, schedule_of
 from app.services.trainer.verdict.judge import RunFacts
@@ -37,7 +37,7 @@ def facts_of(row: Training, folder: Path) -> RunFacts:
         weights=present.weights(folder) is not None,
         evaluation=fitting(folder / "evaluation" / "evaluation.json", best),
         objects=training_objects(row),
-        advice=frozenset(advice_given(row.id)),
+        advice=frozenset(recorded_advice(row.id)),
         actions=frozenset(allowed_actions(row, present.resumable_epochs(folder))),
         error_kind=row.error_kind,
         uploaded=row.is_uploaded,
@@ -70,10 +70,10 @@ def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:
         return None
     evaluation = document(path, lambda content: cast(FinalEvaluation, content))
     recent = best is not None and written >= best["timestamp"].timestamp()
-    return evaluation if evaluation is not None and recent and is_whole(evaluation) else None
+    return evaluation if evaluation is not None and recent and is_complete(evaluation) else None
 
 
-def is_whole(evaluation: FinalEvaluation) -> bool:
+def is_complete(evaluation: FinalEvaluation) -> bool:
     """Whether a verdict can be made of it."""
     try:
         size = len(evaluation["names"]) + 1

@@ -230,8 +230,8 @@ def from_cause(facts: RunFacts, cause: Data | None) -> list[Step]:
 
 def more_epochs(facts: RunFacts) -> Step:
     """Enough of them, in this run where that is possible."""
-    wanted = -(-ENOUGH * facts.schedule.few // max(1, facts.schedule.iterations))
-    more = max(1, min(max(wanted - facts.done, facts.done // 2), MOST_EPOCHS))
+    needed = -(-ENOUGH * facts.schedule.few // max(1, facts.schedule.iterations))
+    more = max(1, min(max(needed - facts.done, facts.done // 2), MOST_EPOCHS))
     if "extend" in facts.actions:
         return ("add_epochs", "extend", {"epochs": more, "iterations": facts.schedule.iterations * more})
     if "resume" in facts.actions and facts.done < facts.planned:

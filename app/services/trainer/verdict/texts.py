@@ -85,9 +85,9 @@ def written(verdict: Data) -> Data:
         "certainty": certainty,
         "cause": cause,
     }
-    for name, make in makers.items():
+    for name, describe in makers.items():
         part = verdict[name]
-        spoken[name] = part and part | {"message": make(part, verdict)}
+        spoken[name] = part and part | {"message": describe(part, verdict)}
     spoken["next"] = [item | {"message": step(item)} for item in verdict["next"]]
     return verdict | spoken
 

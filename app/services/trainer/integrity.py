@@ -14,7 +14,7 @@ from app.threads import run_blocking
 OFFERED = 3  # other checkpoints that an answer names
 
 
-def is_whole(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether every byte of the file is as it was written, by the archive's checksums; looked at once."""
     try:
         stat = path.stat()
@@ -32,7 +32,7 @@ def has_right_sums(path: str, _changed_ns: int, _size: int) -> bool:
         return False
 
 
-def require_whole(folder: Path, path: Path) -> Path:
+def require_intact(folder: Path, path: Path) -> Path:
     """The file, where it is whole.
 
     Args:
@@ -41,30 +41,30 @@ def require_whole(folder: Path, path: Path) -> Path:
     Raises:
         Conflict: it is damaged; the answer names it, and checkpoints that are not (`whole`: their names in addresses).
     """
-    if is_whole(path):
+    if is_intact(path):
         return path
-    others = list(whole_others(folder, path))
-    raise Conflict(damaged(path.name, others), members={"file": path.name, "whole": others})
+    alternatives = list(intact_alternatives(folder, path))
+    raise Conflict(damaged(path.name, alternatives), members={"file": path.name, "whole": alternatives})
 
 
-def whole_others(folder: Path, path: Path) -> Iterator[str]:
+def intact_alternatives(folder: Path, path: Path) -> Iterator[str]:
     """`best`, `last` or the number of an epoch, for the first few whole ones."""
-    known = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
-    known += [(str(checkpoint.epoch), folder / checkpoint.path) for checkpoint in checkpoints_by_name(folder)]
-    left = OFFERED
-    for name, other in known:
-        if left and other != path and is_whole(other):
-            left -= 1
+    candidates = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
+    candidates += [(str(checkpoint.epoch), folder / checkpoint.path) for checkpoint in checkpoints_by_name(folder)]
+    remaining = OFFERED
+    for name, other in candidates:
+        if remaining and other != path and is_intact(other):
+            remaining -= 1
             yield name
 
 
-def damaged(name: str, others: list[str]) -> str:
-    if others:
+def damaged(name: str, alternatives: list[str]) -> str:
+    if alternatives:
         return _(
             "The file %(file)s of this run is damaged. Whole checkpoints of this run: %(others)s. Use one of them, or "
             "try again if the run is in progress.",
             file=name,
-            others=", ".join(others),
+            others=", ".join(alternatives),
         )
     return _(
         "The file %(file)s of this run is damaged, and the run has no whole checkpoint. Restore the file from a "
