@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """One of each, made by the factory."""
+    """The services of one application, created by its factory."""
 
     storage: "StorageService"
     installation: "InstallationService"

@@ -1,4 +1,4 @@
-"""Writes about.json: a row's columns in its folder, so that the row can be made again without the database.
+"""Writes about.json: a row's columns in its folder, from which the row can be restored without the database.
 
 It is written beside the files, after the row was committed; where it is missing or damaged nothing but a name is lost.
 """
@@ -32,7 +32,7 @@ def snapshot(row: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] | None = None) -> None:
-    """Describe a row, with rows that belong to it by name. A disk that does not take it loses nothing."""
+    """Write a row, and rows that belong to it by name, to its folder. A disk that cannot be written loses nothing."""
     body: dict[str, Any] = {"kind": kind, "row": snapshot(row)}
     body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
     try:
@@ -43,7 +43,7 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
 
 
 def read(folder: Path, kind: str) -> dict[str, Any]:
-    """What a folder says; empty where it says nothing that can be read."""
+    """The document in a folder; empty where there is none that can be read."""
     path = folder / NAME
     try:
         body = json.loads(path.read_bytes())

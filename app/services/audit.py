@@ -120,8 +120,8 @@ class AuditLog:
             self.newest_file(kind).rename(self.folder / f"{kind}-{self.tick()}.jsonl")
 
     def remove_old(self) -> None:
-        """Remove the files whose entries are all too old, once an hour. One that is written to for long is set aside
-        first, so that what is old in it goes too."""
+        """Remove the files whose entries are all too old, once an hour. A file that is written to for long is set aside
+        first, so that its old entries go too."""
         moment = time.monotonic()
         if not self.days or (self.looked is not None and moment < self.looked + PAUSE_S):
             return
@@ -145,7 +145,7 @@ class AuditLog:
         return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=ended, reverse=True)
 
     def entries(self, **filters: str) -> Iterator[Entry]:
-        """All of them, or those whose fields have these values, the newest first."""
+        """All entries, or those whose fields have these values, the newest first."""
         oldest = self.retention_start()
         kinds = (self.of_kind(kind, filters) for kind in KINDS)
         merged = heapq.merge(*kinds, key=lambda entry: int(entry["id"]), reverse=True)
@@ -187,7 +187,7 @@ def kind_of(entry: Mapping[str, object]) -> str:
 
 
 def rotation_entry(path: Path) -> dict[str, object]:
-    """What is recorded of a file that had to go: what was in it is missing."""
+    """The entry that records the removal of an old file: its entries are missing from now on."""
     return {
         "account_id": None,
         "name": None,
@@ -245,7 +245,7 @@ def parsed(line: str) -> Entry | None:
 
 
 def is_entry(document: Mapping[str, Any]) -> bool:
-    """Whether each field has a value of its kind; those of later versions may have any."""
+    """Whether each field has a value of its type; fields of later versions may have any."""
     created = document.get("created", {})
     return (
         re.fullmatch(r"[0-9]{1,20}", str(document.get("id"))) is not None

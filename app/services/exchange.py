@@ -54,8 +54,8 @@ def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
 
 
 def worker_folder(base: Path, name: str) -> Path:
-    """The data folder of one worker of this host, who has one job at a time: what it reads is no other one's. Datasets
-    and downloaded weights are shared.
+    """The data folder of one worker of this host, which has one job at a time. Datasets and downloaded weights are
+    shared.
 
     Args:
         base: DATA_ROOT, as this host has it. name: of the worker.
@@ -99,8 +99,8 @@ def follow_up(job: Job) -> None:
 
 
 def remove_orphaned_folders(models: Path) -> None:
-    """Folders of trainings on a worker's host that no running job is about: their process was killed before it removed
-    them."""
+    """Remove the training folders on a worker's host that no running job uses: their process was killed before it
+    removed them."""
     running = select(Job.subject_id).where(Job.status == JobStatus.RUNNING, Job.subject_type == "training")
     running_ids = {str(number) for number in db.session.scalars(running)}
     db.session.remove()
@@ -112,8 +112,8 @@ def remove_orphaned_folders(models: Path) -> None:
 
 
 def refusal(app: Flask) -> str | None:
-    """Why a worker cannot have this data folder: it is that of the web processes, or has another installation's files.
-    A folder that is nobody's is its own from now on."""
+    """Why a worker cannot use this data folder: it belongs to the web processes or to another installation. An unmarked
+    folder is claimed."""
     folder = host_folder(settings(app))
     if mark.read(folder) is not None:
         return f"DATA_ROOT={folder} is the platform's own folder. With STORAGE_URL a worker needs another one."

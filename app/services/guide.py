@@ -42,7 +42,7 @@ def guide(locale: str) -> Guide:
 
 @lru_cache(maxsize=4)
 def rendered(path: Path, _changed: int) -> Guide:
-    """A file of the wiki, rendered once for each of its states. HTML in it is shown as text: `html` is off."""
+    """A file of the wiki as HTML, cached by its state. HTML in it is escaped: `html` is off."""
     from markdown_it import MarkdownIt  # few starts are followed by this page
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -57,7 +57,7 @@ def rendered(path: Path, _changed: int) -> Guide:
 
 
 def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
-    """Give the headings anchors, and take the title out; the title, and the sections."""
+    """Add anchors to the headings, and remove the title; the title, and the sections."""
     title, sections = "", []
     anchors: set[str] = set()
     for index, token in enumerate(tokens):
@@ -79,7 +79,7 @@ def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
 
 
 def without_pages(tokens: "Iterable[Token]") -> None:
-    """Links to other pages of the wiki, which are not served, become text."""
+    """Turn links to other pages of the wiki, which are not served, into text."""
     for token in tokens:
         children = token.children or []
         hidden = False

@@ -28,7 +28,7 @@ AnswerT = TypeVar("AnswerT", bound=Answer)  # the answer of one action
 
 @dataclass(frozen=True)
 class RequestKey:
-    """A request that is to be done once.
+    """The idempotency key of a request.
 
     Args:
         key: as the client sent it.
@@ -47,7 +47,7 @@ def digest(body: Any) -> str:
 
 
 def run_idempotent(request: RequestKey | None, work: Callable[[], AnswerT]) -> AnswerT:
-    """Do the work, or give the answer that it had before.
+    """Run the work once, or replay its stored answer.
 
     Args:
         work: opens a write transaction in which it calls `reserve` or `keep`.
@@ -79,7 +79,7 @@ def earlier(request: RequestKey | None) -> Answer | None:
 
 
 def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
-    """Take the key before anything else is done in this transaction; the answer is filled in at its end.
+    """Insert the key first in this transaction; its answer is filled in at the end.
 
     Raises:
         IntegrityError: it is taken; see `once`. A transaction that is taking it now is waited for.
@@ -95,7 +95,7 @@ def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
 
 
 def store_answer(session: Any, request: RequestKey | None, answer: Answer) -> None:
-    """`reserve` where the answer is known already.
+    """`reserve`, with an answer that is complete already.
 
     Raises:
         IntegrityError: the key is taken; see `once`.

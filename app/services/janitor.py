@@ -30,7 +30,7 @@ ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELL
 
 
 class Janitor:
-    """Cleans up behind everything else.
+    """Periodic cleaning.
 
     Args:
         held: the services, whose files and rows these are.
@@ -48,8 +48,8 @@ class Janitor:
             socketio.sleep(EVERY_S)
 
     def sweep(self, time: datetime) -> dict[str, int]:
-        """One round as of this time: how much was done of each kind. What fails does not stop the rest. While nothing
-        may be changed, or another process leads, nothing is."""
+        """Run each task once; counts by task. A failure does not stop the rest. Nothing runs while read-only, or where
+        another process leads."""
         if self.services.installation.verdict or not self.services.jobs.cluster.leads:
             return {}
         jobs: dict[str, Callable[[datetime], int]] = {
@@ -108,7 +108,7 @@ class Janitor:
         return count
 
     def remove_checkpoints_of(self, training_id: int, folder: Path, old: Any) -> int:
-        """The rows and, by renames in the same transaction, the files: nobody can go on from half of them."""
+        """Delete the rows and, by renames in the same transaction, the files of outdated checkpoints."""
         aside = self.services.storage.new_tmp()
         with writing() as session:
             row = session.scalar(select(Training).where(Training.id == training_id, old).with_for_update())
@@ -126,7 +126,7 @@ class Janitor:
         return len(files)
 
     def remove_leftovers(self, time: datetime) -> int:
-        """What lies in data/tmp since yesterday; a folder counts as old when everything in it is."""
+        """Delete leftovers in data/tmp; a folder is old when everything in it is."""
         limit, count = (time - LEFTOVER_AGE).timestamp(), 0
         for path in list(self.services.storage.tmp.iterdir()):
             if max(changed(path), default=limit) < limit:
@@ -144,29 +144,29 @@ class Janitor:
         return self.services.jobs.remove_old()
 
     def forget_uploads(self, time: datetime) -> int:
-        """Uploads that nobody has gone on with, and the records of those that are over."""
+        """Delete expired uploads, and the records of completed ones."""
         return self.services.uploads.remove_expired(time)
 
     def remove_exports(self, _time: datetime) -> int:
-        """Set aside what no row knows of the model exports."""
+        """Set aside folders of model exports without a row."""
         return self.services.model_exports.set_unknown_aside()
 
     def remove_predictions(self, _time: datetime) -> int:
-        """Set aside what no row knows of the predictions of videos."""
+        """Set aside folders of predictions without a row."""
         return self.services.predictions.set_unknown_aside()
 
     def create_backups(self, _time: datetime) -> int:
-        """Those that were missed: the server was away, the disk was full, the training was marked later."""
+        """Create missed backups: the server was down, the disk was full, or the training was marked later."""
         backups = self.services.backups
         return sum(backups.backup_if_due(training_id) for training_id in backups.all_due())
 
     def copy_previews(self, _time: datetime) -> int:
-        """The index of previews of runs of older versions, which wrote it once."""
+        """Copy the index of previews of runs of older versions, which wrote it once."""
         return sum(copy_index(path.parent) for path in list(self.services.storage.models.glob("*/previews/index.json")))
 
 
 def forget(model: Any, older_than: datetime) -> int:
-    """Delete the rows that were made before this time."""
+    """Delete the rows that were created before this time."""
     if not db.session.scalar(select(model.created_at).where(model.created_at < older_than).limit(1)):
         return 0
     with writing() as session:

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 
 class PageNumbers(TypedDict):
-    """Which page of how many; `total` counts what the list holds."""
+    """Page, pages and size; `total` counts all entries of the list."""
 
     total: int
     page: int
@@ -14,6 +14,6 @@ class PageNumbers(TypedDict):
 
 
 def paged(query: Mapping[str, Any], total: int) -> PageNumbers:
-    """The page that a query (PageQuery) asks for."""
+    """The page that a query (PageQuery) requests."""
     per_page = query["per_page"]
     return {"total": total, "page": query["page"], "per_page": per_page, "pages": -(-total // per_page)}

@@ -31,7 +31,7 @@ class Quotas:
 
     @contextmanager
     def for_upload(self, account_id: int | None, length: int) -> Iterator[None]:
-        """One more upload, added within: what two requests see at the same time, only one gets.
+        """Check the quota for one more upload and add it, under a lock against simultaneous requests.
 
         Args:
             account_id: whose it is; None: the owner's, or everybody's where there are no logins.
@@ -61,7 +61,7 @@ class Quotas:
             yield
 
     def unfinished(self, account_id: int | None) -> list[int]:
-        """The lengths of this person's uploads that keep their bytes."""
+        """The lengths of this person's unfinished uploads."""
         open_ones = set(self.shelf.newest_first(unfinished=True))
         return [
             upload.length for upload in self.shelf.all() if upload.id in open_ones and upload.created_by == account_id

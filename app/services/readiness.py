@@ -26,7 +26,7 @@ FRESH_S = 1.0  # so long an answer holds for strangers
 
 
 class Obstacle(TypedDict):
-    """Why writing does not work: `part` is installation (with the `code` of its verdict), database or data."""
+    """Why writing fails: `part` is installation (with the `code` of its verdict), database or data."""
 
     part: str
     code: NotRequired[str]
@@ -34,7 +34,7 @@ class Obstacle(TypedDict):
 
 
 def obstacles() -> list[Obstacle]:
-    """Why writing does not work now; empty where it does."""
+    """Why writing fails now; empty where it works."""
     if (verdict := services().installation.verdict) is not None:
         return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
     obstacles: list[Obstacle] = []
@@ -48,13 +48,13 @@ def obstacles() -> list[Obstacle]:
 
 
 def recent_obstacles() -> list[Obstacle]:
-    """`obstacles`, looked for once a second at most, however many ask; those who ask meanwhile get the last answer."""
+    """`obstacles`, checked once a second at most; requests in between get the last result."""
     cache: CachedObstacles = current_app.extensions.setdefault("readiness", CachedObstacles())
     return cache.obstacles()
 
 
 class CachedObstacles:
-    """The last answer, and when it was looked for."""
+    """The last result, and when it was checked."""
 
     def __init__(self) -> None:
         self._bucket = Bucket(1, 1 / FRESH_S)

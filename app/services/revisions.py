@@ -12,7 +12,7 @@ LIMIT_S = 600.0  # some 100 GB; a dataset that did not change takes 0.2 s
 
 
 class RevisionHashes:
-    """Asks for the hash of a dataset's files as they are now."""
+    """Computes the hash of a dataset's present files."""
 
     def __init__(self, jobs: JobService) -> None:
         self.jobs = jobs
@@ -21,8 +21,7 @@ class RevisionHashes:
         )
 
     def current(self, dataset_id: int, data: Path) -> str | None:
-        """SHA-256 as app/worker/revision.py computes it; None where it cannot be found out. Others are served
-        meanwhile.
+        """SHA-256 as computed by app/worker/revision.py; None where that fails. Yields to other requests.
 
         Args:
             data: the dataset.yaml.

@@ -37,7 +37,7 @@ _archives: dict[int, IO[bytes]] = {}  # by process
 
 
 def source_archive() -> IO[bytes]:
-    """A tar file, open at its start. It is made once in each process: strangers may ask for it, too."""
+    """A tar file, open at its start; created once in each process."""
     with _lock:
         file = _archives.get(os.getpid())
         if file is None:
@@ -46,7 +46,7 @@ def source_archive() -> IO[bytes]:
 
 
 def create_archive() -> IO[bytes]:
-    """Not compressed, since that would hold up other requests."""
+    """Uncompressed: compression would hold up other requests."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this process)
     with tarfile.open(fileobj=file, mode="w") as tar:
         for part in PARTS:

@@ -47,7 +47,7 @@ MOST_AT_ONCE = 2  # files that are checked: each has a child that loads torch
 
 @dataclass(frozen=True)
 class ModelUpload:
-    """What came with the file. `filename`: without folders; `name`: of the run, "" where nobody says it."""
+    """The fields of the request. `filename`: without folders; `name`: of the run, "" by default."""
 
     filename: str
     dataset_id: int
@@ -55,7 +55,7 @@ class ModelUpload:
 
 
 class UploadedModels:
-    """Checks and keeps them.
+    """Validates and stores uploaded weights.
 
     Args:
         store: where runs have their folders. feed: tells the browsers.
@@ -68,7 +68,7 @@ class UploadedModels:
     def add(
         self, file: IO[bytes], filename: str, dataset_id: int, name: str = "", key: RequestKey | None = None
     ) -> UploadedModelOutValues:
-        """A completed run with these weights, as ModelCreated takes it; once for each key.
+        """Create a completed run with these weights, as ModelCreated; once for each key.
 
         Args:
             dataset_id: on whose images it is verified and evaluated, unless another one is asked for.
@@ -102,7 +102,7 @@ class UploadedModels:
             remove_tree(staging)
 
     def checked(self, weights: Path) -> WeightsResult:
-        """What a child says of the file.
+        """Read the file in a child; its result.
 
         Raises:
             Unprocessable: it cannot be used.
@@ -132,9 +132,8 @@ class UploadedModels:
     def store_run(
         self, staging: Path, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> UploadedModelOutValues:
-        """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
-        gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
-        """
+        """Install the folder, then commit its row, then notify: a crash in between leaves a folder without a row, which
+        the next start sets aside, or a complete run; the same request with its key then gets that answer."""
         described = self.reserve(model_file, upload)
         target = self.install(staging, described)
         try:
@@ -157,7 +156,7 @@ class UploadedModels:
         return row
 
     def install(self, staging: Path, described: Training) -> Path:
-        """The folder in its place and on the disk; nobody who writes waits for that."""
+        """Write and sync the folder, before any write transaction."""
         about.write(staging, "training", described)
         for folder in ("run/weights", "run", "."):
             run_blocking(sync_file, staging / folder)
@@ -171,7 +170,7 @@ class UploadedModels:
     def record(
         self, described: Training, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> tuple[UploadedModelOutValues, list[RoomMessage]]:
-        """The row, its checkpoint and the key, all or none; the answer, and what the browsers are told."""
+        """Commit the row, its checkpoint and the key; the answer, and the messages for the browsers."""
         size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
         answer: UploadedModelOutValues = {
             "message": _("Model added"),
@@ -194,7 +193,7 @@ class UploadedModels:
             return answer, [status_message(row)]
 
     def notify(self, training_id: int, messages: list[RoomMessage]) -> None:
-        """Behind the commit."""
+        """Send the messages, after the commit."""
         row = self.store.row(training_id)
         self.store.describe(row)
         self.feed.send(messages)
@@ -214,12 +213,12 @@ def draft(session: Any, model_file: WeightsResult, upload: ModelUpload) -> Train
 
 
 def default_name(filename: str, model: Architecture) -> str:
-    """What the run is called where nobody says it."""
+    """The name of the run where the request has none."""
     return printable_name(Path(filename).stem).strip()[:100] or model.name
 
 
 def columns(model_file: WeightsResult, model: Architecture, filename: str) -> dict[str, Any]:
-    """Of the row; the epochs are those that its checkpoint says that it was trained for."""
+    """The columns of the row; epochs are those of the checkpoint's training arguments."""
     is_yolov8 = model.name == f"yolov8{model.size}" and model.task == "detect"
     epochs, time = model_file["epochs"] or 1, now()
     start = {"kind": UPLOADED, "file": filename, "sha256": model_file["sha256"], "classes": model_file["classes"]}

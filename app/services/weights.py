@@ -38,7 +38,7 @@ CHECKING = WeightsState("checking")
 
 
 class PretrainedWeights:
-    """Knows what it has tried.
+    """Checks and caches whether weights are available.
 
     Args:
         folder, address: WEIGHTS_DIR and WEIGHTS_URL.
@@ -51,17 +51,17 @@ class PretrainedWeights:
         self._lock = threading.Lock()
 
     def view(self, model: str) -> WeightsOutValues:
-        """As WeightsOut takes it; tried first where nothing is known."""
+        """As WeightsOut; checked first where there is no cached state."""
         name, state = published_name(model), self.find(model)
         text = sentence(name, state)
         return {"name": name, "state": state.state, "size_bytes": state.size, "cause": state.cause, "message": text}
 
     def starts_from(self, start: str, model: str) -> bool:
-        """Whether a run with this start ("auto", "scratch" …) begins with weights; not known yet counts as yes."""
+        """Whether a run with this start ("auto", "scratch" …) begins with weights; an unchecked state counts as yes."""
         return start == "training" or (start != "scratch" and self.find(model).state != "unavailable")
 
     def find(self, model: str, wait: float = WAIT_S) -> WeightsState:
-        """What is known of a model's weights; `checking` where a try takes longer than `wait` seconds."""
+        """The state of a model's weights; `checking` where the check takes longer than `wait` seconds."""
         name = published_name(model)
         until = time.monotonic() + wait
         while (state := self._state(name)) is CHECKING and time.monotonic() < until:
@@ -95,7 +95,7 @@ class PretrainedWeights:
 
 
 def probe(url: str) -> WeightsState:
-    """What a web server says about a file, without its content."""
+    """Size and status of a file on a web server, without its content."""
     try:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (the installation's own setting)
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
@@ -115,7 +115,7 @@ def published_name(model: str) -> str:
 
 
 def sentence(name: str, state: WeightsState) -> str:
-    """The same in words."""
+    """The state as a sentence."""
     if state.state == "cached":
         return _("The pretrained weights %(name)s are on this server.", name=name)
     if state.state == "available":

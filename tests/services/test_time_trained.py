@@ -8,7 +8,7 @@ from app.database import writing
 from app.events import Envelope, Event, Failed, Paused, Progress, decode, encode
 from app.models import Training, TrainingStatus, now
 from app.services.trainer.apply import apply
-from app.services.trainer.jobs import begin as begin_attempt
+from app.services.trainer.job_record import begin as begin_attempt
 from app.services.trainer.transitions import change
 from tests.services.runs import RUN, STARTED, epoch, make, row_of
 

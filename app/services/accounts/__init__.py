@@ -1,4 +1,4 @@
-"""Accounts and their sessions, tokens and invitations. Each object is handed who asks."""
+"""Accounts and their sessions, tokens and invitations. Each method gets the principal as an argument."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ NO_ROLE = "none"
 
 
 class NotAdmitted(NotAllowed):
-    """The provider knows them; they may not come in."""
+    """The provider authenticates the person, and this installation does not admit them."""
 
     def __init__(self, detail: str, reason: str) -> None:
         super().__init__(detail)
@@ -39,13 +39,13 @@ class NotAdmitted(NotAllowed):
 
 
 class Identities:
-    """Whom the provider knows of our accounts."""
+    """Links between the provider's identities and our accounts."""
 
     def __init__(self, people: People) -> None:
         self.people = people
 
     def log_in(self, person: Person) -> tuple[Principal, str]:
-        """A session, and the secret of its cookie; at the first time of whoever may come an account, too.
+        """Begin a session, and create the account at the first login; the principal and the secret of the cookie.
 
         Raises:
             NotAdmitted
@@ -116,7 +116,7 @@ class Identities:
             session.add(ExternalIdentity(account_id=account_id, issuer=person.issuer, subject=person.subject))
 
     def unlink(self, principal: Principal) -> None:
-        """The provider lets nobody in to this account any more. Its other sessions end.
+        """Remove the account's link to the provider, and end its other sessions.
 
         Raises:
             Conflict: there would be no way in.
@@ -152,7 +152,7 @@ class Identities:
             return Principal(account.id, account.name, Role(account.role), SESSION) if account else None
 
     def remove(self, account_id: int, identity_id: int) -> None:
-        """An admin's end of a link. The account's sessions end: which of them began by it is not kept.
+        """Remove a link as an admin. All sessions of the account end: which of them began by the link is not stored.
 
         Raises:
             NotFound: the account has no such link.
@@ -166,7 +166,7 @@ class Identities:
 
 
 def is_current(identity: ExternalIdentity) -> bool:
-    """Whether it is the present provider's: those of an earlier one let nobody in."""
+    """Whether an identity is of the configured provider; those of an earlier provider admit nobody."""
     return identity.issuer.rstrip("/") == settings().OIDC_ISSUER.rstrip("/")
 
 
@@ -187,7 +187,7 @@ def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
 
 
 def new_account(session: Any, person: Person, role: Role | None, config: Settings) -> Account:
-    """The account of somebody who comes for the first time, in a write transaction of the caller's.
+    """Create the account of a first login, in the caller's write transaction.
 
     Raises:
         NotAdmitted: nobody has said that they may.
@@ -249,7 +249,7 @@ def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
 
 
 def free_name(session: Any, claims: Claims) -> str:
-    """A name that nobody has, and that can be seen."""
+    """A visible name that no account has."""
     preferred = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
     stem = preferred[: LONGEST_NAME - 8]
     while len(key_of(stem)) > LONGEST_KEY - 8:  # one sign may become 18 letters, which leave no room for a number

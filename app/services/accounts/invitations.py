@@ -26,7 +26,7 @@ class Invitations:
         return self._create(Role(role), owner=False)
 
     def open_ones(self) -> list[Invitation]:
-        """Those to new accounts that can still be used, the newest first."""
+        """Invitations to new accounts that can still be used, the newest first."""
         still = Invitation.owner.is_(False), Invitation.used_at.is_(None), Invitation.expires_at > now()
         return list(db.session.scalars(select(Invitation).where(*still).order_by(Invitation.id.desc())))
 

@@ -63,7 +63,7 @@ class Logins:
             return begin(session, Principal(account.id, account.name, Role(account.role), SESSION), now() + LASTS)
 
     def by_owner_link(self, secret: str) -> tuple[Principal, str]:
-        """Log the owner in with a link that works once.
+        """Log the owner in with a one-time link.
 
         Raises:
             LoginRequired: the link is over.

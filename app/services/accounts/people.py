@@ -24,7 +24,7 @@ FRESH = timedelta(minutes=15)  # of a session
 
 
 class WrongPassword(Unprocessable):
-    """The present password that somebody typed to change it."""
+    """The current password, typed to change it, is wrong."""
 
     def __init__(self) -> None:
         message = _("This isn't your present password.")
@@ -89,7 +89,7 @@ class People:
         return account
 
     def choose_password(self, principal: Principal, current: str | None, password: str) -> None:
-        """A person's own new password. Their other sessions end; tokens stay.
+        """Change the person's own password. Their other sessions end; tokens stay.
 
         Raises:
             WrongPassword: `current` is not the present one.
@@ -112,7 +112,7 @@ class People:
             session.execute(delete(LoginSession).where(*other_sessions))
 
     def delete(self, account_id: int) -> None:
-        """Remove an account with its sessions and tokens. What the person made stays, and is the admins'.
+        """Delete an account with its sessions and tokens. What the person created stays, and belongs to the admins.
 
         Raises:
             NotFound
@@ -144,7 +144,7 @@ def is_fresh(principal: Principal) -> bool:
 
 
 def end_invitations(session: Any) -> None:
-    """All that are open: whoever made them may come back by one, and which were theirs is not kept."""
+    """Delete all open invitations: which of them the person created is not stored."""
     session.execute(delete(Invitation).where(Invitation.owner.is_(False), Invitation.used_at.is_(None)))
 
 
@@ -154,8 +154,8 @@ def tables_with_creator() -> list[Any]:
 
 
 def key_of(name: str) -> str:
-    """What two names have in common that look alike but for case, width, invisible characters, and several blanks.
-    Letters of other scripts that look like Latin ones stay different."""
+    """The normalized name: equal for names that differ only in case, width, invisible characters or blanks. Letters of
+    other scripts that look like Latin ones stay different."""
     text = unicodedata.normalize("NFKC", name).casefold()
     visible = (letter for letter in text if unicodedata.category(letter) not in INVISIBLE)
     return " ".join("".join(visible).split())[:LONGEST_KEY]

@@ -19,7 +19,7 @@ PREFIX_LENGTH = 10  # letters of a secret, to tell tokens apart
 
 
 class Tokens:
-    """A person's own tokens; an admin may delete those of others too."""
+    """A person's access tokens; an admin may also delete those of other people."""
 
     def of(self, principal: Principal) -> list[AccessToken]:
         """The newest first."""
@@ -29,7 +29,7 @@ class Tokens:
     def create(
         self, principal: Principal, name: str, role: str, expires_at: datetime | None = None
     ) -> tuple[AccessToken, str]:
-        """A new token, and its secret, which is not kept. One that a token makes lives no longer than that.
+        """Create a token; its row, and its secret, which is not stored. A token made by a token expires with it.
 
         Raises:
             NotAllowed: the role is more than one's own.
@@ -52,7 +52,7 @@ class Tokens:
         return token, secret
 
     def write_uses(self) -> int:
-        """Write down which tokens were used since the last time; how many. Each minute, beside the requests."""
+        """Write the times of use of tokens since the last call, once a minute; how many."""
         access = access_of()
         used, access.used = access.used, {}
         if not used:
@@ -67,7 +67,7 @@ class Tokens:
         return len(used)
 
     def delete(self, principal: Principal, token_id: int) -> None:
-        """It, and the sessions that began with it, end at once.
+        """Delete a token, and end the sessions that began with it.
 
         Raises:
             NotFound: there is none, or it is somebody else's.
@@ -84,7 +84,7 @@ class Tokens:
 
 
 def maker_of(session: Any, token_id: int) -> AccessToken:
-    """The token that makes another one, in a write transaction of the caller's.
+    """The token that creates another one, in the caller's write transaction.
 
     Raises:
         LoginRequired: it was deleted at this moment.

@@ -25,7 +25,8 @@ class OwnersWayIn:
         self.invitations = invitations
 
     def announce(self, config: Settings) -> None:
-        """Make the owner's secret; print a link where somebody will need one. Never to the log: it lets people in."""
+        """Create the owner's secret, and print a login link where one is needed. Never to the log: it admits whoever
+        has it."""
         if config.AUTH == OFF:
             return
         fresh = secrets.read_secret(config.INSTANCE_PATH / OWNER_FILE) is None
@@ -37,7 +38,7 @@ class OwnersWayIn:
         print(self.announcement(config), file=sys.stderr, flush=True)
 
     def end_sessions(self) -> None:
-        """The owner's, where the secret is a new one: whoever had the old one is out."""
+        """End the owner's sessions after a change of the secret."""
         owners = delete(LoginSession).where(LoginSession.account_id.is_(None), LoginSession.token_id.is_(None))
         try:
             with writing() as session:
@@ -53,7 +54,8 @@ class OwnersWayIn:
         return text + (FROM_ELSEWHERE if config.HOST in WILDCARDS else "")
 
     def link(self, config: Settings) -> str:
-        """The address of a browser on this machine; from another one, its name takes the place of localhost."""
+        """The address of the login link for a browser on this machine; from another machine its name replaces
+        localhost."""
         host = "localhost" if config.HOST in WILDCARDS else config.HOST
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{config.PORT}/login#link={self.invitations.for_owner()}"

@@ -1,4 +1,4 @@
-"""Copies of important models outside `data/models`: whole, hash-checked, restorable."""
+"""Copies important models outside `data/models`; each copy is complete, hash-checked and restorable."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ LEFTOVER = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  
 
 
 class BackupService:
-    """Makes, checks and restores backups. None is ever deleted here.
+    """Creates, verifies and restores backups of models. None is ever deleted here.
 
     Args:
         storage: where the trainings are.
@@ -47,7 +47,7 @@ class BackupService:
     # Which.
 
     def backup_if_due(self, training_id: int) -> bool:
-        """Back a training up where BACKUP_MODELS wants it and there is no good copy yet; whether one was made.
+        """Back a training up where BACKUP_MODELS requires it and there is no good copy yet; whether one was created.
 
         For a background task after a training's end and for the janitor: what goes wrong is logged, not raised.
         """
@@ -65,14 +65,14 @@ class BackupService:
         return [training_id for training_id in db.session.scalars(there) if self.due(training_id)]
 
     def due(self, training_id: int) -> bool:
-        """Whether BACKUP_MODELS wants this training's model."""
+        """Whether BACKUP_MODELS includes this training's model."""
         policy, row = settings().BACKUP_MODELS, db.session.get(Training, training_id)
         if row is None or row.status != TrainingStatus.COMPLETED or row.deleted_at is not None or policy == "none":
             return False
         return policy == "all" or row.important or (policy == "best" and best_of(row.dataset_id) == training_id)
 
     def is_current(self, training_id: int) -> bool:
-        """Whether the newest backup is of the weights that are there now; by size and time, which a backup keeps."""
+        """Whether the newest backup has the present weights, by size and time, which a backup preserves."""
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
         backup = self.find(training_id)
         if not source.is_file():
@@ -83,7 +83,7 @@ class BackupService:
     # Making.
 
     def backup(self, training_id: int) -> StoredBackup:
-        """Copy now, whatever BACKUP_MODELS says: written aside, synced, read again, then put in place at once.
+        """Copy now, whatever BACKUP_MODELS says: written to a draft, synced, read again, then renamed.
 
         Raises:
             NotFound: no such training, or it has no best.pt.
@@ -125,7 +125,7 @@ class BackupService:
             raise OSError(5, f"the copy differs from what was written: {wrong}", str(draft))
 
     def install(self, draft: Path, target: Path, training_id: int) -> None:
-        """In place of an earlier backup of the same training, which stays until the new one is there."""
+        """Rename a draft to its folder. An earlier backup of the same training stays until the new one is complete."""
         aside = [(old.folder, self.root / f".{old.folder.name}-{uuid.uuid4().hex}.old") for old in self.of(training_id)]
         for folder, moved in aside:
             os.replace(folder, moved)
@@ -140,7 +140,7 @@ class BackupService:
             remove_tree(moved)
 
     def tidy(self, older_than: float) -> None:
-        """What a crash left: an earlier backup that was set aside comes back where the new one is not there.
+        """Clean up after a crash: an earlier backup that was set aside comes back where the new one is missing.
 
         Args:
             older_than: seconds since the epoch; what was changed later may be work that goes on.
@@ -182,7 +182,7 @@ class BackupService:
     # Restoring.
 
     def restore(self, training_id: int) -> int:
-        """Put the weights back where they were, or make a completed training of them; its id.
+        """Put the weights back, or create a completed training from them; its id.
 
         Raises:
             NotFound: there is no such backup.
@@ -208,7 +208,7 @@ class BackupService:
         return restored
 
     def new_row(self, manifest: dict[str, Any]) -> int:
-        """The row of a training that is gone, under a new number, with its metrics."""
+        """The row of a deleted training, under a new id, with its metrics."""
         with writing() as session:
             dataset = dataset_for(session, manifest)
             row = Training(name=manifest["name"][:100], dataset_id=dataset.id, status=TrainingStatus.COMPLETED, seq=1)
@@ -234,7 +234,7 @@ def stored_backups(folders: list[Path]) -> list[StoredBackup]:
 
 
 def start_backup(training_id: int) -> None:
-    """Back a training up beside everything else, where it is due."""
+    """Back a training up in the background, where it is due."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def work() -> None:

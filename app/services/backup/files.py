@@ -1,4 +1,4 @@
-"""Copies and verifies the files of a backup, in small steps between which others are served."""
+"""Copies and verifies the files of a backup, in small steps that let other requests run."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ PIECE = 256 * 1024
 
 @dataclass(frozen=True)
 class StoredBackup:
-    """One backup: its folder, and what its manifest says."""
+    """One backup: its folder and its manifest."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -29,7 +29,7 @@ class StoredBackup:
 
 
 def slug(name: str) -> str:
-    """A training's name as part of a folder's: plain letters, digits and dashes."""
+    """A training's name as part of a folder's: ASCII letters, digits and dashes."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:40] or "training"
 
 
@@ -46,7 +46,7 @@ def copy(source: Path, target: Path) -> str:
 
 
 def restore_file(source: Path, target: Path) -> None:
-    """Copy a file to its place by one rename, on the disk."""
+    """Copy a file to its path, synced, by one rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -58,7 +58,7 @@ def restore_file(source: Path, target: Path) -> None:
 
 
 def damaged(backup: StoredBackup) -> list[str]:
-    """Names of files that are missing, or are not what the manifest says."""
+    """Names of files that are missing or differ from the manifest."""
     return [name for name, file in backup.manifest["files"].items() if hash_of(backup.folder / name) != file["sha256"]]
 
 

@@ -34,7 +34,7 @@ def best_of(dataset_id: int) -> int | None:
 
 
 def describe(row: Training) -> dict[str, Any]:
-    """What a backup says about its training: enough to make its row again."""
+    """The manifest's description of a training, from which its row can be restored."""
     best = db.session.scalar(
         select(Checkpoint.epoch).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
     )
@@ -57,14 +57,14 @@ def describe(row: Training) -> dict[str, Any]:
 
 
 def start_of(manifest: dict[str, Any]) -> TrainingStart:
-    """Where the weights come from: what was uploaded says which classes are its own; other starts may be gone, or
-    something else by now. Older backups say nothing."""
+    """Where the weights come from. Only uploaded weights are described, with their classes; other starts may not exist
+    any more."""
     start: TrainingStart | None = manifest["training"].get("start")
     return start if start and start.get("kind") == "uploaded" else {"kind": "auto"}
 
 
 def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:
-    """The dataset that a backup names; where it is gone, one without images that says so."""
+    """The dataset that a backup names; where it was deleted, a placeholder without images."""
     described = manifest["dataset"]
     dataset = session.get(Dataset, described["id"])
     if dataset is not None and dataset.name == described["name"]:

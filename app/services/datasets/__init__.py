@@ -1,4 +1,4 @@
-"""DatasetService: import, list, delete, revisions, and what they show."""
+"""DatasetService: imports, lists, deletes and shows datasets and their revisions."""
 
 import logging
 from dataclasses import dataclass

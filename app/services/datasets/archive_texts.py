@@ -117,8 +117,8 @@ TEXTS = BAD_UPLOADS | {
 
 
 def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
-    """The answer where an archive or a folder was refused; None where the code is of something else, or its data is not
-    whole (of a damaged row: it must not cost the list that it is in)."""
+    """The error for a refused archive or folder; None where the code is of something else or its data is incomplete: a
+    damaged row must not break the list that it is in."""
     try:
         return archive_refusal(code, data)
     except (KeyError, TypeError, ValueError):
@@ -138,13 +138,13 @@ def archive_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
 
 
 def sentence(code: str, data: Mapping[str, Any]) -> str:
-    """A text with its places filled."""
+    """A text with its placeholders filled."""
     values = {name: str(DOCUMENTS.get(value, value)) if name == "kind" else value for name, value in data.items()}
     return fill(TEXTS[code], values)
 
 
 def by_name(filename: str) -> str | None:
-    """The answer for a file whose name says that it is no ZIP; None where it says nothing."""
+    """The error for a file whose name tells that it is no ZIP; None where the name does not tell."""
     name = PurePath(filename).name
     if PARTS.search(name):
         return str(PART)

@@ -87,7 +87,7 @@ def finding_view(row: Row) -> FindingView:
 
 
 def code_view(row: Row, costs: Mapping[str, FixCost]) -> CodeView:
-    """A code with its counts, and what its fix would take away."""
+    """A code with its counts, and the cost of its fix."""
     text = text_of(row["code"])
     return {
         "code": row["code"],
@@ -102,13 +102,13 @@ def code_view(row: Row, costs: Mapping[str, FixCost]) -> CodeView:
 
 
 def cost_view(costs: Mapping[str, FixCost], code: str) -> FixCost:
-    """What a fix takes away."""
+    """The rows and images that a fix removes."""
     none: FixCost = {"rows": 0, "images": 0}
     return {**none, **costs.get(code, none)}
 
 
 def counts(codes: list[Row]) -> FindingCountsView:
-    """All findings by severity, and those that can be mended. A code has one severity."""
+    """All findings by severity, and those that can be fixed. A code has one severity."""
     total = Counter[str]()
     for row in codes:
         total[row["severity"]] += row["count"]

@@ -49,7 +49,7 @@ TITLES = (
 
 
 class DatasetContents:
-    """Looks into revisions. `number`: the revision; None: the current one.
+    """Reads the contents of revisions. `number`: the revision; None: the current one.
 
     Args:
         revisions: makes another one, in which findings are fixed.
@@ -152,7 +152,7 @@ class DatasetContents:
         }
 
     def report_json(self, dataset_id: int, number: int | None) -> Iterator[str]:
-        """All that was found, in pieces. What can fail does so before the first."""
+        """All findings as JSON, in pieces. Errors are raised before the first piece."""
         index, revision = self.opened(dataset_id, number)
         with index:
             codes, counted, costs = index.codes(), index.statistics(), index.costs()
@@ -176,7 +176,7 @@ class DatasetContents:
         yield "\n]}\n"
 
     def report_csv(self, dataset_id: int, number: int | None) -> Iterator[str]:
-        """The findings as a table that a spreadsheet opens and does not run."""
+        """The findings as CSV that a spreadsheet opens without running formulas."""
         index, revision = self.opened(dataset_id, number)
         index.connection.close()
         return self.csv_pieces(self.storage.index(dataset_id, revision.number))
@@ -189,7 +189,7 @@ class DatasetContents:
                 yield line(view[name] for name in COLUMNS)
 
     def fix(self, dataset_id: int, codes: list[str] | str) -> DatasetRevision:
-        """Have a revision made in which findings are mended.
+        """Build a revision in which findings are fixed.
 
         Args:
             codes: which; "all": what can be.
@@ -213,7 +213,7 @@ class DatasetContents:
 
 
 def is_webp(path: Path) -> bool:
-    """Whether a thumbnail is whole, by its header, which says its size; a damaged one is set aside."""
+    """Whether a thumbnail is complete, by the size in its header; a damaged one is set aside."""
     try:
         with open(path, "rb") as file:
             header, size = file.read(12), os.fstat(file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""Keeps a dataset's row in its folder (about.json), from which it can be restored without the database."""
+"""Stores a dataset's row in its folder (about.json), from which it can be restored without the database."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.services.storage.names import read_yaml, write_yaml
 
 
 def describe(storage: StorageService, dataset_id: int) -> None:
-    """Have the dataset's folder say what its row says; see services/about.py."""
+    """Write the dataset's row to its folder; see services/about.py."""
     dataset = db.session.get(Dataset, dataset_id)
     if dataset is not None:
         ready = [row for row in dataset.revisions if row.status == RevisionStatus.READY]
@@ -24,7 +24,7 @@ def describe(storage: StorageService, dataset_id: int) -> None:
 
 
 def repair_description(storage: StorageService, dataset_id: int, number: int | None) -> bool:
-    """Make a dataset.yaml anew from the row where it is damaged or gone and the images are there; whether it was."""
+    """Rewrite a dataset.yaml that is damaged or missing while the images are there; whether it was rewritten."""
     path = storage.dataset_yaml(dataset_id, number)
     row = db.session.get(Dataset, dataset_id) if number is None else find_row(dataset_id, number)
     if row is None or not row.classes or not storage.has_images(dataset_id, number):
@@ -42,7 +42,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
 
 
 def lists_classes(document: dict[str, Any] | None, names: dict[int, str]) -> bool:
-    """Whether a dataset.yaml has these classes and a place; a cut one may have some."""
+    """Whether a dataset.yaml has these classes and a path; a truncated one may lack some."""
     if not document or not isinstance(document.get("path"), str) or not isinstance(document.get("train"), str):
         return False
     written = document.get("names")

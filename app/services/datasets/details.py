@@ -20,7 +20,7 @@ class DatasetDetails:
         self.store = store
 
     def edit(self, dataset_id: int, changes: Mapping[str, Any]) -> Dataset:
-        """Change name or description; what is left out stays.
+        """Change name or description; omitted fields stay.
 
         Raises:
             NotFound: no such dataset.

@@ -1,4 +1,5 @@
-"""Exports dataset versions as ZIPs in other formats: kept by version and format, made by a job at the first request."""
+"""Exports dataset versions as ZIPs in other formats: cached by version and format, built by a job at the first
+request."""
 
 import re
 import zipfile
@@ -23,7 +24,7 @@ SOON_S = 1.0  # what takes longer is answered with the job
 
 
 class DatasetExports:
-    """Finds and makes the ZIPs.
+    """Finds and builds the ZIPs.
 
     Args:
         store: knows revisions, and where their files are.
@@ -53,7 +54,7 @@ class DatasetExports:
         return path, name
 
     def create(self, dataset_id: int, form: str, number: int | None) -> Job | None:
-        """Have the ZIP made; the job where it is not there soon.
+        """Build the ZIP; the job where that takes longer than SOON_S.
 
         Raises:
             NotFound: no such dataset or revision.
@@ -98,7 +99,7 @@ class DatasetExports:
         ).values()
 
     def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
-        """Put the ZIP into its place; where it is there already, an earlier server did so before it ended."""
+        """Move the ZIP to its path; where it is there already, an earlier server did so before it ended."""
         archive = directory / "export.zip"
         target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
         if archive.exists() or not target.exists():

@@ -1,6 +1,5 @@
-"""What each code of a finding says to the user: its title, the message for one case, what YOLO does with it, and what
-the fix does where there is one. Codes come from app/worker/quality and, of other formats, from app/worker/formats.
-"""
+"""The texts of each code of a finding: title, message, what YOLO does with it, and what the fix does. Codes come from
+app/worker/quality and, for other formats, from app/worker/formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +44,7 @@ EXCLUSION_TITLES: dict[str, Any] = {code: text.title for code, text in TEXTS.ite
 
 
 def text_of(code: str) -> FindingText:
-    """The texts of a code; one that an older version wrote says itself."""
+    """The texts of a code; the code itself where an older version wrote it."""
     if code in TEXTS:
         return TEXTS[code]
     title, effect = CONVERTED.get(code, (code, ""))
@@ -77,14 +76,14 @@ def effects(report: DatasetReport) -> list[EffectOutValues]:
 
 
 def texts_of(counts: Mapping[str, Any]) -> list[Any]:
-    """What is said of an effect: what was done, and what could not be."""
+    """The texts of a fix's effect: what was repaired, and what could not be."""
     repairs = {"rows": ROWS_REPAIRED, "images": IMAGES_REPAIRED, "files": FILES_REMOVED}
     first = [text for name, text in repairs.items() if counts[name]][:1]
     return first + [UNSAVED] * bool(counts["unsaved"])
 
 
 def filled(text: Any, data: dict[str, Any]) -> str:
-    """A text with its places filled; as it is where an older version gave other data."""
+    """A text with its placeholders filled; unchanged where an older version wrote other data."""
     try:
         return fill(text, ADVISED | data)
     except (KeyError, ValueError, TypeError):

@@ -46,7 +46,7 @@ def reason(job: Job) -> Reason:
 
 
 def reason_of(failure: JobFailure) -> Reason:
-    """The same of a failure."""
+    """The code and data of a failure's message."""
     code, message = failure["code"], failure.get("message", "")
     if "reason" in failure:
         return failure["reason"]

@@ -39,7 +39,7 @@ class NewDataset:
 
 
 class DatasetCreation:
-    """Makes datasets.
+    """Creates datasets.
 
     Args:
         imports: has revisions made.
@@ -65,7 +65,7 @@ class DatasetCreation:
         sample: bool = False,
         **choices: Any,
     ) -> Dataset:
-        """Import a ZIP; its first revision is made in the background, the row's status is `validating`.
+        """Import a ZIP; its first revision is built in the background, the row's status is `validating`.
 
         Args:
             file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
@@ -104,7 +104,7 @@ class DatasetCreation:
             self.imports.prepare()
 
     def import_folder(self, path: str, name: str, description: str = "", **choices: Any) -> Dataset:
-        """Import a folder of the server below IMPORT_ROOT; the folder stays as it is.
+        """Import a folder of the server below IMPORT_ROOT; the folder is not changed.
 
         Raises:
             NotFound: there is no such folder, or nothing may be imported.
@@ -129,7 +129,7 @@ class DatasetCreation:
         about: Mapping[str, Any],
         new_dataset: NewDataset,
     ) -> Dataset:
-        """Have the child fill a staging folder and look at the files, and give them a row and a place; both or none.
+        """Have a child fill and read a staging folder, then create the row and move the folder; both or neither.
 
         Args:
             source: `unpack` or `folder`, see `DatasetImports.submit`.
@@ -157,7 +157,7 @@ class DatasetCreation:
 
     @contextmanager
     def cleanup_on_failure(self, importing: ImportSession, folder: Path) -> Iterator[None]:
-        """Staged files are removed where this fails, once nobody reads them any more."""
+        """Remove the staged files if the block fails, once its child has ended."""
         try:
             yield
         except BaseException:
@@ -203,7 +203,7 @@ class DatasetCreation:
         return moved
 
     def create_sample(self) -> Dataset:
-        """Draw the sample dataset in a child process and import it; while one is made already, wait for that one.
+        """Draw the sample dataset in a child process and import it; wait for another request that is doing so.
 
         Raises:
             Unavailable: it could not be drawn.
@@ -217,7 +217,7 @@ class DatasetCreation:
 
 
 def columns(planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a dataset before its images are read."""
+    """The columns of a dataset before its images are read."""
     return {
         "classes": planned.names,
         "size_bytes": planned.size_bytes,

@@ -45,8 +45,8 @@ POLL_S = 0.02  # a request waits for the child's first verdict
 
 
 class DatasetImports:
-    """Has revisions made by jobs. One is `accepted` once its request was answered: only then are its rows there, and
-    only then does it outlast the server.
+    """Builds revisions by jobs. An import is `accepted` once its request was answered: only then does it have rows and
+    outlast the server.
 
     Args:
         storage: where datasets are.
@@ -90,8 +90,8 @@ class DatasetImports:
         self.jobs.prewarm(IMPORT)
 
     def submit(self, params: Mapping[str, Any], dataset_id: int | None = None) -> Job:
-        """Have a revision made for a request that waits: to its end where an import can begin at once; else its files
-        are read for the answer, and `follow` has it made later.
+        """Submit the import of a request that waits: complete where an import can begin at once; else its files are
+        only read for the answer, and `follow` builds the revision later.
 
         Args:
             params: `number`, `options`, `origin`; of a new dataset `staging`, and `unpack` or `folder`.
@@ -100,17 +100,17 @@ class DatasetImports:
         return self.jobs.submit(IMPORT, params, subject, otherwise=READ)
 
     def follow(self, dataset_id: int, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
-        """Have a revision made whose row is there, when its turn comes."""
+        """Queue the building of a revision whose row exists."""
         return self.jobs.submit(IMPORT, accepted(number, options, origin), ("dataset", dataset_id))
 
     def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
-        """The same, in the transaction that makes the row; `release` behind it."""
+        """`follow`, in the transaction that creates the row; call `release` after its commit."""
         accepted_params = accepted(params["number"], params["options"], params["origin"])
         return self.jobs.add(session, IMPORT, accepted_params, ("dataset", dataset_id))
 
     def release(self, job_id: int) -> None:
-        """Behind the commit of an accepted import: tell its child where its dataset is now, or the queue that it waits.
-        Never in vain: where that cannot be done now, it is done as soon as it can be."""
+        """After the commit of an accepted import: pass the dataset's folder to its child, or announce its job. Retried
+        until it succeeds."""
         write_now_or_later(lambda: self.send_location(job_id))
 
     def send_location(self, job_id: int) -> None:
@@ -126,7 +126,8 @@ class DatasetImports:
             self.write_location(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
 
     def write_location(self, job: Job, directory: Path) -> None:
-        """Where `wait_for_location` of the child looks. An attempt without a folder is still to be told by its spec."""
+        """Write the file that the child's `wait_for_location` polls. An attempt without a folder gets the location in
+        its spec."""
         draft = directory / ".placed.tmp"
         try:
             draft.write_text(json.dumps({"dataset": str(self.storage.dataset_dir(job.subject_id or 0))}))
@@ -135,7 +136,7 @@ class DatasetImports:
             return
 
     def end(self, dataset_id: int) -> None:
-        """End what is being made of a dataset; its child is gone when this returns."""
+        """End the builds of a dataset; their children have exited when this returns."""
         for job in self.of(dataset_id):
             self.jobs.end(job.id)
 
@@ -144,14 +145,14 @@ class DatasetImports:
         return [job for kind in (IMPORT, READ, INDEX) for job in self.jobs.active(kind) if job.subject_id == dataset_id]
 
     def subjects(self) -> set[int]:
-        """The datasets of which something is being made, or soon."""
+        """The datasets of which a revision is being built or queued."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         unfinished = table.status.in_([JobStatus.RUNNING, JobStatus.PENDING]) & (table.kind == IMPORT)
         dataset_ids = db.session.scalars(select(table.subject_id).where(unfinished, table.subject_id.is_not(None)))
         return set(dataset_ids)
 
     def busy(self) -> bool:
-        """Whether any revision, or the index of one, is being made."""
+        """Whether any revision, or the index of one, is being built."""
         return bool(self.jobs.active(IMPORT) or self.jobs.active(INDEX))
 
     def progress(self, dataset_ids: Iterable[int]) -> dict[int, ProgressOutValues]:
@@ -180,7 +181,7 @@ class DatasetImports:
         return import_spec(self.storage, job, directory)
 
     def apply(self, job: Job, event: Event, directory: Path) -> None:
-        """The first verdict is for the request that waits for it; progress for who looks at datasets."""
+        """Pass the first verdict to the request that waits for it, and progress to the readers of datasets."""
         if isinstance(event, Planned):
             if is_accepted(job):  # by an earlier server, which may have ended before it could say so
                 retry_until_writable(lambda: self.write_location(job, directory))
@@ -197,13 +198,13 @@ class DatasetImports:
             self.lost[job_id] = time.monotonic()
 
     def lost_for(self, job_id: int) -> float:
-        """Seconds since the process of a job was lost, which has not begun anew and whose end is not written down; 0:
-        it was not."""
+        """Seconds since the process of a job was lost, until the job restarts or its end is recorded; 0: it was not
+        lost."""
         since = self.lost.get(job_id)
         return 0.0 if since is None else time.monotonic() - since
 
     def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
-        """Make the revision that was built known."""
+        """Record the revision that was built."""
         imported, replaced, job_id = ImportResult.read(result), list[Path](), job.id
         with writing() as session:
             job = session.get_one(Job, job_id)
@@ -223,7 +224,7 @@ class DatasetImports:
         }
 
     def conclude(self, job: Job) -> None:
-        """Behind the end of a job: the rows say how it came, and the folder says what the rows say."""
+        """After the end of a job: update the rows, and describe them in the folder."""
         self.verdicts.received.pop(job.id, None)  # the row has it now
         self.lost.pop(job.id, None)
         if not is_accepted(job) or job.subject_id is None:
@@ -253,7 +254,7 @@ class DatasetImports:
         self.notify(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})
 
     def notify_waiting(self, job: Job) -> None:
-        """It begins anew, perhaps in the slow lane: how far its last attempt came is shown no longer."""
+        """Reset the progress of an import that waits for its next attempt."""
         if is_accepted(job) and job.kind == IMPORT:
             self.notify(job, self.status_of(job), {"stage": None, "done": 0, "total": 0})
 
@@ -262,14 +263,14 @@ class DatasetImports:
         return str(status or DatasetStatus.VALIDATING)
 
     def notify(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
-        """Everyone who looks at datasets."""
+        """Send the progress to the readers of datasets."""
         message = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
         to_dashboard("dataset_update", message | dict(progress))
 
 
 def again(job: Job, failure: Failed) -> dict[str, Any] | None:
-    """An attempt that was started while its request was answered looked for the staging folder, which had moved; the
-    next one is told where to. One whose images take long gives its place to others and goes on in the slow lane."""
+    """The params to retry with; None: it has failed. In the slow lane where images take long; without the staging
+    folder where that moved before the child could read it."""
     if failure.kind == TAKES_LONG and is_accepted(job) and not is_slow(job.params):
         return {**job.params, "slow": True}
     staging = job.params.get("staging")
@@ -279,7 +280,7 @@ def again(job: Job, failure: Failed) -> dict[str, Any] | None:
 
 
 def building_rows(session: Any, job: Job) -> tuple[Dataset, DatasetRevision] | None:
-    """The rows of an accepted import, while its revision is still to be made."""
+    """The rows of an accepted import, while its revision is being built."""
     mine = (DatasetRevision.dataset_id == job.subject_id) & (DatasetRevision.number == job.params["number"])
     revision = session.scalar(select(DatasetRevision).where(mine))
     if revision is None or revision.status != RevisionStatus.BUILDING:

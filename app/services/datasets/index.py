@@ -36,7 +36,7 @@ _counts: dict[tuple[Any, ...], int] = {}
 
 
 def yield_to_loop() -> int:
-    """Called by SQLite in the midst of a query; 0: go on with it."""
+    """SQLite's progress handler: yields in the middle of a query; 0: continue it."""
     socketio.sleep(0)
     return 0
 
@@ -112,12 +112,12 @@ def finding_conditions(query: Mapping[str, Any]) -> Conditions:
 
 
 def escaped(text: str) -> str:
-    """The text for LIKE, its own wildcards taken as letters."""
+    """The text for LIKE, with its wildcards escaped."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 class DamagedIndex(Conflict):
-    """An index cannot be read: by default, nor made anew; a new version of the dataset has a new one."""
+    """An index cannot be read, nor rebuilt by default; a new version of the dataset has a new one."""
 
     def __init__(self, text: str = "", members: dict[str, Any] | None = None) -> None:
         text = text or _(
@@ -128,7 +128,7 @@ class DamagedIndex(Conflict):
 
     @classmethod
     def rebuilt_by(cls, job_id: int) -> "DamagedIndex":
-        """This job makes it anew."""
+        """The error where this job rebuilds the index."""
         text = _(
             "The index of this version of the dataset was damaged and is being created again. Its images and labels "
             "are not affected. Wait a moment, then try again."
@@ -183,7 +183,7 @@ class Index:
             return [dict(row) for row in cursor]
 
     def count(self, tables: str, conditions: Conditions) -> int:
-        """How many rows there are; counted once for each question."""
+        """The number of rows, cached by query."""
         statement = f"SELECT COUNT(*) AS count FROM {tables}{conditions.where}"  # noqa: S608 (our own parts)
         key = (self.version, statement, tuple(conditions.values))
         if key not in _counts:
@@ -227,7 +227,7 @@ class Index:
         return [images[number] for number in ids]
 
     def origins(self, marks: str, ids: list[int]) -> dict[int, Row]:
-        """What the upload called images, and their sources; revisions of an older version do not say it."""
+        """The original names of images in the upload, and their sources; None in revisions of older versions."""
         try:
             rows = self.rows(f"SELECT image_id, original, source FROM origin WHERE image_id IN ({marks})", ids)  # noqa: S608
         except sqlite3.OperationalError:
@@ -258,21 +258,20 @@ class Index:
         return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", conditions)
 
     def every_finding(self) -> Iterator[Row]:
-        """All findings, errors first; others are served between batches."""
+        """All findings, errors first; yields to other requests between batches."""
         with closing(self.connection.execute(f"{FINDING} ORDER BY rank, id")) as cursor:
             while batch := cursor.fetchmany(BATCH):
                 yield from (dict(row) | {"data": json.loads(row["data"])} for row in batch)
                 socketio.sleep(0)
 
     def codes(self) -> list[Row]:
-        """Each code with its severity, how often it was found and can be mended, and in how many images; the worst
-        first."""
+        """Each code with its severity, its number of findings and of fixable ones, and of images; the worst first."""
         rank = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
         images = "(SELECT COUNT(*) FROM image_finding WHERE image_finding.code = code.code)"
         return self.rows(f"SELECT *, {images} AS images FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
 
     def costs(self) -> dict[str, FixCost]:
-        """Rows and images that the fix of a code would take away; of an index before 0.1 nothing is known."""
+        """Rows and images that the fix of a code would remove; unknown for an index of before 0.1."""
         rows = self.rows("SELECT value FROM statistics WHERE name = 'costs'")
         return json.loads(rows[0]["value"]) if rows else {}
 
@@ -282,7 +281,7 @@ class Index:
 
 
 def drawn(row: Row) -> LabelledObject:
-    """An object as it is drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
+    """An object as drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
     view: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
     if row["kind"] in {"box", "keypoints"}:
         view["box"] = [row["x"], row["y"], row["w"], row["h"]]

@@ -15,8 +15,8 @@ logger = logging.getLogger("yolo.dataset")
 
 
 def end_earlier(folder: Path) -> None:
-    """End the children of such a version, which outlive its server, and remove their folders; what they made is begun
-    anew by whoever finds the rows."""
+    """End the children of such a version, which outlive its server, and remove their folders; their imports begin again
+    with the rows."""
     for path in folder.glob("*/child.json"):
         try:
             record = json.loads(path.read_bytes())
@@ -27,7 +27,7 @@ def end_earlier(folder: Path) -> None:
 
 
 def kill(child: Child) -> None:
-    """End a child at once, and wait until it is gone."""
+    """Kill a child, and wait until it has exited."""
     child.signal(signal.SIGKILL)
     while child.alive():
         socketio.sleep(0.005)

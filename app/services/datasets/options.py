@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
-    """All options, those that are given checked.
+    """All options, with defaults; the given ones are checked.
 
     Raises:
         Unprocessable: a name that cannot be one.
@@ -42,7 +42,7 @@ def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
 def changed(
     base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
 ) -> dict[str, Any]:
-    """The recipe of the next revision: what is not named stays, null takes it back, renamings and readings add up.
+    """The options of the next revision: omitted ones stay, null resets one, renamings and readings accumulate.
 
     Args:
         source_names: the classes before the base's renaming; None: not known.
@@ -59,7 +59,7 @@ def changed(
 
 
 def in_turn(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
-    """One renaming that does what two do, one after the other."""
+    """The composition of two renamings."""
     both = {old: second.get(new, new) for old, new in first.items()}
     hidden = set(first)  # these names are not there any more when the second one comes
     return both | {old: new for old, new in second.items() if old not in hidden}

@@ -27,7 +27,7 @@ UNASKED = frozenset({"task_folders", "task_plain_folders"})  # decisions on a cl
 
 
 def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: ImportResult) -> None:
-    """A revision is built: write it down, and make it the current one unless the dataset has one that is better."""
+    """Record a revision that was built, and make it the current one unless the dataset has a better one."""
     reason = unusable(result) or unread_beside(dataset, result)
     fill(dataset, revision, result, reason)
     revision.become(RevisionStatus.READY)
@@ -56,7 +56,7 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reas
 
 
 def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
-    """What the upload said, and what the child decided and counted."""
+    """The report: the upload's origin, and the decisions and counts of the child."""
     report: DatasetReport = {
         "images": result.images,
         "usable": result.usable,
@@ -85,7 +85,7 @@ def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
 
 
 def with_outside(skipped: SkippedFiles, result: ImportResult) -> SkippedFiles:
-    """The files that were left out, those that belong to nothing among them."""
+    """The files that were left out, with those that belong to nothing."""
     kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
     kinds |= {"outside": result.outside_count} if result.outside_count else {}
     names = [*skipped.get("names", []), *result.outside]
@@ -112,14 +112,14 @@ def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
 
 
 def explained(dataset: Dataset, reason: Reason) -> Reason:
-    """Why nothing was found, with the files that may be meant."""
+    """The reason why no images were found, with the files that may be meant."""
     if reason["code"] in {"no_labels", "no_layout"} and (why := why_no_labels(dataset.report.get("skipped") or {})):
         return why
     return reason
 
 
 def set_current_revision(dataset: Dataset, revision: DatasetRevision) -> None:
-    """Have a dataset be what this revision is."""
+    """Copy a revision's columns to its dataset."""
     for name in SHARED:
         setattr(dataset, name, getattr(revision, name))
     dataset.revision, dataset.error = revision.number, revision.error
@@ -137,7 +137,7 @@ def update_status(dataset: Dataset) -> None:
 
 
 def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
-    """A revision could not be made; the dataset stays what it is, or is invalid where it has no other."""
+    """Mark a revision as failed; the dataset stays as it is, or becomes invalid where it has no other revision."""
     reason = explained(dataset, reason)
     revision.become(RevisionStatus.FAILED)
     revision.error = message_of(REASONS, reason["code"], reason["data"])

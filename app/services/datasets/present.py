@@ -102,7 +102,7 @@ class DatasetView:
         return damaged_in(here)
 
     def original_of(self, dataset: Dataset) -> OriginalFile | None:
-        """Name and bytes of the upload, while it is there."""
+        """Name and bytes of the upload, while its file exists."""
         uploaded = dataset.report.get("original")
         try:
             size = self.storage.original(dataset.id).stat().st_size
@@ -145,7 +145,7 @@ def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
 
 
 def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
+    """The present choices: the current revision's options, and what was detected for those that were left open."""
     inferred = {
         "names": dataset.classes,
         "root": dataset.report.get("root"),
@@ -208,7 +208,7 @@ def thumbnail(dataset: Dataset, image: int) -> str:
 
 
 def summary(report: DatasetReport) -> Summary | None:
-    """What training will use: N of the M images that somebody labelled, and why not the rest."""
+    """What training will use: N of the M labelled images, and the reasons for the rest."""
     if "usable" not in report or "images" not in report:
         return None
     left_out = report.get("left_out", {})

@@ -1,4 +1,4 @@
-"""Typed shapes of a version's contents, as their schemas take them.
+"""Typed shapes of a version's contents, for their schemas.
 
 A `Row` is one of the index: its columns by name, see app/worker/quality/index.py.
 """
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 class ImageAddress(TypedDict):
-    """An image, and where it and its thumbnail are; None: it cannot be shown."""
+    """An image with its address and that of its thumbnail; None: it cannot be shown."""
 
     id: int
     file: str
@@ -68,7 +68,7 @@ class FindingView(TypedDict):
 
 
 class FindingWithTwin(FindingView):
-    """The same with the other image that it is about."""
+    """A finding with the other image that it is about."""
 
     other: ImageAddress | None
 
@@ -80,14 +80,14 @@ class ImageDetailView(ImageFigures):
 
 
 class FixCost(TypedDict):
-    """Rows of label files and images that a fix takes away."""
+    """Rows of label files and images that a fix removes."""
 
     rows: int
     images: int
 
 
 class CodeView(TypedDict):
-    """A code with how often it was found."""
+    """A code with its number of findings."""
 
     code: str
     severity: str
@@ -100,7 +100,7 @@ class CodeView(TypedDict):
 
 
 class FindingCountsView(TypedDict):
-    """Findings by severity, and those that can be mended."""
+    """Findings by severity, and those that can be fixed."""
 
     error: int
     warning: int
@@ -127,7 +127,7 @@ class LeftOut(TypedDict):
 
 
 class Summary(TypedDict):
-    """What training will use: `used` of `total` images that somebody labelled."""
+    """What training will use: `used` of `total` labelled images."""
 
     used: int
     total: int
@@ -165,7 +165,7 @@ class DecisionView(TypedDict):
 
 
 class OriginalFile(TypedDict):
-    """The upload as it came, while it is there."""
+    """The uploaded file, while it exists."""
 
     name: str
     bytes: int

@@ -1,4 +1,5 @@
-"""Rebuilds the index of a version that is damaged or gone: a job, from the raw files and the options of its row.
+"""Rebuilds the index of a version that is damaged or missing: a job that reads the raw files with the options of the
+row.
 
 The version is read and built as an import does, beside its place; where that gives the same images, labels and classes,
 the new index is the version's.
@@ -32,7 +33,7 @@ def is_final(job: Job) -> bool:
 
 
 class IndexRebuilds:
-    """Has indexes made anew.
+    """Rebuilds indexes by jobs.
 
     Args:
         storage: where they are.
@@ -52,7 +53,7 @@ class IndexRebuilds:
         jobs.register(kind)
 
     def begin(self, dataset_id: int, number: int) -> DamagedIndex:
-        """Have the index of a version made anew, unless that has failed before; what whoever asks for it is told."""
+        """Start the rebuild of a version's index, unless it has failed before; the error for whoever requests it."""
         try:
             mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
             row = db.session.scalar(select(DatasetRevision).where(mine))
@@ -75,14 +76,14 @@ class IndexRebuilds:
         return newest is not None and is_final(newest)
 
     def collect(self, job: Job, _result: dict[str, Any], _directory: Path) -> dict[str, Any]:
-        """The new index is in its place: what was damaged is of no use any more."""
+        """Remove the damaged index once the new one is in place."""
         assert job.subject_id is not None
         remove_copies(self.storage.index(job.subject_id, job.params["number"]))
         return {"dataset_id": job.subject_id, "revision": job.params["number"]}
 
     def conclude(self, job: Job) -> None:
-        """Pages of the dataset look again; not where it was stopped, or met a full disk: their questions would begin it
-        anew, again and again."""
+        """Notify the dataset's pages. Not after a stop or on a full disk: their requests would start the rebuild again
+        and again."""
         dataset = db.session.get(Dataset, job.subject_id)
         if dataset is None or not (job.status == JobStatus.COMPLETED or is_final(job)):
             return

@@ -1,5 +1,5 @@
-"""At the server's start: rows and folders are made to agree, what was interrupted begins anew, and datasets from before
-revisions get their first one."""
+"""Reconciles rows and folders at the server's start, restarts interrupted builds, and builds the first revision of
+datasets from before revisions."""
 
 import logging
 import time
@@ -103,7 +103,7 @@ class DatasetRestart:
         logger.info("dataset %d: its files are back", dataset_id)
 
     def describe_again(self, dataset_id: int, number: int | None) -> None:
-        """Its dataset.yaml names the folder that it lies in; a damaged one is made anew, and stops no start."""
+        """Rewrite the path in a revision's dataset.yaml, or a damaged file; a failure stops no start."""
         try:
             repair_description(self.storage, dataset_id, number)
             self.storage.revisions.correct_path(dataset_id, number)
@@ -111,13 +111,13 @@ class DatasetRestart:
             logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
 
     def again(self, dataset_id: int, number: int) -> None:
-        """Start the making of a revision anew."""
+        """Restart the build of a revision."""
         mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
         revision = db.session.scalars(select(DatasetRevision).where(mine)).one()
         self.imports.follow(dataset_id, number, revision.options, revision.origin)
 
     def correct_status(self, dataset_id: int) -> None:
-        """A status without anything that would end it."""
+        """Update a status that no job would end."""
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             if dataset.revision is None:
@@ -126,8 +126,8 @@ class DatasetRestart:
                 update_status(dataset)
 
     def create_first_revision(self, dataset_id: int) -> None:
-        """Give a dataset from before revisions its first one. It stays usable meanwhile; not while a training that has
-        not ended uses it: its files must not move."""
+        """Build the first revision of a dataset from before revisions. It stays usable meanwhile; skipped while an
+        unfinished training uses it: its files must not move."""
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             busy = Training.status.in_(UNFINISHED) & (Training.dataset_id == dataset_id)
@@ -148,7 +148,7 @@ class DatasetRestart:
         logger.warning("dataset %d is invalid: %s", dataset_id, code)
 
     def remove_unused_objects(self, older_than: float) -> int:
-        """Images that nothing is linked to any more, unless a revision is being made: how many.
+        """Remove images that no revision links to, unless a revision is being built: how many.
 
         Args:
             older_than: seconds since the epoch; what changed later may be on its way into a revision.
@@ -165,8 +165,8 @@ class DatasetRestart:
 
 
 def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int, str]) -> None:
-    """What a build left that was killed goes. A whole revision without a row is kept aside: an older database may be
-    the reason; the number is given again, and what was made of it must not be taken for the next one's."""
+    """Remove unfinished builds. A complete revision without a row is set aside: an older database may be the reason;
+    its number is used again, and its exports must not be taken for the next one's."""
     storage.revisions.remove_unfinished(dataset_id)
     for number in list(storage.revisions.stored_revisions(dataset_id)):
         if number not in revisions:

@@ -17,7 +17,7 @@ PREFIX = "reading_"
 
 
 def needs_review(report: Mapping[str, Any]) -> bool:
-    """Whether a report holds a reading that nobody has confirmed."""
+    """Whether a report has a reading that nobody has confirmed."""
     return any(is_open(item) for item in report.get("decisions", []))
 
 
@@ -26,13 +26,13 @@ def is_open(decision: Mapping[str, Any]) -> bool:
 
 
 class DatasetReview:
-    """Takes a person's word for the readings of a dataset."""
+    """Confirms the readings of a dataset."""
 
     def __init__(self, store: DatasetStore) -> None:
         self.store = store
 
     def confirm(self, dataset_id: int) -> Dataset:
-        """The readings of the current revision are right: later revisions keep them.
+        """Confirm the readings of the current revision; later revisions preserve them.
 
         Raises:
             NotFound: no such dataset.
@@ -62,7 +62,7 @@ class DatasetReview:
 
 
 def confirm_readings(dataset: Dataset, revision: DatasetRevision) -> None:
-    """Make what the import chose the person's choice, in the report and for the next revision."""
+    """Store the import's readings as the person's choices, in the report and for the next revision."""
     chosen = [item["reading"] for item in dataset.report.get("decisions", []) if is_open(item) and "reading" in item]
     decisions: list[Decision] = [
         {**item, "confirmed": True} if is_open(item) else item for item in dataset.report.get("decisions", [])

@@ -26,7 +26,7 @@ logger = logging.getLogger("yolo.dataset")
 
 
 class DatasetRevisions:
-    """Makes and chooses revisions.
+    """Builds and selects revisions.
 
     Args:
         imports: has revisions made.
@@ -38,7 +38,7 @@ class DatasetRevisions:
     def revise(
         self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None = None
     ) -> DatasetRevision:
-        """Have another revision made from the raw files, with the current one's choices and what is changed.
+        """Build another revision from the raw files, with the current one's options and the changes.
 
         Args:
             changes: as schemas.RevisionIn.
@@ -105,7 +105,7 @@ class DatasetRevisions:
             return {"number": row.number, "options": options, "origin": origin}
 
     def withdraw(self, dataset_id: int, number: int) -> None:
-        """As if the revision had not been asked for."""
+        """Undo the request for a revision."""
         with writing() as session:
             mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
             session.execute(delete(DatasetRevision).where(mine))
@@ -114,7 +114,7 @@ class DatasetRevisions:
                 update_status(dataset)
 
     def use(self, dataset_id: int, number: int) -> DatasetRevision:
-        """Make an earlier (or later) revision the current one. Trainings keep theirs.
+        """Make another revision the current one. Trainings keep theirs.
 
         Raises:
             NotFound: no such dataset or revision.
@@ -158,7 +158,7 @@ class DatasetRevisions:
         return [(row, used.get(row.number, [])) for row in rows]
 
     def building(self) -> int:
-        """How many revisions are being made."""
+        """The number of revisions that are being built."""
         is_building = DatasetRevision.status == RevisionStatus.BUILDING
         return db.session.scalar(select(func.count(DatasetRevision.id)).where(is_building)) or 0
 
@@ -189,7 +189,7 @@ def refuse_unfixable(fixes: list[str] | str | None) -> None:
 
 
 def together(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
-    """The fixes of a revision that is made anew, with those that are added."""
+    """The fixes of a revision that is rebuilt, with the added ones."""
     if "all" in (before, now):
         return "all"
     return list(dict.fromkeys([*(before or []), *(now or [])])) or None

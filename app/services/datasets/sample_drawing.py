@@ -35,7 +35,7 @@ class SampleDrawing:
 
     @contextmanager
     def alone(self) -> Iterator[datetime | None]:
-        """One request at a time makes a sample, of all web processes on this data folder.
+        """Lock the drawing of the sample: one request at a time, of all web processes on this data folder.
 
         Yields when the request that this one has waited for began; None: there was none.
 
@@ -59,7 +59,7 @@ class SampleDrawing:
 
     @contextmanager
     def drawn(self) -> Iterator[Path]:
-        """The ZIP, which is gone afterwards.
+        """The ZIP of the sample, removed at the end of the block.
 
         Raises:
             Unavailable: it could not be drawn.
@@ -78,6 +78,6 @@ class SampleDrawing:
         return SampleSpec(str(directory / "sample.zip")).values()
 
     def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
-        """Put it where it is waited for."""
+        """Move the ZIP to where the request expects it."""
         os.replace(directory / "sample.zip", job.params["output"])
         return {}

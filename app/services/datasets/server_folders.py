@@ -20,7 +20,7 @@ MOST_FOLDERS = 1000  # shown of one folder
 
 
 class ServerFolders:
-    """Looks below IMPORT_ROOT.
+    """Lists folders below IMPORT_ROOT.
 
     Args:
         storage: counts images.
@@ -30,7 +30,7 @@ class ServerFolders:
         self.storage = storage
 
     def located(self, path: str) -> ServerFolder:
-        """A folder, as the import's child is told it.
+        """A folder as the import's child gets it.
 
         Raises:
             NotFound, Unprocessable: as `folder`.
@@ -60,7 +60,7 @@ class ServerFolders:
         return folder
 
     def folders(self, path: str) -> FoldersOutValues:
-        """What is in a folder below IMPORT_ROOT, as schemas.FoldersOut takes it.
+        """The contents of a folder below IMPORT_ROOT, as schemas.FoldersOut.
 
         Raises:
             NotFound, Unprocessable: as `folder`.

@@ -35,13 +35,13 @@ class ImportSession:
         self.end()
 
     def end(self) -> None:
-        """Nobody reads the files any more when this returns, unless the import was accepted."""
+        """End the job, unless the import was accepted; nobody reads the files any more when this returns."""
         job_id, self.job_id = self.job_id, None
         if job_id is not None:
             self.imports.jobs.abandon(job_id)
 
     def verdict(self) -> Planned:
-        """Have the files looked at, and wait for what they are; others are served meanwhile.
+        """Start the job, and wait until it has read the files; yields to other requests.
 
         Raises:
             BadUpload, Unprocessable, NoSpace: they were refused.
@@ -83,7 +83,7 @@ class ImportSession:
                 raise refusal({"code": "killed"})
 
     def accept(self, session: Any, dataset_id: int) -> None:
-        """Give the job to the dataset, in the write transaction that makes the rows.
+        """Assign the job to the dataset, in the write transaction that creates the rows.
 
         Raises:
             Unavailable: it has ended meanwhile.
@@ -101,7 +101,7 @@ class ImportSession:
         job.params = job.params | {"accepted": True}
 
     def go_on(self) -> None:
-        """Behind that transaction: the revision is made, now or when its turn comes."""
+        """After that transaction: build the revision now, or queue it."""
         self.job_id = None
         if self.following_id is not None:
             self.imports.release(self.following_id)

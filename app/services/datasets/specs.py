@@ -61,7 +61,7 @@ def is_accepted(job: Any) -> bool:
 
 
 def is_slow(params: Mapping[str, Any]) -> bool:
-    """Whether an attempt has found that the images take long."""
+    """Whether an attempt has measured that the images take long."""
     return bool(params.get("slow"))
 
 

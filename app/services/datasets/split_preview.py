@@ -1,4 +1,5 @@
-"""Previews a new split: computed by the import's own function, from what the import kept with the version."""
+"""Previews a new split: computed by the import's own function, from the data that the import stored with the
+version."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ MATERIAL = "split.json.gz"  # app/worker/assign.py
 
 
 def split_preview(storage: StorageService, dataset: Dataset, split: SplitOptions | None) -> SplitPreviewOutValues:
-    """Images by set, and by class and set; as SplitPreviewOut takes them.
+    """Images by set, and by class and set, as SplitPreviewOut.
 
     Args:
         split: shares and seed; None: as in the upload, where it has a split.
@@ -49,8 +50,7 @@ def named(kind: int | str, names: Sequence[str]) -> str:
 
 
 def computed(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
-    """A child computes it: with 100,000 images it takes seconds, in which others are served. None: what was kept is
-    damaged, and is set aside."""
+    """Compute it in a child: 100,000 images take seconds. None: the stored data is damaged, and was set aside."""
     with storage.temporary() as scratch:
         ending = run_program("split_preview", scratch, SplitSpec(str(folder), split).values(), LONGEST_S)
     if isinstance(ending, Finished):

@@ -54,21 +54,21 @@ class DatasetStore:
         return dataset
 
     def names(self, ids: Collection[int]) -> dict[int, str]:
-        """The names of those that exist, by id."""
+        """The names of existing datasets, by id."""
         if not ids:
             return {}
         rows = db.session.execute(select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids)))
         return {row.id: row.name for row in rows}
 
     def has_status(self, status: str) -> Any:
-        """The condition of a status as it is shown: what is missing is not valid."""
+        """The condition of a status as displayed: a dataset with missing files is invalid."""
         matches, missing = Dataset.status == status, self.missing_ids()
         if status == DatasetStatus.VALID:
             return matches & Dataset.id.not_in(missing)
         return matches | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else matches
 
     def is_missing(self, dataset: Dataset) -> bool:
-        """Whether its files were removed from the server. Looked at each time: they may come back."""
+        """Whether its files were removed from the server. Checked each time: they may come back."""
         checked = dataset.status in {DatasetStatus.VALID, DatasetStatus.INVALID}
         return bool(
             checked

@@ -146,7 +146,7 @@ EXCLUSION_TITLES = finding_texts.EXCLUSION_TITLES
 
 
 def message_of(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
-    """The sentence for a code in the reader's language; the code itself where an older version wrote another one."""
+    """The sentence of a code in the reader's language; the code itself where an older version wrote it."""
     try:
         return fill(texts[code], data)
     except KeyError:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 class Verdicts:
-    """By job, until its end is known. Not in the rows: an answer would wait for the database, and nobody asks for it
-    after a restart of the server.
+    """Verdicts of imports by job, until the job's end is recorded. In memory: an answer would wait for the database,
+    and nobody requests it after a restart.
 
     Attributes:
         received: the verdicts, by job.
@@ -42,7 +42,7 @@ class Verdicts:
             self.jobs.news.publish_here(job_id)
 
     def poll(self, job: Job) -> None:
-        """The same where nothing was received because Redis was away: what its child has said is in its file."""
+        """Read the verdict from the child's events where none was received, as without Redis."""
         if self.jobs.cluster.on and job.status == JobStatus.RUNNING and job.id not in self.received:
             for _offset, envelope in read_events(self.jobs.kinds[job.kind].directory_of(job, self.jobs.root)):
                 if isinstance(envelope.event, Planned):

@@ -65,20 +65,20 @@ class EstimateService:
         return self.progress(self.measurements.begin(request), request)
 
     def progress(self, job: Job, request: EstimateRequest) -> EstimateOutValues:
-        """Where a measurement is, for who asks about a configuration."""
+        """The progress of a measurement, for the pages that show its configuration."""
         if job.params["key"] != request.key:
             return behind_another(request.devices[0])
         return under_way(request.devices[0], self.jobs.live.meters.get(job.id), PLANNED_S)
 
     def withdraw(self, job: Job) -> None:
-        """A training was quicker: nobody waits until it ends."""
+        """End a measurement that a training has overtaken; does not wait for its end."""
         try:
             self.jobs.stop(job.id)
         except AppError:  # it has ended meanwhile
             return
 
     def cached(self, values: TrainingInValues) -> EstimateOutValues | None:
-        """The answer without measuring anything; None where there is none yet.
+        """The stored answer, without measuring anything; None: there is none.
 
         Raises:
             AppError: what creating this training would raise.
@@ -88,7 +88,7 @@ class EstimateService:
         return history(request) if figures is None else measured(request, figures)
 
     def cached_seconds(self, values: TrainingInValues) -> float | None:
-        """The whole run, as far as it is known; None also where no such run could be created."""
+        """The duration of the run by the stored answer; None also where no such run could be created."""
         try:
             answer = self.cached(values)
         except AppError:
@@ -101,7 +101,7 @@ class EstimateService:
         return row.figures if row is not None and row.created_at > now() - RETENTION else None
 
     def check(self, values: TrainingInValues) -> EstimateRequest:
-        """Everything that creating the training would check; nothing is kept."""
+        """Validate a request as creating the training would; nothing is stored."""
         with db.session.no_autoflush:
             row = Training(**columns(db.session, values), extensions=[])
             return describe(row, db.session.get_one(Dataset, row.dataset_id))

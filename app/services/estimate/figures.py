@@ -1,4 +1,4 @@
-"""The figures of an estimate: measured by a child, taken from an earlier training, or the reason why there are none."""
+"""The figures of an estimate: measured by a child, from an earlier training, or the reason why there are none."""
 
 import statistics
 
@@ -52,7 +52,7 @@ def measured(request: EstimateRequest, figures: EstimateResult) -> EstimateOutVa
 
 
 def times(configuration: Configuration, figures: EstimateFigures, devices: int) -> RunTimes:
-    """Seconds of a whole run: start, epochs with and without mosaic, and the validation of the best weights."""
+    """Seconds of the run: start, epochs with and without mosaic, and the validation of the best weights."""
     epochs, params = configuration.epochs, configuration.params
     mosaic_free = min(epochs, params.get("close_mosaic", CLOSE_MOSAIC))
     batches = -(-figures["batches"] // devices)
@@ -71,7 +71,7 @@ def times(configuration: Configuration, figures: EstimateFigures, devices: int) 
 
 
 def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
-    """The most that the run holds on the disk: best, last, the copies to go on from, and those kept by wish. Bytes."""
+    """The most bytes that the run needs on the disk: best, last, the resumable copies and the periodic checkpoints."""
     period = configuration.params.get("save_period", -1)
     periodic = configuration.epochs // period if period > 0 else 0
     needed = checkpoint * (2 + KEPT_CHECKPOINTS + periodic)

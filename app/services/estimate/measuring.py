@@ -61,7 +61,7 @@ class Measurements:
         jobs.register(kind)
 
     def begin(self, request: EstimateRequest) -> Job:
-        """Have a configuration measured."""
+        """Submit the measurement of a configuration."""
         spec = EstimateSpec(request.spec, PLANNED_S).values()
         configuration = {"key": request.key, "revision": request.configuration.revision}
         params = {**configuration, "devices": list(request.devices[:1]), "spec": spec}
@@ -74,7 +74,7 @@ class Measurements:
         return next((row for row in rows if row.params["devices"] == [device]), None)
 
     def pop_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
-        """Kind and error of a measurement that has just failed or was stopped; told once."""
+        """Kind and error of a measurement that has just failed or was stopped; returned once."""
         without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
         recent = Job.ended_at > now() - timedelta(seconds=FAILURE_LIFETIME_S)
         about = (Job.kind == KIND, Job.subject_id == request.configuration.dataset_id)
@@ -106,7 +106,7 @@ class Measurements:
         return JobFiles(self.dataset(job))
 
     def collect(self, job: Job, result: EstimateResult, _directory: Path) -> Mapping[str, object]:
-        """Keep what was measured: the next question is answered from the table."""
+        """Store the measurement: the next request is answered from the table."""
         key = job.params["key"]
         with writing() as session:
             session.merge(Estimate(key=key, figures=result, created_at=now()))

@@ -64,7 +64,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class EstimateRequest:
-    """A training that was asked about, checked as if it were to be created."""
+    """A training whose estimate was requested, validated as if it were to be created."""
 
     key: str
     spec: Mapping[str, Any]  # of a training, see TrainSpec
@@ -73,7 +73,7 @@ class EstimateRequest:
 
 
 def describe(row: Training, dataset: Dataset) -> EstimateRequest:
-    """The row of a training that is not kept, as a question."""
+    """The request of a training that is not stored."""
     config = settings()
     here = gpus_for_jobs(config)
     devices = Pool(here).resolve(row.params.get("device", "auto"), Use.WORK, []) or (CPU,)

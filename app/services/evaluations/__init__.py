@@ -1,4 +1,4 @@
-"""EvaluationService: measures trained models on the splits of datasets, and keeps the results."""
+"""EvaluationService: measures trained models on the splits of datasets, and stores the results."""
 
 import logging
 from collections.abc import Mapping
@@ -76,7 +76,7 @@ class EvaluationService:
     def create(
         self, training_id: int, values: Mapping[str, Any], request_key: RequestKey | None = None
     ) -> EvaluationStartedValues:
-        """Queue an evaluation; `values` as EvaluationIn loads them. One that waits or runs serves for the same again.
+        """Queue an evaluation; `values` as loaded by EvaluationIn. An unfinished one with the same values is reused.
 
         Raises:
             NotFound: no such training.
@@ -138,7 +138,7 @@ class EvaluationService:
         return [evaluation_out(row, jobs, names, self.weights_changed(row)) for row in rows]
 
     def weights_changed(self, row: Evaluation) -> bool:
-        """Whether the run has other weights by now than those that were measured."""
+        """Whether the run's weights have changed since they were measured."""
         path = self.storage.get_training_dir(row.training_id) / "run" / "weights" / f"{row.checkpoint}.pt"
         measured = row.result.get("weights_sha256") if row.result else None  # that of an epoch stays what it is
         return is_replaced(path, measured, row.created_at)
@@ -170,11 +170,11 @@ class EvaluationService:
         return self.reader.images(self.row(evaluation_id), query)
 
     def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPageView:
-        """A page of what looks like an error of the labels, as SuspectPage takes it."""
+        """A page of probable label errors, as SuspectPage."""
         return self.reader.label_errors(self.row(evaluation_id), query)
 
     def comparable(self, evaluation_id: int) -> ComparableEvaluations:
-        """Which it can be compared with, as OthersOut takes them."""
+        """The evaluations that it can be compared with, as OthersOut."""
         return {"evaluations": self.comparison.comparable(self.row(evaluation_id))}
 
     def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
@@ -194,7 +194,7 @@ class EvaluationService:
         return self.reader.image_file(self.row(evaluation_id), number, small)
 
     def choose_thresholds(self, training_id: int, values: ModelThresholds) -> ModelThresholds:
-        """Keep them with the model.
+        """Store the thresholds with the model.
 
         Raises:
             NotFound: no such training.
@@ -213,8 +213,8 @@ class EvaluationService:
         return chosen
 
     def reconcile(self) -> None:
-        """At the server's start: what its job left unsaid before the server ended is said now, and runs that were
-        stopped get the results that an earlier version owed them."""
+        """At the server's start: close rows whose jobs ended before their results were recorded, and queue the
+        evaluations that an earlier version left out."""
         self.kind.end_orphaned()
         self.automatic.catch_up()
 

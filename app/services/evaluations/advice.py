@@ -9,7 +9,7 @@ GoalMetric = Literal["precision", "recall"]
 
 
 def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
-    """`overall` and `classes`, each with a confidence and what it gives; None where the wish cannot be met.
+    """`overall` and `classes`, each with a confidence and its figures; None where no confidence reaches the goal.
 
     Args:
         precision: at least so much, with the highest recall. recall: the reverse. Neither: the best F1.

@@ -1,4 +1,4 @@
-"""Evaluates a completed run on its validation and its test set without being asked.
+"""Evaluates a completed run on its validation and its test set automatically.
 
 Those of a completed run wait behind every training, and leave their device to whoever wants it: then they wait again. A
 run that was stopped has no results of its own yet: they are written by the first of these evaluations, which therefore
@@ -33,7 +33,7 @@ ENDED_WELL = {TrainingStatus.COMPLETED, TrainingStatus.CANCELLED}
 
 
 class AutomaticEvaluations:
-    """Hears of runs that have ended.
+    """Listens for runs that end.
 
     Args:
         store: has their folders. queue: takes the evaluations.
@@ -43,7 +43,7 @@ class AutomaticEvaluations:
         self.store, self.queue = store, queue
 
     def submit(self, training: Training) -> None:
-        """Those that its best weights do not have yet."""
+        """Queue the evaluations that the run's best weights do not have yet."""
         if training.status not in ENDED_WELL or training.deleted_at is not None:
             return
         if not (self.store.folder(training.id) / "run" / "weights" / "best.pt").is_file():
@@ -65,8 +65,8 @@ class AutomaticEvaluations:
         self.queue.announce(job_ids)
 
     def catch_up(self) -> None:
-        """Of runs that were stopped: those that nobody has begun, as where an update of the server forgot their job.
-        What failed, or was stopped by hand, is not begun again."""
+        """Queue the missing evaluations of runs that were stopped, as after an update of the server. Failed and stopped
+        ones are not repeated."""
         # Not the classes: setting up the mappers would delay the server's first answer.
         run, job, evaluation = Training.__table__.c, Job.__table__.c, Evaluation.__table__.c
         begun = select(job.id).where(job.subject_type == "training", job.subject_id == run.id)
@@ -99,7 +99,7 @@ class AutomaticEvaluations:
                 yield columns, LAST, UNASKED, device
 
     def is_evaluated(self, training: Training, columns: EvaluationColumns) -> bool:
-        """Whether these weights were measured so, or will be."""
+        """Whether these weights have such an evaluation, finished or not."""
         best = self.store.folder(training.id) / "run" / "weights" / "best.pt"
         trained_at = datetime.fromtimestamp(best.stat().st_mtime, UTC)
         rows = db.session.scalars(select(Evaluation).where(Evaluation.training_id == training.id))

@@ -82,7 +82,7 @@ class Browser:
         self.confidence, self.iou = confidence, iou
 
     def matrix(self) -> list[Cell]:
-        """The cells that hold something; None is the background."""
+        """The cells that are not empty; None is the background."""
         counted = "SELECT actual, predicted, COUNT(*) FROM item GROUP BY actual, predicted ORDER BY actual, predicted"
         return [
             {"actual": self.name(actual), "predicted": self.name(predicted), "count": count}
@@ -177,7 +177,7 @@ class Browser:
 
 
 def geometry_of(corners: Sequence[float]) -> ObjectGeometry:
-    """`box` [x1, y1, x2, y2] or `corners` of an oriented box, in pixels; nothing of a whole image."""
+    """`box` [x1, y1, x2, y2], or `corners` of an oriented box, in pixels; empty for a class of the entire image."""
     values = [round(value, 1) for value in corners]
     if len(values) == 4:
         return {"box": values}

@@ -61,7 +61,7 @@ class EvaluationComparison:
         self.storage, self.reader = storage, reader
 
     def comparable(self, row: Evaluation) -> list[OtherEvaluationView]:
-        """The completed ones of the same set, the newest first, as OtherEvaluation takes them."""
+        """The completed evaluations of the same set, the newest first, as OtherEvaluation."""
         same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
         query = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
         query = query.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
@@ -92,7 +92,7 @@ class EvaluationComparison:
         }
 
     def figures(self, files: EvaluationFiles, theirs: EvaluationFiles, classification: bool) -> Differences:
-        """What the program says, once.
+        """The comparison's result, computed once.
 
         Raises:
             Unprocessable: they are of other images.
@@ -130,7 +130,7 @@ class EvaluationComparison:
     def images(
         self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: Mapping[str, Any]
     ) -> ComparedImages:
-        """How many images each gets right, and a page of those that one alone does."""
+        """How many images each gets right, and a page of those that only one does."""
         view = intact_view(theirs)
         result = result_of(row)
         with files.opened(result["confidence"], result["iou"]) as connection:
@@ -159,7 +159,7 @@ class EvaluationComparison:
 
 
 def intact_view(files: EvaluationFiles) -> Path:
-    """The view that its program made, every image read: were it damaged, the one beside it would be blamed."""
+    """The view that the evaluation's program wrote, after reading every image in it; a damaged one is rebuilt."""
     path, opened = opened_of(files.default)
     with closing(opened):
         try:
@@ -221,7 +221,7 @@ def sentence(main: Difference | None, distinguishable: bool, images: int) -> str
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Hold the only slot for a comparison, or give up after WAIT_S seconds.
+    """Acquire the only slot for a comparison, or fail after WAIT_S seconds.
 
     Raises:
         Unavailable: others are waited for already.
@@ -252,7 +252,7 @@ def name_of(row: Evaluation) -> str:
 
 
 def check(differences: Differences) -> Differences:
-    """What was kept, as `figures` returns it.
+    """Validate a cached result, as returned by `figures`.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is not.
@@ -267,12 +267,12 @@ def check(differences: Differences) -> Differences:
 
 
 def written(path: Path) -> Differences | None:
-    """What was kept; None: nothing, or it is damaged."""
+    """The cached result; None: there is none, or it is damaged."""
     return document(path, check)
 
 
 def cache_differences(path: Path, differences: Differences) -> None:
-    """For the next time; without it everything is computed again."""
+    """Cache the result for the next request."""
     try:
         put_text(path, json.dumps(differences))
         remove_copies(path)
@@ -281,7 +281,7 @@ def cache_differences(path: Path, differences: Differences) -> None:
 
 
 def failure(ending: Event, this: Path, other: Path) -> AppError:
-    """Why they were not compared; what is damaged is set aside."""
+    """The error of a comparison that failed; damaged files are set aside."""
     logger.warning("evaluations were not compared: %s", ending)
     if isinstance(ending, Refused) and ending.code == "damaged":
         folder = this if ending.data["side"] == "this" else other

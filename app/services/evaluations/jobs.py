@@ -36,7 +36,7 @@ IDLE_S = 600.0  # without another image
 
 
 class EvaluationJobs:
-    """Registers the kinds: what somebody asked for, or needs, and what gives way to everybody.
+    """Registers the kinds: requested evaluations, and automatic ones, which yield to all other work.
 
     Args:
         trainer: has the checkpoints, and tells of results that follow the end of a run.
@@ -105,7 +105,7 @@ class EvaluationJobs:
         return JobFiles(dataset, inputs, outputs)
 
     def conclusion(self, job: Job, training: Training) -> dict[str, Any]:
-        """What the program that trains is told: its results are written first.
+        """What the spec adds for a run that was stopped: its results are written first.
 
         Raises:
             CannotStart: the run goes on.
@@ -116,7 +116,7 @@ class EvaluationJobs:
         return replace(spec_of(training, folder, devices, settings()), resume=None).values()
 
     def apply(self, job: Job, event: Event, _directory: Path) -> None:
-        """The results of a run that was stopped are there: its page hears of it."""
+        """Notify the page of a stopped run that its results are there."""
         if isinstance(event, Stage) and event.name == CONCLUDED:
             training = db.session.get(Training, job.subject_id)
             if training is not None:
@@ -129,7 +129,7 @@ class EvaluationJobs:
             raise CannotStart("weights", str(error)) from error
 
     def collect(self, job: Job, result: EvaluationResult, directory: Path) -> Mapping[str, object]:
-        """Put the files into their place, then say so in the row; again where an earlier server ended in between."""
+        """Move the files to their folder, then complete the row; repeated where an earlier server ended in between."""
         row = row_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}
@@ -149,7 +149,7 @@ class EvaluationJobs:
         return {"evaluation_id": job.params["evaluation_id"], "metrics": result["metrics"]}
 
     def ended(self, job: Job) -> None:
-        """A failure or a stop is said by the row, too; of one that nobody asked for a stop leaves nothing."""
+        """Record a failure or a stop in the row; a stopped automatic evaluation is deleted."""
         if job.status == JobStatus.COMPLETED:
             return
         with writing() as session:
@@ -162,7 +162,7 @@ class EvaluationJobs:
                 row.status, row.error, row.ended_at = job.status, job.error_code, now()
 
     def end_orphaned(self) -> None:
-        """Rows whose jobs ended, or are gone, without having said so."""
+        """End rows whose jobs ended, or were deleted, without updating them."""
         # The tables, not the classes: setting up the mappers would delay the server's first answer.
         mine, jobs = Evaluation.__table__, Job.__table__
         unfinished = select(mine.c.id, jobs.c.status, jobs.c.error).where(mine.c.status.in_(UNFINISHED))
@@ -186,7 +186,8 @@ def row_of(session: Any, job: Job) -> Evaluation | None:
 
 
 def begins_anew(job: Job, failure: Failed) -> Mapping[str, object] | None:
-    """As it is once its device is free again; with half the batch where memory did not suffice, down to one image."""
+    """The params to retry with: unchanged once the device is free; with half the batch where memory did not suffice,
+    down to one image."""
     if failure.kind == DEVICE_TAKEN:
         return job.params
     batch = int(job.params.get("batch", BATCH))

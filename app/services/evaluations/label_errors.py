@@ -1,4 +1,4 @@
-"""Pages of objects and detections that look like label errors."""
+"""Pages of objects and detections that are probably label errors."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -72,5 +72,5 @@ class LabelErrors:
 
 
 def iou_of(seen: Seen, detection: int, object_index: int) -> float | None:
-    """Of the two; None where one is missing, or they do not lie on each other."""
+    """The IoU of a detection and an object; None where one is missing or they do not overlap."""
     return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, object_index)), None)

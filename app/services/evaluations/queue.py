@@ -20,7 +20,7 @@ UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class EvaluationQueue:
-    """Adds them and finds those that have not ended."""
+    """Adds evaluations and finds unfinished ones."""
 
     def __init__(self, jobs: "JobService") -> None:
         self.jobs = jobs
@@ -34,7 +34,7 @@ class EvaluationQueue:
         kind: str = KIND,
         **params: Any,
     ) -> Evaluation:
-        """In the caller's write transaction; `announce` it behind the commit."""
+        """Add an evaluation in the caller's write transaction; call `announce` after its commit."""
         row = Evaluation(training_id=training_id, **columns)
         session.add(row)
         session.flush()
@@ -45,28 +45,28 @@ class EvaluationQueue:
         return row
 
     def priority(self, session: Any) -> int:
-        """Of one that a person asks for: before the trainings that wait, unless another one is there already; many of
-        them would hold up all trainings."""
+        """The priority of a requested evaluation: before the waiting trainings, unless another one is waiting there
+        already; many of them would hold up all trainings."""
         waits = (Job.kind == KIND) & Job.status.in_(UNFINISHED) & (Job.priority == FIRST)
         return NORMAL if session.scalar(select(Job.id).where(waits).limit(1)) else FIRST
 
     def bring_forward(self, session: Any, row: Evaluation) -> None:
-        """Somebody asks for one that is there already, perhaps behind all trainings."""
+        """Raise the priority of an automatic evaluation that is requested now."""
         mark_requested(session.get_one(Job, row.job_id), KIND, self.priority(session))
 
     def same(self, session: Any, training_id: int, columns: Mapping[str, Any]) -> Evaluation | None:
-        """One that has not ended, and will give the same."""
+        """An unfinished evaluation with the same values."""
         unfinished = (Evaluation.training_id == training_id) & Evaluation.status.in_(UNFINISHED)
         rows = session.scalars(select(Evaluation).where(unfinished).order_by(Evaluation.id.desc()))
         return next((row for row in rows if is_same(row, columns) and self.goes_on(session, row)), None)
 
     def goes_on(self, session: Any, row: Evaluation) -> bool:
-        """Whether its job will end it, and nobody has asked it to stop."""
+        """Whether its job is unfinished and not being stopped."""
         job = session.get(Job, row.job_id) if row.job_id else None
         return job is not None and job.status in UNFINISHED and job.stop_mode in {None, DISPLACED}
 
     def announce(self, job_ids: Sequence[int | None]) -> None:
-        """Behind the commit."""
+        """Wake the queue, after the commit."""
         for job_id in job_ids:
             if job_id is not None and (job := db.session.get(Job, job_id)) is not None:
                 self.jobs.announce(job)

@@ -1,4 +1,4 @@
-"""Typed shapes of evaluations, as their schemas take them. Boxes are in px of the image."""
+"""Typed shapes of evaluations, for their schemas. Boxes are in px of the image."""
 
 from datetime import datetime
 from typing import NotRequired, TypedDict
@@ -30,7 +30,7 @@ class Matrix(Used):
 
 
 class ObjectGeometry(TypedDict):
-    """A box, or the corners of an oriented one; neither of a whole image."""
+    """A box, or the corners of an oriented one; neither for a class of the entire image."""
 
     box: NotRequired[list[float]]  # x1, y1, x2, y2
     corners: NotRequired[list[list[float]]]

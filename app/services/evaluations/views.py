@@ -115,7 +115,7 @@ class EvaluationFiles:
         return self.derived(self.folder / LABEL_ERRORS, write_label_errors)
 
     def derived(self, path: Path, write: Write) -> Path:
-        """A file that follows from the images; `write` makes it."""
+        """A file computed from the images by `write`, cached."""
         if not path.is_file():
             source = self.required(OUTCOMES)
             refuse_writes()
@@ -182,7 +182,7 @@ class EvaluationFiles:
 
 
 def opened_of(create: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
-    """The file that `create` returns, and a connection; made anew where it cannot be read.
+    """The path that `create` returns, and a connection to it; created again where it cannot be read.
 
     Raises:
         Unavailable: it was thinned out, again and again, for others that were made.
@@ -256,7 +256,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def write_atomically(source: Path, target: Path, write: Write) -> None:
-    """Make a file from every image; it is there whole or not at all."""
+    """Compute a file from every image, and rename it into place when it is complete."""
     draft = target.with_name(f".{target.name}-{os.urandom(4).hex()}")
     try:
         write(draft, read_pictures(source))

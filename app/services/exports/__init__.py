@@ -104,7 +104,7 @@ class ModelExports:
         return {"message": _("Export deleted"), "export_id": export_id}
 
     def set_unknown_aside(self) -> int:
-        """Set folders aside that no row knows, whatever left them there: how many."""
+        """Set aside folders without a row; how many."""
         folders = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
         existing = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
         unknown = [path for path in folders if int(path.name) not in existing]

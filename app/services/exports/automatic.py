@@ -1,4 +1,4 @@
-"""Exports a completed run without being asked: without a GPU OpenVINO is the fastest that can run a model.
+"""Exports a completed run automatically: without a GPU OpenVINO is the fastest that can run a model.
 
 Once a run has completed its best weights are exported and verified, behind everything that waits, on a processor that
 nobody else wants. Whoever tries the model then has it run by the export, where that was measured to be faster.

@@ -26,7 +26,7 @@ class ExportFiles:
         return (path for path in sorted(self.folder(row).rglob("*")) if path.is_file())
 
     def are_intact(self, row: ModelExport) -> bool:
-        """Whether they are all there, and as they were verified."""
+        """Whether all files are there, as they were verified."""
         folder, expected = self.folder(row), row.details.get("sha256")
         try:
             if sum(path.stat().st_size for path in self.of(row)) != row.size_bytes:

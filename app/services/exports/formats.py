@@ -1,4 +1,4 @@
-"""The formats that models can be exported to: ultralytics' own table, and which of them can be made here."""
+"""The formats that models can be exported to: ultralytics' own table, and which of them are available here."""
 
 import ast
 import platform
@@ -52,7 +52,7 @@ class ExportFormat:
     arguments: tuple[str, ...]
 
     def why_not(self, gpus: tuple[str, ...]) -> str | None:
-        """Why it cannot be made and verified here; None: it can.
+        """Why the format is not available here; None: it is.
 
         Args:
             gpus: of this machine.
@@ -74,7 +74,7 @@ class ExportFormat:
 
 
 def absent(packages: tuple[str, ...]) -> list[str]:
-    """Those of PACKAGES that are not installed."""
+    """The packages that are not installed."""
     return [name for name in packages if not any(map(installed, name.split("|")))]
 
 
@@ -85,7 +85,7 @@ def lacking(packages: list[str]) -> str:
 
 @cache
 def installed(package: str) -> bool:
-    """Whether a distribution is there; looked at once, as the processes that use it are those of this installation."""
+    """Whether a distribution is installed; checked once: the processes that use it are those of this installation."""
     try:
         return bool(version(package))
     except PackageNotFoundError:
@@ -94,7 +94,7 @@ def installed(package: str) -> bool:
 
 @cache
 def formats() -> dict[str, ExportFormat]:
-    """All of ultralytics' formats by name, in its order; empty where it is not installed, or has another table."""
+    """All of ultralytics' formats by name, in its order; empty where it is not installed or has another table."""
     package = folder()
     path = package and package.parent / "engine" / "exporter.py"
     return {} if path is None or not path.is_file() else {item.name: item for item in read(path.read_text("utf-8"))}
@@ -129,7 +129,7 @@ def constant(source: str, name: str) -> set[str]:
 
 
 def packages_used(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
-    """Of the packages of this server those that a format needs, with their versions.
+    """The versions of the installed packages that a format needs.
 
     Args:
         versions: as `environment_note` gave them.
@@ -140,7 +140,7 @@ def packages_used(form: str, arguments: Mapping[str, Any], versions: Mapping[str
 
 
 def environment_note() -> dict[str, str]:
-    """The versions that exports are made with here."""
+    """The versions of the packages that exports use here."""
     names = ("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf")
     versions = {name: version(name) for name in names if installed(name)}
     return versions | {"python": platform.python_version()}

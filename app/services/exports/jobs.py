@@ -1,4 +1,4 @@
-"""The job kinds that make a model's export and verify it."""
+"""The job kinds that export a model and verify it."""
 
 import logging
 import os
@@ -40,8 +40,8 @@ IDLE_S = 1800.0
 
 
 class ExportJobs:
-    """Registers the kinds, what somebody asked for and what gives way to everybody, and writes down what their
-    children find.
+    """Registers the kinds, requested exports and automatic ones, which yield to all other work, and records their
+    results.
 
     `params` of a job: `export_id`, and the `device` that it computes on.
 
@@ -118,7 +118,8 @@ class ExportJobs:
                 row.thresholds = rows_of(event)
 
     def collect(self, job: Job, result: ExportResult, directory: Path) -> Mapping[str, object]:
-        """Put the files in place, then offer them; where they are there, an earlier server did so before it ended."""
+        """Move the files to their folder, then offer them; where they are there, an earlier server did so before it
+        ended."""
         row = export_of(db.session, job)
         if row is None or db.session.get(Training, row.training_id) is None:  # deleted meanwhile
             return {}
@@ -139,7 +140,7 @@ class ExportJobs:
         return {"export_id": row.id, "url": f"/api/exports/{row.id}/download"}
 
     def install(self, source: Path, target: Path) -> None:
-        """Keep the files, which are on the disk, by one rename."""
+        """Move the synced files to their folder by one rename."""
         if not source.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +151,8 @@ class ExportJobs:
         self.storage.deliver()
 
     def ended(self, job: Job) -> None:
-        """It failed or was stopped: jobs are forgotten one day, exports are not. One that nobody asked for is not kept,
-        unless its figures say that OpenVINO is nothing for this model."""
+        """Record a failure or a stop in the row: jobs are deleted one day, exports are not. An automatic one is
+        deleted, unless its figures show that OpenVINO is no gain for this model."""
         with writing() as session:
             row = export_of(session, job)
             if row is None or row.status == JobStatus.COMPLETED:
@@ -163,7 +164,7 @@ class ExportJobs:
 
 
 def as_before(job: Job, failure: Failed) -> Mapping[str, object] | None:
-    """It begins anew once its device is free again."""
+    """The params to retry with once the device is free again: unchanged."""
     return job.params if failure.kind == DEVICE_TAKEN else None
 
 

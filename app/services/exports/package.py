@@ -96,7 +96,7 @@ class Package:
         return f"{name}-{self.training.id}-{self.row.format}{precision}.zip"
 
     def pieces(self, files: Sequence[Path]) -> Iterator[bytes]:
-        """The ZIP, little of it in memory at once.
+        """The ZIP in pieces, little of it in memory at once.
 
         Args:
             files: of the model, below its folder.
@@ -184,7 +184,7 @@ class Package:
         return "Weights that were uploaded" if self.training.is_uploaded else "The best weights of a training"
 
     def training_parameters(self) -> str:
-        """What was set; of weights that were trained elsewhere nobody knows it."""
+        """The parameters of the training; unknown for uploaded weights."""
         set_here = harmless(", ".join(f"{key} {value}" for key, value in sorted(self.training.params.items())))
         return "unknown" if self.training.is_uploaded else set_here or "default"
 
@@ -212,7 +212,7 @@ class Package:
         return "stretched" if self.transformer else "letterboxed with gray (114)"
 
     def alone(self) -> str:
-        """Why the figures of the .pt are not those of the run's page. A classification's are."""
+        """Why the figures of the .pt differ from those of the run's page. A classification's do not."""
         if self.training.task == "classify":
             return ""
         best = max((item for item in self.training.checkpoints if item.is_best), key=lambda item: item.id, default=None)

@@ -1,4 +1,4 @@
-"""Queues exports: a row and its job, committed together; the same request gets the same row."""
+"""Queues exports: a row and its job, committed together; equal requests share a row."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -30,7 +30,7 @@ UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class ExportState(TypedDict):
-    """What becomes of an export: what its job says while there is one, else its row."""
+    """The state of an export: that of its job while it has one, else of its row."""
 
     status: str
     progress: JobProgressView | None
@@ -38,7 +38,7 @@ class ExportState(TypedDict):
 
 
 class ExportQueue:
-    """Adds exports and finds those that are there.
+    """Adds exports and finds existing ones.
 
     Args:
         files: of the exports.
@@ -48,8 +48,8 @@ class ExportQueue:
         self.files, self.jobs = files, jobs
 
     def find_existing(self, training_id: int, key: str) -> ModelExport | None:
-        """The export with this key that is there, or under way; not one that failed, is being ended, or whose files are
-        gone."""
+        """The export with this key that is unfinished or complete with its files; not one that failed or is being
+        stopped."""
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
         for row in db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc())):
             status = self.state(row)["status"]
@@ -60,7 +60,8 @@ class ExportQueue:
         return None
 
     def failed(self, training_id: int, key: str) -> ModelExport | None:
-        """The newest with this key, where another try with what is installed now would end in the same way."""
+        """The newest failure with this key, where another try with the installed packages would fail in the same
+        way."""
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
         row = db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc()).limit(1)).first()
         if row is None or row.details.get("versions") != environment_note():
@@ -78,7 +79,7 @@ class ExportQueue:
         sha256: str,
         automatic: bool = False,
     ) -> ModelExport:
-        """A row with its job; where the same request was faster, that one's.
+        """Add a row with its job; where an equal request was faster, that one's.
 
         Args:
             automatic: nobody asked for it.
@@ -100,7 +101,7 @@ class ExportQueue:
         return db.session.get_one(ModelExport, export_id)
 
     def add(self, session: Any, row: ModelExport, automatic: bool) -> tuple[Job, list[Path]]:
-        """Its job, and the folders of those that it replaces."""
+        """Add the job; also the folders of the exports that it replaces."""
         unasked = {AUTOMATIC: True} if automatic else {}
         if automatic:
             row.details = {**row.details, "automatic": True}
@@ -116,15 +117,15 @@ class ExportQueue:
         return job, replaced
 
     def remove_older(self, session: Any, row: ModelExport) -> list[Path]:
-        """Rows of the same key, which failed or are without their files; the folders that they leave."""
+        """Delete the rows of the same key that failed or lost their files; their folders."""
         same = (ModelExport.training_id == row.training_id) & (ModelExport.key == row.key) & (ModelExport.id < row.id)
         replaced = [self.files.folder(older) for older in session.scalars(select(ModelExport).where(same))]
         session.execute(delete(ModelExport).where(same))
         return replaced
 
     def bring_forward(self, export_id: int) -> bool:
-        """Somebody asks for one that was made unasked: it is theirs now, and under way it leaves its device to nobody.
-        False: it is gone, or is being ended."""
+        """Turn an automatic export into a requested one, which keeps its device. False: it was deleted, or is being
+        stopped."""
         with writing() as session:
             row = session.get(ModelExport, export_id, populate_existing=True)
             if row is None or is_ending(row):
@@ -135,7 +136,7 @@ class ExportQueue:
         return True
 
     def promote(self, session: Any, row: ModelExport) -> Job | None:
-        """Somebody asks for it; its job, where that changes."""
+        """Mark an automatic export as requested; its job, where that changes."""
         details = row.details.copy()
         details.pop("automatic", None)
         row.details = details
@@ -146,7 +147,7 @@ class ExportQueue:
         return job
 
     def forget_earlier(self, session: Any, training_id: int, sha256: str) -> list[Path]:
-        """Exports of earlier weights of a run that nobody asked for; the folders that they leave."""
+        """Delete the automatic exports of earlier weights of a run; their folders."""
         rows = session.scalars(select(ModelExport).where(ModelExport.training_id == training_id))
         unasked = [row for row in rows if row.details.get("automatic") and row.weights_sha256 != sha256]
         over = [row for row in unasked if row.status not in UNFINISHED]
@@ -156,18 +157,18 @@ class ExportQueue:
         return folders
 
     def announce(self, job: Job) -> None:
-        """Behind the commit."""
+        """Wake the queue, after the commit."""
         self.jobs.announce(job)
         self.jobs.scheduler.wake()
 
     def priority(self, session: Any) -> int:
-        """Of a new one: before the trainings that wait, unless another export is there already; many of them would hold
-        up all trainings."""
+        """The priority of a new export: before the waiting trainings, unless another export is waiting there already;
+        many of them would hold up all trainings."""
         unfinished = (Job.kind == KIND) & Job.status.in_(UNFINISHED)
         return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST
 
     def state(self, row: ModelExport) -> ExportState:
-        """status, progress and error: what the job says while there is one, else the row."""
+        """status, progress and error: of the job while there is one, else of the row."""
         status, progress = row.status, None
         error: JobFailure | None = row.error
         if status in UNFINISHED:
@@ -185,6 +186,6 @@ class ExportQueue:
 
 
 def is_ending(row: ModelExport) -> bool:
-    """Whether its job was asked to end, and will not begin anew."""
+    """Whether its job was requested to stop and will not restart."""
     job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
     return job is not None and job.status in UNFINISHED and job.stop_mode not in {None, DISPLACED}

@@ -1,4 +1,4 @@
-"""Validates the options of an export, and says when two requests are the same."""
+"""Validates the options of an export, and computes the key by which requests are equal."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from app.services.exports.jobs import classes_of
 
 
 def checked(training: Training, values: ModelExportInValues) -> ExportArguments:
-    """The arguments of a request with what it left out, without what changes nothing.
+    """The arguments of a request with their defaults, without those that change nothing.
 
     Raises:
         Unprocessable: the format can't be made here, or not with these options.
@@ -81,6 +81,6 @@ def refuse(field: str, message: str) -> None:
 
 
 def key_of(sha256: str, form: str, arguments: ExportArguments) -> str:
-    """What makes two requests the same."""
+    """The key of a request: equal for equal requests."""
     text = json.dumps([sha256, form, sorted(arguments.items())])
     return hashlib.sha256(text.encode()).hexdigest()

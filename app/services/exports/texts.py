@@ -34,7 +34,7 @@ def failure(code: str) -> str:
 
 
 def notes(details: ExportDetails, verification: Verification | None) -> list[str]:
-    """What whoever takes the export should know of its making and its proof."""
+    """Notes for the user of an export about its calibration and verification."""
     count, recommended = details.get("calibration_images"), details.get("calibration_recommended", 0)
     lines: list[str] = []
     if count is not None and count < recommended:

@@ -1,4 +1,4 @@
-"""Tests trained models on images: one warm child process that keeps the last models, and the rows of the tests."""
+"""Tests trained models on images: one warm child process that caches the last models, and the rows of the tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class InferenceService:
 def create_inference_service(
     storage: StorageService, files: "TrainingFiles", jobs: "JobService", exports: "ModelExports"
 ) -> InferenceService:
-    """The service with its parts.
+    """Build the service with its collaborators.
 
     Args:
         storage: where tests are kept.

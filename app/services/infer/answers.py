@@ -59,7 +59,7 @@ def failure(answer: dict[str, Any]) -> Exception:
 
 
 def ended(code: str | None) -> Unavailable:
-    """What the user is told when the worker died twice over one image; `code` of its failure."""
+    """The error for the user where the worker died twice on one image; `code` of its failure."""
     if code in {"killed", "out_of_memory"}:
         return Unavailable(
             _("The test process was killed, possibly because it ran out of memory. Try again or restart the server.")

@@ -1,5 +1,5 @@
-"""The warm worker that runs the models: a job that is started on first use, asked several questions at a time, and
-begun again if it dies or its GPU goes to a training."""
+"""The warm worker that runs the models: a job that is started on first use, serves several requests at a time, and
+restarts if it dies or a training gets its GPU."""
 
 import logging
 import threading
@@ -85,7 +85,8 @@ class WarmWorker:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """While one is ended or started. Where none can start, those who wait don't all try one after another."""
+        """Lock the start and the end of the worker. Where none can start, the waiting requests fail without trying in
+        turn."""
         if not self._changing.acquire(timeout=QUEUE_S):
             raise full()
         try:
@@ -127,11 +128,11 @@ class WarmWorker:
 
     @property
     def failure(self) -> str | None:
-        """The code of the failure of the last one that is gone, if it failed."""
+        """The failure code of the last worker that ended, if it failed."""
         return self._code
 
     def _close(self) -> str | None:
-        """See to it that it is gone; the code of its failure, if it failed."""
+        """End the worker; its failure code, if it failed."""
         job_id, link = self._job_id, self._link
         self._job_id = self._link = None
         if job_id is None or link is None:
@@ -154,13 +155,13 @@ def full() -> Unavailable:
 
 
 def spec(_job: Job, _directory: Path) -> Mapping[str, Any]:
-    """What the program is told."""
+    """The spec of the program."""
     config = settings()
     return PredictSpec(config.INFERENCE_CACHE_SIZE, config.MAX_IMAGE_PIXELS, config.IMAGE_DECODE_SECONDS).values()
 
 
 class WarmModels:
-    """Asks the warm worker, and starts another one where it died.
+    """Sends requests to the warm worker, and restarts it where it died.
 
     `loaded_models` holds what it has in memory: the path of the weights and their class names.
     """
@@ -176,7 +177,7 @@ class WarmModels:
         self.loaded_models = {}
 
     def ask(self, **question: Any) -> dict[str, Any]:
-        """Ask the worker, AT_ONCE questions at a time; one that died is started again, once."""
+        """Send a request to the worker, AT_ONCE at a time; one that died is restarted once."""
         if not self._slots.acquire(timeout=QUEUE_S):
             raise full()
         try:

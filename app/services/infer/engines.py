@@ -31,8 +31,8 @@ class Engines:
         self.exports = exports
 
     def fastest_export(self, training_id: int, weights: Path) -> EngineExport | None:
-        """The fastest export to OpenVINO that was proven and measured to be faster than these weights, as the program
-        `predict` takes it; None: there is none."""
+        """The fastest export to OpenVINO that was verified and measured to be faster than these weights, for the
+        program `predict`; None: there is none."""
         training = db.session.get(Training, training_id)
         rows = [] if training is None else [row for row in self.candidates(training) if answers_as(row, training)]
         if training is None or not rows:
@@ -55,13 +55,13 @@ class Engines:
         }
 
     def candidates(self, training: Training) -> Iterator[ModelExport]:
-        """Those that are offered."""
+        """The completed exports."""
         mine = (ModelExport.training_id == training.id) & (ModelExport.format == OPENVINO)
         yield from db.session.scalars(select(ModelExport).where(mine, ModelExport.status == JobStatus.COMPLETED))
 
 
 def answers_as(row: ModelExport, training: Training) -> bool:
-    """Whether it detects what the .pt detects, at the same thresholds, and faster."""
+    """Whether it detects the same as the .pt at the same thresholds, and faster."""
     proof = row.verification
     if not proof or set(row.arguments) - ANSWERING or row.arguments["img_size"] != rounded(training.img_size):
         return False
@@ -87,8 +87,8 @@ def ratios(row: ModelExport) -> dict[str, float]:
 
 
 def times_apart(row: ModelExport) -> RunTimes:
-    """Those of its verification, for exports from before both were timed in turns: of the quickest image, as other
-    work may have slowed either; of still older ones the median.
+    """Seconds per image by engine, for exports from before both were timed in turns: of the fastest image; of still
+    older ones the median.
 
     Raises:
         LookupError: it was not verified.

@@ -1,4 +1,4 @@
-"""Detects objects in images that are not kept: frames of a video or a camera."""
+"""Detects objects in images that are not stored: frames of a video or a camera."""
 
 import threading
 from typing import IO, Any
@@ -20,7 +20,7 @@ MOST_BYTES = 16 * 1024 * 1024
 
 
 class Frames:
-    """Tries models on images that are not kept."""
+    """Runs models on images that are not stored."""
 
     def __init__(
         self, storage: StorageService, models: TestableModels, prediction: Prediction, engines: Engines
@@ -31,7 +31,7 @@ class Frames:
     def try_frame(
         self, file: IO[bytes], filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
     ) -> Inference:
-        """What the model finds, as `predict` says it; no row, and no file stays.
+        """The detections, as returned by `predict`; no row, and no file stays.
 
         Raises:
             TooManyRequests: others are waiting already.

@@ -19,7 +19,7 @@ MAX_EXAMINED = 20  # newest trainings that are looked through for the default
 
 
 def usable(trainings: list[TrainingView]) -> list[TrainingView]:
-    """Those whose weights are there."""
+    """The trainings whose weights exist."""
     return [item for item in trainings if item["downloadable"]]
 
 
@@ -67,7 +67,7 @@ class TestableModels:
         return next((item for item in candidates if item["level"] != "nothing"), candidates[0] if candidates else None)
 
     def model_of(self, training_id: int, checkpoint: str | None = None) -> Path:
-        """The weights to try: the best, else the last, or the checkpoint that is asked for.
+        """The weights to test: the best, else the last, or the requested checkpoint.
 
         Args:
             checkpoint: `best`, `last`, or the number of an epoch.

@@ -1,4 +1,4 @@
-"""Detects objects in one image: for the tests that are kept and for the frames that are not."""
+"""Detects objects in one image, for stored tests and for frames."""
 
 from pathlib import Path
 from typing import cast
@@ -33,7 +33,7 @@ UNSUPPORTED = {
 
 
 class Prediction:
-    """Asks the warm worker about images."""
+    """Runs one image through the warm worker."""
 
     def __init__(self, warm: WarmModels) -> None:
         self.warm = warm

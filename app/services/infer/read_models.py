@@ -1,4 +1,4 @@
-"""Typed shapes of lists of models, as their schemas take them."""
+"""Typed shapes of lists of models, for their schemas."""
 
 from app.services.paging import PageNumbers
 from app.services.trainer.read_models import TrainingView

@@ -1,4 +1,4 @@
-"""Tests that are kept: a row, the image as it was sent, the image with its boxes, and the thresholds."""
+"""Stored tests: a row, the original image, the image with its boxes, and the thresholds."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ DETAIL_NAMES = ("filename", "checkpoint", "floor", "width", "height", "task", "w
 
 
 class TestDetails(TypedDict, total=False):
-    """How a test was asked, and what else was found; see TestOut."""
+    """The options of a test, and its weaker detections; see TestOut."""
 
     filename: str
     checkpoint: str | None
@@ -48,7 +48,7 @@ class TestDetails(TypedDict, total=False):
 
 
 class Tests:
-    """Makes, lists and deletes tests."""
+    """Creates, lists and deletes tests."""
 
     def __init__(
         self, storage: StorageService, models: TestableModels, prediction: Prediction, engines: Engines
@@ -65,7 +65,7 @@ class Tests:
         checkpoint: str | None = None,
         floor: float | None = None,
     ) -> Test:
-        """Try a training's model on an uploaded image and keep both; nothing is left when it fails.
+        """Run a training's model on an uploaded image and store both; nothing is left when it fails.
 
         Args:
             checkpoint: as `model_of` takes it.
@@ -101,7 +101,7 @@ class Tests:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _store(self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: Inference) -> Test:
-        """Commit the row once its files are in their place."""
+        """Commit the row with its files in place."""
         test = Test(
             training_id=training_id,
             results=answer["detections"],
@@ -202,7 +202,7 @@ class Tests:
         return path
 
     def details(self, test: Test) -> TestDetails:
-        """How it was asked and what else was found: filename, checkpoint, floor, width, height, task, weaker.
+        """The test's options and weaker detections: filename, checkpoint, floor, width, height, task, weaker.
 
         Empty where it was asked with the specification's fields alone.
         """
@@ -228,7 +228,7 @@ def test_not_found(test_id: int) -> NotFound:
 
 
 def copy(source: IO[bytes], target: Path) -> None:
-    """Copy an upload to a file, with other requests served meanwhile. Whoever reads it syncs it."""
+    """Copy an upload to a file; yields to other requests. The reader of the file syncs it."""
     with open(target, "xb") as file:
         while block := source.read(COPY_BYTES):
             file.write(block)

@@ -1,4 +1,4 @@
-"""The predict endpoint of a model: an image in, detections out, nothing kept."""
+"""The predict endpoint of a model: an image in, detections out, nothing stored."""
 
 import threading
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class ModelPredictions:
     def predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
     ) -> PredictionOutValues:
-        """What the best weights of a run detect, as PredictionOut takes it.
+        """The detections of the best weights of a run, as PredictionOut.
 
         Args:
             filename: of the image; None: it has none, and its content alone says what it is.
@@ -92,8 +92,8 @@ class Limits:
 
     @classmethod
     def of(cls, training: Training, values: Mapping[str, Any]) -> "Limits":
-        """Those of a request, else those that were chosen for the model. A confidence that is requested holds for all
-        classes, unless the request has classes, too.
+        """The limits of the request, else those stored with the model. A requested confidence holds for all classes,
+        unless the request has classes too.
 
         Raises:
             Unprocessable: the model has no such class.
@@ -118,7 +118,7 @@ class Limits:
 
 
 def first(*values: float | None) -> float:
-    """The first that is given."""
+    """The first value that is not None."""
     return next(value for value in values if value is not None)
 
 
@@ -137,7 +137,7 @@ def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
 def prediction_view(
     training_id: int, detections: list[Detection], limits: Limits, answer: Inference
 ) -> PredictionOutValues:
-    """As PredictionOut takes it, without lines of labels."""
+    """As PredictionOut, without lines of labels."""
     speed = {name: answer["speed"][name] for name in ("preprocess", "inference", "postprocess")}
     return {
         "training_id": training_id,
@@ -158,7 +158,7 @@ def prediction_view(
 
 
 def copy(source: IO[bytes], target: Path) -> None:
-    """Write an image to a file that nobody keeps, with other requests served meanwhile."""
+    """Copy an image to a temporary file; yields to other requests."""
     with open(target, "xb") as file:
         while block := source.read(BLOCK):
             file.write(block)

@@ -1,4 +1,4 @@
-"""Converts videos that browsers do not play: a child makes WebM of them, with limits on memory, time and frames."""
+"""Converts videos that browsers cannot play: a child encodes WebM, with limits on memory, time and frames."""
 
 import logging
 import threading
@@ -36,7 +36,7 @@ class VideoConverter:
         self._free = threading.Semaphore(1)
 
     def convert(self, file: IO[bytes]) -> tuple[IO[bytes], VideoResult]:
-        """The WebM, opened for reading, and what app/worker/programs/video.py says of it. No file stays.
+        """The WebM, opened for reading, and the result of app/worker/programs/video.py. No file stays.
 
         Raises:
             TooManyRequests: another one is being converted.
@@ -59,7 +59,7 @@ class VideoConverter:
             self._free.release()
 
     def spec(self, folder: Path) -> VideoSpec:
-        """What the program is told."""
+        """The spec of the program."""
         return VideoSpec(
             input=str(folder / "video"),
             output=str(folder / "video.webm"),
@@ -72,7 +72,7 @@ class VideoConverter:
 
 
 def copy(source: IO[bytes], target: Path) -> None:
-    """Write an upload to a file, with other requests served meanwhile."""
+    """Copy an upload to a file; yields to other requests."""
     with open(target, "xb") as file:
         while block := source.read(BLOCK):
             file.write(block)
@@ -80,7 +80,7 @@ def copy(source: IO[bytes], target: Path) -> None:
 
 
 def failure(ending: Event) -> AppError:
-    """Why there is no video: what the program said, or how it ended."""
+    """The error where there is no video, by the program's ending."""
     if isinstance(ending, Refused):
         return refused(ending.code)
     logger.warning("a video was not converted: %s", ending)

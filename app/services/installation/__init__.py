@@ -99,7 +99,7 @@ class InstallationService:
         socketio.start_background_task(self.watch, app)
 
     def examine(self) -> Verdict | None:
-        """Look at both sides anew; where they fit, both get the same id and folders find their rows."""
+        """Compare both sides; where they fit, both get the same id and folders get their rows back."""
         self.pairing.read()
         before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.pairing.mark)
         db.session.rollback()
@@ -126,8 +126,8 @@ class InstallationService:
         return verdict
 
     def watch(self, app: Flask) -> None:
-        """A background task: while nothing may be changed, look whether both sides fit by now (the right file may be
-        back, or a command has decided); else keep the database file whole."""
+        """Background task: while the server is read-only, check whether both sides fit again; else watch the database
+        file and checkpoint its log."""
         while True:
             socketio.sleep(POLL_INTERVAL_S)
             if not self.is_open:
@@ -139,15 +139,15 @@ class InstallationService:
                     if self.pairing.mark is None:  # another process writes it
                         self.pairing.read()
             except Exception as error:
-                logger.warning("looking at the database: %s", error)
+                logger.warning("the database could not be checked: %s", error)
 
     @property
     def is_open(self) -> bool:
-        """Whether what goes on for as long as the server runs has something to look at."""
+        """Whether the server runs and its data folder exists."""
         return not self._closed and self.storage.data_root.is_dir()
 
     def close(self) -> None:
-        """Look at nothing any more. Called from a signal handler too, see `Services.close`."""
+        """Stop watching. Called from a signal handler too, see `Services.close`."""
         self._closed = True
 
     def recheck(self, app: Flask) -> None:
@@ -164,8 +164,8 @@ class InstallationService:
             self._deciding.release()
 
     def go_on(self) -> None:
-        """Start the work, once. A start that fails ends the server: one without a queue must not say that it is ready,
-        and the next start is whole or fails where everybody sees it."""
+        """Start the work, once. A start that fails ends the server: one without a queue must not report that it is
+        ready."""
         if self._started or self._closed:
             return
         self._started = True
@@ -181,7 +181,7 @@ class InstallationService:
     # Deciding.
 
     def expect_paired(self) -> None:
-        """For a command that writes: both sides fit, and the folder's ids are known. Nothing is changed.
+        """Check that both sides fit, before a command that writes, and read the folder's ids. Nothing is changed.
 
         Raises:
             Conflict: they do not fit.
@@ -191,7 +191,7 @@ class InstallationService:
         self.pairing.read()
 
     def adopt(self) -> Decided:
-        """Take the folders that are there into this database; what there was and what became of it.
+        """Restore the rows of the folders in this database; what was there and what became of it.
 
         Raises:
             Conflict: there is nothing to decide.
@@ -207,8 +207,8 @@ class InstallationService:
         return self.decide(orphans.set_all_aside, set_newer_aside)
 
     def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
-        """`work` on the folders and on newer `revisions` of those that stay; then both sides are paired and the server
-        goes on. None of it is done twice."""
+        """Run `work` on the folders and on newer `revisions` of those that stay; then pair both sides and continue the
+        server. Safe to repeat."""
         if not self._deciding.acquire(blocking=False):
             raise Conflict(texts.busy())
         try:
@@ -236,7 +236,7 @@ class InstallationService:
         return result
 
     def pair_with_this_database(self) -> None:
-        """Whatever the folder said before, it belongs to this database now."""
+        """Pair the folder with this database, whatever it was paired with before."""
         row = row_of(db.session)
         if row is not None and self.pairing.mark is not None:
             self.pairing.mark.hand_over(row.uuid)

@@ -55,7 +55,7 @@ MAKERS: dict[str, RowFactory] = {"dataset": dataset_rows, "training": training_r
 
 
 def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
-    """Each folder in a transaction of its own: one that is damaged is set aside and harms no other.
+    """Adopt each folder in its own transaction: a damaged one is set aside and stops no other.
 
     Args:
         foreign: the database has rows of its own with the same ids: those of the folder get new ones.
@@ -103,7 +103,7 @@ def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) ->
 
 
 def describe_anew(storage: StorageService, kind: str, number: int) -> None:
-    """The folder says whose it is now: a decision that ends halfway adopts nothing twice."""
+    """Rewrite about.json: a decision that is interrupted adopts nothing twice."""
     if kind == "dataset":
         describe(storage, number)
         return

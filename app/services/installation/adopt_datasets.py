@@ -23,11 +23,11 @@ SAMPLES = 6  # images for a first look
 
 
 class NoDataset(Exception):
-    """The folder holds neither a revision nor raw files."""
+    """The folder has neither a revision nor raw files."""
 
 
 def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -> None:
-    """Make the rows of a dataset and its versions from its folder.
+    """Restore the rows of a dataset and its versions from its folder.
 
     Raises:
         NoDataset: there is nothing to be made of this folder.
@@ -57,14 +57,14 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
 
 
 def stored(folder: Path) -> list[int]:
-    """The revisions that are whole: what is built lies under another name."""
+    """The numbers of complete revisions: builds have other names."""
     names = os.listdir(folder / "revisions") if (folder / "revisions").is_dir() else []
     numbers = (int(name) for name in names if name.isdecimal())
     return sorted(number for number in numbers if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
 
 
 def current(folder: Path, preferred: int | None, revisions: dict[int, DatasetRevision]) -> int:
-    """What the links of the specification's places lead to, what about.json says, or the newest."""
+    """The number of the current revision: by the symbolic links, by about.json, or the newest."""
     try:
         linked = Path(os.readlink(folder / "dataset.yaml")).parts
     except OSError:
@@ -90,7 +90,7 @@ def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
 
 
 def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str, Any] | None) -> DatasetRevision:
-    """A revision that is ready, as about.json tells it or as its index counted it."""
+    """The row of a complete revision, from about.json or counted from its index."""
     values = about.columns(DatasetRevision, described or {}, "id", "dataset_id", "number", "status")
     if not values.get("report"):
         values |= counted(folder / "revisions" / str(number))
@@ -100,7 +100,7 @@ def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str
 
 
 def counted(index_file: Path) -> dict[str, Any]:
-    """What the index of a revision says of it; the names alone where it cannot be read."""
+    """The columns counted from a revision's index; the class names alone where it cannot be read."""
     names = class_names(index_file / "dataset.yaml")
     try:
         with Index(index_file / "index.sqlite") as index:

@@ -30,11 +30,11 @@ COLUMNS = ("task", "model_version", "architecture", "epochs", "batch_size", "img
 
 
 class NoTraining(Exception):
-    """The folder does not say what was trained."""
+    """The folder does not tell what was trained."""
 
 
 def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
-    """Make the rows of a training from its folder.
+    """Restore the rows of a training from its folder.
 
     Raises:
         NoTraining: neither about.json nor the task of a child can be read.
@@ -61,7 +61,7 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
 
 
 def newest_spec(folder: Path) -> dict[str, Any]:
-    """What the newest child that can be asked was told."""
+    """The newest spec that can be read."""
     for attempt in reversed(attempts(folder)):
         try:
             spec = json.loads((folder / "attempts" / str(attempt) / "spec.json").read_bytes())
@@ -78,7 +78,7 @@ def attempts(folder: Path) -> list[int]:
 
 
 def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a training that the spec of its child tells.
+    """The columns of a training that its child's spec has.
 
     Raises:
         KeyError, ValueError: it is no training's task.
@@ -92,7 +92,7 @@ def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dataset_of(session: Any, description: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
-    """The id of its dataset now; where that is not here, of a row that says so and waits for the folder."""
+    """The present id of its dataset; where that is missing, of a placeholder row that waits for the folder."""
     old = description.get("dataset_id") or dataset_in(str(spec.get("data", "")))
     dataset_id = numbers.of("dataset", old) if old else None
     if dataset_id is not None and session.get(Dataset, dataset_id) is not None:
@@ -124,7 +124,7 @@ def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
 
 
 def replay(row: Training, folder: Path) -> Event | None:
-    """Apply what lasts of what each attempt said, in their order; of the last one its ending, too. The last event."""
+    """Apply the durable events of each attempt in order, and the ending of the last one; the last event."""
     folders, last = attempts(folder), None
     for attempt in folders:
         row.attempt = attempt
@@ -137,7 +137,7 @@ def replay(row: Training, folder: Path) -> Event | None:
 
 
 def recorded_events(directory: Path) -> Iterator[tuple[int, Envelope]]:
-    """Its events; as far as they can be read."""
+    """Its events, up to the first that cannot be read."""
     try:
         yield from read_events(directory)
     except (OSError, ValueError):
@@ -154,7 +154,7 @@ def still_runs(row: Training, folder: Path) -> bool:
 
 
 def from_results(session: Any, row: Training, folder: Path) -> None:
-    """Epochs that no event tells of."""
+    """Add the epochs of results.csv that no event has."""
     have = {item.epoch for item in session.query(TrainingMetric).filter_by(training_id=row.id)}
     for epoch, measures in results.measures(folder / "run" / "results.csv"):
         if epoch not in have:
@@ -176,7 +176,7 @@ def from_results(session: Any, row: Training, folder: Path) -> None:
 
 
 def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers") -> None:
-    """Those that were completed; one whose folder does not say what it is stays there and harms nobody."""
+    """Restore completed evaluations; a folder that cannot be identified stays."""
     for path in sorted((folder / "evaluations").glob("*/")):
         description = about.read(path, "evaluation").get("row", {})
         if description.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
@@ -194,8 +194,8 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
 
 
 def conclude(row: Training, folder: Path, last: Event | None) -> None:
-    """One that has no ending of its own: failed as it said, completed where all epochs are done, else paused where it
-    can be resumed."""
+    """End a training without a recorded ending: failed by its last event, completed where all epochs are done, else
+    paused where it can be resumed."""
     weights, checkpoint = present.weights(folder), checkpoints.newest(folder)
     model = f"models/{row.id}/{weights.relative_to(folder).as_posix()}" if weights else None
     if row.status != TrainingStatus.RUNNING:  # the ending was told; its path has the present id
@@ -218,7 +218,7 @@ def created(folder: Path) -> datetime:
 
 
 def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
-    """Make the row of a test from its folder.
+    """Restore the row of a test from its folder.
 
     Raises:
         NoTraining: it does not say which training was tried.

@@ -1,4 +1,4 @@
-"""Tells whether a folder belongs to a row, or to another installation's row with the same number."""
+"""Decides whether a folder belongs to a row, or to another installation's row with the same number."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def foreign_folders(session: Any, storage: StorageService, contents: Contents) -> Ids:
-    """The folders that no row of this database is about.
+    """The folders that belong to no row of this database.
 
     Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
     be the same by chance. Where it says nothing, they do.
@@ -38,8 +38,8 @@ def foreign_folders(session: Any, storage: StorageService, contents: Contents) -
 
 
 def not_described(session: Any, storage: StorageService, contents: Contents, kind: str) -> set[int]:
-    """The folders whose about.json is of no row. A server that is read-only asks every two seconds: one query, and
-    files are read when they have changed."""
+    """The folders whose about.json is of no row. Called every two seconds while read-only: one query, and only changed
+    files are read."""
     table, root = MODELS[kind].__table__.c, storage.data_root / FOLDERS[kind]
     rows = {row.id: row.created_at.isoformat() for row in session.execute(select(table.id, table.created_at))}
     both = contents.stored[kind] & contents.recorded[kind]
@@ -68,7 +68,7 @@ def same(description: dict[str, Any], number: int, created_at: datetime) -> bool
 
 
 def belongs(row: Any, path: Path) -> bool:
-    """Whether a folder is of this row and not of another one that had the same number. What cannot be read is not."""
+    """Whether a folder is of this row and not of another one with the same number; False where it cannot be read."""
     try:
         return matches_folder(row, path)
     except Exception as error:  # whatever the files hold: they stop no start
@@ -77,7 +77,7 @@ def belongs(row: Any, path: Path) -> bool:
 
 
 def matches_folder(row: Any, path: Path) -> bool:
-    """Whether a folder belongs to a row: as its description says, else by its files."""
+    """Whether a folder belongs to a row: by its about.json, else by its files."""
     kind = {Dataset: "dataset", Training: "training", Test: "test"}[type(row)]
     description = about.read(path, kind)
     if description:
@@ -94,7 +94,7 @@ def is_dataset(row: Dataset, path: Path) -> bool:
 
 
 def is_training(row: Training, path: Path) -> bool:
-    """By what its newest child was told."""
+    """By its newest child's spec."""
     for attempt in sorted((path / "attempts").glob("*"), key=lambda item: item.stat().st_mtime, reverse=True):
         try:
             spec = json.loads((attempt / "spec.json").read_bytes())

@@ -1,4 +1,4 @@
-"""Lists a data folder by kind and id, beside what the database knows of it."""
+"""Lists a data folder by kind and id, beside the database's rows."""
 
 import os
 import re
@@ -24,7 +24,7 @@ Ids = dict[str, set[int]]
 
 @dataclass(frozen=True)
 class Contents:
-    """Ids by kind: those that have a folder, and those that have a row."""
+    """Ids by kind: `stored` have a folder, `recorded` have a row."""
 
     stored: Ids
     recorded: Ids
@@ -43,7 +43,7 @@ class Contents:
 
 
 def list_contents(session: Any, storage: StorageService) -> Contents:
-    """Both sides as they are now; ids alone are read."""
+    """Both sides as they are now; only ids are read."""
     stored = {kind: set(stored_ids(storage.data_root / FOLDERS[kind])) for kind in KINDS}
     recorded = {kind: set(session.scalars(select(MODELS[kind].__table__.c.id))) for kind in KINDS}
     return Contents(stored, recorded)

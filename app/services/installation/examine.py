@@ -56,7 +56,7 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
 
 
 def problem(row: Any, mark: Mark | None, contents: Contents) -> str | None:
-    """What does not fit between database and data folder, as a code; None: nothing."""
+    """The code of what does not fit between database and data folder; None: all fits."""
     if row and mark:
         if not mark.belongs_to(row.uuid):
             return "other_database"
@@ -71,7 +71,7 @@ def problem(row: Any, mark: Mark | None, contents: Contents) -> str | None:
 
 
 def rows_missing(row: Any, mark: Mark, contents: Contents) -> bool:
-    """Whether folders are there whose rows were committed once, and which this database never had.
+    """Whether there are folders whose rows were committed once and are not in this database.
 
     A folder above the highest committed id is what a crash left before the commit; the row of one below the database's
     own highest was deleted.
@@ -84,17 +84,17 @@ def rows_missing(row: Any, mark: Mark, contents: Contents) -> bool:
 
 
 def folders_ahead(session: Any, storage: StorageService) -> bool:
-    """Whether a folder holds what its row does not know of."""
+    """Whether a folder is newer than its row."""
     return attempts_ahead(session, storage) or any(newer(session, storage))
 
 
 def attempts_ahead(session: Any, storage: StorageService) -> bool:
-    """Whether a training has run more often than its row says: started again, it would write over what it did since."""
+    """Whether a training has more attempts than its row: started again, it would overwrite them."""
     return any(True for _ in newer_attempts(session, storage))
 
 
 def newer_attempts(session: Any, storage: StorageService) -> Iterator[tuple[int, int]]:
-    """(training, its newest attempt) of those."""
+    """(training, its newest attempt) of the trainings whose folder is ahead."""
     table = Training.__table__.c
     here = set(stored_ids(storage.data_root / FOLDERS["training"]))
     for row in session.execute(select(table.id, table.attempt)).all():

@@ -17,7 +17,7 @@ KINDS_OF = {model: kind for kind, model in MODELS.items()}
 
 
 def watch() -> None:
-    """Give ids from now on, in every application of this process; done twice, it is the same."""
+    """Assign ids on insert, in every application of this process; idempotent."""
     for model in KINDS_OF:
         if not event.contains(model, "before_insert", assign_id):
             event.listen(model, "before_insert", assign_id)
@@ -33,17 +33,17 @@ def current_pairing() -> Pairing | None:
 
 
 def assign_id(mapper: Any, connection: Any, row: Any) -> None:
-    """Before a row is inserted: its id, and the database's note of the highest one, in one transaction."""
+    """Before a row is inserted: set its id, and record the highest one, in one transaction."""
     row.id = assign(connection, Session.object_session(row), KINDS_OF[mapper.class_], row.id)
 
 
 def reserve(session: Any, kind: str) -> int:
-    """An id that no other row gets, once this transaction is committed: for a folder that is made before its row."""
+    """An id that no other row gets, once this transaction is committed: for a folder that is created before its row."""
     return assign(session.connection(), session, kind)
 
 
 def assign(connection: Any, session: Any, kind: str, number: int | None = None) -> int:
-    """An id, the next one where none is given; the database and, behind the commit, the folder know it from now on."""
+    """Assign an id, the next one by default, and record it in the database and, after the commit, in the folder."""
     note = Installation.__table__.c[f"last_{kind}"]
     here = connection.execute(select(note).with_for_update()).first()
     assigned = session.info.setdefault(ASSIGNED, {}) if session else {}
@@ -58,7 +58,7 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
 
 
 def committed(session: Any) -> None:
-    """The folder's note follows the commit: what it holds, the database had."""
+    """Record the ids in the folder after the commit: never ahead of the database."""
     assigned = session.info.pop(ASSIGNED, None)
     pairing = current_pairing()
     if assigned and pairing:

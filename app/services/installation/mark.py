@@ -28,7 +28,7 @@ def new_uuid() -> str:
 
 @dataclass
 class Mark:
-    """What the folder says about itself.
+    """The content of installation.json.
 
     Args:
         uuid: as the database has it, Installation.uuid.
@@ -46,13 +46,13 @@ class Mark:
         return uuid == self.uuid or uuid in self.earlier
 
     def hand_over(self, uuid: str) -> None:
-        """Another database is this folder's now."""
+        """Pair the folder with another database."""
         if uuid != self.uuid:
             self.earlier = [*(earlier for earlier in self.earlier if earlier != uuid), self.uuid]
             self.uuid = uuid
 
     def raise_to(self, ids: dict[str, int]) -> bool:
-        """Whether some id is higher than what was known."""
+        """Raise the highest ids; whether some id is higher than before."""
         before = dict(self.highest)
         self.highest = {kind: max(before[kind], ids.get(kind, 0)) for kind in KINDS}
         return self.highest != before

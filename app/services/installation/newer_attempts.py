@@ -1,4 +1,4 @@
-"""Settles trainings that have run since the database was saved: once; a later start does not ask again."""
+"""Reconciles trainings that ran after the database was saved: once; a later start does not repeat it."""
 
 import logging
 
@@ -12,7 +12,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def raise_attempts(storage: StorageService) -> None:
-    """Rows count the attempts that their folders have; what the newest said is read from its begin."""
+    """Set rows to the attempts of their folders; the newest attempt's events are read from its begin."""
     newer = list(newer_attempts(db.session, storage))
     db.session.rollback()
     if not newer:

@@ -1,4 +1,4 @@
-"""Restores dataset versions that were made after the database was saved."""
+"""Restores dataset versions that were built after the database was saved."""
 
 import logging
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int]]]:
-    """(dataset, numbers) of whole revisions above the highest that a row has. Builds lie under other names."""
+    """(dataset, numbers) of complete revisions above the highest that a row has. Builds have other names."""
     mine, table = DatasetRevision.__table__.c, Dataset.__table__.c
     highest = func.coalesce(func.max(mine.number), 0)
     rows = session.execute(
@@ -33,7 +33,7 @@ def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int
 
 
 def adopt_newer(storage: StorageService) -> int:
-    """Give them rows, and make the one current that the folder says; how many."""
+    """Restore their rows, and set the current revision as in the folder; how many."""
     revisions = list(newer(db.session, storage))
     db.session.rollback()
     for dataset_id, numbers in revisions:
@@ -48,7 +48,7 @@ def adopt_newer(storage: StorageService) -> int:
 
 
 def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
-    """Add rows for versions that a folder has beyond the database, and make the current one current."""
+    """Add rows for versions that a folder has beyond the database, and set the current one."""
     folder = storage.dataset_dir(dataset.id)
     description = about.read(folder, "dataset")
     described = {
@@ -61,7 +61,7 @@ def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: l
 
 
 def set_newer_aside(storage: StorageService) -> int:
-    """Start anew: their numbers are free again; how many."""
+    """Set newer versions aside, which frees their numbers; how many."""
     revisions = list(newer(db.session, storage))
     db.session.rollback()
     for dataset_id, numbers in revisions:

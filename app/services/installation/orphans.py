@@ -27,7 +27,7 @@ def reconcile(storage: StorageService, contents: Contents) -> None:
 
 
 def set_folder_aside(storage: StorageService, kind: str, number: int) -> bool:
-    """Whether the folder could be moved; what stands in the way is logged."""
+    """Whether the folder could be moved; a failure is logged."""
     try:
         storage.set_aside(storage.data_root / FOLDERS[kind] / str(number))
         return True
@@ -37,7 +37,7 @@ def set_folder_aside(storage: StorageService, kind: str, number: int) -> bool:
 
 
 def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
-    """Start anew: every folder that no row of this database is about. How many of each kind.
+    """Set aside every folder that belongs to no row of this database; how many of each kind.
 
     Raises:
         Conflict: a training process works in one of them.
@@ -58,7 +58,7 @@ def refuse_running(storage: StorageService) -> None:
 
 
 def restore_folders(storage: StorageService, contents: Contents) -> None:
-    """Give rows whose folder is missing the one that was set aside, where it is theirs."""
+    """Move folders that were set aside back to their rows, where these have none."""
     folders_by_row: dict[tuple[str, int], list[Path]] = {}
     for kind, number, path in set_aside(storage):
         if number in contents.recorded[kind] and number not in contents.stored[kind]:

@@ -1,4 +1,4 @@
-"""Pairing: what the data folder knows of its database, which of both sides belongs to which, and the highest ids."""
+"""Pairs a data folder with its database: ids of both sides, and the highest ids."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 class Pairing:
-    """Keeps the mark of a data folder (mark.py) and the row of its database in step.
+    """Synchronizes the mark of a data folder (mark.py) with the row of its database.
 
     Args:
         storage: whose data folder it is.
@@ -39,11 +39,11 @@ class Pairing:
         self._mark_waits = False  # it is written soon
 
     def read(self) -> None:
-        """What the folder says now."""
+        """Read the folder's mark."""
         self.mark = mark.read(self.storage.data_root)
 
     def pair(self, contents: Contents) -> None:
-        """Give both sides the same id and the highest ids that either knows."""
+        """Set both sides to the same id and the higher of their highest ids."""
         row = row_of(db.session)
         db.session.rollback()
         try:
@@ -72,7 +72,7 @@ class Pairing:
         self.mark.raise_to({kind: columns[f"last_{kind}"] for kind in KINDS})
 
     def pair_folder(self) -> None:
-        """The folder's side, once the database's is committed."""
+        """Write the folder's side, after the commit of the database's."""
         assert self.mark is not None
         row = row_of(db.session)
         db.session.rollback()
@@ -81,12 +81,11 @@ class Pairing:
         mark.write(self.storage.data_root, self.mark)
 
     def floor(self, kind: str) -> int:
-        """The highest id of a kind that the data folder knows."""
+        """The highest id of a kind in the data folder."""
         return self.mark.highest[kind] if self.mark else 0
 
     def note(self, ids: dict[str, int]) -> None:
-        """Ids were committed: the folder knows them from now on. A test need not wait for these syncs: it has a folder,
-        which says as much."""
+        """Record committed ids in the folder. Rows of tests need no sync: their folders have the ids."""
         if self.mark is None or not self.mark.raise_to(ids):
             return
         if ids.keys() != {"test"}:
@@ -97,11 +96,11 @@ class Pairing:
 
     @property
     def is_mark_current(self) -> bool:
-        """Whether the folder knows all ids that were committed."""
+        """Whether the folder's mark has all committed ids."""
         return not self._mark_waits and not self._marking.locked()
 
     def write_mark(self) -> None:
-        """What the folder is to know, by whoever is the last to write it."""
+        """Write the folder's mark, by the last of the waiting writers."""
         with self._marking:
             self._mark_waits = False
             if self.mark is None:

@@ -42,7 +42,7 @@ def reason(verdict: Verdict) -> str:
 
 
 def refusal(verdict: Verdict) -> str:
-    """What a refused request is told."""
+    """The message of a refused request."""
     return f"{title(verdict)}. {reason(verdict)}"
 
 

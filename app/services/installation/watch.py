@@ -11,7 +11,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 class DatabaseWatch:
-    """Looks after one database file; PostgreSQL has none, and nothing is wrong with it then."""
+    """Watches one database file; PostgreSQL has none, and no verdict."""
 
     def __init__(self) -> None:
         self.file: DatabaseFile | None = None  # of a server that runs
@@ -26,12 +26,12 @@ class DatabaseWatch:
         self.remember()
 
     def remember(self) -> None:
-        """With the log that lies beside it now: another file may come in its place."""
+        """Remember the file and its log: another file may replace it."""
         if self.file is not None:
             self.file.remember()
 
     def verdict(self) -> Verdict | None:
-        """Why nothing may be written; None: it is the file that was opened. A change is told once."""
+        """Why nothing may be written; None: it is the file that was opened. A change is reported once."""
         problem = self.file.problem() if self.file else None
         if problem != self._problem:
             self._problem = problem
@@ -40,8 +40,7 @@ class DatabaseWatch:
         return Verdict(f"file_{problem}") if problem else None
 
     def checkpoint_log(self) -> None:
-        """Bring the log into the file; also of one that does not fit: its log must be known as its own when the right
-        file comes."""
+        """Checkpoint the write-ahead log into the file while it is the right one."""
         if self.file is not None and self.verdict() is None:
             run_blocking(self.file.checkpoint)
 

@@ -59,7 +59,7 @@ class Predictions:
         self.kind = PredictionJobs(storage, jobs, inference.models, inference.serving.engines)
 
     def create(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
-        """Keep a video or images, and queue their job; prediction_id, job_id and status.
+        """Store a video or images, and queue their job; prediction_id, job_id and status.
 
         Args:
             values: training_id, checkpoint, confidence, iou, classes, track.
@@ -73,7 +73,7 @@ class Predictions:
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
 
     def options(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What the job is told beside the model.
+        """The params of the job, without the model.
 
         Raises:
             NotFound, Conflict, Unprocessable: as `create`.
@@ -171,7 +171,7 @@ class Predictions:
         return [prediction_view(row, states[row.id]) for row in rows]
 
     def states(self, rows: Sequence[PredictionRun]) -> dict[int, PredictionState]:
-        """status, progress and error by id: what the job says while there is one, else the row."""
+        """status, progress and error by id: of the job while there is one, else of the row."""
         ids = [row.job_id for row in rows if row.status in UNFINISHED and row.job_id]
         jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
         views = {view["id"]: view for view in self.jobs.views(jobs)}
@@ -179,7 +179,7 @@ class Predictions:
         return {row.id: state_of(row, jobs_by_id.get(row.job_id or 0), views.get(row.job_id or 0)) for row in rows}
 
     def file_of(self, prediction_id: int, name: str) -> Path:
-        """The path of a file that a completed prediction has made.
+        """The path of an output file of a completed prediction.
 
         Raises:
             NotFound: there is no such prediction or file.
@@ -214,7 +214,7 @@ class Predictions:
         return {"message": _("Prediction deleted"), "prediction_id": prediction_id}
 
     def set_unknown_aside(self) -> int:
-        """Set folders aside that no row knows, whatever left them there: how many."""
+        """Set aside folders without a row; how many."""
         folders = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
         existing = set(db.session.scalars(select(PredictionRun.id)))
         count = 0
@@ -227,14 +227,14 @@ class Predictions:
 
 
 def options_of(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the request says, else what was chosen for the model."""
+    """The options of the request, else those stored with the model."""
     limits = Limits.of(training, values)
     thresholds = {"confidence": limits.confidence, "iou": limits.iou, "classes": limits.classes}
     return thresholds | {"track": values["track"], "checkpoint": values.get("checkpoint")}
 
 
 def priority(session: Any) -> int:
-    """Of a new one: before the trainings that wait, unless another one is there already; many of them would hold up
-    all trainings."""
+    """The priority of a new prediction: before the waiting trainings, unless another one is waiting there already; many
+    of them would hold up all trainings."""
     unfinished = Job.kind.in_(KINDS.values()) & Job.status.in_(UNFINISHED)
     return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST

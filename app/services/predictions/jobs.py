@@ -37,7 +37,7 @@ INPUT = "input"  # name of the file that was sent, in the folder of a prediction
 
 
 class PredictionJobs:
-    """Registers the kinds, and keeps what its children make.
+    """Registers the kinds, and stores the output of their children.
 
     Args:
         models: finds weights. engines: says what runs them.
@@ -116,7 +116,8 @@ class PredictionJobs:
         return JobFiles(None, inputs, [f"{folder}/{MADE}", f"{folder}/{INPUT}"])  # which is removed behind the end
 
     def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
-        """Put the files in place, then say so; where they are there, an earlier server did so before it ended."""
+        """Move the files to their folder, then complete the row; where they are there, an earlier server did so before
+        it ended."""
         row = prediction_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}

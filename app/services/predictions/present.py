@@ -23,7 +23,7 @@ UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class PredictionState(TypedDict):
-    """What becomes of one: what its job says while there is one, else its row."""
+    """The state of a prediction: that of its job while it has one, else of its row."""
 
     status: str
     progress: JobProgressView | None
@@ -34,7 +34,7 @@ OPTIONS = ("confidence", "iou", "classes", "track", "checkpoint")
 
 
 def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> PredictionState:
-    """Status, progress and error: what the job says while there is one, else the row."""
+    """Status, progress and error: of the job while there is one, else of the row."""
     status, error, progress = row.status, row.error, None
     if status in UNFINISHED:
         if job is None or view is None:
@@ -98,7 +98,7 @@ def figures_view(result: PredictionResult) -> PredictionFiguresValues:
 
 
 def images_view(result: ImageCounts | None) -> ImagesOutValues | None:
-    """Of many images, how many were read; the first of those that were not, and why."""
+    """Counts of the images that were read; the first of those that were not, and why."""
     if result is None:
         return None
     unread = result["unread"]

@@ -44,7 +44,7 @@ class SentFile:
         return self.stream.seek(0, os.SEEK_END)
 
     def head(self) -> bytes:
-        """Its first bytes; the stream stands at its beginning again, for whoever reads it whole."""
+        """Its first bytes; the stream is rewound."""
         self.stream.seek(0)
         head = self.stream.read(HEAD)
         self.stream.seek(0)
@@ -55,7 +55,7 @@ class SentFile:
         return self.head().startswith(ZIP)
 
     def blocks(self) -> Iterator[bytes]:
-        """The content, with other requests served meanwhile."""
+        """The content in blocks; yields to other requests."""
         self.stream.seek(0)
         pause = Pacer()
         while block := self.stream.read(BLOCK):
@@ -131,13 +131,13 @@ class Sent:
 
 
 def image_name(name: str) -> str:
-    """A name that says it is an image, whatever the client called it: what it is, its content says."""
+    """A safe name with the extension of an image; the reader detects the actual format."""
     name = name.lstrip(".") or "image"
     return safe_name(name if suffix(name) in suffixes.IMAGES | ARCHIVES else f"{name}.jpg")
 
 
 def free_member_name(name: str, names: set[str]) -> str:
-    """The name, with a number where another file has it; it is one of the names from then on."""
+    """An unused member name, numbered where needed; it is added to the names."""
     stem, dot, ending = name.rpartition(".")
     number, free = 1, name
     while free.casefold() in names:

@@ -1,5 +1,5 @@
-"""Why there is no prediction, for people: the codes of app/worker/video/source.py, of app/worker/images and of
-ZIPs, then those of any job."""
+"""Messages for failed predictions: the codes of app/worker/video/source.py, of app/worker/images and of ZIPs, then
+those of any job."""
 
 from collections.abc import Mapping
 from typing import Any

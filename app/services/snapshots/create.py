@@ -28,7 +28,7 @@ PARTIAL = ".partial"
 
 
 class SnapshotMaker:
-    """Makes backups of one installation.
+    """Creates backups of one installation.
 
     Args:
         engine: its database. kinds: of its jobs. data: its data folder. secret_key: None where it is a setting.
@@ -39,7 +39,7 @@ class SnapshotMaker:
         self.engine, self.kinds, self.data, self.secret_key, self.version = engine, kinds, data, secret_key, version
 
     def create(self, parent: Path, report: Callable[[str], Any] = lambda _text: None) -> Path:
-        """Make a backup in a new folder of `parent`, and read it again; the folder.
+        """Create a backup in a new folder of `parent`, and verify it; the folder.
 
         Raises:
             SnapshotError: why there is none.
@@ -84,7 +84,7 @@ class SnapshotMaker:
             )
 
     def fill(self, draft: Path, report: Callable[[str], Any]) -> None:
-        """Everything, on the disk. The first round copies all files; each later one only what has changed, so that it
+        """Copy everything, synced. The first round copies all files; each later one only what has changed, so that it
         is short enough for a moment in which nothing is deleted and no job begins or ends."""
         (draft / DATA).mkdir(parents=True)
         copy = Mirror(self.data, draft / DATA, is_database(self.engine, self.data))
@@ -130,7 +130,7 @@ class SnapshotMaker:
 
 @contextmanager
 def alone(parent: Path) -> Iterator[None]:
-    """One backup at a time in a folder; what one left that was killed is removed.
+    """Lock a folder for one backup at a time, and remove the leftovers of one that was killed.
 
     Raises:
         SnapshotError: another one is being made.

@@ -14,7 +14,7 @@ from app.services.transfer import compare, copy_tables
 
 
 def save(source: Engine, file: Path) -> None:
-    """Write all rows of one moment to a new file, which nobody else is kept from changing meanwhile.
+    """Write all rows of one moment to a new file, without locking out other writers.
 
     Raises:
         SnapshotError: the copy is not whole.
@@ -56,7 +56,7 @@ def save_tables(source: Engine, file: Path) -> None:
 
 @contextmanager
 def opened(file: Path) -> Iterator[Connection]:
-    """A connection to a file that nobody else uses."""
+    """A connection to a file without other users."""
     engine = create_engine(f"sqlite:///{file}")
     try:
         with engine.connect() as connection:
@@ -72,7 +72,7 @@ def revision_of(file: Path) -> str:
 
 
 def is_database(engine: Engine, data: Path) -> Callable[[str], bool]:
-    """Whether a path below the data folder is the database itself, or one of the files beside it: it may lie there."""
+    """Whether a path below the data folder is the database itself, or one of its side files."""
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return lambda _path: False
     file, folder = Path(engine.url.database).resolve(), data.resolve()

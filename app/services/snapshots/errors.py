@@ -2,4 +2,4 @@
 
 
 class SnapshotError(Exception):
-    """The message says what happened, and what to do."""
+    """The message explains what happened, and what to do."""

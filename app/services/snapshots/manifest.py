@@ -60,7 +60,7 @@ class Manifest:
     folders: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
-        """Into a backup that is whole."""
+        """Write the manifest into a complete backup."""
         text = json.dumps(asdict(self) | {"format": FORMAT}, ensure_ascii=True, indent=0).encode()
         (folder / NAME).write_bytes(text)
         (folder / SEAL).write_text(hashlib.sha256(text).hexdigest() + "\n", encoding="ascii")
@@ -102,7 +102,7 @@ def is_inside(path: str) -> bool:
 
 
 def verify(folder: Path) -> Iterator[str]:
-    """Read everything; the name of each file that is missing or is not what the manifest says.
+    """Read everything; the names of files that are missing or differ from the manifest.
 
     Raises:
         SnapshotError: the manifest itself cannot be used.

@@ -1,4 +1,4 @@
-"""Keeps a copy of a data folder up to date while others write to it."""
+"""Keeps a copy of a data folder up to date while other processes write to it."""
 
 import errno
 import hashlib
@@ -36,7 +36,7 @@ class Mirror:
     _named: dict[State, str] = field(default_factory=dict)  # files that have several names, by one of them
 
     def update(self, included: Callable[[str], bool]) -> None:
-        """Copy what is new or changed, and remove what is gone or not wanted any more.
+        """Copy new and changed files, and remove deleted and excluded ones.
 
         Args:
             included: whether a path below the data folder belongs into the copy.
@@ -63,7 +63,7 @@ class Mirror:
             pass
 
     def copy_if_changed(self, path: str, status: os.stat_result) -> bool:
-        """Have a file in the copy as it is now; False: it is gone."""
+        """Update a file of the copy; False: it was deleted."""
         state = state_of(status)
         if self._states.get(path) == state:
             return True
@@ -78,7 +78,7 @@ class Mirror:
         return True
 
     def same(self, first: str, path: str) -> bool:
-        """Give a file of the copy one more name; whether the disk can do it."""
+        """Add a hard link in the copy; whether the disk supports it."""
         target = self.target / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing where it is gone."""
+    """The entries of a folder; none where it was deleted."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -150,8 +150,8 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def copy_file(source: Path, target: Path) -> tuple[str, int, int]:
-    """Copy what a file holds now; (SHA-256, bytes, time of change in ns). Of one that only grows, a beginning is right;
-    one that is written anew meanwhile is read again."""
+    """Copy a file's present content; (SHA-256, bytes, mtime in ns). Of an append-only file a prefix is right; one that
+    is rewritten during the copy is read again."""
     for _ in range(TRIES):
         copied, changed = copy_once(source, target)
         if not changed:
@@ -161,7 +161,7 @@ def copy_file(source: Path, target: Path) -> tuple[str, int, int]:
 
 
 def copy_once(source: Path, target: Path) -> tuple[tuple[str, int, int], bool]:
-    """Copy a file; its hash, size and mtime, and whether it changed meanwhile."""
+    """Copy a file; its hash, size and mtime, and whether it changed during the copy."""
     digest = hashlib.sha256()
     with open(source, "rb") as file, open(target, "wb") as copied:
         before = os.fstat(file.fileno())

@@ -44,12 +44,12 @@ class Moment:
         return cls(ids, frozenset(lasting(connection, kinds)), pairs(numbers), pairs(attempts))
 
     def has_passed(self, later: "Moment") -> bool:
-        """Whether files of this moment may be gone, or be of another one: rows were deleted, or work began or ended.
-        What was added is not `wanted`."""
+        """Whether files of this moment may be deleted, or be newer: rows were deleted, or work began or ended.
+        Additions are not `includes`."""
         return self.jobs != later.jobs or any(self.ids[name] - later.ids[name] for name in self.ids)
 
     def includes(self, path: str) -> bool:
-        """Whether a path below the data folder was there at this moment, as far as its rows say."""
+        """Whether a path below the data folder existed at this moment, by its rows."""
         match = NUMBERED.match(path)
         if match is None:
             return True

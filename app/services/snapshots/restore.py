@@ -1,4 +1,5 @@
-"""Restores a backup into an empty place: files first, the database in one transaction, then the mark that pairs them.
+"""Restores a backup into an empty installation: files first, the database in one transaction, then the mark that pairs
+them.
 
 Until the end a server that is started there finds folders without rows, and stays read-only. A restore that was cut
 goes on when it is run again with the same backup.
@@ -128,7 +129,7 @@ class Restorer:
     # Rows.
 
     def restore_rows(self, folder: Path, manifest: Manifest) -> None:
-        """One transaction; done before, it is only compared."""
+        """Restore the rows in one transaction; rows that are there are only compared."""
         work = self.data / "tmp" / f"restore-{manifest.id}"
         work.mkdir(parents=True, exist_ok=True)
         file = work / UPGRADED
@@ -168,7 +169,7 @@ ENDED_RUNNER = {"host": "", "pid": 0, "started": 0.0}
 
 
 def linked(first: Path, target: Path) -> bool:
-    """Give a restored file one more name; whether the disk can do it."""
+    """Add a hard link to a restored file; whether the disk supports it."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -179,7 +180,7 @@ def linked(first: Path, target: Path) -> bool:
 
 
 def restore_file(source: Path, target: Path, item: File) -> None:
-    """Copy a file of the backup into place, and verify its hash.
+    """Copy a file of the backup to its path, and verify its hash.
 
     Raises:
         SnapshotError: the backup changed since it was read.
@@ -200,7 +201,7 @@ def restore_file(source: Path, target: Path, item: File) -> None:
 
 
 def restore_link(target: Path, leads_to: str) -> None:
-    """Make a symbolic link, in place of what is there."""
+    """Create a symbolic link, replacing an existing file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     os.symlink(leads_to, target)

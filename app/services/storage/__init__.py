@@ -41,8 +41,8 @@ class StorageService:
         self.delivery: Callable[[], object] = lambda: None
 
     def deliver(self) -> None:
-        """What a job has just put in its place is there for everybody who reads the rows: called before they say so.
-        On a shared volume, and on one machine, it is."""
+        """Called before a row refers to files that a job has just moved into place: a worker without a shared volume
+        uploads them."""
         self.delivery()
 
     def dataset_dir(self, dataset_id: int) -> Path:
@@ -50,7 +50,7 @@ class StorageService:
 
     @property
     def objects(self) -> Path:
-        """Each distinct image once, by SHA-256."""
+        """The folder of distinct images, by SHA-256."""
         return self.data_root / "objects"
 
     def revision_dir(self, dataset_id: int, number: int) -> Path:
@@ -65,7 +65,7 @@ class StorageService:
         return self.dataset_dir(dataset_id) / "original.zip"
 
     def dataset_yaml(self, dataset_id: int, revision: int | None = None) -> Path:
-        """What a training is given; None: of a dataset from before revisions."""
+        """The dataset.yaml for a training; None: of a dataset from before revisions."""
         folder = self.dataset_dir(dataset_id) if revision is None else self.revision_dir(dataset_id, revision)
         return folder / "dataset.yaml"
 
@@ -82,7 +82,7 @@ class StorageService:
         return self.predictions / str(int(prediction_id))
 
     def new_tmp(self) -> Path:
-        """A path for staging; removed at the next start if it is left behind."""
+        """A path for staging; leftovers are removed at the next start."""
         return self.tmp / uuid.uuid4().hex
 
     @contextmanager
@@ -105,13 +105,13 @@ class StorageService:
             raise no_space(free, needed, min_free)
 
     def stage_original(self, file: IO[bytes], folder: Path) -> bool:
-        """Keep an upload in a new staging folder, for the child that extracts it; whether it is the same file now."""
+        """Link or copy an upload into a staging folder, for the child that extracts it; whether it is the same file."""
         folder.mkdir(parents=True)
         return save_original(file, folder / ARCHIVE, Pacer())
 
     def save_dataset(self, file: IO[bytes], dataset_id: int, limits: ArchiveLimits | None = None) -> Unpacked:
-        """Check a ZIP, extract it as it is to `source/` of the dataset's folder, and put that in its place. Imports of
-        the product are jobs; this is for callers without one.
+        """Validate a ZIP and extract it unchanged to `source/` of the dataset's folder. Imports of the product are
+        jobs; this is for callers without one.
 
         Raises:
             AppError: it was refused, and nothing is left of it.
@@ -139,15 +139,15 @@ class StorageService:
         os.replace(folder, target)
 
     def sync_datasets(self) -> None:
-        """Put the renames of `install_dataset` on the disk."""
+        """Sync the renames of `install_dataset` to the disk."""
         sync_folder(self.datasets)
 
     def release(self, file: IO[bytes]) -> None:
-        """Give back the disk space of an upload that is not needed any more."""
+        """Free the disk space of an upload that is not needed any more."""
         release(file)
 
     def validate_dataset_structure(self, dataset_path: str | Path) -> list[str]:
-        """What a stored dataset lacks, as paths below its folder; empty when its structure is whole."""
+        """What a stored dataset lacks, as paths below its folder; empty when its structure is complete."""
         folder = Path(dataset_path)
         needed = ("images/train", "images/val", "labels/train")
         return [name for name in needed if not (folder / name).is_dir()]
@@ -157,7 +157,7 @@ class StorageService:
         return self.get_training_dir(training_id) / "evaluations" / token
 
     def install_evaluation(self, source: Path, training_id: int, token: str) -> None:
-        """Keep the files of an evaluation, which are on the disk, by one rename; what was kept before stays."""
+        """Move the synced files of an evaluation to their folder by one rename; existing ones stay."""
         target = self.evaluation_dir(training_id, token)
         if source.is_dir() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,11 +166,11 @@ class StorageService:
         self.deliver()
 
     def move_dataset_to_tmp(self, dataset_id: int) -> Path | None:
-        """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""
+        """Move a dataset's folder to `tmp/`; None where there is none."""
         return self.move_to_tmp(self.dataset_dir(dataset_id))
 
     def move_to_tmp(self, folder: Path) -> Path | None:
-        """Take a folder out of its place by one rename; where it is now, None where there was none."""
+        """Move a folder to `tmp/` by one rename; its new path, None where there was none."""
         target = self.new_tmp()
         try:
             os.replace(folder, target)
@@ -180,7 +180,7 @@ class StorageService:
 
     @contextmanager
     def removal(self, folder: Path) -> Iterator[Callable[[], None]]:
-        """Remove a folder with the rows of a transaction: both are gone, or neither.
+        """Remove a folder together with the rows of a transaction: both, or neither.
 
         Around `writing()`; what it gives is called in the transaction, as its last step.
         """
@@ -200,13 +200,13 @@ class StorageService:
             self.remove(moved)
 
     def cleanup_dataset(self, dataset_id: int) -> None:
-        """Remove a dataset's files: out of sight at once, then deleted."""
+        """Remove a dataset's files: renamed at once, then deleted."""
         folder = self.move_dataset_to_tmp(dataset_id)
         if folder is not None:
             self.remove(folder)
 
     def remove(self, folder: Path) -> None:
-        """Delete a folder of `tmp/`, letting other clients be served."""
+        """Delete a folder of `tmp/`; yields to other requests."""
         remove_tree(folder)
 
     def remove_all(self, folders: list[Path]) -> None:
@@ -215,7 +215,7 @@ class StorageService:
             self.remove(folder)
 
     def set_aside(self, folder: Path) -> None:
-        """Keep a folder that no row knows, where it harms nobody: the database may be the one that is wrong."""
+        """Move a folder without a row to `orphans/`: the database may be at fault."""
         name = "-".join(folder.relative_to(self.data_root).parts)
         target = self.orphans / f"{name}-{uuid.uuid4().hex[:8]}"
         self.orphans.mkdir(exist_ok=True)
@@ -223,7 +223,7 @@ class StorageService:
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)
 
     def set_revision_aside(self, dataset_id: int, number: int) -> None:
-        """Keep a revision that no row knows, without the ZIPs that were made of it."""
+        """Move a revision without a row to `orphans/`, without the ZIPs exported from it."""
         self.set_aside(self.revision_dir(dataset_id, number))
         for path in (self.dataset_dir(dataset_id) / "exports").glob(f"{number}-*.zip"):
             path.unlink(missing_ok=True)
@@ -238,7 +238,7 @@ class StorageService:
         return (int(path.name) for path in self.datasets.iterdir() if path.name.isdecimal() and path.is_dir())
 
     def clean_leftovers(self) -> None:
-        """Remove what a crash left in `tmp/`, beside the first requests."""
+        """Remove a crash's leftovers in `tmp/`, during the first requests."""
         leftovers = list(self.tmp.iterdir())
         if leftovers:
             logger.info("removing %d leftovers of an earlier run", len(leftovers))

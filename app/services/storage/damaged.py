@@ -1,4 +1,4 @@
-"""Sets unreadable files of the data folder aside under another name, so that they harm nothing and are kept.
+"""Sets unreadable files of the data folder aside under another name, so that they are preserved and nothing reads them.
 
 Whatever the platform writes can come back cut, empty or as garbage: after a crash, from a disk, by hand. The page of
 what the file belongs to lists what was set aside there.
@@ -16,7 +16,7 @@ SUFFIX = ".damaged"
 
 
 def set_file_aside(path: Path, reason: object = "") -> None:
-    """Take a damaged file out of its place, once; where the disk does not let us, it stays."""
+    """Rename a damaged file, once; where the disk refuses, it stays."""
     target = path.with_name(f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}{SUFFIX}")
     try:
         os.replace(path, target)
@@ -27,7 +27,7 @@ def set_file_aside(path: Path, reason: object = "") -> None:
 
 
 def remove_copies(path: Path) -> None:
-    """What was set aside of a file that could be made anew."""
+    """Remove the damaged copies of a file that was rebuilt."""
     for name in names_in(path.parent):
         if name.removesuffix(SUFFIX).rsplit("-", 3)[0] == path.name:
             (path.parent / name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from app.threads import run_blocking
 
 
 def hashed(path: Path) -> str:
-    """SHA-256 of a file; others are served meanwhile.
+    """SHA-256 of a file; yields to other requests.
 
     Raises:
         OSError: there is no such file, or it cannot be read.

@@ -1,4 +1,4 @@
-"""Keeps an upload as it came."""
+"""Stores an upload unchanged."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from app.services.storage.unpack import CHUNK
 
 
 def save_original(file: IO[bytes], target: Path, pause: Callable[[], None]) -> bool:
-    """Give an upload's file a name, so that nothing is copied; a copy where it has no place on the same disk.
+    """Link an upload's file to a name, so that nothing is copied; copy it where it is on another disk.
 
     Returns: whether `file` and `target` are the same file now.
     """

@@ -1,4 +1,4 @@
-"""Folders of dataset versions, and which one is linked at the specification's places."""
+"""Folders of dataset versions, and which one is linked at the specification's paths."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ class RevisionFiles:
         self.storage = storage
 
     def show_revision(self, dataset_id: int, number: int) -> list[Path]:
-        """Have the specification's places lead to this revision; each link is swapped by a rename.
+        """Link the specification's paths to this revision; each link is swapped by a rename.
 
         Returns: folders out of the way of these links, from before revisions: to be removed.
         """
@@ -62,12 +62,12 @@ class RevisionFiles:
         return (int(name) for name in names if name.isdecimal())
 
     def remove_unfinished(self, dataset_id: int) -> None:
-        """What a build left that was killed."""
+        """Remove the leftovers of a build that was killed."""
         for path in (self.storage.dataset_dir(dataset_id) / "revisions").glob(".*-*"):
             shutil.rmtree(path, ignore_errors=True)
 
     def remove_revision(self, dataset_id: int, number: int) -> None:
-        """Delete a revision's files: out of sight at once, then deleted."""
+        """Delete a revision's files: renamed at once, then deleted."""
         target = self.storage.tmp / f"{dataset_id}-{number}-{os.urandom(6).hex()}"
         try:
             os.replace(self.storage.revision_dir(dataset_id, number), target)
@@ -90,7 +90,7 @@ class RevisionFiles:
             os.replace(draft, path)
 
     def install_export(self, draft: Path, target: Path) -> None:
-        """Keep a ZIP that was made, on the disk before it has its name."""
+        """Sync a ZIP, then rename it to its path."""
         target.parent.mkdir(exist_ok=True)
         sync_file(draft)
         os.replace(draft, target)
@@ -108,7 +108,7 @@ class RevisionFiles:
         return count
 
     def unused_objects(self) -> Iterator[Path]:
-        """Objects that nothing is linked to any more, and drafts that were left."""
+        """Objects that nothing links to any more, and leftover drafts."""
         if not self.storage.objects.is_dir():
             return
         for folder in os.scandir(self.storage.objects):

@@ -1,4 +1,4 @@
-"""Copies and removes files in small steps between which other clients are served."""
+"""Copies and removes files in small steps that let other requests run."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ RELEASE = 8 * 1024**2
 
 
 class Pacer:
-    """Called between small steps of a long job; lets others run every few milliseconds."""
+    """Called between small steps of a long job; yields every few milliseconds."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + STEP_S
@@ -32,13 +32,13 @@ class Pacer:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's own entries on the disk: what was renamed into it stays there."""
+    """Sync a folder's entries to the disk: renames into it last."""
     if run_quietly(["sync", str(folder)]) != 0:
         sync_file(folder)
 
 
 def run_quietly(command: list[str]) -> int:
-    """Run a command and let others be served until it ends; its exit status, or 127 where there is none such."""
+    """Run a command, yielding until it ends; its exit status, or 127 where it is not installed."""
     try:
         process = subprocess.Popen(
             command,
@@ -55,8 +55,8 @@ def run_quietly(command: list[str]) -> int:
 
 
 def release(file: IO[bytes]) -> None:
-    """Give an upload's nameless file back to the disk in steps: closing 200 MB at once stopped the loop for 120 ms. One
-    that has got a name is somebody's: a dataset's `original.zip`."""
+    """Free an upload's nameless file in steps: closing 200 MB at once stopped the loop for 120 ms. One with a name is
+    in use: a dataset's `original.zip`."""
     if not file.writable() or has_name(file):
         return
     for size in range(file.seek(0, 2), 0, -RELEASE):
@@ -72,7 +72,7 @@ def has_name(file: IO[bytes]) -> bool:
 
 
 def remove_tree(folder: Path) -> None:
-    """Delete a folder and everything in it, letting others be served."""
+    """Delete a folder with its contents; yields to other requests."""
     pacer = Pacer()
     for parent, _folders, names in os.walk(folder, topdown=False):
         for name in names:
@@ -82,8 +82,8 @@ def remove_tree(folder: Path) -> None:
 
 
 def remove_file(path: str) -> None:
-    """Delete a file; a large one that has no other name in steps, see `release`. One that is gone is nobody's fault: a
-    server that starts removes what the one before it was removing."""
+    """Delete a file; a large one without other links in steps, see `release`. A missing one is no error: two servers
+    may remove the same leftovers."""
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size > RELEASE:

@@ -55,7 +55,7 @@ def machine(data: Path) -> Machine:
 
 
 def figures(machine: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> SystemFigures:
-    """What the machine tells, with the queue, the database, who uses which device, and uptime in s.
+    """The machine's figures, with the queue, the database, the devices' users, and uptime in s.
 
     Args:
         machine: as `machine` has it.
@@ -80,7 +80,7 @@ def connections() -> int:
 
 
 def queue() -> dict[str, int]:
-    """How many trainings have each status; those in the trash do not count."""
+    """The number of trainings by status, without those in the trash."""
     query = select(Training.status, func.count().label("number")).where(Training.deleted_at.is_(None))
     counted = db.session.execute(query.group_by(Training.status)).all()
     return {status.value: 0 for status in TrainingStatus} | {row.status: row.number for row in counted}

@@ -28,7 +28,7 @@ class QueryTimes:
         self.count += 1
 
     def figures(self) -> QueryFigures:
-        """Median, 95th percentile and longest of the newest KEEP, in ms; None before the first."""
+        """Median, 95th percentile and longest of the newest MAX_TIMES, in ms; None before the first."""
         sorted_times = sorted(self.times)
         if not sorted_times:
             return {"queries": 0, "median": None, "p95": None, "longest": None}

@@ -63,7 +63,7 @@ class SystemFeed:
         return visible_part(values) if is_limited(current()) else values
 
     def as_json(self) -> dict[str, Any]:
-        """The same as a message can hold it."""
+        """The figures as JSON of a message."""
         figures = self.figures()
         message = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
         if "workers" in figures:
@@ -71,7 +71,7 @@ class SystemFeed:
         return message
 
     def start(self, app: Flask, room: str = notify.SYSTEM, principal: Principal | None = None) -> None:
-        """Someone has entered the room: tell it from now on, unless that is done already.
+        """Start publishing to a room that somebody has entered, unless that is running.
 
         Args:
             room: for everybody, or what `principal` may see of it.
@@ -93,7 +93,7 @@ class SystemFeed:
             socketio.sleep(EVERY_S)
 
     def has_readers(self) -> bool:
-        """Whether anyone is in the room. Who enters after a no finds that nothing is going."""
+        """Whether anybody is in a room. Who enters after a False starts the task again."""
         with self._state:
             here = {room: who for room, who in self._watchers.items() if notify.anyone_in([room], here=True)}
             self._watchers = here
@@ -101,7 +101,7 @@ class SystemFeed:
             return self._going
 
     def publish(self) -> None:
-        """One look to everyone, and with PRIVATE_DATA one to each reader."""
+        """Measure once for everybody, and with PRIVATE_DATA once for each reader."""
         if not self._watchers or notify.anyone_in([notify.SYSTEM], here=True):
             self.publish_to(notify.SYSTEM)
         for room, principal in list(self._watchers.items()):
@@ -109,7 +109,7 @@ class SystemFeed:
                 self.publish_to(room)
 
     def publish_to(self, room: str) -> None:
-        """What prevents it is said in each reader's language."""
+        """Send the figures to a room; an error in each reader's language."""
         try:
             notify.to_system("system_update", self.as_json(), room)
         except Exception as error:
@@ -120,7 +120,7 @@ class SystemFeed:
 
 
 def visible_part(figures: SystemFigures) -> SystemFigures:
-    """Without the trainings that the present person may not see; their jobs are not in it by themselves."""
+    """Without the trainings that the present person may not see; their jobs are filtered already."""
     named = {training["id"] for device in figures["devices"] for training in device["trainings"]}
     named |= {process["training_id"] for process in figures["processes"] if process["training_id"] is not None}
     visible = visible_ids(Training, named)

@@ -21,7 +21,7 @@ def uuids() -> dict[str, str]:
 
 
 def of_each(ask: Callable[[Any, int], T]) -> list[T]:
-    """What `ask` says of each GPU, from NVML and the GPU's number; [] without a driver."""
+    """The result of `ask` for each GPU, from NVML and the GPU's number; [] without a driver."""
     try:
         import pynvml
     except ImportError:
@@ -39,7 +39,7 @@ def of_each(ask: Callable[[Any, int], T]) -> list[T]:
 
 
 def gpu(nvml: Any, number: int) -> Gpu:
-    """One GPU; what it does not tell is None."""
+    """One GPU; None for values that it does not report."""
     handle = nvml.nvmlDeviceGetHandleByIndex(number)
 
     def ask(function: Any, *arguments: Any) -> Any:

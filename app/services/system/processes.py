@@ -30,7 +30,7 @@ def processes(data: Path) -> list[ProcessView]:
 
 
 def list_processes(data: Path) -> list[ProcessView]:
-    """What runs now; `data` tells our children from those of another installation."""
+    """The running processes; `data` distinguishes our children from those of another installation."""
     rows = []
     for process in running():
         try:
@@ -46,7 +46,7 @@ def list_processes(data: Path) -> list[ProcessView]:
 
 
 def running() -> Iterator[psutil.Process]:
-    """Every process; the same object each time, which knows how busy it was since the last time."""
+    """Every process; the same object each time, which measures its CPU use since the last call."""
     pids = set(psutil.pids())
     for ended in _processes.keys() - pids:
         del _processes[ended]

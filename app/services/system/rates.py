@@ -1,5 +1,5 @@
-"""Figures that are differences between two looks: processor, disk and network. A look is kept for a second, because
-two at once would measure nothing."""
+"""Rates between two samples: processor, disk and network. A sample is cached for a second, because two at once would
+measure nothing."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Rates:
         self._rates: dict[str, float] = {}
 
     def rates(self) -> dict[str, float]:
-        """Since the last look at least a second ago; zeros at first, empty where there are no counters."""
+        """Since the last sample at least a second ago; zeros at first, empty where there are no counters."""
         passed = time.monotonic() - self._time
         if passed >= SAMPLE_S or not self._rates:
             counters = self._read()
@@ -50,15 +50,15 @@ def network_counters() -> dict[str, int] | None:
 
 
 class Processor:
-    """Use of all cores in percent, and of each. Not psutil.cpu_percent: that remembers a last look for each thread, and
-    the one that asks is another one each time."""
+    """Use of all cores in percent, and of each. Not psutil.cpu_percent: that stores a last sample by thread, and the
+    caller's thread changes."""
 
     def __init__(self) -> None:
         self._time, self._last = time.monotonic(), psutil.cpu_times(percpu=True)
         self._each = [0.0 for _ in self._last]
 
     def percent(self) -> tuple[float, list[float]]:
-        """Between the last two looks, which are at least a second apart."""
+        """Between the last two samples, which are at least a second apart."""
         if time.monotonic() - self._time >= SAMPLE_S:
             times = psutil.cpu_times(percpu=True)
             if len(times) == len(self._last):  # cores can be switched off

@@ -7,7 +7,7 @@ from app.jobs.views import JobView
 
 
 class Gpu(TypedDict):
-    """An NVIDIA GPU; None: the card does not tell."""
+    """An NVIDIA GPU; None: the card does not report it."""
 
     index: int
     name: str | None

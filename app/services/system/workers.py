@@ -8,7 +8,7 @@ from app.services.system.read_models import WorkerView
 
 
 def present_workers() -> list[WorkerView]:
-    """All that are known, by their names; those that were lost in the last day, too."""
+    """All registered workers by name, with those lost in the last day."""
     age = func.extract("epoch", clock() - Worker.heartbeat_at)
     rows = db.session.execute(select(Worker, age).order_by(Worker.name)).all()
     return [worker_view(row, float(seconds)) for row, seconds in rows]

@@ -14,6 +14,7 @@ from app.services.trainer.extend import TrainingExtension
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
+from app.services.trainer.job_record import TrainingRecord
 from app.services.trainer.jobs import TrainingJobs
 from app.services.trainer.queue import TrainingQueue
 from app.services.trainer.read_models import Comparison, FilterChoicesView, TrainingPageView, TrainingView
@@ -65,7 +66,7 @@ class TrainingService:
         return self.jobs.supervisors()
 
     def start_training(self, training_id: int) -> None:
-        """Let the queue look at it now; it starts as soon as its device is free."""
+        """Wake the queue; the training starts as soon as its device is free."""
         self.store.row(training_id)
         self.creation.scheduler.wake()
 
@@ -78,12 +79,12 @@ class TrainingService:
         return self.actions.stop(training_id)["status"]
 
     def cleanup_training(self, training_id: int) -> None:
-        """What is left to do for a training that has ended: its folder says what its row says. Its process and its
-        devices were freed by its supervisor, and old files are the janitor's."""
+        """Describe an ended training in its folder. Its process and its devices were freed by its supervisor, and old
+        files are the janitor's."""
         self.store.describe(self.store.row(training_id))
 
     def get_training_status(self, training_id: int) -> TrainingView:
-        """The training as TrainingOut takes it.
+        """The training as TrainingOut.
 
         Raises:
             NotFound: no such training.
@@ -94,7 +95,7 @@ class TrainingService:
         return view
 
     def list_active_trainings(self) -> list[TrainingView]:
-        """What runs, then what waits, as TrainingOut takes them."""
+        """Running trainings, then waiting ones, as TrainingOut."""
         return present.active(self.store.models)
 
     # Reading.
@@ -104,11 +105,11 @@ class TrainingService:
         return present.page(query, self.store.models)
 
     def filter_choices(self) -> FilterChoicesView:
-        """What the list can be filtered by, as FilterChoices takes it."""
+        """The values of the list's filters, as FilterChoices."""
         return present.choices()
 
     def compare(self, ids: list[int]) -> Comparison:
-        """Trainings side by side, as CompareOut takes them.
+        """Trainings side by side, as CompareOut.
 
         Raises:
             NotFound: there is none of them.
@@ -139,6 +140,7 @@ def create_training_service(
     creation = TrainingCreation(feed, jobs.scheduler)
     reruns = TrainingReruns(store, feed, jobs.scheduler, revisions)
     actions = TrainingActions(store, writer, ended)
+    record = TrainingRecord(store, feed, ephemeral, ended, jobs, actions)
     return TrainingService(
         store=store,
         feed=feed,
@@ -154,6 +156,6 @@ def create_training_service(
         bundles=TrainingBundle(store, reruns),
         following=TrainingFollowing(store, feed, ephemeral, jobs.cluster.on),
         ephemeral=ephemeral,
-        jobs=TrainingJobs(store, feed, ephemeral, ended, jobs, actions, limited),
+        jobs=TrainingJobs(record, store, jobs, limited),
         ended=ended,
     )

@@ -44,7 +44,7 @@ class TrainingActions:
         self.store, self.writer, self.ended = store, writer, ended
 
     def stop(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """End it: at once when it waits or is paused, within a batch when it runs.
+        """End a training: at once when it waits or is paused, within a batch when it runs.
 
         Raises:
             IllegalTransition: it has ended.
@@ -66,7 +66,7 @@ class TrainingActions:
         return answer
 
     def pause(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Let it rest: at once when it waits, from its last whole epoch when it runs.
+        """Pause a training: at once when it waits, from its last complete epoch when it runs.
 
         Raises:
             IllegalTransition: it rests already, or has ended.
@@ -131,7 +131,7 @@ class TrainingActions:
         return self.writer.write(key, work)
 
     def edit(self, training_id: int, changes: TrainingPatchValues) -> Mapping[str, object]:
-        """Change name, priority, start_not_before or important; the training as TrainingOut takes it."""
+        """Change name, priority, start_not_before or important; the training as TrainingOut."""
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
@@ -154,7 +154,7 @@ class TrainingActions:
 def action_response(
     row: Training, text: str, messages: list[RoomMessage] | None = None
 ) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-    """The answer to an action, and what the browsers hear: `messages`, then the status."""
+    """The response of an action, and the messages for the browsers: `messages`, then the status."""
     answer: TrainingCreatedValues = {"message": text, "training_id": row.id, "status": str(row.status)}
     return answer, [*(messages or []), status_message(row)]
 
@@ -170,7 +170,7 @@ def require(row: Training, statuses: set[TrainingStatus]) -> None:
 
 
 def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None) -> None:
-    """Back to the queue by a person's wish. What comes again is shown from there."""
+    """Requeue a training at a person's request; the page shows what is repeated."""
     troubles: dict[str, Any] = {"restarts": 0}
     if row.status != TrainingStatus.PAUSED:  # where it was paused the batch that fits stays
         troubles |= {"halvings": 0, "batch_now": None}

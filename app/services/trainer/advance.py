@@ -21,7 +21,7 @@ def fraction(row: Training | RunState) -> float:
 
 
 def advance(row: Training | RunState, **progress: Any) -> None:
-    """Write down where the run is. An epoch that is done again after a crash moves nothing until it is new."""
+    """Record the run's progress. An epoch that is repeated after a crash changes nothing until it is new."""
     before = row.progress.get("fraction", 0.0)
     row.progress = progress
     row.progress = progress | {"fraction": max(before, fraction(row))}

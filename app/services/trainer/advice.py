@@ -1,4 +1,4 @@
-"""Records the coach's advice: it looks at each epoch as it is recorded, and says a thing once."""
+"""Records the coach's advice on each recorded epoch, each code once."""
 
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
 
 
 def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: dict[str, int]) -> list[coach.Advice]:
-    """Whether it can learn at all: enough iterations, and labels that fit. Said once."""
+    """Advice on whether the run can learn at all: enough iterations, and labels that fit. Once."""
     if row.task == "classify" or before.keys() & {"diverging", "learning_rate_high"}:
         return []
     sign = early_signs(epochs, planned, schedule_of(row))
@@ -53,7 +53,7 @@ def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
 
 
 def recorded_advice(training_id: int) -> dict[str, int]:
-    """Code to epoch of what was said since this run began: its first epoch has the number of its message."""
+    """Code to epoch of the advice since this run began: its first epoch has the number of its message."""
     mine = TrainingMetric.training_id == training_id
     first = select(TrainingMetric.seq).where(mine).order_by(TrainingMetric.epoch).limit(1).scalar_subquery()
     query = select(TrainingEvent.payload).where(

@@ -25,7 +25,7 @@ OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset behind it in the event 
 def apply_batched(
     training_id: int, attempt: int, events: OffsetEvents, log: LogPiece | None = None
 ) -> list[RoomMessage]:
-    """`apply`, but what nobody replays is written down a few times a minute; see ephemeral.py."""
+    """`apply`, but ephemeral events are written a few times a minute; see ephemeral.py."""
     if all(isinstance(envelope.event, EPHEMERAL) for _, envelope in events):
         with services().trainer.ephemeral.advancing(training_id, attempt, len(events)) as state:
             if state is not None:
@@ -34,7 +34,7 @@ def apply_batched(
 
 
 def apply(training_id: int, attempt: int, events: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
-    """Apply a batch of (offset behind it, event); returns what to send once this has returned.
+    """Apply a batch of (offset after it, event); the messages to send after this returns.
 
     Events of an older attempt, events that were applied before and events after the end change nothing.
     `log` is what the child wrote meanwhile; it counts after the end, too. It waits for no disk, nor does EPHEMERAL.
@@ -52,8 +52,8 @@ def apply(training_id: int, attempt: int, events: OffsetEvents, log: LogPiece | 
 
 
 def is_followed(row: Training) -> bool:
-    """Whether what comes next may wait. The first event of an attempt is written down at once: by it, the next server
-    knows that numbers beyond the row's may have been told."""
+    """Whether the next events may be written later. The first event of an attempt is written at once: by it, the next
+    server knows that numbers beyond the row's may have been sent."""
     return row.status == TrainingStatus.RUNNING and row.event_seq > 0
 
 
@@ -73,7 +73,7 @@ def record_all(row: Training | RunState, envelopes: OffsetEvents, log: LogPiece 
 
 
 def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[RoomMessage]:
-    """Apply an ending that the child could not tell itself."""
+    """Apply an ending that the child could not report itself."""
     apply(training_id, attempt, [])  # brings the row up to date
     row = db.session.get(Training, training_id)
     if row is None:
@@ -83,7 +83,7 @@ def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Ro
 
 
 def position(training_id: int) -> tuple[int, int]:
-    """Up to which byte of its event file and of its log the present attempt is written down, for whoever follows it.
+    """The byte offsets up to which the present attempt's event file and log are recorded.
 
     Where an earlier server followed it, that one may have told more than it wrote: numbers go on behind these.
     """
@@ -100,7 +100,7 @@ def position(training_id: int) -> tuple[int, int]:
 
 
 def without_stale(envelopes: OffsetEvents) -> list[tuple[int, Envelope]]:
-    """Of each run of progress events only the last, which says it all."""
+    """The events with only the last of each run of progress events, which supersedes the others."""
     current: list[tuple[int, Envelope]] = []
     for entry in envelopes:
         if current and isinstance(current[-1][1].event, Progress) and isinstance(entry[1].event, Progress):

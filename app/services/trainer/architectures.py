@@ -56,7 +56,7 @@ class Architecture:
 
 
 def architectures() -> dict[str, Architecture]:
-    """All of them by name: newest family first, then by task and size. Read once; others are served meanwhile."""
+    """All architectures by name: newest family first, then by task and size. Read once; yields to other requests."""
     if not _architectures:
         package = folder()
         listed: list[Architecture] = []
@@ -85,7 +85,7 @@ def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:
 
 
 def names(stem: str, family: str, scales: list[str]) -> list[tuple[str, str]]:
-    """Name and size of each model of a YAML: a file for all scales, or one whose name tells its only one."""
+    """Name and size of each model of a YAML: a file for all scales, or one whose name has its only scale."""
     rest = stem.removeprefix(family)
     if rest[:1].isalpha():  # yolov9c-seg
         return [(stem, rest[0])]
@@ -103,7 +103,7 @@ def rank(item: Architecture) -> tuple[Any, ...]:
 
 
 def listed() -> list[ArchitectureOutValues]:
-    """All of them as ArchitectureOut takes them."""
+    """All architectures as ArchitectureOut."""
     return [
         {"name": item.name, "family": item.family, "size": item.size, "task": item.task, "datasets": FITTING[item.task]}
         for item in architectures().values()

@@ -61,7 +61,7 @@ the same number of threads; elsewhere they differ in the last digits.
 
 
 class Sink:
-    """Where zipfile writes; what it has written is taken away."""
+    """The file object that zipfile writes to; its content is drained by the reader."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -71,7 +71,7 @@ class Sink:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
     def drain(self) -> bytes:
         data, self.parts = b"".join(self.parts), []
@@ -79,7 +79,7 @@ class Sink:
 
 
 class TrainingBundle:
-    """Makes bundles.
+    """Builds bundles.
 
     Args:
         reruns: knows the configuration that a training really had.
@@ -121,7 +121,7 @@ class TrainingBundle:
         }
 
     def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:
-        """Name in the ZIP, and file. Names are ours or have plain letters only."""
+        """(name in the ZIP, file). Names are ours or ASCII."""
         folder = self.store.folder(training_id)
         for name in ("best.pt", "last.pt"):
             path = folder / "run" / "weights" / name
@@ -135,7 +135,7 @@ class TrainingBundle:
 
 
 def printed(folder: Path) -> Iterator[tuple[str, str]]:
-    """The ends of what the newest attempts printed and said, by name in the ZIP."""
+    """The ends of the newest attempts' logs and events, by name in the ZIP."""
     numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
     for number in numbers[-ATTEMPTS:]:
         attempt = folder / "attempts" / str(number)
@@ -150,7 +150,7 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
-    """The ZIP in pieces, little of it in memory at once; lets others be served."""
+    """The ZIP in pieces, little of it in memory at once; yields to other requests."""
     sink, pacer = Sink(), Pacer()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, text in texts.items():
@@ -175,13 +175,13 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
 
 
 def portable_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
-    """What `yolo train cfg=` takes, without this machine's paths."""
+    """Arguments for `yolo train cfg=`, without this machine's paths."""
     values = {name: value for name, value in arguments.items() if name not in HERE}
     return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}
 
 
 def request_of(row: Training, used: dict[str, Any]) -> dict[str, Any]:
-    """The body of POST /api/trainings that makes the same training."""
+    """The body of POST /api/trainings that creates the same training."""
     values = same_columns(row, used)
     names = ("name", "dataset_id", "epochs", "batch_size", "img_size", "params")
     body = {name: values[name] for name in names}

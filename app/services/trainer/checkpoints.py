@@ -15,7 +15,7 @@ class ResumableCheckpoint:
 
 
 def resumable(folder: Path) -> list[ResumableCheckpoint]:
-    """The resumable copies in a training's folder that are whole, newest first.
+    """The intact resumable copies in a training's folder, newest first.
 
     Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
     on from one checks every byte of it.
@@ -24,7 +24,7 @@ def resumable(folder: Path) -> list[ResumableCheckpoint]:
 
 
 def newest(folder: Path) -> ResumableCheckpoint | None:
-    """Where to go on from; None: from the start. Older ones are not looked into: it is asked in transactions."""
+    """The checkpoint to resume from; None: from the start. Older ones are not read: this runs in transactions."""
     return next((item for item in checkpoints_by_name(folder) if is_archive(folder / item.path)), None)
 
 

@@ -23,7 +23,7 @@ def refuse(field: str, problem: str) -> Unprocessable:
 
 
 def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -> tuple[str, str | None, str]:
-    """Size, architecture (None: plain YOLOv8) and task of the model that a request means.
+    """Size, architecture (None: YOLOv8) and task of the model of a request.
 
     Without any wish it is that of the training it starts from, else the default YOLOv8, for the dataset's task.
 
@@ -81,7 +81,7 @@ def named(name: str) -> Architecture:
 
 
 def fits_source(source: Training | None, name: str) -> None:
-    """Weights fit the model they were made for; the number of classes may differ."""
+    """Check that the weights are of this architecture; the number of classes may differ."""
     if source is None:
         return
     architecture = source.architecture or f"yolov8{source.model_version}"

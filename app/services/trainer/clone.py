@@ -22,13 +22,13 @@ MAX_NAME = 100
 
 
 class TrainingCloning:
-    """Makes trainings from the requests of others."""
+    """Creates trainings from the requests of existing ones."""
 
     def __init__(self, store: TrainingStore, creation: TrainingCreation) -> None:
         self.store, self.creation = store, creation
 
     def clone(self, training_id: int, changes: dict[str, Any], key: RequestKey | None = None) -> TrainingCreatedValues:
-        """A new training with the same request, changed as asked; all checks of a new one apply.
+        """Create a training from the same request with changes; all checks of a new one apply.
 
         Args:
             changes: fields of the create request, as sent. In `params` each one by itself: null takes it away.
@@ -52,7 +52,7 @@ class TrainingCloning:
 
 
 def request_of(row: Training) -> dict[str, Any]:
-    """The create request that makes such a training, without name and params; what has its default is left out."""
+    """The request that creates such a training, without name and params; defaults are omitted."""
     values = {name: getattr(row, name) for name in ("dataset_id", "epochs", "batch_size", "img_size")}
     values |= {"architecture": row.architecture} if row.architecture else {"model_version": row.model_version}
     if row.params.get("optimizer") != "auto":
@@ -70,7 +70,7 @@ def request_of(row: Training) -> dict[str, Any]:
 
 
 def loaded(values: dict[str, Any]) -> TrainingInValues:
-    """A whole request, checked like one that was sent."""
+    """A complete request, validated like one that was sent."""
     try:
         request: TrainingInValues = TrainingIn().load(values)
         return request

@@ -29,7 +29,7 @@ AGAIN = 50  # epochs before something that had cleared is said again
 
 @dataclass(frozen=True)
 class Advice:
-    """Something to say at an epoch; `data` fills the places of the text of its code."""
+    """Advice at an epoch; `data` fills the placeholders of its code's text."""
 
     code: str
     level: str  # info or warning
@@ -38,7 +38,7 @@ class Advice:
 
 
 def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> list[Advice]:
-    """What is to be said at the last of the epochs.
+    """The advice at the last of the epochs.
 
     Args:
         epochs: the run so far, or its newest part; `planned`: how many it will have.
@@ -56,7 +56,7 @@ def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> lis
 
 
 def came_back(rule: "Rule", epochs: Epochs, planned: int, last_advised: int) -> bool:
-    """Whether it was said long ago and did not hold for a while since."""
+    """Whether a problem returned: its last advice is long ago, and it was absent since."""
     if epochs[-1]["epoch"] - last_advised < AGAIN:
         return False
     counts = [count for count, item in enumerate(epochs, 1) if item["epoch"] > last_advised][::RECENT]
@@ -124,7 +124,7 @@ def at_full_rate(epochs: Epochs) -> Epochs:
 
 
 def overfitting(epochs: Epochs, planned: int) -> Data | None:
-    """The validation loss left its lowest level while the train loss fell on, and the result got no better.
+    """The validation loss left its minimum while the train loss fell on, and the result did not improve.
 
     All by medians over a window, so that single epochs do not matter.
     """
@@ -161,7 +161,7 @@ def plateau(epochs: Epochs, planned: int) -> Data | None:
 
 
 def class_never_predicted(epochs: Epochs, planned: int) -> Data | None:
-    """After a quarter of the run a class with enough examples is still not found, while others are."""
+    """After a quarter of the run a class with enough examples is still not detected, while others are."""
     recent = [{row["class"]: row for row in item["classes"] or []} for item in epochs[-2 * RECENT :]]
     if epochs[-1]["epoch"] < max(10, planned // 4) or len(recent) < RECENT or not all(recent):
         return None

@@ -1,4 +1,4 @@
-"""Messages of the coach: for each code a plain sentence and what to try."""
+"""Messages of the coach: for each code a sentence and what to try."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -17,7 +17,7 @@ from app.services.trainer.read_models import Comparison, TrainingView
 
 
 def compare(ids: Sequence[int], models: Path) -> Comparison:
-    """Trainings in the order that was asked for, with their curves; `missing` are ids that there is no training of.
+    """Trainings in the requested order, with their curves; `missing` are ids without a training.
 
     Raises:
         NotFound: there is none of them.
@@ -50,7 +50,8 @@ def differing(trainings: Sequence[TrainingView]) -> list[str]:
     }
 
     def data(item: TrainingView) -> Any:
-        """The content, where it is known: a dataset that was uploaded twice is the same."""
+        """The dataset's identity: the content hash where it is known, so that one that was uploaded twice is the
+        same."""
         version = (item["dataset_id"], item["revision"])
         return item["dataset_revision"] or same_data.get(version, version)
 

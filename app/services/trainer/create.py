@@ -29,7 +29,7 @@ logger = logging.getLogger("yolo.training")
 
 
 class TrainingCreation:
-    """Makes and queues new trainings.
+    """Creates and queues new trainings.
 
     Args:
         feed: tells the browsers.
@@ -42,7 +42,7 @@ class TrainingCreation:
     def create_once(
         self, values: TrainingInValues, key: RequestKey | None = None, cloned_from: int | None = None
     ) -> TrainingCreatedValues:
-        """`create`, once for each key; the answer."""
+        """`create`, once for each key; the response."""
         answer: TrainingCreatedValues = {
             "message": _("Training started"),
             "training_id": 0,
@@ -62,7 +62,7 @@ class TrainingCreation:
         return idempotency.run_idempotent(key, work)
 
     def create(self, values: TrainingInValues, within: Callable[[Any, Training], None] | None = None) -> Training:
-        """Make a training and queue it. `values` as TrainingIn loads them.
+        """Create and queue a training. `values` as loaded by TrainingIn.
 
         Args:
             within: called with the session and the new row, in the transaction.
@@ -88,7 +88,7 @@ class TrainingCreation:
     def check(
         self, values: TrainingInValues, starts_from: Callable[[str, str], bool] = lambda _start, _model: True
     ) -> list[advise.Warned]:
-        """What is unusual about a request for a training, as WarningOut takes it. Nothing is created.
+        """What is unusual about a request for a training, as WarningOut. Nothing is created.
 
         Args:
             starts_from: whether a start ("auto", "scratch" …) of a model begins with weights.
@@ -144,7 +144,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
 
 
 def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
-    """The columns that say which revision a training uses: the current one; none of a dataset that has none."""
+    """The columns of the revision that a training uses: the current one; None of a dataset without revisions."""
     current = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
     hash_of_version = session.scalar(select(DatasetRevision.hash).where(current)) if dataset.revision else None
     return {"revision": dataset.revision, "dataset_revision": hash_of_version}

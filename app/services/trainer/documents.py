@@ -13,7 +13,7 @@ Document = TypeVar("Document")
 
 
 def document(path: Path, check: Callable[[Any], Document]) -> Document | None:
-    """One of them; None where it is not there, or is damaged: then it is set aside.
+    """Read a document; None where it is missing or damaged: then it is set aside.
 
     Args:
         check: returns what was read with its type, or raises a ValueError, TypeError, KeyError or AttributeError where
@@ -84,7 +84,7 @@ def texts(values: Any) -> None:
 
 
 def numbers(*values: Any) -> None:
-    """Check that these are numbers that JavaScript can hold.
+    """Check that these are numbers that JavaScript can represent.
 
     Raises:
         TypeError: one is not.

@@ -22,7 +22,7 @@ COLUMNS = ("seq", "event_seq", "event_offset", "progress", "eta", "training_seco
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A message that was told and has no row yet; as `TrainingEvent`."""
+    """A message that was sent and has no row yet; as `TrainingEvent`."""
 
     training_id: int
     seq: int
@@ -33,7 +33,7 @@ class Unwritten:
 
 @dataclass
 class RunState:
-    """A running training ahead of its row, whose names it has; `messages` are those since."""
+    """The state of a running training ahead of its row, with the same attributes; `messages` are those since."""
 
     id: int
     created_at: datetime
@@ -58,7 +58,7 @@ class RunState:
         return self.seq > row.seq and self.created_at == row.created_at
 
     def append(self, event: str, payload: dict[str, Any]) -> None:
-        """Remember a message with the number that the training has now."""
+        """Add a message with the training's present number."""
         self.messages.append(Unwritten(self.id, self.seq, event, payload))
 
 
@@ -66,7 +66,7 @@ ROW = ("id", "created_at", "status", "attempt", *COLUMNS, "seconds_before", "cur
 
 
 class EphemeralMessages:
-    """What was told and is not written yet, by training.
+    """Messages that were sent and are not written yet, by training.
 
     Args:
         clock: seconds that only go up.
@@ -83,7 +83,7 @@ class EphemeralMessages:
 
     @contextmanager
     def advancing(self, training_id: int, attempt: int, events: int) -> Iterator[RunState | None]:
-        """The state of an attempt, for so many events that nobody replays; None: they have to be written down now.
+        """The state of an attempt, for so many ephemeral events; None: they have to be written now.
 
         An exception leaves it as it was.
         """
@@ -122,7 +122,7 @@ class EphemeralMessages:
         return training_id in self._states
 
     def drop(self, training_id: int) -> None:
-        """Its process is gone, and its ending is written down."""
+        """Forget the state of a training whose ending is recorded."""
         with self._lock:
             self._states.pop(training_id, None)
             self._writes.pop(training_id, None)
@@ -130,7 +130,8 @@ class EphemeralMessages:
     # Whoever writes about a training.
 
     def interrupt(self, training_id: int) -> RunState | None:
-        """What the caller's transaction has to write first. It is kept until `written`: the transaction may fail."""
+        """The messages that the caller's transaction has to write first. They stay until `written`: the transaction may
+        fail."""
         with self._lock:
             self._writes[training_id] = self._writes.get(training_id, 0) + 1
             state = self._states.get(training_id)
@@ -141,12 +142,12 @@ class EphemeralMessages:
     # Whoever reads.
 
     def newest(self, row: Training) -> "Training | RunState":
-        """The training as it is now: its row, or what is ahead of it."""
+        """The newest state of a training: its row, or the state ahead of it."""
         state = self._states.get(row.id)
         ahead = state is not None and state.is_of(row) and state.attempt == row.attempt
         return state if ahead and state and row.status == TrainingStatus.RUNNING else row
 
     def messages(self, training_id: int) -> list[Unwritten]:
-        """Ask before the rows are read: what is written in between is then in the rows."""
+        """The unwritten messages. Call it before the rows are read: what is written in between is then in the rows."""
         state = self._states.get(training_id)
         return list(state.messages) if state else []

@@ -26,12 +26,12 @@ class TrainingFeed:
         self.bus.on("messages", self.receive)
 
     def receive(self, message: list[int]) -> None:
-        """Another process has sent a message of a training."""
+        """Note a message that another process has sent."""
         training_id, seq = message
         self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
 
     def send(self, messages: list[RoomMessage]) -> None:
-        """To the browsers, after the commit. Costs next to nothing where nobody looks."""
+        """Send messages to the browsers, after the commit. Almost free without readers."""
         for item in messages:
             if "training_id" not in item.payload:
                 notify.to_dashboard(item.event, item.payload)
@@ -46,14 +46,14 @@ class TrainingFeed:
                 notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
 
     def send_status(self, training_id: int) -> None:
-        """Tell the present state, whose number was committed before."""
+        """Send the present state, whose number was committed before."""
         seq = self.store.row(training_id).seq
         self.send([RoomMessage("training_status", {"training_id": training_id, "seq": seq})])
 
 
 def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]:
-    """A message's payload for everybody in its rooms, whoever's request or task sends it. With PRIVATE_DATA it does not
-    say whose run holds the device: not all of them may see that one."""
+    """A message's payload for all readers of its rooms. With PRIVATE_DATA it does not name the run that holds the
+    device: not all of them may see that one."""
     filled = history.filled(event, payload, models)
     waits = (filled.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
     if not waits or "training_id" not in waits:

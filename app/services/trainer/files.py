@@ -29,7 +29,7 @@ class TrainingFiles:
         self.store = store
 
     def log(self, training_id: int, after: int | None) -> tuple[str, int]:
-        """Output of the latest attempt from byte `after` on, in whole lines; None: its end."""
+        """Lines of the latest attempt's output from byte `after` on; None: its end."""
         row = self.store.row(training_id)
         directory = self.store.attempt_dir(training_id, row.attempt)
         if after is not None:
@@ -40,8 +40,8 @@ class TrainingFiles:
         return (text.partition("\n")[2] if size > LOG_TAIL else text), offset
 
     def results(self, training_id: int) -> tuple[list[str], list[list[Cell]], Path | None]:
-        """results.csv of ultralytics: (columns, rows, the file); where it is damaged, the same table from the epochs
-        that were recorded, and no file.
+        """results.csv of ultralytics: (columns, rows, the file); where it is damaged, the same table from the recorded
+        epochs, and no file.
 
         Raises:
             NotFound: no such training, or no epoch has ended.
@@ -75,7 +75,7 @@ class TrainingFiles:
         return require_intact(self.store.folder(training_id), path), download_name(row, path.name)
 
     def checkpoints(self, training_id: int) -> CheckpointsOutValues:
-        """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
+        """The checkpoints whose files exist, the newest first, as CheckpointsOut."""
         row = self.store.row(training_id)
         address = f"/api/trainings/{training_id}/checkpoints"
         return {
@@ -129,6 +129,6 @@ class TrainingFiles:
 
 
 def download_name(row: Training, name: str) -> str:
-    """A file's name that says which training it is of, with nothing that a file system could misread."""
+    """A file name with the training's id and name, safe for every file system."""
     stem = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or "training"
     return f"{stem}-{row.id}-{name}"

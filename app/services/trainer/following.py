@@ -32,19 +32,19 @@ class TrainingFollowing:
         self.store, self.feed, self.ephemeral, self.are_several = store, feed, ephemeral, shared
 
     def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
-        """Every epoch so far, as MetricsOut takes them; without `all_classes` as a snapshot has them."""
+        """Every epoch so far, as MetricsOut; without `all_classes` as in a snapshot."""
         db.session.rollback()  # one view of the database from here on
         seq = self.store.row(training_id).seq
         epochs = present.metrics(training_id) if all_classes else history.metrics(training_id, seq)
         return {"version": history.version(training_id, seq), "epochs": epochs}
 
     def advice(self, training_id: int) -> list[SentAdviceValues]:
-        """What the coach said so far."""
+        """The coach's advice so far."""
         sent = history.timeline(training_id, "training_advice", self.store.row(training_id).seq, self.store.models)
         return cast(list[SentAdviceValues], sent)
 
     def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> EventsPage:
-        """The room's messages above a number; see history.page. With `wait`, up to so many seconds for the first."""
+        """The room's messages above a number; see history.page. `wait`: seconds to wait for the first."""
         row, newer = self._present(training_id)
         if wait and max(row.seq, newer[-1].seq if newer else 0) <= after:
             self._wait_for(training_id, after, wait)
@@ -52,14 +52,14 @@ class TrainingFollowing:
         return history.page(training_id, row.seq, after, limit, self.store.models, newer)
 
     def _present(self, training_id: int) -> tuple[Training, list[Unwritten]]:
-        """The row, in a new view of the database, and the messages that it does not have yet."""
+        """The row, in a new transaction, and the messages that it does not have yet."""
         db.session.rollback()
         messages = self.ephemeral.messages(training_id)
         row = self.store.row(training_id)
         return row, [item for item in messages if item.seq > row.seq]
 
     def _wait_for(self, training_id: int, after: int, seconds: float) -> None:
-        """Look into memory only: messages that are committed are told at once. No database connection is held."""
+        """Poll the memory only, where committed messages are noted at once; no database connection is occupied."""
         db.session.remove()
         until, read_at = time.monotonic() + seconds, time.monotonic()
         while self.feed.newest.get(training_id, 0) <= after and time.monotonic() < until:
@@ -70,7 +70,7 @@ class TrainingFollowing:
                 db.session.remove()
 
     def snapshot(self, training_id: int, cached_version: str | None = None) -> Snapshot:
-        """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it.
+        """The state from which a page continues with live messages: those numbered up to `seq` are in it.
 
         Args:
             cached_version: the version of the metrics that the page has; if they are still the same, `metrics` is None.

@@ -31,7 +31,7 @@ StoredMessage = TrainingEvent | Unwritten
 
 
 def filled(event: str, payload: Payload, models: Path) -> Payload:
-    """The payload with what is not kept with the message. Texts are in the language of the context."""
+    """The payload with what is not stored in the message. Texts are in the language of the context."""
     if event not in FILLERS:
         return payload
     return payload | FILLERS[event](payload, models)
@@ -48,7 +48,7 @@ def log_filled(payload: Payload, models: Path) -> Payload:
 
 
 def error_filled(payload: Payload, models: Path) -> Payload:
-    """Of versions that kept it as it was."""
+    """Redact an error that an earlier version stored unredacted."""
     return {name: redact_paths(payload[name] or "", models.parent, stored=True) for name in ("error", "traceback")}
 
 
@@ -93,7 +93,7 @@ def page(
 
 
 def read_back(rows: Iterable[StoredMessage], models: Path) -> Iterable[dict[str, Any]]:
-    """The messages as they were sent; the present training is looked up once."""
+    """The messages as they were sent; the present training is queried once."""
     training: Payload | None = None
     for row in rows:
         payload = {"training_id": row.training_id, "seq": row.seq} | row.payload
@@ -112,7 +112,8 @@ def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Paylo
 
 
 def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
-    """The loss of batches, at most MOST_LOSSES of those in rows, evenly, and the newer ones: {"seq", "epoch", ...}."""
+    """The loss of batches, at most MOST_LOSSES of the stored ones, evenly, and the newer ones: {"seq", "epoch",
+    ...}."""
     count_stored = select(func.count()).where(*up_to(training_id, "training_progress", seq))
     step = -(-(db.session.scalar(count_stored) or 0) // MOST_LOSSES) or 1
     messages = thinned(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
@@ -140,14 +141,15 @@ def metrics(training_id: int, seq: int) -> list[EpochView]:
 
 
 def version(training_id: int, seq: int) -> str:
-    """The same for the same metrics: whoever has them need not be sent them. A repeated epoch gets a new number."""
+    """The version of the metrics: a reader with the same version need not load them. A repeated epoch gets a new
+    number."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     count, newest_seq = db.session.execute(select(func.count(), func.max(TrainingMetric.seq)).where(mine)).one()
     return f"{count}-{newest_seq or 0}"
 
 
 def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
-    """By epoch, oldest first; empty lists where they are left out."""
+    """The classes' values by epoch, oldest first; empty lists where they are omitted."""
     newest_first = TrainingMetric.epoch.desc()
     one = db.session.scalar(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(1))
     count = min(epochs, MOST_CLASS_ROWS // len(one)) if one else 0
@@ -156,7 +158,7 @@ def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
 
 
 def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
-    """Up to where the log was told: {"attempt", "start", "offset"}."""
+    """The position up to which the log was sent: {"attempt", "start", "offset"}."""
     rows = unwritten(newer, "training_log")[-1:] or newest(training_id, "training_log", seq, 1)
     return rows[0][1] if rows else None
 
@@ -175,7 +177,7 @@ def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int
 
 
 def thinned(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
-    """Every so many of them, counted from the newest; oldest first."""
+    """Every n-th message, counted from the newest; oldest first."""
     number = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
     text = type_coerce(TrainingEvent.payload, Text).label("text")
     inner = select(TrainingEvent.seq, text, number).where(*up_to(training_id, event, seq)).subquery()

@@ -15,7 +15,7 @@ OFFERED = 3  # other checkpoints that an answer names
 
 
 def is_intact(path: Path) -> bool:
-    """Whether every byte of the file is as it was written, by the archive's checksums; looked at once."""
+    """Whether the file's content matches the archive's checksums; cached by its time and size."""
     try:
         stat = path.stat()
     except OSError:
@@ -33,7 +33,7 @@ def has_right_sums(path: str, _changed_ns: int, _size: int) -> bool:
 
 
 def require_intact(folder: Path, path: Path) -> Path:
-    """The file, where it is whole.
+    """The file, if it is intact.
 
     Args:
         folder: of the training.
@@ -48,7 +48,7 @@ def require_intact(folder: Path, path: Path) -> Path:
 
 
 def intact_alternatives(folder: Path, path: Path) -> Iterator[str]:
-    """`best`, `last` or the number of an epoch, for the first few whole ones."""
+    """`best`, `last` or the number of an epoch, of the first few intact checkpoints."""
     candidates = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
     candidates += [(str(checkpoint.epoch), folder / checkpoint.path) for checkpoint in checkpoints_by_name(folder)]
     remaining = OFFERED

@@ -1,4 +1,4 @@
-"""Which files the children of a training's jobs read and make, for workers that share no volume (STORAGE_URL)."""
+"""The files that the children of a training's jobs read and write, for workers that share no volume (STORAGE_URL)."""
 
 from typing import Any
 

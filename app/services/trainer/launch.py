@@ -13,7 +13,7 @@ logger = logging.getLogger("yolo.training")
 
 
 def spec_of(row: Training, folder: Path, devices: tuple[str, ...], config: Settings) -> TrainSpec:
-    """What the child of a training is told."""
+    """The spec of a training's child."""
     params = {name: value for name, value in row.params.items() if name != "device"}
     return TrainSpec(
         training_id=row.id,
@@ -40,13 +40,13 @@ def spec_of(row: Training, folder: Path, devices: tuple[str, ...], config: Setti
 
 
 def data_of(row: Training, config: Settings) -> Path:
-    """The dataset.yaml of the revision that it was made for; without one, of the dataset as it is."""
+    """The dataset.yaml of the training's revision; without one, of the dataset as it is."""
     folder = config.DATASETS_DIR / str(row.dataset_id)
     return (folder if row.revision is None else folder / "revisions" / str(row.revision)) / "dataset.yaml"
 
 
 def start_of(row: Training, config: Settings) -> TrainingStart:
-    """What it starts from; another training's checkpoint with its `path`."""
+    """The start of a training; another training's checkpoint with its `path`."""
     kind = row.start.get("kind", "auto")
     if kind != "training":
         return {"kind": kind}
@@ -72,7 +72,7 @@ def environment(devices: tuple[str, ...], config: Settings) -> dict[str, str]:
 
 
 def devices_in(directory: Path) -> tuple[str, ...]:
-    """The devices of an attempt, as its child was told them."""
+    """The devices in the spec of an attempt."""
     try:
         devices = tuple(str(device) for device in json.loads((directory / "spec.json").read_bytes())["devices"])
         if not devices or not all(device == CPU or device.isdecimal() for device in devices):

@@ -21,12 +21,12 @@ LEAST = 4  # epochs for a judgement
 
 
 def images_used(images: int, params: Mapping[str, Any]) -> int:
-    """So many images of the training set are trained on: ultralytics takes the `fraction` of the parameters."""
+    """The number of training images in use: ultralytics applies the parameter `fraction`."""
     return max(1, round(images * params.get("fraction", 1.0)))
 
 
 def iterations(images: int, batch: int, params: Mapping[str, Any]) -> int:
-    """Of an epoch, with so many images in the training set."""
+    """The iterations of an epoch, with so many training images."""
     return -(-images_used(images, params) // max(1, batch))
 
 
@@ -77,7 +77,7 @@ def falling(epochs: Epochs) -> float | None:
 
 
 def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, dict[str, Any]] | None:
-    """What can be said while it runs: the plan is too short for a model from scratch, or the labels look wrong.
+    """Advice during the run: the plan is too short for a model from scratch, or the labels look wrong.
 
     Args:
         planned: epochs of the run.

@@ -1,4 +1,4 @@
-"""Messages of a training's room: numbered in the transaction of their change, stored for those who were away."""
+"""Messages of a training's room: numbered in the transaction of their change, stored for readers who were away."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ class RoomMessage:
 
 @dataclass(frozen=True)
 class LogPiece:
-    """Whole lines of an attempt's worker.log: bytes `start` to `offset`, and their text without colours."""
+    """Lines of an attempt's worker.log: bytes `start` to `offset`, and their text without colours."""
 
     attempt: int
     start: int
@@ -70,7 +70,7 @@ def message(event: str, row: Training | RunState, **payload: Any) -> RoomMessage
 
 
 def write_ephemeral(row: Training) -> None:
-    """What was told about a training without being written down, in the caller's write transaction."""
+    """Write the messages that were sent without a row, in the caller's write transaction."""
     state = services().trainer.ephemeral.interrupt(row.id)
     if state is None or not state.is_of(row):
         return
@@ -88,7 +88,7 @@ def write_ephemeral(row: Training) -> None:
 
 
 def with_more(item: RoomMessage, **more: Any) -> RoomMessage:
-    """The message with what is sent but not kept with it, because it is kept elsewhere."""
+    """The message with content that is sent but stored elsewhere."""
     return replace(item, payload=item.payload | more)
 
 
@@ -129,7 +129,7 @@ def progress_message(row: Training | RunState) -> RoomMessage:
 
 
 def status_message(row: Training, dashboard: bool = True) -> RoomMessage:
-    """The service fills in the training itself, which takes a query of its own."""
+    """A status message; the feed adds the training itself, which takes a query of its own."""
     return replace(message("training_status", row), dashboard=dashboard)
 
 
@@ -148,13 +148,13 @@ def queue_message(queue: Iterable[Any]) -> RoomMessage:
 
 
 def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> RoomMessage:
-    """A decision or an incident; the reader's text is made when it is read."""
+    """A decision or an incident; its text is formatted when it is read."""
     level = "warning" if code in WARNINGS else "info"
     epoch = data.get("epoch") or row.progress.get("epoch") or row.current_epoch
     return message("training_note", row, code=code, data=data, epoch=epoch, level=level, timestamp=stamp(time))
 
 
 def log_message(row: Training | RunState, piece: LogPiece) -> RoomMessage:
-    """The place is kept, the text is in the file."""
+    """Only the position is stored; the text is in the file."""
     payload = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
     return with_more(payload, text=piece.text)

@@ -1,4 +1,4 @@
-"""Reads worker.log of an attempt as plain text in whole lines, without server paths.
+"""Reads worker.log of an attempt as text lines, without colours and server paths.
 
 An attempt's folder is models/{id}/attempts/{n} below the data folder.
 """
@@ -22,18 +22,18 @@ def without_controls(text: str) -> str:
 
 
 def readable(data: bytes, directory: Path) -> str:
-    """Output of the attempt in this folder as a text for others."""
+    """An attempt's output, redacted."""
     return redact_paths(without_controls(data.decode("utf-8", "replace")), directory.parents[3])
 
 
 def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
-    """Up to `limit` bytes of whole lines of `worker.log` from byte `offset` on: (plain text, offset behind it)."""
+    """Up to `limit` bytes of lines of `worker.log` from byte `offset` on: (text, offset after it)."""
     piece = read_lines(directory, offset, limit)
     return readable(piece.data, directory), piece.offset
 
 
 def read_piece(directory: Path, start: int, offset: int) -> str:
-    """Plain text of the bytes from `start` to `offset`; empty when they are gone."""
+    """The text of the bytes from `start` to `offset`; empty when they were deleted."""
     try:
         with open(directory / "worker.log", "rb") as file:
             file.seek(start)

@@ -1,4 +1,4 @@
-"""Redacts this machine's paths from texts that others read: exceptions, tracebacks, output."""
+"""Redacts this machine's paths in texts for other people: exceptions, tracebacks, output."""
 
 import re
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
 
 @lru_cache
 def paths_below(data: str) -> re.Pattern[str]:
-    """Absolute paths, those of the data folder told from the others: in its own spelling, and with links followed."""
+    """A pattern of absolute paths that distinguishes those of the data folder, as spelled and with links resolved."""
     spellings = {str(Path(data).absolute()), str(Path(data).resolve())}
     root = "|".join(re.escape(path[1:]) for path in sorted(spellings, key=len, reverse=True))
     kinds = {

@@ -1,4 +1,4 @@
-"""Trainings as the API and the Socket.IO messages show them. Reads only."""
+"""Trainings as the API and the Socket.IO messages send them. Reads only."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def rows() -> Any:
 
 
 def listed() -> Any:
-    """The same for lists, which show the best epoch without its classes: with many of them they are long."""
+    """`rows` for lists: the best epoch without its classes, which are long."""
     return rows().options(defer(TrainingMetric.classes))
 
 
@@ -143,7 +143,7 @@ def choices() -> FilterChoicesView:
 
 
 def to_dicts(query: Any, models: Path) -> list[TrainingView]:
-    """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
+    """`to_dict` of each of `rows()`; one more query where some wait for others, whose names are included."""
     rows = db.session.execute(query).all()
     holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
     # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
@@ -155,13 +155,13 @@ def to_dicts(query: Any, models: Path) -> list[TrainingView]:
 
 
 def class_counts(datasets: set[int]) -> dict[int, int]:
-    """How many classes each of these datasets has: by it one tells whether a classification is better than guessing."""
+    """The number of classes by dataset, to judge whether a classification is better than guessing."""
     query = select(Dataset.id, Dataset.classes).where(Dataset.id.in_(datasets))
     return {key: len(classes) for key, classes in db.session.execute(query)} if datasets else {}
 
 
 def to_dict(record: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
-    """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
+    """A training as TrainingOut, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = record
     folder = models / str(row.id)
     epochs = resumable_epochs(folder)

@@ -26,11 +26,11 @@ class TrainingQueue:
         self.store, self.writer = store, writer
 
     def waiting(self) -> QueueView:
-        """Those that wait, the next one first, as TrainingOut takes them."""
+        """Waiting trainings, the next one first, as TrainingOut."""
         return {"queue": present.waiting(self.store.models)}
 
     def reorder(self, requested: list[int]) -> QueueView:
-        """Put waiting trainings in this order; the queue as it is then.
+        """Move waiting trainings into this order; the new queue.
 
         Args:
             requested: some or all that wait, in their new order. They exchange positions; the others keep theirs. One
@@ -63,13 +63,13 @@ class TrainingQueue:
 
 
 def rearranged(now: Sequence[int], requested: Sequence[int]) -> list[int]:
-    """The whole order when `requested` take the places that they have among `now`."""
+    """The complete order, with `requested` at the positions that they have among `now`."""
     next_one, moved = iter(requested), set(requested)
     return [next(next_one) if training_id in moved else training_id for training_id in now]
 
 
 def priorities_and_positions(order: Sequence[Training]) -> tuple[list[int], list[int]]:
-    """Priorities and positions that make this order hold; positions rise.
+    """The priorities and rising positions that produce this order.
 
     Of the two ways, raising what now comes before a higher priority or lowering what comes after a lower one, the one
     that changes fewer trainings; raising where both change as many.

@@ -1,4 +1,4 @@
-"""Typed shapes of trainings. A training, an epoch and a message are as their schemas take them."""
+"""Typed shapes of trainings, epochs and messages, for their schemas."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,14 +13,14 @@ StoredMessage = dict[str, Any]  # what the room got, with its `seq`
 
 
 class NoteView(TypedDict):
-    """What a training tells its user."""
+    """A note of a training for its user."""
 
     code: str
     message: str
 
 
 class TrainingView(TypedDict):
-    """A training as TrainingOut takes it: columns of its row, and what present.to_dict adds."""
+    """A training as TrainingOut: columns of its row, and what present.to_dict adds."""
 
     id: int
     name: str
@@ -84,7 +84,7 @@ class TrainingView(TypedDict):
 
 
 class TrainingRowView(TrainingView):
-    """The same in a list, with its small curve: [epoch, map50] each."""
+    """A training in a list, with its sparkline: [epoch, map50] each."""
 
     spark: list[list[float]]
 
@@ -139,7 +139,7 @@ class Comparison(TypedDict):
 
 
 class EpochView(TypedDict):
-    """An epoch as MetricOut takes it; its figures are those of core/metrics.py, None where one was no number."""
+    """An epoch as MetricOut; its figures are those of core/metrics.py, None where one was not a number."""
 
     epoch: int
     loss: float | None
@@ -158,7 +158,7 @@ class EpochView(TypedDict):
 
 
 class MetricsView(TypedDict):
-    """Every epoch so far; `version` is the same for the same metrics."""
+    """Every epoch so far; equal versions have equal metrics."""
 
     version: str
     epochs: Sequence[TrainingMetric] | list[EpochView]

@@ -52,7 +52,7 @@ logger = logging.getLogger("yolo.training")
 
 @singledispatch
 def record(event: Event, row: Any, time: datetime) -> list[RoomMessage]:
-    """Write one event into the training's rows; the messages that follow from it. Others' events change nothing."""
+    """Record one event in the training's rows; the messages that follow. Other events change nothing."""
     return []
 
 
@@ -86,10 +86,10 @@ def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
     # What was recorded beyond the checkpoint comes again.
     again = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch >= event.start_epoch)
     db.session.execute(delete(TrainingMetric).where(again))
-    gone = (Checkpoint.training_id == row.id) & (Checkpoint.epoch >= event.start_epoch)
+    stale = (Checkpoint.training_id == row.id) & (Checkpoint.epoch >= event.start_epoch)
     if event.start_epoch > 1:  # the best weights stay until there are better ones; a run from the start drops them
-        gone &= ~Checkpoint.is_best
-    db.session.execute(delete(Checkpoint).where(gone))
+        stale &= ~Checkpoint.is_best
+    db.session.execute(delete(Checkpoint).where(stale))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
     advance(row, epoch=event.start_epoch, batch=0, batches=event.batches)
@@ -138,7 +138,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
 
 
 def advice(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
-    """What the coach says; a fault of it must not cost the run."""
+    """The coach's advice; an error in it must not end the run."""
     try:
         return advise(row, epoch, time)
     except SQLAlchemyError:
@@ -154,9 +154,9 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[RoomMessage
     if event.is_best:
         db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
     else:  # its file was replaced, or went when this one was written
-        gone = (Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS) & ~Checkpoint.periodic
+        stale = (Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS) & ~Checkpoint.periodic
         db.session.execute(
-            delete(Checkpoint).where(mine, ~Checkpoint.is_best, gone | (Checkpoint.epoch >= event.epoch))
+            delete(Checkpoint).where(mine, ~Checkpoint.is_best, stale | (Checkpoint.epoch >= event.epoch))
         )
     db.session.add(
         Checkpoint(
@@ -226,5 +226,5 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
 
 
 def redacted(row: Training, text: str) -> str:
-    """What a child says, without colours and this machine's folders."""
+    """A child's text, without colours and this machine's paths."""
     return redact_paths(without_controls(text), settings().DATA_ROOT, {row.dataset_id: row.dataset.name})

@@ -52,7 +52,7 @@ def is_loading(row: Training) -> bool:
 
 
 def failure_kind(row: Training, event: Failed) -> str:
-    """The row's `error_kind`; memory that does not even suffice to load a training is told apart, by what helps.
+    """The row's `error_kind`; memory that does not even suffice to load a training has a kind of its own.
 
     Called before the row changes.
     """
@@ -62,7 +62,7 @@ def failure_kind(row: Training, event: Failed) -> str:
 
 
 def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
-    """Half the batch from the last checkpoint; gradient accumulation keeps what an optimizer step sees."""
+    """Restart with half the batch; gradient accumulation preserves the batch of an optimizer step."""
     devices = max(1, len(row.devices or []))
     batch = row.batch_now or row.batch_size
     smaller = max(devices, batch // 2 // devices * devices)
@@ -75,7 +75,7 @@ def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
 
 
 def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | None:
-    """From the last checkpoint, unless it dies again and again at the same place."""
+    """Restart from the last checkpoint, unless it crashes again and again at the same epoch."""
     if row.restarts >= TRIES:
         return None
     row.restarts += 1
@@ -86,7 +86,7 @@ def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | Non
 
 
 def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
-    """The run ended as it was asked to, so that it can go on."""
+    """Record a requested pause."""
     if row.stop_requested:
         return cancelled(row, time, best_weights(folder(row)))
     if row.pause_requested:
@@ -98,7 +98,7 @@ def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
 
 
 def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
-    """Ask a running training to pause; it goes on when there is space again."""
+    """Request the pause of a running training until there is disk space again."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
         if row is None or row.status != TrainingStatus.RUNNING or row.stop_requested or row.pause_requested:
@@ -108,7 +108,7 @@ def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
 
 
 def after_disk(space: DiskSpace) -> list[RoomMessage]:
-    """Let trainings that paused for the disk go on once there is space."""
+    """Resume trainings that paused for the disk, once there is space."""
     table = Training.__table__.c  # nothing of the classes is set up until one waits
     waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
     if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
@@ -145,7 +145,7 @@ def pause(row: Training, reason: str, messages: list[RoomMessage]) -> list[RoomM
 
 
 def cancelled(row: Training, time: datetime, path: str | None) -> list[RoomMessage]:
-    """It ended because it was asked to; `path` of its weights is relative to the training's folder."""
+    """Record a requested end; `path` of its weights is relative to the training's folder."""
     change(row, TrainingStatus.CANCELLED, end_time=time, model_path=below(row, path))
     return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]
 
@@ -163,7 +163,7 @@ def note(training_id: int, code: str, **data: object) -> list[RoomMessage]:
 
 
 def add_note(row: Training, code: str, **data: object) -> list[RoomMessage]:
-    """Keep a note with the training, and tell it."""
+    """Store a note with the training; its message."""
     row.notes = [*row.notes, {"code": code, "data": data}]
     return [note_message(row, code, data, now())]
 
@@ -173,6 +173,6 @@ def folder(row: Training) -> Path:
 
 
 def best_weights(folder: Path) -> str | None:
-    """The best weights that a run left, relative to the training's folder."""
+    """The best weights of a run, relative to the training's folder."""
     path = weights(folder)
     return None if path is None else path.relative_to(folder).as_posix()

@@ -54,7 +54,7 @@ class TrainingReruns:
         self.store, self.feed, self.scheduler, self.revisions = store, feed, scheduler, revisions
 
     def run_again(self, training_id: int, anyway: bool = False, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Queue a training with the configuration that this one really had, once for each Idempotency-Key.
+        """Queue a training with the resolved configuration of this one, once for each Idempotency-Key.
 
         Args:
             anyway: also where its dataset, start weights or device are not what they were.
@@ -120,7 +120,7 @@ class TrainingReruns:
             raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
 
     def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
-        """The file that the same run would start from, if it is there."""
+        """The file from which the same run would start, if it exists."""
         if row.start.get("kind") == "training":
             path = Path(start_of(row, settings())["path"])
         else:
@@ -129,7 +129,7 @@ class TrainingReruns:
 
 
 def is_config(config: dict[str, Any] | None) -> bool:
-    """Whether it holds what is read of it."""
+    """Whether the document has all fields that are read."""
     if not config or not isinstance(config.get("arguments"), dict):
         return False
     weights = config.get("start_weights")
@@ -138,7 +138,7 @@ def is_config(config: dict[str, Any] | None) -> bool:
 
 
 def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a training that does the same: what was resolved takes the place of what was left open."""
+    """The columns of a training that repeats this one: resolved values replace automatic ones."""
     names = (
         "name",
         "dataset_id",
@@ -174,8 +174,7 @@ def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
 
 
 def same_start(row: Training, used: dict[str, Any]) -> TrainingStart:
-    """From the same kind of weights: what `auto` found then, not what it would find now; from uploaded ones, where it
-    is these."""
+    """The start with the same weights: what `auto` chose then; uploaded weights where they are unchanged."""
     if row.is_uploaded:
         return {"kind": "training", "training_id": row.id, "checkpoint": "best"}
     if row.start.get("kind", "auto") != "auto" or not used:

@@ -21,11 +21,11 @@ MOST_BYTES = 64 * 1024**2  # some 100,000 epochs
 
 
 class DamagedResults(ValueError):
-    """It is no table of epochs."""
+    """The file is no table of epochs."""
 
 
 def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
-    """(columns, rows): the rows that are whole, each epoch once, in order.
+    """(columns, rows): the complete rows, each epoch once, in order.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
 
 
 def number(cell: str) -> Cell:
-    """A cell as JSON has it: numbers as such, nothing for what JSON cannot hold."""
+    """A cell as JSON: numbers as such, None for what JSON cannot represent."""
     try:
         value = float(cell)
     except ValueError:

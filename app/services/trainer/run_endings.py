@@ -24,7 +24,7 @@ AUTOMATIC = "automatic"  # in the params of a job that nobody asked for: it ends
 
 
 class EndedRuns:
-    """Tells of runs that have ended: completed, failed or stopped, each time that they do.
+    """Notifies listeners of runs that end: completed, failed or stopped, each time that they do.
 
     Args:
         jobs: has what follows from it.
@@ -35,7 +35,7 @@ class EndedRuns:
         self.listeners: list[Callable[[Training], None]] = []
 
     def notify(self, row: Training) -> None:
-        """One that is over, committed; whoever fails to hear it keeps nobody else from it."""
+        """Call the listeners of a run that ended, after the commit; one that fails does not stop the others."""
         training_id = row.id
         for listener in self.listeners:
             try:
@@ -45,7 +45,8 @@ class EndedRuns:
                 logger.exception("training %s: behind its end", training_id)
 
     def announce_ended(self, training_id: int, since: datetime) -> None:
-        """Jobs that `end_automatic` or `end_work` has ended, or asked to end, since then; after its commit."""
+        """Announce the jobs that `end_automatic` or `end_work` has ended, or requested to end, since then; after its
+        commit."""
         lately = or_(Job.ended_at >= since, Job.stop_requested_at >= since)
         of_run = (Job.subject_type == "training") & (Job.subject_id == training_id)
         mine = of_run & (Job.kind != TRAINING) & lately
@@ -61,21 +62,20 @@ def needs_evaluation(folder: Path) -> bool:
 
 
 def mark_requested(job: Job, kind: str, priority: int) -> None:
-    """Somebody asks for what an automatic job makes: it is theirs now, and leaves its device to nobody any more. In the
-    caller's write transaction."""
+    """Turn an automatic job into a requested one, which keeps its device. In the caller's write transaction."""
     job.kind, job.priority = kind, max(job.priority, priority)
     job.params = {name: value for name, value in job.params.items() if name != AUTOMATIC}
 
 
 def end_automatic(training_id: int) -> None:
-    """The run goes on: nobody wants what followed its end now. In the caller's write transaction."""
+    """End the automatic jobs that followed a run's end, as it continues. In the caller's write transaction."""
     for job in unfinished(training_id):
         if job.params.get(AUTOMATIC):
             end(job)
 
 
 def end_work(training_id: int) -> None:
-    """The run is deleted: nobody wants what is made of it, whatever it is. In the caller's write transaction."""
+    """End all jobs that follow from a run, as it is deleted. In the caller's write transaction."""
     for job in unfinished(training_id):
         end(job)
 

@@ -35,7 +35,7 @@ class TrainingStore:
         return self.storage.get_training_dir(training_id)
 
     def existing_folder(self, training_id: int) -> Path:
-        """The same of a training that there is.
+        """The folder of an existing training.
 
         Raises:
             NotFound: no such training.
@@ -68,7 +68,7 @@ class TrainingStore:
         return not_deleted(self.locked_even_deleted(session, training_id))
 
     def locked_even_deleted(self, session: Any, training_id: int) -> Training:
-        """The same, wherever it is.
+        """The row with a lock, also in the trash.
 
         Raises:
             NotFound: no such training.
@@ -79,7 +79,7 @@ class TrainingStore:
         return row
 
     def describe(self, row: Training) -> None:
-        """Have the training's folder say what its row says, for a day without the database."""
+        """Write the training's row to its folder, for a restore without the database."""
         folder = self.folder(row.id)
         folder.mkdir(parents=True, exist_ok=True)
         about.write(folder, "training", row)
@@ -90,7 +90,7 @@ def training_not_found(training_id: int) -> NotFound:
 
 
 def not_deleted(row: Training) -> Training:
-    """Return the training unless it is in the trash.
+    """The training, unless it is in the trash.
 
     Raises:
         Conflict: the training is in the trash.
@@ -101,7 +101,7 @@ def not_deleted(row: Training) -> Training:
 
 
 def model_classes(row: Training) -> Sequence[str]:
-    """The classes of its model, in the order of their numbers: those of its data, or of uploaded weights."""
+    """The classes of its model by index: those of its data, or of uploaded weights."""
     if row.is_uploaded:
         return row.start["classes"]
     revision = find_revision(db.session, row.dataset_id, row.revision) if row.revision else None

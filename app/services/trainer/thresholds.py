@@ -13,7 +13,7 @@ MEASURES: tuple[Measure, ...] = ("precision", "recall")
 
 
 def thresholds(best: F1Point | None, curves: MeanCurves | None) -> list[Threshold]:
-    """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), as far as there are.
+    """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), where they exist.
 
     `precise`: the highest recall with a precision of at least `goal`, at a confidence not under the balanced one.
     `sensitive`: the highest precision with a recall of at least `goal`, at one not above it. A row that is worse than
@@ -48,7 +48,8 @@ def worth(best: F1Point) -> bool:
 def reaching(
     name: str, measure: Measure, counterpart: Measure, points: Sequence[CurvePoint], best: F1Point
 ) -> Threshold | None:
-    """Where the wanted measure reaches its goal at the least cost of the other; None where it cannot, or need not."""
+    """The point where the measure reaches its goal at the least cost of its counterpart; None where it cannot, or need
+    not."""
     for goal in (goal for goal in GOALS if goal > best[measure]):
         fitting = [point for point in points if point[measure] >= goal]
         if fitting:

@@ -68,7 +68,7 @@ def change(row: Training, status: TrainingStatus, **values: Any) -> None:
 
 
 def leave_as(row: Training, status: TrainingStatus, **values: Any) -> None:
-    """The same for a training that has no job: it ended before this database had its row."""
+    """`change` for a training without a job: it ended before this database had its row."""
     current = TrainingStatus(row.status)
     columns = CHANGES.get((current, status))
     if columns is None:
@@ -79,7 +79,7 @@ def leave_as(row: Training, status: TrainingStatus, **values: Any) -> None:
 
 
 def follow(row: Training) -> None:
-    """Its job gets the status of the training, and its place in the queue."""
+    """Copy the training's status and its position in the queue to its job."""
     job, status = job_of(row.id), JobStatus(row.status)
     if job is None:
         if status in UNFINISHED:
@@ -122,7 +122,7 @@ def job_of(training_id: int) -> Job | None:
 
 
 def requested(row: Training) -> dict[str, Any]:
-    """How a running training was asked to end, as its job has it."""
+    """The requested stop of a running training, as columns of its job."""
     if row.status != RUNNING or not (row.stop_requested or row.pause_requested):
         return {}
     return {"stop_mode": CANCEL if row.stop_requested else PAUSE, "stop_requested_at": now()}

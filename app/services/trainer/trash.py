@@ -38,7 +38,7 @@ class TrainingTrash:
         self.store, self.writer = store, writer
 
     def delete(self, training_id: int) -> TrainingDeletedValues:
-        """Move it to the trash; what waits or is paused is cancelled. Done twice, it is the same.
+        """Move a training to the trash; a waiting or paused one is cancelled. Idempotent.
 
         Raises:
             NotFound: no such training.
@@ -62,7 +62,7 @@ class TrainingTrash:
         return self.writer.write(None, work)
 
     def restore(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Take it out of the trash, as it was.
+        """Restore a training from the trash, as it was.
 
         Raises:
             NotFound: no such training.
@@ -130,8 +130,8 @@ class TrainingTrash:
 
 
 def is_hidden(row: Training) -> bool:
-    """Whether whoever asks might not see this run; write transactions see everything. If it is shared is not looked
-    into for a name."""
+    """Whether the present person might not see this run; write transactions see everything. Sharing is not checked for
+    a name."""
     principal = current()
     return is_limited(principal) and principal is not None and row.created_by != principal.account_id
 
@@ -156,7 +156,7 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
 
 
 def cancel(row: Training, folder: Path) -> RoomMessage:
-    """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
+    """End a training without a process; the weights so far stay. Returns the messages before the status."""
     best = present.weights(folder)
     path = f"models/{row.id}/{best.relative_to(folder).as_posix()}" if best else None
     change(row, TrainingStatus.CANCELLED, model_path=path)

@@ -48,7 +48,7 @@ class TrainingViews:
         self.store = store
 
     def previews(self, training_id: int) -> PreviewsOutValues:
-        """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none.
+        """As PreviewsOut; empty before the first epoch, and of trainings without previews.
 
         What was found after the newest epoch is in it: a page that is open asks once an epoch, not twice.
         """
@@ -64,7 +64,7 @@ class TrainingViews:
         return {"task": index["task"], "names": index["names"], "images": images, "epochs": epochs, "newest": newest}
 
     def preview(self, training_id: int, epoch: int) -> Path:
-        """The file of what was found after an epoch.
+        """The file of the detections after an epoch.
 
         Raises:
             NotFound: no such training, or the epoch is not kept.
@@ -80,7 +80,7 @@ class TrainingViews:
         return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def verdict(self, training_id: int) -> dict[str, Any]:
-        """As VerdictOut takes it, of a training that has ended.
+        """The verdict of a training that has ended, as VerdictOut.
 
         Raises:
             NotFound: no such training, or it has not ended.
@@ -110,7 +110,7 @@ class TrainingViews:
         return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def run_files(self, training_id: int) -> RunFilesOutValues:
-        """ultralytics' plots, as RunFilesOut takes them."""
+        """ultralytics' plots, as RunFilesOut."""
         folder = self.store.existing_folder(training_id)
         plots = folder / "run"
         pictures = [path for path in plots.glob("*.*g") if path.is_file() and not path.is_symlink()]
@@ -144,7 +144,7 @@ class TrainingViews:
 
 
 def previews_index(folder: Path) -> PreviewIndex | None:
-    """`index.json`; from its copy, and made anew of that, where it is damaged or gone."""
+    """`index.json`; restored from its copy where it is damaged or missing."""
     path = folder / INDEX
     index = document(path, check_previews)
     if index is not None or (copy := document(folder / COPY, check_previews)) is None:
@@ -154,15 +154,14 @@ def previews_index(folder: Path) -> PreviewIndex | None:
 
 
 def copy_index(folder: Path) -> bool:
-    """Have `index.json` copied where it has no copy: of a run of an older version, or one that was damaged; whether it
-    is now."""
+    """Copy `index.json` where it has no copy, as in a run of an older version; whether there is one now."""
     if (folder / COPY).exists() or (index := document(folder / INDEX, check_previews)) is None:
         return False
     return rewrite_index(folder / COPY, index)
 
 
 def rewrite_index(path: Path, index: PreviewIndex) -> bool:
-    """Write it again; False: the disk does not let us."""
+    """Write it again; False: the disk refuses."""
     try:
         put_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
         remove_copies(path)
@@ -178,7 +177,7 @@ def kind_of(name: str) -> str | None:
 
 
 def require_file(path: Path, otherwise: str) -> Path:
-    """Return the path of a file that a browser can show.
+    """The path of a file that a browser can display.
 
     Raises:
         NotFound: there is no such file, or it is a picture that no browser could show.

@@ -18,7 +18,7 @@ def queue_order() -> tuple[Any, ...]:
 
 
 def for_trainings(reason: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What its job waits for, as trainings tell it: {"code", ...}; see `reason`."""
+    """What its job waits for, as stored with trainings: {"code", ...}; see `reason`."""
     if reason is None or reason["code"] != "device":
         return reason
     of_training = reason["type"] == "training"
@@ -83,7 +83,7 @@ def gigabytes(size: float) -> str:
 
 
 def allowed_actions(row: Training, epochs: set[int]) -> list[str]:
-    """The actions that make sense now; `epochs` are those of its resumable checkpoints."""
+    """The actions that are possible now; `epochs` are those of its resumable checkpoints."""
     if row.deleted_at is not None:
         return ["restore", "delete"]
     match row.status:

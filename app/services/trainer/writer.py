@@ -19,7 +19,7 @@ Work = Callable[[Any], tuple[AnswerT, list[RoomMessage]]]  # from the session of
 
 
 class TrainingWriter:
-    """Does what a request asks of a training: once for its key, committed before anybody hears of it.
+    """Runs a request's change of a training: once for its key, committed before any message.
 
     Args:
         feed: tells the browsers.
@@ -31,7 +31,7 @@ class TrainingWriter:
         self.feed, self.jobs, self.ended = feed, jobs, ended
 
     def write(self, key: RequestKey | None, work: Work[AnswerT]) -> AnswerT:
-        """Do the work in one write transaction, then tell the browsers and wake the queue.
+        """Run the work in one write transaction, then send its messages and wake the queue.
 
         Args:
             key: the request's Idempotency-Key; where it was used before, its answer is given and nothing is done.

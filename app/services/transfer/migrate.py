@@ -10,7 +10,7 @@ from app.services.transfer.tables import compare, copy_tables, count_rows, raw_t
 
 
 class Migration:
-    """One move. The source is left as it is.
+    """One migration. The source is not changed.
 
     Args:
         source: the database that is used now; nothing may be connected to it.
@@ -36,7 +36,7 @@ class Migration:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One state of the source, to which nobody writes meanwhile."""
+        """One state of the source, locked against writers."""
         with self.source.connect() as connection, connection.execution_options(write=True).begin():
             yield connection
 

@@ -1,4 +1,4 @@
-"""Every table of the product: read, written and compared as the database has it, whatever the models make of it."""
+"""Every table of the product: read, written and compared as in the database, without the models' conversions."""
 
 from collections.abc import Iterator
 from itertools import islice, zip_longest
@@ -15,7 +15,7 @@ BATCH = 1000  # rows
 
 
 def raw_tables() -> list[Table]:
-    """Each table behind those that it refers to, with column types that leave values as they are (JSON is text)."""
+    """Each table after those that it refers to, with column types that leave values unchanged (JSON is text)."""
     metadata = MetaData()
     return [raw_table(table, metadata) for table in db.metadata.sorted_tables]
 
@@ -35,7 +35,7 @@ def count_rows(connection: Connection) -> dict[str, int]:
 
 
 def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
-    """Copy every row into tables that are empty; rows by table. Whoever calls it commits.
+    """Copy every row into empty tables; rows by table. The caller commits.
 
     Raises:
         TransferError: the target does not take a row; the message names it.
@@ -52,7 +52,7 @@ def copy_table(table: Table, source: Connection, target: Connection) -> int:
 
 
 def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
-    """All rows, in the order of their keys, which is the same in every database.
+    """All rows in the order of their keys, which is the same in every database.
 
     Raises:
         TransferError: a value is not of its column's type.
@@ -65,7 +65,7 @@ def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
 
 
 def ordered(column: Any, connection: Connection) -> Any:
-    """SQLite sorts text by its bytes; PostgreSQL by a language, unless it is told."""
+    """The column with binary collation: SQLite sorts text by bytes, PostgreSQL by a language."""
     is_text = isinstance(column.type, String) and connection.dialect.name == "postgresql"
     return collate(column, "C") if is_text else column
 
@@ -79,7 +79,7 @@ def insert_batch(table: Table, target: Connection, batch: list[dict[str, Any]]) 
 
 
 def refused(table: Table, target: Connection, batch: list[dict[str, Any]]) -> TransferError | None:
-    """Which row of a batch is not taken, and why."""
+    """Which row of a batch was refused, and why."""
     for row in batch:
         try:
             with target.begin_nested():
@@ -114,7 +114,7 @@ def compare_table(table: Table, source: Connection, target: Connection) -> int:
 
 
 def set_sequences(target: Connection) -> None:
-    """PostgreSQL's counters go on behind the highest id of each table. (SQLite looks at the table itself.)"""
+    """Set PostgreSQL's sequences to the highest id of each table. (SQLite reads the table itself.)"""
     if target.dialect.name != "postgresql":
         return
     for table in raw_tables():

@@ -62,7 +62,7 @@ class UploadService:
         self.completion = Completion(self.purposes, self.shelf, self.writers)
 
     def create(self, length: int, header: str) -> Upload:
-        """Make room for a file; what can be refused before its bytes come is refused here.
+        """Create an upload, after all checks that need none of its bytes.
 
         Args:
             length: of the whole file, in bytes.
@@ -137,7 +137,7 @@ class UploadService:
     def append(
         self, upload_id: str, offset: int, stream: Readable, length: int | None, checksum: Checksum | None
     ) -> tuple[Upload, int]:
-        """Take a chunk; the upload, and the offset behind it. With the last byte what it is for begins.
+        """Append a chunk; the upload, and its new offset. The last byte starts the completion.
 
         Args:
             offset: where the client believes that the chunk belongs.
@@ -170,7 +170,7 @@ class UploadService:
         return upload, at
 
     def terminate(self, upload_id: str) -> None:
-        """Remove an upload; whoever sends it is stopped.
+        """Remove an upload; a request that is writing to it ends.
 
         Raises:
             Conflict: what it is for is being made.
@@ -196,7 +196,7 @@ class UploadService:
     def page(
         self, page: int, per_page: int, unfinished: bool = False, principal: Principal | None = None
     ) -> UploadPageValues:
-        """A page of the uploads that are here, for schemas.UploadPage; those of other pages are not read.
+        """A page of the stored uploads, for schemas.UploadPage; those of other pages are not read.
 
         Args:
             principal: only those that are theirs; None: all.
@@ -240,5 +240,5 @@ class UploadService:
 
 
 def single_line(filename: str) -> str:
-    """A file's name on one line: what no name should hold would break a header or a log."""
+    """A file's name on one line, without characters that would break a header or a log."""
     return UNFIT_IN_NAME.sub("_", filename)

@@ -1,4 +1,4 @@
-"""Makes datasets and predictions of complete uploads, beside the requests."""
+"""Creates datasets and predictions from complete uploads, in the background."""
 
 import logging
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
 
 
 class Completion:
-    """Makes one dataset or prediction, or one problem, of each upload whose last byte has come.
+    """Turns each complete upload into one dataset or prediction, or one problem.
 
     Args:
         purposes: by name.
@@ -32,14 +32,14 @@ class Completion:
         self.purposes, self.shelf, self.writers = purposes, shelf, writers
 
     def begin(self, upload: Upload) -> None:
-        """All bytes are on the disk: write that down, and go on beside the requests."""
+        """Record that all bytes are on the disk, and continue in the background."""
         upload.state, upload.problem = CHECKING, None
         run_blocking(upload.save)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(self.finish, app, upload)
 
     def finish(self, app: Flask, upload: Upload) -> None:
-        """The background task of a complete upload: one result or one problem, however often it is begun.
+        """The background task of a complete upload: one result or one problem, however often it is started.
 
         It runs as a request of the client's, so that a refusal is what a plain POST would have been answered.
         """
@@ -53,7 +53,7 @@ class Completion:
         logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.prediction_id or upload.problem)
 
     def attempt(self, app: Flask, upload: Upload) -> None:
-        """Set the id of what was made, or `problem`. A busy database is given a few seconds."""
+        """Set the id of the result, or `problem`. A busy database is retried for a few seconds."""
         purpose = self.purposes[upload.purpose]
         for remaining in range(ATTEMPTS - 1, -1, -1):
             try:
@@ -71,7 +71,7 @@ class Completion:
         upload.state, upload.problem = FAILED, problem
 
     def reconcile(self) -> None:
-        """At start: whole files of which nothing is made yet are gone on with, unless another process does so."""
+        """At start: continue complete uploads without a result, unless another process does."""
         for upload in self.shelf.all():
             try:
                 if not self.writers.busy(upload.id):
@@ -87,7 +87,7 @@ class Completion:
 
 
 def existing_result(upload: Upload, purpose: Purpose) -> int | None:
-    """What this upload became before the server was killed: its key was committed with the row."""
+    """The result of an earlier attempt whose server was killed: its key was committed with the row."""
     request_key = key_of(upload)
     mark = db.session.get(IdempotencyKey, (request_key.key, request_key.scope))
     return int(mark.answer[purpose.result]) if mark else None
@@ -98,7 +98,7 @@ def key_of(upload: Upload) -> RequestKey:
 
 
 def save_if_there(upload: Upload) -> None:
-    """Write down what became of an upload, unless it was removed meanwhile."""
+    """Save the outcome of an upload, unless it was removed in between."""
     try:
         run_blocking(upload.save)
     except FileNotFoundError:

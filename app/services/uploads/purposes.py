@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(Protocol):
-    """`result`: the name of the id in the answer that is kept with the upload's key, and in the upload."""
+    """The purpose of an upload. `result`: the name of the id in the upload and in the answer stored with its key."""
 
     result: str
 
@@ -33,10 +33,10 @@ class Purpose(Protocol):
         """The last bytes are coming."""
 
     def create(self, upload: Upload, key: RequestKey) -> int:
-        """The id of what is made of the whole file, where it lies: nothing is copied."""
+        """Create the dataset or prediction from the complete file, without copying it; its id."""
 
     def busy(self) -> str:
-        """Why an upload cannot be removed while that is being made."""
+        """Why an upload cannot be removed during `create`."""
 
 
 class DatasetPurpose:
@@ -114,7 +114,7 @@ class PredictionPurpose:
 
 
 def purpose_of(metadata: Mapping[str, str]) -> str:
-    """DATASET, unless the metadata says something else.
+    """DATASET by default.
 
     Raises:
         Unprocessable: there is no such purpose.

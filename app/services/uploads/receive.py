@@ -1,4 +1,4 @@
-"""Receives a chunk: written to the disk as it comes, kept when the connection breaks."""
+"""Receives a chunk: written to the disk as it arrives, preserved when the connection breaks."""
 
 import logging
 import os
@@ -87,7 +87,7 @@ class Writers:
         self._lock = threading.Lock()
 
     def busy(self, upload_id: str) -> bool:
-        """Whether someone writes, and has heard from their client lately."""
+        """Whether a writer is active and has received bytes lately."""
         writer = self._writers.get(upload_id)
         if writer is None and self.files is not None:
             if (lock := self.lock(upload_id)) is None:
@@ -123,7 +123,7 @@ class Writers:
 
     @contextmanager
     def alone(self, upload_id: str) -> Iterator[None]:
-        """No other process writes to it or makes a dataset of it; waits for that."""
+        """Lock the upload against other processes; waits for the lock."""
         while (lock := self.lock(upload_id)) is None:
             socketio.sleep(WAIT_S)
         try:
@@ -132,12 +132,12 @@ class Writers:
             lock.release()
 
     def lock(self, upload_id: str) -> UploadLock | None:
-        """Against other processes; None: one of them has it."""
+        """Lock against other processes; None: another one has the lock."""
         lock = UploadLock(self.files(upload_id) if self.files else None)
         return lock if lock.acquire() else None
 
     def replace(self, upload_id: str) -> None:
-        """Whoever writes writes no more when this returns."""
+        """Replace the writer; the earlier one writes no more when this returns."""
         with self._lock:
             before = self._writers.pop(upload_id, None)
         if before is not None:
@@ -156,7 +156,7 @@ def being_sent() -> Locked:
 def receive_chunk(
     path: Path, offset: int, most: int, stream: Readable, length: int | None, checksum: Checksum | None, writer: Writer
 ) -> int:
-    """Append a chunk to the file at `offset`, its present size; the new size, once the disk has it.
+    """Append a chunk to the file at `offset`, its present size; the new size, synced.
 
     Args:
         most: the largest size that the file may get.
@@ -222,7 +222,7 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
 
 
 def taker(stream: Readable) -> Callable[[int], bytes | memoryview]:
-    """Takes at most so many bytes, into the same memory again and again where the stream can do that."""
+    """A function that reads at most so many bytes, into one reused buffer where the stream supports that."""
     readinto = getattr(stream, "readinto", None)
     if readinto is None:
         return stream.read
@@ -231,7 +231,7 @@ def taker(stream: Readable) -> Callable[[int], bytes | memoryview]:
 
 
 def write(handle: int, block: bytes | memoryview, hashed: Any, writer: Writer) -> None:
-    """Append one block, unless another request has taken over: two that write would mix."""
+    """Append one block, unless another request has replaced this one: two writers would mix."""
     with writer.lock:
         if writer.replaced:
             raise cut()
@@ -247,7 +247,7 @@ def append(handle: int, block: bytes | memoryview, hashed: Any) -> None:
 
 
 def sync_written(handle: int, fault: BaseException | None) -> None:
-    """Put what was written on the disk; a failure before this one is the one to tell."""
+    """Sync what was written; an earlier failure takes precedence."""
     try:
         run_blocking(os.fsync, handle)
     except OSError:

@@ -26,7 +26,7 @@ DATASET, PREDICTION = "dataset", "prediction"  # what becomes of a file
 
 @dataclass
 class Upload:
-    """What is known of an upload beside its bytes.
+    """The state of an upload, without its bytes.
 
     Args:
         length: of the whole file, in bytes.
@@ -72,7 +72,7 @@ class Upload:
             return 0 if self.state == RECEIVING else self.length
 
     def received(self) -> int:
-        """`size`, once the disk has it, less a chunk whose checksum was never looked at. Nobody may be writing.
+        """`size`, synced, without a chunk whose checksum was not verified. There must be no writer.
 
         After a kill -9 the size counts bytes that only the system's memory holds: they are synced before anyone is
         told. A power cut leaves no more than reached the disk: file systems write data before they write the size.
@@ -88,7 +88,7 @@ class Upload:
         return self.size()
 
     def mark_unverified(self, offset: int) -> None:
-        """From here on nothing counts until its checksum is right: whatever happens, it is cut off again."""
+        """Bytes from here on count only once their checksum is verified; else they are truncated."""
         write_synced(self.folder / "unverified", str(offset))
 
     def mark_verified(self) -> None:
@@ -110,13 +110,13 @@ class Upload:
         return datetime.fromtimestamp(last_change(self.folder), UTC) + RETENTION
 
     def save(self) -> None:
-        """Put info.json on the disk: the new one or the old one, never half of it."""
+        """Replace info.json atomically."""
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
         write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
 
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:
-    """What info.json holds, without what this version does not know.
+    """The validated content of info.json, without unknown fields.
 
     Raises:
         ValueError, TypeError, KeyError: it is no upload's.
@@ -158,7 +158,7 @@ def last_change(folder: Path) -> float:
 
 
 def changed_at(path: Path) -> float:
-    """In seconds since the epoch; 0 when it is gone, perhaps just now."""
+    """In seconds since the epoch; 0 when it was removed."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -186,7 +186,7 @@ class Shelf:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, upload: Upload) -> None:
-        """Put a new upload, empty, in its place: whole or not at all."""
+        """Create an empty upload atomically."""
         target, upload.folder = upload.folder, self.tmp / upload.id
         upload.folder.mkdir()
         upload.bin.touch()
@@ -229,7 +229,7 @@ class Shelf:
                 yield path
 
     def newest_first(self, unfinished: bool = False) -> list[str]:
-        """The ids of uploads by their last change; only names and times are looked at, no upload is read.
+        """The ids of uploads by their last change; only names and times are read.
 
         Args:
             unfinished: only those that keep their bytes, to go on or to be tried again.
@@ -242,7 +242,7 @@ class Shelf:
         return [name for name in names if (self.folder / name / "bin").exists()] if unfinished else names
 
     def unchanged_since(self, before: datetime) -> Iterator[Upload]:
-        """Uploads that had their last byte before then; only these are read, of the others only the times are seen."""
+        """Uploads whose last byte is older; only these are read, of the others only the times."""
         for path in sorted(self.folder.iterdir()):
             if is_id(path.name) and last_change(path) < before.timestamp():
                 try:
@@ -251,7 +251,7 @@ class Shelf:
                     continue
 
     def remove(self, upload: Upload) -> None:
-        """Out of sight by one rename, then deleted. 2 GB take a while: not for eventlet's loop."""
+        """Rename, then delete. 2 GB take a while: not for eventlet's loop."""
         aside = self.tmp / f"{upload.id}-removed"
         try:
             os.replace(upload.folder, aside)

@@ -1,5 +1,5 @@
-"""Sensible values for a new training, with reasons, and what is unusual about given ones. Rules only: nothing is
-measured here (services/estimate does), and nothing is refused (create.py does)."""
+"""Sensible values for a new training, with reasons, and what is unusual about given ones. Rules only: measuring is
+services/estimate's, refusing is create.py's."""
 
 from typing import Any
 
@@ -31,6 +31,6 @@ def check_request(row: dict[str, Any], dataset: Dataset, scratch: bool) -> list[
 
 
 def version_of(row: dict[str, Any]) -> str:
-    """The size of a YOLOv8; "" for another family, whose memory the rules do not know."""
+    """The size of a YOLOv8; "" for another family, for which the rules have no memory figures."""
     architecture = find(row["architecture"]) if row["architecture"] else None
     return row["model_version"] if architecture is None or architecture.family == "yolov8" else ""

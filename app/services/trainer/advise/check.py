@@ -1,4 +1,4 @@
-"""Warns of unusual values of a new training. Nothing here refuses; each entry says what may be changed."""
+"""Warns of unusual values of a new training. Nothing is refused here; each entry names what may be changed."""
 
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -8,7 +8,7 @@ from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
 from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
-from app.services.trainer.advise.presets import CELL, FROM_SCRATCH, WISHES, epochs_for, size_for
+from app.services.trainer.advise.presets import CELL, FROM_SCRATCH, GOALS, epochs_for, size_for
 from app.services.trainer.learning import iterations
 
 FEW_STEPS, MANY_EPOCHS = 100, 1000
@@ -67,7 +67,7 @@ def warning(field: str, code: str, change: Any = None, **data: Any) -> Warned:
 
 
 def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
-    """The batch against the device's memory. A device that the user named is not judged: its memory is not known."""
+    """The batch against the device's memory; not for a device that the user chose: its memory is unknown."""
     machine, chosen = facts.machine, values["params"].get("device", "auto")
     if version not in SIZES or chosen not in {"auto", machine.device}:
         return
@@ -120,10 +120,10 @@ def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 
 def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """Too few steps to learn anything: the quick preset has enough. So many that early stopping is the plan."""
+    """Too few steps to learn anything, by the quick preset; or so many that early stopping must be intended."""
     steps = iterations(facts.train, values["batch_size"], values["params"])
     if values["epochs"] * steps < FEW_STEPS:
-        quick = (FROM_SCRATCH if values["scratch"] else WISHES)["quick"]
+        quick = (FROM_SCRATCH if values["scratch"] else GOALS)["quick"]
         enough = max(epochs_for(quick, steps), -(-FEW_STEPS // steps))
         yield warning("epochs", "epochs_few", enough, steps=values["epochs"] * steps)
     elif values["epochs"] > MANY_EPOCHS:

@@ -58,7 +58,7 @@ class Facts:
 
 
 def facts_of(dataset: Dataset) -> Facts:
-    """Everything known of a dataset, and the machine now."""
+    """The facts of a dataset, and of the machine now."""
     boxes = {int(number): count for number, count in dataset.report.get("boxes", {}).items()}
     folder = settings().DATASETS_DIR / str(dataset.id)
     return Facts(
@@ -114,7 +114,7 @@ def read_sizes(index: sqlite3.Connection) -> Sizes | None:
 
 
 def facts_view(facts: Facts) -> FactsOutValues:
-    """What the rules were told, for the reader."""
+    """The facts for the reader."""
     sizes = facts.sizes
     return {
         "train_images": facts.train,

@@ -38,7 +38,7 @@ LIMIT = 0.9
 
 
 def needed(version: str, img_size: int, batch: int, gpu: bool) -> int:
-    """Bytes that a training would hold at most."""
+    """The most bytes that a training would use."""
     size = SIZES[version]
     picture = size.saved * MB * (img_size / 640) ** 2 * (MIXED if gpu else 1.0) * SLACK
     return int(CONTEXT["gpu" if gpu else "cpu"] + size.parameters * 1e6 * 4 * COPIES + batch * picture)

@@ -24,7 +24,7 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class PresetGoal:
-    """A preset: how much learning is wanted (steps, as epochs within bounds), and how fine."""
+    """The goal of a preset: steps (as epochs within bounds), and the size of small objects."""
 
     steps: int
     fewest: int
@@ -32,7 +32,7 @@ class PresetGoal:
     cells: float  # that a small object should cover
 
 
-WISHES = {
+GOALS = {
     "quick": PresetGoal(steps=300, fewest=5, most=30, cells=1.0),
     "balanced": PresetGoal(steps=5_000, fewest=50, most=200, cells=COMFORT),
     "best": PresetGoal(steps=15_000, fewest=100, most=400, cells=2.0),
@@ -48,15 +48,15 @@ HasWeights = Callable[[str], bool]  # whether a model (yolov8n-seg) starts from 
 
 
 def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list[PresetOutValues]:
-    """Each wish with its values, and a reason for each value."""
-    return [preset(name, facts, has_weights) for name in WISHES]
+    """Each preset with its values, and a reason for each value."""
+    return [preset(name, facts, has_weights) for name in GOALS]
 
 
 def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
     """One preset of the new-training page, with the reason for each value."""
     version, why_version = model(name, facts)
     scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
-    goal = (FROM_SCRATCH if scratch else WISHES)[name]
+    goal = (FROM_SCRATCH if scratch else GOALS)[name]
     size, why_size = img_size(name, goal, facts)
     batch, why_batch = batch_size(version, size, facts)
     epochs, why_epochs = epoch_count(goal, batch, facts, scratch)
@@ -74,7 +74,7 @@ def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
 
 
 def size_for(facts: Facts, cells: float) -> int | None:
-    """The image size at which all but a tenth of the objects cover so many cells; None where nobody knows."""
+    """The image size at which all but a tenth of the objects cover so many cells; None where sizes are unknown."""
     if facts.sizes is None or not facts.sizes.small:
         return None
     return rounded(cells * CELL / facts.sizes.small)
@@ -122,7 +122,7 @@ def model(name: str, facts: Facts) -> tuple[str, str]:
 
 
 def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
-    """What fits into memory with room to spare; an epoch keeps a few steps."""
+    """The largest batch that fits into memory with a margin, and leaves an epoch a few steps."""
     machine = facts.machine
     most = 64 if machine.gpu else 16
     fits = largest_batch(version, size, machine.memory, machine.gpu, most=most)
@@ -135,7 +135,7 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
 
 
 def epoch_count(goal: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
-    """So many epochs that the model takes the wished number of steps, within bounds."""
+    """The epochs in which the model makes the goal's number of steps, within bounds."""
     steps = max(1, -(-facts.train // batch))
     epochs = epochs_for(goal, steps)
     return epochs, texts.reason(
@@ -149,6 +149,6 @@ def epochs_for(goal: PresetGoal, steps: int) -> int:
 
 
 def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> DefaultsOutValues:
-    """The presets of a dataset on this machine, and what they were made from."""
+    """The presets of a dataset on this machine, and the facts behind them."""
     facts = facts_of(dataset)
     return {"recommended": "balanced", "presets": presets(facts, has_weights), "facts": shown(facts)}

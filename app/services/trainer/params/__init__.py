@@ -26,7 +26,7 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def checked(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
-    """The parameters, normalised. With a task, those that only other tasks have are refused, too.
+    """The parameters, validated and normalised. With a task, those of other tasks are refused.
 
     Raises:
         Unprocessable: names each one that is unknown or does not fit, as `params.<name>`.
@@ -57,13 +57,13 @@ def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str
 
 
 def defaults_of(names: Iterable[str]) -> dict[str, Any]:
-    """What ultralytics takes for each of these where nothing is sent."""
+    """ultralytics' default of each of these."""
     values = defaults() | PLATFORM_DEFAULTS
     return {name: values.get(name) for name in sorted(names)}
 
 
 def catalogue() -> list[ParameterOutValues]:
-    """Every parameter as ParameterOut takes it, in the reader's language."""
+    """Every parameter as ParameterOut, in the reader's language."""
     values = defaults() | PLATFORM_DEFAULTS
     return [
         {

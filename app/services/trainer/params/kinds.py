@@ -28,7 +28,7 @@ class Parameter:
     tasks: tuple[str, ...] = TASKS
 
     def check(self, value: Any, task: str | None = None) -> Any:
-        """The value as it is stored.
+        """The validated value, as it is stored.
 
         Raises:
             ValueError: it does not fit; with a message for the user.

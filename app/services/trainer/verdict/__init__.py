@@ -1,1 +1,2 @@
-"""The verdict on a training that has ended: what its model is good for, where it is weak, how sure, and what next."""
+"""The verdict on a training that has ended: what its model is good for, its weaknesses, the certainty, and what
+next."""

@@ -20,7 +20,7 @@ METRICS = ("epoch", "map50", "map95", "precision", "recall", "parts", "classes",
 
 
 def facts_of(row: Training, folder: Path) -> RunFacts:
-    """Everything that is known of a training that has ended; `folder` is its own."""
+    """The facts of a training that has ended; `folder` is its own."""
     data = dataset_of(row)
     best = best_epoch(row.id)
     last = row.current_epoch
@@ -74,7 +74,7 @@ def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:
 
 
 def is_complete(evaluation: FinalEvaluation) -> bool:
-    """Whether a verdict can be made of it."""
+    """Whether the evaluation has what a verdict needs."""
     try:
         size = len(evaluation["names"]) + 1
         cells = all(

@@ -130,7 +130,7 @@ def weakest_of(facts: RunFacts) -> Data | None:
 
 
 def confusion_of(facts: RunFacts) -> Data | None:
-    """The commonest error: a class taken for another, missed objects of a class, or false positives of a class.
+    """The commonest error: a class confused with another, missed objects of a class, or false positives of a class.
 
     None without an evaluation; `kind` "none" where there is no error.
     """
@@ -242,7 +242,7 @@ def more_epochs(facts: RunFacts) -> Step:
 def improving(
     facts: RunFacts, level: str, weakest: Data | None, confusion: Data | None, certainty: Data | None
 ) -> list[Step]:
-    """What makes a model that detects something better; a good one is tried and used."""
+    """Steps that improve a model that detects something; a good one is tested and used."""
     steps: list[Step] = [("try_it", "test", {})] if level == "good" and facts.weights else []
     if certainty and certainty["margin"] and certainty["margin"] > WIDE:
         steps.append(("more_validation", "split", {"objects": certainty["objects"]}))

@@ -1,0 +1,184 @@
+"""The training's row as its job changes: what a child says is written down, and decides what follows."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from app.events import Envelope, Event, Failed, Paused
+from app.extensions import db
+from app.jobs.devices import CPU
+from app.jobs.disk import DiskSpace
+from app.jobs.kinds import Notice
+from app.jobs.model import Job
+from app.jobs.output import OutputChunk
+from app.jobs.progress import JobProgressView
+from app.models import Training, TrainingStatus, now
+from app.services.backup import start_backup
+from app.services.trainer import recover
+from app.services.trainer.actions import TrainingActions
+from app.services.trainer.advance import as_progress
+from app.services.trainer.apply import apply_batched, end, position
+from app.services.trainer.ephemeral import EphemeralMessages
+from app.services.trainer.feed import TrainingFeed
+from app.services.trainer.messages import LogPiece, RoomMessage, queue_message, status_message
+from app.services.trainer.output import readable, without_controls
+from app.services.trainer.run_endings import EndedRuns
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import KIND, change
+from app.services.trainer.waiting import for_trainings, queue_order
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+
+logger = logging.getLogger("yolo.training")
+
+
+class TrainingRecord:
+    """The `Record` of a training's job (app/jobs/kinds.py): its subject is the training.
+
+    Args:
+        store: has the rows and the folders.
+        feed: sends messages to the browsers.
+        ephemeral: messages that were sent and are not written yet.
+        ended: notifies the listeners of a run's end.
+        jobs: announces jobs that change.
+        actions: stops a training where its job is stopped.
+    """
+
+    def __init__(
+        self,
+        store: TrainingStore,
+        feed: TrainingFeed,
+        ephemeral: EphemeralMessages,
+        ended: EndedRuns,
+        jobs: "JobService",
+        actions: TrainingActions,
+    ) -> None:
+        self.store, self.feed, self.ephemeral = store, feed, ephemeral
+        self.ended, self.jobs, self.actions = ended, jobs, actions
+
+    def claimed(self, job: Job) -> Notice:
+        row = db.session.get_one(Training, job.subject_id)
+        begin(row, job.attempt, tuple(job.devices or (CPU,)))
+        return lambda: None  # `waits` sends the message
+
+    def waits(self, jobs: Sequence[Job]) -> Notice:
+        """Where a training only moved up, its own room gets a message; the dashboard gets the queue in one message, or
+        each end of a training would send it every training behind."""
+        messages: list[RoomMessage] = []
+        rows = rows_of(jobs)
+        for job in jobs:
+            row = rows.get(job.subject_id or 0)
+            if row is None:  # it was removed by hand
+                continue
+            before, row.waiting_for = row.waiting_for or {}, for_trainings(job.waiting_for)
+            same = before.get("code") == "turn" == (row.waiting_for or {}).get("code")
+            messages.append(status_message(row, dashboard=not same))
+        if not all(item.dashboard for item in messages):
+            messages.append(queue_message(waiting_rows()))
+        return lambda: self.feed.send(messages)
+
+    def apply(
+        self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None
+    ) -> None:
+        training_id = training_of(job_id)
+        log = None
+        if output is not None:
+            text = readable(output.data, self.store.attempt_dir(training_id, attempt))
+            log = LogPiece(attempt, output.start, output.offset, text)
+        self.send(apply_batched(training_id, attempt, envelopes, log))
+
+    def fail(self, job_id: int, attempt: int, failure: Failed) -> None:
+        training_id = training_of(job_id)
+        row = db.session.get(Training, training_id, populate_existing=True)
+        event: Event = replace(failure, traceback=without_controls(failure.traceback))
+        if row is not None and row.pause_requested and not row.stop_requested:
+            event = Paused(row.current_epoch, "asked")
+        self.send(end(training_id, attempt, event, now()))
+
+    def position(self, job_id: int) -> tuple[int, int]:
+        return position(training_of(job_id))
+
+    def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
+        """In epochs; the share also counts the batches of the present one."""
+        rows = rows_of(jobs)
+        return {
+            job.id: as_progress(self.ephemeral.newest(rows[job.subject_id])) for job in jobs if job.subject_id in rows
+        }
+
+    def disk_short(self, job_id: int, space: DiskSpace) -> None:
+        messages = recover.pause_for_disk(training_of(job_id), space)
+        self.send(messages)
+        if messages and (job := db.session.get(Job, job_id, populate_existing=True)):
+            self.jobs.announce(job)
+
+    def resume_paused(self, space: DiskSpace | None) -> None:
+        """Resume trainings that paused for the disk, once there is space; before each round of the queue."""
+        if space is None:
+            return
+        messages = recover.after_disk(space)
+        self.feed.send(messages)
+        for training_id in {item.payload["training_id"] for item in messages}:
+            self.jobs.announce_newest(KIND, training_id)
+
+    def damaged(self, job_id: int, attempt: int) -> None:
+        self.send(recover.note(training_of(job_id), "events_damaged", attempt=attempt))
+
+    def left(self, job_id: int) -> None:
+        """Update about.json, notify the listeners of the run's end, and back up its weights."""
+        training_id = training_of(job_id)
+        self.ephemeral.drop(training_id)
+        row = db.session.get(Training, training_id, populate_existing=True)
+        if row is None:
+            return
+        self.store.describe(row)
+        if TrainingStatus(row.status).ended:
+            self.ended.notify(row)
+        if self.jobs.keeps_files:
+            start_backup(training_id)
+
+    def stop(self, job: Job) -> None:
+        self.actions.stop(job.subject_id or 0)
+
+    def send(self, messages: list[RoomMessage]) -> None:
+        """Send committed messages; a failure is logged and ends no run."""
+        try:
+            self.feed.send(messages)
+        except Exception:
+            db.session.rollback()
+            logger.exception("messages of a training were not sent")
+
+
+def begin(row: Training, attempt: int, devices: tuple[str, ...]) -> None:
+    """Change a training's row to running, in this attempt and on these devices."""
+    change(
+        row,
+        TrainingStatus.RUNNING,
+        attempt=attempt,
+        start_time=(row.resume_from and row.start_time) or now(),
+        seconds_before=row.training_seconds if row.resume_from else 0.0,
+        training_seconds=row.training_seconds if row.resume_from else 0.0,
+        devices=list(devices),
+        log_path=f"models/{row.id}/attempts/{attempt}/worker.log",
+    )
+
+
+def rows_of(jobs: Sequence[Job]) -> dict[int, Training]:
+    """The trainings of jobs, by their ids."""
+    ids = {job.subject_id for job in jobs}
+    return {row.id: row for row in db.session.scalars(select(Training).where(Training.id.in_(ids)))}
+
+
+def waiting_rows() -> Sequence[Any]:
+    """The trainings that wait, in their order."""
+    names = ("id", "priority", "position", "waiting_for")
+    waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+    columns = select(*(getattr(Training, name) for name in names))
+    return db.session.execute(columns.where(waits).order_by(*queue_order())).all()
+
+
+def training_of(job_id: int) -> int:
+    return db.session.scalars(select(Job.subject_id).where(Job.id == job_id)).one() or 0
