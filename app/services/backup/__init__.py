@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import current_app
 from sqlalchemy import select
@@ -18,7 +18,17 @@ from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.jobs.disk import free_disk
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
-from app.services.backup.files import FILES, MANIFEST, StoredBackup, copy, damaged, read_manifest, restore_file, slug
+from app.services.backup.files import (
+    FILES,
+    MANIFEST,
+    BackupManifest,
+    StoredBackup,
+    copy,
+    damaged,
+    read_manifest,
+    restore_file,
+    slug,
+)
 from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
 from app.services.storage.unpack import remove_tree, sync_folder
 
@@ -93,7 +103,11 @@ class BackupService:
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
         if row is None or not source.is_file():
             raise NotFound(f"Training {training_id} has no best.pt.")
-        manifest = describe(row) | {"source": {"bytes": source.stat().st_size, "mtime_ns": source.stat().st_mtime_ns}}
+        manifest: BackupManifest = {
+            **describe(row),
+            "source": {"bytes": source.stat().st_size, "mtime_ns": source.stat().st_mtime_ns},
+            "files": {},
+        }
         target = self.root / f"{training_id}-{slug(row.name)}"
         db.session.rollback()  # no transaction stays open while files are copied
         self.root.mkdir(parents=True, exist_ok=True)
@@ -109,11 +123,10 @@ class BackupService:
         logger.info("training %s backed up to %s", training_id, target)
         return StoredBackup(target, manifest)
 
-    def fill(self, draft: Path, training_id: int, manifest: dict[str, Any]) -> None:
+    def fill(self, draft: Path, training_id: int, manifest: BackupManifest) -> None:
         """Files and manifest, synced, and every file read again."""
         draft.mkdir()
         folder = self.storage.training_dir(training_id)
-        manifest["files"] = {}
         for name, path in FILES.items():
             if (folder / path).is_file():
                 digest = copy(folder / path, draft / name)
@@ -207,7 +220,7 @@ class BackupService:
         logger.info("training %s restored from %s", restored, backup.folder)
         return restored
 
-    def new_row(self, manifest: dict[str, Any]) -> int:
+    def new_row(self, manifest: BackupManifest) -> int:
         """The row of a deleted training, under a new id, with its metrics."""
         with writing() as session:
             dataset = dataset_for(session, manifest)

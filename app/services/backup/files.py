@@ -5,9 +5,10 @@ import json
 import os
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeGuard
 
 from app.services.storage.unpack import Pacer, sync_folder
 
@@ -16,12 +17,55 @@ FILES = {"best.pt": "run/weights/best.pt", "config.yaml": "config.yaml", "result
 PIECE = 256 * 1024
 
 
+class BackupFile(TypedDict):
+    """A file of a backup."""
+
+    sha256: str
+    bytes: int
+
+
+class BackupSource(TypedDict):
+    """The best.pt that was copied: by size and time a later one is recognized."""
+
+    bytes: int
+    mtime_ns: int
+
+
+class BackupDataset(TypedDict):
+    """The dataset of the training."""
+
+    id: int
+    name: str
+    classes: list[str]
+
+
+class TrainingDescription(TypedDict):
+    """What restores a training's row; `training`: its columns, `epochs`: their metrics."""
+
+    training_id: int
+    name: str
+    important: bool
+    dataset: BackupDataset
+    metrics: Mapping[str, float | None]
+    best_epoch: int
+    written: str
+    training: Mapping[str, Any]
+    epochs: list[Mapping[str, Any]]
+
+
+class BackupManifest(TrainingDescription):
+    """manifest.json of a backup; `files` by name."""
+
+    source: BackupSource
+    files: dict[str, BackupFile]
+
+
 @dataclass(frozen=True)
 class StoredBackup:
     """One backup: its folder and its manifest."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: BackupManifest
 
     @property
     def training_id(self) -> int:
@@ -75,7 +119,7 @@ def hash_of(path: Path) -> str | None:
     return digest.hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> BackupManifest | None:
     """The manifest of a backup; None: there is none, or it is damaged."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -84,7 +128,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def is_manifest(manifest: dict[str, Any]) -> bool:
+def is_manifest(manifest: Any) -> TypeGuard[BackupManifest]:
     """Whether this JSON has the fields of a backup's manifest.
 
     Raises:

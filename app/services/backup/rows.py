@@ -1,5 +1,6 @@
 """Describes a training for its backup, and finds the training with the best model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -8,6 +9,7 @@ from app.core import metrics
 from app.core.train import TrainingStart
 from app.extensions import db
 from app.models import Checkpoint, Dataset, DatasetStatus, Training, TrainingMetric, TrainingStatus, now
+from app.services.backup.files import TrainingDescription
 
 COLUMNS = (
     "model_version",
@@ -33,16 +35,16 @@ def best_of(dataset_id: int) -> int | None:
     return db.session.scalar(query.order_by(best.desc().nulls_last(), Training.id).limit(1))
 
 
-def describe(row: Training) -> dict[str, Any]:
+def describe(row: Training) -> TrainingDescription:
     """The manifest's description of a training, from which its row can be restored."""
     best = db.session.scalar(
         select(Checkpoint.epoch).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
     )
-    epochs = [
+    epochs: list[Mapping[str, Any]] = [
         {"epoch": item.epoch, "parts": item.parts} | {name: getattr(item, name) for name in metrics.KEYS}
         for item in row.metrics
     ]
-    best_epoch = next((item for item in epochs if item["epoch"] == best), {})
+    best_epoch: Mapping[str, Any] = next((item for item in epochs if item["epoch"] == best), {})
     return {
         "training_id": row.id,
         "name": row.name,
@@ -56,17 +58,17 @@ def describe(row: Training) -> dict[str, Any]:
     }
 
 
-def start_of(manifest: dict[str, Any]) -> TrainingStart:
+def start_of(manifest: TrainingDescription) -> TrainingStart:
     """Where the weights come from. Only uploaded weights are described, with their classes; other starts may not exist
     any more."""
     start: TrainingStart | None = manifest["training"].get("start")
     return start if start and start.get("kind") == "uploaded" else {"kind": "auto"}
 
 
-def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:
+def dataset_for(session: Any, manifest: TrainingDescription) -> Dataset:
     """The dataset that a backup names; where it was deleted, a placeholder without images."""
     described = manifest["dataset"]
-    dataset = session.get(Dataset, described["id"])
+    dataset: Dataset | None = session.get(Dataset, described["id"])
     if dataset is not None and dataset.name == described["name"]:
         return dataset
     missing = {"reason": {"code": "files_missing", "data": {}}}

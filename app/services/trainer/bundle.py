@@ -3,7 +3,7 @@
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from app.services.storage.unpack import Pacer
 from app.services.trainer.integrity import is_intact
 from app.services.trainer.output import without_controls
 from app.services.trainer.paths import redact_paths
-from app.services.trainer.reruns import TrainingReruns, same_columns
+from app.services.trainer.reruns import RunConfig, TrainingReruns, same_columns
 from app.services.trainer.store import TrainingStore
 
 PIECE = 256 * 1024
@@ -102,7 +102,7 @@ class TrainingBundle:
         name = re.sub(r"[^\w.-]+", "-", row.name, flags=re.ASCII).strip("-.") or "training"
         return packed(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"
 
-    def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
+    def texts(self, row: Training, used: RunConfig) -> dict[str, str]:
         """What is written for the bundle, by name."""
         folder = self.store.folder(row.id)
         redacted = partial(redact_paths, data=folder.parents[1])
@@ -174,13 +174,13 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
     return info
 
 
-def portable_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments for `yolo train cfg=`, without this machine's paths."""
     values = {name: value for name, value in arguments.items() if name not in HERE}
     return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}
 
 
-def request_of(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+def request_of(row: Training, used: RunConfig) -> dict[str, Any]:
     """The body of POST /api/trainings that creates the same training."""
     values = same_columns(row, used)
     names = ("name", "dataset_id", "epochs", "batch_size", "img_size", "params")
@@ -202,7 +202,7 @@ def described(folder: Path) -> str:
     return "| – | no weights: best.pt and last.pt are damaged or missing on the server |"
 
 
-def readme(row: Training, dataset: Dataset, used: dict[str, Any], weights_row: str) -> str:
+def readme(row: Training, dataset: Dataset, used: RunConfig, weights_row: str) -> str:
     """How to run it again, in English; names cannot change its layout."""
     versions, weights = used.get("versions") or {}, used.get("start_weights")
     start = "It starts from scratch."

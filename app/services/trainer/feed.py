@@ -2,13 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app import notify
 from app.cluster import Bus
 from app.config import settings
 from app.services.trainer import history
 from app.services.trainer.messages import RoomMessage
+from app.services.trainer.read_models import WaitingReason, WaitingView
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.waiting import reason
 
@@ -59,4 +60,5 @@ def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]
     if not waits or "training_id" not in waits:
         return filled
     public = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
-    return filled | {"training": filled["training"] | {"waiting_for": public | {"message": reason(public)}}}
+    view: WaitingView = {**cast(WaitingReason, public), "message": reason(cast(WaitingReason, public))}
+    return filled | {"training": filled["training"] | {"waiting_for": view}}

@@ -12,7 +12,7 @@ from app.services.trainer.ephemeral import EphemeralMessages, Unwritten
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import LOG_TAIL
 from app.services.trainer.output import read_piece
-from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, MetricsView, Snapshot
+from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, LogPosition, MetricsView, Snapshot
 from app.services.trainer.store import TrainingStore
 
 POLL_INTERVAL_S = 0.2
@@ -92,7 +92,7 @@ class TrainingFollowing:
             "log": self._log_until(training_id, attempt, history.log_position(training_id, seq, newer)),
         }
 
-    def _log_until(self, training_id: int, attempt: int, log_position: dict[str, Any] | None) -> LogEnd:
+    def _log_until(self, training_id: int, attempt: int, log_position: LogPosition | None) -> LogEnd:
         """The end of the present attempt's log, up to where the room's messages go on; see history.log_position."""
         directory = self.store.attempt_dir(training_id, attempt)
         if log_position is None or log_position["attempt"] != attempt:

@@ -18,7 +18,7 @@ from app.services.trainer.ephemeral import Unwritten
 from app.services.trainer.messages import stamp
 from app.services.trainer.output import read_piece
 from app.services.trainer.paths import redact_paths
-from app.services.trainer.read_models import EpochView, EventsPage
+from app.services.trainer.read_models import EpochView, EventsPage, LogPosition
 
 FINE = ("training_log", "training_system")  # too much for the dashboard
 LOCALIZED = ("training_status", "training_note", "training_advice")  # in the reader's language
@@ -27,7 +27,7 @@ MOST_FIGURES = 900  # half an hour
 MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
 
 Payload = dict[str, Any]
-StoredMessage = TrainingEvent | Unwritten
+NumberedMessage = TrainingEvent | Unwritten
 
 
 def filled(event: str, payload: Payload, models: Path) -> Payload:
@@ -79,7 +79,7 @@ def page(
         newer: what is not written yet.
     """
     query = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
-    rows: list[StoredMessage] = list(db.session.scalars(query.order_by(TrainingEvent.seq).limit(limit)))
+    rows: list[NumberedMessage] = list(db.session.scalars(query.order_by(TrainingEvent.seq).limit(limit)))
     last_stored = max(after, rows[-1].seq if rows else 0)
     rows += [item for item in newer if item.seq > last_stored][: limit - len(rows)]
     seq = max(seq, newer[-1].seq if newer else 0)
@@ -92,7 +92,7 @@ def page(
     }
 
 
-def read_back(rows: Iterable[StoredMessage], models: Path) -> Iterable[dict[str, Any]]:
+def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[dict[str, Any]]:
     """The messages as they were sent; the present training is queried once."""
     training: Payload | None = None
     for row in rows:
@@ -157,10 +157,10 @@ def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
     return [[] for _ in range(epochs - len(lists))] + [item or [] for item in reversed(lists)]
 
 
-def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
-    """The position up to which the log was sent: {"attempt", "start", "offset"}."""
+def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> LogPosition | None:
+    """The position up to which the log was sent."""
     rows = unwritten(newer, "training_log")[-1:] or newest(training_id, "training_log", seq, 1)
-    return rows[0][1] if rows else None
+    return cast(LogPosition, rows[0][1]) if rows else None
 
 
 def unwritten(newer: Sequence[Unwritten], event: str) -> list[tuple[int, Payload]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from app.core.metrics import ClassMetrics
 from app.core.thresholds import ModelThresholds
@@ -17,6 +17,33 @@ class NoteView(TypedDict):
 
     code: str
     message: str
+
+
+class WaitingReason(TypedDict):
+    """What a training waits for, by `code`; see WaitingOut. Sizes in bytes."""
+
+    code: str
+    training_id: NotRequired[int]
+    name: NotRequired[str]
+    ahead: NotRequired[int]
+    until: NotRequired[str]
+    free: NotRequired[int]
+    needed: NotRequired[int]
+    device: NotRequired[str]
+
+
+class WaitingView(WaitingReason):
+    """The same with a sentence for the reader."""
+
+    message: str
+
+
+class LogPosition(TypedDict):
+    """The position up to which an attempt's log was sent: bytes `start` to `offset` of it last."""
+
+    attempt: int
+    start: int
+    offset: int
 
 
 class TrainingView(TypedDict):
@@ -69,7 +96,7 @@ class TrainingView(TypedDict):
     priority: int
     position: int
     start_not_before: datetime | None
-    waiting_for: dict[str, Any] | None
+    waiting_for: WaitingView | None
     devices: list[str] | None
     pause_requested: bool
     pause_reason: str | None

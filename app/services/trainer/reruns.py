@@ -1,9 +1,10 @@
 """Reruns a training with everything that was resolved when it started."""
 
 import logging
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, TypeGuard
 
 from flask_babel import gettext as _
 
@@ -34,6 +35,24 @@ if TYPE_CHECKING:
     from app.services.revisions import RevisionHashes
 
 logger = logging.getLogger("yolo.training")
+
+
+class StartWeights(TypedDict):
+    """The file that a run started from."""
+
+    name: str
+    sha256: str
+
+
+class RunConfig(TypedDict, total=False):
+    """config.yaml of a run, as far as it is read here; `arguments`: those of ultralytics, `versions`: by package."""
+
+    arguments: Mapping[str, Any]
+    start_weights: StartWeights | None
+    versions: Mapping[str, str] | None
+    dataset_revision: str | None
+    optimizer: str | None
+
 
 AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; its arguments do not show it
 
@@ -91,7 +110,7 @@ class TrainingReruns:
         self.scheduler.wake()
         return answer
 
-    def used_config(self, training_id: int) -> dict[str, Any]:
+    def used_config(self, training_id: int) -> RunConfig:
         """config.yaml as the child wrote it at the start; empty where it never started."""
         path = self.store.folder(training_id) / "config.yaml"
         config = read_yaml(path)
@@ -99,7 +118,7 @@ class TrainingReruns:
             set_file_aside(path, "no configuration")
         return config if config and is_config(config) else {}
 
-    def check_unchanged(self, row: Training, used: dict[str, Any]) -> None:
+    def check_unchanged(self, row: Training, used: RunConfig) -> None:
         """Refuse what would be another run.
 
         Raises:
@@ -119,16 +138,17 @@ class TrainingReruns:
         if on_gpu and not gpus_for_jobs(settings()):
             raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
 
-    def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
+    def start_file(self, row: Training, used: RunConfig) -> Path | None:
         """The file from which the same run would start, if it exists."""
         if row.start.get("kind") == "training":
             path = Path(start_of(row, settings())["path"])
         else:
-            path = settings().WEIGHTS_DIR / ((used.get("start_weights") or {}).get("name") or "none")
+            weights = used.get("start_weights")
+            path = settings().WEIGHTS_DIR / ((weights and weights["name"]) or "none")
         return path if path.is_file() else None
 
 
-def is_config(config: dict[str, Any] | None) -> bool:
+def is_config(config: Any) -> TypeGuard[RunConfig]:
     """Whether the document has all fields that are read."""
     if not config or not isinstance(config.get("arguments"), dict):
         return False
@@ -137,7 +157,7 @@ def is_config(config: dict[str, Any] | None) -> bool:
     return named and isinstance(config.get("versions") or {}, dict)
 
 
-def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+def same_columns(row: Training, used: RunConfig) -> dict[str, Any]:
     """The columns of a training that repeats this one: resolved values replace automatic ones."""
     names = (
         "name",
@@ -157,7 +177,7 @@ def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     return values | {"params": same_params(row, used)}
 
 
-def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+def same_params(row: Training, used: RunConfig) -> dict[str, Any]:
     """Seed, loading processes and device as they were, and the optimizer that `auto` became.
 
     `auto` stays where the same version of ultralytics chooses again: its AdamW differs in details from a named one.
@@ -173,7 +193,7 @@ def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def same_start(row: Training, used: dict[str, Any]) -> TrainingStart:
+def same_start(row: Training, used: RunConfig) -> TrainingStart:
     """The start with the same weights: what `auto` chose then; uploaded weights where they are unchanged."""
     if row.is_uploaded:
         return {"kind": "training", "training_id": row.id, "checkpoint": "best"}

@@ -1,13 +1,14 @@
 """What a queued training waits for, and which actions a training allows now."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import format_datetime, format_decimal
 from flask_babel import gettext as _
 
 from app.i18n import ngettext
 from app.models import Training, TrainingStatus
+from app.services.trainer.read_models import WaitingReason, WaitingView
 
 GB = 2**30  # as the pages and the settings count them
 
@@ -25,7 +26,7 @@ def for_trainings(reason: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"code": "device"} | ({"training_id": reason["id"]} if of_training else {})
 
 
-def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
+def waiting_for(row: Training, names: dict[int, str]) -> WaitingView | None:
     """`row.waiting_for` with a `message` for the reader; None for one that does not wait.
 
     Args:
@@ -33,15 +34,15 @@ def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
     """
     if row.status != TrainingStatus.PENDING or not row.waiting_for:
         return None
-    view = dict(row.waiting_for)
-    if view.get("training_id") in names:
-        view["name"] = names[view["training_id"]]
+    view = cast(WaitingReason, dict(row.waiting_for))
+    if (holder := view.get("training_id")) in names:
+        view["name"] = names[holder]
     else:  # deleted, or somebody else's
         view.pop("training_id", None)
-    return view | {"message": reason(view)}
+    return {**view, "message": reason(view)}
 
 
-def reason(waiting: dict[str, Any]) -> str:
+def reason(waiting: WaitingReason) -> str:
     """The sentence of a `waiting_for`; its code where this version has none."""
     try:
         match waiting["code"]:
