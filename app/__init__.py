@@ -107,13 +107,13 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 
         leading.begin(app)
         with app.app_context():
-            app.extensions["services"].accounts.way_in.announce(config)
+            app.extensions["services"].accounts.owner_login.announce(config)
     else:
         database.upgrade_if_old(app)
         private_files.init_app(app)
         with app.app_context():
             app.extensions["installation"].begin(app, lambda: start_background(app))
-            app.extensions["services"].accounts.way_in.announce(config)
+            app.extensions["services"].accounts.owner_login.announce(config)
     return app
 
 

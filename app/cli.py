@@ -124,4 +124,4 @@ access = AppGroup("access", help="Who may enter.")
 @exit_on_failure
 def print_link() -> None:
     """Print a link that logs the owner in: once, within 15 minutes."""
-    click.echo(services().accounts.way_in.link(settings()))
+    click.echo(services().accounts.owner_login.link(settings()))

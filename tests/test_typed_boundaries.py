@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # How many `dict[str, Any]` app/ has. They may get fewer, not more: it is for JSON of others and for what really is
 # anything (see "Where does my line go?" in the wiki); what is ours has a TypedDict or a dataclass.
-CEILING = 391
+CEILING = 367
 
 
 def inputs_of(view: Any) -> list[Schema]:

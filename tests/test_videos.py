@@ -14,8 +14,8 @@ from apiflask import APIFlask
 from app.core.videos import is_video
 from app.events import Failed
 from app.services.infer import videos
+from app.services.predictions.inputs import InputFile, PredictionInput
 from app.services.predictions.jobs import IMAGES
-from app.services.predictions.sent import Sent, SentFile
 from app.worker.programs.video import container_of
 from tests.data import change_settings, image_bytes
 
@@ -126,7 +126,7 @@ def test_images_in_the_container_of_videos_are_images(brand: bytes) -> None:
     head = b"\0\0\0\x1cftyp" + brand + b"\0\0\0\0"
     assert not is_video(head)
     assert is_video(head.replace(brand, b"isom"))
-    assert Sent([SentFile(io.BytesIO(head), "a")], many=True).source() == IMAGES
+    assert PredictionInput([InputFile(io.BytesIO(head), "a")], many=True).source() == IMAGES
 
 
 def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from flask import request
 from app.access.principal import current_account_id
 from app.schemas.training_actions import KeyHeaderValues
 from app.services.idempotency import RequestKey, digest
-from app.services.predictions.sent import Sent
+from app.services.predictions.inputs import PredictionInput
 
 
 def request_key(header: KeyHeaderValues, scope: str) -> RequestKey | None:
@@ -33,7 +33,7 @@ def own(scope: str) -> str:
     return scope if account_id is None else f"{scope}/by/{account_id}"
 
 
-def form_key(header: KeyHeaderValues, scope: str, form: Mapping[str, Any], sent: Sent) -> RequestKey | None:
+def form_key(header: KeyHeaderValues, scope: str, form: Mapping[str, Any], sent: PredictionInput) -> RequestKey | None:
     """The same for a form with files: their content counts, not how the body was put together.
 
     Args:

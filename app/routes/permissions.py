@@ -16,7 +16,7 @@ class OwnUpload(Own):
 
     def find(self, value: Any) -> Upload | None:
         try:
-            return services().uploads.shelf.find(value)
+            return services().uploads.store.find(value)
         except NotFound:
             return None
 

@@ -30,7 +30,7 @@ from app.schemas.prediction_runs import (
 )
 from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
-from app.services.predictions.sent import Sent, SentFile
+from app.services.predictions.inputs import InputFile, PredictionInput
 
 blueprint = APIBlueprint(
     "prediction_runs", __name__, url_prefix="/api/predictions", tag="Predictions of videos and images"
@@ -92,17 +92,17 @@ def create(form: PredictionRunFormValues, header: KeyHeaderValues) -> Any:
     return {"message": message} | answer, 202, {"Location": f"/api/predictions/{answer['prediction_id']}"}
 
 
-def sent_files(file: FileStorage | None, files: list[FileStorage]) -> Sent:
+def sent_files(file: FileStorage | None, files: list[FileStorage]) -> PredictionInput:
     """The files of this request.
 
     Raises:
         Unprocessable: there are none, or of both fields.
     """
-    sent = [SentFile(item.stream, item.filename or "") for item in ([file] if file is not None else files)]
+    sent = [InputFile(item.stream, item.filename or "") for item in ([file] if file is not None else files)]
     if not sent or (file is not None and files):
         message = _("Send a video or a ZIP as `file`, or images as `files`.")
         raise Unprocessable(message, [{"field": "file", "message": message}])
-    return Sent(sent, many=file is None)
+    return PredictionInput(sent, many=file is None)
 
 
 @blueprint.get("")

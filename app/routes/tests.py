@@ -45,8 +45,8 @@ from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.idempotency import RequestKey
 from app.services.infer.read_models import ModelsView
+from app.services.predictions.inputs import InputFile, PredictionInput
 from app.services.predictions.jobs import VIDEO
-from app.services.predictions.sent import Sent, SentFile
 
 blueprint = APIBlueprint("tests", __name__, url_prefix="/api/tests", tag="Tests")
 
@@ -105,9 +105,9 @@ def create(form: TestsFormValues, options: TestOptionsValues, header: KeyHeaderV
     """
     file, tests = form.get("file"), services().inference.tests
     files = [file] if file is not None else form["files"]
-    images = [SentFile(item.stream, item.filename or "") for item in files]
+    images = [InputFile(item.stream, item.filename or "") for item in files]
     if file is None or (images[0].is_zip and images[0].name.lower().endswith(".zip")):
-        sent = Sent(images, many=True)
+        sent = PredictionInput(images, many=True)
         return many(sent, form, options, form_key(header, "tests", {**form, **options}, sent))
     test = tests.create_test(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
@@ -115,7 +115,7 @@ def create(form: TestsFormValues, options: TestOptionsValues, header: KeyHeaderV
     return created(test) | tests.details(test)
 
 
-def many(sent: Sent, form: TestsFormValues, options: TestOptionsValues, key: RequestKey | None) -> Any:
+def many(sent: PredictionInput, form: TestsFormValues, options: TestOptionsValues, key: RequestKey | None) -> Any:
     """Queue the job of many images.
 
     Raises:

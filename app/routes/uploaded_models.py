@@ -9,7 +9,7 @@ from app.schemas import KeyHeader, UploadedModelForm, UploadedModelOut
 from app.schemas.training_actions import KeyHeaderValues
 from app.schemas.uploaded_models import UploadedModelFormValues, UploadedModelOutValues
 from app.services import services
-from app.services.predictions.sent import Sent, SentFile
+from app.services.predictions.inputs import InputFile, PredictionInput
 
 blueprint = APIBlueprint("uploaded_models", __name__, tag="Uploaded models")
 
@@ -35,5 +35,5 @@ def add_model(form: UploadedModelFormValues, header: KeyHeaderValues) -> Uploade
     """
     file = form["file"]
     filename = file.filename or ""
-    key = form_key(header, "upload-model", form, Sent([SentFile(file.stream, filename)], many=False))
+    key = form_key(header, "upload-model", form, PredictionInput([InputFile(file.stream, filename)], many=False))
     return services().uploaded_models.add(file.stream, filename, form["dataset_id"], form.get("name", ""), key)

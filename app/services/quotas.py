@@ -13,7 +13,7 @@ from app.errors import Conflict, TooLarge
 from app.extensions import db
 from app.i18n import ngettext
 from app.models import Checkpoint, Dataset, ModelExport, Training
-from app.services.uploads.state import Shelf
+from app.services.uploads.state import UploadStore
 from app.texts import size
 from app.threads import run_blocking
 
@@ -22,11 +22,11 @@ class Quotas:
     """How much a person may upload and have.
 
     Args:
-        shelf: where unfinished uploads are.
+        store: where unfinished uploads are.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    def __init__(self, store: UploadStore) -> None:
+        self.store = store
         self.lock = threading.Lock()
 
     @contextmanager
@@ -62,9 +62,9 @@ class Quotas:
 
     def unfinished(self, account_id: int | None) -> list[int]:
         """The lengths of this person's unfinished uploads."""
-        open_ones = set(self.shelf.newest_first(unfinished=True))
+        open_ones = set(self.store.newest_first(unfinished=True))
         return [
-            upload.length for upload in self.shelf.all() if upload.id in open_ones and upload.created_by == account_id
+            upload.length for upload in self.store.all() if upload.id in open_ones and upload.created_by == account_id
         ]
 
     def check_datasets(self, account_id: int | None, more: int) -> None:

@@ -128,7 +128,7 @@ def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[
     token = browser.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=OURS).json["token"]
     invitation = client.post("/api/invitations", json={"role": "viewer"}, headers=admin).json["path"].partition("=")[2]
     with app.app_context():
-        link = app.extensions["services"].accounts.way_in.link(settings(app)).partition("=")[2]
+        link = app.extensions["services"].accounts.owner_login.link(settings(app)).partition("=")[2]
     owner, key = owner_secret(settings(app).INSTANCE_PATH), app.config["SECRET_KEY"]
     wrong = "ytp_this-is-a-secret-of-somebody-else"
     bodies: list[Any] = [{"token": token}, {"token": wrong}, {"link": link}, {"link": wrong}, {"link": [wrong]}]

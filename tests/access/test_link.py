@@ -100,18 +100,18 @@ def test_a_new_secret_of_the_owner_ends_the_sessions_of_the_old_one(app: APIFlas
     path = settings(app).INSTANCE_PATH / OWNER_FILE
     old, browser = path.read_text(), app.test_client()
     assert browser.post("/api/login", json={"token": old.strip()}, environ_base=AT).status_code == 200
-    way_in, config = services_of(app).accounts.way_in, replace(settings(app), AUTH="required")
+    owner_login, config = services_of(app).accounts.owner_login, replace(settings(app), AUTH="required")
     with app.app_context():
-        way_in.announce(config)
+        owner_login.announce(config)
         assert browser.get("/api/me").status_code == 200
         path.unlink()
-        way_in.announce(config)
+        owner_login.announce(config)
         path.write_text(old)
     assert browser.get("/api/me").status_code == 401
 
 
 def test_a_start_prints_a_link_where_one_is_needed(app: APIFlask, capsys: pytest.CaptureFixture[str]) -> None:
-    way_in = services_of(app).accounts.way_in
+    owner_login = services_of(app).accounts.owner_login
     config = replace(settings(app), AUTH="auto", HOST="127.0.0.1")
     printed = {}
     with app.app_context():
@@ -121,18 +121,18 @@ def test_a_start_prints_a_link_where_one_is_needed(app: APIFlask, capsys: pytest
             "required": replace(config, AUTH="required"),
             "off": replace(config, AUTH="off"),
         }.items():
-            way_in.announce(changed)
+            owner_login.announce(changed)
             printed[name] = bool(LINK.search(capsys.readouterr().err))
     assert printed == {"own machine": False, "network": True, "required": True, "off": False}
 
 
 def test_the_link_says_how_another_machine_opens_it(app: APIFlask) -> None:
     """A GPU box has no browser: its localhost is somebody else's."""
-    way_in = services_of(app).accounts.way_in
+    owner_login = services_of(app).accounts.owner_login
     config = replace(settings(app), AUTH="auto")
     with app.app_context():
-        assert "in place of localhost" in way_in.announcement(replace(config, HOST="0.0.0.0"))
-        assert "in place of localhost" not in way_in.announcement(replace(config, HOST="192.168.1.5"))
+        assert "in place of localhost" in owner_login.announcement(replace(config, HOST="0.0.0.0"))
+        assert "in place of localhost" not in owner_login.announcement(replace(config, HOST="192.168.1.5"))
 
 
 def services_of(app: APIFlask):

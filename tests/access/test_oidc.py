@@ -32,7 +32,7 @@ from app.errors import Conflict, NotAllowed
 from app.extensions import db
 from app.models import AccessToken, Account, LoginSession
 from app.models.base import now
-from app.services.accounts.identities import free_name
+from app.services.accounts.identities import unused_name
 from app.services.accounts.people import add_account, key_of
 from app.services.accounts.present import account_view
 from scripts.local_server import ROOT, Server, free_port
@@ -682,7 +682,7 @@ def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
     """One sign that is 18 letters, 60 times: the number must not be cut off, or the search never ends."""
     name = "\ufdfa" * 60
     with app.app_context(), writing() as session:
-        keys = {add_account(session, free_name(session, {"name": name}), "viewer", None).key for _ in range(3)}
+        keys = {add_account(session, unused_name(session, {"name": name}), "viewer", None).key for _ in range(3)}
     assert len(keys) == 3
     assert key_of(name) in keys
 

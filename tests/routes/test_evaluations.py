@@ -21,7 +21,7 @@ from app.extensions import db
 from app.jobs import Job
 from app.jobs.process import child_environment
 from app.models import Dataset, Evaluation, Training
-from app.services.evaluations.jobs import begins_anew
+from app.services.evaluations.jobs import retry_params
 from scripts.local_server import ROOT, Server
 from tests.data import checkpoint_bytes
 from tests.evaluated import PROGRAM
@@ -286,9 +286,9 @@ def test_sizes_and_single_classes_are_those_of_the_model(idle_app: APIFlask, mad
 def test_memory_that_does_not_suffice_halves_the_batch() -> None:
     full, other = Failed("out_of_memory", ""), Failed("code", "")
     job = Job(kind="evaluate", params={"evaluation_id": 1, "token": "t"})
-    assert begins_anew(job, other) is None
+    assert retry_params(job, other) is None
     sizes = []
-    while (params := begins_anew(job, full)) is not None:
+    while (params := retry_params(job, full)) is not None:
         job.params = params
         sizes.append(params["batch"])
     assert sizes == [8, 4, 2, 1]

@@ -115,9 +115,9 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_prediction(
     assert send(client, place, 0, video).status_code == 204
     first = outcome(client, place)["prediction_id"]
     wait_for_record_alone(folder_of(idle_app, place))
-    shelf = idle_app.extensions["services"].uploads.shelf
+    store = idle_app.extensions["services"].uploads.store
     with idle_app.app_context():
-        upload = shelf.find(place.rpartition("/")[2])
+        upload = store.find(place.rpartition("/")[2])
     upload.bin.write_bytes(video)
     upload.state, upload.prediction_id = "checking", None
     upload.save()

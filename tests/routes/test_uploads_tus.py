@@ -22,7 +22,7 @@ from app.models import now
 from app.services import Services
 from app.services.janitor import Janitor
 from app.services.uploads.receive import LEAST, MOST, Writer, blocks
-from app.services.uploads.state import RETENTION, Shelf
+from app.services.uploads.state import RETENTION, UploadStore
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import change_settings, yolo_zip, zip_bytes
@@ -210,7 +210,9 @@ def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, ap
     """As a kill -9 within a chunk leaves it."""
     place = begin(client).headers["Location"]
     assert send(client, place, 0, ZIP[:9]).status_code == 204
-    upload = Shelf(folder_of(app, place).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(place.rpartition("/")[2])
+    upload = UploadStore(folder_of(app, place).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(
+        place.rpartition("/")[2]
+    )
     upload.mark_unverified(9)
     with open(upload.bin, "ab") as file:
         file.write(b"damaged")
@@ -422,7 +424,7 @@ def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tm
     """As a kill -9 leaves it: all bytes are here, what came of them is not known."""
     client = app.test_client()
     place = begin(client).headers["Location"]
-    upload = Shelf(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    upload = UploadStore(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
     upload.bin.write_bytes(ZIP)
     upload.state = state
     upload.save()
@@ -438,7 +440,7 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: AP
     place = begin(client).headers["Location"]
     send(client, place, 0, ZIP)
     first = outcome(client, place)["dataset_id"]
-    upload = Shelf(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    upload = UploadStore(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
     upload.bin.write_bytes(ZIP)
     upload.state, upload.dataset_id = "checking", None
     upload.save()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.services.datasets.options import changed, in_turn, recipe
+from app.services.datasets.options import changed, compose_renames, recipe
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from app.services.datasets.options import changed, in_turn, recipe
     ],
 )
 def test_renamings_add_up(first: dict[str, str], second: dict[str, str], both: dict[str, str]) -> None:
-    assert in_turn(first, second) == both
+    assert compose_renames(first, second) == both
     names = sorted({*first, *second, *first.values()})
     in_two_steps = [second.get(first.get(name, name), first.get(name, name)) for name in names]
     assert [both.get(name, name) for name in names] == in_two_steps

@@ -195,7 +195,7 @@ def new_account(session: Any, person: Person, role: Role | None, config: Setting
     if not is_allowed(person.claims, config.OIDC_ALLOWED):
         message = _("You have no account here yet. Ask an admin for an invitation, then link the two in Account.")
         raise NotAdmitted(message, "no_account")
-    account = add_account(session, free_name(session, person.claims), expect_role(role), None)
+    account = add_account(session, unused_name(session, person.claims), expect_role(role), None)
     session.add(ExternalIdentity(account_id=account.id, issuer=person.issuer, subject=person.subject))
     session.flush()
     return account
@@ -248,7 +248,7 @@ def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
     return address in allowed or f"@{address.rpartition('@')[2]}" in allowed
 
 
-def free_name(session: Any, claims: Claims) -> str:
+def unused_name(session: Any, claims: Claims) -> str:
     """A visible name that no account has."""
     preferred = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
     stem = preferred[: LONGEST_NAME - 8]

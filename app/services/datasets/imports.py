@@ -66,7 +66,7 @@ class DatasetImports:
             "ends": self.on_end,
             "ended": self.conclude,
             "requeued": self.notify_waiting,
-            "again": again,
+            "again": retry_params,
         }
         jobs.register(
             JobKind(
@@ -268,7 +268,7 @@ class DatasetImports:
         to_dashboard("dataset_update", message | dict(progress))
 
 
-def again(job: Job, failure: Failed) -> dict[str, Any] | None:
+def retry_params(job: Job, failure: Failed) -> dict[str, Any] | None:
     """The params to retry with; None: it has failed. In the slow lane where images take long; without the staging
     folder where that moved before the child could read it."""
     if failure.kind == TAKES_LONG and is_accepted(job) and not is_slow(job.params):

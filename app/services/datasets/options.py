@@ -51,14 +51,14 @@ def changed(
     if "names" in changes and "rename" not in changes:
         values["rename"] = None  # it was about other names
     elif "names" not in changes and base.get("rename") and changes.get("rename"):
-        both = in_turn(base["rename"], changes["rename"])
+        both = compose_renames(base["rename"], changes["rename"])
         values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
     if changes.get("reading"):
         values["reading"] = together(base.get("reading"), changes["reading"])
     return recipe(values, max_classes)
 
 
-def in_turn(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+def compose_renames(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
     """The composition of two renamings."""
     both = {old: second.get(new, new) for old, new in first.items()}
     hidden = set(first)  # these names are not there any more when the second one comes

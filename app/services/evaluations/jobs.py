@@ -55,7 +55,7 @@ class EvaluationJobs:
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
             idle_s=IDLE_S,
-            again=begins_anew,
+            again=retry_params,
             memory_limit=limited,
             files=self.files,
         )
@@ -185,7 +185,7 @@ def row_of(session: Any, job: Job) -> Evaluation | None:
     return row
 
 
-def begins_anew(job: Job, failure: Failed) -> Mapping[str, object] | None:
+def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """The params to retry with: unchanged once the device is free; with half the batch where memory did not suffice,
     down to one image."""
     if failure.kind == DEVICE_TAKEN:

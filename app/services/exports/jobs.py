@@ -62,7 +62,7 @@ class ExportJobs:
             idle_s=IDLE_S,
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
-            again=as_before,
+            again=retry_params,
             files=self.needed,
         )
         jobs.register(kind)
@@ -163,7 +163,7 @@ class ExportJobs:
                 row.status, row.error, row.ended_at = str(job.status), job.error, now()
 
 
-def as_before(job: Job, failure: Failed) -> Mapping[str, object] | None:
+def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """The params to retry with once the device is free again: unchanged."""
     return job.params if failure.kind == DEVICE_TAKEN else None
 

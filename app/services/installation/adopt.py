@@ -97,12 +97,12 @@ def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) ->
             os.rename(root / str(new), root / str(old))
         logger.warning("%s %d is not adopted: %s: %s", kind, old, type(error).__name__, error)
         return False
-    describe_anew(storage, kind, new)
+    rewrite_description(storage, kind, new)
     logger.info("%s %d adopted%s", kind, old, f" as {new}" if new != old else "")
     return True
 
 
-def describe_anew(storage: StorageService, kind: str, number: int) -> None:
+def rewrite_description(storage: StorageService, kind: str, number: int) -> None:
     """Rewrite about.json: a decision that is interrupted adopts nothing twice."""
     if kind == "dataset":
         describe(storage, number)

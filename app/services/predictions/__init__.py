@@ -29,9 +29,9 @@ from app.schemas.prediction_runs import (
 from app.services.idempotency import Answer, RequestKey, reserve, run_idempotent
 from app.services.infer.serving import Limits
 from app.services.predictions import texts
+from app.services.predictions.inputs import PredictionInput
 from app.services.predictions.jobs import INPUT, KINDS, VIDEO, PredictionJobs
 from app.services.predictions.present import UNFINISHED, PredictionState, prediction_view, state_of
-from app.services.predictions.sent import Sent
 from app.services.storage.unpack import remove_tree
 from app.services.trainer.store import training_not_found
 
@@ -58,7 +58,7 @@ class Predictions:
         self.storage, self.jobs, self.models = storage, jobs, inference.models
         self.kind = PredictionJobs(storage, jobs, inference.models, inference.serving.engines)
 
-    def create(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
+    def create(self, sent: PredictionInput, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
         """Store a video or images, and queue their job; prediction_id, job_id and status.
 
         Args:
@@ -81,7 +81,7 @@ class Predictions:
         self.models.model_of(values["training_id"], values.get("checkpoint"))
         return options_of(db.session.get_one(Training, values["training_id"]), values)
 
-    def create_once(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None) -> Answer:
+    def create_once(self, sent: PredictionInput, values: Mapping[str, Any], key: RequestKey | None) -> Answer:
         training_id, options = values["training_id"], self.options(values)
         db.session.rollback()
         source = sent.source()

@@ -87,7 +87,7 @@ class TrainingCreation:
 
     def check(
         self, values: TrainingInValues, starts_from: Callable[[str, str], bool] = lambda _start, _model: True
-    ) -> list[advise.Warned]:
+    ) -> list[advise.RequestWarning]:
         """What is unusual about a request for a training, as WarningOut. Nothing is created.
 
         Args:

@@ -63,12 +63,12 @@ def comparable(balanced: Threshold, candidates: Sequence[Threshold]) -> list[Thr
 
     The balanced one stays: its F1 is the best of the smoothed curve, so what surpasses it does so by chance.
     """
-    candidates = [row for row in candidates if not surpasses(row, balanced)]
+    candidates = [row for row in candidates if not dominates(row, balanced)]
     rows = [balanced, *candidates]
-    return [balanced, *(row for row in candidates if not any(surpasses(other, row) for other in rows))]
+    return [balanced, *(row for row in candidates if not any(dominates(other, row) for other in rows))]
 
 
-def surpasses(one: CurvePoint, other: CurvePoint) -> bool:
+def dominates(one: CurvePoint, other: CurvePoint) -> bool:
     """Whether one is at least as good in both and better in one."""
     better = [one[key] - other[key] for key in MEASURES]
     return min(better) >= 0 and max(better) > 0

@@ -30,7 +30,7 @@ from app.services.uploads.completion import Completion
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.purposes import DatasetPurpose, PredictionPurpose, Purpose, purpose_of
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
-from app.services.uploads.state import CHECKING, DATASET, PREDICTION, RECEIVING, RETENTION, Shelf, Upload
+from app.services.uploads.state import CHECKING, DATASET, PREDICTION, RECEIVING, RETENTION, Upload, UploadStore
 from app.texts import size
 from app.threads import run_blocking
 
@@ -52,14 +52,14 @@ class UploadService:
         self, storage: StorageService, creation: DatasetCreation, predictions: Predictions, shared: bool = False
     ) -> None:
         self.storage = storage
-        self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
-        self.writers = Writers((lambda upload_id: self.shelf.folder / upload_id / "lock") if shared else None)
-        self.quotas = Quotas(self.shelf)
+        self.store = UploadStore(storage.data_root / "uploads", storage.tmp)
+        self.writers = Writers((lambda upload_id: self.store.folder / upload_id / "lock") if shared else None)
+        self.quotas = Quotas(self.store)
         self.purposes: dict[str, Purpose] = {
             DATASET: DatasetPurpose(creation, self.quotas),
             PREDICTION: PredictionPurpose(predictions),
         }
-        self.completion = Completion(self.purposes, self.shelf, self.writers)
+        self.completion = Completion(self.purposes, self.store, self.writers)
 
     def create(self, length: int, header: str) -> Upload:
         """Create an upload, after all checks that need none of its bytes.
@@ -92,7 +92,7 @@ class UploadService:
         self.storage.check_space(length, settings().MIN_FREE_DISK)
         owner = current_account_id()
         upload = Upload(
-            self.shelf.folder / uuid.uuid4().hex,
+            self.store.folder / uuid.uuid4().hex,
             length,
             metadata,
             form,
@@ -103,7 +103,7 @@ class UploadService:
             purpose=purpose,
         )
         with self.quotas.for_upload(owner, length):
-            run_blocking(self.shelf.add, upload)
+            run_blocking(self.store.add, upload)
         logger.info("upload %s: %s, %d bytes", upload.id, upload.filename, length)
         if length == 0:
             self.completion.begin(upload)
@@ -116,7 +116,7 @@ class UploadService:
             NotFound: there is none.
             Gone: its time is over.
         """
-        upload = self.shelf.find(upload_id)
+        upload = self.store.find(upload_id)
         if upload.state == RECEIVING and upload.expires() < now():
             raise Gone(
                 ngettext(
@@ -175,20 +175,20 @@ class UploadService:
         Raises:
             Conflict: what it is for is being made.
         """
-        upload = self.shelf.find(upload_id)
+        upload = self.store.find(upload_id)
         self.writers.replace(upload_id)
-        if self.shelf.find(upload_id).state == CHECKING:
+        if self.store.find(upload_id).state == CHECKING:
             raise Conflict(self.purposes[upload.purpose].busy())
-        run_blocking(self.shelf.remove, upload)
+        run_blocking(self.store.remove, upload)
 
     def remove_expired(self, time: datetime) -> int:
         """For the janitor: uploads that had their last byte too long ago; how many."""
         count = 0
-        for upload in self.shelf.unchanged_since(time - RETENTION):
+        for upload in self.store.unchanged_since(time - RETENTION):
             if upload.state != CHECKING and not self.writers.busy(upload.id):
-                run_blocking(self.shelf.remove, upload)
+                run_blocking(self.store.remove, upload)
                 count += 1
-        for folder in self.shelf.without_record((time - RETENTION).timestamp()):
+        for folder in self.store.without_record((time - RETENTION).timestamp()):
             run_blocking(shutil.rmtree, folder, True)
             count += 1
         return count
@@ -201,13 +201,13 @@ class UploadService:
         Args:
             principal: only those that are theirs; None: all.
         """
-        ids = self.shelf.newest_first(unfinished)
+        ids = self.store.newest_first(unfinished)
         if principal is not None and principal.role != Role.ADMIN:
             ids = [upload_id for upload_id in ids if self.is_of(principal, upload_id)]
         views = []
         for upload_id in ids[(page - 1) * per_page : page * per_page]:
             try:
-                views.append(self.view(self.shelf.find(upload_id)))
+                views.append(self.view(self.store.find(upload_id)))
             except NotFound:  # removed meanwhile
                 continue
         pages = -(-len(ids) // per_page)
@@ -215,7 +215,7 @@ class UploadService:
 
     def is_of(self, principal: Principal, upload_id: str) -> bool:
         try:
-            return principal.owns(self.shelf.find(upload_id).created_by)
+            return principal.owns(self.store.find(upload_id).created_by)
         except NotFound:  # removed meanwhile
             return False
 

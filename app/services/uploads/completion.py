@@ -12,7 +12,7 @@ from app.models import IdempotencyKey
 from app.services.idempotency import RequestKey
 from app.services.uploads.purposes import Purpose
 from app.services.uploads.receive import Writers
-from app.services.uploads.state import CHECKING, COMPLETED, FAILED, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, COMPLETED, FAILED, RECEIVING, Upload, UploadStore
 from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
@@ -28,8 +28,8 @@ class Completion:
         writers: keep other processes from it meanwhile.
     """
 
-    def __init__(self, purposes: Mapping[str, Purpose], shelf: Shelf, writers: Writers) -> None:
-        self.purposes, self.shelf, self.writers = purposes, shelf, writers
+    def __init__(self, purposes: Mapping[str, Purpose], store: UploadStore, writers: Writers) -> None:
+        self.purposes, self.store, self.writers = purposes, store, writers
 
     def begin(self, upload: Upload) -> None:
         """Record that all bytes are on the disk, and continue in the background."""
@@ -72,7 +72,7 @@ class Completion:
 
     def reconcile(self) -> None:
         """At start: continue complete uploads without a result, unless another process does."""
-        for upload in self.shelf.all():
+        for upload in self.store.all():
             try:
                 if not self.writers.busy(upload.id):
                     self.pick_up(upload)

@@ -13,7 +13,7 @@ from app.schemas import PredictionUploadMetadata, UploadMetadata
 from app.services.datasets.archive_texts import by_name as kind_of
 from app.services.datasets.importing import DatasetCreation
 from app.services.idempotency import RequestKey
-from app.services.predictions.sent import Sent, SentFile
+from app.services.predictions.inputs import InputFile, PredictionInput
 from app.services.uploads.state import DATASET, PREDICTION, Upload
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class PredictionPurpose:
     def create(self, upload: Upload, key: RequestKey) -> int:
         values = {name: value for name, value in upload.form.items() if name != "name"}
         with open(upload.bin, "rb") as file:
-            sent = Sent([SentFile(file, upload.filename, upload.bin)], many=False)
+            sent = PredictionInput([InputFile(file, upload.filename, upload.bin)], many=False)
             return int(self.predictions.create(sent, values, key)["prediction_id"])
 
     def busy(self) -> str:

@@ -38,7 +38,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Cut(BadUpload):
+class ConnectionCut(BadUpload):
     """The connection ended before the chunk did; nobody will read this answer."""
 
 
@@ -202,17 +202,17 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
     Raises:
         Cut: it ends before its announced length, or the connection breaks.
     """
-    size, remaining, read_block = LEAST, length, taker(stream)
+    size, remaining, read_block = LEAST, length, block_reader(stream)
     while remaining is None or remaining > 0:
         began = time.monotonic()
         try:
             block = read_block(size if remaining is None else min(size, remaining))
         except Exception as error:  # whatever a server's parser makes of a broken connection
-            raise cut() from error
+            raise connection_cut() from error
         writer.last_read_at = time.monotonic()
         if not block:
             if remaining:
-                raise cut()
+                raise connection_cut()
             return
         if remaining is not None:
             remaining -= len(block)
@@ -221,7 +221,7 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
         size = min(MOST, 2 * size) if took < QUICK_S else max(LEAST, size // 2) if took > SLOW_S else size
 
 
-def taker(stream: Readable) -> Callable[[int], bytes | memoryview]:
+def block_reader(stream: Readable) -> Callable[[int], bytes | memoryview]:
     """A function that reads at most so many bytes, into one reused buffer where the stream supports that."""
     readinto = getattr(stream, "readinto", None)
     if readinto is None:
@@ -234,7 +234,7 @@ def write(handle: int, block: bytes | memoryview, hashed: Any, writer: Writer) -
     """Append one block, unless another request has replaced this one: two writers would mix."""
     with writer.lock:
         if writer.replaced:
-            raise cut()
+            raise connection_cut()
         run_blocking(append, handle, block, hashed)
 
 
@@ -256,8 +256,8 @@ def sync_written(handle: int, fault: BaseException | None) -> None:
         logger.warning("not synced after %r", fault)
 
 
-def cut() -> Cut:
-    return Cut(
+def connection_cut() -> ConnectionCut:
+    return ConnectionCut(
         _("The connection ended before the chunk was complete. The received data is kept. Continue from Upload-Offset.")
     )
 

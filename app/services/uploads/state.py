@@ -173,7 +173,7 @@ def write_synced(path: Path, text: str) -> None:
     sync_file(path.parent)
 
 
-class Shelf:
+class UploadStore:
     """All uploads, below one folder.
 
     Args:

@@ -4,15 +4,15 @@ services/estimate's, refusing is create.py's."""
 from typing import Any
 
 from app.models import Dataset
-from app.services.trainer.advise.check import RunValues, Warned, check
+from app.services.trainer.advise.check import RequestWarning, RunValues, check
 from app.services.trainer.advise.facts import facts_of
 from app.services.trainer.advise.presets import defaults
 from app.services.trainer.architectures import find
 
-__all__ = ["Warned", "check_request", "defaults"]
+__all__ = ["RequestWarning", "check_request", "defaults"]
 
 
-def check_request(row: dict[str, Any], dataset: Dataset, scratch: bool) -> list[Warned]:
+def check_request(row: dict[str, Any], dataset: Dataset, scratch: bool) -> list[RequestWarning]:
     """What is unusual about a training on this dataset.
 
     Args:

@@ -26,7 +26,7 @@ class Change(TypedDict):
     value: Any
 
 
-class Warned(TypedDict):
+class RequestWarning(TypedDict):
     """One thing that is unusual; `change` None: no value of the form mends it."""
 
     field: str
@@ -46,22 +46,22 @@ class RunValues(TypedDict):
     scratch: bool
 
 
-Warnings = Iterator[Warned]
+Warnings = Iterator[RequestWarning]
 
 
-def check(values: RunValues, version: str, facts: Facts) -> list[Warned]:
+def check(values: RunValues, version: str, facts: Facts) -> list[RequestWarning]:
     """Each thing that is unusual.
 
     Args:
         version: the size of the model, n to x; another one is not judged by its memory.
     """
-    warnings: list[Warned] = []
+    warnings: list[RequestWarning] = []
     for rule in (memory, batch, size, epochs, rate, model, data):
         warnings += rule(values, version, facts)
     return warnings
 
 
-def warning(field: str, code: str, change: Any = None, **data: Any) -> Warned:
+def warning(field: str, code: str, change: Any = None, **data: Any) -> RequestWarning:
     instead: Change | None = {"field": field, "value": change} if change else None
     return {"field": field, "code": code, "message": texts.warning(code, **data), "change": instead}
 

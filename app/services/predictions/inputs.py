@@ -25,7 +25,7 @@ LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
-class SentFile:
+class InputFile:
     """A file of a form or an upload; `filename`: as the client sent it; `path`: where it lies, on the disk of the
     data folder, if it does."""
 
@@ -70,14 +70,14 @@ class SentFile:
 
 
 @dataclass(frozen=True)
-class Sent:
+class PredictionInput:
     """All files of a request.
 
     Args:
         many: they came as a list: what is no video and no ZIP is an image then.
     """
 
-    files: Sequence[SentFile]
+    files: Sequence[InputFile]
     many: bool
 
     @property

@@ -20,7 +20,7 @@ logger = logging.getLogger("yolo.access")
 FROM_ELSEWHERE = "  From another machine: this one's name or IP address in place of localhost.\n"
 
 
-class OwnersWayIn:
+class OwnerLogin:
     def __init__(self, invitations: Invitations) -> None:
         self.invitations = invitations
 
