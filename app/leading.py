@@ -59,7 +59,7 @@ def take_over(services: Services) -> None:
     if services.installation.examine() is not None:
         return  # nothing may be changed now: `start` follows, once it may be
     if services.jobs.scheduler.runner is None:
-        services.installation.go_on()
+        services.installation.start_work()
         return
     services.trainer.reconcile()
     services.jobs.scheduler.follow()

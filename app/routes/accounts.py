@@ -239,7 +239,7 @@ def invite(values: InvitationInValues) -> InvitationOutValues:
 @blueprint.output(InvitationsOut)
 def list_invitations() -> InvitationsOutValues:
     """List the links that can still be used, newest first. Their secrets are not kept."""
-    rows = services().accounts.invitations.open_ones()
+    rows = services().accounts.invitations.open_invitations()
     return {"invitations": [invitation_view(row) for row in rows]}
 
 

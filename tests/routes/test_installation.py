@@ -668,7 +668,7 @@ def test_a_decision_about_attempts_is_made_once(filled: Path) -> None:
         assert client.post("/api/installation/adopt").status_code == 200
         assert client.get("/api/trainings/1").json["status"] == "completed"
         with app.app_context():
-            app.extensions["installation"].go_on()
+            app.extensions["installation"].start_work()
         assert started == [True]
     with served(filled) as app:
         assert reasons(app.test_client()) == []
@@ -716,9 +716,9 @@ def test_a_start_that_fails_behind_the_end_ends_nothing(filled: Path) -> None:
                 raise OSError("its folder is gone")
 
             held._start, held._started = start, False
-            held.go_on()
+            held.start_work()
             held._started = False
-            held.go_on()  # nothing is started any more
+            held.start_work()  # nothing is started any more
         assert not asked
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -425,7 +425,7 @@ def test_the_job_of_an_answer_alone_is_committed_with_the_dataset(imports: Datas
     with writing() as rows:
         third.accept(rows, 5)
     with read_only(app):
-        third.go_on()
+        third.release()
         assert 5 in imports.subjects(), "nothing has to be written behind the commit"
     for session in busy:
         session.end()
@@ -439,7 +439,7 @@ def test_where_a_dataset_is_is_told_once_that_is_possible(imports: DatasetImport
     (directory / ".placed.tmp").mkdir()
     with writing() as rows:
         session.accept(rows, 5)
-    session.go_on()
+    session.release()
     assert not (directory / "placed").exists()
     (directory / ".placed.tmp").rmdir()
     until((directory / "placed").exists)

@@ -25,7 +25,7 @@ class Invitations:
         """A link to a new account, and its secret."""
         return self._create(Role(role), owner=False)
 
-    def open_ones(self) -> list[Invitation]:
+    def open_invitations(self) -> list[Invitation]:
         """Invitations to new accounts that can still be used, the newest first."""
         still = Invitation.owner.is_(False), Invitation.used_at.is_(None), Invitation.expires_at > now()
         return list(db.session.scalars(select(Invitation).where(*still).order_by(Invitation.id.desc())))

@@ -21,7 +21,6 @@ from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
 from app.services.backup.files import (
     FILES,
     MANIFEST,
-    BackupManifest,
     StoredBackup,
     copy,
     damaged,
@@ -29,6 +28,7 @@ from app.services.backup.files import (
     restore_file,
     slug,
 )
+from app.services.backup.read_models import BackupManifest
 from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
 from app.services.storage.unpack import remove_tree, sync_folder
 

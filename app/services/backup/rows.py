@@ -9,7 +9,7 @@ from app.core import metrics
 from app.core.train import TrainingStart
 from app.extensions import db
 from app.models import Checkpoint, Dataset, DatasetStatus, Training, TrainingMetric, TrainingStatus, now
-from app.services.backup.files import TrainingDescription
+from app.services.backup.read_models import TrainingDescription
 
 COLUMNS = (
     "model_version",

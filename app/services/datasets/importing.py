@@ -144,7 +144,7 @@ class DatasetCreation:
                 self.storage.sync_datasets()
                 describe(self.storage, dataset_id)
             finally:  # the row is there: it must not stay as it is for good
-                importing.go_on()
+                importing.release()
         logger.info(
             "dataset %d: %s, %s, %d images, %d bytes",
             dataset_id,

@@ -64,7 +64,7 @@ class IndexRebuilds:
             params = accepted(number, row.options, row.origin) | {"hash": row.hash}
             job = self.jobs.submit(INDEX, params, ("dataset", dataset_id))
         except NOT_WRITABLE as error:  # whoever asks next has it begun
-            logger.warning("the index of version %d of dataset %d is not made anew yet: %s", number, dataset_id, error)
+            logger.warning("the index of version %d of dataset %d can't be rebuilt yet: %s", number, dataset_id, error)
             return DamagedIndex()
         return DamagedIndex.rebuilt_by(job.id)
 

@@ -60,32 +60,32 @@ class DatasetRestart:
                 if row.status == DatasetStatus.VALIDATING:  # else it is shown as missing, and is whole when they return
                     self.invalidate(dataset_id, "files_missing")
             else:
-                self.pick_up(dataset_id, row, statuses.get(dataset_id, {}))
+                self.reconcile_dataset(dataset_id, row, statuses.get(dataset_id, {}))
 
     def is_new(self, dataset_id: int) -> bool:
         """Whether another process may just be making the row of this folder."""
         changed = self.storage.dataset_dir(dataset_id).stat().st_ctime
         return self.imports.jobs.cluster.on and time.time() - changed < NEW_S
 
-    def pick_up(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
+    def reconcile_dataset(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
         """One dataset whose files are there."""
         remove_unknown(self.storage, dataset_id, revisions)
         if row.status == DatasetStatus.INVALID:
-            self.believe_again(dataset_id)
+            self.revalidate(dataset_id)
         building = [number for number, status in revisions.items() if status == RevisionStatus.BUILDING]
         ready = [number for number, status in revisions.items() if status == RevisionStatus.READY]
         for number in [None, *ready] if row.revision is None else ready:
-            self.describe_again(dataset_id, number)
+            self.rewrite_yaml(dataset_id, number)
         if row.revision is not None:
             self.storage.remove_all(self.storage.revisions.show_revision(dataset_id, row.revision))
         if building:
-            self.again(dataset_id, building[0])
+            self.rebuild(dataset_id, building[0])
         elif row.revision is None and not revisions:
             self.create_first_revision(dataset_id)
         elif row.status == DatasetStatus.VALIDATING:
             self.correct_status(dataset_id)
 
-    def believe_again(self, dataset_id: int) -> None:
+    def revalidate(self, dataset_id: int) -> None:
         """Files that were missing at an earlier start are back."""
         dataset = db.session.get_one(Dataset, dataset_id)
         reason, number = dataset.report.get("reason"), dataset.revision
@@ -102,7 +102,7 @@ class DatasetRestart:
             update_status(dataset)
         logger.info("dataset %d: its files are back", dataset_id)
 
-    def describe_again(self, dataset_id: int, number: int | None) -> None:
+    def rewrite_yaml(self, dataset_id: int, number: int | None) -> None:
         """Rewrite the path in a revision's dataset.yaml, or a damaged file; a failure stops no start."""
         try:
             repair_description(self.storage, dataset_id, number)
@@ -110,7 +110,7 @@ class DatasetRestart:
         except (OSError, ValueError) as error:
             logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
 
-    def again(self, dataset_id: int, number: int) -> None:
+    def rebuild(self, dataset_id: int, number: int) -> None:
         """Restart the build of a revision."""
         mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
         revision = db.session.scalars(select(DatasetRevision).where(mine)).one()
@@ -138,8 +138,8 @@ class DatasetRestart:
             origin = {"kind": "adopted", "base": "source"}
             options = DEFAULTS | {"task": dataset.task}
             session.add(DatasetRevision(dataset_id=dataset_id, number=1, origin=origin, options=options))
-        logger.info("dataset %d is from before revisions: its first one is made", dataset_id)
-        self.again(dataset_id, 1)
+        logger.info("building the first revision of dataset %d, which is from before revisions", dataset_id)
+        self.rebuild(dataset_id, 1)
 
     def invalidate(self, dataset_id: int, code: str) -> None:
         """Mark a dataset that cannot be used any more."""

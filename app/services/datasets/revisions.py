@@ -63,7 +63,7 @@ class DatasetRevisions:
                 finally:  # else every later change would be told to wait for it
                     write_now_or_later(lambda: self.withdraw(dataset_id, number))
                 raise
-            importing.go_on()
+            importing.release()
         logger.info("revision %d of dataset %d: %s", number, dataset_id, params["origin"])
         row = find_revision(db.session, dataset_id, number)
         if row is None:  # deleted meanwhile
@@ -94,7 +94,7 @@ class DatasetRevisions:
             base = base or newest
             refuse_unknown(base, changes)
             options = changed(base.options, changes, base.report.get("source_names"), most)
-            codes = together(base.origin.get("fixes"), fixes)
+            codes = merge_fixes(base.origin.get("fixes"), fixes)
             origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": codes}
             row = DatasetRevision(
                 dataset_id=dataset_id, number=newest.number + 1, origin=origin, options=options, task=dataset.task
@@ -188,7 +188,7 @@ def refuse_unfixable(fixes: list[str] | str | None) -> None:
         raise Unprocessable(text, [{"field": "fixes", "message": text}])
 
 
-def together(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
+def merge_fixes(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
     """The fixes of a revision that is rebuilt, with the added ones."""
     if "all" in (before, now):
         return "all"

@@ -100,7 +100,7 @@ class ImportSession:
         job.subject_type, job.subject_id = "dataset", dataset_id
         job.params = job.params | {"accepted": True}
 
-    def go_on(self) -> None:
+    def release(self) -> None:
         """After that transaction: build the revision now, or queue it."""
         self.job_id = None
         if self.following_id is not None:

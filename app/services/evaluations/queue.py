@@ -58,9 +58,9 @@ class EvaluationQueue:
         """An unfinished evaluation with the same values."""
         unfinished = (Evaluation.training_id == training_id) & Evaluation.status.in_(UNFINISHED)
         rows = session.scalars(select(Evaluation).where(unfinished).order_by(Evaluation.id.desc()))
-        return next((row for row in rows if is_same(row, columns) and self.goes_on(session, row)), None)
+        return next((row for row in rows if is_same(row, columns) and self.is_active(session, row)), None)
 
-    def goes_on(self, session: Any, row: Evaluation) -> bool:
+    def is_active(self, session: Any, row: Evaluation) -> bool:
         """Whether its job is unfinished and not being stopped."""
         job = session.get(Job, row.job_id) if row.job_id else None
         return job is not None and job.status in UNFINISHED and job.stop_mode in {None, DISPLACED}

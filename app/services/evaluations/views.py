@@ -123,7 +123,7 @@ class EvaluationFiles:
                 with one_at_a_time():
                     if not path.is_file():  # made meanwhile, for another request
                         run_blocking(write_atomically, source, path, write)
-                        self.thin_out(path.name)
+                        self.evict(path.name)
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not source.exists():  # deleted meanwhile
                     raise no_files() from error
@@ -138,7 +138,7 @@ class EvaluationFiles:
                 raise Inconsistent from error
         return path
 
-    def thin_out(self, newest: str) -> None:
+    def evict(self, newest: str) -> None:
         views = [path for path in self.folder.glob("view-*.sqlite") if path.name not in {newest, self.default_name}]
         drafts = list(self.folder.glob(".*.sqlite-*"))  # of a server that was killed: one at a time is made
         for path in [*drafts, *sorted(views, key=lambda item: item.stat().st_mtime)[: -MAX_CACHED_VIEWS + 1]]:

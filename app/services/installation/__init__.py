@@ -159,11 +159,11 @@ class InstallationService:
                     upgrade_if_old(app)
             with self.allowed():
                 if self.examine() is None:
-                    self.go_on()
+                    self.start_work()
         finally:
             self._deciding.release()
 
-    def go_on(self) -> None:
+    def start_work(self) -> None:
         """Start the work, once. A start that fails ends the server: one without a queue must not report that it is
         ready."""
         if self._started or self._closed:
@@ -232,7 +232,7 @@ class InstallationService:
         self.pair_with_this_database()
         self._verdict = None
         logger.info("decided: %s", result)
-        self.go_on()
+        self.start_work()
         return result
 
     def pair_with_this_database(self) -> None:

@@ -72,7 +72,7 @@ def belongs(row: Any, path: Path) -> bool:
     try:
         return matches_folder(row, path)
     except Exception as error:  # whatever the files hold: they stop no start
-        logger.warning("%s does not say whose it is: %s: %s", path, type(error).__name__, error)
+        logger.warning("%s cannot be identified: %s: %s", path, type(error).__name__, error)
         return False
 
 

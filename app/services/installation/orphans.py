@@ -75,7 +75,7 @@ def bring_back(storage: StorageService, kind: str, number: int, path: Path) -> N
     """Rename a folder that was set aside back; a failure is logged."""
     try:
         os.rename(path, storage.data_root / FOLDERS[kind] / str(number))
-        logger.info("%s %d has its folder back: %s", kind, number, path.name)
+        logger.info("restored the folder of %s %d: %s", kind, number, path.name)
     except OSError as error:
         logger.error("%s cannot be brought back: %s", path, error)
 

@@ -115,7 +115,7 @@ class SystemFeed:
         except Exception as error:
             failure = error
             db.session.rollback()
-            logger.warning("no figures of the system", exc_info=error)
+            logger.warning("the figures of the system could not be sent", exc_info=error)
             notify.to_system_readers("system_error", lambda: problems.problem_summary(failure), room)
 
 

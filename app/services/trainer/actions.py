@@ -51,7 +51,7 @@ class TrainingActions:
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             if TrainingStatus(row.status).ended:
                 raise IllegalTransition(row.status, TrainingStatus.CANCELLED)
             if row.status == TrainingStatus.RUNNING:
@@ -74,7 +74,7 @@ class TrainingActions:
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
                     raise Conflict(_("This run is already stopping."), members={"current": row.status})
@@ -97,7 +97,7 @@ class TrainingActions:
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             if row.status == TrainingStatus.COMPLETED:
                 raise IllegalTransition(
                     row.status, TrainingStatus.PENDING, _("The run is completed. Add epochs to continue it.")
@@ -121,7 +121,7 @@ class TrainingActions:
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             require(row, TROUBLED)
             checkpoint = checkpoints.newest(self.store.folder(training_id))
             requeue(session, row, checkpoint)
@@ -134,7 +134,7 @@ class TrainingActions:
         """Change name, priority, start_not_before or important; the training as TrainingOut."""
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             if changes.get("shared") and not session.get_one(Dataset, row.dataset_id).shared:
                 raise Conflict(_("Share the dataset first: a run shows images of its dataset."))
             for name, value in changes.items():

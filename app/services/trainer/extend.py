@@ -41,7 +41,7 @@ class TrainingExtension:
         """
 
         def work(session: Any) -> tuple[ExtendedValues, list[RoomMessage]]:
-            row = self.store.locked(session, training_id)
+            row = self.store.lock_row(session, training_id)
             if row.status != TrainingStatus.COMPLETED:
                 raise IllegalTransition(
                     row.status, TrainingStatus.PENDING, _("You can add epochs to completed runs only.")

@@ -78,6 +78,6 @@ def devices_in(directory: Path) -> tuple[str, ...]:
         if not devices or not all(device == CPU or device.isdecimal() for device in devices):
             raise ValueError("no devices")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("training: %s/spec.json cannot be read (%s): it is taken to run on the CPU", directory, error)
+        logger.warning("%s/spec.json cannot be read (%s): assuming the CPU", directory, error)
         return (CPU,)
     return devices

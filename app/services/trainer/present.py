@@ -20,7 +20,7 @@ from app.services.trainer.ephemeral import COLUMNS
 from app.services.trainer.levels import level_of, main_value
 from app.services.trainer.paths import redact_paths
 from app.services.trainer.read_models import FilterChoicesView, TrainingPageView, TrainingView
-from app.services.trainer.sparks import sparks
+from app.services.trainer.sparks import sparklines
 from app.services.trainer.waiting import allowed_actions, queue_order, waiting_for
 
 SORTS: dict[str, Any] = {
@@ -93,7 +93,7 @@ def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
         .offset((query["page"] - 1) * size)
     )
     trainings = to_dicts(part, models)
-    points = sparks([item["id"] for item in trainings]) if trainings else {}
+    points = sparklines([item["id"] for item in trainings]) if trainings else {}
     return {
         "trainings": [{**item, "spark": points.get(item["id"], [])} for item in trainings],
         "total": total,

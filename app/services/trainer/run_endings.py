@@ -42,7 +42,7 @@ class EndedRuns:
                 listener(row)
             except Exception:
                 db.session.rollback()
-                logger.exception("training %s: behind its end", training_id)
+                logger.exception("a listener of the end of training %s failed", training_id)
 
     def announce_ended(self, training_id: int, since: datetime) -> None:
         """Announce the jobs that `end_automatic` or `end_work` has ended, or requested to end, since then; after its

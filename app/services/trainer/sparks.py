@@ -11,7 +11,7 @@ from app.models import Training, TrainingMetric
 SPARK_POINTS = 40  # of a curve of a few centimetres
 
 
-def sparks(ids: Iterable[int]) -> dict[int, list[list[float]]]:
+def sparklines(ids: Iterable[int]) -> dict[int, list[list[float]]]:
     """The mAP50 of each training as at most some 40 points [epoch, value], its last epoch among them; one query.
 
     Which epochs are taken is said in SQL, by the index: the rows between them, with their long texts, are not read.

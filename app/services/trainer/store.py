@@ -58,16 +58,16 @@ class TrainingStore:
             raise training_not_found(training_id)
         return row
 
-    def locked(self, session: Any, training_id: int) -> Training:
+    def lock_row(self, session: Any, training_id: int) -> Training:
         """The row, to be changed in this transaction.
 
         Raises:
             NotFound: no such training.
             Conflict: it is in the trash.
         """
-        return not_deleted(self.locked_even_deleted(session, training_id))
+        return not_deleted(self.lock_any(session, training_id))
 
-    def locked_even_deleted(self, session: Any, training_id: int) -> Training:
+    def lock_any(self, session: Any, training_id: int) -> Training:
         """The row with a lock, also in the trash.
 
         Raises:

@@ -46,7 +46,7 @@ class TrainingTrash:
         """
 
         def work(session: Any) -> tuple[TrainingDeletedValues, list[RoomMessage]]:
-            row = self.store.locked_even_deleted(session, training_id)
+            row = self.store.lock_any(session, training_id)
             messages = []
             if row.deleted_at is None:
                 if row.status == TrainingStatus.RUNNING:
@@ -70,7 +70,7 @@ class TrainingTrash:
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-            row = self.store.locked_even_deleted(session, training_id)
+            row = self.store.lock_any(session, training_id)
             if row.deleted_at is None:
                 raise Conflict(_("This run isn't in the trash."), members={"current": row.status})
             row.deleted_at = None
@@ -108,7 +108,7 @@ class TrainingTrash:
         rooms = notify.rooms_of(training_id, dashboard=True)  # of a run that is gone nobody knows who saw it
         try:
             with writing() as session:
-                row = self.store.locked_even_deleted(session, training_id)
+                row = self.store.lock_any(session, training_id)
                 if row.deleted_at is None:
                     raise Conflict(_("Move the run to the trash first."), members={"current": row.status})
                 refuse_if_needed(session, training_id)
@@ -124,7 +124,7 @@ class TrainingTrash:
             for folder, moved in moves:
                 moved.rename(folder)
             raise
-        logger.info("training %s deleted for good", training_id)
+        logger.info("training %s deleted permanently", training_id)
         notify.send("training_deleted", rooms, lambda: {"training_id": training_id})
         socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in moves])
 

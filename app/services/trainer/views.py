@@ -165,9 +165,9 @@ def rewrite_index(path: Path, index: PreviewIndex) -> bool:
     try:
         put_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
         remove_copies(path)
-        logger.info("%s was made anew", path)
+        logger.info("%s was restored from its copy", path)
     except OSError as error:  # the next one tries again
-        logger.warning("%s can't be made anew: %s", path, error)
+        logger.warning("%s can't be restored from its copy: %s", path, error)
         return False
     return True
 

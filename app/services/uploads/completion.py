@@ -77,7 +77,7 @@ class Completion:
                 if not self.writers.busy(upload.id):
                     self.pick_up(upload)
             except Exception:  # one whose files are damaged stops no start
-                logger.exception("upload %s cannot be gone on with", upload.id)
+                logger.exception("upload %s cannot be continued", upload.id)
 
     def pick_up(self, upload: Upload) -> None:
         mark = upload.unverified() is not None
