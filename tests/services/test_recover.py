@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from app.database import writing
-from app.events import CheckpointSaved, Envelope, Event, Failed, Note, Paused, Stage, Started
+from app.events import CheckpointSaved, Envelope, Event, Failed, Note, Paused, Stage, Started, encode
 from app.extensions import db
 from app.jobs.disk import DiskSpace
 from app.jobs.process import Child, oom_kills
@@ -222,6 +222,25 @@ def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
     with idle_app.app_context():
         found = db.session.query(TrainingMetric).filter_by(training_id=training_id).order_by(TrainingMetric.epoch).all()
         assert [(item.epoch, item.map50) for item in found] == [(1, 0.5), (2, 0.5), (3, 0.9)]
+
+
+def test_epochs_that_only_an_abandoned_process_knew_are_recorded(idle_app: APIFlask) -> None:
+    """It trained on until it saw that another machine has its run, which resumes from its newest checkpoint."""
+    training_id = make(idle_app)
+    say(idle_app, training_id, STARTED, epoch(1), epoch(2), Failed("killed", "signal 9"))
+    directory = service(idle_app).store.attempt_dir(training_id, row_of(idle_app, training_id).attempt)
+    directory.mkdir(parents=True)
+    said = [STARTED, epoch(1), epoch(2), epoch(3, 0.7), Note("x"), epoch(4, 0.8), epoch(5, 0.9)]
+    lines = [encode(event, number) for number, event in enumerate(said, 1)]
+    (directory / "events.jsonl").write_text("".join(lines) + "half a line")
+    run_again(idle_app, training_id)
+    messages = say(idle_app, training_id, Started(**vars(STARTED) | {"start_epoch": 5}))
+    assert [item.payload["epoch"] for item in messages if item.event == "training_update"] == [3, 4]
+    assert row_of(idle_app, training_id).current_epoch == 4
+    say(idle_app, training_id, epoch(5, 0.6), first=2)
+    with idle_app.app_context():
+        found = db.session.query(TrainingMetric).filter_by(training_id=training_id).order_by(TrainingMetric.epoch).all()
+        assert [(item.epoch, item.map50) for item in found] == [(1, 0.5), (2, 0.5), (3, 0.7), (4, 0.8), (5, 0.6)]
 
 
 def test_numbers_without_gaps(idle_app: APIFlask) -> None:

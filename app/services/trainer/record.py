@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import settings
 from app.core import metrics
+from app.core.clock import CLOCK
 from app.events import (
     KEPT_CHECKPOINTS,
     Cancelled,
@@ -46,6 +47,7 @@ from app.services.trainer.output import without_controls
 from app.services.trainer.paths import redact_paths
 from app.services.trainer.present import duration
 from app.services.trainer.transitions import change
+from app.services.trainer.unrecorded import unrecorded_epochs
 
 logger = logging.getLogger("yolo.training")
 
@@ -79,6 +81,9 @@ def _(event: Note, row: Training, time: datetime) -> list[RoomMessage]:
 
 @record.register
 def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
+    messages: list[RoomMessage] = []
+    for envelope in unrecorded_epochs(row, recover.folder(row), event.start_epoch):
+        messages += record(envelope.event, row, CLOCK.shared(envelope.time))
     row.device, row.total_epochs = event.device[:40], event.epochs
     row.weights = event.weights if event.start_epoch == 1 else row.weights
     row.current_epoch = event.start_epoch - 1
@@ -93,7 +98,7 @@ def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
     advance(row, epoch=event.start_epoch, batch=0, batches=event.batches)
-    return [status_message(row)]
+    return [*messages, status_message(row)]
 
 
 @record.register
