@@ -64,10 +64,10 @@ def going_on(resume: Resume, values: dict[str, Any]) -> dict[str, Any]:
     return {"model": str(resume.path), "resume": str(resume.path)} | chosen
 
 
-def precision(wanted: bool, device: str) -> bool | str:
+def precision(requested: bool, device: str) -> bool | str:
     """bfloat16 where the GPU has it: it needs no loss scaling, and ultralytics then fetches no weights to try it."""
     import torch
 
-    if not wanted or device == "cpu" or not torch.cuda.is_available():
-        return wanted
+    if not requested or device == "cpu" or not torch.cuda.is_available():
+        return requested
     return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else True

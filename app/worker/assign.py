@@ -1,5 +1,5 @@
-"""Which split each image gets, from nothing but what is kept with a version: what a dialog promises and what the import
-does are one function.
+"""Assigns each image to a split, from nothing but what is stored with a version: what a dialog promises and what the
+import does are one function.
 
 Standard library only.
 """
@@ -28,7 +28,7 @@ class Material:
     """
 
     keys: list[str]
-    given: list[str | None]
+    splits: list[str | None]
     classes: list[list[int | str]]
     ties: list[list[int]]
 
@@ -38,7 +38,7 @@ class Material:
 
     @classmethod
     def load(cls, folder: Path) -> "Material":
-        """Read what the import kept for a new split.
+        """Read what the import stored for a new split.
 
         Raises:
             OSError, ValueError, KeyError, TypeError, EOFError: there is none, or it is damaged.
@@ -56,32 +56,32 @@ class Assigned:
     torn: int = 0
 
 
-def assign(material: Material, wish: SplitShares | None) -> Assigned:
-    """Splits as given; where there are none, or others are wished, stratified ones.
+def assign(material: Material, requested: SplitShares | None) -> Assigned:
+    """The source's splits; stratified ones where there are none, or shares are requested.
 
     Args:
         wish: shares that someone asked for; None: as given, else the default.
     """
-    splits = [name or "train" for name in material.given]
-    given_splits = set(material.given)
-    if wish or given_splits == {None}:
-        how = "split_made" if wish is None else "split_wished"
-        return apart(material, splits, wish or SplitShares(), range(len(splits)), how)
-    if "val" not in given_splits:
+    splits = [name or "train" for name in material.splits]
+    source_splits = set(material.splits)
+    if requested or source_splits == {None}:
+        how = "split_made" if requested is None else "split_wished"
+        return apart(material, splits, requested or SplitShares(), range(len(splits)), how)
+    if "val" not in source_splits:
         indices = [index for index, name in enumerate(splits) if name == "train"]
         return apart(material, splits, SplitShares(1 - VAL_SHARE, VAL_SHARE, 0), indices, "val_split")
     return Assigned(splits, "given")
 
 
 def apart(material: Material, splits: list[str], shares: SplitShares, indices: Sequence[int], how: str) -> Assigned:
-    """Split the images at these places anew."""
+    """Split the images at these indices again."""
     here = {index: position for position, index in enumerate(indices)}
     ties = [[here[index] for index in members if index in here] for members in material.ties]
     keys, classes = [material.keys[index] for index in indices], [material.classes[index] for index in indices]
-    done = split(keys, classes, ties, shares)
-    for index, name in zip(indices, done.splits, strict=True):
+    result = split(keys, classes, ties, shares)
+    for index, name in zip(indices, result.splits, strict=True):
         splits[index] = name
-    return Assigned(splits, how, done.torn)
+    return Assigned(splits, how, result.torn)
 
 
 def counted(material: Material, assigned: Assigned) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def intervals(matches: Mapping[str, Sequence[Any]], task: str) -> dict[str, list
 
 
 def weights(images: int, rounds: int) -> Iterator[Any]:
-    """How often each image is drawn, in each round; the same for whoever asks again."""
+    """How often each image is drawn, in each round; deterministic."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -52,20 +52,20 @@ def spread(rounds: Sequence[Any]) -> list[tuple[float, float]]:
     import numpy as np
 
     low, high = np.percentile(np.array(rounds), [2.5, 97.5], axis=0)
-    return [(round(float(one), 5), round(float(other), 5)) for one, other in zip(low, high, strict=True)]
+    return [(round(float(lower), 5), round(float(upper), 5)) for lower, upper in zip(low, high, strict=True)]
 
 
-def paired(one: Callable[[Any], Any], other: Callable[[Any], Any], images: int, rounds: int) -> list[Difference]:
-    """What `one` has more than `other`, of each figure, with the limits of its 95 % interval, on the same drawings.
+def paired(first: Callable[[Any], Any], second: Callable[[Any], Any], images: int, rounds: int) -> list[Difference]:
+    """What `first` has more than `second`, of each figure, with the limits of its 95 % interval, on the same drawings.
 
     Args:
         one, other: the figures where each image counts as often as its weight says; None where there are none.
     """
     import numpy as np
 
-    whole = np.ones(images, int)
-    exact = one(whole) - other(whole)
-    pairs = ((one(weight), other(weight)) for weight in weights(images, rounds))
+    unweighted = np.ones(images, int)
+    exact = first(unweighted) - second(unweighted)
+    pairs = ((first(weight), second(weight)) for weight in weights(images, rounds))
     limits = spread([mine - theirs for mine, theirs in pairs if mine is not None and theirs is not None])
     return [
         {"value": round(float(value), 5), "low": low, "high": high}
@@ -74,8 +74,8 @@ def paired(one: Callable[[Any], Any], other: Callable[[Any], Any], images: int, 
 
 
 def by_class(matches: Mapping[str, Sequence[Any]], key: str) -> list[ClassMatches]:
-    """Of each class that has objects: true positives [detections, 10], the surest first, the image of each, and the
-    image of each object."""
+    """Of each class that has objects: true positives [detections, 10], by falling confidence, the image of each, and
+    the image of each object."""
     import numpy as np
 
     def images_of(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Builds a version's tree: hard links to the images, its labels, its dataset.yaml; there whole or not at all."""
+"""Builds a version's tree: hard links to the images, its labels, its dataset.yaml; complete or absent."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ class Building:
         self.folder = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
         self.digests: dict[str, str] = {}  # SHA-256 by path below the folder
         self.size = 0
-        self._made: set[Path] = set()
+        self._folders: set[Path] = set()
 
     def __enter__(self) -> "Building":
         self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,15 +50,15 @@ class Building:
         Args:
             on_progress: told how many entries are done.
         """
-        for done, entry in enumerate(entries, 1):
+        for count, entry in enumerate(entries, 1):
             if not entry.picture.unsafe:
                 self.add_image(entry)
                 if not classify:
                     self.add_label(entry)
-            on_progress(done)
+            on_progress(count)
 
     def add_image(self, entry: Entry) -> None:
-        target = self._place(entry.file)
+        target = self._create_parent(entry.file)
         link(entry.image, target)
         self.digests[entry.file] = entry.picture.sha256
         self.size += entry.picture.bytes
@@ -66,21 +66,21 @@ class Building:
     def add_label(self, entry: Entry) -> None:
         """Link the label as it came, or write the rows; where there is neither, there is no file."""
         if entry.text is not None:
-            target = self._place(entry.label_file)
+            target = self._create_parent(entry.label_file)
             target.write_text(entry.text, encoding="utf-8")
             self.size += len(entry.text)
         elif entry.label is not None:
-            target = self._place(entry.label_file)
+            target = self._create_parent(entry.label_file)
             if not target.exists():  # images that share a label
                 link(entry.label, target)
                 self.size += target.stat().st_size
 
-    def _place(self, name: str) -> Path:
+    def _create_parent(self, name: str) -> Path:
         """A path below the revision, in a folder that exists."""
         path = self.folder / name
-        if path.parent not in self._made:
+        if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
+            self._folders.add(path.parent)
         return path
 
     def describe(self, names: list[str], keypoints: Keypoints | None) -> None:
@@ -100,7 +100,7 @@ class Building:
         sync_file(self.target.parent)
         return digest
 
-    def give_index(self, target: Path, expected: str) -> str:
+    def install_index(self, target: Path, expected: str) -> str:
         """Put its index alone into the revision that is there, where that holds the same.
 
         Raises:

@@ -37,7 +37,7 @@ def open_channel(directory: str | Path) -> "Channel":
 
 
 def current() -> "Channel":
-    """The process's channel; opened here where another process of the same training was given the folder.
+    """The process's channel; opened here where another process of the same training has the folder.
 
     That process is not ours to end: SIGTERM keeps its meaning there, and the first process tells what happened.
     """
@@ -64,7 +64,7 @@ def read_spec(directory: Path) -> dict[str, Any]:
 
 
 class Channel:
-    """Says events and knows whether the child shall stop.
+    """Writes events, and reads whether the child shall stop.
 
     Args:
         directory: the folder that the parent made, with `spec.json` in it.
@@ -95,12 +95,12 @@ class Channel:
             os._exit(ORPHANED)
 
     def catch_up(self) -> None:
-        """Go on behind what another process of this training said: one speaks at a time."""
+        """Continue the event file behind another process of this training: one writes at a time."""
         for _, envelope in read_events(self.directory):
             self._seq = envelope.seq
             self.ended = self.ended or envelope.event.terminal
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Append one event; a terminal one is synced to the disk, and later ones are dropped.
 
         Raises:
@@ -122,7 +122,7 @@ class Channel:
         return round(time.monotonic() - self._began, 3)
 
     def _append(self, line: bytes) -> None:
-        """The whole line or nothing: half a line would spoil the file for its reader."""
+        """Append the line atomically: half a line would spoil the file for its reader."""
         end = os.fstat(self._file).st_size
         try:
             if os.write(self._file, line) < len(line):
@@ -133,7 +133,7 @@ class Channel:
 
     def fail(self, kind: str, error: str, traceback: str = "") -> None:
         """Say that the run failed; `error` is for the user, `traceback` for the log."""
-        self.say(Failed(kind, error, traceback))
+        self.emit(Failed(kind, error, traceback))
 
     def requested_stop(self) -> str | None:
         """`cancel` or `pause`, as the supervisor asked; `terminated` after SIGTERM alone; None: go on."""

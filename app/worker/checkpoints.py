@@ -19,11 +19,11 @@ def copies(folder: Path) -> dict[int, Path]:
 
 
 def last_epoch(folder: Path) -> int:
-    """The last epoch that can be gone on from; 0 for none."""
+    """The last epoch with a resumable checkpoint; 0 for none."""
     return max(copies(folder), default=0)
 
 
-def keep(folder: Path, epoch: int, source: Path, period: int) -> Path:
+def save_checkpoint(folder: Path, epoch: int, source: Path, period: int) -> Path:
     """Copy `source` as the checkpoint of this epoch; older ones go, but for every `period`-th (0: none).
 
     Copies, not links: at the end ultralytics rewrites its own files without what resuming needs.
@@ -41,14 +41,14 @@ def periodic(epoch: int, period: int) -> bool:
 
 
 def drop_after(folder: Path, epoch: int) -> None:
-    """Copies of later epochs are of a past that is left behind: the run goes on from here."""
+    """Delete the copies of later epochs: the run continues from this one."""
     for number, path in copies(folder).items():
         if number > epoch:
             path.unlink(missing_ok=True)
 
 
 def start_over(folder: Path) -> None:
-    """A run from the beginning: nothing of an earlier try may be taken for its own."""
+    """Remove the files of an earlier attempt: the run starts from the beginning."""
     drop_after(folder, 0)
     for name in ("last.pt", "best.pt"):
         (folder / "run" / "weights" / name).unlink(missing_ok=True)

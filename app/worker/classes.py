@@ -49,7 +49,7 @@ def class_of(text: str) -> int | None:
 
 
 def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
-    """Give all classes other names, in the order of their numbers. Changes `source`, no file.
+    """Rename all classes, in the order of their numbers. Changes `source`, no file.
 
     Raises:
         InvalidInput: there are too few.
@@ -63,7 +63,7 @@ def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
 
 
 def ungarble(source: Source, folder: Path) -> None:
-    """Take the mark of what nobody could read (U+FFFD) out of names: they were garbled before they came here."""
+    """Remove replacement characters (U+FFFD) from names: they were garbled before the import."""
     bad = [name for name in source.names if GARBLED in name]
     if bad:
         readable = set(source.names) - set(bad)
@@ -83,7 +83,7 @@ def free_class_name(name: str, used: set[str]) -> str:
 
 
 def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:
-    """Give some classes other names, by their old ones; those that then have the same name become one.
+    """Rename some classes, by their old names; those that then share a name are merged.
 
     Raises:
         InvalidInput: there is no class of an old name.
@@ -95,17 +95,17 @@ def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> No
         rename_numbers(source, folder, [new_names.get(name, name) for name in source.names])
 
 
-def rename_numbers(source: Source, folder: Path, wanted: list[str]) -> None:
-    """`wanted` are the names by present number."""
-    merged = list(dict.fromkeys(wanted))
-    numbers = {number: merged.index(name) for number, name in enumerate(wanted)}
+def rename_numbers(source: Source, folder: Path, new_names: list[str]) -> None:
+    """`new_names` are the names by present number."""
+    merged = list(dict.fromkeys(new_names))
+    numbers = {number: merged.index(name) for number, name in enumerate(new_names)}
     if source.task == "classify":
-        rename_folders(source, dict(zip(source.names, wanted, strict=False)))
+        rename_folders(source, dict(zip(source.names, new_names, strict=False)))
     elif any(old != new for old, new in numbers.items()):
         for item in source.items:
             renumber(item, folder, numbers)
-    if len(merged) < len(wanted):
-        source.decisions.append(decision("classes_merged", "rename", None, before=len(wanted), after=len(merged)))
+    if len(merged) < len(new_names):
+        source.decisions.append(decision("classes_merged", "rename", None, before=len(new_names), after=len(merged)))
     source.names = merged
 
 
@@ -129,19 +129,19 @@ def renumbered(text: str, numbers: dict[int, int]) -> str:
     return " ".join([str(numbers[old]), *parts[1:]])
 
 
-def rename_folders(source: Source, wanted: dict[str, str]) -> None:
+def rename_folders(source: Source, new_names: dict[str, str]) -> None:
     """Classes that are folders. Of two images that would get one name, the later one gets its old class in front.
 
     Raises:
         InvalidInput: a name cannot be a folder's.
     """
-    for name in wanted.values():
+    for name in new_names.values():
         if "/" in name or "\\" in name or name.startswith(".") or name != name.strip():
             raise InvalidInput("class_no_folder", name=name[:200])
     used: set[str] = set()
     for item in source.items:
         old = item.class_name or ""
-        new = wanted.get(old, old)
+        new = new_names.get(old, old)
         rest = item.name.split("/", 1)[-1]
         item.name = next(name for name in free_names(new, old, rest) if name.casefold() not in used)
         item.class_name = new

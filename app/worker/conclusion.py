@@ -22,7 +22,7 @@ class Conclusion:
         me.last, me.best, me.csv = me.wdir / "last.pt", me.wdir / "best.pt", me.save_dir / "results.csv"
 
     def run_callbacks(self, event: str) -> None:
-        """The supervisor hears nothing of a training."""
+        """No callbacks: the supervisor gets no events of a training."""
 
     def plot_training_labels(self) -> None:
         """They are there already."""
@@ -49,4 +49,4 @@ def conclude(channel: Channel) -> None:
     best = spec.folder / "run" / "weights" / "best.pt"
     values = arguments(spec, str(best)) | {"project": str(channel.directory / "scratch")}
     concluding(overrides=values).train()
-    channel.say(Stage(CONCLUDED))
+    channel.emit(Stage(CONCLUDED))

@@ -33,7 +33,7 @@ class TooCostly(Exception):
 
 
 def check(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
-    """Refuse what would cost too much; the file's place is kept.
+    """Refuse what would cost too much; the file's offset is restored.
 
     Args:
         image: opened from the file, not decoded.

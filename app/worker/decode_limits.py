@@ -1,4 +1,4 @@
-"""Limits of one decoding: processor time, memory, and time that somebody waits."""
+"""Limits of one decoding: processor time, memory, and waiting time."""
 
 import resource
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class OverLimit(Exception):
 def limit_memory(most: int) -> None:
     """What this process may have in addition to what it was forked with."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = data_size() + most
-    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    limit = data_size() + most
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def data_size() -> int:

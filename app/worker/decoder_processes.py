@@ -67,14 +67,14 @@ def one_at_a_time() -> Iterator[None]:
 
 def wait_for_turn() -> None:
     if _work is not None:
-        _work.tell(INFINITE)
+        _work.send_clock(INFINITE)
     fcntl.lockf(_turn, fcntl.LOCK_EX)
     if _work is not None:
-        _work.tell(_work.seconds)
+        _work.send_clock(_work.seconds)
 
 
 class DecoderForkServer:
-    """The process that makes the decoders, seen from the process that has it."""
+    """The parent's end of the process that forks the decoders."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class DecoderForkServer:
         """
         folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            pid = self._asked(SPAWN + LIMITS.pack(limits.seconds, limits.memory), [number, folder])
+            pid = self._request(SPAWN + LIMITS.pack(limits.seconds, limits.memory), [number, folder])
         finally:
             os.close(folder)
         if pid < 0:
@@ -106,9 +106,9 @@ class DecoderForkServer:
         Raises:
             ForkServerGone
         """
-        return self._asked((KILL if kill else REAP) + PID.pack(pid))
+        return self._request((KILL if kill else REAP) + PID.pack(pid))
 
-    def _asked(self, message: bytes, numbers: Sequence[int] = ()) -> int:
+    def _request(self, message: bytes, numbers: Sequence[int] = ()) -> int:
         try:
             with self._lock:
                 socket.send_fds(self._socket, [message], numbers)
@@ -128,7 +128,7 @@ class DecoderForkServer:
 def nurse(connection: socket.socket) -> NoReturn:
     """The nursery itself, until its socket closes."""
     try:
-        close_others(connection.fileno(), _turn.fileno())
+        close_inherited(connection.fileno(), _turn.fileno())
         for number in (signal.SIGTERM, signal.SIGINT):  # whoever asks ends with it, and this ends with that
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # pages that nobody writes to stay shared
@@ -142,7 +142,7 @@ def nurse(connection: socket.socket) -> NoReturn:
 
 
 def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
-    """Do what a message says: a pid or minus an error's number, or an exit status."""
+    """Carry out a message: returns a pid or a negative errno, or an exit status."""
     if message[:1] != SPAWN:
         return reap(PID.unpack(message[1:])[0], message[:1] == KILL)
     try:
@@ -172,7 +172,7 @@ def reap(pid: int, kill: bool) -> int:
         time.sleep(0.001)
 
 
-def close_others(*descriptors: int) -> None:
+def close_inherited(*descriptors: int) -> None:
     """Files of the process that this one was forked from, but stdin, stdout and stderr."""
     lowest = 3
     for number in sorted(descriptors):
@@ -182,7 +182,7 @@ def close_others(*descriptors: int) -> None:
 
 
 class Work:
-    """The clock of a decoder, and its connection with the one who asks.
+    """The clock of a decoder, and its connection to the parent.
 
     Args:
         limits: of each image.
@@ -205,9 +205,9 @@ class Work:
         if more > 0:
             self.seconds += more
             signal.setitimer(signal.ITIMER_PROF, signal.getitimer(signal.ITIMER_PROF)[0] + more)
-            self.tell(self.seconds)
+            self.send_clock(self.seconds)
 
-    def tell(self, seconds: float) -> None:
+    def send_clock(self, seconds: float) -> None:
         self.connection.send_bytes(CLOCK.pack(b"c", seconds))
 
 

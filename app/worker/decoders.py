@@ -63,9 +63,9 @@ class DecoderPool:
         self._renewing = threading.Lock()
         self._at_work: set[Decoder] = set()
         self._aborted = False
-        self._places: SimpleQueue[Decoder | None] = SimpleQueue()
+        self._slots: SimpleQueue[Decoder | None] = SimpleQueue()
         for _ in range(count):
-            self._places.put(None)
+            self._slots.put(None)
 
     def __enter__(self) -> "DecoderPool":
         return self
@@ -83,7 +83,7 @@ class DecoderPool:
             OverLimit: it took too much time or memory, or ended its process.
             OSError: no process can be made now.
         """
-        decoder, question = self._places.get(), (function, args)
+        decoder, question = self._slots.get(), (function, args)
         try:
             if self._aborted:
                 raise OverLimit("ended")
@@ -93,7 +93,7 @@ class DecoderPool:
             self._at_work.add(decoder)
             if self._aborted:
                 decoder.kill()
-            done, answer = decoder.answer(self.limits)
+            succeeded, answer = decoder.answer(self.limits)
             if isinstance(answer, OverLimit):  # it may still hold what was too much: no room for the next image
                 raise answer
         except BaseException:
@@ -105,8 +105,8 @@ class DecoderPool:
         else:
             self._at_work.discard(decoder)  # before another thread can have it
         finally:
-            self._places.put(decoder)
-        if not done:
+            self._slots.put(decoder)
+        if not succeeded:
             raise answer
         return answer
 
@@ -119,11 +119,11 @@ class DecoderPool:
         except ForkServerGone:
             return Decoder(self._renewed(nursery), self.limits)
 
-    def _renewed(self, gone: DecoderForkServer) -> DecoderForkServer:
+    def _renewed(self, previous: DecoderForkServer) -> DecoderForkServer:
         """The nursery after one that has ended, as where memory ran out; made by the first thread that asks."""
         with self._renewing:
-            if self._nursery is gone:
-                gone.close()
+            if self._nursery is previous:
+                previous.close()
                 self._nursery = DecoderForkServer()
             return self._nursery
 
@@ -135,18 +135,18 @@ class DecoderPool:
 
     def close(self) -> None:
         """End all decoders; no `run` may be under way."""
-        while not self._places.empty():
-            if decoder := self._places.get():
+        while not self._slots.empty():
+            if decoder := self._slots.get():
                 decoder.end()
         self._nursery.close()
 
 
 class Decoder:
-    """One process that decodes, seen from the process that asks it."""
+    """The parent's end of one decoding process."""
 
     def __init__(self, nursery: "DecoderForkServer", limits: DecodeLimits) -> None:
         self.nursery = nursery
-        self.place = working_folder()
+        self.folder = working_folder()
         ours, theirs = socket.socketpair()
         with theirs:
             self.pid = nursery.spawn(theirs.fileno(), limits)
@@ -156,7 +156,7 @@ class Decoder:
 
     def fits(self) -> bool:
         """Whether it works in our present folder: paths may be relative."""
-        return self.place == working_folder()
+        return self.folder == working_folder()
 
     def ask(self, question: tuple[Callable[..., Any], tuple[Any, ...]]) -> bool:
         """Send a function and its arguments; False: the process is gone."""
@@ -189,13 +189,13 @@ class Decoder:
         raise OverLimit("wall")
 
     def kill(self) -> None:
-        """From another thread than the one that asks, which hears of its end."""
+        """Kill it from another thread; the calling thread gets its end as an answer."""
         with self._lock:  # its number is its own until it is reaped
             if self.pid:
                 os.kill(self.pid, signal.SIGKILL)
 
     def end(self, kill: bool = True) -> int:
-        """See to it that it is gone; its exit status, negative for a signal."""
+        """End the process; its exit status, negative for a signal."""
         with self._lock:
             pid, self.pid = self.pid, 0
         if pid:
@@ -223,7 +223,7 @@ def working_folder() -> tuple[int, int]:
 
 
 class OwnDecoder:
-    """The one decoder that a process keeps, for images that it decodes now and then."""
+    """The single decoder of a process that decodes an image now and then."""
 
     def __init__(self) -> None:
         self.limits = DecodeLimits()
@@ -242,16 +242,16 @@ class OwnDecoder:
         return self._pool
 
 
-_own = OwnDecoder()
-confined = _own.run
+_single = OwnDecoder()
+confined = _single.run
 
 
 def set_limits(limits: DecodeLimits) -> None:
     """Of `confined` in this process, before it is first called."""
-    _own.limits = limits
+    _single.limits = limits
 
 
 def prepare(limits: DecodeLimits) -> None:
     """Fork what `confined` needs now, before this process loads much or starts threads that a fork would not have."""
     set_limits(limits)
-    _own.prepare()
+    _single.prepare()

@@ -11,14 +11,16 @@ OUTLINE_ERROR = 0.6  # pixels that a simplified outline may be off
 
 
 def detections_of(result: Any, conf: float) -> tuple[list[Detection], list[Detection]]:
-    """What an ultralytics result found, the surest first: those above `conf`, and the others.
+    """The detections of an ultralytics result by falling confidence: those above `conf`, and those below.
 
     A classification always has its one: its first choice, with `top5`.
     """
     if result.probs is not None:
         return [classification(result)], []
     pairs = sorted(zip(confidences(result), objects(result), strict=True), key=lambda item: -item[0])
-    return [item for sure, item in pairs if sure > conf], [item for sure, item in pairs if not sure > conf]
+    return [item for confidence, item in pairs if confidence > conf], [
+        item for confidence, item in pairs if not confidence > conf
+    ]
 
 
 def boxes_of(result: Any) -> Any:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.worker.speeds import LEAST, STALLED, SURE_OF_CHANGE, Speeds, typical, unsteadiness
+from app.worker.speeds import CHANGE_ERRORS, LEAST, STALLED, Speeds, typical, unsteadiness
 
 RECENT = 9  # epochs that count: enough that one slow one does not matter
 # Measured on a quiet machine: loading, stripping and drawing take so long even for tiny runs, besides the validation;
@@ -15,14 +15,14 @@ RECENT = 9  # epochs that count: enough that one slow one does not matter
 # work at the start. Both are processor time, and take longer where others use the processor, too.
 FINISH_S, DRAWINGS = 2.5, 4.2
 PROBE_S, PROBE_SHARE = 0.05, 0.005  # how long that is measured after an epoch, and the most as a share of the epoch
-SURE = 3  # batches that an estimate needs
+MIN_BATCHES = 3  # batches that an estimate needs
 PIECES = 10  # of an epoch
 CHANGED = 1.25  # a pace that is so many times another is another pace; below it the two may differ by chance
 ANOTHER = 1.5  # a piece of an epoch whose pace is so many times its epoch's may have another speed
 # A validation image costs a forward pass, a training image that and the pass back, which is twice as much; what the
 # metrics, the checkpoint and its copy take comes on top.
 VALIDATION_SHARE = 0.5
-OWN_PACE = 0.3  # of a validation, from which on its own pace alone tells how long it takes
+FULL_WEIGHT_SHARE = 0.3  # of a validation, from which on its own pace alone tells how long it takes
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Contention:
         self.probes: deque[tuple[float, float]] = deque(maxlen=RECENT)  # seconds, and those on the processor
 
     def measure(self, epoch: float) -> float:
-        """Look after an epoch of so many seconds, while nothing of this run works. Short ones are measured together."""
+        """Probe after an epoch of so many seconds, while nothing of this run works. Short ones share a probe."""
         most = min(PROBE_S, PROBE_SHARE * epoch)
         start, used = time.monotonic(), time.thread_time()
         while (past := time.monotonic() - start) < most:
@@ -90,7 +90,7 @@ class TrainingPace:
     ) -> None:
         self.epochs, self.batches, self.closes, self.validation = epochs, batches, closes, validation
         self.earlier = list(earlier)[-RECENT:]
-        self.done: deque[ClosedEpoch] = deque(maxlen=RECENT)
+        self.recent_epochs: deque[ClosedEpoch] = deque(maxlen=RECENT)
         self.warm = False  # the first epoch also fills caches: it counts only until there is another
         self.piece = max(1, math.ceil(batches / PIECES), burst)
         self.speeds = Speeds(RECENT * max(1, batches // self.piece))
@@ -98,35 +98,35 @@ class TrainingPace:
         self.with_mosaic: float | None = None  # seconds a batch at the end of the epochs with it
         self.first: float | None = None  # seconds of the first batch of all, until its epoch is over
         self.started = False
-        self.sure = max(SURE, burst)
+        self.min_batches = max(MIN_BATCHES, burst)
         self.closed = False  # of the present epoch
-        self.seen, self.seconds = 0, 0.0  # batches of the present piece, and what they took
+        self.piece_batches, self.piece_seconds = 0, 0.0  # batches of the present piece, and what they took
         self.finish = FINISH_S if drawing is None else drawing * DRAWINGS
         self.rests: float | None = None  # what the rest took in the first epoch, in batches
 
     # What happens.
 
-    def batch_done(self, epoch: int, seconds: float) -> None:
-        """A batch of an epoch (from 1) took so long, loading included. The first one of a process tells nothing."""
+    def add_batch(self, epoch: int, seconds: float) -> None:
+        """Record a batch of an epoch (from 1): its seconds, loading included. The first of a process does not count."""
         if (closed := epoch >= self.closes) != self.closed:
             self.close()
         if not self.started:
             self.started, self.closed, self.first = True, closed, seconds
             return
-        self.seen += 1
-        self.seconds += seconds
-        if self.seen == self.piece:
-            self.speeds.add(self.seconds / self.seen)
-            self.seen, self.seconds = 0, 0.0
+        self.piece_batches += 1
+        self.piece_seconds += seconds
+        if self.piece_batches == self.piece:
+            self.speeds.add(self.piece_seconds / self.piece_batches)
+            self.piece_batches, self.piece_seconds = 0, 0.0
 
     def close(self) -> None:
         """From here on without mosaic: other work, which is not another speed."""
         self.with_mosaic = self.pace(False)
         self.speeds.begin_anew()
         self.closed, self.closed_at = True, self.speeds.count
-        self.seen, self.seconds = 0, 0.0
+        self.piece_batches, self.piece_seconds = 0, 0.0
 
-    def epoch_done(
+    def add_epoch(
         self, epoch: int, train: float, rest: float, validation: float | None = None, contention: float = 1.0
     ) -> None:
         """Epoch (from 1) took `train` seconds of batches and `rest` seconds of validation and saving.
@@ -137,20 +137,20 @@ class TrainingPace:
         """
         closed, pace = epoch >= self.closes, self.mean_batch(train)
         end = self.end_of_epoch(pace)
-        if not self.warm and self.done:
+        if not self.warm and self.recent_epochs:
             self.warm = True
-            self.done.clear()
-        elif not self.done:  # the epoch that filled the caches
+            self.recent_epochs.clear()
+        elif not self.recent_epochs:  # the epoch that filled the caches
             self.speeds.forget()
-            self.seen, self.seconds = 0, 0.0
+            self.piece_batches, self.piece_seconds = 0, 0.0
             self.rests = rest / end
         validated = rest if validation is None else validation
-        self.done.append(ClosedEpoch(closed, pace, rest, validated, end, self.speeds.count, contention))
+        self.recent_epochs.append(ClosedEpoch(closed, pace, rest, validated, end, self.speeds.count, contention))
 
     def end_of_epoch(self, pace: float) -> float:
         """The pace of the last batches of the epoch, whose own is `pace`: the same where they do not differ much."""
         paces = self.speeds.all() or [pace]
-        chance = max(math.log(ANOTHER), SURE_OF_CHANGE * unsteadiness(paces))
+        chance = max(math.log(ANOTHER), CHANGE_ERRORS * unsteadiness(paces))
         return paces[-1] if abs(math.log(paces[-1] / pace)) > chance else pace
 
     def mean_batch(self, train: float) -> float:
@@ -162,14 +162,14 @@ class TrainingPace:
 
     # What follows.
 
-    def left(self, done: int) -> float | None:
-        """Seconds until the end after so many whole epochs; None while nothing is known."""
-        return self.left_within(done, 0)
+    def remaining(self, completed: int) -> float | None:
+        """Seconds until the end after so many completed epochs; None without a measured pace."""
+        return self.remaining_within(completed, 0)
 
-    def left_within(
-        self, done: int, batch: int, validating: float = 0.0, share: float = 0.0, at: float = 0.0
+    def remaining_within(
+        self, completed: int, batch: int, validating: float = 0.0, share: float = 0.0, at: float = 0.0
     ) -> float | None:
-        """Seconds until the end after so many whole epochs and batches of the next one.
+        """Seconds until the end after so many completed epochs and batches of the next one.
 
         Args:
             validating: seconds since the last batch of that one.
@@ -178,34 +178,36 @@ class TrainingPace:
         by_kind = self.paces()
         if by_kind is None:
             return None
-        closed = max(0, self.epochs - max(done, self.closes - 1))
-        batches = {True: closed * self.batches, False: (self.epochs - done - closed) * self.batches}
-        batches[done + 1 >= self.closes] -= batch
+        closed = max(0, self.epochs - max(completed, self.closes - 1))
+        batches = {True: closed * self.batches, False: (self.epochs - completed - closed) * self.batches}
+        batches[completed + 1 >= self.closes] -= batch
         training = sum(max(0, count) * by_kind[kind] for kind, count in batches.items())
         rest, validation = self.rest(by_kind, "rest"), self.rest(by_kind, "validation")
         over = (
-            min(rest, validation - max(0.0, whole_validation(validation, share, at) - validating))
+            min(rest, validation - max(0.0, estimate_validation(validation, share, at) - validating))
             if validating
             else 0.0
         )
         # The best weights are validated once more.
-        return training + (self.epochs - done) * rest - over + validation + self.finish * self.contention()
+        return training + (self.epochs - completed) * rest - over + validation + self.finish * self.contention()
 
-    def left_at_end(self, validating: float, share: float = 0.0, at: float = 0.0) -> float | None:
+    def remaining_at_end(self, validating: float, share: float = 0.0, at: float = 0.0) -> float | None:
         """Seconds until the end, `validating` seconds behind the last epoch's end. A share of the last validation was
         done `at` so many seconds."""
         by_kind = self.paces()
         if by_kind is None:
             return None
-        whole = whole_validation(self.rest(by_kind, "validation"), share, at)
-        return max(0.0, whole - validating) + max(0.0, self.finish * self.contention() - max(0.0, validating - whole))
+        validation = estimate_validation(self.rest(by_kind, "validation"), share, at)
+        return max(0.0, validation - validating) + max(
+            0.0, self.finish * self.contention() - max(0.0, validating - validation)
+        )
 
     def paces(self) -> dict[bool, float] | None:
-        """Seconds a batch without mosaic (True) and with it; None while nothing is known."""
-        now, other = self.pace(self.closed), self.pace(not self.closed)
-        if now is None and other is None:
+        """Seconds a batch without mosaic (True) and with it; None without a measured pace."""
+        current, counterpart = self.pace(self.closed), self.pace(not self.closed)
+        if current is None and counterpart is None:
             return None
-        return {self.closed: now or other or 0.0, not self.closed: other or now or 0.0}
+        return {self.closed: current or counterpart or 0.0, not self.closed: counterpart or current or 0.0}
 
     def pace(self, closed: bool) -> float | None:
         """Seconds a batch with or without mosaic now: at the present speed, as far as it differs by more from that of
@@ -215,7 +217,9 @@ class TrainingPace:
         recent, before = self.recent() if closed == self.closed else None, self.before(closed)
         if recent is None or before is None:
             return recent if before is None else before
-        chance = max(math.log(CHANGED), unsteadiness([item.pace for item in self.done if item.closed == closed]))
+        chance = max(
+            math.log(CHANGED), unsteadiness([item.pace for item in self.recent_epochs if item.closed == closed])
+        )
         weight = min(1.0, abs(math.log(recent / before)) / chance) if self.warm else 1.0
         return before * (recent / before) ** weight
 
@@ -230,14 +234,14 @@ class TrainingPace:
     def recent(self) -> float | None:
         """Of the batches since the speed changed last; None while they are too few."""
         paces = self.speeds.present()
-        if not paces and self.seen >= min(self.sure, self.batches - 1) > 0:
-            paces = [self.seconds / self.seen]
+        if not paces and self.piece_batches >= min(self.min_batches, self.batches - 1) > 0:
+            paces = [self.piece_seconds / self.piece_batches]
         return max(typical(paces, STALLED), LEAST) if paces else None
 
     def before(self, closed: bool) -> float | None:
         """Of the epochs before."""
-        paces = [item.pace for item in self.done if item.closed == closed]
-        if not paces and not self.done and self.earlier:
+        paces = [item.pace for item in self.recent_epochs if item.closed == closed]
+        if not paces and not self.recent_epochs and self.earlier:
             paces = [typical(self.earlier) / (1 + self.share) / self.batches]
         return max(typical(paces), LEAST) if paces else None
 
@@ -248,30 +252,30 @@ class TrainingPace:
 
     def rest(self, now: dict[bool, float], part: str) -> float:
         """Seconds of validation and saving, or of one of them. A machine that trains slower also validates slower."""
-        if not self.done:
+        if not self.recent_epochs:
             return now[self.closed] * self.batches * self.share
-        sure: list[float] = []
+        steady: list[float] = []
         within: list[float] = []  # the speed changed just before it, in it or just behind it
-        for item in self.done:
+        for item in self.recent_epochs:
             pace, rest = now[item.closed], getattr(item, part)
             before, behind = self.around(item)
             if behind is None:
-                sure.append(rest * pace / before)
+                steady.append(rest * pace / before)
             else:
                 limits = sorted((rest * pace / before, rest * pace / behind))
                 likely = math.sqrt(limits[0] * limits[1])
                 if self.warm and self.rests is not None:  # what it took in the first epoch, in proportion to batches
                     likely = self.rests * pace * rest / max(item.rest, LEAST)
                 within.append(min(max(likely, limits[0]), limits[1]))
-        return typical(sure or within)
+        return typical(steady or within)
 
     def contention(self) -> float:
         """How many times as long the work of one core takes now, because of others: a mean of what was measured since
         the speed changed last, as each measurement is short."""
-        if not self.done:
+        if not self.recent_epochs:
             return 1.0
-        present = [item.contention for item in self.done if item.pieces > self.speeds.since]
-        return statistics.fmean(present) if present else self.done[-1].contention
+        present = [item.contention for item in self.recent_epochs if item.pieces > self.speeds.since]
+        return statistics.fmean(present) if present else self.recent_epochs[-1].contention
 
     def around(self, item: ClosedEpoch) -> tuple[float, float | None]:
         """The pace before the rest of an epoch, and behind it if the speed was another one then."""
@@ -281,7 +285,7 @@ class TrainingPace:
         return before, self.speeds.at(item.pieces)
 
 
-def whole_validation(expected: float, share: float, seconds: float) -> float:
+def estimate_validation(expected: float, share: float, seconds: float) -> float:
     """Seconds that a validation takes, a share of which took so long: the larger it is, the more its pace counts."""
-    own = min(1.0, share / OWN_PACE)
-    return (1 - own) * expected + own * seconds / share if share else expected
+    weight = min(1.0, share / FULL_WEIGHT_SHARE)
+    return (1 - weight) * expected + weight * seconds / share if share else expected

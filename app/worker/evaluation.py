@@ -51,7 +51,7 @@ class ImageOutcomes:
     packed: bytes
 
     @property
-    def seen(self) -> Seen:
+    def instances(self) -> Seen:
         return unpack(self.packed)
 
 
@@ -65,9 +65,9 @@ class EvaluationResults:
         self.broken = False
 
     def add_image(self, validator: Any, file: str, pred: Any, index: int, batch: Batch) -> None:
-        """One image: what was found, what is there, and how far they overlap."""
+        """Record one image: its detections, its objects, and their overlaps."""
         image = detected(validator, pred, index, batch)
-        self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.seen)))
+        self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.instances)))
 
     def gather(self, rank: int) -> None:
         """Of several processes all images to rank 0. Each of them must call it."""
@@ -87,14 +87,14 @@ class EvaluationResults:
         curves = None if self.task == "classify" else curves_of(getattr(metrics, PARTS[measure[-2:-1]]))
         best = curves["best"] if curves else None
         confidence = max(LEAST_CONF, best["confidence"]) if best else 0.0
-        matched = [match(image.seen, confidence, self.task) for image in self.images]
-        cells = cells_of([image.seen for image in self.images], matched, len(names))
+        matched = [match(image.instances, confidence, self.task) for image in self.images]
+        cells = cells_of([image.instances for image in self.images], matched, len(names))
         chosen, listed = self.choose(matched, cells)
         body: FinalEvaluation = {
             "task": self.task,
             "names": list(names),
             "images": len(self.images),
-            "objects": sum(len(image.seen.objects) for image in self.images),
+            "objects": sum(len(image.instances.objects) for image in self.images),
             "confidence": short(confidence),
             "iou": IOU,
             "best": best,
@@ -110,17 +110,17 @@ class EvaluationResults:
         self.images = []
 
     def choose(self, matched: Sequence[Match], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
-        """The images that get a picture, as place → number; and the numbers behind each cell."""
+        """The images that get a picture, as index → number; and the numbers behind each cell."""
         clear(self.folder)
-        wanted = list(worst(matched))
+        candidates = list(worst(matched))
         behind = {}
         for cell, counts in cells.items():
             most = OF_RIGHT_CELL if cell[0] == cell[1] else OF_CELL
             behind[cell] = sorted(counts, key=lambda index: -counts[index])[:most]
-            wanted += behind[cell]
+            candidates += behind[cell]
         chosen: dict[int, int] = {}
         until = time.monotonic() + PICTURES_S
-        for index in dict.fromkeys(wanted):
+        for index in dict.fromkeys(candidates):
             if len(chosen) >= PICTURES or time.monotonic() > until:
                 break
             target = self.folder / f"image-{len(chosen)}.jpg"
@@ -135,10 +135,12 @@ class EvaluationResults:
     def picture(self, number: int, index: int, outcome: Match) -> EvaluatedPicture:
         """An image of the file, with its shapes."""
         image, (width, height) = self.images[index], self.sizes[index]
-        seen, rows = image.seen, range(outcome["counted"])
-        detected: list[Shape] = [{"class": seen.detections[row], "conf": short(seen.confidences[row])} for row in rows]
-        truth: list[Shape] = [{"class": kind} for kind in seen.objects]
-        for shapes, corners in ((detected, seen.found_places), (truth, seen.places)):
+        instances, rows = image.instances, range(outcome["counted"])
+        detected: list[Shape] = [
+            {"class": instances.detections[row], "conf": short(instances.confidences[row])} for row in rows
+        ]
+        truth: list[Shape] = [{"class": kind} for kind in instances.objects]
+        for shapes, corners in ((detected, instances.found_places), (truth, instances.places)):
             for shape, where in zip(shapes, corners, strict=False):
                 if where:  # else the whole image
                     set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
@@ -154,12 +156,12 @@ class EvaluationResults:
         }
 
 
-def match(seen: Seen, confidence: float, task: str) -> Match:
+def match(instances: Seen, confidence: float, task: str) -> Match:
     """The predictions of an image beside its objects."""
     if task == "classify":
-        counted = min(GUESSES, len(seen.detections))
-        return {"counted": counted, "pairs": [(0, 0)], "errors": int(seen.detections[0] != seen.objects[0])}
-    all_outcomes = outcomes(seen, confidence, IOU)
+        counted = min(GUESSES, len(instances.detections))
+        return {"counted": counted, "pairs": [(0, 0)], "errors": int(instances.detections[0] != instances.objects[0])}
+    all_outcomes = outcomes(instances, confidence, IOU)
     return {
         "counted": sum(outcome.detection >= 0 for outcome in all_outcomes),
         "pairs": [pair_of(outcome) for outcome in all_outcomes],
@@ -174,16 +176,16 @@ def pair_of(outcome: Outcome) -> Pair:
 def cells_of(images: Sequence[Seen], matched: Sequence[Match], classes: int) -> dict[tuple[int, int], Counter[int]]:
     """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-    for image_index, (seen, outcome) in enumerate(zip(images, matched, strict=True)):
+    for image_index, (instances, outcome) in enumerate(zip(images, matched, strict=True)):
         for index, there in outcome["pairs"]:
-            row = seen.detections[index] if index >= 0 else classes
-            column = seen.objects[there] if there >= 0 else classes
+            row = instances.detections[index] if index >= 0 else classes
+            column = instances.objects[there] if there >= 0 else classes
             cells[row, column][image_index] += 1
     return dict(cells)
 
 
 def worst(matched: Sequence[Match]) -> Iterable[int]:
-    """The places of the images with most errors."""
+    """The indices of the images with most errors."""
     wrong = [index for index, outcome in enumerate(matched) if outcome["errors"]]
     return sorted(wrong, key=lambda index: -matched[index]["errors"])[:WORST]
 

@@ -49,7 +49,7 @@ class DataError(Exception):
 
 
 class TakesLong(Exception):
-    """Work that others wait for takes far longer than it should."""
+    """Work in front of a queue takes far longer than it should."""
 
 
 class WeightsError(Exception):
@@ -58,9 +58,9 @@ class WeightsError(Exception):
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
     """The exception and what caused it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    visited: set[int] = set()
+    while error is not None and id(error) not in visited:
+        visited.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
@@ -86,7 +86,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """SQLite, which writes indexes, has words of its own for it."""
+    """Whether an error means a full disk; SQLite has its own message."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "disk is full" in str(error)
     return isinstance(error, OSError) and error.errno in FULL
@@ -106,7 +106,7 @@ def sentence(error: BaseException) -> str:
 
 
 def raise_as(kind: type[Exception], error: Exception) -> NoReturn:
-    """As a fault of what was given, unless memory gave out or somebody asked to stop."""
+    """Raise as an error of the input, unless memory ran out or a stop was requested."""
     if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
         raise error
     raise kind(sentence(error)) from error

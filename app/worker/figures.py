@@ -86,7 +86,7 @@ def gpu_handles(names: list[str]) -> list[tuple[int, Any]]:
 
 
 def gpu(index: int, handle: Any) -> dict[str, Any]:
-    """One GPU; what it does not tell is None. Percent, bytes, °C, watts."""
+    """One GPU; None for what it does not report. Percent, bytes, °C, watts."""
     import pynvml as nvml
 
     def ask(function: Any, *arguments: Any) -> Any:
@@ -116,14 +116,14 @@ def visible(device: str, numbers: list[int]) -> list[str]:
     return [names[number] for number in numbers if number < len(names)] if names else [str(item) for item in numbers]
 
 
-def watch(gauge: Gauge, say: Callable[[Figures], None], every: float = EVERY_S) -> threading.Thread:
-    """Say the figures until the process ends; whatever goes wrong here is no matter of the training."""
+def watch(gauge: Gauge, publish: Callable[[Figures], None], every: float = EVERY_S) -> threading.Thread:
+    """Publish the figures until the process ends; errors here do not concern the training."""
 
     def loop() -> None:
         while True:
             time.sleep(every)
             try:
-                say(gauge.read())
+                publish(gauge.read())
             except (psutil.Error, OSError, MemoryError):
                 continue
 

@@ -14,9 +14,9 @@ def loading(path: Path) -> Iterator[None]:
     """While these weights are loaded, this process gets a MemoryError, or torch's own, where it takes more in addition
     than the check of uploaded weights allows. What limits the process already stays."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = data_size() + memory_to_load(path.stat().st_size if path.is_file() else 0)
+    limit = data_size() + memory_to_load(path.stat().st_size if path.is_file() else 0)
     limits = [most for most in (soft, hard) if most != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *limits]), hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (min([limit, *limits]), hard))
     try:
         yield
     finally:

@@ -68,6 +68,6 @@ class Matches:
             images = np.repeat(np.arange(len(arrays["detections"])), arrays["detections"])[order]
             images_of_objects, truth = np.repeat(np.arange(len(arrays["objects"])), arrays["objects"]), arrays["there"]
             numbers = np.unique(truth)
-            found = ((kinds == kind, images_of_objects[truth == kind]) for kind in numbers)
-            classes = [(*up_to_the_last(right[mine], images[mine]), objects) for mine, objects in found]
+            by_class = ((kinds == kind, images_of_objects[truth == kind]) for kind in numbers)
+            classes = [(*up_to_the_last(right[mine], images[mine]), objects) for mine, objects in by_class]
             return cls(len(arrays["detections"]), len(kinds), classes)

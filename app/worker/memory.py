@@ -6,7 +6,7 @@ from typing import Any
 
 import psutil
 
-KEPT_FREE = 0.05  # of the memory: what the machine needs itself
+RESERVE_SHARE = 0.05  # of the memory: what the machine needs itself
 
 
 def memory_of(device: Any) -> tuple[int, int]:
@@ -40,5 +40,5 @@ def memory_limit(limit: int) -> int:
         limit: TRAINING_MEMORY_LIMIT, 0 for none.
     """
     memory = psutil.virtual_memory()
-    most = int(psutil.Process().memory_info().data + memory.available - KEPT_FREE * memory.total)
+    most = int(psutil.Process().memory_info().data + memory.available - RESERVE_SHARE * memory.total)
     return min(most, limit) if limit else most

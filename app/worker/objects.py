@@ -29,7 +29,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """A copy that is there whole or not at all, on the disk."""
+    """Copy a file atomically, on the disk."""
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     draft = target.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -50,18 +50,18 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made: set[str] = set()
+        self._folders: set[str] = set()
 
     def path(self, sha256: str) -> Path:
         """Where the file with this hash is, if it is there."""
         return self.folder / sha256[:2] / sha256
 
-    def take(self, path: Path, sha256: str) -> Path:
-        """Keep a file that is on the disk; the object. `path` becomes a link to it, its content stays as it is.
+    def add_file(self, path: Path, sha256: str) -> Path:
+        """Store a file that is on the disk; the object. `path` becomes a link to it, its content stays as it is.
 
         Where the object has as many links as a file can have, `path` is left, and serves in its place.
         """
-        stored = self._place(sha256)
+        stored = self._create_parent(sha256)
         while True:
             try:
                 os.link(path, stored)
@@ -78,10 +78,12 @@ class Objects:
     def _merge(self, path: Path, stored: Path) -> bool:
         """Replace `path` by a link to the object; False when the object has gone or was damaged: try again."""
         try:
-            known, mine = stored.stat(), path.stat()
-            if (known.st_ino, known.st_dev) == (mine.st_ino, mine.st_dev):
+            object_stat, file_stat = stored.stat(), path.stat()
+            if (object_stat.st_ino, object_stat.st_dev) == (file_stat.st_ino, file_stat.st_dev):
                 return True
-            if known.st_size != mine.st_size or file_hash(stored) != stored.name:  # damaged: what we have is checked
+            if (
+                object_stat.st_size != file_stat.st_size or file_hash(stored) != stored.name
+            ):  # damaged: what we have is checked
                 stored.unlink()
                 return False
             draft = path.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -96,21 +98,21 @@ class Objects:
         return True
 
     def add(self, write: Callable[[Path], Any], sha256: str | None = None) -> tuple[Path, str]:
-        """Keep what `write(draft)` makes; the object and its hash, on the disk."""
+        """Store what `write(draft)` writes; the object and its hash, on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{uuid.uuid4().hex}.tmp"
         try:
             write(draft)
             sync_file(draft)
             sha256 = sha256 or file_hash(draft)
-            stored = self._place(sha256)
+            stored = self._create_parent(sha256)
             os.replace(draft, stored)
         finally:
             draft.unlink(missing_ok=True)
         return stored, sha256
 
     def with_tail(self, path: Path, tail: bytes, sha256: str) -> Path:
-        """Keep a file's content followed by `tail`, whose hash is known; the file itself stays as it is."""
+        """Store a file's content followed by `tail`, whose hash is known; the file itself stays as it is."""
         stored = self.path(sha256)
         if stored.exists() and file_hash(stored) == sha256:
             return stored
@@ -122,11 +124,11 @@ class Objects:
 
         return self.add(write, sha256)[0]
 
-    def _place(self, sha256: str) -> Path:
+    def _create_parent(self, sha256: str) -> Path:
         """The path of an object, in a folder that exists."""
-        if sha256[:2] not in self._made:
+        if sha256[:2] not in self._folders:
             (self.folder / sha256[:2]).mkdir(parents=True, exist_ok=True)
-            self._made.add(sha256[:2])
+            self._folders.add(sha256[:2])
         return self.path(sha256)
 
 

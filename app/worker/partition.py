@@ -1,4 +1,4 @@
-"""Splits a dataset's images, as given or anew, and groups near-duplicates."""
+"""Splits a dataset's images, by the source or by shares, and groups near-duplicates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,16 +29,16 @@ class Partition:
 def partition(
     items: Sequence[Item],
     pictures: Sequence[ImageRecord],
-    wish: SplitShares | None,
+    requested: SplitShares | None,
     folder: Path,
     originals: Mapping[str, str],
     class_names: Sequence[str] = (),
 ) -> Partition:
-    """Splits as given; where there are none, or others are wished, stratified ones that keep together what belongs
-    together.
+    """The source's splits; where there are none, or shares are requested, stratified ones that keep together what
+    belongs together.
 
     Args:
-        wish: shares that someone asked for; None: as given, else the default.
+        wish: shares that someone asked for; None: the source's splits, else the default shares.
         folder: the source, for the classes in label files.
         originals: what images were called, where they are stored under another name, by path below the source.
         class_names: see `sources.sources`.
@@ -54,26 +54,26 @@ def partition(
             groups[index] = number
     material = Material(
         keys=[picture.sha256 or item.image for item, picture in zip(items, pictures, strict=True)],
-        given=[item.split for item in items],
+        splits=[item.split for item in items],
         classes=[sorted(classes, key=str) for classes in kinds],
         ties=[*alike, *by_key([item.label or "" for item in items]), *by_key(of)],
     )
-    done = assign(material, wish)
-    return Partition(done.splits, groups, of, material, decided(done, wish or SplitShares()))
+    assigned = assign(material, requested)
+    return Partition(assigned.splits, groups, of, material, decided(assigned, requested or SplitShares()))
 
 
-def decided(done: Assigned, shares: SplitShares) -> list[Decision]:
-    """What is told about a split that was made here."""
-    counts: dict[str, Any] = {name: done.splits.count(name) for name in SPLITS}
-    made = []
-    if done.how == "val_split":
+def decided(assigned: Assigned, shares: SplitShares) -> list[Decision]:
+    """The decisions about a split that was computed here."""
+    counts: dict[str, Any] = {name: assigned.splits.count(name) for name in SPLITS}
+    decisions = []
+    if assigned.how == "val_split":
         data = {"moved": counts["val"], "percent": round(100 * VAL_SHARE)}
-        made.append(decision("val_split", "split", None, **data))
-    elif done.how != "given":
-        made.append(decision(done.how, "split", None, **counts, seed=shares.seed))
-    if done.torn:
-        made.append(decision("groups_torn", None, None, count=done.torn))
-    return made
+        decisions.append(decision("val_split", "split", None, **data))
+    elif assigned.how != "given":
+        decisions.append(decision(assigned.how, "split", None, **counts, seed=shares.seed))
+    if assigned.torn:
+        decisions.append(decision("groups_torn", None, None, count=assigned.torn))
+    return decisions
 
 
 def by_key(keys: Sequence[str]) -> list[list[int]]:

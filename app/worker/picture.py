@@ -18,7 +18,7 @@ FORMATS: list[str] = [
     kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000") if kind in Image.OPEN
 ]  # those that training reads; JPEG's gives MPO too
 # How the files begin that people take for such an image.
-OTHERS: tuple[tuple[int, bytes, str], ...] = (
+SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "GIF"),
     (4, b"ftypheic", "HEIC"),
     (4, b"ftypheix", "HEIC"),
@@ -152,7 +152,7 @@ def opened(file: IO[bytes], path: Path, formats: Sequence[str]) -> Image.Image:
     try:
         return open_image(file, formats=list(formats))
     except Exception as error:
-        name = next((name for at, mark, name in OTHERS if head[at:].lower().startswith(mark.lower())), None)
+        name = next((name for at, mark, name in SIGNATURES if head[at:].lower().startswith(mark.lower())), None)
         if name:
             raise BadPicture("other_format", name) from error
         raise BadPicture("not_image", "") from error  # Pillow's text has the path of the file
@@ -202,8 +202,8 @@ def draw_shape(canvas: ImageDraw.ImageDraw, item: Detection, colour: str, width:
         canvas.line([*points, points[0], points[1]], fill=colour, width=width, joint="curve")
     else:
         canvas.rectangle(item["bbox"], outline=colour, width=width)
-    for x, y, *sure in item.get("keypoints", []):
-        if not sure or sure[0] >= 0.5:
+    for x, y, *confidence in item.get("keypoints", []):
+        if not confidence or confidence[0] >= 0.5:
             canvas.circle((x, y), width * 1.5, fill=colour, outline="#ffffff")
 
 
@@ -243,7 +243,7 @@ def within(picture: Image.Image) -> Image.Image:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a JPEG that is there whole or not at all."""
+    """Write a JPEG atomically."""
     draft = path.with_name(path.name + ".tmp")
     try:
         with open(draft, "wb") as file:

@@ -19,7 +19,7 @@ METRICS = ("plot_pr_curve", "plot_mc_curve")
 
 
 def harmless(draw: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The same, but a failure is logged; memory that runs out is still told, it concerns the training too."""
+    """The same, but a failure is logged; running out of memory is raised, it concerns the training too."""
 
     @functools.wraps(draw)
     def attempt(*args: Any, **kwargs: Any) -> Any:

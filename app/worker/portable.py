@@ -19,24 +19,24 @@ def portable_arguments(trainer: Any) -> Iterator[None]:
 
     A run that is resumed gets its paths from its own spec, see arguments.py.
     """
-    own, model, repository = trainer.args, trainer.ema.ema, engine.GIT
-    root = Path(own.project).resolve().parent.parent if own.project else None
+    arguments, model, repository = trainer.args, trainer.ema.ema, engine.GIT
+    root = Path(arguments.project).resolve().parent.parent if arguments.project else None
     before = dict(vars(model))  # args, and pt_path: where its first weights came from
     vars(model).update(texts_without_folders(before, root))
-    trainer.args = model.args = without_folders(own, root)
+    trainer.args = model.args = without_folders(arguments, root)
     engine.GIT = NO_REPOSITORY  # type: ignore[assignment]
     try:
         yield
     finally:
         vars(model).update(before)
-        trainer.args, engine.GIT = own, repository
+        trainer.args, engine.GIT = arguments, repository
 
 
 def without_folders(arguments: Any, root: Path | None) -> Any:
     """A copy of ultralytics' arguments, of which no value is an absolute path."""
-    made = copy(arguments)
-    vars(made).update(texts_without_folders(vars(arguments), root))
-    return made
+    portable = copy(arguments)
+    vars(portable).update(texts_without_folders(vars(arguments), root))
+    return portable
 
 
 def texts_without_folders(values: dict[str, Any], root: Path | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any, cast
 from app.core.files import put
 from app.core.previews import PreviewImage, PreviewIndex
 from app.core.shapes import Shape
-from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_picture, short, surest
+from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_picture, short, top_by_confidence
 
 INDEX, COPY = "index.json", "index-copy.json"
 IMAGES = 12
@@ -26,11 +26,11 @@ CROWD = 40  # objects: in a fuller image nobody would see anything
 LEAST_CONF = 0.05
 MOST_SHAPES = 30  # of an image
 MOST_MASKS = 10  # their outlines cost
-KEPT_EPOCHS = 150  # about; the first, the newest and the best are always kept
+MOST_EPOCHS = 150  # about; the first, the newest and the best are always kept
 
 
 class Previews:
-    """Chooses the images, hears what the validation finds in them, writes it down.
+    """Chooses the images, records the validation's detections in them, and writes them.
 
     Args:
         folder: `previews` of the training. task, names: of the model. epochs: of the whole run.
@@ -38,9 +38,9 @@ class Previews:
 
     def __init__(self, folder: Path, task: str, names: Sequence[str], epochs: int) -> None:
         self.folder, self.task, self.names = folder, task, names
-        self.step = max(1, -(-epochs // KEPT_EPOCHS))
-        self.places: dict[str, int] = {}  # an image's file → its number here
-        self.found: dict[int, list[Shape]] = {}
+        self.step = max(1, -(-epochs // MOST_EPOCHS))
+        self.numbers: dict[str, int] = {}  # an image's file → its number here
+        self.detections: dict[int, list[Shape]] = {}
 
     def choose(self, dataset: Any, order: Sequence[int], seed: int, first: int) -> None:
         """Have the pictures there.
@@ -52,10 +52,10 @@ class Previews:
         labels = truths(dataset, order)
         chosen = spread([kinds for _, kinds in labels], seed)
         files = [Path(labels[index][0]) for index in chosen]
-        self.places = {str(file): number for number, file in enumerate(files)}
-        known = self.read_index() if first > 1 else None
-        if known and [image["file"] for image in known["images"]] == [file.name for file in files]:
-            self.write_index(known)
+        self.numbers = {str(file): number for number, file in enumerate(files)}
+        existing = self.read_index() if first > 1 else None
+        if existing and [image["file"] for image in existing["images"]] == [file.name for file in files]:
+            self.write_index(existing)
             drop(self.folder, first)
             return
         drop(self.folder, 1)
@@ -81,25 +81,25 @@ class Previews:
         return None
 
     def add_image(self, file: str, pred: Any, index: int, batch: Batch) -> None:
-        """What was found in one image of the validation."""
-        number = self.places.get(file)
+        """Record the detections in one image of the validation."""
+        number = self.numbers.get(file)
         if number is None:
             return
         if self.task == "classify":
-            self.found[number] = guesses(pred)
+            self.detections[number] = guesses(pred)
         else:
             most = MOST_MASKS if "masks" in pred else MOST_SHAPES
-            self.found[number] = predicted_shapes(surest(pred, LEAST_CONF, most), index, batch)
+            self.detections[number] = predicted_shapes(top_by_confidence(pred, LEAST_CONF, most), index, batch)
 
     def end_epoch(self, epoch: int) -> None:
-        """Write down what was heard since the last time."""
-        detected, self.found = self.found, {}
+        """Write the detections recorded since the last epoch."""
+        detected, self.detections = self.detections, {}
         if detected:
-            images = [detected.get(number, []) for number in range(len(self.places))]
+            images = [detected.get(number, []) for number in range(len(self.numbers))]
             self.write(f"epoch-{epoch}.json", {"epoch": epoch, "images": images})
 
     def thin_out(self, epoch: int, best: int) -> None:
-        """Of a long run not every epoch is kept."""
+        """Delete epochs of a long run, evenly."""
         for number, path in written(self.folder).items():
             if number % self.step and number not in {1, epoch, best}:
                 path.unlink(missing_ok=True)
@@ -153,7 +153,7 @@ def worth(kinds: Sequence[int], counts: Counter[int]) -> float:
 
 
 def guesses(probabilities: Any) -> list[Shape]:
-    """The three surest classes of a whole image."""
+    """The three most confident classes of an image."""
     values, kinds = probabilities.float().topk(min(3, len(probabilities)))
     return [
         {"class": int(kind), "conf": short(value)} for value, kind in zip(values.tolist(), kinds.tolist(), strict=True)

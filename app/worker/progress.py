@@ -19,18 +19,18 @@ class ProgressReporter:
     def __init__(self, channel: Channel, total: int, stage: str = "") -> None:
         self.channel, self.total, self.stage = channel, total, stage
         self.done = 0
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def step(self) -> None:
-        """One more is done; told at most four times a second.
+        """Count one item; reported at most four times a second.
 
         Raises:
             StopRequested: the supervisor asked to stop.
         """
         self.done += 1
         now = time.monotonic()
-        if now - self._told >= EVERY_S or self.done == self.total:
-            self._told = now
+        if now - self._reported_at >= EVERY_S or self.done == self.total:
+            self._reported_at = now
             if self.channel.stop_requested():
                 raise StopRequested
-            self.channel.say(Advanced(self.done, self.total, self.stage))
+            self.channel.emit(Advanced(self.done, self.total, self.stage))

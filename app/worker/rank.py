@@ -22,7 +22,7 @@ def launch_command(trainer: Any, port: int) -> list[str]:
 
 
 def main(path: str) -> None:
-    """Train with the others; rank 0 speaks."""
+    """Train beside the other ranks; rank 0 emits the events."""
     from app.worker.tasks import TRAINERS, trainer_key
 
     arguments = json.loads(Path(path).read_text(encoding="utf-8"))

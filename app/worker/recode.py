@@ -55,18 +55,18 @@ def as_jpeg(source: IO[bytes], formats: list[str]) -> bytes:
     source.seek(0)
     with Image.open(source, formats=formats) as image:
         image.load()
-        whole = eight_bit(upright(image, orientation(image)))
+        picture = eight_bit(upright(image, orientation(image)))
         profile = image.info.get("icc_profile")
-    if whole.has_transparency_data:
-        whole = whole.convert("RGBA")
-        whole = Image.alpha_composite(Image.new("RGBA", whole.size, (255, 255, 255, 255)), whole)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
     file = io.BytesIO()
-    whole.convert("RGB").save(file, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
+    picture.convert("RGB").save(file, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
     return file.getvalue()
 
 
-def keep(folder: Path, content: bytes, sha256: str) -> Path:
-    """The content as a file that is there whole, and on the disk."""
+def store_jpeg(folder: Path, content: bytes, sha256: str) -> Path:
+    """Write the content as a file atomically, on the disk."""
     folder.mkdir(exist_ok=True)
     path, draft = folder / f"{sha256}.jpg", folder / f".{uuid.uuid4().hex}"
     with open(draft, "wb") as file:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from app.core.outcomes import LEAST_CONF, LEAST_IOU, MOST_FOUND, MOST_OVERLAPS, Seen
 from app.worker.failures import DataError, raise_as
-from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, surest
+from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, top_by_confidence
 
 Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are left out
 
@@ -24,11 +24,11 @@ class ImageDetections:
     file: str
     width: int
     height: int
-    seen: Seen
+    instances: Seen
 
 
 class RecordingValidator:
-    """Mixed into ultralytics' validator of a task: says what is detected in each image; maps another dataset's classes
+    """Mixed into ultralytics' validator of a task: records the detections of each image; maps another dataset's classes
     to the model's."""
 
     add_image: Callable[[ImageDetections], None] | None = None
@@ -41,9 +41,9 @@ class RecordingValidator:
         self.began = 0.0
 
     def preprocess(self, batch: Any) -> Any:
-        ready = super().preprocess(batch)  # type: ignore[misc]
+        prepared = super().preprocess(batch)  # type: ignore[misc]
         self.began = time.perf_counter()
-        return ready
+        return prepared
 
     def postprocess(self, preds: Any) -> Any:
         self.inference_ms.append(1000 * (time.perf_counter() - self.began))
@@ -89,7 +89,7 @@ def named_images() -> Any:
 
 
 def map_classes(dataset: Any, mapping: Mapping[str, int | None], names: Mapping[int, str]) -> None:
-    """Have the objects of a dataset the model's classes; those that have none are taken out."""
+    """Map the objects of a dataset to the model's classes; drop those without one."""
     if hasattr(dataset, "samples"):
         root = Path(dataset.root)
         kinds = [mapping.get(Path(item[0]).relative_to(root).parts[0]) for item in dataset.samples]
@@ -123,7 +123,7 @@ def detected(validator: Any, pred: Any, index: int, batch: Batch) -> ImageDetect
         return ImageDetections(file, 0, 0, Seen(actual, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
     truth = objects_of(validator, index, batch)
     boxes: Predictions = {"bboxes": pred["bboxes"], "conf": pred["conf"], "cls": pred["cls"]}
-    detections = surest(boxes, LEAST_CONF, MOST_FOUND)
+    detections = top_by_confidence(boxes, LEAST_CONF, MOST_FOUND)
     geometry = input_geometry(index, batch)
     height, width = (int(side) for side in geometry["ori_shape"])
     return ImageDetections(

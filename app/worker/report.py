@@ -33,7 +33,7 @@ def is_requested_stop(error: BaseException) -> bool:
 
 
 def stop_event(stop_mode: str, folder: Path) -> Event:
-    """Cancelled, or paused at the last whole epoch."""
+    """Cancelled, or paused at the last completed epoch."""
     if stop_mode == "cancel":
         return cancelled(folder)
     return Paused(last_epoch(folder), "asked" if stop_mode == "pause" else "terminated")
@@ -51,7 +51,7 @@ def write_failure(error: BaseException, directory: Path, rank: int) -> None:
 
 
 def failure_elsewhere(directory: Path) -> Failed | None:
-    """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
+    """Why another process of a multi-GPU training failed: this one sees only that it ended."""
     failures = [word for path in sorted(directory.glob("rank-*.json")) if (word := failure_file(path)) is not None]
     return min(failures, key=lambda failure: failure.kind == "code", default=None)
 

@@ -17,7 +17,7 @@ from ultralytics.utils import DEFAULT_CFG, RANK
 from app.core.train import TrainSpec
 from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Stage, Started
 from app.worker import channel
-from app.worker.checkpoints import keep, periodic, start_over
+from app.worker.checkpoints import periodic, save_checkpoint, start_over
 from app.worker.eta import Contention, TrainingPace
 from app.worker.figures import Gauge, visible, watch
 from app.worker.measures import by_class
@@ -30,10 +30,12 @@ VALIDATION_S = 1.0  # between two messages of how long a validation still takes
 
 
 class ReportingTrainer(engine.BaseTrainer):
-    """Says events; asks nothing and changes nothing."""
+    """Emits events; changes nothing."""
 
     measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
-    kept: ClassVar[tuple[str, ...]] = ("val/",)  # what an epoch's parts hold of ultralytics' metrics, by prefix
+    metric_prefixes: ClassVar[tuple[str, ...]] = (
+        "val/",
+    )  # what an epoch's parts hold of ultralytics' metrics, by prefix
 
     # ultralytics fills these in on the way and declares them as None.
     model: Any
@@ -54,16 +56,16 @@ class ReportingTrainer(engine.BaseTrainer):
         self.batch_marked = 0.0
         self.earlier: Sequence[float] = ()  # when the epochs before ended, in seconds of the run
         self.drawing: float | None = None  # processor seconds that the plot of the labels took
-        self.told_at = self.marked = self.epoch_marked = 0.0
+        self.reported_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
         self.stage, self.stage_began = "", 0.0  # behind the batches of an epoch
         self.validated, self.validated_s = 0, 0.0  # batches of the present validation, and their seconds
         self.ended = threading.Event()
         super().__init__(cfg, overrides, _callbacks)
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         if self.channel is not None:
-            self.channel.say(event)
+            self.channel.emit(event)
 
     # The run.
 
@@ -78,7 +80,7 @@ class ReportingTrainer(engine.BaseTrainer):
         if not self.resume:
             start_over(self.folder)
             code = "optimizer_auto" if requested == "auto" else "optimizer_set"
-            self.say(Note(code, {"name": name, "learning_rate": self.args.lr0}))
+            self.emit(Note(code, {"name": name, "learning_rate": self.args.lr0}))
         started = Started(
             device=gpu_name(self.device, max(self.world_size, 1)),
             weights=weights_kind(self.spec, str(self.args.model), self.folder),
@@ -97,7 +99,7 @@ class ReportingTrainer(engine.BaseTrainer):
             drawing=round(self.drawing, 3) if self.drawing is not None and self.args.plots else None,
         )
         write_config(self.folder / "config.yaml", started, self.spec)
-        self.say(started)
+        self.emit(started)
         self.start_clocks()
 
     def source(self) -> str:
@@ -118,16 +120,16 @@ class ReportingTrainer(engine.BaseTrainer):
         self.epoch_marked = time.monotonic()
         devices = list(range(self.world_size)) if self.world_size > 1 else [self.device.index or 0]
         root = int(os.environ.get(channel.ROOT, os.getpid()))
-        watch(Gauge(root, visible(self.device.type, devices)), self.say)
+        watch(Gauge(root, visible(self.device.type, devices)), self.emit)
 
     def report_end(self) -> None:
         self.ended.set()
         best = self.best if self.best.exists() else self.last
         metrics = self.values(self.metrics)  # of the best weights: they were validated last
         path = best.relative_to(self.folder).as_posix()
-        self.say(CheckpointSaved(self.best_epoch, path, True, metrics, resumable=False, size=best.stat().st_size))
+        self.emit(CheckpointSaved(self.best_epoch, path, True, metrics, resumable=False, size=best.stat().st_size))
         seconds = time.time() - self.train_time_start + max(self.earlier, default=0.0)
-        self.say(Completed(path, self.epoch + 1, self.best_epoch, metrics, round(seconds, 3)))
+        self.emit(Completed(path, self.epoch + 1, self.best_epoch, metrics, round(seconds, 3)))
 
     # The batches: nothing here may cost more than microseconds.
 
@@ -143,18 +145,18 @@ class ReportingTrainer(engine.BaseTrainer):
         self.batch += 1
         now = self.marked = time.monotonic()
         if self.pace is not None:
-            self.pace.batch_done(self.epoch + 1, now - self.batch_marked)
+            self.pace.add_batch(self.epoch + 1, now - self.batch_marked)
         self.batch_marked = now
         batches = len(self.train_loader)
-        if now - self.told_at >= PROGRESS_S or self.batch == batches:
-            self.told_at = now
+        if now - self.reported_at >= PROGRESS_S or self.batch == batches:
+            self.reported_at = now
             parts = self.batch_parts()
-            self.say(Progress(self.epoch + 1, self.batch, batches, total(parts), parts, self.eta()))
+            self.emit(Progress(self.epoch + 1, self.batch, batches, total(parts), parts, self.eta()))
 
     def eta(self) -> float | None:
         """Seconds until the end of the run, within an epoch."""
-        left = self.pace.left_within(self.epoch, self.batch) if self.pace is not None else None
-        return None if left is None else round(left, 1)
+        remaining = self.pace.remaining_within(self.epoch, self.batch) if self.pace is not None else None
+        return None if remaining is None else round(remaining, 1)
 
     def batch_parts(self) -> dict[str, float]:
         """The loss of the last batch alone: `tloss` is the mean of the epoch so far."""
@@ -180,20 +182,20 @@ class ReportingTrainer(engine.BaseTrainer):
             self.report_stage()
 
     def report_stage(self) -> None:
-        """Say how long the run still takes: a validation may take as long as an epoch."""
-        self.told_at = time.monotonic()
-        past, left = self.told_at - self.stage_began, None
+        """Report the remaining time: a validation may take as long as an epoch."""
+        self.reported_at = time.monotonic()
+        past, remaining = self.reported_at - self.stage_began, None
         share = max(0, self.validated - 1) / len(self.test_loader)  # the last one that began may not be done
         if self.pace is not None and self.stage == "validating":
-            left = self.pace.left_within(self.epoch, self.batch, past, share, self.validated_s)
+            remaining = self.pace.remaining_within(self.epoch, self.batch, past, share, self.validated_s)
         elif self.pace is not None:
-            left = self.pace.left_at_end(past, share, self.validated_s)
-        self.say(Stage(self.stage, None if left is None else round(left, 1)))
+            remaining = self.pace.remaining_at_end(past, share, self.validated_s)
+        self.emit(Stage(self.stage, None if remaining is None else round(remaining, 1)))
 
     def before_validation_batch(self) -> None:
         self.validated_s = time.monotonic() - self.stage_began
         self.validated += 1
-        if self.pace is not None and time.monotonic() - self.told_at >= VALIDATION_S:
+        if self.pace is not None and time.monotonic() - self.reported_at >= VALIDATION_S:
             self.report_stage()
 
     def train_parts(self) -> dict[str, float]:
@@ -205,11 +207,11 @@ class ReportingTrainer(engine.BaseTrainer):
         """An epoch is recorded before its checkpoint can be resumed from: none is lost, none comes twice."""
         metrics = self.values(self.metrics)
         parts = self.train_parts() | {
-            key: number(value) for key, value in self.metrics.items() if key.startswith(self.kept)
+            key: number(value) for key, value in self.metrics.items() if key.startswith(self.metric_prefixes)
         }
         parts |= rates(self.optimizer.param_groups)
         seconds = self.epoch_seconds()
-        self.say(
+        self.emit(
             Epoch(
                 epoch=self.epoch + 1,
                 epochs=self.epochs,
@@ -225,7 +227,7 @@ class ReportingTrainer(engine.BaseTrainer):
                 **metrics,
             )
         )
-        self.keep_checkpoint(metrics)
+        self.store_checkpoint(metrics)
 
     def epoch_seconds(self) -> float:
         """From the end of the epoch before to here: with the copy of its checkpoint, so that the sum is the run's."""
@@ -233,24 +235,26 @@ class ReportingTrainer(engine.BaseTrainer):
         seconds, self.epoch_marked = now - self.epoch_marked, now
         if self.pace is not None:
             rest, contention = seconds - self.training_s, self.contention.measure(seconds)
-            self.pace.epoch_done(self.epoch + 1, self.training_s, rest, self.validating_s, contention)
+            self.pace.add_epoch(self.epoch + 1, self.training_s, rest, self.validating_s, contention)
         return seconds
 
     def eta_after(self) -> float:
-        done = self.epochs if self.stop else self.epoch + 1  # a run that stops early still validates its best weights
-        left = self.pace.left(done) if self.pace is not None else None
-        return round(left or 0.0, 1)
+        completed = (
+            self.epochs if self.stop else self.epoch + 1
+        )  # a run that stops early still validates its best weights
+        remaining = self.pace.remaining(completed) if self.pace is not None else None
+        return round(remaining or 0.0, 1)
 
     def timing(self) -> dict[str, float]:
         """Seconds: waiting for images, everything else of the batches, validation."""
         times = {"load": self.loading, "train": self.training_s - self.loading, "val": self.validating_s}
         return {name: round(seconds, 3) for name, seconds in times.items()}
 
-    def keep_checkpoint(self, metrics: dict[str, float | None]) -> None:
+    def store_checkpoint(self, metrics: dict[str, float | None]) -> None:
         epoch, period = self.epoch + 1, int(self.spec.params.get("save_period", -1))
-        copy = keep(self.folder, epoch, self.last, period)
+        copy = save_checkpoint(self.folder, epoch, self.last, period)
         path, size = f"checkpoints/{copy.name}", copy.stat().st_size
-        self.say(CheckpointSaved(epoch, path, False, metrics, periodic=periodic(epoch, period), size=size))
+        self.emit(CheckpointSaved(epoch, path, False, metrics, periodic=periodic(epoch, period), size=size))
         if self.best_fitness == self.fitness:
             self.best_epoch = epoch
             self.report_best(metrics)
@@ -258,7 +262,7 @@ class ReportingTrainer(engine.BaseTrainer):
     def report_best(self, metrics: dict[str, float | None]) -> None:
         """best.pt is no copy to go on from: at the end it loses its optimizer."""
         size = self.best.stat().st_size
-        self.say(CheckpointSaved(self.best_epoch, "run/weights/best.pt", True, metrics, resumable=False, size=size))
+        self.emit(CheckpointSaved(self.best_epoch, "run/weights/best.pt", True, metrics, resumable=False, size=size))
 
     def values(self, metrics: dict[str, Any]) -> dict[str, float | None]:
         return {name: number(metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}

@@ -24,7 +24,7 @@ Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch
 
 @dataclass(frozen=True)
 class Resume:
-    """A checkpoint that is whole; `arguments` are those that it was trained with."""
+    """An intact checkpoint; `arguments` are those that it was trained with."""
 
     path: Path
     arguments: dict[str, Any]
@@ -43,22 +43,24 @@ class Best:
 
 
 def find_resume(channel: Channel, spec: TrainSpec) -> Resume | None:
-    """The checkpoint that the spec names, or the newest older one that is whole; None: from the start."""
+    """The checkpoint that the spec names, or the newest older one that is intact; None: from the start."""
     for path in candidates(spec.folder, spec.resume):
         try:
             return Resume(path, read_checkpoint(path)["train_args"])
         except WeightsError as error:
-            channel.say(Note("resume_rejected", {"path": f"{path.parent.name}/{path.name}", "reason": sentence(error)}))
+            channel.emit(
+                Note("resume_rejected", {"path": f"{path.parent.name}/{path.name}", "reason": sentence(error)})
+            )
     return None
 
 
-def candidates(folder: Path, wanted: str | None) -> Iterator[Path]:
-    """The wanted checkpoint, then the older copies, newest first."""
-    if not wanted:
+def candidates(folder: Path, requested: str | None) -> Iterator[Path]:
+    """The requested checkpoint, then the older copies, newest first."""
+    if not requested:
         return
-    yield Path(wanted)
+    yield Path(requested)
     numbers = {path: number for number, path in copies(folder).items()}
-    limit = numbers.pop(Path(wanted), None)
+    limit = numbers.pop(Path(requested), None)
     for path, number in sorted(numbers.items(), key=lambda item: -item[1]):
         if limit is None or number < limit:
             yield path
@@ -93,15 +95,15 @@ def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> 
     it is whole, also where a later epoch made it that is now done again: good weights are not thrown away.
     """
     weights = folder / "run" / "weights"
-    done = int(checkpoint["epoch"]) + 1
+    completed = int(checkpoint["epoch"]) + 1
     put(weights / "last.pt", lambda draft: shutil.copyfile(source, draft))
     best = read_best(weights / "best.pt", checkpoint)
     if best is None:
         number = int(checkpoint["stopper"]["best_epoch"])
         origin = copies(folder).get(number, source)
         put(weights / "best.pt", lambda draft: shutil.copyfile(origin, draft))
-        best = read_best(weights / "best.pt", checkpoint) or Best(done, {})
-    drop_after(folder, done)
+        best = read_best(weights / "best.pt", checkpoint) or Best(completed, {})
+    drop_after(folder, completed)
     return best
 
 
@@ -123,24 +125,24 @@ def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
     return Best(number, best.get("train_metrics") or {})
 
 
-def cut_results(path: Path, done: int, losses: Mapping[str, Sequence[float]]) -> list[float]:
-    """Leave epochs 1 to `done` in results.csv, each once. Returns the seconds (of the run) that each ended at.
+def cut_results(path: Path, completed: int, losses: Mapping[str, Sequence[float]]) -> list[float]:
+    """Leave epochs 1 to `completed` in results.csv, each once. Returns the seconds (of the run) that each ended at.
 
     `losses`: the table as the checkpoint has it, for where the file is incomplete or damaged. A row that a crash cut is
     left out. Where nothing can be read, the file is set aside: ultralytics goes on with a new one.
     """
     header, rows = read_table(path)
-    wanted = [str(number) for number in range(1, done + 1)]
-    if not set(wanted) <= rows.keys() and (table := table_of(losses)):
+    epochs = [str(number) for number in range(1, completed + 1)]
+    if not set(epochs) <= rows.keys() and (table := table_of(losses)):
         header, rows = table
-    left = [rows[number] for number in wanted if number in rows]
-    if left:
+    remaining = [rows[number] for number in epochs if number in rows]
+    if remaining:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *left])
+        csv.writer(text, lineterminator="\n").writerows([header, *remaining])
         put(path, lambda draft: draft.write_text(text.getvalue(), encoding="utf-8"))
     elif path.exists():
         os.replace(path, path.with_name(f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-0000.damaged"))
-    return [float(row[header.index("time")]) for row in left]
+    return [float(row[header.index("time")]) for row in remaining]
 
 
 def table_of(losses: Mapping[str, Sequence[float]]) -> Table | None:
@@ -149,21 +151,21 @@ def table_of(losses: Mapping[str, Sequence[float]]) -> Table | None:
         table = [[f"{value:.6g}" for value in row] for row in zip(*losses.values(), strict=True)]
     except (TypeError, ValueError, AttributeError):  # made from a file that was damaged then
         return None
-    return whole_table(list(losses), table) if table else None
+    return complete_rows(list(losses), table) if table else None
 
 
 def read_table(path: Path) -> Table:
-    """(names, whole rows by epoch); of an epoch that comes twice the last. Nothing where it is no such table."""
+    """(names, complete rows by epoch); of an epoch that comes twice the last. Nothing where it is no such table."""
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (FileNotFoundError, UnicodeDecodeError, csv.Error):
         return [], {}
     header = [name.strip() for name in lines[0]] if lines else []
-    return whole_table(header, lines[1:])
+    return complete_rows(header, lines[1:])
 
 
-def whole_table(header: list[str], lines: list[list[str]]) -> Table:
-    """The rows that have a number in each place."""
+def complete_rows(header: list[str], lines: list[list[str]]) -> Table:
+    """The rows that have a number in each column."""
     if not {"epoch", "time"} <= set(header) or header[0] != "epoch":
         return [], {}
     return header, {line[0].strip(): line for line in lines if len(line) == len(header) and all(map(is_number, line))}

@@ -24,7 +24,7 @@ class NothingLeft(Exception):
 
 
 class ResumingTrainer(ReportingTrainer):
-    """Goes on with the arguments of this training; ultralytics would take those that are in the file."""
+    """Resumes with the arguments of this training; ultralytics would use those of the file."""
 
     finished = False
     stopper: Any
@@ -38,8 +38,8 @@ class ResumingTrainer(ReportingTrainer):
     def setup_model(self) -> Any:
         checkpoint = super().setup_model()
         if self.resume:  # before the loaders are made: they shuffle by this seed
-            done = checkpoint["epoch"] + 1
-            init_seeds(self.args.seed + 1 + RANK + done, deterministic=self.args.deterministic)
+            completed = checkpoint["epoch"] + 1
+            init_seeds(self.args.seed + 1 + RANK + completed, deterministic=self.args.deterministic)
         return checkpoint
 
     @property
@@ -50,28 +50,28 @@ class ResumingTrainer(ReportingTrainer):
         self.stopper.since = self.extension["from_epoch"] if self.extension else 0
         if not self.resume:
             return
-        done = int(checkpoint["epoch"]) + 1
+        completed = int(checkpoint["epoch"]) + 1
         waiting = checkpoint.get("stopper") or {}
         self.stopper.__dict__.update(waiting)
-        self.finished = done >= self.epochs or self.stopper.waited(done)
+        self.finished = completed >= self.epochs or self.stopper.waited(completed)
         if self.finished:
             self._load_checkpoint_state(checkpoint)
-            self.start_epoch = done
+            self.start_epoch = completed
         else:
             super().resume_training(checkpoint)
         if self.channel is not None:
-            self.restore(checkpoint, done)
+            self.restore(checkpoint, completed)
         if self.extension and not self.finished:
-            self.lay_schedule(checkpoint, done, self.extension)
+            self.lay_schedule(checkpoint, completed, self.extension)
 
-    def restore(self, checkpoint: dict[str, Any], done: int) -> None:
-        """The folder as of that epoch, the best epoch, and the word that it goes on."""
-        self.say(Note("resumed", {"epoch": done}))
+    def restore(self, checkpoint: dict[str, Any], completed: int) -> None:
+        """The folder as of that epoch, the best epoch, and the note that it resumes."""
+        self.emit(Note("resumed", {"epoch": completed}))
         best = restore_files(self.folder, Path(self.args.model), checkpoint)
-        whole = str(done) in read_table(self.csv)[1]
-        self.earlier = cut_results(self.csv, done, checkpoint.get("train_results") or {})
-        if not whole and self.earlier:
-            self.say(Note("results_damaged", {}))
+        intact = str(completed) in read_table(self.csv)[1]
+        self.earlier = cut_results(self.csv, completed, checkpoint.get("train_results") or {})
+        if not intact and self.earlier:
+            self.emit(Note("results_damaged", {}))
         self.recall_best(best)
 
     def recall_best(self, best: Best) -> None:
@@ -81,13 +81,13 @@ class ResumingTrainer(ReportingTrainer):
         self.best_epoch = best.epoch
         self.report_best(self.values(best.measures))
 
-    def lay_schedule(self, checkpoint: dict[str, Any], done: int, extension: Extension) -> None:
+    def lay_schedule(self, checkpoint: dict[str, Any], completed: int, extension: Extension) -> None:
         self.lf = extended(extension, checkpoint, self.args.cos_lr, self.args.lrf)
         self.scheduler.lr_lambdas = [self.lf] * len(self.optimizer.param_groups)
-        if done <= extension["from_epoch"]:
-            to = weights_group(self.optimizer.param_groups)["initial_lr"] * self.lf(done)
+        if completed <= extension["from_epoch"]:
+            to = weights_group(self.optimizer.param_groups)["initial_lr"] * self.lf(completed)
             data = {"from": round(rate(checkpoint), 8), "to": round(to, 8), "epochs": self.epochs}
-            self.say(Note("schedule_stretched" if extension["schedule"] == "stretch" else "schedule_kept", data))
+            self.emit(Note("schedule_stretched" if extension["schedule"] == "stretch" else "schedule_kept", data))
 
     def _get_warmup_iterations(self, num_batches: int) -> int:
         """Warm-up is for the first epochs of a run: an extension, which may make it longer, has none."""
@@ -113,7 +113,7 @@ class ResumingTrainer(ReportingTrainer):
         finally:
             self.start_epoch = start
         if recovered:
-            self.say(Note("nan_recovered", {"epoch": epoch + 1}))
+            self.emit(Note("nan_recovered", {"epoch": epoch + 1}))
         return recovered
 
     def _do_train(self) -> None:

@@ -16,17 +16,17 @@ from app.core.splits import SPLITS
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
 KINDS = ("images", "labels", "masks")
 BATCH = 512  # files in work at once
-MADE_LATER = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
+GENERATED_SUFFIXES = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
 
 
-def dataset_revision(data_yaml: Path, known_hashes: Mapping[str, str] | None = None) -> str:
+def dataset_revision(data_yaml: Path, hashes: Mapping[str, str] | None = None) -> str:
     """SHA-256 over the files, class names and split of a dataset; times and places of files change nothing.
 
     Computed once, then read from a file beside the dataset while no file's size or time of change differs.
 
     Args:
         data_yaml: our dataset.yaml, or the folder of a dataset that has none.
-        known_hashes: SHA-256 of files that need not be read for it, by name below the folder.
+        hashes: SHA-256 of files that need not be read for it, by name below the folder.
 
     Raises:
         OSError: the dataset cannot be read.
@@ -35,10 +35,10 @@ def dataset_revision(data_yaml: Path, known_hashes: Mapping[str, str] | None = N
     names = description(data_yaml)
     listed = sorted(files(folder))
     present = signature(names, listed)
-    known = read_cache(folder / CACHE)
-    if known.get("signature") == present:
-        return known["revision"]
-    revision = content_hash(folder, names, [name for name, *_ in listed], known_hashes or {})
+    cached = read_cache(folder / CACHE)
+    if cached.get("signature") == present:
+        return cached["revision"]
+    revision = content_hash(folder, names, [name for name, *_ in listed], hashes or {})
     write_cache(folder / CACHE, {"signature": present, "revision": revision})
     return revision
 
@@ -65,7 +65,7 @@ def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from walk(entry.path, skip)
-            elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in MADE_LATER:
+            elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in GENERATED_SUFFIXES:
                 stat = entry.stat()
                 # A new link to a file changes its ctime; what has several links is an object, which never changes.
                 mark = stat.st_ino if stat.st_nlink > 1 else stat.st_ctime_ns
@@ -80,13 +80,13 @@ def signature(names: str, entries: list[tuple[str, int, int, int]]) -> str:
     return total.hexdigest()
 
 
-def content_hash(folder: Path, names: str, paths: list[str], known: Mapping[str, str]) -> str:
+def content_hash(folder: Path, names: str, paths: list[str], hashes: Mapping[str, str]) -> str:
     """The revision itself."""
     total = hashlib.sha256(names.encode())
     with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases Python's lock
         for start in range(0, len(paths), BATCH):  # a future for each file at once would take 1 KB each
             batch = paths[start : start + BATCH]
-            digests = pool.map(lambda name: known.get(name) or file_hash(folder / name), batch)
+            digests = pool.map(lambda name: hashes.get(name) or file_hash(folder / name), batch)
             for name, digest in zip(batch, digests, strict=True):
                 total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
     return total.hexdigest()
@@ -102,14 +102,14 @@ def start_weights(model: Any) -> dict[str, Any] | None:
 
 def read_cache(path: Path) -> dict[str, Any]:
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return known if isinstance(known, dict) and isinstance(known.get("revision"), str) else {}
+        cached = json.loads(path.read_text(encoding="utf-8"))
+        return cached if isinstance(cached, dict) and isinstance(cached.get("revision"), str) else {}
     except (OSError, ValueError):
         return {}
 
 
-def write_cache(path: Path, known: dict[str, str]) -> None:
+def write_cache(path: Path, cached: dict[str, str]) -> None:
     try:
-        put(path, lambda draft: draft.write_text(json.dumps(known), encoding="utf-8"))
+        put(path, lambda draft: draft.write_text(json.dumps(cached), encoding="utf-8"))
     except OSError:  # a read-only dataset: it is hashed each time
         pass

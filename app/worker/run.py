@@ -25,7 +25,7 @@ from app.worker import failures
 from app.worker.channel import ORPHANED, Channel, open_channel
 from app.worker.failures import StopRequested, kind_of, sentence
 
-LOOK_S = 2.0
+POLL_S = 2.0
 SPEC_POLL_S = 0.005
 PATIENCE_S = 120.0  # for a task: what it was begun for may have broken off
 MOST = 20_000  # characters of a traceback
@@ -34,7 +34,7 @@ Ending = Callable[[BaseException, Channel], Event]
 
 
 def main(directory: str, gate: int | None = None) -> int:
-    """Run the program; whatever goes wrong in it is said.
+    """Run the program; emits its ending, whatever it is.
 
     Args:
         gate: the pipe at which it waits before it begins.
@@ -45,24 +45,24 @@ def main(directory: str, gate: int | None = None) -> int:
     try:
         program = import_module(f"app.worker.programs.{channel.spec['program']}")
         end = getattr(program, "ending", ending)
-        if gate is not None and not is_let_through(gate):
+        if gate is not None and not pass_gate(gate):
             return ORPHANED
         result = program.run(channel)
     except BaseException as error:  # everything must end in an event
         report_ending(channel, end, error)
         return 0 if isinstance(error, StopRequested) else 1
     channel.catch_up()
-    channel.say(Finished(result or {}))
+    channel.emit(Finished(result or {}))
     return 0
 
 
 def report_ending(channel: Channel, end: Ending, error: BaseException) -> None:
-    """Unless another process of the same work has said why already."""
+    """Emit the ending, unless another process of the job has."""
     channel.catch_up()
     if channel.ended:
         return
     event = end(error, channel)
-    channel.say(event)
+    channel.emit(event)
     print(getattr(event, "traceback", "") or "stopped as requested", file=sys.stderr)
 
 
@@ -77,7 +77,7 @@ def ending(error: BaseException, _channel: Channel) -> Event:
 
 
 def has_task(directory: str, program: str) -> bool:
-    """Load the program and wait for `spec.json`; false where none comes, or nobody is there any more to write it."""
+    """Load the program and wait for `spec.json`; false where none comes, or its writer has ended."""
     parent, limit = os.getppid(), time.monotonic() + PATIENCE_S
     import_module(f"app.worker.programs.{program}")
     while not Path(directory, "spec.json").exists():
@@ -87,16 +87,16 @@ def has_task(directory: str, program: str) -> bool:
     return True
 
 
-def is_let_through(gate: int) -> bool:
+def pass_gate(gate: int) -> bool:
     """Wait at the gate; false where whoever started this process ended before its row said so."""
     with open(gate, "rb", buffering=0) as pipe:
         return bool(pipe.read(1))
 
 
 def end_when_over(channel: Channel) -> None:
-    """End this process once its folder is gone, or another attempt has begun: nobody will hear what it says."""
+    """End this process once its folder is gone, or another attempt has begun: nobody reads its events."""
     while (channel.directory / "spec.json").exists():
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
         channel.end_if_superseded()
     os._exit(ORPHANED)
 

@@ -44,8 +44,8 @@ class InputGeometry(TypedDict):
     imgsz: Any
 
 
-def surest(pred: Predictions, least: float, most: int) -> Predictions:
-    """Of one image's predictions those with a confidence of at least `least`, the surest first, at most so many."""
+def top_by_confidence(pred: Predictions, least: float, most: int) -> Predictions:
+    """One image's predictions with a confidence of at least `least`, by falling confidence, at most `most`."""
     order = pred["conf"].argsort(descending=True)[:most]
     order = order[pred["conf"][order] >= least]
     return cast(Predictions, {name: value[order] for name, value in cast(Mapping[str, Any], pred).items()})
@@ -185,8 +185,8 @@ def save_picture(source: Path, target: Path, side: int = SIDE) -> tuple[int, int
     if scale < 1:
         size = max(1, round(data.shape[1] * scale)), max(1, round(data.shape[0] * scale))
         data = cv2.resize(data, size, interpolation=cv2.INTER_AREA)
-    done, encoded = cv2.imencode(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not done:
+    succeeded, encoded = cv2.imencode(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not succeeded:
         raise ValueError(f"cannot encode {source.name}")
     put(target, lambda draft: draft.write_bytes(encoded.tobytes()))
     return data.shape[1], data.shape[0]

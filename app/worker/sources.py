@@ -86,7 +86,9 @@ GENERIC = frozenset(
 )
 FEWEST = 5  # sources of a weak mark, and the largest of them holds half of the images at most
 PAIRS = 2000  # of pictures that are compared
-NEAR = 14  # bits in which the hashes of neighbouring frames differ at most, in the middle; different scenes have 20 up
+NEIGHBOUR_BITS = (
+    14  # bits in which the hashes of neighbouring frames differ at most, in the middle; different scenes have 20 up
+)
 MOST_COPIES = 0.3  # of the images: what more of them share is no picture's name
 CLOSER = 0.7  # of what different sources differ in
 PADDED = 4  # digits of a number that a tool wrote
@@ -110,7 +112,7 @@ def sources(
     classes: Sequence[Collection[Hashable]] | None = None,
     class_names: Collection[str] = (),
 ) -> list[str]:
-    """The source of each image; "" where it is nobody's but its own.
+    """The source of each image; "" where no other image shares one.
 
     Args:
         names: paths as the person had them; folders of splits and "images" tell nothing.
@@ -118,16 +120,16 @@ def sources(
         classes: what each image holds: names that follow the classes are no sources.
         class_names: the same for folders and names that are called as a class is.
     """
-    parts = [taken_apart(name) for name in names]
+    parts = [parse_name(name) for name in names]
     join_copies(parts)
-    own = copied(parts)
+    copies_of = copied(parts)
     mark_frames(parts)
     judge = SourceFinder(parts, hashes, classes, {name.casefold() for name in class_names})
     weak = judge.weak()
     folders = judge.folders(weak)
     recordings = []
     for index, part in enumerate(parts):
-        recordings.append(part.strong or weak.get(index) or folders.get(index) or own[index])
+        recordings.append(part.strong or weak.get(index) or folders.get(index) or copies_of[index])
     counts = Counter(recordings)
     if len(counts) == 1:  # one source for all says nothing
         return [""] * len(names)
@@ -136,7 +138,7 @@ def sources(
 
 def copies(names: Sequence[str]) -> list[str]:
     """The same for a classification, whose folders are classes and whose names are often numbers: copies alone."""
-    parts = [taken_apart(name) for name in names]
+    parts = [parse_name(name) for name in names]
     join_copies(parts)
     return copied(parts)
 
@@ -149,8 +151,8 @@ def copied(parts: Sequence[Name]) -> list[str]:
     return [key if counts[key] > 1 and key in marked else "" for key in keys]
 
 
-def taken_apart(path: str) -> Name:
-    """Folders that tell something, and the name without Roboflow's mark of a copy."""
+def parse_name(path: str) -> Name:
+    """The distinctive folders, and the name without Roboflow's mark of a copy."""
     *folders, name = path.split("/")
     folder = "/".join(part for part in folders if not is_role(part) and not split_of(part))
     stem = stem_of(name)
@@ -190,7 +192,7 @@ def mark_frames(parts: Sequence[Name]) -> None:
 
 
 def frame_mark(base: str) -> re.Match[str] | None:
-    """What says that a picture is a frame; its first group is the source."""
+    """The match that marks a picture as a frame; its first group is the source."""
     return next((match for mark in (VIDEO, FRAME, TIME, FRAME_F) if (match := mark.fullmatch(base))), None)
 
 
@@ -211,7 +213,7 @@ class SourceFinder:
         groups = self.groups(lambda part: "" if part.strong or self.is_generic(part.weak) else part.weak)
         if len(groups) < 2 or self.named_by_class(groups):
             return {}
-        if not (self.looks_like_frames(groups) or self.many(groups) or self.counts_anew(groups)):
+        if not (self.are_frames(groups) or self.many(groups) or self.counts_anew(groups)):
             return {}
         return {index: key for key, indices in groups.items() for index in indices}
 
@@ -226,7 +228,7 @@ class SourceFinder:
         called = sum(bool(FOLDER.fullmatch(key.rpartition("/")[2])) for key in groups)
         if len(groups) < 2 or self.named_by_class(groups):
             return {}
-        if 2 * called < len(groups) and not self.many(groups) and not self.looks_like_frames(groups):
+        if 2 * called < len(groups) and not self.many(groups) and not self.are_frames(groups):
             return {}
         return {index: f"{key}/" for key, indices in groups.items() for index in indices}
 
@@ -252,7 +254,7 @@ class SourceFinder:
         numbers = [{self.parts[index].digits for index in members} for members in groups.values()]
         if any(len(digits) < PADDED for digit_groups in numbers for digits in digit_groups):
             return False
-        shared = sum(bool(digit_groups & other) for digit_groups, other in itertools.pairwise(numbers))
+        shared = sum(bool(digit_groups & following) for digit_groups, following in itertools.pairwise(numbers))
         return 2 * shared >= len(numbers) - 1
 
     def named_by_class(self, groups: dict[str, list[int]]) -> bool:
@@ -262,32 +264,32 @@ class SourceFinder:
             return True
         if self.classes is None:
             return False
-        alone = [classes for members in groups.values() if len(classes := self.held(members)) == 1]
+        alone = [classes for members in groups.values() if len(classes := self.classes_of(members)) == 1]
         return len(alone) > 0.8 * len(groups) and len(set().union(*alone)) > max(1, len(groups) // 2)
 
-    def held(self, members: Sequence[int]) -> set[Hashable]:
+    def classes_of(self, members: Sequence[int]) -> set[Hashable]:
         return {kind for index in members for kind in (self.classes or ())[index]}
 
-    def looks_like_frames(self, groups: dict[str, list[int]]) -> bool:
+    def are_frames(self, groups: dict[str, list[int]]) -> bool:
         """Whether pictures that follow each other in a group are much more alike than those of different groups."""
         if self.hashes is None:
             return False
-        near, far = [], []
+        within, between = [], []
 
         def number_of(index: int) -> tuple[int, int]:
             return int(self.parts[index].digits or 0), index
 
         ordered = [sorted(members, key=number_of) for members in groups.values()]
-        for members, others in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
+        for members, next_members in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
             for at, (one, following) in enumerate(itertools.pairwise(members)):
-                near += self.distance(one, following)
-                far += self.distance(one, others[at % len(others)])
-            if len(near) > PAIRS:
+                within += self.distance(one, following)
+                between += self.distance(one, next_members[at % len(next_members)])
+            if len(within) > PAIRS:
                 break
-        if not near or not far:
+        if not within or not between:
             return False
-        return statistics.median(near) <= min(NEAR, CLOSER * statistics.median(far))
+        return statistics.median(within) <= min(NEIGHBOUR_BITS, CLOSER * statistics.median(between))
 
-    def distance(self, one: int, other: int) -> list[int]:
-        first, second = (self.hashes or [])[one], (self.hashes or [])[other]
+    def distance(self, first_index: int, second_index: int) -> list[int]:
+        first, second = (self.hashes or [])[first_index], (self.hashes or [])[second_index]
         return [] if first is None or second is None else [(first ^ second).bit_count()]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 LEAST_NEW = 3  # pieces that have another speed before it is believed: one or two may be held up by chance
 LEAST_CHANGE = 1.25  # times: below it two speeds may differ by chance
 LEAST_SPREAD = 0.05  # of the logarithm of a pace, by chance
-SURE_OF_CHANGE = 3.0  # standard errors
+CHANGE_ERRORS = 3.0  # standard errors
 ALIKE = 3.0  # pieces in a row that other programs hold up alike: so many count as one
 NORMAL_MAD, NORMAL_STEP = 1.483, 0.954  # of a normal distribution: its standard deviation, by medians
 OUTLIER = 2.0  # times the median: an epoch in which something else held up the machine
@@ -44,7 +44,7 @@ class Speeds:
             self.changes.append(self.count)
 
     def forget(self) -> None:
-        """What was before tells nothing of what comes."""
+        """Discard the speeds so far."""
         self.paces.clear()
         self.changes.clear()
 
@@ -62,7 +62,7 @@ class Speeds:
             before, after = logs[:-new], logs[-new:]
             usual = statistics.median(before)
             spread = max(steps, NORMAL_MAD * statistics.median(abs(pace - usual) for pace in before))
-            chance = SURE_OF_CHANGE * spread * math.sqrt(ALIKE / new + ALIKE / len(before))
+            chance = CHANGE_ERRORS * spread * math.sqrt(ALIKE / new + ALIKE / len(before))
             times = abs(statistics.median(after) - usual) / max(math.log(LEAST_CHANGE), chance)
             if times > best:
                 best, first = times, self.count - new

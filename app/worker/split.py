@@ -131,27 +131,27 @@ def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:
     """The split of each bundle."""
     parts = {name: part for name, part in shares.parts.items() if part > 0}
     total = sum(len(bundle.members) for bundle in bundles)
-    wanted = {name: part * total for name, part in parts.items()}
+    missing = {name: part * total for name, part in parts.items()}
     counts: Counter[Hashable] = Counter()
     holders: dict[Hashable, list[int]] = {}
     for number, bundle in enumerate(bundles):
         counts.update(bundle.classes)
         for kind in bundle.classes:
             holders.setdefault(kind, []).append(number)
-    wanted_of = {kind: {name: part * count for name, part in parts.items()} for kind, count in counts.items()}
+    missing_of = {kind: {name: part * count for name, part in parts.items()} for kind, count in counts.items()}
     assigned = [""] * len(bundles)
     for kind in sorted(counts, key=lambda kind: (counts[kind], str(kind))):
-        mine = wanted_of[kind]
+        mine = missing_of[kind]
         # Large bundles first: what they leave over, the small ones even out. The sort keeps the turns.
         for number in sorted(holders[kind], key=lambda number: -len(bundles[number].members)):
             if assigned[number]:
                 continue
             bundle = bundles[number]
-            name = max(parts, key=lambda name: (wanted[name] > 0, mine[name], wanted[name]))
+            name = max(parts, key=lambda name: (missing[name] > 0, mine[name], missing[name]))
             assigned[number] = name
-            wanted[name] -= len(bundle.members)
+            missing[name] -= len(bundle.members)
             for class_of_bundle, count in bundle.classes.items():
-                wanted_of[class_of_bundle][name] -= count
+                missing_of[class_of_bundle][name] -= count
     return assigned
 
 
@@ -160,9 +160,9 @@ def fill_empty(bundles: list[Bundle], assigned: list[str], shares: SplitShares) 
     for name in ("val", "train"):
         if shares.parts[name] <= 0 or name in assigned:
             continue
-        others = [number for number, split in enumerate(assigned) if assigned.count(split) > 1 or split == "test"]
-        if others:
-            assigned[min(others, key=lambda number: len(bundles[number].members))] = name
+        spare = [number for number, split in enumerate(assigned) if assigned.count(split) > 1 or split == "test"]
+        if spare:
+            assigned[min(spare, key=lambda number: len(bundles[number].members))] = name
 
 
 class Cover:
@@ -198,10 +198,16 @@ class Cover:
         number = min(free, key=lambda number: (len(self.bundles[number].members), self.bundles[number].turn))
         before, size = self.assigned[number], len(self.bundles[number].members)
         self.move(number, name)
-        back = (other for other, split in enumerate(self.assigned) if split == name and other != number)
-        fits = (other for other in back if len(self.bundles[other].members) == size and self.spared(other))
-        if (other := next(fits, None)) is not None:
-            self.move(other, before)
+        back = (
+            replacement for replacement, split in enumerate(self.assigned) if split == name and replacement != number
+        )
+        fits = (
+            replacement
+            for replacement in back
+            if len(self.bundles[replacement].members) == size and self.spared(replacement)
+        )
+        if (replacement := next(fits, None)) is not None:
+            self.move(replacement, before)
 
     def spared(self, number: int, otherwise: Hashable = None) -> bool:
         """Whether its split keeps each class without it; `otherwise`: a class that is needed more elsewhere."""

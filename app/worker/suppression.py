@@ -6,7 +6,7 @@ LIMIT_S = 24 * 3600.0  # an image; the supervisor ends what hangs
 
 
 def suppress_every_image() -> None:
-    """Have each image of a batch suppressed, however long that takes; once in every process that predicts.
+    """Suppress each image of a batch, however long that takes; once in every process that predicts.
 
     By default 2 s and 50 ms an image are all that a batch gets, and the images behind that have no detections: on a
     machine that others use, too, metrics and detections depended on its load.

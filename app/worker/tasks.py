@@ -46,24 +46,24 @@ class SegmentTrainer(EventTrainer, SegmentationTrainer):
     """Masks: they are what is measured; the measures of their boxes are among the parts."""
 
     measures: ClassVar[dict[str, str]] = measures("M")
-    kept: ClassVar[tuple[str, ...]] = ALL
+    metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
 
 class KeypointTrainer(EventTrainer, PoseTrainer):
     """Keypoints: they are what is measured; the measures of their boxes are among the parts."""
 
     measures: ClassVar[dict[str, str]] = measures("P")
-    kept: ClassVar[tuple[str, ...]] = ALL
+    metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
 
 class ClassifyTrainer(EventTrainer, ClassificationTrainer):
     """Whole images. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
 
     measures: ClassVar[dict[str, str]] = dict.fromkeys(REPORTED, "")  # no metric has these names: each is None
-    kept: ClassVar[tuple[str, ...]] = ALL
+    metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
     def get_dataset(self) -> Any:
-        """From the folder of images: ultralytics takes no YAML here, the folders name the classes."""
+        """The dataset from the folder of images: ultralytics reads no YAML here, the folders name the classes."""
         path = Path(self.args.data)
         if path.suffix == ".yaml":
             self.args.data = str(path.parent / "images")

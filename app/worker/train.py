@@ -12,14 +12,14 @@ def train(channel: Channel) -> None:
     """Find the checkpoint to go on from, or the start weights, then hand over to the trainer."""
     spec = TrainSpec.of(channel.spec)
     limit_memory(spec.memory_limit)
-    channel.say(Stage("importing"))
+    channel.emit(Stage("importing"))
     from app.worker.arguments import arguments
     from app.worker.resume import find_resume
     from app.worker.tasks import TRAINERS, trainer_key  # seconds: torch, ultralytics
 
     private_settings()
     check_stop(channel)
-    channel.say(Stage("weights"))
+    channel.emit(Stage("weights"))
     resume = find_resume(channel, spec)
     model = str(resume.path) if resume else start_model(channel, spec)
     check_stop(channel)
@@ -27,7 +27,7 @@ def train(channel: Channel) -> None:
 
 
 def start_model(channel: Channel, spec: TrainSpec) -> str:
-    """What a new run starts from: a file or the name of ultralytics' own YAML."""
+    """The model that a new run starts from: a file or the name of ultralytics' own YAML."""
     from app.worker.weights import start_weights
 
     return start_weights(channel, spec).model
@@ -55,6 +55,6 @@ def private_settings() -> None:
     from ultralytics import SETTINGS
 
     loggers = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
-    wanted = {"sync": False, "vscode_msg": False} | dict.fromkeys(loggers, False)
-    if any(SETTINGS[key] != value for key, value in wanted.items()):
-        SETTINGS.update(wanted)
+    settings = {"sync": False, "vscode_msg": False} | dict.fromkeys(loggers, False)
+    if any(SETTINGS[key] != value for key, value in settings.items()):
+        SETTINGS.update(settings)

@@ -26,8 +26,8 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
             "on_train_start": self.on_start,
             "on_train_epoch_start": self.before_epoch,
             "on_train_batch_start": self.on_batch,
-            "on_train_batch_end": self.on_batch_done,
-            "on_train_epoch_end": self.on_batches_done,
+            "on_train_batch_end": self.on_batch_end,
+            "on_train_epoch_end": self.on_batches_end,
             "on_model_save": self.on_saved,
             "on_train_end": self.report_end,
         }
@@ -48,20 +48,20 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
             super().train()
         except BaseException as error:  # the launching process of several sees only an exit status
             if RANK == 0 and self.channel is not None:
-                self.channel.say(ending(error, self.channel))
+                self.channel.emit(ending(error, self.channel))
             elif RANK > 0:
                 write_failure(error, channel.folder(), RANK)
             raise
 
     def get_dataset(self) -> Any:
-        self.say(Stage("dataset"))
+        self.emit(Stage("dataset"))
         try:
             return super().get_dataset()
         except Exception as error:
             raise_data_error(error)
 
     def setup_model(self) -> Any:
-        self.say(Stage("model"))
+        self.emit(Stage("model"))
         return super().setup_model()
 
     def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
@@ -126,11 +126,11 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
         self.before_batch()
         self.stop_if_requested()
 
-    def on_batch_done(self) -> None:
+    def on_batch_end(self) -> None:
         self.after_batch()
         self.stop_if_requested()
 
-    def on_batches_done(self) -> None:
+    def on_batches_end(self) -> None:
         self.after_batches()
 
     def on_validation_batch(self) -> None:

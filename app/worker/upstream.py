@@ -32,13 +32,13 @@ def local_font(_name: str = "") -> str:
 
 def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = None) -> dict[str, Any]:
     """As ultralytics strips, but replaced at once, and with its epoch (from 0) kept as `trained_epoch`."""
-    place = Path(target or path)
-    draft = place.with_name(f".{place.name}.tmp")
+    destination = Path(target or path)
+    draft = destination.with_name(f".{destination.name}.tmp")
     try:
         more = (updates or {}) | {"trained_epoch": trained_epoch(torch_load(path, map_location="cpu"))}
         stripped = torch_utils.strip_optimizer(path, str(draft), more)
         if draft.exists():
-            sync_and_replace(draft, place)
+            sync_and_replace(draft, destination)
         return stripped
     finally:
         draft.unlink(missing_ok=True)

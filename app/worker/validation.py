@@ -31,7 +31,7 @@ class ValidationTrainer(ReportingTrainer):
             try:
                 self.add_batch(validator, preds, batch)
             except Exception:
-                self.give_up()
+                self.abandon_records()
 
         def gather_all() -> None:
             gather()
@@ -53,7 +53,7 @@ class ValidationTrainer(ReportingTrainer):
         self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
     def add_batch(self, validator: Any, preds: Any, batch: Batch) -> None:
-        """What one batch of a validation found."""
+        """Record the detections of one batch of a validation."""
         if validator.batch_i == 0 and self.evaluation is not None:
             self.evaluation.images, self.evaluation.broken = [], False
         for index, (file, pred) in enumerate(zip(map(str, batch["im_file"]), preds, strict=True)):
@@ -96,7 +96,7 @@ class ValidationTrainer(ReportingTrainer):
             self.evaluation.broken = True
             print("No evaluation:", traceback.format_exc(), flush=True)
 
-    def give_up(self) -> None:
+    def abandon_records(self) -> None:
         self.previews = None
         if self.evaluation is not None:
             self.evaluation.broken = True

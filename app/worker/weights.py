@@ -39,29 +39,29 @@ class RequiredModel:
 
 
 def start_weights(channel: Channel, spec: TrainSpec) -> StartWeights:
-    """What the spec's `start` asks for; a note says which and why.
+    """The weights for the spec's `start`; a note says which and why.
 
     Raises:
         WeightsError: the weights that were asked for cannot be used.
         StopRequested: asked to stop meanwhile.
     """
-    wanted = RequiredModel(spec.model, spec.task)
+    required = RequiredModel(spec.model, spec.task)
     start = spec.start
     if start["kind"] == "training":
-        check(Path(start["path"]), wanted)
-        channel.say(Note("weights_training", {key: start[key] for key in ("training_id", "checkpoint")}))
+        check(Path(start["path"]), required)
+        channel.emit(Note("weights_training", {key: start[key] for key in ("training_id", "checkpoint")}))
         return StartWeights(start["path"], "training")
     if start["kind"] == "scratch":
-        channel.say(Note("weights_none"))
-        return StartWeights(f"{wanted.name}.yaml", "scratch")
-    name = official(wanted.name)
+        channel.emit(Note("weights_none"))
+        return StartWeights(f"{required.name}.yaml", "scratch")
+    name = official(required.name)
     try:
-        return official_weights(channel, wanted, Path(spec.weights_dir) / name, spec.weights_url)
+        return official_weights(channel, required, Path(spec.weights_dir) / name, spec.weights_url)
     except WeightsError as error:
         if start["kind"] == "official":
             raise
-        channel.say(Note("weights_scratch", {"name": name, "reason": sentence(error)}))
-    return StartWeights(f"{wanted.name}.yaml", "scratch")
+        channel.emit(Note("weights_scratch", {"name": name, "reason": sentence(error)}))
+    return StartWeights(f"{required.name}.yaml", "scratch")
 
 
 def official(name: str) -> str:
@@ -71,7 +71,7 @@ def official(name: str) -> str:
     return f"{name}u.pt" if name.startswith("yolov3") else f"{name}.pt"
 
 
-def official_weights(channel: Channel, wanted: RequiredModel, path: Path, address: str) -> StartWeights:
+def official_weights(channel: Channel, required: RequiredModel, path: Path, address: str) -> StartWeights:
     """From the weights folder, else from the net.
 
     Raises:
@@ -81,20 +81,20 @@ def official_weights(channel: Channel, wanted: RequiredModel, path: Path, addres
 
     if path.exists():
         try:
-            check(path, wanted)
-            channel.say(Note("weights_official", {"name": path.name}))
+            check(path, required)
+            channel.emit(Note("weights_official", {"name": path.name}))
             return StartWeights(str(path), "official")
         except WeightsError as error:
-            channel.say(Note("weights_rejected", {"name": path.name, "reason": sentence(error)}))
+            channel.emit(Note("weights_rejected", {"name": path.name, "reason": sentence(error)}))
     if path.name not in GITHUB_ASSETS_NAMES:
         raise WeightsError("nobody has published such weights")
-    download(channel, f"{address.rstrip('/')}/{path.name}" if address else "", path, wanted)
-    channel.say(Note("weights_downloaded", {"name": path.name}))
+    download(channel, f"{address.rstrip('/')}/{path.name}" if address else "", path, required)
+    channel.emit(Note("weights_downloaded", {"name": path.name}))
     return StartWeights(str(path), "official")
 
 
-def download(channel: Channel, url: str, path: Path, wanted: RequiredModel) -> None:
-    """Fetch, check, and only then put in place.
+def download(channel: Channel, url: str, path: Path, required: RequiredModel) -> None:
+    """Download, check, and only then move to the target.
 
     Raises:
         WeightsError: no address, no answer, or not the file that it should be; nothing stays behind.
@@ -106,7 +106,7 @@ def download(channel: Channel, url: str, path: Path, wanted: RequiredModel) -> N
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp.pt")
     try:
         fetch(channel, url, draft, path.name)
-        check(draft, wanted)
+        check(draft, required)
         os.replace(draft, path)
     except requests.RequestException as error:
         print(f"{url}: {error}")  # for the log; a user is told the short form
@@ -122,7 +122,7 @@ def fetch(channel: Channel, url: str, draft: Path, name: str) -> None:
         answer.raise_for_status()
         total = int(answer.headers.get("Content-Length") or 0)
         received = reported = 0
-        channel.say(Download(name, 0, total))
+        channel.emit(Download(name, 0, total))
         with open(draft, "wb") as file:
             for piece in answer.iter_content(PIECE):
                 received += file.write(piece)
@@ -130,18 +130,18 @@ def fetch(channel: Channel, url: str, draft: Path, name: str) -> None:
                     raise WeightsError("the server sent more than any weights file has")
                 if received - reported >= REPORTED:
                     reported = received
-                    channel.say(Download(name, received, total))
+                    channel.emit(Download(name, received, total))
                 if channel.stop_requested():
                     raise StopRequested
             file.flush()
             os.fsync(file.fileno())
-    channel.say(Download(name, received, total))
+    channel.emit(Download(name, received, total))
     if total and received != total:
         raise WeightsError(f"the download is cut short: {received} of {total} bytes")
 
 
-def check(path: Path, wanted: RequiredModel) -> None:
-    """The file is whole and is of the wanted model; the number of classes may be another.
+def check(path: Path, required: RequiredModel) -> None:
+    """Check that the file is intact and of the required model; the number of classes may differ.
 
     Raises:
         WeightsError: it is not.
@@ -156,7 +156,7 @@ def check(path: Path, wanted: RequiredModel) -> None:
             model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
     except Exception as error:
         raise WeightsError(f"{path.name} cannot be loaded: {sentence(error)}") from error
-    check_architecture(model, path.name, wanted)
+    check_architecture(model, path.name, required)
 
 
 def check_archive(path: Path) -> None:
@@ -170,26 +170,26 @@ def check_archive(path: Path) -> None:
         raise WeightsError(f"the file is damaged at {damaged}")
 
 
-def check_architecture(model: Any, name: str, wanted: RequiredModel) -> None:
+def check_architecture(model: Any, name: str, required: RequiredModel) -> None:
     """The weights have the names and shapes of the model that ultralytics builds from its YAML."""
     from ultralytics.nn import tasks
 
     kinds: dict[str, Any] = {
-        "detect": tasks.RTDETRDetectionModel if "rtdetr" in wanted.name else tasks.DetectionModel,
+        "detect": tasks.RTDETRDetectionModel if "rtdetr" in required.name else tasks.DetectionModel,
         "segment": tasks.SegmentationModel,
         "pose": tasks.PoseModel,
         "obb": tasks.OBBModel,
         "classify": tasks.ClassificationModel,
     }
-    kind = kinds[wanted.task]
+    kind = kinds[required.task]
     head: Any = model.model[-1] if isinstance(model, kind) else None
     classes = getattr(head, "nc", None) or getattr(getattr(head, "linear", None), "out_features", None)
     if type(model) is not kind or classes is None:  # a segmentation model is a kind of detection model, too
-        raise WeightsError(f"{name} holds no model for the task {wanted.task}")
-    more = {"data_kpt_shape": tuple(head.kpt_shape)} if wanted.task == "pose" else {}
-    expected = kind(f"{wanted.name}.yaml", nc=classes, verbose=False, **more)
+        raise WeightsError(f"{name} holds no model for the task {required.task}")
+    more = {"data_kpt_shape": tuple(head.kpt_shape)} if required.task == "pose" else {}
+    expected = kind(f"{required.name}.yaml", nc=classes, verbose=False, **more)
     if shapes(model) != shapes(expected):
-        raise WeightsError(f"{name} holds another model than {wanted.name}")
+        raise WeightsError(f"{name} holds another model than {required.name}")
 
 
 def shapes(model: Any) -> dict[str, tuple[int, ...]]:

@@ -44,13 +44,13 @@ class Simulation:
         left = sum(times.values()) + sum(rests.values()) + rests[self.epochs] + self.end
         for epoch in range(self.first, self.epochs + 1):
             for batch in range(1, self.batches + 1):
-                pace.batch_done(epoch, times[epoch, batch])
+                pace.add_batch(epoch, times[epoch, batch])
                 left -= times[epoch, batch]
-                yield epoch, batch, left, pace.left_within(epoch - 1, batch)
+                yield epoch, batch, left, pace.remaining_within(epoch - 1, batch)
             train = sum(times[epoch, item] for item in range(1, self.batches + 1))
-            pace.epoch_done(epoch, train, rests[epoch], None, self.contention(epoch))
+            pace.add_epoch(epoch, train, rests[epoch], None, self.contention(epoch))
             left -= rests[epoch]
-            yield epoch, 0, left, pace.left(epoch)
+            yield epoch, 0, left, pace.remaining(epoch)
 
     def worst(self, after: tuple[int, int], before: tuple[int, int] = (1000, 0)) -> float:
         """The largest error as a share of the truth, behind a batch and before the last epoch's end."""
@@ -275,14 +275,14 @@ def replay(path: Path) -> Iterator[tuple[int, int, float, float | None]]:
         if isinstance(event, Progress):
             count = event.batch - seen
             for _ in range(count):
-                pace.batch_done(event.epoch, (envelope.time - last).total_seconds() / count)
+                pace.add_batch(event.epoch, (envelope.time - last).total_seconds() / count)
             last, seen = envelope.time, event.batch
-            yield event.epoch, event.batch, left, pace.left_within(event.epoch - 1, event.batch)
+            yield event.epoch, event.batch, left, pace.remaining_within(event.epoch - 1, event.batch)
         elif isinstance(event, Epoch):
             train = event.timing["load"] + event.timing["train"]
-            pace.epoch_done(event.epoch, train, event.seconds - train, event.timing["val"])
+            pace.add_epoch(event.epoch, train, event.seconds - train, event.timing["val"])
             last, seen = envelope.time, 0
-            yield event.epoch, 0, left, pace.left(event.epoch)
+            yield event.epoch, 0, left, pace.remaining(event.epoch)
 
 
 def test_the_end_of_a_run_on_a_loaded_machine() -> None:
@@ -317,9 +317,9 @@ def test_the_remaining_time_of_a_recorded_run() -> None:
             continue
         train = event.timing["load"] + event.timing["train"]
         for _batch in range(run.batches):
-            pace.batch_done(event.epoch, train / run.batches)
-        pace.epoch_done(event.epoch, train, event.seconds - train)
-        truth, left = (end.time - envelope.time).total_seconds(), pace.left(event.epoch)
+            pace.add_batch(event.epoch, train / run.batches)
+        pace.add_epoch(event.epoch, train, event.seconds - train)
+        truth, left = (end.time - envelope.time).total_seconds(), pace.remaining(event.epoch)
         assert left is not None
         if whole - truth > whole / 10 and event.epoch < run.epochs:
             errors[event.epoch] = abs(left - truth) / truth
@@ -329,13 +329,13 @@ def test_the_remaining_time_of_a_recorded_run() -> None:
 
 def steady(pace: TrainingPace, epochs: int, train: float = 10.0, rest: float = 2.0) -> None:
     for epoch in range(1, epochs + 1):
-        pace.epoch_done(epoch, train, rest)
+        pace.add_epoch(epoch, train, rest)
 
 
 def test_epochs_without_mosaic_are_faster() -> None:
     pace = TrainingPace(epochs=20, batches=10, closes=11, validation=0.25)
     steady(pace, 10)
-    assert pace.left(10) == pytest.approx(10 * 10 + 11 * 2 + FINISH_S), "not known yet"
+    assert pace.remaining(10) == pytest.approx(10 * 10 + 11 * 2 + FINISH_S), "not known yet"
     run = Simulation(lambda epoch, _: 0.4 if epoch >= 11 else 1.0, lambda _: 5.0, epochs=20, closes=11)
     assert run.worst(after=(11, 3)) < 0.2
     assert run.worst(after=(11, 20)) < 0.05
@@ -345,28 +345,30 @@ def test_a_validation_is_counted_down() -> None:
     """It may take as long as an epoch, and the time left stood still meanwhile."""
     pace = TrainingPace(epochs=10, batches=10, closes=11, validation=0.25)
     steady(pace, 4, rest=8.0)
-    before = pace.left_within(4, 10)
+    before = pace.remaining_within(4, 10)
     assert before == pytest.approx(5 * 10 + 6 * 8 + 8 + FINISH_S)
-    assert pace.left_within(4, 10, 3.0) == pytest.approx(before - 3)
-    assert pace.left_within(4, 10, 60.0) == pytest.approx(before - 8), "what follows it is still to come"
-    assert pace.left_within(4, 10, 4.0, 0.25, 4.0) > before, "a quarter took 4 s: slower than the others"
-    assert pace.left_within(4, 10, 8.0, 0.5, 8.0) == pytest.approx(before), "half of it took 8 s, and half is left"
-    end = pace.left(10)
+    assert pace.remaining_within(4, 10, 3.0) == pytest.approx(before - 3)
+    assert pace.remaining_within(4, 10, 60.0) == pytest.approx(before - 8), "what follows it is still to come"
+    assert pace.remaining_within(4, 10, 4.0, 0.25, 4.0) > before, "a quarter took 4 s: slower than the others"
+    assert pace.remaining_within(4, 10, 8.0, 0.5, 8.0) == pytest.approx(before), "half of it took 8 s, and half is left"
+    end = pace.remaining(10)
     assert end == pytest.approx(8 + FINISH_S), "the best weights are validated, and plots are drawn"
-    assert pace.left_at_end(3.0) == pytest.approx(end - 3)
-    assert pace.left_at_end(8.0, 0.5, 8.0) == pytest.approx(8 + FINISH_S), "at its own pace"
-    assert pace.left_at_end(17.0, 0.5, 8.0) == pytest.approx(FINISH_S - 1), "no batch tells of the metrics and plots"
-    assert pace.left_at_end(60.0) == 0.0
-    assert TrainingPace(epochs=10, batches=10, closes=11, validation=0.25).left_at_end(1.0) is None
+    assert pace.remaining_at_end(3.0) == pytest.approx(end - 3)
+    assert pace.remaining_at_end(8.0, 0.5, 8.0) == pytest.approx(8 + FINISH_S), "at its own pace"
+    assert pace.remaining_at_end(17.0, 0.5, 8.0) == pytest.approx(FINISH_S - 1), (
+        "no batch tells of the metrics and plots"
+    )
+    assert pace.remaining_at_end(60.0) == 0.0
+    assert TrainingPace(epochs=10, batches=10, closes=11, validation=0.25).remaining_at_end(1.0) is None
 
 
 def test_the_first_epoch_guesses_its_validation() -> None:
     pace = TrainingPace(epochs=10, batches=100, closes=11, validation=0.2)
-    pace.batch_done(1, 30.0)  # a slow first batch, then ten of a second each
-    assert pace.left_within(0, 1) is None
+    pace.add_batch(1, 30.0)  # a slow first batch, then ten of a second each
+    assert pace.remaining_within(0, 1) is None
     for _ in range(10):
-        pace.batch_done(1, 1.0)
-    assert pace.left_within(0, 11) == pytest.approx(89 + 9 * 100 + 11 * 100 * 0.2 * 0.5 + FINISH_S)
+        pace.add_batch(1, 1.0)
+    assert pace.remaining_within(0, 11) == pytest.approx(89 + 9 * 100 + 11 * 100 * 0.2 * 0.5 + FINISH_S)
 
 
 def test_a_run_that_goes_on_knows_its_pace() -> None:

@@ -42,7 +42,7 @@ def test_decoded_images_that_wait_are_bounded_in_pixels(tmp_path: Path, monkeypa
             assert sum(still.pixels.size // 3 for still in stills if still.pixels is not None) <= 4 * PIXELS
             found += stills
             assert not source.budget.fits(2 * PIXELS), "nothing was given back yet"
-            source.done(stills)
+            source.release(stills)
         assert source.budget.fits(2 * PIXELS)
     assert [still.name for still in found] == [f"{number}.jpg" for number in range(9)]
     assert [still.code for still in found] == [""] * 7 + ["not_image", "too_many_pixels"]

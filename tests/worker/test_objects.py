@@ -28,20 +28,20 @@ def put(folder: Path, name: str, content: bytes) -> Path:
 
 def test_equal_files_are_stored_once(store: Objects, tmp_path: Path) -> None:
     first, second = put(tmp_path, "a.jpg", b"same"), put(tmp_path, "b.jpg", b"same")
-    held = store.take(first, sha(b"same"))
-    assert store.take(second, sha(b"same")) == held
-    assert store.take(second, sha(b"same")) == held, "a second time changes nothing"
+    held = store.add_file(first, sha(b"same"))
+    assert store.add_file(second, sha(b"same")) == held
+    assert store.add_file(second, sha(b"same")) == held, "a second time changes nothing"
     assert first.stat().st_ino == second.stat().st_ino == held.stat().st_ino
     assert held.stat().st_nlink == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg", "objects"], "no draft is left"
 
 
 def test_an_object_that_was_cut_short_is_replaced(store: Objects, tmp_path: Path) -> None:
-    held = store.take(put(tmp_path, "a.jpg", b"whole"), sha(b"whole"))
+    held = store.add_file(put(tmp_path, "a.jpg", b"whole"), sha(b"whole"))
     (tmp_path / "a.jpg").unlink()
     held.write_bytes(b"who")
     again = put(tmp_path, "b.jpg", b"whole")
-    assert store.take(again, sha(b"whole")).read_bytes() == b"whole"
+    assert store.add_file(again, sha(b"whole")).read_bytes() == b"whole"
 
 
 def test_a_mended_file_is_an_object_of_its_own(store: Objects, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_without_links_there_are_copies(
 
     path = put(tmp_path, "a.jpg", b"x")
     monkeypatch.setattr(objects.os, "link", refuse)
-    assert store.take(path, sha(b"x")) == path, "it serves in its object's place"
+    assert store.add_file(path, sha(b"x")) == path, "it serves in its object's place"
     link(path, tmp_path / "b.jpg")
     assert (tmp_path / "b.jpg").read_bytes() == b"x"
     assert (tmp_path / "b.jpg").stat().st_ino != path.stat().st_ino
@@ -73,7 +73,7 @@ def test_without_links_there_are_copies(
 def test_a_file_with_as_many_links_as_there_can_be(
     store: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = store.take(put(tmp_path, "a.jpg", b"x"), sha(b"x"))
+    held = store.add_file(put(tmp_path, "a.jpg", b"x"), sha(b"x"))
     real = os.link
 
     def full(source: Path, target: Path) -> None:
@@ -83,5 +83,5 @@ def test_a_file_with_as_many_links_as_there_can_be(
 
     monkeypatch.setattr(objects.os, "link", full)
     other = put(tmp_path, "b.jpg", b"x")
-    assert store.take(other, sha(b"x")) == other
+    assert store.add_file(other, sha(b"x")) == other
     assert other.read_bytes() == b"x"

@@ -24,7 +24,7 @@ def test_a_phase_has_its_share_of_the_time() -> None:
     pace = after(BatchPace(100.0, 0, True, 0.0), 1.0, 11.0, 21.0, 46.0)
     assert not pace.enough(46.0)
     assert after(pace, 52.0).enough(52.0)
-    pace.begin_plain(52.0)
+    pace.begin_without_mosaic(52.0)
     assert not pace.enough(52.0)
     after(pace, 60.0, 66.0, 72.5)
     assert pace.enough(72.5)

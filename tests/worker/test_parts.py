@@ -17,7 +17,7 @@ from app.core.lr_schedule import schedule
 from app.events import Event, Failed, Note, Paused, read_events
 from app.worker.arguments import nominal
 from app.worker.channel import Channel
-from app.worker.checkpoints import copies, keep
+from app.worker.checkpoints import copies, save_checkpoint
 from app.worker.failures import StopRequested, kind_of
 from app.worker.figures import Gauge, visible
 from app.worker.report import ending, write_failure
@@ -103,12 +103,12 @@ def test_copies_that_stay(tmp_path: Path) -> None:
     source = tmp_path / "last.pt"
     source.write_bytes(b"weights")
     for epoch in range(1, 12):
-        keep(tmp_path, epoch, source, period=4)
+        save_checkpoint(tmp_path, epoch, source, period=4)
     assert list(copies(tmp_path)) == [4, 8, 10, 11]
     assert list(candidates(tmp_path, str(tmp_path / "checkpoints" / "epoch-10.pt"))) == [
         tmp_path / "checkpoints" / f"epoch-{epoch}.pt" for epoch in (10, 8, 4)
     ]
-    keep(tmp_path, 12, source, period=-1)
+    save_checkpoint(tmp_path, 12, source, period=-1)
     assert list(copies(tmp_path)) == [11, 12]
 
 
@@ -186,13 +186,13 @@ from pathlib import Path
 from app.events import Failed, Note
 from app.worker.channel import Channel
 channel = Channel(sys.argv[1])
-channel.say(Note("first"))
+channel.emit(Note("first"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # a longer file ends in the middle of the write
 try:
-    channel.say(Note("second", {"text": "x" * 2000}))
+    channel.emit(Note("second", {"text": "x" * 2000}))
 except OSError as error:
     print(error.errno)
-channel.say(Failed("disk_full", "no space"))
+channel.emit(Failed("disk_full", "no space"))
 """
 
 

@@ -113,22 +113,22 @@ def test_small_images_do_not_pass_a_large_one() -> None:
     small_there = threading.Event()
 
     def take(pixels: int) -> None:
-        budget.take(pixels)
+        budget.acquire(pixels)
         order.append(pixels)
 
     def take_small() -> None:
         take(3)
         small_there.set()
 
-    budget.take(6)
+    budget.acquire(6)
     with ThreadPoolExecutor(2) as threads:
         threads.submit(take, 8)
         wait_for(budget._turn.locked)
         threads.submit(take_small)
         assert not small_there.wait(0.2), "it would fit beside the 6"
-        budget.give(6)
+        budget.release(6)
         wait_for(lambda: order == [8])
-        budget.give(8)
+        budget.release(8)
     assert order == [8, 3]
 
 
@@ -150,12 +150,12 @@ def test_what_takes_long_to_decode_keeps_nobody_waiting(tmp_path: Path, monkeypa
         with ThreadPoolExecutor(2) as threads:
             with made.slow_turn._turn:  # the first one takes very long
                 waiting = [threads.submit(ending, "slow.jp2") for _ in range(2)]
-                wait_for(lambda: made.slow_turn._places._value == 0)
+                wait_for(lambda: made.slow_turn._waiting._value == 0)
                 assert ending("small.jpg") == "64 x 48"
                 assert ending("slow.jp2") == "busy"
             assert {found.result() for found in waiting} <= {"1200 x 1200", "stopped"}
         assert ending("small.jpg") == "64 x 48"
-        assert made.budget._taken == 0
+        assert made.budget._used == 0
     finally:
         made.quick.close()
         made.slow.close()

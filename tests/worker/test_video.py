@@ -21,7 +21,7 @@ from app.worker.video import open_video
 from app.worker.video.drawing import draw
 from app.worker.video.encoding import FORMS, Form, VideoWriter, best_form, fitted
 from app.worker.video.lists import DetectionLists
-from app.worker.video.open_video import no_other
+from app.worker.video.open_video import refuse_file
 from app.worker.video.source import Frame, VideoSource
 from tests.videos import BROKEN, NO_VIDEOS, claiming, drawn_video, turned
 
@@ -146,7 +146,7 @@ def test_no_other_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(open_video, "demuxer_of", lambda _head: "hls")
     assert refusal(tmp_path / "a.m3u8", playlist) == "not_video"
     with pytest.raises(PermissionError):
-        no_other(str(video), 1, {})
+        refuse_file(str(video), 1, {})
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.codec)
@@ -214,7 +214,7 @@ def test_what_fails_on_another_thread_is_heard() -> None:
         raise OSError("encoder")
 
     with Behind(work, 1) as behind:
-        behind.put((1,))
+        behind.submit((1,))
         assert failed.wait(60)
         with pytest.raises(OSError, match="encoder"):
             behind.finish()

@@ -27,9 +27,9 @@ def test_the_images_show_every_class_and_are_the_same_for_a_seed() -> None:
 
 def test_a_long_run_keeps_some_epochs_with_the_first_the_newest_and_the_best(tmp_path: Path) -> None:
     previews = Previews(tmp_path, "detect", ["thing"], 600)
-    previews.places = {"a.jpg": 0}
+    previews.numbers = {"a.jpg": 0}
     for epoch in range(1, 31):
-        previews.found = {0: [{"class": 0, "conf": 0.5}]}
+        previews.detections = {0: [{"class": 0, "conf": 0.5}]}
         previews.end_epoch(epoch)
         previews.thin_out(epoch, best=min(epoch, 17))
     assert sorted(written(tmp_path)) == [1, 4, 8, 12, 16, 17, 20, 24, 28, 30]
@@ -48,7 +48,7 @@ def test_a_run_that_resumes_keeps_its_previews_when_their_index_is_damaged(tmp_p
     previews = Previews(folder, "classify", ["thing"], 5)
     previews.choose(dataset, range(3), 7, 1)
     index = (folder / "index.json").read_bytes()
-    previews.found = {0: [{"class": 0, "conf": 0.5}]}
+    previews.detections = {0: [{"class": 0, "conf": 0.5}]}
     previews.end_epoch(1)
     (folder / damaged).write_bytes(index[:40])
     again = Previews(folder, "classify", ["thing"], 5)

@@ -15,8 +15,8 @@ from app.worker.train import check_stop
 LEAST_S = 8.0  # for batches and validation, however long it took to get there
 
 
-class MeasuringTrainer(Exception):
-    """Enough was seen.
+class MeasurementComplete(Exception):
+    """Ends a measurement that has enough batches.
 
     Args:
         figures: see `Measurement.figures`.
@@ -28,7 +28,7 @@ class MeasuringTrainer(Exception):
 
 
 class Measurement:
-    """Stops with `Measured` once enough is known.
+    """Stops with `MeasurementComplete` once it has enough batches.
 
     `measure_seconds` of the class: how long all of it may take, on a machine that is fast enough.
     """
@@ -45,7 +45,7 @@ class Measurement:
     # What ultralytics calls.
 
     def run_callbacks(self, event: str) -> None:
-        """Only the clock: nothing is told, no config.yaml is written."""
+        """Only the clock: no events, no config.yaml."""
         if event == "on_train_start":
             self.begin()
         elif event == "on_train_epoch_start":
@@ -86,7 +86,7 @@ class Measurement:
         mosaic = bool(me.args.mosaic) and hasattr(me.train_loader.dataset, "close_mosaic")
         self.batch_pace = BatchPace(budget, 2 * me.train_loader.num_workers, mosaic, time.monotonic())
         self.limit_validation()
-        current().say(Stage("batches"))
+        current().emit(Stage("batches"))
 
     def limit_validation(self) -> None:
         me: Any = self
@@ -97,7 +97,7 @@ class Measurement:
         """Record the end of a batch; end the measurement once there are enough.
 
         Raises:
-            Measured: this was the last one.
+            MeasurementComplete: this was the last one.
             StopRequested: nobody wants to know any more.
         """
         check_stop(current())
@@ -118,22 +118,22 @@ class Measurement:
         me: Any = self
         me._close_dataloader_mosaic()
         me.train_loader.renew()
-        current().say(Stage("plain_batches"))
-        self.batch_pace.begin_plain(now)
+        current().emit(Stage("plain_batches"))
+        self.batch_pace.begin_without_mosaic(now)
         self.batch_pace.begin_epoch(time.monotonic())
 
     def finish(self) -> None:
         """Validate, save, and stop with the figures."""
         me: Any = self
-        current().say(Stage("validating"))
+        current().emit(Stage("validating"))
         batches, seconds = len(me.test_loader), self.validation_seconds()
-        current().say(Stage("saving"))
+        current().emit(Stage("saving"))
         began = time.monotonic()
         me.save_model()
-        raise MeasuringTrainer(self.figures(batches, seconds, time.monotonic() - began))
+        raise MeasurementComplete(self.figures(batches, seconds, time.monotonic() - began))
 
     def validation_seconds(self) -> float:
-        """A whole validation, from a part of it: its batches, and the reckoning behind them."""
+        """Seconds of a complete validation, from a part of it: its batches, and the metrics behind them."""
         me: Any = self
         me.ema.update_attr(me.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
         self.limit_validation()
@@ -141,9 +141,9 @@ class Measurement:
         me.metrics, me.fitness = me.validate()
         end = time.monotonic()
         took = [after - before for before, after in zip(self.validation_times, self.validation_times[1:], strict=False)]
-        batches, seen = len(me.test_loader), len(took)
-        rest = (end - self.validation_times[-1]) * batches / seen
-        if seen == batches:
+        batches, measured = len(me.test_loader), len(took)
+        rest = (end - self.validation_times[-1]) * batches / measured
+        if measured == batches:
             return sum(took) + rest
         return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
 
@@ -151,7 +151,7 @@ class Measurement:
         """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
         me: Any = self
         accumulated = max(round(me.args.nbs / me.batch_size), 1)
-        full, plain = (self.batch_pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))
+        with_mosaic, without_mosaic = (self.batch_pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))
         memory, total = memory_of(me.device)
         return {
             "fits": me.batch_size == self.batch_at_start,
@@ -159,8 +159,8 @@ class Measurement:
             "batches": len(me.train_loader),
             "val_batches": val_batches,
             "start_seconds": self.start_seconds,
-            "batch_seconds": full or plain or self.batch_pace.warm_up or 0.0,
-            "plain_batch_seconds": plain,
+            "batch_seconds": with_mosaic or without_mosaic or self.batch_pace.warm_up or 0.0,
+            "plain_batch_seconds": without_mosaic,
             "val_seconds": val_seconds,
             "save_seconds": save_seconds,
             "measured_batches": self.batch_pace.measured(),

@@ -1,8 +1,12 @@
-"""Measures the pace of a training's batches, and whether enough of them were seen. Standard library only."""
+"""Measures the pace of a training's batches, and whether they are enough. Standard library only."""
 
 import statistics
 
-FULL, PLAIN, VAL = 0.5, 0.2, 0.2  # of what is left when the first batch can come: with mosaic, without, validation
+WITH_MOSAIC, WITHOUT_MOSAIC, VAL = (
+    0.5,
+    0.2,
+    0.2,
+)  # of what is left when the first batch can come: with mosaic, without, validation
 LONGEST = 1.2  # times the share of all training batches: a slow machine sees fewer
 LEAST, MOST = 3, 500  # batches
 SETTLED, SETTLED_BY = 20, 0.02  # so many batches whose mean is known so well need no more of them
@@ -45,25 +49,25 @@ class BatchPace:
                 self.steps.append(self._step)
         self._step = 0.0
 
-    def begin_plain(self, now: float) -> None:
+    def begin_without_mosaic(self, now: float) -> None:
         """The phase without mosaic begins."""
         self.mosaic, self._since = False, now
 
     def enough(self, now: float) -> bool:
-        """Whether this phase has been seen for long enough."""
-        seen = len(self.batches[self.mosaic])
-        late = (now - self.began) / (LONGEST * (FULL + PLAIN) * self.budget)
-        if late >= (1 if seen else 2):  # the first batch is slower than the others: one more is worth its time
+        """Whether this phase has been measured for long enough."""
+        count = len(self.batches[self.mosaic])
+        late = (now - self.began) / (LONGEST * (WITH_MOSAIC + WITHOUT_MOSAIC) * self.budget)
+        if late >= (1 if count else 2):  # the first batch is slower than the others: one more is worth its time
             return True
-        wanted = self.budget * (FULL if self.mosaic else PLAIN)
-        return seen >= MOST or (seen >= LEAST and now - self._since >= wanted) or self.settled()
+        budget = self.budget * (WITH_MOSAIC if self.mosaic else WITHOUT_MOSAIC)
+        return count >= MOST or (count >= LEAST and now - self._since >= budget) or self.settled()
 
     def settled(self) -> bool:
         """Whether the mean of this phase would hardly change with more batches."""
-        seen = self.batches[self.mosaic][self.ahead :]
-        if len(seen) < SETTLED:
+        seconds = self.batches[self.mosaic][self.ahead :]
+        if len(seconds) < SETTLED:
             return False
-        return statistics.stdev(seen) / len(seen) ** 0.5 < SETTLED_BY * statistics.mean(seen)
+        return statistics.stdev(seconds) / len(seconds) ** 0.5 < SETTLED_BY * statistics.mean(seconds)
 
     def batch_seconds(self, mosaic: bool, accumulated: int) -> float | None:
         """Seconds a batch: loading, forward, backward, and its share of the optimizer's step.
@@ -71,10 +75,10 @@ class BatchPace:
         Args:
             accumulated: batches a step.
         """
-        seen = self.batches[mosaic]
-        if not seen:
+        seconds = self.batches[mosaic]
+        if not seconds:
             return None
-        steady = seen[self.ahead :] if len(seen) > 2 * self.ahead else seen
+        steady = seconds[self.ahead :] if len(seconds) > 2 * self.ahead else seconds
         if len(steady) >= 10:
             steady = sorted(steady)[:-1]  # one that something else held up
         return statistics.mean(steady) + (statistics.mean(self.steps) / accumulated if self.steps else 0.0)

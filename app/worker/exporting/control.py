@@ -57,8 +57,8 @@ def restore(
         return nncf.quantize_with_accuracy_control(with_names(model), **options, **values)
 
     with quantizing(controlled):
-        made, details = convert(spec, weights, directory, course.through)
-    return made, {**details, "accuracy_control_images": count}
+        exported, details = convert(spec, weights, directory, course.through)
+    return exported, {**details, "accuracy_control_images": count}
 
 
 def with_names(model: Any) -> Any:
@@ -81,7 +81,7 @@ class Control:
         self.task, self.folder, self.step = task, folder, step
 
     def inputs(self) -> list[Any]:
-        """What the model is given for each image."""
+        """The model's input for each image."""
         inputs: list[Any] = []
         with compiling(lambda compiled: RecordingControl(compiled, lambda pixels, _outputs: inputs.append(pixels))):
             measure(self.task, self.folder, self.step)
@@ -92,7 +92,7 @@ class Control:
         outputs: list[list[Any]] = []
         for _item in items:  # nncf counts them
             pass
-        with compiling(lambda _own: RecordingControl(compiled, lambda _pixels, values: outputs.append(values))):
+        with compiling(lambda _default: RecordingControl(compiled, lambda _pixels, values: outputs.append(values))):
             measured = measure(self.task, self.folder, self.step)
         return float(measured["top1"] if "top1" in measured else measured["map95"]), outputs
 
@@ -114,7 +114,7 @@ class RecordingControl:
 
 @contextmanager
 def compiling(wrap: Callable[[Any], Any]) -> Iterator[None]:
-    """Have OpenVINO give out its compiled models wrapped."""
+    """Wrap the models that OpenVINO compiles."""
     import openvino
 
     usual = openvino.Core.compile_model

@@ -36,11 +36,11 @@ def convert(
     Raises:
         Exception: the exporter cannot make it; nothing is installed to help it.
     """
-    made = directory / MADE
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
+    output_folder = directory / MADE
+    shutil.rmtree(output_folder, ignore_errors=True)
+    output_folder.mkdir(parents=True)
     if spec.format == PYTORCH:
-        target = made / weights.name
+        target = output_folder / weights.name
         shutil.copyfile(weights, target)
         return target, {}
     from ultralytics import YOLO
@@ -53,7 +53,7 @@ def convert(
         output = Path(model.export(**overrides))
     if spec.format == "torchscript":
         without_debug(output)
-    target = made / output.name
+    target = output_folder / output.name
     output.rename(target)
     return target, details
 
@@ -84,7 +84,7 @@ def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], Conver
 
 @contextmanager
 def calibrating(through: Callable[[Any], Any]) -> Iterator[None]:
-    """Have the exporter take its calibration data through this."""
+    """Route the exporter's calibration data through a function."""
     from ultralytics.engine.exporter import Exporter
 
     usual = Exporter.get_int8_calibration_dataloader

@@ -1,11 +1,11 @@
-"""Tells of each piece of data that a library takes: so that hours of work on a loaded machine are seen to get on."""
+"""Reports each item that a library consumes, so that hours of work on a loaded machine show progress."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 
 class Followed:
-    """A sequence or a data loader, with a call for each item that is taken out of it.
+    """A sequence or a data loader that calls back for each item consumed.
 
     Args:
         step: what it raises ends whatever takes the item.

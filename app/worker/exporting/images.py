@@ -13,7 +13,7 @@ from app.core.exports import evenly
 from app.worker.failures import DataError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".heic", ".mpo", ".dng"}
-KEPT = ("names", "nc", "kpt_shape", "flip_idx", "kpt_names", "channels")
+DATASET_KEYS = ("names", "nc", "kpt_shape", "flip_idx", "kpt_names", "channels")
 
 
 def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path, int]:
@@ -37,7 +37,7 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
     if not train.exists():  # ultralytics takes a classification's images apart where there is none
         train.symlink_to(split, target_is_directory=True)
     values = {"path": str(folder), "train": f"images/{split}", "val": f"images/{split}"}
-    values |= {name: described[name] for name in KEPT if name in described}
+    values |= {name: described[name] for name in DATASET_KEYS if name in described}
     target = folder / "dataset.yaml"
     target.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return target, len(chosen)

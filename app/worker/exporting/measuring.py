@@ -25,7 +25,7 @@ from app.core.exports import BFLOAT16, EXACT
 MOST_COMPARED = 30  # detections of an image
 HINT = "INFERENCE_PRECISION_HINT"
 WARM_UP = 3  # images that warm caches up and do not count
-ORPHAN_LOOK_S = 2.0
+ORPHAN_POLL_S = 2.0
 
 
 def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda: None) -> "Measurement":
@@ -47,8 +47,8 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
     detections: dict[str, list[list[float]]] = {}
 
     def add_image(image: Any) -> None:
-        seen = image.seen
-        rows = zip(seen.detections, seen.confidences, seen.found_places, strict=True)
+        instances = image.instances
+        rows = zip(instances.detections, instances.confidences, instances.found_places, strict=True)
         detections[image.file] = [[kind, confidence, *corners] for kind, confidence, corners in rows][:MOST_COMPARED]
         step()
 
@@ -104,22 +104,22 @@ def latency(times: list[float]) -> "Latency":
 
 
 def end_with(parent: int) -> None:
-    """Nobody hears an orphan."""
+    """End this process with its parent."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(ORPHAN_LOOK_S)
+            time.sleep(ORPHAN_POLL_S)
         os._exit(3)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def main(task_file: str, result_file: str) -> None:
-    """Measure what a task file says, and write the result."""
+    """Measure the model of a task file, and write the result."""
     end_with(os.getppid())
     progress = os.fdopen(os.dup(1), "w", buffering=1)
 
-    def take_turns() -> None:
+    def report_image() -> None:
         print("image", file=progress)
         sys.stdin.readline()
 
@@ -127,10 +127,10 @@ def main(task_file: str, result_file: str) -> None:
         task: MeasureTask = json.loads(Path(task_file).read_text(encoding="utf-8"))
         folder = Path(result_file).parent
         sys.stdin.readline()
-        measurement = measure(task, folder / "scratch", take_turns)
+        measurement = measure(task, folder / "scratch", report_image)
         if task.get("bf16"):
             try:
-                measurement["bf16"] = measure({**task, "precision": BFLOAT16}, folder / BFLOAT16, take_turns)
+                measurement["bf16"] = measure({**task, "precision": BFLOAT16}, folder / BFLOAT16, report_image)
             except Exception:  # it is not run so then
                 traceback.print_exc()
     Path(result_file).write_text(json.dumps(measurement), encoding="utf-8")

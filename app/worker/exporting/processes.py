@@ -100,9 +100,9 @@ def measured(
 
 
 def task_of(spec: ExportSpec, model: Path, data: Path) -> MeasureTask:
-    """What measuring.py is told."""
-    plain = not set(spec.arguments) - {"opset"} and spec.device == "cpu"
-    fast = spec.format == OPENVINO and model.suffix != ".pt" and plain and has_bfloat16()
+    """The task of measuring.py."""
+    default_arguments = not set(spec.arguments) - {"opset"} and spec.device == "cpu"
+    bfloat16 = spec.format == OPENVINO and model.suffix != ".pt" and default_arguments and has_bfloat16()
     return {
         "model": str(model),
         "data": str(data),
@@ -110,5 +110,5 @@ def task_of(spec: ExportSpec, model: Path, data: Path) -> MeasureTask:
         "img_size": spec.img_size,
         "device": spec.device,
         "classes": spec.classes,
-        "bf16": fast,
+        "bf16": bfloat16,
     }

@@ -13,8 +13,8 @@ AGREEMENT = 0.8  # share of the .pt's detections that an export in floating poin
 ALIKE, ALIKE_SHIFT = 0.9, 0.005  # agreement and shift of what may run in the place of the .pt unasked
 MOVED = 0.02  # so far a confidence may move before the .pt's threshold is in doubt
 WORSE = 0.01  # F1 at the .pt's threshold
-SURE = 0.05  # below, confidences are noise
-TELLING = 5  # times what may be lost: a figure below could hardly lose that
+MIN_CONFIDENCE = 0.05  # below, confidences are noise
+MIN_MARGIN = 5  # times what may be lost: a figure below could hardly lose that
 
 Row = Sequence[float]  # class, confidence, box
 
@@ -65,7 +65,7 @@ def is_conclusive(reference: Measurement, allowed_loss: float) -> bool:
         chance = 1 / max(2, len(reference["names"]))
         return bool(reference["top1"] >= chance + WORTH * (1 - chance))
     useful = curves is None or curves["best"]["f1"] >= WORTH
-    return useful and bool(figure(reference) >= TELLING * allowed_loss)
+    return useful and bool(figure(reference) >= MIN_MARGIN * allowed_loss)
 
 
 def as_good(reference: Measurement, fast: Measurement, allowed_loss: float) -> LowerPrecision | None:
@@ -121,25 +121,27 @@ def matched(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Ro
     for file, rows in first.items():
         free = list(second.get(file, ()))
         for row in rows:
-            same = [other for other in free if other[0] == row[0] and overlap(row[2:], other[2:]) >= IOU]
+            same = [
+                candidate for candidate in free if candidate[0] == row[0] and overlap(row[2:], candidate[2:]) >= IOU
+            ]
             if same:
-                best = max(same, key=lambda other: overlap(row[2:], other[2:]))
+                best = max(same, key=lambda candidate: overlap(row[2:], candidate[2:]))
                 free.remove(best)
                 yield row, best
 
 
-def overlap(one: Row, other: Row) -> float:
+def overlap(first: Row, second: Row) -> float:
     """IoU of two boxes; of oriented ones (four corners) that of the boxes around them; 1 where there are none."""
-    if not one:
+    if not first:
         return 1.0
-    if len(one) == 8:
-        one, other = around(one), around(other)
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+    if len(first) == 8:
+        first, second = around(first), around(second)
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
     if width <= 0 or height <= 0:
         return 0.0
     both = width * height
-    return both / (area(one) + area(other) - both)
+    return both / (area(first) + area(second) - both)
 
 
 def around(corners: Row) -> Row:
@@ -152,7 +154,7 @@ def area(box: Row) -> float:
 
 def confidence_shift(pairs: Sequence[tuple[Row, Row]]) -> float | None:
     """The median change of the confidence of detections that the .pt is at least a little sure of."""
-    moves = [other[1] - row[1] for row, other in pairs if row[1] >= SURE]
+    moves = [export[1] - reference[1] for reference, export in pairs if reference[1] >= MIN_CONFIDENCE]
     return round(statistics.median(moves), 4) if moves else None
 
 
@@ -165,10 +167,10 @@ def at_threshold(
     """
     if not reference or not export or reference["best"]["f1"] < WORTH:
         return None
-    wanted = reference["best"]
-    here = reading(export, wanted["confidence"])
-    moved = (shift is not None and abs(shift) > MOVED) or here["f1"] < wanted["f1"] - WORSE
-    return {**(export["best"] if moved else here), "moved": moved, "reference": wanted}
+    expected = reference["best"]
+    actual = reading(export, expected["confidence"])
+    moved = (shift is not None and abs(shift) > MOVED) or actual["f1"] < expected["f1"] - WORSE
+    return {**(export["best"] if moved else actual), "moved": moved, "reference": expected}
 
 
 def reading(curves: ModelCurves, confidence: float) -> F1Point:

@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from app.core.names import printable_name
 from app.core.readings import QUESTION_OF
 from app.core.report import Decision
 from app.worker.formats import file_encoding, jsonstream, yolo
 from app.worker.formats.layout import NO_LABELS
 from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Row, Source, decision
-from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.paths import folder_of
 from app.worker.formats.readers import CLASS_TABLE, READERS, module_of
 from app.worker.formats.sizes import DisplayedSize
 from app.worker.formats.tree import Tree
@@ -75,17 +76,17 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
         if task != "classify" and 2 * len(texts) >= len(tree["image"]):  # fewer hold those of several images
             yolo.refuse_unpaired(tree, tree["image"], texts)
         if photographs(tree) and (texts := tables_in(tree)):
-            raise InvalidInput("labels_unread", files=", ".join(map(shown, texts[:LISTED])), count=len(texts))
+            raise InvalidInput("labels_unread", files=", ".join(map(printable_name, texts[:LISTED])), count=len(texts))
         about = [path for path in annotations.get("", []) if module_of("sniff").names_images(tree, path)]
         if about:
-            raise InvalidInput("labels_unread", files=", ".join(map(shown, about[:LISTED])), count=len(about))
+            raise InvalidInput("labels_unread", files=", ".join(map(printable_name, about[:LISTED])), count=len(about))
         if not annotations and photographs(tree):
             raise InvalidInput("no_labels", images=len(tree["image"]))
         raise InvalidInput("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
     roots = {item.root for item in datasets if item.complete and (is_sniffed(item.format) or item.format == "masks")}
     datasets = [item for item in datasets if item.complete or not covered(item.root, roots)]
     for item in datasets:
-        item.others = datasets
+        item.candidates = datasets
     return datasets
 
 
@@ -97,7 +98,7 @@ def annotation_files(tree: Tree) -> dict[str, list[str]]:
 
 
 def is_sniffed(kind: str) -> bool:
-    """Whether it is a format that is known by its annotation files."""
+    """Whether a format is detected by its annotation files."""
     return kind in READERS and READERS[kind].sniffed
 
 
@@ -133,9 +134,9 @@ def refuse_unread(tree: Tree, paths: list[str]) -> None:
     Raises:
         InvalidInput: it names the files.
     """
-    labels = [path for path in paths if tree["image"] and module_of("sniff").looks_like_labels(tree, path)]
+    labels = [path for path in paths if tree["image"] and module_of("sniff").has_label_words(tree, path)]
     if labels:
-        raise InvalidInput("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
+        raise InvalidInput("labels_unread", files=", ".join(map(printable_name, labels[:LISTED])), count=len(labels))
 
 
 def rank(detected: DetectedDataset) -> tuple[bool, int, int, int, str]:
@@ -165,8 +166,8 @@ def choose(datasets: list[DetectedDataset], options: Options) -> DetectedDataset
         if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
     ]
     if not fitting:
-        roots = ", ".join(dict.fromkeys(shown(item.where) for item in datasets[:LISTED]))
-        raise InvalidInput("no_root", root=shown(options.root or "/"), roots=roots)
+        roots = ", ".join(dict.fromkeys(printable_name(item.where) for item in datasets[:LISTED]))
+        raise InvalidInput("no_root", root=printable_name(options.root or "/"), roots=roots)
     return fitting[0]
 
 
@@ -182,7 +183,7 @@ def read(
         InvalidInput: it cannot be used.
     """
     tree = Tree(folder, pictures)
-    together = [item for item in detected.others if item.complete] if options.merge else [detected]
+    together = [item for item in detected.candidates if item.complete] if options.merge else [detected]
     if len(together) > 1:
         read_ones = [READERS[item.format].read(tree, item, options) for item in together]
         source = module_of("merge").merge(tree, together, read_ones, options)
@@ -192,7 +193,7 @@ def read(
     if not any(answers_encoding(item) for item in source.decisions):
         paths = [path for item in (together or [detected]) for path in texts_of(item)]
         source.decisions += file_encoding.decisions(
-            ((shown(path), tree.path(path)) for path in paths), tree.encodings, options, source.names
+            ((printable_name(path), tree.path(path)) for path in paths), tree.encodings, options, source.names
         )
     if not source.items:
         raise InvalidInput("no_images_found", file=detected.where)
@@ -225,20 +226,20 @@ def disputed_sizes(source: Source, displayed: Mapping[str, DisplayedSize]) -> di
 
 def ignored_files(detected: DetectedDataset) -> list[Decision]:
     """What else the source holds, and how to have it."""
-    others = [item for item in detected.others if item is not detected]
+    rest = [item for item in detected.candidates if item is not detected]
     decisions: list[Decision] = []
-    roots = list(dict.fromkeys(item.where for item in others if item.root != detected.root))
+    roots = list(dict.fromkeys(item.where for item in rest if item.root != detected.root))
     if roots:
         decisions.append(
             decision(
                 "root_chosen",
                 "root",
                 [detected.where, *roots[:LISTED]],
-                root=shown(detected.where),
-                others=", ".join(shown(root) for root in roots[:LISTED]),
+                root=printable_name(detected.where),
+                others=", ".join(printable_name(root) for root in roots[:LISTED]),
             )
         )
-    formats = list(dict.fromkeys(item.format for item in others if item.root == detected.root and item.complete))
+    formats = list(dict.fromkeys(item.format for item in rest if item.root == detected.root and item.complete))
     if formats:
         choices = [detected.format, *formats]
         decisions.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # turn: a reading that has two numbers of one side together needs it.
 Numbers = Sequence[float]
 
-NEAR = 0.01  # of the image's side: what reaches out by less is rounding, or a box drawn with a free hand
+TOLERANCE = 0.01  # of the image's side: what reaches out by less is rounding, or a box drawn with a free hand
 FEW = 0.02  # of the boxes: so many may be wrong in the right reading
 MANY = 0.1  # of the boxes reach out: something is wrong, even where nothing else fits
 CERTAIN = 3  # boxes
@@ -41,7 +41,7 @@ class BoxReading:
     """
 
     reading: str
-    others: list[str]
+    alternatives: list[str]
     boxes: int
     outside: int
     doubtful: bool  # whether a person should look
@@ -61,7 +61,7 @@ def centred(values: Numbers, reading: str) -> list[float]:
 def lies_in_image(values: Numbers, reading: str) -> bool:
     """Whether a box has its sides in order, and lies in its image."""
     left, top, right, bottom = sides(values, reading)
-    return -NEAR <= left <= right <= 1 + NEAR and -NEAR <= top <= bottom <= 1 + NEAR
+    return -TOLERANCE <= left <= right <= 1 + TOLERANCE and -TOLERANCE <= top <= bottom <= 1 + TOLERANCE
 
 
 def infer_reading(boxes: Sequence[Numbers], usual: str | None, chosen: str | None = None) -> BoxReading:
@@ -77,10 +77,10 @@ def infer_reading(boxes: Sequence[Numbers], usual: str | None, chosen: str | Non
     best = better_reading(boxes, wrong, usual) if usual else order[0]
     reading = chosen or best
     possible = [name for name in order if wrong[name] <= MANY * len(boxes) or name == usual]
-    others = [name for name in dict.fromkeys([best, *([usual] if usual else []), *possible]) if name != reading]
-    others = others or ["corners" if reading == "centre" else "centre"]
+    alternatives = [name for name in dict.fromkeys([best, *([usual] if usual else []), *possible]) if name != reading]
+    alternatives = alternatives or ["corners" if reading == "centre" else "centre"]
     unclear = outside >= max(CERTAIN, MANY * len(boxes))
-    return BoxReading(reading, others, len(boxes), wrong["centre"], bool(chosen) or best != usual or unclear)
+    return BoxReading(reading, alternatives, len(boxes), wrong["centre"], bool(chosen) or best != usual or unclear)
 
 
 def better_reading(boxes: Sequence[Numbers], wrong: dict[str, int], usual: str) -> str:
@@ -103,5 +103,5 @@ def is_convincing(boxes: Sequence[Numbers], name: str, usual: str) -> bool:
     if (
         name == "top_left"
     ):  # a corner that is taken for the centre puts boxes out of the picture at the left and top only
-        return all(max(sides(box, usual)[2:]) <= 1 + NEAR for box in wrong)
-    return all(min(sides(box, usual)[:2]) >= -NEAR for box in wrong)
+        return all(max(sides(box, usual)[2:]) <= 1 + TOLERANCE for box in wrong)
+    return all(min(sides(box, usual)[:2]) >= -TOLERANCE for box in wrong)

@@ -49,8 +49,8 @@ def nearness(root: str) -> Callable[[str], tuple[int, int, str]]:
 
 def yamls(tree: Tree, root: str) -> list[str]:
     """YAML files, those that are named data.yaml first where several are as near."""
-    near = nearness(root)
-    return sorted(tree["yaml"], key=lambda path: (*near(path)[:2], rank_yaml(path), path))[:MOST]
+    distance = nearness(root)
+    return sorted(tree["yaml"], key=lambda path: (*distance(path)[:2], rank_yaml(path), path))[:MOST]
 
 
 def rank_yaml(path: str) -> int:
@@ -58,7 +58,7 @@ def rank_yaml(path: str) -> int:
     return YAML_NAMES.index(name) if name in YAML_NAMES else len(YAML_NAMES)
 
 
-def given_names(document: Any) -> Any:
+def names_in(document: Any) -> Any:
     """The names in a YAML or JSON document as they stand there; None where there are none."""
     if not isinstance(document, dict):
         return None
@@ -92,10 +92,10 @@ def lists(tree: Tree, root: str) -> Iterator[str]:
     present = {path.casefold(): path for path in [*tree["text"], *tree["list"]]}
     usual = [present.get(join(root, folder, name).casefold()) for folder in BESIDE for name in LISTS]
     listed = [path for text in names_of_obj_data(tree, root) if (path := by_path_end(present, text))]
-    near = nearness(root)
-    others = [path for path in tree["list"] if path.casefold().endswith((".names", ".labels"))]
-    others += [path for path in tree["text"] if LIST_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
-    yield from list(dict.fromkeys([*listed, *filter(None, usual), *sorted(others, key=near)]))[:MOST]
+    distance = nearness(root)
+    unusual = [path for path in tree["list"] if path.casefold().endswith((".names", ".labels"))]
+    unusual += [path for path in tree["text"] if LIST_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
+    yield from list(dict.fromkeys([*listed, *filter(None, usual), *sorted(unusual, key=distance)]))[:MOST]
 
 
 def names_of_obj_data(tree: Tree, root: str) -> Iterator[str]:
@@ -199,7 +199,7 @@ def from_json(document: Any) -> list[str] | None:
     """["a", "b"], {"0": "a"}, {"a": 0}, {"names": …}, or {"categories": [{"id": 0, "name": "a"}]}."""
     if isinstance(document, dict) and isinstance(document.get("categories"), list):
         document = {item.get("id"): item.get("name") for item in document["categories"] if isinstance(item, dict)}
-    elif (inner := given_names(document)) is not None:
+    elif (inner := names_in(document)) is not None:
         document = inner
     if isinstance(document, list):
         return document if all(isinstance(name, str) for name in document) else None
@@ -212,9 +212,9 @@ def from_json(document: Any) -> list[str] | None:
     except (TypeError, ValueError):
         return None
     first = min(numbered)
-    whole = first in {0, 1} and sorted(numbered) == list(range(first, first + len(numbered)))
+    consecutive = first in {0, 1} and sorted(numbered) == list(range(first, first + len(numbered)))
     names = [numbered[number] for number in sorted(numbered)]
-    return names if whole and all(isinstance(name, str) for name in names) else None
+    return names if consecutive and all(isinstance(name, str) for name in names) else None
 
 
 def from_label_map(text: str) -> list[str] | None:

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from app.core.encodings import TEXTS, decode
+from app.core.names import printable_name
 from app.core.report import Keypoints
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import shown
 
 MAX_YAML = 256 * 1024  # bytes
 MAX_YAML_DEPTH = 20
@@ -17,7 +17,7 @@ MAX_NAME = 200  # characters
 MAX_KEYPOINTS = 1000
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")} | {"!"}
+STANDARD_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")} | {"!"}
 
 
 def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
@@ -39,7 +39,7 @@ def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
                 return parsed(text.replace("\t", "  "))
             except (yaml.YAMLError, RecursionError):
                 pass
-        raise InvalidInput("yaml_unreadable", reason=shown(str(error))) from error
+        raise InvalidInput("yaml_unreadable", reason=printable_name(str(error))) from error
 
 
 def parsed(text: str) -> Any:
@@ -70,11 +70,11 @@ def build(events: Any) -> Any:
 
 def start_value(event: Any, depth: int) -> Any:
     """The value that an event starts."""
-    if event.tag is not None and event.tag not in PLAIN_TAGS:
+    if event.tag is not None and event.tag not in STANDARD_TAGS:
         raise yaml.YAMLError(f"tag {event.tag} is not accepted")
     if isinstance(event, yaml.ScalarEvent):
-        plain_null = event.implicit[0] and event.value in {"", "~", "null", "Null", "NULL"}
-        return None if plain_null else event.value
+        is_null = event.implicit[0] and event.value in {"", "~", "null", "Null", "NULL"}
+        return None if is_null else event.value
     if depth >= MAX_YAML_DEPTH:
         raise yaml.YAMLError("nested too deeply")
     return {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -115,7 +115,7 @@ def names_of(document: Any, max_classes: int) -> list[str] | None:
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str | None) for name in names)):
         raise InvalidInput("yaml_names")
     if count is not None:
-        count = whole_number(count)
+        count = parse_whole_number(count)
         if names is None:
             names = [f"class_{index}" for index in range(min(count, max_classes + 1))]
         elif count != len(names):
@@ -133,7 +133,7 @@ def join_mapping(name: Any) -> Any:
 
 def in_order(names: dict[str, Any]) -> list[Any]:
     """Names by number; the numbers must run from 0, or from 1, without a gap."""
-    numbers = {whole_number(key): name for key, name in names.items()}
+    numbers = {parse_whole_number(key): name for key, name in names.items()}
     first = min(numbers, default=0)
     if first > 1 or sorted(numbers) != list(range(first, first + len(names))):
         raise InvalidInput("yaml_gap", last=len(names) - 1)
@@ -143,13 +143,13 @@ def in_order(names: dict[str, Any]) -> list[Any]:
 def first_class(document: Any) -> int:
     """The number of the first class by a data.yaml that could be read: 1 where its names say so."""
     names = document.get("names") if isinstance(document, dict) else None
-    return min(map(whole_number, names), default=0) if isinstance(names, dict) else 0
+    return min(map(parse_whole_number, names), default=0) if isinstance(names, dict) else 0
 
 
-def whole_number(text: Any) -> int:
+def parse_whole_number(text: Any) -> int:
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
-    raise InvalidInput("yaml_whole", text=shown(str(text)))
+    raise InvalidInput("yaml_whole", text=printable_name(str(text)))
 
 
 def names_from_form(text: str, max_classes: int) -> list[str] | None:
@@ -172,7 +172,7 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
         if not name:
             raise InvalidInput("name_empty", number=number, source=source)
         if len(name) > MAX_NAME or is_path(name) or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
-            raise InvalidInput("name_unfit", name=shown(name), source=source)
+            raise InvalidInput("name_unfit", name=printable_name(name), source=source)
     return names
 
 
@@ -191,13 +191,13 @@ def keypoints_of(document: Any) -> Keypoints | None:
     shape = document.get("kpt_shape") if isinstance(document, dict) else None
     if shape is None:
         return None
-    numbers = [whole_number(item) for item in shape] if isinstance(shape, list) else []
+    numbers = [parse_whole_number(item) for item in shape] if isinstance(shape, list) else []
     if len(numbers) != 2 or not 1 <= numbers[0] <= MAX_KEYPOINTS or numbers[1] not in {2, 3}:
         raise InvalidInput("yaml_kpt_shape")
     flipped = document.get("flip_idx")
     if flipped is None:
         return {"kpt_shape": numbers}
-    order = [whole_number(item) for item in flipped] if isinstance(flipped, list) else []
+    order = [parse_whole_number(item) for item in flipped] if isinstance(flipped, list) else []
     if sorted(order) != list(range(numbers[0])):
         raise InvalidInput("yaml_flip_idx", last=numbers[0] - 1)
     return {"kpt_shape": numbers, "flip_idx": order}

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from app.core.names import printable_name
 from app.worker.formats.class_names import check_names
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings
-from app.worker.formats.drafts import make_source
+from app.worker.formats.drafts import create_source
 from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Item, Options, Source, decision, finding
-from app.worker.formats.paths import folder_of, shown, split_of
+from app.worker.formats.paths import folder_of, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.table_headings import BOXES, CLASSES, IMAGES, OUTLINES, RUNS, SPLITS, normalised_heading
 from app.worker.formats.tree import Tree
@@ -41,15 +42,15 @@ class ClassTable:
         self.image = next((names.index(name) for name in IMAGES if name in names), -1) if self.headed else 0
         self.splits = next((at for at in self.split_columns(names)), -1)
         rest = [index for index in range(len(header)) if index not in {self.image, self.splits}]
-        known = next((names.index(name) for name in KINDS if name in names and names.index(name) in rest), -1)
-        self.label = rest[0] if len(rest) == 1 else known
+        usual = next((names.index(name) for name in KINDS if name in names and names.index(name) in rest), -1)
+        self.label = rest[0] if len(rest) == 1 else usual
         self.columns = rest if self.headed and self.label < 0 and len(rest) > 1 else []
         self.usable = self.image >= 0 and not SHAPES & set(names) and self.is_one()
 
     def find(self, name: str) -> str | None:
         """The image that a cell names."""
-        near = folder_of(self.path)
-        return self.tree.image(name, near, self.split) or self.tree.image(name, near, self.split, by_stem=True)
+        folder = folder_of(self.path)
+        return self.tree.image(name, folder, self.split) or self.tree.image(name, folder, self.split, by_stem=True)
 
     def split_columns(self, names: list[str]) -> Iterator[int]:
         """The columns that are headed as splits and hold nothing else: a "set" may be a class too."""
@@ -79,10 +80,10 @@ class ClassTable:
         rows = [row for row, _ in zip(self.rows(), range(ROWS), strict=False)]
         if not rows or sum(self.find(name) is not None for _, name, *_ in rows) < LEAST * len(rows):
             return False
-        counts = Counter(label for _, _, own, _ in self.rows() for label in own)
+        counts = Counter(label for _, _, labels, _ in self.rows() for label in labels)
         if len(counts) < 2 or all(split_of(label) for label in counts):
             return False
-        return len(counts) <= max(2, MOST * counts.total()) and all(len(own) < 2 for _, _, own, _ in rows)
+        return len(counts) <= max(2, MOST * counts.total()) and all(len(labels) < 2 for _, _, labels, _ in rows)
 
     def ticks(self) -> bool:
         """Whether the columns behind the image hold only 0 and 1."""
@@ -108,20 +109,20 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     Raises:
         InvalidInput: fewer than two classes.
     """
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     classes: dict[str, tuple[str, str | None]] = {}
     for path in detected.hint:
         table, notes = ClassTable(tree, path), FileFindings(path, findings)
-        for line, name, own, split in table.rows():
+        for line, name, labels, split in table.rows():
             image = table.find(name)
             if image is None:
                 notes.missing(name, line)
-            elif len(own) != 1:
+            elif len(labels) != 1:
                 notes.unnamed(line, image)
-            elif classes.setdefault(image, (own[0], split or table.split))[0] != own[0]:
-                first = shown(classes[image][0])
+            elif classes.setdefault(image, (labels[0], split or table.split))[0] != labels[0]:
+                first = printable_name(classes[image][0])
                 findings.append(
-                    finding("warning", "image_repeated", path, line, of=image, image=shown(image), first=first)
+                    finding("warning", "image_repeated", path, line, of=image, image=printable_name(image), first=first)
                 )
         notes.close()
     folders = {name: as_folder(name) for name in sorted({name for name, _ in classes.values()})}
@@ -137,9 +138,9 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         )
         for image, (name, split) in sorted(classes.items())
     ]
-    decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
-    decisions.append(decision("task_table", "task", None, file=shown(detected.hint[0]), task="classify"))
-    return make_source(tree, detected, "classify", names, items, decisions, findings)
+    decisions = [item for item in class_list.decisions if item["code"] == "download_ignored"]
+    decisions.append(decision("task_table", "task", None, file=printable_name(detected.hint[0]), task="classify"))
+    return create_source(tree, detected, "classify", names, items, decisions, findings)
 
 
 def as_folder(name: str) -> str:

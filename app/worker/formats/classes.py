@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.core.encodings import TEXTS
+from app.core.names import printable_name
 from app.worker.formats import class_name_files
 from app.worker.formats.class_name_files import LISTS, YAML_NAMES, rank_yaml
 from app.worker.formats.class_names import MAX_YAML, check_names, keypoints_of, names_from_form, names_of, read_yaml
 from app.worker.formats.model import Decision, InvalidInput, Options, decision
-from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.paths import folder_of
 from app.worker.formats.readings import reading
 from app.worker.formats.tree import Tree
 
@@ -16,7 +17,7 @@ __all__ = ["LISTS", "YAML_NAMES", "KnownClasses", "index_by_name", "merge_names"
 
 
 class KnownClasses:
-    """What files and form say about the classes before the labels are read.
+    """The class names that files and form list, before the labels are read.
 
     Attributes:
         list: the file of names that was read, beside data.yaml.
@@ -38,14 +39,16 @@ class KnownClasses:
             self.decisions.append(decision("download_ignored"))
         self.keypoints = keypoints_of(self.document)
         if from_yaml and self.yaml and (folder_of(self.yaml) != root or rank_yaml(self.yaml) == len(YAML_NAMES)):
-            self.decisions.append(decision("names_from_file", "names", file=shown(self.yaml)))
+            self.decisions.append(decision("names_from_file", "names", file=printable_name(self.yaml)))
         from_list = None if from_yaml else self.listed(tree, root, options)
         self.from_files = from_yaml or from_list
         if self.from_files and form and self.from_files != form:
             if from_yaml:
                 self.decisions.append(decision("form_names_ignored", "names"))
             else:
-                self.decisions.append(decision("form_names_ignored_list", "names", file=shown(self.list or "")))
+                self.decisions.append(
+                    decision("form_names_ignored_list", "names", file=printable_name(self.list or ""))
+                )
         self.names = self.from_files or form or numbered_names(self.document, options.max_classes)
         self.report_encoding(tree, self.yaml if from_yaml else self.list, options)
 
@@ -57,16 +60,16 @@ class KnownClasses:
                 continue
             lines = class_name_files.lines_of(tree.reading(path, MAX_YAML), path)
             if lines and (usual or not class_name_files.unlike_names(lines, options.max_classes)):
-                return self.use_names(path, check_names(lines, options.max_classes, shown(path)))
+                return self.use_names(path, check_names(lines, options.max_classes, printable_name(path)))
         for path in class_name_files.indices(tree, root):
             names = class_name_files.names_in_index(tree, path)
             if names:
-                return self.use_names(path, check_names(names[0], options.max_classes, shown(path)))
+                return self.use_names(path, check_names(names[0], options.max_classes, printable_name(path)))
         return None
 
     def use_names(self, path: str, names: list[str]) -> list[str]:
         self.list = path
-        self.decisions.append(decision("names_from_file", "names", file=shown(path)))
+        self.decisions.append(decision("names_from_file", "names", file=printable_name(path)))
         return names
 
     def report_encoding(self, tree: Tree, path: str | None, options: Options) -> None:
@@ -74,11 +77,11 @@ class KnownClasses:
         if path is None:
             return
         text_reading = tree.reading(path, MAX_YAML)
-        data = {"file": shown(path), "encoding": text_reading.encoding}
+        data = {"file": printable_name(path), "encoding": text_reading.encoding}
         if text_reading.encoding in TEXTS and (text_reading.others or options.chosen("encoding")):
-            others = text_reading.others or [name for name in TEXTS if name != text_reading.encoding]
-            data["names"] = shown(", ".join(self.names or ()))
-            self.decisions.append(reading("encoding", text_reading.encoding, others, options, [], **data))
+            alternatives = text_reading.others or [name for name in TEXTS if name != text_reading.encoding]
+            data["names"] = printable_name(", ".join(self.names or ()))
+            self.decisions.append(reading("encoding", text_reading.encoding, alternatives, options, [], **data))
         elif not text_reading.encoding.startswith("utf-8"):
             self.decisions.append(decision("names_encoding", "names", **data))
 
@@ -97,7 +100,7 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
                 raise InvalidInput("yaml_not_mapping")
         else:
             document = class_name_files.readable(tree, path)
-        if isinstance(document, dict) and "names" not in document and (names := class_name_files.given_names(document)):
+        if isinstance(document, dict) and "names" not in document and (names := class_name_files.names_in(document)):
             document = document | {"names": names}
         if isinstance(document, dict) and document.get("names") is not None:
             document["names"] = class_name_files.names_elsewhere(tree, document["names"])
@@ -118,24 +121,24 @@ def numbered_names(document: Any, max_classes: int) -> list[str] | None:
     return names_of(document, max_classes) if isinstance(document, dict) and "nc" in document else None
 
 
-def merge_names(known: list[str] | None, named: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
+def merge_names(listed: list[str] | None, named: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
     """The classes of a format whose objects carry names: in the known order, those that nobody listed behind them.
 
     Raises:
         InvalidInput: none, too many, or one cannot be a name.
     """
     present = set(named)
-    missing = sorted(present - set(known or []))
-    if known is None:
+    missing = sorted(present - set(listed or []))
+    if listed is None:
         if not missing:
             raise InvalidInput("no_objects")
         return check_names(missing, options.max_classes, "annotations"), [
             decision("names_sorted", "names", count=len(missing))
         ]
-    names = check_names([*known, *missing], options.max_classes, "annotations")
+    names = check_names([*listed, *missing], options.max_classes, "annotations")
     if not missing:
         return names, []
-    return names, [decision("names_added", "names", names=shown(", ".join(missing[:20])), count=len(missing))]
+    return names, [decision("names_added", "names", names=printable_name(", ".join(missing[:20])), count=len(missing))]
 
 
 def index_by_name(names: list[str]) -> Mapping[str, int]:

@@ -3,6 +3,7 @@ first, wherever they stand in the file, then the objects."""
 
 from collections import Counter
 
+from app.core.names import printable_name
 from app.core.report import Decision, Keypoints
 from app.worker.formats.class_names import MAX_KEYPOINTS
 from app.worker.formats.classes import KnownClasses, merge_names
@@ -10,7 +11,7 @@ from app.worker.formats.coco_coordinates import Coordinates, infer_coordinates
 from app.worker.formats.coco_file import CocoFile, annotations, ids_as_text, lookup, survey_file
 from app.worker.formats.coco_objects import CocoObjects
 from app.worker.formats.coco_union import Union
-from app.worker.formats.drafts import make_source
+from app.worker.formats.drafts import create_source
 from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     DetectedDataset,
@@ -23,7 +24,7 @@ from app.worker.formats.model import (
     decision,
     task_decision,
 )
-from app.worker.formats.paths import shown, split_of, stem_of
+from app.worker.formats.paths import split_of, stem_of
 from app.worker.formats.roots import WORDS, by_root
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
@@ -37,19 +38,19 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     paths, decisions = choose_files(detected.hint, options)
     pictures: dict[str, Item] = {}
     files = [survey_file(tree, path, detected.root, pictures, findings) for path in paths]
-    names, reported = class_names(files, known, options)
+    names, reported = class_names(files, class_list, options)
     total = sum((file.survey.counts for file in files), Counter[str]())
     keypoints = keypoints_of(files) if total["pose"] and options.task in {"auto", "pose"} else None
     task, chosen = choose_task(total, keypoints, options.task)
-    reported += [decision("ids_as_text", file=shown(file.path)) for file in files if ids_as_text(file)]
-    decisions = known.decisions + decisions + reported + chosen
+    reported += [decision("ids_as_text", file=printable_name(file.path)) for file in files if ids_as_text(file)]
+    decisions = class_list.decisions + decisions + reported + chosen
     numbers = {name: number for number, name in enumerate(names)}
-    coordinates, placed = infer_coordinates(tree, files, numbers, options)
-    decisions += placed
+    coordinates, coordinate_decisions = infer_coordinates(tree, files, numbers, options)
+    decisions += coordinate_decisions
     union = Union(task == "pose")
     for file in files:
         items = {item.image: item for item, _ in file.images.values()}.values()
@@ -57,7 +58,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         convert(tree, file, task, numbers, keypoints, findings, coordinates)
         union.end(file.path, items, file.repeated)
     decisions += union.decisions()
-    source = make_source(tree, detected, task, names, list(pictures.values()), decisions, findings)
+    source = create_source(tree, detected, task, names, list(pictures.values()), decisions, findings)
     source.keypoints = keypoints if task == "pose" else None
     return source
 
@@ -72,8 +73,8 @@ def choose_files(paths: list[str], options: Options) -> tuple[list[str], list[De
     chosen = [path for path in paths if kinds[path] not in drop]
     if not chosen or len(chosen) == len(paths):
         return paths, []
-    left = ", ".join(shown(path) for path in paths if path not in chosen)
-    return chosen, [decision("files_chosen", "task", ["detect", "segment", "pose"], files=left)]
+    omitted = ", ".join(printable_name(path) for path in paths if path not in chosen)
+    return chosen, [decision("files_chosen", "task", ["detect", "segment", "pose"], files=omitted)]
 
 
 def kind_of(path: str) -> str:
@@ -82,7 +83,7 @@ def kind_of(path: str) -> str:
     return "_".join(word.casefold() for word in words if not split_of(word))
 
 
-def class_names(files: list[CocoFile], known: KnownClasses, options: Options) -> tuple[list[str], list[Decision]]:
+def class_names(files: list[CocoFile], class_list: KnownClasses, options: Options) -> tuple[list[str], list[Decision]]:
     """The classes of all files by name, in the order of their ids; without the heading that Roboflow adds to them."""
     used = Counter[str]()
     for file in files:
@@ -100,9 +101,9 @@ def class_names(files: list[CocoFile], known: KnownClasses, options: Options) ->
     decisions = []
     if headings and len(names) > len(headings):
         names = [name for name in names if name not in headings]
-        decisions.append(decision("heading_dropped", names=shown(", ".join(sorted(headings)))))
-    names, of_classes = merge_names(names or known.names, used, options)
-    if known.names and known.names != names:
+        decisions.append(decision("heading_dropped", names=printable_name(", ".join(sorted(headings)))))
+    names, of_classes = merge_names(names or class_list.names, used, options)
+    if class_list.names and class_list.names != names:
         decisions.append(decision("annotation_names", "names"))
     return names, decisions + of_classes
 
@@ -116,19 +117,19 @@ def keypoints_of(files: list[CocoFile]) -> Keypoints | None:
     return described(count, next((points for points in lists if len(points) == count), []))
 
 
-def choose_task(counts: Counter[str], keypoints: Keypoints | None, wanted: str) -> tuple[str, list[Decision]]:
+def choose_task(counts: Counter[str], keypoints: Keypoints | None, requested: str) -> tuple[str, list[Decision]]:
     """Keypoints, else polygons where all objects have some that are more than their box, else boxes.
 
     Raises:
         InvalidInput: keypoints were asked for, and there are none.
     """
-    if wanted == "pose" and keypoints is None:
+    if requested == "pose" and keypoints is None:
         raise InvalidInput("pose_missing")
     kinds = (
         ["detect"] + ["segment"] * bool(counts["polygon"]) + ["pose"] * (keypoints is not None or counts["pose"] > 0)
     )
-    if wanted != "auto":
-        return wanted, [task_decision(wanted, kinds)]
+    if requested != "auto":
+        return requested, [task_decision(requested, kinds)]
     if keypoints:
         return "pose", [decision("task_found", "task", kinds, task="pose")]
     if counts["polygon"] and not counts["box"]:
@@ -155,7 +156,7 @@ def convert(
         entry = file.image(element.get("image_id"))
         if entry is None:
             if not file.has_lost(element.get("image_id")):
-                objects.note("object_no_image", line, id=shown(str(element.get("image_id"))))
+                objects.note("object_no_image", line, id=printable_name(str(element.get("image_id"))))
             continue
         item, size = entry
         if not all(size):
@@ -165,7 +166,7 @@ def convert(
         key = element.get("category_id")
         name = lookup(file.categories, key)
         if not all(size):
-            objects.note("size_unknown", line, "error", of=item.image, image=shown(item.image))
+            objects.note("size_unknown", line, "error", of=item.image, image=printable_name(item.image))
         elif not name:
             objects.note("object_unnamed", line, of=item.image, name="")
         else:

@@ -74,14 +74,14 @@ def infer_coordinates(
     ]
     counted = infer_unit([(box, size) for *_, box, size in sample], options.chosen("unit"))
     unit, coordinates = counted.name, Coordinates(unit=counted.name)
-    own = [entry for entry in sample if unit != row_units.MIXED or coordinates.of(entry[2]).unit == "pixels"]
+    in_unit = [entry for entry in sample if unit != row_units.MIXED or coordinates.of(entry[2]).unit == "pixels"]
     numbers_of = [
         (image, number, box if unit == "fractions" else scaled(box, row_units.SCALES.get(unit, size)))
-        for image, number, box, size in own
+        for image, number, box, size in in_unit
     ]
     judged = infer_reading([box for *_, box in numbers_of], "top_left", options.chosen("boxes"))
     decisions = unit_decision(counted, sample, judged.reading, options)
-    if own and judged.doubtful:
+    if in_unit and judged.doubtful:
         decisions.append(box_decision(judged, numbers_of, options))
     frames, fitted = FrameFitting(size_claims(tree, files, numbers, judged.reading), options).fit()
     outlines = outline_unit(files, unit)

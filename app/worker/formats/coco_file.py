@@ -1,9 +1,10 @@
-"""What one COCO file says: its images, its classes, and its objects, numbered from 1."""
+"""Reads one COCO file: its images, its classes, and its objects, numbered from 1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.class_names import MAX_KEYPOINTS
 from app.worker.formats.coco_objects import ObjectCounts, normalised
 from app.worker.formats.documents import dicts
@@ -11,7 +12,7 @@ from app.worker.formats.geometry import side
 from app.worker.formats.item_names import item_name
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.model import Finding, Item, finding
-from app.worker.formats.paths import folder_of, shown, stem_of
+from app.worker.formats.paths import folder_of, stem_of
 from app.worker.formats.roots import split_in
 from app.worker.formats.tree import Tree
 
@@ -23,12 +24,12 @@ MAX_ID = 2**63  # beyond it a number is nobody's ID
 
 @dataclass
 class CocoFile:
-    """What one file says beside its objects."""
+    """The contents of one file, without its objects."""
 
     path: str
     split: str | None
     images: dict[Any, tuple[Item, tuple[int, int]]] = field(default_factory=dict)  # by image id
-    own: set[str] = field(default_factory=set)  # paths of its images
+    image_paths: set[str] = field(default_factory=set)  # paths of its images
     repeated: set[str] = field(default_factory=set)  # those that an earlier file has
     lost: dict[Any, str] = field(default_factory=dict)  # ids of images that are missing
     categories: dict[Any, str] = field(default_factory=dict)  # id → name, by id
@@ -70,8 +71,8 @@ def elements(tree: Tree, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for key, element in walk(tree, path, LISTS, {"categories"}):
         if key == "categories":
             index += 1
-            if (made := category_of(index, element)) is not None:
-                yield key, made
+            if (category := category_of(index, element)) is not None:
+                yield key, category
         elif key in LISTS and isinstance(element, dict):
             yield key, element if key == "images" else normalised(with_class(element))
             for inner in dicts(element.get("annotations")) if key == "images" else ():
@@ -106,7 +107,7 @@ def add_name(file: CocoFile, element: dict[str, Any]) -> None:
     key = element.get("category_id")
     if not isinstance(key, int | str) or key in file.named:
         return
-    name = next((name for other in NAMES if isinstance(name := element.get(other), str)), None)
+    name = next((name for field_name in NAMES if isinstance(name := element.get(field_name), str)), None)
     if name or (isinstance(key, str) and not key.isdigit()):
         file.named[key] = (name or str(key)).strip()
 
@@ -137,27 +138,29 @@ def add_image(
         return
     if isinstance(name, str) and name != key:
         file.called |= {name: key, stem_of(name): key}
-    near = folder_of(file.path), file.split
+    location = folder_of(file.path), file.split
     names = [name] if isinstance(name, str) and name else [str(key), str(key).zfill(COCO_DIGITS)]
-    hits = (tree.image(way, *near, by_stem) for by_stem in (False, True) for way in names)
+    hits = (tree.image(way, *location, by_stem) for by_stem in (False, True) for way in names)
     path = next((hit for hit in hits if hit), None)
     if path is None:
-        file.lost[key] = shown(names[0])
+        file.lost[key] = printable_name(names[0])
         findings.append(finding("warning", "image_missing", file.path, None, image=file.lost[key]))
         return
     size = (side(element.get("width")), side(element.get("height")))
     item = pictures.get(path)
-    if item is not None and path not in file.own:
+    if item is not None and path not in file.image_paths:
         file.repeated.add(path)
         item.split = item.split or file.split
-    if item is not None and (path in file.own or file.split not in {None, item.split}):
-        first = file.path if path in file.own else item.split
-        findings.append(finding("warning", "image_repeated", file.path, None, of=path, image=shown(path), first=first))
+    if item is not None and (path in file.image_paths or file.split not in {None, item.split}):
+        first = file.path if path in file.image_paths else item.split
+        findings.append(
+            finding("warning", "image_repeated", file.path, None, of=path, image=printable_name(path), first=first)
+        )
     elif item is None:
         below = path[len(root) + 1 :] if root and path.startswith(f"{root}/") else path
         split = file.split or split_in(path, root, False)
         item = Item(path, item_name(below), split, rows=[], size=size if all(size) else None)
-    file.own.add(path)
+    file.image_paths.add(path)
     pictures[path] = item
     file.images[key] = (item, size if all(size) else (0, 0))
 

@@ -5,12 +5,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.box_numbers import sides
 from app.worker.formats.draft_boxes import Numbers
 from app.worker.formats.geometry import Box, Points, RowBuilder, bounding_box, corners_of, join_outlines, number
 from app.worker.formats.model import Finding, Row, finding
-from app.worker.formats.paths import shown
 from app.worker.formats.table_cells import literal
 from app.worker.formats.table_cells import numbers_of as numbers_in
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.worker.formats.coco_coordinates import Coordinates
 
 Span = tuple[float, float]
-PLAIN = frozenset({int, float})
+NUMBER_TYPES = frozenset({int, float})
 IDS = 100  # of images that are looked at for how they are written
 BOXES = 5000  # whose numbers are judged
 MARKS = frozenset({0, 1, 2})  # visibility of keypoints
@@ -63,7 +63,7 @@ class ObjectCounts:
 def span_of(segmentation: Any) -> Span | None:
     """The least and the largest number of an outline."""
     part = next((part for part in segmentation if part), None) if isinstance(segmentation, list) else None
-    if not isinstance(part, list) or not PLAIN.issuperset(map(type, part)):
+    if not isinstance(part, list) or not NUMBER_TYPES.issuperset(map(type, part)):
         return None
     return min(part), max(part)
 
@@ -81,12 +81,12 @@ def normalised(element: dict[str, Any]) -> dict[str, Any]:
     if (
         isinstance(points, list)
         and points
-        and PLAIN.issuperset(map(type, points))
+        and NUMBER_TYPES.issuperset(map(type, points))
         and not MARKS.issuperset(points[2::3])
     ):
         element = element | {"keypoints": with_visibility(points)}
     outline = element.get("segmentation")
-    if isinstance(outline, list) and len(outline) >= 6 and type(outline[0]) in PLAIN:
+    if isinstance(outline, list) and len(outline) >= 6 and type(outline[0]) in NUMBER_TYPES:
         return element | {"segmentation": [outline]}
     return element
 
@@ -133,10 +133,10 @@ def is_box(part: Any, box: Any) -> bool:
     if not isinstance(part, list) or len(part) not in {8, 10} or not isinstance(box, list) or len(box) != 4:
         return False
     left, top, width, height = map(number, box)
-    wanted = {(left, top), (left + width, top), (left + width, top + height), (left, top + height)}
+    corners = {(left, top), (left + width, top), (left + width, top + height), (left, top + height)}
     points = [(number(x), number(y)) for x, y in zip(part[::2], part[1::2], strict=True)]
-    return all(any(math.dist(point, corner) <= SAME for corner in wanted) for point in points) and all(
-        any(math.dist(point, corner) <= SAME for point in points) for corner in wanted
+    return all(any(math.dist(point, corner) <= SAME for corner in corners) for point in points) and all(
+        any(math.dist(point, corner) <= SAME for point in points) for corner in corners
     )
 
 
@@ -152,7 +152,7 @@ class CocoObjects:
         self, file: str, task: str, keypoints: int, findings: list[Finding], coordinates: "Coordinates"
     ) -> None:
         self.file, self.task, self.keypoints, self.findings = file, task, keypoints, findings
-        self.places = coordinates
+        self.coordinates = coordinates
 
     def note(self, code: str, line: int, severity: str = "warning", **data: Any) -> None:
         self.findings.append(finding(severity, code, self.file, line, **data))
@@ -168,21 +168,21 @@ class CocoObjects:
         rows: list[Row],
     ) -> None:
         """The row of an object, or a note."""
-        shown_name = shown(name)
+        class_name = printable_name(name)
         if element.get("iscrowd"):
-            self.note("object_crowd", line, "info", of=image, name=shown_name)
+            self.note("object_crowd", line, "info", of=image, name=class_name)
             return
-        coordinates = self.places.of(numbers_of(element.get("bbox")) or ())
-        shapes = RowBuilder(self.file, image, size, rows, self.findings, coordinates.frame(image, size))
-        parts = coordinates.parts(polygons(element.get("segmentation")), size)
+        of_object = self.coordinates.of(numbers_of(element.get("bbox")) or ())
+        shapes = RowBuilder(self.file, image, size, rows, self.findings, of_object.frame(image, size))
+        parts = of_object.parts(polygons(element.get("segmentation")), size)
         if isinstance(element.get("segmentation"), dict) and (self.task == "segment" or not element.get("bbox")):
             parts = mask_outlines(element["segmentation"])
-        box = box_of(element.get("bbox"), coordinates.boxes) or (
+        box = box_of(element.get("bbox"), of_object.boxes) or (
             bounding_box([point for part in parts for point in part]) if parts else None
         )
         if box is None:
             code = "mask_left_out" if isinstance(element.get("segmentation"), dict) else "object_no_box"
-            self.note(code, line, of=image, name=shown_name)
+            self.note(code, line, of=image, name=class_name)
         elif self.task == "segment":
             self.outline(element, line, image, shapes, parts, box, kind, name)
         elif self.task == "obb":
@@ -208,9 +208,9 @@ class CocoObjects:
         if parts:
             shapes.polygon(kind, name, join_outlines(parts), line)
         elif isinstance(element.get("segmentation"), dict):
-            self.note("mask_left_out", line, of=image, name=shown(name))
+            self.note("mask_left_out", line, of=image, name=printable_name(name))
         else:
-            self.note("box_as_polygon", line, "info", of=image, name=shown(name))
+            self.note("box_as_polygon", line, "info", of=image, name=printable_name(name))
             shapes.polygon(kind, name, corners_of(box), line)
 
 
@@ -227,13 +227,13 @@ def polygons(segmentation: Any) -> list[Points]:
     parts = segmentation if isinstance(segmentation, list) else []
     if parts and not isinstance(parts[0], list):  # one outline without its list
         parts = [parts]
-    made = []
+    outlines = []
     for part in parts:
         if isinstance(part, list) and len(part) >= 6:
-            values = part if PLAIN.issuperset(map(type, part)) else [number(value) for value in part]
+            values = part if NUMBER_TYPES.issuperset(map(type, part)) else [number(value) for value in part]
             values = values[: len(values) // 2 * 2]
-            made.append(list(zip(values[::2], values[1::2], strict=True)))
-    return made
+            outlines.append(list(zip(values[::2], values[1::2], strict=True)))
+    return outlines
 
 
 def numbers_of(values: Any) -> Numbers | None:
@@ -256,9 +256,9 @@ def box_of(values: Any, way: str) -> Box | None:
 def keypoint_values(values: Any, count: int) -> list[tuple[float, float, int]]:
     """Keypoints as x, y and visibility, filled up with unseen ones."""
     values = values if isinstance(values, list) else []
-    made = []
-    for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=False):
+    keypoints = []
+    for x, y, visibility in zip(values[::3], values[1::3], values[2::3], strict=False):
         point = number(x), number(y)
-        sees = number(seen)
-        made.append((*point, int(sees) if math.isfinite(sees) and all(map(math.isfinite, point)) else 0))
-    return (made + [(0.0, 0.0, 0)] * count)[:count]
+        flag = number(visibility)
+        keypoints.append((*point, int(flag) if math.isfinite(flag) and all(map(math.isfinite, point)) else 0))
+    return (keypoints + [(0.0, 0.0, 0)] * count)[:count]

@@ -4,9 +4,9 @@ that two files have is there once."""
 from collections import Counter
 from collections.abc import Iterable
 
+from app.core.names import printable_name
 from app.worker.formats.geometry import Box, bounding_box
 from app.worker.formats.model import Decision, Item, Row, decision
-from app.worker.formats.paths import shown
 
 SAME = 0.8  # intersection over union of two boxes of one object
 LISTED = 10  # files that are named
@@ -21,14 +21,14 @@ class Union:
 
     def __init__(self, poses: bool) -> None:
         self.poses = poses
-        self.seen: dict[str, int] = {}  # rows of each image before the file at hand
+        self.earlier_rows: dict[str, int] = {}  # rows of each image before the file at hand
         self.shared: set[str] = set()
         self.files: list[str] = []
         self.twice = 0
 
     def begin(self, items: Iterable[Item]) -> None:
         """The images of the next file, before its objects are read."""
-        self.seen = {item.image: len(item.rows or ()) for item in items}
+        self.earlier_rows = {item.image: len(item.rows or ()) for item in items}
 
     def end(self, path: str, items: Iterable[Item], repeated: set[str]) -> None:
         """After them: what an earlier file had goes again."""
@@ -36,18 +36,20 @@ class Union:
         for item in items:
             if item.image in repeated:
                 self.shared.add(item.image)
-                count = self.seen.pop(item.image, 0)
+                count = self.earlier_rows.pop(item.image, 0)
                 if count and item.rows:
                     item.rows = self.without_duplicates(item.rows[:count], item.rows[count:])
 
     def without_duplicates(self, old: list[Row], new: list[Row]) -> list[Row]:
         """The rows of earlier files, and those of the new one that they do not have."""
-        known = Counter(row.text for row in old)
+        earlier = Counter(row.text for row in old)
         boxes = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
         unique = []
         for row in new:
-            kind, own_box = row.text.split(" ", 1)[0], self.box(row)
-            if known[row.text] or any(kind == other and overlap(own_box, box) >= SAME for other, box in boxes):
+            kind, row_box = row.text.split(" ", 1)[0], self.box(row)
+            if earlier[row.text] or any(
+                kind == earlier_kind and overlap(row_box, box) >= SAME for earlier_kind, box in boxes
+            ):
                 self.twice += 1
             else:
                 unique.append(row)
@@ -65,7 +67,7 @@ class Union:
         """What was put together."""
         if not self.shared:
             return []
-        names = ", ".join(map(shown, self.files[:LISTED]))
+        names = ", ".join(map(printable_name, self.files[:LISTED]))
         return [decision("files_united", None, None, files=names, count=len(self.shared), twice=self.twice)]
 
 

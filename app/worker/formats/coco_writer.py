@@ -25,13 +25,15 @@ def write(job: ExportRun) -> None:
                 sizes[picture.name] = size
             job.archive.image(f"images/{split}/{picture.name}", picture.path)
             job.on_image()
-        known = [picture for picture in pictures if picture.name in sizes]
-        expected = sum(picture.label.stat().st_size * 8 for picture in known if picture.label.is_file())
+        measured = [picture for picture in pictures if picture.name in sizes]
+        expected = sum(picture.label.stat().st_size * 8 for picture in measured if picture.label.is_file())
         job.archive.text(
-            f"annotations/{kind(job)}_{split}.json", document(job, known, sizes), expected + PER_IMAGE * len(known)
+            f"annotations/{kind(job)}_{split}.json",
+            document(job, measured, sizes),
+            expected + PER_IMAGE * len(measured),
         )
-    corners, others = job.outlines[True], job.outlines[False]
-    if corners and (job.task == "obb" or (job.task is None and not others)):  # as the labels show the task elsewhere
+    corners, polygons = job.outlines[True], job.outlines[False]
+    if corners and (job.task == "obb" or (job.task is None and not polygons)):  # as the labels show the task elsewhere
         job.lost["corners_as_polygon"] = corners
 
 
@@ -73,7 +75,7 @@ def annotation(job: ExportRun, item: RevisionObject, number: int, image: int) ->
     left, top, right, bottom = item.box
     width, height = max(0.0, right - left), max(0.0, bottom - top)
     outline = [round(value, 3) for point in item.outline for value in point]
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": number,
         "image_id": image,
         "category_id": item.kind + 1,
@@ -86,6 +88,6 @@ def annotation(job: ExportRun, item: RevisionObject, number: int, image: int) ->
         job.outlines[len(item.outline) == CORNERS] += 1
     if job.revision.keypoints[0]:
         points = item.keypoints or [(0.0, 0.0, 0)] * job.revision.keypoints[0]
-        made["keypoints"] = [value for x, y, seen in points for value in (round(x, 3), round(y, 3), seen)]
-        made["num_keypoints"] = sum(1 for *_, seen in points if seen)
-    return made
+        fields["keypoints"] = [value for x, y, visibility in points for value in (round(x, 3), round(y, 3), visibility)]
+        fields["num_keypoints"] = sum(1 for *_, visibility in points if visibility)
+    return fields

@@ -72,7 +72,7 @@ class SizeClaim:
 
     image: str
     declared: Size | None
-    shown: DisplayedSize
+    displayed: DisplayedSize
     boxes: Sequence[tuple[int, Box]]  # class, sides
     relative: bool = False  # places are percents of the image that the person saw, times the declared size
 
@@ -80,7 +80,7 @@ class SizeClaim:
     def kind(self) -> str:
         """turned (the mark puts it on its side, and the declared size is not the displayed one), half_turned, swapped,
         scaled, other; "" where all agree."""
-        displayed, declared = self.shown, self.declared
+        displayed, declared = self.displayed, self.declared
         if displayed.turn in TURNED and displayed.size[0] != displayed.size[1] and declared in {None, displayed.stored}:
             return "turned"
         if declared in {None, displayed.size}:
@@ -101,9 +101,9 @@ class SizeClaim:
 
     def frame(self, way: str) -> CoordinateFrame:
         """How its places are taken in a reading of app.core.readings."""
-        size = self.shown.size
+        size = self.displayed.size
         if way == "stored_pixels":
-            return CoordinateFrame(size, self.shown.stored, self.shown.turn)
+            return CoordinateFrame(size, self.displayed.stored, self.displayed.turn)
         if way == "declared_size" and self.declared:
             return CoordinateFrame(size, scale=(size[0] / self.declared[0], size[1] / self.declared[1]))
         return CoordinateFrame(size)
@@ -125,7 +125,8 @@ class FrameFitting:
         self.options = options
         every = list(claims)
         self.obeyed = sum(
-            claim.shown.turn in TURNED and claim.declared == claim.shown.size != claim.shown.stored for claim in every
+            claim.displayed.turn in TURNED and claim.declared == claim.displayed.size != claim.displayed.stored
+            for claim in every
         )
         self.claims: dict[str, list[SizeClaim]] = {}
         for claim in every:
@@ -136,7 +137,7 @@ class FrameFitting:
         """The frames of these images, and what was decided."""
         ways = {kind: self.way(kind, claims) for kind, claims in self.claims.items()}
         frames = {claim.image: claim.frame(ways[kind][0]) for kind, claims in self.claims.items() for claim in claims}
-        open_kinds = [kind for kind, (_, others) in ways.items() if others]
+        open_kinds = [kind for kind, (_, alternatives) in ways.items() if alternatives]
         if not open_kinds:
             return frames, []
         main = max(open_kinds, key=lambda kind: len(self.claims[kind]))
@@ -167,7 +168,7 @@ class FrameFitting:
         out = Counter(
             way
             for claim in labelled
-            for way, size in (("shown_pixels", claim.shown.size), ("stored_pixels", claim.shown.stored))
+            for way, size in (("shown_pixels", claim.displayed.size), ("stored_pixels", claim.displayed.stored))
             if not claim.within(size)
         )
         if out["shown_pixels"] > out["stored_pixels"]:
@@ -198,21 +199,25 @@ class FrameFitting:
     def by_reach(self, claims: list[SizeClaim], usual: str, certain: bool) -> tuple[str, list[str], bool]:
         out = {
             "declared_size": sum(not claim.within(claim.declared) for claim in claims),
-            "shown_pixels": sum(not claim.within(claim.shown.size) for claim in claims),
+            "shown_pixels": sum(not claim.within(claim.displayed.size) for claim in claims),
         }
         possible = sorted(out, key=lambda way: (out[way], way != usual))
         likely = possible[0] if out[possible[0]] < out[usual] else usual
         decided = out[possible[1]] > max(1, len(claims) // 10) and not out[possible[0]]
         return likely, possible, (certain and likely == usual) or (decided and usual != "shown_pixels")
 
-    def report(self, claims: list[SizeClaim], way: str, others: list[str], count: int) -> Decision:
+    def report(self, claims: list[SizeClaim], way: str, alternatives: list[str], count: int) -> Decision:
         labelled = [claim for claim in claims if claim.boxes] or claims
         examples = [
-            example(claim.image, {name: drawn(claim, name) for name in [way, *others]}) for claim in labelled[:6]
+            example(claim.image, {name: drawn(claim, name) for name in [way, *alternatives]}) for claim in labelled[:6]
         ]
         one = next((claim for claim in labelled if claim.declared), labelled[0])
-        data = {"count": count, "declared": sides(one.declared or one.shown.stored), "size": sides(one.shown.size)}
-        return reading("size", way, others, self.options, examples, **data)
+        data = {
+            "count": count,
+            "declared": sides(one.declared or one.displayed.stored),
+            "size": sides(one.displayed.size),
+        }
+        return reading("size", way, alternatives, self.options, examples, **data)
 
 
 def sides(size: Size) -> str:
@@ -223,7 +228,7 @@ def drawn(claim: SizeClaim, way: str) -> list[DrawnObject]:
     """The boxes of an image as they lie in a reading."""
     frame = claim.frame(way)
     width, height = frame.size
-    made = []
+    boxes = []
     for number, box in claim.boxes:
         left, top, right, bottom = frame.box(box)
         values = (
@@ -232,8 +237,8 @@ def drawn(claim: SizeClaim, way: str) -> list[DrawnObject]:
             (right - left) / width,
             (bottom - top) / height,
         )
-        made.append(drawn_box(number, values))
-    return made
+        boxes.append(drawn_box(number, values))
+    return boxes
 
 
 def labelled_in_label_studio(claims: Sequence[SizeClaim]) -> bool:

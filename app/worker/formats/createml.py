@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts
 from app.worker.formats.geometry import number
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.model import DetectedDataset, Finding, Options, Source, finding
-from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.paths import folder_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
@@ -18,7 +19,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts = []
     for path in detected.hint:
         split, line = split_in(path, detected.root, with_name=True), 0
@@ -29,7 +30,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
             objects = objects if isinstance(objects, list) else []
             image = tree.image(name, folder_of(path), split) if isinstance(name, str) else None
             if image is None:
-                findings.append(finding("warning", "image_missing", path, image=shown(str(name or ""))))
+                findings.append(finding("warning", "image_missing", path, image=printable_name(str(name or ""))))
                 line += len(objects)
                 continue
             draft = Draft(image, split or split_in(image, detected.root, False), path, None)
@@ -37,7 +38,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
                 line += 1
                 add_object(item, line, draft, findings)
             drafts.append(draft)
-    return convert_drafts(tree, detected, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
 def add_object(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
@@ -47,7 +48,9 @@ def add_object(item: Any, line: int, draft: Draft, findings: list[Finding]) -> N
     if not isinstance(name, str) or not name.strip():
         findings.append(finding("warning", "object_unnamed", draft.file, line, of=draft.image, name=""))
     elif not isinstance(coordinates, dict):
-        findings.append(finding("warning", "object_no_box", draft.file, line, of=draft.image, name=shown(name)))
+        findings.append(
+            finding("warning", "object_no_box", draft.file, line, of=draft.image, name=printable_name(name))
+        )
     else:
         x, y, width, height = (number(coordinates.get(key)) for key in ("x", "y", "width", "height"))
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
+from app.core.names import printable_name
 from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import shown
 from app.worker.formats.tree import Tree
 
 HEAD = 64 * 1024  # bytes that show encoding and separator
@@ -49,7 +49,9 @@ class CsvTable:
                     if any(cells):
                         yield reader.line_num, [cell.strip() for cell in cells]
         except (csv.Error, UnicodeError) as error:
-            raise InvalidInput("annotation_unreadable", file=shown(self.name), reason=shown(str(error))) from error
+            raise InvalidInput(
+                "annotation_unreadable", file=printable_name(self.name), reason=printable_name(str(error))
+            ) from error
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """The rows behind the header by its cells."""

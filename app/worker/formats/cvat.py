@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.cvat_tracks import FrameImages, Track
@@ -11,7 +12,7 @@ from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline
 from app.worker.formats.geometry import ellipse, number, side
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import Decision, DetectedDataset, Finding, InvalidInput, Options, Source, finding
-from app.worker.formats.paths import below, folder_of, join, shown, split_of
+from app.worker.formats.paths import below, folder_of, join, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import events, text_of
@@ -25,20 +26,20 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
     for path in detected.hint:
         file = CvatFile(tree, path, detected.root, findings, drafts, names, options)
         file.read()
-        known.decisions += file.decisions
+        class_list.decisions += file.decisions
         points = points or next(iter(file.points.values()), [])
-    return convert_drafts(tree, detected, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings, names or None, keypoints=points)
 
 
 class CvatFile:
-    """One annotations.xml, read as a stream: what was taken in is freed."""
+    """One annotations.xml, read as a stream that frees each element."""
 
     def __init__(
         self,
@@ -86,14 +87,14 @@ class CvatFile:
 
     def frames_in(self, task: Any) -> dict[str, int]:
         meta = {}
-        wanted = (
+        fields = (
             ("size", "size"),
             ("start", "start_frame"),
             ("stop", "stop_frame"),
             ("width", "original_size/width"),
             ("height", "original_size/height"),
         )
-        for key, path in wanted:
+        for key, path in fields:
             text = text_of(task, path)
             if text.isascii() and text.isdigit() and len(text) < 10:
                 meta[key] = int(text)
@@ -115,13 +116,13 @@ class CvatFile:
         image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path), named_split)
         if image is None:
             self.object += sum(1 for _ in element)
-            self.note("image_missing", image=shown(name))
+            self.note("image_missing", image=printable_name(name))
             return
         size = side(element.get("width")), side(element.get("height"))
         split = named_split or split_in(image, self.root, False)
         draft = Draft(image, split, self.path, size if all(size) else None)
-        made = [(entry.get("group_id"), self.shape(entry, entry.get("label", ""), draft.image)) for entry in element]
-        draft.shapes = grouped(made)
+        shapes = [(entry.get("group_id"), self.shape(entry, entry.get("label", ""), draft.image)) for entry in element]
+        draft.shapes = grouped(shapes)
         self.drafts.append(draft)
 
     def track(self, element: Any) -> None:
@@ -132,9 +133,9 @@ class CvatFile:
             if not (frame.isascii() and frame.isdigit() and len(frame) < 10):
                 continue
             outside = entry.get("outside") == "1"
-            made = self.shape(entry, name, None)
-            if made or outside:
-                track.add(int(frame), None if outside else made)
+            shape = self.shape(entry, name, None)
+            if shape or outside:
+                track.add(int(frame), None if outside else shape)
         task = element.get("task_id") or ""
         subset = element.get("subset") or self.tasks.get(task, ("", {}))[0]
         self.tracks.setdefault((subset, task) if task in self.tasks else ("", ""), []).append(track)
@@ -150,7 +151,7 @@ class CvatFile:
             folder = join(folder_of(self.path), "images", subset)
             if task and subsets[subset] > 1:
                 images = sum(below(image, folder) for image in self.tree["image"])
-                raise InvalidInput("frames_unknown", file=shown(self.path), images=images, frames=len(tracks))
+                raise InvalidInput("frames_unknown", file=printable_name(self.path), images=images, frames=len(tracks))
             meta = self.tasks[task][1] if task else self.meta
             self.frames_of(tracks, meta, subset, folder if len(self.tasks) > 1 and task else None)
 
@@ -180,16 +181,16 @@ class CvatFile:
             self.note("object_unnamed", self.object, **about)
             return None
         if kind in UNUSED:
-            self.note("shape_unsupported", self.object, shape=kind, name=shown(name), **about)
+            self.note("shape_unsupported", self.object, shape=kind, name=printable_name(name), **about)
             return None
         try:
-            made = shape_of(element, name, self.object, self.points.get(name, ()))
+            shape = shape_of(element, name, self.object, self.points.get(name, ()))
         except BadMask:
-            self.note("mask_unreadable", self.object, name=shown(name), **about)
+            self.note("mask_unreadable", self.object, name=printable_name(name), **about)
             return None
-        if made is None and kind == "skeleton":
-            self.note("shape_unsupported", self.object, shape=kind, name=shown(name), **about)
-        return made
+        if shape is None and kind == "skeleton":
+            self.note("shape_unsupported", self.object, shape=kind, name=printable_name(name), **about)
+        return shape
 
     def note(self, code: str, line: int | None = None, **data: Any) -> None:
         self.findings.append(finding("warning", code, self.path, line, **data))
@@ -236,28 +237,28 @@ def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Draft
     marks: dict[str, tuple[float, float, int]] = {}
     for part in element.iterfind("points"):
         point = (*points_of(part.get("points", "")), 0.0, 0.0)[:2]
-        seen = 0 if part.get("outside") == "1" else 1 if part.get("occluded") == "1" else 2
-        marks[part.get("label", "")] = (point[0], point[1], seen)
+        visibility = 0 if part.get("outside") == "1" else 1 if part.get("occluded") == "1" else 2
+        marks[part.get("label", "")] = (point[0], point[1], visibility)
     return pose_shape(name, [marks.get(key, (0.0, 0.0, 0)) for key in points or marks], line)
 
 
-def grouped(made: Sequence[tuple[str | None, DraftShape | None]]) -> list[DraftShape]:
+def grouped(entries: Sequence[tuple[str | None, DraftShape | None]]) -> list[DraftShape]:
     """The shapes; outlines of one group and class are the parts of one object."""
     shapes: list[DraftShape] = []
     parts: dict[tuple[str, str], list[DraftShape]] = {}
-    for group, shape in made:
+    for group, shape in entries:
         if shape is None:
             continue
         if shape.kind == "polygon" and group not in {None, "", "0"}:
-            own = parts.setdefault((str(group), shape.name), [])
-            own.append(shape)
-            if len(own) > 1:
+            members = parts.setdefault((str(group), shape.name), [])
+            members.append(shape)
+            if len(members) > 1:
                 continue
         shapes.append(shape)
-    whole = {id(own[0]): own for own in parts.values() if len(own) > 1}
+    joined = {id(members[0]): members for members in parts.values() if len(members) > 1}
     return [
-        outline_shape(shape.name, [part.points() for part in whole[id(shape)]], shape.line)
-        if id(shape) in whole
+        outline_shape(shape.name, [part.points() for part in joined[id(shape)]], shape.line)
+        if id(shape) in joined
         else shape
         for shape in shapes
     ]

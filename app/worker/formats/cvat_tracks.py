@@ -6,12 +6,13 @@ from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from itertools import pairwise
 
+from app.core.names import printable_name
 from app.core.report import Example
 from app.core.shapes import DrawnObject
 from app.worker.formats import box_numbers
 from app.worker.formats.drafts import DraftShape
 from app.worker.formats.model import Decision, InvalidInput, Options
-from app.worker.formats.paths import below, folder_of, shown, stem_of
+from app.worker.formats.paths import below, folder_of, stem_of
 from app.worker.formats.readings import drawn_box, example, reading, spread
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
@@ -21,7 +22,7 @@ MOST = 5_000_000  # objects of all frames
 
 
 class Track:
-    """One object through a video; `None` is a frame in which it is not seen."""
+    """One object through a video; `None` is a frame in which it is not visible."""
 
     def __init__(self, group: str | None) -> None:
         self.group = group
@@ -33,15 +34,15 @@ class Track:
     def shapes(self, frames: list[int]) -> dict[int, DraftShape]:
         """The object in these frames (sorted) where it is seen: as written, and on its way between two frames."""
         written = sorted(self.at)
-        made = {frame: shape for frame, shape in self.at.items() if shape}
+        shapes = {frame: shape for frame, shape in self.at.items() if shape}
         for first, last in pairwise(written):
             start = self.at[first]
             if start is None or last == first + 1:
                 continue
             end = self.at[last]
             for frame in frames[bisect_right(frames, first) : bisect_left(frames, last)]:
-                made[frame] = between(start, end, (frame - first) / (last - first))
-        return made
+                shapes[frame] = between(start, end, (frame - first) / (last - first))
+        return shapes
 
 
 def between(start: DraftShape, end: DraftShape | None, share: float) -> DraftShape:
@@ -88,27 +89,27 @@ class FrameImages:
         free = [image for image in tree["image"] if image not in used]
         if folder is not None:
             free = [image for image in free if below(image, folder)]
-        near = [image for image in free if below(image, folder_of(path))]
-        images = near or [image for image in free if below(image, root)] or free
+        beside = [image for image in free if below(image, folder_of(path))]
+        images = beside or [image for image in free if below(image, root)] or free
         written = [frame for track in tracks for frame in track.at]
         last = max(written, default=0)
         size = meta.get("size") or last + 1
         ways = possible(images, last, size)
         self.images: dict[int, str] = next(iter(ways.values()), {})
         if not ways and not used:
-            raise InvalidInput("frames_unknown", file=shown(path), images=len(images), frames=size)
+            raise InvalidInput("frames_unknown", file=printable_name(path), images=len(images), frames=size)
         self.choose(ways, options)
 
     def choose(self, ways: dict[str, dict[int, str]], options: Options) -> None:
-        """The way that a person chose, else the likeliest; told where it is not certain."""
+        """The way that a person chose, else the likeliest; a decision reports it where it is not certain."""
         chosen = options.chosen("frames")
         if not ways or (chosen is None and next(iter(ways)) == "frames_from_zero"):
             return
         way = chosen if chosen in ways else next(iter(ways))
         self.images = ways[way]
-        others = [other for other in ways if other != way]
-        first = shown(self.images[min(self.images)])
-        self.decisions.append(reading("frames", way, others, options, self.examples(ways), first=first))
+        alternatives = [name for name in ways if name != way]
+        first = printable_name(self.images[min(self.images)])
+        self.decisions.append(reading("frames", way, alternatives, options, self.examples(ways), first=first))
 
     def examples(self, ways: dict[str, dict[int, str]]) -> list[Example]:
         """Some images with the boxes that they would have in each way."""
@@ -116,7 +117,8 @@ class FrameImages:
         images = spread([image for frame, image in self.images.items() if frame in written] or [*self.images.values()])
         frames = {way: {image: frame for frame, image in by_frame.items()} for way, by_frame in ways.items()}
         return [
-            example(image, {way: self.drawn(image, own.get(image)) for way, own in frames.items()}) for image in images
+            example(image, {way: self.drawn(image, frame_of.get(image)) for way, frame_of in frames.items()})
+            for image in images
         ]
 
     def drawn(self, image: str, frame: int | None) -> list[DrawnObject]:
@@ -136,14 +138,14 @@ class FrameImages:
         Raises:
             InvalidInput: there are more than can be kept.
         """
-        frames, made, count = sorted(self.images), dict[int, list[tuple[str | None, DraftShape | None]]](), 0
+        frames, by_frame, count = sorted(self.images), dict[int, list[tuple[str | None, DraftShape | None]]](), 0
         for track in self.tracks:
             for frame, shape in track.shapes(frames).items():
-                made.setdefault(frame, []).append((track.group, shape))
+                by_frame.setdefault(frame, []).append((track.group, shape))
                 count += 1
             if count > MOST:
                 raise InvalidInput("objects_too_many", limit=MOST)
-        return made
+        return by_frame
 
 
 def possible(images: list[str], last: int, size: int) -> dict[str, dict[int, str]]:

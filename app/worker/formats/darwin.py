@@ -16,7 +16,7 @@ from app.worker.formats.tree import Tree
 
 SHAPES = {"bounding_box", "polygon", "ellipse", "keypoint", "skeleton", "line", "cuboid", "mask", "raster_layer", "tag"}
 PARTS = {"id", "name", "properties", "annotators", "reviewers", "ranges", "slot_names", "attributes", "text"}
-SEEN = {True: 1, False: 2}  # a keypoint's visibility by whether it is occluded
+VISIBILITY = {True: 1, False: 2}  # a keypoint's visibility by whether it is occluded
 
 
 def is_document(head: dict[str, Any]) -> bool:
@@ -36,11 +36,11 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     files = [DarwinFile(tree, path, findings) for path in detected.hint]
     drafts = [draft for file in files if (draft := file.read(detected.root))]
     points = next((file.points for file in files if file.points), [])
-    return convert_drafts(tree, detected, options, drafts, known, findings, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings, keypoints=points)
 
 
 class DarwinFile:
@@ -82,8 +82,8 @@ class DarwinFile:
             return  # its pixels are in the raster layer
         elif not name:
             self.notes.unnamed(line, draft.image)
-        elif made := self.shape(entry, name, line):
-            draft.shapes.append(made)
+        elif shape := self.shape(entry, name, line):
+            draft.shapes.append(shape)
         else:
             kind = next((key for key in entry if key in SHAPES), None) or next((k for k in entry if k not in PARTS), "")
             self.notes.unread(kind, name, line, draft.image)
@@ -98,7 +98,7 @@ class DarwinFile:
             return outline_shape(name, [ellipse(x, y, across, down, angle(oval.get("angle")))], line)
         if isinstance(skeleton, dict) and (nodes := dicts(skeleton.get("nodes"))):
             self.points = self.points or [text(node.get("name")) for node in nodes]
-            marks = [(*point(node), SEEN[node.get("occluded") is True]) for node in nodes]
+            marks = [(*point(node), VISIBILITY[node.get("occluded") is True]) for node in nodes]
             return pose_shape(name, marks, line)
         if isinstance(box, dict):
             left, top, across, down = (number(box.get(key)) for key in ("x", "y", "w", "h"))
@@ -164,13 +164,13 @@ def masks(layer: Any, size: tuple[int, int] | None, names: dict[str, str]) -> li
     if size is None or not isinstance(runs, list) or len(runs) % 2 or not isinstance(ids, dict):
         raise BadMask("layer")
     mask_codecs.checked_size(*size)
-    whole = all(type(value) is int and 0 <= value < 2**31 for value in runs)
-    if not whole or len(runs) > 2 * size[0] * size[1] or sum(runs[1::2]) != size[0] * size[1]:
+    valid = all(type(value) is int and 0 <= value < 2**31 for value in runs)
+    if not valid or len(runs) > 2 * size[0] * size[1] or sum(runs[1::2]) != size[0] * size[1]:
         raise BadMask("runs")
     pixels = numpy.repeat(numpy.asarray(runs[::2], numpy.int64), runs[1::2]).reshape(size[1], size[0])
-    made = []
+    outlines = []
     for key, value in list(ids.items())[:1000]:
         parts = mask_codecs.outlines((pixels == value).astype(numpy.uint8)) if type(value) is int else []
         if parts and names.get(str(key)):
-            made.append((names[str(key)], parts))
-    return made
+            outlines.append((names[str(key)], parts))
+    return outlines

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.documents import FileFindings, dicts, text
@@ -11,7 +12,7 @@ from app.worker.formats.geometry import Points, ellipse, number, side
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import DetectedDataset, Finding, Options, Source
-from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.paths import folder_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
@@ -33,7 +34,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
@@ -42,7 +43,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         drafts += file.read()
         names += [name for name in file.names if name not in names]
         points = points or file.points
-    return convert_drafts(tree, detected, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings, names or None, keypoints=points)
 
 
 class DatumaroFile:
@@ -91,8 +92,8 @@ class DatumaroFile:
         size = media.get("size")
         sides = (side(size[1]), side(size[0])) if isinstance(size, list) and len(size) == 2 else (0, 0)
         draft = Draft(image, self.split or split_in(image, self.root, False), self.path, sides if all(sides) else None)
-        made = [(entry, shape) for entry in objects if (shape := self.shape(entry, draft))]
-        draft.shapes = sorted(joined_groups(made), key=lambda shape: shape.line or 0)
+        shapes = [(entry, shape) for entry in objects if (shape := self.shape(entry, draft))]
+        draft.shapes = sorted(joined_groups(shapes), key=lambda shape: shape.line or 0)
         return draft
 
     def shape(self, entry: dict[str, Any], draft: Draft) -> DraftShape | None:
@@ -101,25 +102,25 @@ class DatumaroFile:
         kind, number_ = text(entry.get("type")), entry.get("label_id")
         if kind in QUIET:
             return None
-        known = type(number_) is int and 0 <= number_ < len(self.names)
-        name = self.names[number_] if known and type(number_) is int else ""
+        listed = type(number_) is int and 0 <= number_ < len(self.names)
+        name = self.names[number_] if listed and type(number_) is int else ""
         if not name:
             self.notes.unnamed(self.line, draft.image)
             return None
         try:
-            made = shape_of(kind, entry, name, self.line)
+            shape = shape_of(kind, entry, name, self.line)
         except BadMask:
-            self.notes.object("mask_unreadable", self.line, draft.image, name=shown(name))
+            self.notes.object("mask_unreadable", self.line, draft.image, name=printable_name(name))
             return None
-        if made is None:
+        if shape is None:
             self.notes.unread(kind, name, self.line, draft.image)
-        return made
+        return shape
 
 
-def joined_groups(made: list[tuple[dict[str, Any], DraftShape]]) -> Iterator[DraftShape]:
+def joined_groups(entries: list[tuple[dict[str, Any], DraftShape]]) -> Iterator[DraftShape]:
     """Outlines of one group and class are one object, as in COCO; a box beside its outline is no second one."""
     groups: dict[tuple[Any, str], list[DraftShape]] = {}
-    for entry, shape in made:
+    for entry, shape in entries:
         group = entry.get("group")
         if not (type(group) is int and group):
             yield shape
@@ -169,7 +170,7 @@ def pairs(values: Any) -> Points:
 
 def keypoints_of(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
     """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
-    seen = entry.get("visibility")
+    visibility = entry.get("visibility")
     for index, point in enumerate(pairs(entry.get("points"))):
-        mark = seen[index] if isinstance(seen, list) and index < len(seen) else 2
+        mark = visibility[index] if isinstance(visibility, list) and index < len(visibility) else 2
         yield (*point, mark if mark in {0, 1, 2} else 0)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.model import Finding, InvalidInput, finding
-from app.worker.formats.paths import shown
 from app.worker.formats.tree import Tree
 
 MAX_JSON = 64 * 1024**2  # bytes: the file may hold its image too
@@ -28,7 +28,7 @@ class FileFindings:
 
     def unread(self, kind: Any, name: str, line: int | None, image: str) -> None:
         """A shape that YOLO has no row for."""
-        self.object("shape_unsupported", line, image, shape=shown(str(kind)), name=shown(name))
+        self.object("shape_unsupported", line, image, shape=printable_name(str(kind)), name=printable_name(name))
 
     def missing(self, name: str, line: int | None = None) -> None:
         """An image that the file names and nobody has; each once, and only the first ones by name."""
@@ -38,7 +38,7 @@ class FileFindings:
             self.more += 1
             return
         self.unknown.add(name)
-        self.findings.append(finding("warning", "image_missing", self.file, line, image=shown(name)))
+        self.findings.append(finding("warning", "image_missing", self.file, line, image=printable_name(name)))
 
     def close(self) -> None:
         """Says how many more there are."""
@@ -55,8 +55,8 @@ def load_document(tree: Tree, path: str, findings: list[Finding]) -> dict[str, A
     except InvalidInput as error:
         findings.append(finding("error", error.code, path, **error.data))
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
-        findings.append(finding("error", "annotation_unreadable", path, file=shown(path), reason=reason))
+        reason = "nested too deeply" if isinstance(error, RecursionError) else printable_name(str(error))
+        findings.append(finding("error", "annotation_unreadable", path, file=printable_name(path), reason=reason))
     else:
         return document
     return None

@@ -38,7 +38,7 @@ def is_small(values: Sequence[float]) -> bool:
 
 
 def are_fractions(values: Sequence[Sequence[float]], chosen: str | None) -> bool:
-    """Whether the places of a set are fractions of their images."""
+    """Whether the coordinates of a set are fractions of their images."""
     finite = [entry for entry in values if entry and all(map(math.isfinite, entry))]
     if chosen or not finite:
         return chosen == "fractions"
@@ -62,7 +62,7 @@ def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]], chosen: str | None
         likely = row_units.Unit(scale, ["pixels"]) if scale else row_units.Unit("pixels", [])
     if chosen in {None, likely.name}:
         return likely
-    return row_units.Unit(str(chosen), [name for name in (likely.name, *likely.others) if name != chosen])
+    return row_units.Unit(str(chosen), [name for name in (likely.name, *likely.alternatives) if name != chosen])
 
 
 def unit_decision(
@@ -73,7 +73,7 @@ def unit_decision(
     Args:
         sample: image, class, and the numbers of its box in the reading `way`, with the size of its image.
     """
-    if not judged.others:
+    if not judged.alternatives:
         return [decision("unit_fractions")] if judged.name == "fractions" else []
     rows: dict[str, list[tuple[int, Sequence[float], Size]]] = {}
     for image, number, values, size in sample:
@@ -83,11 +83,11 @@ def unit_decision(
         boxes = ((number, in_unit(values, size, unit)) for number, values, size in rows[image])
         return [drawn_box(number, box_numbers.centred(values, way)) for number, values in boxes]
 
-    ways = [judged.name, *judged.others]
+    ways = [judged.name, *judged.alternatives]
     images = spread(sorted(rows, key=lambda image: max(max(values) for _, values, _ in rows[image])))
     examples = [example(image, {unit: drawn(image, unit) for unit in ways}) for image in images]
     data = {"pixels": sum(row_units.of_row(values) == "pixels" for *_, values, _ in sample), "rows": len(sample)}
-    return [reading("unit", judged.name, judged.others, options, examples, **data)]
+    return [reading("unit", judged.name, judged.alternatives, options, examples, **data)]
 
 
 def in_unit(values: Sequence[float], size: Size, unit: str) -> list[float]:
@@ -105,7 +105,7 @@ def box_decision(
     Args:
         sample: image, class, and the four numbers in fractions of the image.
     """
-    ways = [judged.reading, *judged.others]
+    ways = [judged.reading, *judged.alternatives]
     rows: dict[str, list[tuple[int, box_numbers.Numbers]]] = {}
     for image, number, values in sample:
         rows.setdefault(image, []).append((number, values))
@@ -120,7 +120,7 @@ def box_decision(
         for image in spread(list(rows))
     ]
     data = {"boxes": judged.boxes, "outside": judged.outside}
-    return reading("boxes", judged.reading, judged.others, options, examples, **data)
+    return reading("boxes", judged.reading, judged.alternatives, options, examples, **data)
 
 
 class DraftSet:
@@ -148,7 +148,7 @@ class DraftSet:
         return unit_decision(judged, sample, way, self.options) + decisions
 
     def convert_all_units(self, labelled: Sequence["Draft"], unit: str) -> None:
-        """Have places that are not in pixels be in fractions."""
+        """Convert coordinates that are not in pixels to fractions."""
         for draft in labelled if unit != "pixels" else ():
             if not draft.fractions:
                 self.convert_unit(draft, unit)
@@ -169,11 +169,11 @@ class DraftSet:
             small = bool(shape.values) and row_units.of_row(shape.values) == "fractions"
             across, down = (scale, scale) if size is None else size if small else (1, 1)
             shape.values = tuple(value * (down if index % 2 else across) for index, value in enumerate(shape.values))
-            shape.marks = tuple((x * across, y * down, seen) for x, y, seen in shape.marks)
+            shape.marks = tuple((x * across, y * down, visibility) for x, y, visibility in shape.marks)
         draft.fractions = unit != row_units.MIXED
 
     def boxes(self, usual: str, looked_at: Sequence["Draft"]) -> tuple[str, list[Decision]]:
-        """What the four numbers of boxes are, and what is told of it."""
+        """What the four numbers of boxes are, and the decision that reports it."""
         sample = []
         for draft in looked_at:
             size = (1, 1) if draft.fractions else self.size(draft)

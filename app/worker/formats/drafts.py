@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses, index_by_name, merge_names
 from app.worker.formats.coordinate_frames import CoordinateFrame, FrameFitting, SizeClaim
 from app.worker.formats.draft_boxes import USUAL, DraftSet
 from app.worker.formats.geometry import Points, RowBuilder, bounding_box, corners_of, join_outlines, rotated_box
-from app.worker.formats.item_names import item_name, make_unique
+from app.worker.formats.item_names import ensure_unique_names, item_name
 from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     Decision,
@@ -23,7 +24,7 @@ from app.worker.formats.model import (
     finding,
     task_decision,
 )
-from app.worker.formats.paths import below, inside, shown
+from app.worker.formats.paths import below, inside
 from app.worker.formats.sizes import DisplayedSize, image_size
 from app.worker.formats.tree import Tree
 
@@ -81,8 +82,10 @@ def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> Draft
 
 def pose_shape(name: str, marks: Iterable[tuple[float, float, int]], line: int | None) -> DraftShape | None:
     """Keypoints without a box of their own: the box round those that are labelled; None without any."""
-    points = tuple((x, y, seen) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0, 0) for x, y, seen in marks)
-    labelled = [(x, y) for x, y, seen in points if seen]
+    points = tuple(
+        (x, y, visibility) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0, 0) for x, y, visibility in marks
+    )
+    labelled = [(x, y) for x, y, visibility in points if visibility]
     return DraftShape("pose", name, bounding_box(labelled), line, points) if labelled else None
 
 
@@ -97,20 +100,20 @@ def rotated_shape(name: str, box: tuple[float, float, float, float], degrees: fl
     return DraftShape("turned", name, flat(rotated_box(box, degrees)), line)
 
 
-def choose_task(counts: Counter[str], wanted: str) -> tuple[str, list[Decision]]:
+def choose_task(counts: Counter[str], requested: str) -> tuple[str, list[Decision]]:
     """What the objects are used for: keypoints, polygons, turned boxes or, where some are plain boxes, boxes.
 
     Raises:
         InvalidInput: keypoints were asked for, and there are none.
     """
     boxes, polygons, tilted, poses = (counts[kind] for kind in KINDS)
-    if wanted == "pose" and not poses:
+    if requested == "pose" and not poses:
         raise InvalidInput("pose_missing")
-    others = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
-    if wanted != "auto":
-        return wanted, [task_decision(wanted, ["detect", *others])]
+    alternatives = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
+    if requested != "auto":
+        return requested, [task_decision(requested, ["detect", *alternatives])]
     if poses:
-        return "pose", [decision("task_found", "task", ["detect", *others], task="pose")]
+        return "pose", [decision("task_found", "task", ["detect", *alternatives], task="pose")]
     if tilted and not polygons:
         return "obb", [decision("task_found", "task", ["detect", "obb"], task="obb")]
     if polygons and not boxes:
@@ -126,7 +129,7 @@ def convert_drafts(
     detected: DetectedDataset,
     options: Options,
     drafts: list[Draft],
-    known: KnownClasses,
+    class_list: KnownClasses,
     findings: list[Finding],
     names: list[str] | None = None,
     keypoints: Sequence[str] = (),
@@ -141,8 +144,8 @@ def convert_drafts(
         raise InvalidInput("no_images_found", file=detected.where)
     drafts = without_repeats(drafts, findings)
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
-    classes, decisions = merge_names(names or known.names, present, options)
-    if names and known.names and known.names != classes:
+    classes, decisions = merge_names(names or class_list.names, present, options)
+    if names and class_list.names and class_list.names != classes:
         decisions.append(decision("annotation_names", "names"))
     task, reported = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
     decisions += reported
@@ -157,7 +160,7 @@ def convert_drafts(
         if item:
             item.name = item_name(inside(draft.image, detected.root) or draft.image)
             items.append(item)
-    source = make_source(tree, detected, task, classes, items, known.decisions + decisions, findings)
+    source = create_source(tree, detected, task, classes, items, class_list.decisions + decisions, findings)
     source.keypoints = described(count, keypoints) if task == "pose" else None
     return source
 
@@ -175,7 +178,7 @@ def fit_frames(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], opti
     return decisions
 
 
-def make_source(
+def create_source(
     tree: Tree,
     detected: DetectedDataset,
     task: str,
@@ -187,29 +190,36 @@ def make_source(
     """A Source, its names made unique, and what is outside noted."""
     if not items:
         raise InvalidInput("no_images_found", file=detected.where)
-    decisions += make_unique(items)
+    decisions += ensure_unique_names(items)
     used = {item.image for item in items}
     outside = [path for path in tree["image"] if path not in used]
     findings += [
-        finding("info", "image_unlisted", path, image=shown(path)) for path in outside if below(path, detected.root)
+        finding("info", "image_unlisted", path, image=printable_name(path))
+        for path in outside
+        if below(path, detected.root)
     ]
     return Source(detected.format, detected.root, task, names, items, decisions, findings, outside=outside)
 
 
 def without_repeats(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
     """Of two annotations of one image the first, with the objects of both where one file holds both."""
-    seen: dict[str, Draft] = {}
+    by_image: dict[str, Draft] = {}
     for draft in drafts:
-        first = seen.setdefault(draft.image, draft)
+        first = by_image.setdefault(draft.image, draft)
         if first is not draft:
             findings.append(
                 finding(
-                    "warning", "image_repeated", draft.file, of=draft.image, image=shown(draft.image), first=first.file
+                    "warning",
+                    "image_repeated",
+                    draft.file,
+                    of=draft.image,
+                    image=printable_name(draft.image),
+                    first=first.file,
                 )
             )
             if first.file == draft.file:
                 first.shapes += draft.shapes
-    return list(seen.values())
+    return list(by_image.values())
 
 
 def convert(
@@ -220,20 +230,20 @@ def convert(
     size = draft.frame.size if draft.frame else draft.size
     size = size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
     if size is None:
-        findings.append(finding("error", "size_unknown", draft.file, image=shown(draft.image)))
+        findings.append(finding("error", "size_unknown", draft.file, image=printable_name(draft.image)))
         return None
     shapes = RowBuilder(draft.file, draft.image, size, item.rows or [], findings, draft.frame)
     item.rows = shapes.rows
     for shape in draft.shapes:
-        whole = in_pixels(shape, size) if draft.fractions else shape
-        add_shape(shapes, numbers[shape.name], whole, task, keypoints)
+        in_image = in_pixels(shape, size) if draft.fractions else shape
+        add_shape(shapes, numbers[shape.name], in_image, task, keypoints)
     return item
 
 
 def in_pixels(shape: DraftShape, size: tuple[int, int]) -> DraftShape:
     """A shape that was measured in the image's sides."""
     values = tuple(value * size[index % 2] for index, value in enumerate(shape.values))
-    marks = tuple((x * size[0], y * size[1], seen) for x, y, seen in shape.marks)
+    marks = tuple((x * size[0], y * size[1], visibility) for x, y, visibility in shape.marks)
     return replace(shape, values=values, marks=marks)
 
 
@@ -244,7 +254,7 @@ def add_shape(shapes: RowBuilder, number: int, shape: DraftShape, task: str, key
         shapes.pose(number, shape.name, shape.box(), marks, shape.line)
     elif task == "segment":
         if shape.kind in {"box", "pose"}:
-            shapes.note("info", "box_as_polygon", shape.line, name=shown(shape.name))
+            shapes.note("info", "box_as_polygon", shape.line, name=printable_name(shape.name))
         shapes.polygon(number, shape.name, shape.points(), shape.line)
     elif task == "obb" and (shape.kind != "polygon" or len(shape.values) == 8):
         shapes.corners(number, shape.name, shape.points(), shape.line)

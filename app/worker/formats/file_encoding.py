@@ -16,9 +16,9 @@ CHUNK = 1 << 20  # bytes
 HEAD = 4096  # bytes
 SAMPLE = 64 * 1024  # bytes beyond ASCII, with what is round them, that are judged
 # Both in time that grows with the length only: long runs of ASCII (an image in base64) have no such beginning.
-TELLING = re.compile(rb'[\x80-\xff][^"<>\r\n,;]*')
+BEYOND_ASCII = re.compile(rb'[\x80-\xff][^"<>\r\n,;]*')
 BEFORE = re.compile(rb'[^"<>\r\n,;\x80-\xff]*\Z')
-NEAR = 64  # bytes before the first one beyond ASCII
+CONTEXT_BYTES = 64  # bytes before the first one beyond ASCII
 DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 DECLARATION = re.compile(r"^\s*<\?xml.*?\?>", re.S)
 WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "ascii": "cp1252", "big5": "cp950"}
@@ -27,10 +27,10 @@ WIDER |= {"shift_jis": "cp932", "euc_kr": "cp949"}
 
 @dataclass(frozen=True)
 class FileEncoding:
-    """An encoding; `others` read the file otherwise and nearly as well, best first."""
+    """An encoding; `alternatives` read the file otherwise and nearly as well, best first."""
 
     name: str
-    others: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
     @property
     def usual(self) -> bool:
@@ -61,7 +61,7 @@ def _encoding_of(path: Path, size: int, changed: int, candidates: tuple[str, ...
 
 
 def is_utf8(file: IO[bytes]) -> bool:
-    """Whether the whole file is."""
+    """Whether the file is valid UTF-8."""
     codec = codecs.getincrementaldecoder("utf-8")()
     try:
         while chunk := file.read(CHUNK):
@@ -86,8 +86,8 @@ def sample(file: IO[bytes]) -> bytes:
 def non_ascii_runs(chunk: bytes) -> Iterator[bytes]:
     """Each run with bytes beyond ASCII, from a little before them to the next delimiter."""
     end = 0
-    for match in TELLING.finditer(chunk):
-        before = BEFORE.search(chunk[max(end, match.start() - NEAR) : match.start()])
+    for match in BEYOND_ASCII.finditer(chunk):
+        before = BEFORE.search(chunk[max(end, match.start() - CONTEXT_BYTES) : match.start()])
         end = match.end()
         yield (before[0] if before else b"") + match[0]
 
@@ -138,7 +138,7 @@ class Utf8File:
 def decisions(
     paths: Iterable[tuple[str, Path]], candidates: Sequence[str], options: Options, names: Sequence[str]
 ) -> list[Decision]:
-    """What is told of the first of these annotation files that is in an encoding which does not say itself.
+    """The decision about the first of these annotation files whose encoding is ambiguous.
 
     Args:
         paths: name for the message, and the file.
@@ -148,10 +148,12 @@ def decisions(
         encoding = encoding_of(path, candidates)
         if encoding.name not in TEXTS or (path.suffix.lower() == ".xml" and declared_encoding(head_of(path))):
             continue
-        others = list(encoding.others) or [other for other in TEXTS if other != encoding.name]
+        alternatives = list(encoding.alternatives) or [candidate for candidate in TEXTS if candidate != encoding.name]
         listed = ", ".join(entry for entry in names if not entry.isascii())[:200]
         return [
-            reading("encoding", encoding.name, others, options, [], file=name, encoding=encoding.name, names=listed)
+            reading(
+                "encoding", encoding.name, alternatives, options, [], file=name, encoding=encoding.name, names=listed
+            )
         ]
     return []
 

@@ -6,13 +6,13 @@ from collections import Counter
 from app.worker.formats import masks
 from app.worker.formats.class_names import check_names
 from app.worker.formats.classes import KnownClasses
-from app.worker.formats.item_names import make_unique
+from app.worker.formats.item_names import ensure_unique_names
 from app.worker.formats.layout import NO_LABELS
 from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Source, decision
 from app.worker.formats.paths import split_of
 from app.worker.formats.tree import Tree
 
-Placed = tuple[str, str, str | None, str]  # image, root, split, path from the class on
+ClassLocation = tuple[str, str, str | None, str]  # image, root, split, path from the class on
 
 
 def detect(tree: Tree, task: str) -> list[DetectedDataset]:
@@ -26,10 +26,12 @@ def detect(tree: Tree, task: str) -> list[DetectedDataset]:
             parts = path.split("/")
             if len(parts) > 1 and not is_generic(parts[-2]):
                 locations.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
-    roots: dict[str, list[Placed]] = {}
+    roots: dict[str, list[ClassLocation]] = {}
     for location in locations:
         roots.setdefault(location[1], []).append(location)
-    return [DetectedDataset("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
+    return [
+        DetectedDataset("folders", root, len(images), len(images), True, hint=images) for root, images in roots.items()
+    ]
 
 
 def are_side_by_side(tree: Tree) -> bool:
@@ -54,7 +56,7 @@ def are_numbered(names: list[str]) -> bool:
     return len(stems) == 1 and not stems & {"", "class", "classe", "label", "category", "categoria", "type", "tipo"}
 
 
-def class_location(path: str) -> Placed | None:
+def class_location(path: str) -> ClassLocation | None:
     """The place of an image in train/CLASS/… or images/train/CLASS/…."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]
@@ -90,9 +92,9 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     if not has_two_classes(detected):
         raise InvalidInput("classes_two")
     names = check_names(classes_of(detected), options.max_classes, "ZIP")
-    known = KnownClasses(tree, detected.root, options)
-    decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
-    if known.names and known.names != names:
+    class_list = KnownClasses(tree, detected.root, options)
+    decisions = [item for item in class_list.decisions if item["code"] == "download_ignored"]
+    if class_list.names and class_list.names != names:
         decisions.append(decision("folder_names", "names"))
     if options.task != "classify":
         split = any(location[2] for location in detected.hint)
@@ -101,11 +103,11 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         Item(path, rest, split, class_name=rest.split("/")[0])
         for path, _, split, rest in sorted(detected.hint, key=rank)
     ]
-    decisions += make_unique(items)
+    decisions += ensure_unique_names(items)
     used = {item.image for item in items}
     outside = [path for kind in ("image", "text") for path in tree[kind] if path not in used]
     return Source("folders", detected.root, "classify", names, items, decisions, outside=outside)
 
 
-def rank(location: Placed) -> tuple[int, str]:
+def rank(location: ClassLocation) -> tuple[int, str]:
     return {"train": 0, None: 1, "val": 2, "test": 3}[location[2]], location[0]

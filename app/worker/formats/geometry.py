@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.coordinate_frames import CoordinateFrame
 from app.worker.formats.model import Finding, Row, finding
-from app.worker.formats.paths import shown
 
 Box = tuple[float, float, float, float]
 Points = list[tuple[float, float]]
 
 EDGE = 0.01  # pixels: what reaches outside by less is the rounding of the tool that wrote it
 CIRCLE = 36  # corners of the polygon that stands for a circle
-FAR = 1e9  # pixels: no place in an image; sums and products of what is nearer are exact enough
+MAX_COORDINATE = 1e9  # pixels: no place in an image; sums and products of what is nearer are exact enough
 MAX_SIDE = 1_000_000  # pixels: no image has more; what claims so is damaged
 
 
@@ -26,16 +26,16 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or value is None:
         return math.nan
     try:
-        made = float(value)
+        parsed = float(value)
     except (ValueError, TypeError, OverflowError):
         return math.nan
-    return made if abs(made) < FAR else math.nan
+    return parsed if abs(parsed) < MAX_COORDINATE else math.nan
 
 
 def side(value: Any) -> int:
     """An image's width or height from a file; 0 where it does not say one."""
-    made = number(value)
-    return int(made) if 1 <= made <= MAX_SIDE else 0
+    length = number(value)
+    return int(length) if 1 <= length <= MAX_SIDE else 0
 
 
 def format_number(value: float) -> str:
@@ -96,11 +96,11 @@ def area(points: Points) -> float:
 def join_outlines(parts: Sequence[Points]) -> Points:
     """Several outlines of one object as one, by a way there and back between near points (as ultralytics'
     `merge_multi_segment` does): YOLO has one outline an object."""
-    whole = list(parts[0])
+    joined = list(parts[0])
     for part in parts[1:]:
-        here, there = nearest_points(whole, part)
-        whole[here + 1 : here + 1] = [*part[there:], *part[: there + 1], whole[here]]
-    return whole
+        here, there = nearest_points(joined, part)
+        joined[here + 1 : here + 1] = [*part[there:], *part[: there + 1], joined[here]]
+    return joined
 
 
 def nearest_points(first: Points, second: Points) -> tuple[int, int]:
@@ -168,30 +168,32 @@ class RowBuilder:
         left, right = sorted((box[0], box[2]))
         top, bottom = sorted((box[1], box[3]))
         if not all(map(math.isfinite, box)):
-            self.note("warning", "object_no_number", line, name=shown(name))
+            self.note("warning", "object_no_number", line, name=printable_name(name))
             return None
         if right <= left or bottom <= top:
             self._note_degenerate(name, line, right - left, bottom - top)
             return None
         cut = max(left, 0.0), max(top, 0.0), min(right, float(self.size[0])), min(bottom, float(self.size[1]))
         if cut[2] <= cut[0] or cut[3] <= cut[1]:
-            self.note("warning", "object_outside", line, name=shown(name))
+            self.note("warning", "object_outside", line, name=printable_name(name))
             return None
         over = max(abs(a - b) for a, b in zip(cut, (left, top, right, bottom), strict=True))
         if over > EDGE:
-            self.note("info", "object_clipped", line, name=shown(name), pixels=format_number(round(over, 2)))
+            self.note("info", "object_clipped", line, name=printable_name(name), pixels=format_number(round(over, 2)))
         return cut
 
     def _note_degenerate(self, name: str, line: int | None, width: float, height: float) -> None:
-        values = {"name": shown(name), "width": format_number(width), "height": format_number(height)}
+        values = {"name": printable_name(name), "width": format_number(width), "height": format_number(height)}
         self.note("warning", "object_degenerate", line, **values)
 
     def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a polygon."""
         points = self.displayed_points(points)
         points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
-        if points and not sum(abs(x) + abs(y) for x, y in points) < FAR * len(points):  # one nan makes the sum nan
-            self.note("warning", "object_no_number", line, name=shown(name))
+        if points and not sum(abs(x) + abs(y) for x, y in points) < MAX_COORDINATE * len(
+            points
+        ):  # one nan makes the sum nan
+            self.note("warning", "object_no_number", line, name=printable_name(name))
             return
         if len(points) < 3 or area(points) <= 0:
             left, top, right, bottom = bounding_box(points) if points else (0.0, 0.0, 0.0, 0.0)
@@ -202,10 +204,12 @@ class RowBuilder:
         if over > 0:
             points = clip_polygon(points, *self.size)
             if len(points) < 3 or area(points) <= 0:
-                self.note("warning", "object_outside", line, name=shown(name))
+                self.note("warning", "object_outside", line, name=printable_name(name))
                 return
             if over > EDGE:
-                self.note("info", "object_clipped", line, name=shown(name), pixels=format_number(round(over, 2)))
+                self.note(
+                    "info", "object_clipped", line, name=printable_name(name), pixels=format_number(round(over, 2))
+                )
         self.rows.append(Row(points_text(kind, points, self.size), self.file, line))
 
     def corners(self, kind: int, name: str, points: Points, line: int | None) -> None:
@@ -224,11 +228,11 @@ class RowBuilder:
         if not clipped:
             return
         width, height = self.size
-        points = [(*self.displayed_points([(x, y)])[0], seen) for x, y, seen in points]
+        points = [(*self.displayed_points([(x, y)])[0], visibility) for x, y, visibility in points]
         columns = [box_text(kind, clipped, self.size)]
-        for x, y, seen in points:
-            shows = seen > 0 and 0 <= x <= width and 0 <= y <= height
+        for x, y, visibility in points:
+            shows = visibility > 0 and 0 <= x <= width and 0 <= y <= height
             columns.append(
-                f"{format_number(x / width)} {format_number(y / height)} {min(seen, 2)}" if shows else "0 0 0"
+                f"{format_number(x / width)} {format_number(y / height)} {min(visibility, 2)}" if shows else "0 0 0"
             )
         self.rows.append(Row(" ".join(columns), self.file, line))

@@ -2,28 +2,29 @@
 
 from collections.abc import Iterable
 
+from app.core.names import printable_name
 from app.worker.formats.model import Decision, Item, decision
-from app.worker.formats.paths import shown, split_of, stem_of
+from app.worker.formats.paths import split_of, stem_of
 
-PLAIN_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "data", "obj", "default", "labels"})
-OWN_FOLDERS = frozenset({"images", "labels"})
+GENERIC_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "data", "obj", "default", "labels"})
+YOLO_FOLDERS = frozenset({"images", "labels"})
 
 
 def inner(parts: Iterable[str]) -> list[str]:
     """Folders, with those renamed that ultralytics would take for the dataset's own."""
-    return [f"{part}_" if part.casefold() in OWN_FOLDERS else part for part in parts]
+    return [f"{part}_" if part.casefold() in YOLO_FOLDERS else part for part in parts]
 
 
 def item_name(path: str) -> str:
     """An image's name in a revision, from its path below the dataset's root: without folders that say only that it
     holds images, or their split."""
     *folders, name = path.split("/")
-    while folders and (folders[0].casefold() in PLAIN_FOLDERS or split_of(folders[0])):
+    while folders and (folders[0].casefold() in GENERIC_FOLDERS or split_of(folders[0])):
         del folders[0]
     return "/".join([*inner(folders), name])
 
 
-def make_unique(items: list[Item]) -> list[Decision]:
+def ensure_unique_names(items: list[Item]) -> list[Decision]:
     """Give items whose names differ in suffix or case only, or in nothing, names of their own.
 
     Two may keep one stem where they share a label file, as they did.
@@ -41,7 +42,11 @@ def make_unique(items: list[Item]) -> list[Decision]:
         names.add(item.name.casefold())
     if not changed:
         return []
-    return [decision("names_changed", count=len(changed), first=shown(changed[0][0]), name=shown(changed[0][1]))]
+    return [
+        decision(
+            "names_changed", count=len(changed), first=printable_name(changed[0][0]), name=printable_name(changed[0][1])
+        )
+    ]
 
 
 def free_item_name(item: Item, name: str, used: dict[str, str], owner: str) -> str:

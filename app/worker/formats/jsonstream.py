@@ -6,9 +6,10 @@ import json
 from collections.abc import Collection, Iterator
 from typing import IO, Any
 
+from app.core.names import printable_name
 from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import shown, suffix_of
+from app.worker.formats.paths import suffix_of
 from app.worker.formats.tree import Tree
 
 CHUNK = 1 << 20  # characters
@@ -56,9 +57,9 @@ class JsonCursor:
             if not self.more():
                 return ""
 
-    def expect(self, wanted: str) -> None:
-        if self.peek() != wanted:
-            raise BrokenJson(f"{wanted!r} is missing")
+    def expect(self, character: str) -> None:
+        if self.peek() != character:
+            raise BrokenJson(f"{character!r} is missing")
         self.at += 1
 
     def value(self) -> Any:
@@ -66,10 +67,10 @@ class JsonCursor:
         self.peek()
         while True:
             try:
-                made, end = self.decode(self.text, self.at)
+                value, end = self.decode(self.text, self.at)
                 if end < len(self.text) or self.ended:  # a number may go on behind the text at hand
                     self.at = end
-                    return made
+                    return value
             except json.JSONDecodeError as error:
                 if self.ended:
                     raise BrokenJson(error.msg) from error
@@ -133,7 +134,7 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
                 else:
                     yield key, reader.value()
     except (BrokenJson, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InvalidInput("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+        raise InvalidInput("annotation_unreadable", file=printable_name(name), reason=reason(error)) from error
 
 
 def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
@@ -154,7 +155,7 @@ def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
                 values = values_in(io.TextIOWrapper(file, encoding, errors="replace"))
             yield from (element if isinstance(element, dict) else {} for element in values)
     except (BrokenJson, ValueError, RecursionError) as error:
-        raise InvalidInput("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+        raise InvalidInput("annotation_unreadable", file=printable_name(name), reason=reason(error)) from error
 
 
 def values_in(text: IO[str]) -> Iterator[Any]:
@@ -169,4 +170,4 @@ def values_in(text: IO[str]) -> Iterator[Any]:
 def reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
-    return "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+    return "nested too deeply" if isinstance(error, RecursionError) else printable_name(str(error))

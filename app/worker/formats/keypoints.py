@@ -7,20 +7,22 @@ from app.core.report import Keypoints
 
 def described(count: int, names: Sequence[str]) -> Keypoints:
     """kpt_shape, and flip_idx by left and right in the names."""
-    made: Keypoints = {"kpt_shape": [count, 3]}
+    keypoints: Keypoints = {"kpt_shape": [count, 3]}
     mirrored = [mirror(name) for name in names]
     if len(names) == count and len(set(names)) == count and list(names) != mirrored:
-        order = [names.index(other) if other in names else index for index, other in enumerate(mirrored)]
+        order = [
+            names.index(counterpart) if counterpart in names else index for index, counterpart in enumerate(mirrored)
+        ]
         if sorted(order) == list(range(count)):
-            made["flip_idx"] = order
-    return made
+            keypoints["flip_idx"] = order
+    return keypoints
 
 
 def mirror(name: str) -> str:
     """ "right_eye" of "left_eye"."""
-    for one, other in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
-        if one in name:
-            return name.replace(one, other)
-        if other in name:
-            return name.replace(other, one)
+    for side, opposite in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
+        if side in name:
+            return name.replace(side, opposite)
+        if opposite in name:
+            return name.replace(opposite, side)
     return name

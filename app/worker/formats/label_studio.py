@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
@@ -17,7 +18,7 @@ from app.worker.formats.geometry import Points, ellipse, number, side
 from app.worker.formats.jsonstream import objects
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision, finding
-from app.worker.formats.paths import IMAGES, folder_of, shown, suffix_of
+from app.worker.formats.paths import IMAGES, folder_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
@@ -66,7 +67,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     predicted = 0
     for path in detected.hint:
@@ -76,8 +77,8 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     if predicted and not any(draft.shapes for draft in drafts):
         raise InvalidInput("predictions_only", count=predicted)
     if predicted:
-        known.decisions.append(decision("predictions_left_out", None, None, count=predicted))
-    return convert_drafts(tree, detected, options, drafts, known, findings)
+        class_list.decisions.append(decision("predictions_left_out", None, None, count=predicted))
+    return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
 class LabelStudioFile:
@@ -97,7 +98,7 @@ class LabelStudioFile:
             name = picture_of(element)
             image = self.tree.image(name, folder_of(self.path), self.split) if name else None
             if image is None:
-                self.notes.missing(name or shown(str(element.get("id", ""))))
+                self.notes.missing(name or printable_name(str(element.get("id", ""))))
                 continue
             if self.is_predicted(element):
                 self.predicted += 1
@@ -152,12 +153,12 @@ class LabelStudioFile:
             return
         size = draft.size or image_size(self.tree.path(draft.image)) or (0, 0)
         try:
-            made = shape_of(value, names[0], size, self.line)
+            shape = shape_of(value, names[0], size, self.line)
         except BadMask:
-            self.notes.object("mask_unreadable", self.line, draft.image, name=shown(names[0]))
+            self.notes.object("mask_unreadable", self.line, draft.image, name=printable_name(names[0]))
             return
-        if made:
-            draft.shapes.append(made)
+        if shape:
+            draft.shapes.append(shape)
         else:
             self.notes.unread(kind or "?", names[0], self.line, draft.image)
 
@@ -191,20 +192,20 @@ def picture_of(element: dict[str, Any]) -> str:
 
 def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One result an object: shape and class may come as two of one id (Rectangle and Labels)."""
-    made: dict[Any, dict[str, Any]] = {}
+    by_id: dict[Any, dict[str, Any]] = {}
     rest: list[dict[str, Any]] = []
     for result in results:
         key = result.get("id")
         value = result.get("value")
         if not isinstance(key, str) or not isinstance(value, dict):
             rest.append(result)
-        elif key in made and text(made[key].get("type")) in ABOUT_REGION:
-            made[key].update(result)  # what is said of a region may come before it
-        elif key in made:
-            made[key]["value"] = made[key]["value"] | {name: value[name] for name in LABELS if name in value}
+        elif key in by_id and text(by_id[key].get("type")) in ABOUT_REGION:
+            by_id[key].update(result)  # what is said of a region may come before it
+        elif key in by_id:
+            by_id[key]["value"] = by_id[key]["value"] | {name: value[name] for name in LABELS if name in value}
         else:
-            made[key] = dict(result)
-            rest.append(made[key])
+            by_id[key] = dict(result)
+            rest.append(by_id[key])
     return rest
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.class_names import MAX_KEYPOINTS
 from app.worker.formats.classes import KnownClasses
@@ -12,7 +13,7 @@ from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, o
 from app.worker.formats.geometry import Points, bounding_box, ellipse, number, side
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import DetectedDataset, Finding, Options, Source, decision, finding
-from app.worker.formats.paths import folder_of, shown, stem_of
+from app.worker.formats.paths import folder_of, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
@@ -39,7 +40,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
     for path in detected.hint:
         file = LabelMeFile(tree, path, findings)
@@ -53,12 +54,12 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         marks = tuple(pose.marks.get(name, (0.0, 0.0, 0)) for name in points)
         draft.shapes.append(DraftShape("pose", pose.box.name, pose.box.values, pose.box.line, marks))
     if points:
-        known.decisions.append(
-            decision("keypoints_named", None, None, names=shown(", ".join(points)), count=len(points))
+        class_list.decisions.append(
+            decision("keypoints_named", None, None, names=printable_name(", ".join(points)), count=len(points))
         )
     if joined_count:
-        known.decisions.append(decision("groups_joined", None, None, count=joined_count))
-    return convert_drafts(tree, detected, options, drafts, known, findings, keypoints=points)
+        class_list.decisions.append(decision("groups_joined", None, None, count=joined_count))
+    return convert_drafts(tree, detected, options, drafts, class_list, findings, keypoints=points)
 
 
 @dataclass
@@ -87,11 +88,13 @@ class LabelMeFile:
         if document is None:
             return
         if not isinstance(document.get("shapes"), list):
-            findings.append(finding("error", "annotation_unreadable", path, file=shown(path), reason="no shapes"))
+            findings.append(
+                finding("error", "annotation_unreadable", path, file=printable_name(path), reason="no shapes")
+            )
             return
         image = image_of(tree, path, document.get("imagePath"))
         if image is None:
-            name = shown(str(document.get("imagePath") or ""))
+            name = printable_name(str(document.get("imagePath") or ""))
             findings.append(finding("warning", "image_missing", path, image=name))
             return
         size = side(document.get("imageWidth")), side(document.get("imageHeight"))
@@ -100,7 +103,7 @@ class LabelMeFile:
 
     def add_shapes(self, shapes: list[Any], draft: Draft) -> None:
         """The objects: shapes of one group and class are one, points in the group of a box are its keypoints."""
-        made: list[tuple[Any, DraftShape]] = []
+        entries: list[tuple[Any, DraftShape]] = []
         points: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
         for line, shape in enumerate(shapes, 1):
             group = group_of(shape)
@@ -109,16 +112,18 @@ class LabelMeFile:
                 continue
             one = shape_of(shape, line)
             if isinstance(one, DraftShape):
-                made.append((group, one))
+                entries.append((group, one))
             else:
                 self.note(one[0], line, draft, one[1])
-        boxes = {group: shape for group, shape in made if shape.kind == "box" and group in points}
+        boxes = {group: shape for group, shape in entries if shape.kind == "box" and group in points}
         self.poses = [Pose(box, keypoints_of(points.pop(group))) for group, box in boxes.items()]
-        for own in points.values():
-            for line, shape in own:
-                self.note("shape_unsupported", line, draft, {"shape": "point", "name": shown(text(shape["label"]))})
+        for ungrouped in points.values():
+            for line, shape in ungrouped:
+                self.note(
+                    "shape_unsupported", line, draft, {"shape": "point", "name": printable_name(text(shape["label"]))}
+                )
         used = set(map(id, boxes.values()))
-        before = [(group, shape) for group, shape in made if id(shape) not in used]
+        before = [(group, shape) for group, shape in entries if id(shape) not in used]
         draft.shapes = join_parts(before)
         self.joined = len(before) - len(draft.shapes)
 
@@ -134,24 +139,24 @@ def group_of(shape: Any) -> int | str | None:
 
 def keypoints_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float, float, int]]:
     """Keypoints by their name; a difficult one is hidden."""
-    made = {}
+    keypoints = {}
     for _, shape in points:
         point = points_of(shape.get("points"))
         if point and all(map(math.isfinite, point[0])):
-            made[text(shape["label"])] = (*point[0], 1 if shape.get("difficult") is True else 2)
-    return made
+            keypoints[text(shape["label"])] = (*point[0], 1 if shape.get("difficult") is True else 2)
+    return keypoints
 
 
-def join_parts(made: list[tuple[Any, DraftShape]]) -> list[DraftShape]:
+def join_parts(entries: list[tuple[Any, DraftShape]]) -> list[DraftShape]:
     """Outlines of one group and class are the parts of one object; so are boxes, of which the box round them is."""
     parts: dict[tuple[Any, str, str], list[DraftShape]] = {}
     order: list[list[DraftShape]] = []
-    for group, shape in made:
-        own = parts.setdefault((group, shape.name, shape.kind), []) if group is not None else []
-        if not own:
-            order.append(own)
-        own.append(shape)
-    return [own[0] if len(own) == 1 else one_of(own) for own in order]
+    for group, shape in entries:
+        members = parts.setdefault((group, shape.name, shape.kind), []) if group is not None else []
+        if not members:
+            order.append(members)
+        members.append(shape)
+    return [members[0] if len(members) == 1 else one_of(members) for members in order]
 
 
 def one_of(parts: list[DraftShape]) -> DraftShape:
@@ -193,8 +198,8 @@ def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
     if kind == "mask" and len(points) == 2:
         return mask_shape(shape, name, points, line)
     if kind in {"rectangle", "polygon", "circle", "rotation", "oriented_rectangle", "mask"}:
-        return "object_no_box", {"name": shown(name)}
-    return "shape_unsupported", {"shape": shown(str(kind)), "name": shown(name)}
+        return "object_no_box", {"name": printable_name(name)}
+    return "shape_unsupported", {"shape": printable_name(str(kind)), "name": printable_name(name)}
 
 
 def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
@@ -208,7 +213,7 @@ def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> D
         return outline_shape(name, parts, line)
     if math.isfinite(left + top + right + bottom):
         return DraftShape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is part of it
-    return "mask_unreadable", {"name": shown(name)}
+    return "mask_unreadable", {"name": printable_name(name)}
 
 
 def points_of(values: Any) -> Points:

@@ -10,10 +10,11 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from app.core.names import printable_name
 from app.worker.formats.classes import LISTS, YAML_NAMES
 from app.worker.formats.item_names import inner, item_name
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import folder_of, inside, join, other_stems, shown, split_of, stem_of
+from app.worker.formats.paths import alternative_stems, folder_of, inside, join, split_of, stem_of
 from app.worker.formats.tree import Tree
 
 FOLDERS = {"image": "images", "label": "labels"}
@@ -23,7 +24,7 @@ NO_LABELS = re.compile(r"(?i)(readme.*|license|classes|labels|labelmap|train|val
 
 @dataclass(slots=True)
 class LocatedImage:
-    """What an image's path says, and its label file. `weak`: lists know its split better than its folder."""
+    """An image's root, split and name by its path, and its label file. `weak`: lists override the folder's split."""
 
     image: str
     root: str
@@ -35,9 +36,9 @@ class LocatedImage:
 
 @dataclass
 class Layout:
-    """The places of each root, and what is in no place."""
+    """The images and labels of each root."""
 
-    places: dict[str, list[LocatedImage]]
+    images: dict[str, list[LocatedImage]]
     labels: dict[str, list[str]]  # label files of each root, those without an image too
     flat: set[str]  # roots whose labels lie beside the images
     encoded: list[tuple[str, str]] = field(default_factory=list)  # images and labels of which one has percent codes
@@ -61,18 +62,18 @@ def located_image(path: str, parts: list[str], root: int, split: str | None, res
 
 
 def lay_out(tree: Tree) -> Layout:
-    """Every place of an image, with its label."""
+    """Locate every image, with its label."""
     stems = {stem_of(path) for path in tree["image"]}
     encoded: list[tuple[str, str]] = []
     labels: dict[tuple[str, str | None, str], str] = {}
-    own: dict[str, list[str]] = defaultdict(list)  # label files by root
+    labels_by_root: dict[str, list[str]] = defaultdict(list)  # label files by root
     beside: dict[str, str] = {}  # by stem: labels in the folder of their image
     for path in tree["text"]:
         located = locate(path, "label")
         if stem_of(path) in stems:
             beside[stem_of(path)] = path
         elif located and located.rest != "classes.txt":
-            own[located.root].append(path)
+            labels_by_root[located.root].append(path)
             labels[located.root, located.split, stem_of(located.rest)] = path
     coded = any("%" in path for kind in ("image", "text") for path in tree[kind])
     if coded:
@@ -95,11 +96,13 @@ def lay_out(tree: Tree) -> Layout:
     for items in by_root.values() if coded else ():
         decode_labels(items, labels, encoded)
     for items in by_root.values():
-        own[items[0].root] = sorted({*own[items[0].root], *(item.label for item in items if item.label)})
-    orphans_beside(tree, flat_folders, beside, loose, own)
-    for root in own:
+        labels_by_root[items[0].root] = sorted(
+            {*labels_by_root[items[0].root], *(item.label for item in items if item.label)}
+        )
+    orphans_beside(tree, flat_folders, beside, loose, labels_by_root)
+    for root in labels_by_root:
         by_root.setdefault(root, [])
-    return Layout(dict(by_root), dict(own), flat, encoded)
+    return Layout(dict(by_root), dict(labels_by_root), flat, encoded)
 
 
 def spelled_otherwise(
@@ -108,13 +111,15 @@ def spelled_otherwise(
     """Labels in the folder of their image, by its stem, where one of both names has percent codes."""
     used, spellings = set(beside.values()), dict[str, str]()
     free = {stem_of(path): path for path in texts if path not in used}
-    pairs = [(stem, other) for other in free for stem in other_stems(other) if stem in stems]
-    pairs += [(stem, other) for stem in stems - set(beside) for other in other_stems(stem) if other in free]
-    for stem, other in pairs:
-        if stem not in beside and stem not in spellings and free[other] not in used:
-            spellings[stem] = free[other]
-            used.add(free[other])
-            encoded.append((stem, free[other]))
+    pairs = [(stem, spelling) for spelling in free for stem in alternative_stems(spelling) if stem in stems]
+    pairs += [
+        (stem, spelling) for stem in stems - set(beside) for spelling in alternative_stems(stem) if spelling in free
+    ]
+    for stem, spelling in pairs:
+        if stem not in beside and stem not in spellings and free[spelling] not in used:
+            spellings[stem] = free[spelling]
+            used.add(free[spelling])
+            encoded.append((stem, free[spelling]))
     return spellings
 
 
@@ -124,13 +129,21 @@ def decode_labels(
     """Give images without a label the one whose name is theirs with percent codes, or the other way round."""
     used = {item.label for item in items}
     free = {key: path for key, path in labels.items() if path not in used}
-    known = {(root, split, other): path for (root, split, stem), path in free.items() for other in other_stems(stem)}
+    decoded = {
+        (root, split, spelling): path
+        for (root, split, stem), path in free.items()
+        for spelling in alternative_stems(stem)
+    }
     for item in items:
         if item.label is not None:
             continue
         stem = stem_of(item.rest)
-        hits = [known.get((item.root, split, stem)) for split in (item.split, None)]
-        hits += [free.get((item.root, split, other)) for other in other_stems(stem) for split in (item.split, None)]
+        hits = [decoded.get((item.root, split, stem)) for split in (item.split, None)]
+        hits += [
+            free.get((item.root, split, spelling))
+            for spelling in alternative_stems(stem)
+            for split in (item.split, None)
+        ]
         label = next((hit for hit in hits if hit and hit not in used), None)
         if label:
             item.label = label
@@ -139,18 +152,22 @@ def decode_labels(
 
 
 def orphans_beside(
-    tree: Tree, folders: set[str], beside: dict[str, str], loose: list[LocatedImage], own: dict[str, list[str]]
+    tree: Tree,
+    folders: set[str],
+    beside: dict[str, str],
+    loose: list[LocatedImage],
+    labels_by_root: dict[str, list[str]],
 ) -> None:
     """Label files without an image in a folder where the others have theirs beside them."""
     roots = {folder_of(item.image): item.root for item in loose}
     for path in tree["text"]:
         folder = folder_of(path)
         if folder in roots and stem_of(path) not in beside and not NO_LABELS.fullmatch(path.rpartition("/")[2]):
-            own[roots[folder]].append(path)
+            labels_by_root[roots[folder]].append(path)
 
 
 def image_beside_label(path: str, label: str | None) -> LocatedImage:
-    """The place of an image that lies beside its label."""
+    """The location of an image that lies beside its label."""
     folder, _, name = path.rpartition("/")
     last = folder.rpartition("/")[2]
     match = OBJ_DATA.fullmatch(last)
@@ -166,7 +183,7 @@ def share_roots(loose: list[LocatedImage], tree: Tree) -> set[str]:
     Returns the roots.
     """
     marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
-    plain: list[str] = []
+    unmarked: list[str] = []
     target: dict[str, str] = {}
     for root in {item.root for item in loose}:
         above = root
@@ -175,9 +192,9 @@ def share_roots(loose: list[LocatedImage], tree: Tree) -> set[str]:
         if above in marks:
             target[root] = above
         else:
-            plain.append(root)
-    shared = common_folder(plain)
-    target |= dict.fromkeys(plain, shared)
+            unmarked.append(root)
+    shared = common_folder(unmarked)
+    target |= dict.fromkeys(unmarked, shared)
     for item in loose:
         if item.root != target[item.root]:
             below = inside(folder_of(item.image), target[item.root]) or ""
@@ -209,8 +226,8 @@ def common_folder(folders: list[str]) -> str:
 
 def refuse_collisions(images: list[LocatedImage]) -> None:
     """Two images for one name in one split."""
-    seen: dict[tuple[str, str], LocatedImage] = {}
+    by_name: dict[tuple[str, str], LocatedImage] = {}
     for item in images:
-        other = seen.setdefault((item.split or "train", item.rest.casefold()), item)
-        if other is not item:
-            raise InvalidInput("same_file", first=shown(other.image), second=shown(item.image))
+        first = by_name.setdefault((item.split or "train", item.rest.casefold()), item)
+        if first is not item:
+            raise InvalidInput("same_file", first=printable_name(first.image), second=printable_name(item.image))

@@ -208,7 +208,7 @@ def from_brush(values: Any, width: int, height: int) -> Mask:
     sizes = [bits.read(4) + 1 for _ in range(4)]
     if total != width * height * 4 or word > 16:
         raise BadMask("size")
-    made = numpy.zeros(total, numpy.uint8)
+    pixels = numpy.zeros(total, numpy.uint8)
     at = 0
     while at < total:
         same = bits.read(1)
@@ -216,11 +216,11 @@ def from_brush(values: Any, width: int, height: int) -> Mask:
         if at + count > total:
             raise BadMask("runs")
         if same:
-            made[at : at + count] = bits.read(word) & 255
+            pixels[at : at + count] = bits.read(word) & 255
         else:
-            made[at : at + count] = [bits.read(word) & 255 for _ in range(count)]
+            pixels[at : at + count] = [bits.read(word) & 255 for _ in range(count)]
         at += count
-    return made.reshape(height, width, 4)[:, :, 3]
+    return pixels.reshape(height, width, 4)[:, :, 3]
 
 
 class BitReader:

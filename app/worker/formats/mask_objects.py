@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.documents import FileFindings
 from app.worker.formats.drafts import Draft, outline_shape
@@ -10,7 +11,6 @@ from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.mask_palette import BLACK, Palette, edges_in
 from app.worker.formats.mask_pixels import read_pixels, values_in
 from app.worker.formats.model import Finding
-from app.worker.formats.paths import shown
 from app.worker.formats.tree import Tree
 
 MAX_PIECES = 2000  # of one class in one image: more are noise
@@ -61,14 +61,14 @@ class ImageMasks:
 
         pixels = read_pixels(self.tree.path(self.pair.classes or ""))
         for path in self.pair.more:
-            other = read_pixels(self.tree.path(path))
-            if other.shape != pixels.shape:
+            extra = read_pixels(self.tree.path(path))
+            if extra.shape != pixels.shape:
                 raise BadMask("size")
-            pixels = numpy.maximum(pixels, other)
+            pixels = numpy.maximum(pixels, extra)
         return pixels
 
     def unreadable(self) -> None:
-        self.notes.object("mask_unreadable", None, self.pair.image, name=shown(self.file))
+        self.notes.object("mask_unreadable", None, self.pair.image, name=printable_name(self.file))
 
     def draw(self, draft: Draft, palette: Palette) -> None:
         """The objects as outlines."""
@@ -98,7 +98,7 @@ class ImageMasks:
             here = (classes == value).astype(numpy.uint8)
             count, numbers, boxes, _ = cv2.connectedComponentsWithStats(here, connectivity=8)
             if count > MAX_PIECES:
-                self.notes.object("mask_noise", None, draft.image, name=shown(name), count=count - 1)
+                self.notes.object("mask_noise", None, draft.image, name=printable_name(name), count=count - 1)
                 continue
             for piece in range(1, count):
                 left, top, width, height, size = (int(part) for part in boxes[piece])

@@ -3,17 +3,18 @@ the number among the names; a mask of black and one other value has one class.""
 
 import re
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.mask_pixels import COLOURED
 from app.worker.formats.model import Decision, InvalidInput, decision
-from app.worker.formats.paths import below, shown
+from app.worker.formats.paths import below
 from app.worker.formats.tree import Tree
 
 BACKGROUND = frozenset({"background", "_background_", "__ignore__", "unlabeled", "void", "ignore", "bg", "none"})
 EDGE = {255, COLOURED + 0xE0E0C0}  # round objects in VOC
 BLACK = {0, COLOURED}
-THING = "object"
+OBJECT_CLASS = "object"
 MOST = 1000  # values of all masks
 MOST_UNNAMED = 256  # of them without a name: more are no classes
 MAX_FILE = 1 << 20  # bytes of a file with colours
@@ -27,8 +28,8 @@ class Palette:
         order: the classes, where a file lists them.
     """
 
-    def __init__(self, tree: Tree, root: str, known: KnownClasses) -> None:
-        self.known = known
+    def __init__(self, tree: Tree, root: str, class_list: KnownClasses) -> None:
+        self.class_list = class_list
         self.decisions: list[Decision] = []
         self.order: list[str] = []
         self.names: dict[int, str | None] = {}
@@ -41,7 +42,7 @@ class Palette:
             if below(path, root) and tree.size(path) <= MAX_FILE:
                 colours = colours_of_table(tree, path) if path in tree["csv"] else colours_of_labelmap(tree, path)
                 if colours:
-                    self.decisions.append(decision("names_from_file", "names", file=shown(path)))
+                    self.decisions.append(decision("names_from_file", "names", file=printable_name(path)))
                     names = dict.fromkeys(colours.values())
                     self.order = [name for name in names if name.casefold() not in BACKGROUND]
                     return colours
@@ -57,8 +58,8 @@ class Palette:
             raise InvalidInput("mask_values", count=len(present))
         colours = {value for value in present if value >= COLOURED}
         if self.colours and palette and not colours:  # CVAT's masks and VOC's have the colours in a palette
-            known = {value: palette[value] for value in present if value < len(palette)}
-            self.names = {value: self.colours.get(colour) for value, colour in known.items()}
+            colours_by_number = {value: palette[value] for value in present if value < len(palette)}
+            self.names = {value: self.colours.get(colour) for value, colour in colours_by_number.items()}
         elif self.colours and (colours - BLACK or not present - colours - BLACK - EDGE):
             self.names = {value: self.colours.get(value) for value in present}
             grey = {value: COLOURED + value * 0x010101 for value in present - colours}
@@ -67,19 +68,19 @@ class Palette:
             listed = list(self.colours.values())
             self.names = {value: listed[value] for value in present if value < len(listed)}
         else:
-            self._by_number(present - BLACK - edges_in(present, len(self.known.names or ())))
+            self._by_number(present - BLACK - edges_in(present, len(self.class_list.names or ())))
         for value, name in self.names.items():
             if name is not None and name.casefold() in BACKGROUND:
                 self.names[value] = None
 
     def _by_number(self, objects: set[int]) -> None:
         """Black is the background; numbers are the places among the known names, behind a background."""
-        listed = self.known.names or []
+        listed = self.class_list.names or []
         shift = 0 if listed and listed[0].casefold() in BACKGROUND else 1
         if len(objects) == 1 and len(listed) < 2:
-            self.names = dict.fromkeys(objects, listed[0] if listed else THING)
+            self.names = dict.fromkeys(objects, listed[0] if listed else OBJECT_CLASS)
             if not listed:
-                self.decisions.append(decision("class_of_all", "names", name=THING))
+                self.decisions.append(decision("class_of_all", "names", name=OBJECT_CLASS))
         elif listed and max(objects, default=0) - shift < len(listed):
             self.names = {value: listed[value - shift] for value in objects}
             self.order = [name for name in listed if name.casefold() not in BACKGROUND]
@@ -98,10 +99,10 @@ def edges_in(present: set[int], listed: int = 0) -> set[int]:
     Args:
         listed: how many names are known: numbers among them are not spread.
     """
-    others = present - BLACK - EDGE
-    if not others:
+    classes = present - BLACK - EDGE
+    if not classes:
         return set()
-    greys = [value for value in others if value < COLOURED]
+    greys = [value for value in classes if value < COLOURED]
     last = max(greys, default=0)
     spread = last > max(60, listed) and 4 * len(greys) < last
     return EDGE - {255} if spread or last >= 254 else EDGE

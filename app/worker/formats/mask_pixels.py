@@ -66,8 +66,8 @@ def black_and_white(picture: Any, numpy: Any) -> Any:
         BadMask: it is a photograph, or had other values.
     """
     values = numpy.asarray(picture.convert("L"))
-    near = (values <= JPEG_NOISE) | (values >= 255 - JPEG_NOISE)
-    if near.mean() < JPEG_FLAT or not (values > 127).any():
+    extreme = (values <= JPEG_NOISE) | (values >= 255 - JPEG_NOISE)
+    if extreme.mean() < JPEG_FLAT or not (values > 127).any():
         raise BadMask("picture")
     return numpy.where(values > 127, 255, 0).astype(numpy.int32)
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections import defaultdict
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.drafts import Draft, convert_drafts
 from app.worker.formats.mask_codecs import BadMask
@@ -18,7 +19,7 @@ from app.worker.formats.mask_palette import Palette
 from app.worker.formats.mask_pixels import is_flat, palette_of, read_pixels
 from app.worker.formats.mask_sets import MaskSplits
 from app.worker.formats.model import DetectedDataset, Finding, Options, Source
-from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
+from app.worker.formats.paths import folder_of, split_of, stem_of, suffix_of
 from app.worker.formats.roots import split_in
 from app.worker.formats.split_lists import lists_used
 from app.worker.formats.tree import Tree
@@ -75,13 +76,13 @@ def detect(tree: Tree) -> list[DetectedDataset]:
             roots[root].setdefault(image, MaskedImage(image)).add_mask(kind, path)
     datasets = []
     for root, pairs in roots.items():
-        if len(pairs) >= LEAST * (len(pairs) + lone[root]) and looks_like_masks(tree, list(pairs.values())):
+        if len(pairs) >= LEAST * (len(pairs) + lone[root]) and are_masks(tree, list(pairs.values())):
             hint = (list(pairs.values()), set(masks))
             datasets.append(DetectedDataset("masks", root, len(pairs), len(pairs), True, hint=hint))
     return datasets
 
 
-def looks_like_masks(tree: Tree, pairs: list[MaskedImage]) -> bool:
+def are_masks(tree: Tree, pairs: list[MaskedImage]) -> bool:
     """Whether the first pictures have areas of one value each: a class of photographs may be called "mask" too."""
     try:
         return all(is_flat(read_pixels(tree.path(pair.classes or pair.objects or ""))) for pair in pairs[:SAMPLE])
@@ -149,29 +150,29 @@ def image_of(tree: Tree, path: str, masks: dict[str, str]) -> str | None:
     return None
 
 
-def shared_parents(one: str, other: str) -> int:
+def shared_parents(first: str, second: str) -> int:
     """How many folders two paths begin with alike."""
-    pairs = zip(one.split("/"), other.split("/"), strict=False)
+    pairs = zip(first.split("/"), second.split("/"), strict=False)
     return next((index for index, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     pairs, coordinates = detected.hint
     masks = [ImageMasks(tree, pair, findings) for pair in sorted(pairs, key=lambda pair: pair.image)]
-    palette = Palette(tree, detected.root, known)
+    palette = Palette(tree, detected.root, class_list)
     first = next((mask.pair.classes for mask in masks if mask.pair.classes), None)
     palette.assign_classes(
         {value for mask in masks for value in mask.values}, palette_of(tree.path(first)) if first else None
     )
     sets = MaskSplits(tree, detected.root)
     drafts: list[Draft] = []
-    left = 0
+    unlisted = 0
     for mask in masks:
         named_split = sets.split(mask.pair.image)
         if sets.lists and named_split is None:
-            left += 1  # its image is a finding
+            unlisted += 1  # its image is a finding
             continue
         split = (
             named_split or split_in(mask.file, detected.root, False) or split_in(mask.pair.image, detected.root, False)
@@ -180,9 +181,9 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         mask.draw(draft, palette)
         drafts.append(draft)
     if sets.lists:
-        known.decisions.append(lists_used(", ".join(map(shown, sets.lists)), left))
-    known.decisions += palette.decisions
-    source = convert_drafts(tree, detected, options, drafts, known, findings, palette.order or None)
+        class_list.decisions.append(lists_used(", ".join(map(printable_name, sets.lists)), unlisted))
+    class_list.decisions += palette.decisions
+    source = convert_drafts(tree, detected, options, drafts, class_list, findings, palette.order or None)
     source.findings = [
         item for item in source.findings if item["code"] != "image_unlisted" or item["file"] not in coordinates
     ]

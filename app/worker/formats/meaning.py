@@ -40,8 +40,8 @@ class Meaning:
 
     def arranged(self, rows: Sequence[LabelRow]) -> list[LabelRow]:
         """The rows with their class first and their box behind it."""
-        made = [row if row.named or not self.last else row.turned() for row in rows]
-        return [row.without_second() if self.second and len(row.columns) > BOX else row for row in made]
+        arranged = [row if row.named or not self.last else row.turned() for row in rows]
+        return [row.without_second() if self.second and len(row.columns) > BOX else row for row in arranged]
 
     @property
     def tilted(self) -> float:
@@ -78,11 +78,11 @@ class Meaning:
         points = values[1 : len(values) - self.columns.extra]
         return [min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])]
 
-    def place(self, values: Sequence[float], size: Size, turn: int = 1) -> list[float]:
+    def normalize(self, values: Sequence[float], size: Size, turn: int = 1) -> list[float]:
         """The numbers behind the class as YOLO has them: fractions, boxes by their centre; `turn`: see `frame`."""
         if self.unit == row_units.MIXED:
             extra = self.columns.extra if self.columns.kind == "polygon" else 0
-            return self.of_row(values[: len(values) - extra]).place(values, size, turn)
+            return self.of_row(values[: len(values) - extra]).normalize(values, size, turn)
         kind, (count, dimensions) = self.columns.kind, self.columns.keypoints
         body = list(values[: len(values) - self.columns.extra] if kind == "polygon" else values)
         body = body[: BOX - 1 + (count * dimensions if kind == "keypoints" else 0)] if kind != "polygon" else body
@@ -91,14 +91,14 @@ class Meaning:
             body[: BOX - 1] = box_numbers.centred(body[: BOX - 1], self.boxes)
         if self.unit != "fractions" and divisor:
             body = fractions(body, divisor, dimensions if kind == "keypoints" else 0)
-        return turned_places(body, turn, kind, dimensions) if turn > 1 else body
+        return turned_coordinates(body, turn, kind, dimensions) if turn > 1 else body
 
     def draw(self, row: LabelRow, size: Size, turn: int = 1) -> DrawnObject | None:
         """The row as the pages draw it."""
         values = row.values or []
         if len(values) < BOX:
             return None
-        number, body = int(values[0]) - self.first, self.place(values[1:], size, turn)
+        number, body = int(values[0]) - self.first, self.normalize(values[1:], size, turn)
         if self.columns.kind == "polygon" and len(values) > BOX + 1:
             return drawn_points(number, "polygon", body)
         drawn = drawn_box(number, body[: BOX - 1])
@@ -117,7 +117,7 @@ class Meaning:
             if self.of_row(row.values[1:BOX]).unit == "fractions":
                 return " ".join([str(number), *row.columns[1:]])
             return replace(self, columns=row_columns.RowColumns()).text(row, size, turn)
-        body = self.place(row.values[1:], size, turn)
+        body = self.normalize(row.values[1:], size, turn)
         if self.tilted and size and len(row.values) > BOX:
             body = tilt(body, row.values[BOX], self.tilted, size)
             return " ".join([str(number), *map(format_number, body)])
@@ -127,26 +127,26 @@ class Meaning:
 
 def fractions(values: Sequence[float], size: tuple[int, int], dimensions: int) -> list[float]:
     """Pixels as fractions; of keypoints with a visibility each third number stays."""
-    made = [value / size[index % 2] for index, value in enumerate(values[: BOX - 1])]
+    scaled = [value / size[index % 2] for index, value in enumerate(values[: BOX - 1])]
     for index, value in enumerate(values[BOX - 1 :]):
         axis = index % dimensions if dimensions else index % 2
-        made.append(value / size[axis] if axis < 2 else value)
-    return made
+        scaled.append(value / size[axis] if axis < 2 else value)
+    return scaled
 
 
-def turned_places(values: Sequence[float], turn: int, kind: str, dimensions: int) -> list[float]:
+def turned_coordinates(values: Sequence[float], turn: int, kind: str, dimensions: int) -> list[float]:
     """Fractions of the stored image as fractions of the displayed one; a missing keypoint stays at 0 0."""
     point = TURNS[turn]
-    made, start = list(values), 0
+    turned, start = list(values), 0
     if kind != "polygon":
         start = BOX - 1
         left, top, right, bottom = box_numbers.sides(values[:start], "centre")
         (x1, y1), (x2, y2) = point(left, top, 1, 1), point(right, bottom, 1, 1)
-        made[:start] = [(x1 + x2) / 2, (y1 + y2) / 2, abs(x2 - x1), abs(y2 - y1)]
-    for at in range(start, len(made) - 1, dimensions if kind == "keypoints" and dimensions else 2):
+        turned[:start] = [(x1 + x2) / 2, (y1 + y2) / 2, abs(x2 - x1), abs(y2 - y1)]
+    for at in range(start, len(turned) - 1, dimensions if kind == "keypoints" and dimensions else 2):
         if kind != "keypoints" or values[at] or values[at + 1]:
-            made[at : at + 2] = point(values[at], values[at + 1], 1, 1)
-    return made
+            turned[at : at + 2] = point(values[at], values[at + 1], 1, 1)
+    return turned
 
 
 def tilt(box: Sequence[float], angle: float, unit: float, size: tuple[int, int]) -> list[float]:

@@ -23,7 +23,7 @@ from app.worker.formats.tree import Tree
 
 TURN = 2 * math.pi  # radians
 NEARLY_ALL = 0.95  # of the rows
-SHOWN, STORED = attrgetter("size"), attrgetter("stored")
+DISPLAYED, STORED = attrgetter("size"), attrgetter("stored")
 DEFINED = {"KITTI": "corners", "VisDrone": "top_left"}  # boxes of layouts that say it
 
 
@@ -41,10 +41,10 @@ class Choice:
     """
 
     question: str
-    taken: str
+    chosen: str
     ways: Mapping[str, Mapping[str, Any]]
     data: Mapping[str, Any]
-    telling: Sample
+    distinctive: Sample
 
 
 class RowMeaningInference:
@@ -59,7 +59,7 @@ class RowMeaningInference:
     ) -> None:
         self.tree, self.source, self.options = tree, source, options
         self.keypoints, self.first = keypoints, first
-        self.shown: dict[str, DisplayedSize | None] = {}
+        self.sizes: dict[str, DisplayedSize | None] = {}
 
     def infer(self) -> Meaning:
         numbers = {key_of(name): number for number, name in reversed(list(enumerate(self.source.names)))}
@@ -94,25 +94,29 @@ class RowMeaningInference:
     def infer_columns(self, survey: LabelSurvey) -> row_columns.RowColumns:
         """Boxes, outlines or keypoints, and what is behind them."""
         options, rows = self.options, [row.values or [] for _, row in survey.sample]
-        known = tuple(self.keypoints["kpt_shape"]) if self.keypoints else None
-        wished = {"segment": "polygon", "obb": "polygon"}.get(options.task)
+        declared = tuple(self.keypoints["kpt_shape"]) if self.keypoints else None
+        of_task = {"segment": "polygon", "obb": "polygon"}.get(options.task)
         chosen = options.chosen("columns")
-        columns = row_columns.infer_columns(rows, known, chosen or (None if known else wished))
+        columns = row_columns.infer_columns(rows, declared, chosen or (None if declared else of_task))
         if columns.dropped:
             self.source.decisions.append(decision(f"columns_{columns.dropped}"))
-        if columns.kind == "keypoints" and columns.keypoints != known and (columns.certain or known):
+        if columns.kind == "keypoints" and columns.keypoints != declared and (columns.certain or declared):
             count, dimensions = columns.keypoints
-            code = "keypoints_other" if known else "keypoints_found"
+            code = "keypoints_other" if declared else "keypoints_found"
             self.source.decisions.append(decision(code, "task", count=count, dimensions=dimensions))
-        elif columns.others and (chosen or not (wished or columns.kind == "polygon")):
-            self.report_columns(survey, columns, rows, known)
+        elif columns.alternatives and (chosen or not (of_task or columns.kind == "polygon")):
+            self.report_columns(survey, columns, rows, declared)
         return columns
 
-    def report_columns(self, survey: LabelSurvey, columns: row_columns.RowColumns, rows: Any, known: Any) -> None:
-        ways = {columns.kind: columns} | {kind: row_columns.infer_columns(rows, known, kind) for kind in columns.others}
+    def report_columns(self, survey: LabelSurvey, columns: row_columns.RowColumns, rows: Any, declared: Any) -> None:
+        ways = {columns.kind: columns} | {
+            kind: row_columns.infer_columns(rows, declared, kind) for kind in columns.alternatives
+        }
         examples = self.examples(survey, {kind: Meaning(columns=way) for kind, way in ways.items()})
         data = {"count": columns.keypoints[0], "columns": max(map(len, rows))}
-        self.source.decisions.append(reading("columns", columns.kind, columns.others, self.options, examples, **data))
+        self.source.decisions.append(
+            reading("columns", columns.kind, columns.alternatives, self.options, examples, **data)
+        )
 
     def infer_coordinates(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
         """The unit, and what the four numbers of boxes are. Each choice is drawn with what the others came to."""
@@ -125,9 +129,9 @@ class RowMeaningInference:
             meaning = self.infer_boxes(survey, sample, meaning, chosen)
         for choice in chosen:
             ways = {name: replace(meaning, **changes) for name, changes in choice.ways.items()}
-            examples = self.examples(survey, ways, choice.telling)
-            others = [name for name in ways if name != choice.taken]
-            decision = reading(choice.question, choice.taken, others, self.options, examples, **choice.data)
+            examples = self.examples(survey, ways, choice.distinctive)
+            alternatives = [name for name in ways if name != choice.chosen]
+            decision = reading(choice.question, choice.chosen, alternatives, self.options, examples, **choice.data)
             self.source.decisions.append(decision)
         return meaning
 
@@ -143,7 +147,7 @@ class RowMeaningInference:
         usual = None if meaning.unit != "fractions" else "centre"
         judged = box_numbers.infer_reading([row for row in rows if row], usual, wished)
         if judged.doubtful:
-            ways = {way: {"boxes": way} for way in [judged.reading, *judged.others]}
+            ways = {way: {"boxes": way} for way in [judged.reading, *judged.alternatives]}
             outlying = [
                 entry
                 for entry, box in zip(sample, rows, strict=True)
@@ -158,13 +162,15 @@ class RowMeaningInference:
         large = sum(max(meaning.span(row)) > row_columns.PIXELS for _, row in sample)
         judged = self.likeliest_unit(sample, large, meaning)
         unit_name = self.options.chosen("unit") or judged.name
-        if unit_name == judged.name and not judged.others:
+        if unit_name == judged.name and not judged.alternatives:
             if unit_name != "fractions":
                 self.source.decisions.append(decision("unit_pixels"))
             return replace(meaning, unit=unit_name)
-        others = [unit for unit in (judged.name, *judged.others, "pixels") if unit != unit_name] or ["fractions"]
+        alternatives = [unit for unit in (judged.name, *judged.alternatives, "pixels") if unit != unit_name] or [
+            "fractions"
+        ]
         kinds = {row_units.of_row(meaning.span(row)): (item, row) for item, row in reversed(sample)}
-        ways = {unit: {"unit": unit} for unit in [unit_name, *others]}
+        ways = {unit: {"unit": unit} for unit in [unit_name, *alternatives]}
         data = {"pixels": large, "rows": len(sample)}
         chosen.append(Choice("unit", unit_name, ways, data, list(kinds.values())))
         return replace(meaning, unit=unit_name)
@@ -173,29 +179,36 @@ class RowMeaningInference:
         """The likeliest unit, `large` of the rows having a number that is no fraction."""
         if not large:
             return row_units.Unit("fractions", [])
-        samples = [(meaning.span(row), displayed) for item, row in sample if (displayed := self.look(item.image))]
+        samples = [
+            (meaning.span(row), displayed) for item, row in sample if (displayed := self.displayed_size(item.image))
+        ]
         sized = [(values, displayed.size) for values, displayed in samples]
         if row_units.is_mixed(sized):
-            others = ["pixels", "fractions"] if 2 * large > len(sample) else ["fractions", "pixels"]
-            return row_units.Unit(row_units.MIXED, others)
+            alternatives = ["pixels", "fractions"] if 2 * large > len(sample) else ["fractions", "pixels"]
+            return row_units.Unit(row_units.MIXED, alternatives)
         if large <= len(sample) / 2:
             return row_units.Unit("fractions", [])
         if meaning.columns.kind == "polygon":
             return row_units.Unit("pixels", [])
         judged = row_units.infer_unit(sized)
-        fits = [row_units.fits_pixels([(v, size(displayed)) for v, displayed in samples]) for size in (SHOWN, STORED)]
+        fits = [
+            row_units.fits_pixels([(v, size(displayed)) for v, displayed in samples]) for size in (DISPLAYED, STORED)
+        ]
         if judged.name != "pixels" and fits == [False, True]:  # of the turned images as they are stored
             judged = row_units.Unit("pixels", [judged.name])
         return judged
 
     def infer_orientation(self, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
         """Whether pixels are of the images as they are stored, where a mark turns these on their side."""
-        turned = [entry for entry in sample if (size := self.look(entry[0].image)) and size.stored != size.size]
+        turned = [
+            entry for entry in sample if (size := self.displayed_size(entry[0].image)) and size.stored != size.size
+        ]
         if not turned or meaning.tilted:
             return meaning
         ways = {"stored_pixels": {"stored": True}, "shown_pixels": {"stored": False}}
+        upright = row_units.UPRIGHT_READINGS
         wrong = {
-            name: row_units.count_outside(self.fractions_of(turned, replace(meaning, **way)), row_units.IN_PLACE)  # type: ignore[arg-type]
+            name: row_units.count_outside(self.fractions_of(turned, replace(meaning, **way)), upright)  # type: ignore[arg-type]
             for name, way in ways.items()
         }
         likely = wrong["shown_pixels"] >= box_numbers.CERTAIN and wrong["stored_pixels"] <= FEW * len(turned)
@@ -203,7 +216,7 @@ class RowMeaningInference:
         if reading_name == "declared_size" or (reading_name == "shown_pixels" and not wrong["shown_pixels"]):
             return meaning
         images = list(dict.fromkeys(item.image for item, _ in turned))
-        one = self.look(images[0]) or DisplayedSize((0, 0))
+        one = self.displayed_size(images[0]) or DisplayedSize((0, 0))
         data = {"count": len(images), "declared": sides(one.stored), "size": sides(one.size)}
         chosen.append(Choice("size", reading_name, ways, data, turned))
         return replace(meaning, stored=reading_name == "stored_pixels")
@@ -217,7 +230,7 @@ class RowMeaningInference:
         values = meaning.span(row)
         if meaning.of_row(values).unit == "fractions":
             return values
-        divisor = row_units.divisor(meaning.of_row(values).unit, meaning.frame(self.look(item.image))[0])
+        divisor = row_units.divisor(meaning.of_row(values).unit, meaning.frame(self.displayed_size(item.image))[0])
         return box_numbers.scaled(values, divisor) if divisor else None
 
     def class_last(self, survey: LabelSurvey) -> bool:
@@ -253,7 +266,7 @@ class RowMeaningInference:
             bool(survey.classes)
             and 0 not in survey.classes
             and not survey.named_rows
-            and (survey.whole or not meaning.last)  # of classes that stand last only those of the sample are known
+            and (survey.complete or not meaning.last)  # of classes that stand last only those of the sample are known
             and (
                 (survey.largest == count or named_from_one)
                 if count
@@ -264,9 +277,9 @@ class RowMeaningInference:
             return meaning
         numbering = chosen or "one_based"
         ways = {"zero_based": meaning, "one_based": replace(meaning, first=1)}
-        others = [way for way in ways if way != numbering]
+        alternatives = [way for way in ways if way != numbering]
         reported = reading(
-            "classes", numbering, others, self.options, self.examples(survey, ways), largest=survey.largest
+            "classes", numbering, alternatives, self.options, self.examples(survey, ways), largest=survey.largest
         )
         self.source.decisions.append(reported)
         if numbering == "one_based" and not count and survey.largest > 0:
@@ -275,26 +288,26 @@ class RowMeaningInference:
         return ways[numbering]
 
     def size(self, image: str) -> Size:
-        displayed = self.look(image)
+        displayed = self.displayed_size(image)
         return displayed.size if displayed else None
 
-    def look(self, image: str) -> DisplayedSize | None:
-        if image not in self.shown:
-            self.shown[image] = read_size(self.tree.path(image))
-        return self.shown[image]
+    def displayed_size(self, image: str) -> DisplayedSize | None:
+        if image not in self.sizes:
+            self.sizes[image] = read_size(self.tree.path(image))
+        return self.sizes[image]
 
     def examples(self, survey: LabelSurvey, ways: Mapping[str, Meaning], first: Sample = ()) -> list[Example]:
-        """Some images in each way; those that tell the ways apart, where they are known, before others."""
+        """Some images in each way; those in which the ways differ, where known, come first."""
         rows: dict[str, list[LabelRow]] = {}
         for item, row in survey.sample:
             rows.setdefault(item.image, []).append(row)
-        telling = list(dict.fromkeys(item.image for item, _ in first))
-        images = list(dict.fromkeys([*spread(telling), *spread(list(rows))]))
+        distinctive = list(dict.fromkeys(item.image for item, _ in first))
+        images = list(dict.fromkeys([*spread(distinctive), *spread(list(rows))]))
         return [self.drawn(image, rows[image], ways) for image in images]
 
     def drawn(self, image: str, rows: Sequence[LabelRow], ways: Mapping[str, Meaning]) -> Example:
         def objects(way: Meaning) -> list[DrawnObject]:
-            size, turn = way.frame(self.look(image)) if way.unit in PIXELS else (None, 1)
+            size, turn = way.frame(self.displayed_size(image)) if way.unit in PIXELS else (None, 1)
             return [shape for row in rows if (shape := way.draw(row, size, turn))]
 
         return example(image, {name: objects(way) for name, way in ways.items()})

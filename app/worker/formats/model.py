@@ -31,7 +31,7 @@ class Row:
 
     @text.setter
     def text(self, text: str) -> None:
-        self._text: str | int = text if len(text) <= texts.SHORT else texts.put(text)
+        self._text: str | int = text if len(text) <= texts.SHORT else texts.add(text)
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Source:
     keypoints: Keypoints | None = None  # kpt_shape, and flip_idx where it is known
     outside: list[str] = field(default_factory=list)  # images and label files that belong to no image of it
 
-    def take_findings(self) -> dict[str, list[Finding]]:
+    def pop_image_findings(self) -> dict[str, list[Finding]]:
         """The findings about images of the dataset, by image; they are not among `findings` any more."""
         images = {item.image for item in self.items}
         by_image: dict[str, list[Finding]] = {}
@@ -82,7 +82,7 @@ class DetectedDataset:
     images: int
     labels: int  # label or annotation files
     complete: bool  # has images and labels
-    others: list["DetectedDataset"] = field(
+    candidates: list["DetectedDataset"] = field(
         default_factory=list, repr=False
     )  # all that were found, best first; set by detect
     hint: Any = field(default=None, repr=False, compare=False)  # what the detector knows already, for its reader
@@ -120,9 +120,9 @@ def decision(code: str, parameter: str | None = None, options: list[Any] | None 
     return {"code": code, "data": data, "change": change}
 
 
-def task_decision(task: str, others: list[str]) -> Decision:
-    """The task is the one that was asked for; `others` fit the labels as well."""
-    return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
+def task_decision(task: str, alternatives: list[str]) -> Decision:
+    """The task is the one that was asked for; `alternatives` fit the labels as well."""
+    return decision("task_wished", "task", [item for item in TASKS if item == task or item in alternatives], task=task)
 
 
 def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:

@@ -40,11 +40,11 @@ def detect_ultralytics(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read_labelbox(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """Labelbox's dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     for path in detected.hint:
         drafts += Labelbox(tree, path, detected.root, findings).read()
-    return convert_drafts(tree, detected, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
 class Labelbox:
@@ -95,8 +95,8 @@ class Labelbox:
         name = text(entry.get("name") or entry.get("title") or entry.get("value"))
         if not name:
             self.notes.unnamed(self.line, draft.image)
-        elif made := labelbox_shape(entry, name, self.line):
-            draft.shapes.append(made)
+        elif shape := labelbox_shape(entry, name, self.line):
+            draft.shapes.append(shape)
         else:
             kind = text(entry.get("annotation_kind")) or next((k for k in ("mask", "point", "line") if k in entry), "")
             self.notes.unread(kind, name, self.line, draft.image)
@@ -140,12 +140,12 @@ def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> DraftShape | 
 
 def read_ultralytics(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root; its rows are YOLO's, in fractions."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     for path in detected.hint:
         drafts += Ultralytics(tree, path, detected.root, findings, names).read()
-    return convert_drafts(tree, detected, options, drafts, known, findings, names or None)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings, names or None)
 
 
 class Ultralytics:
@@ -154,7 +154,7 @@ class Ultralytics:
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding], names: list[str]) -> None:
         self.tree, self.path, self.root, self.names = tree, path, root, names
         self.notes = FileFindings(path, findings)
-        self.own: dict[int, str] = {}
+        self.file_names: dict[int, str] = {}
         self.marks = 3  # numbers of a keypoint
         self.line = 0
 
@@ -172,8 +172,8 @@ class Ultralytics:
         listed = element.get("class_names")
         for key, name in listed.items() if isinstance(listed, dict) else []:
             if key.isascii() and key.isdigit() and len(key) < 7 and text(name):
-                self.own[int(key)] = text(name)
-        self.names += [name for _, name in sorted(self.own.items()) if name not in self.names]
+                self.file_names[int(key)] = text(name)
+        self.names += [name for _, name in sorted(self.file_names.items()) if name not in self.names]
         shape = element.get("kpt_shape")
         if isinstance(shape, list) and len(shape) == 2 and shape[1] in {2, 3}:
             self.marks = shape[1]
@@ -200,11 +200,11 @@ class Ultralytics:
             return
         numbers = [number(value) for value in row] if isinstance(row, list) else []
         kind_of = int(numbers[0]) if numbers and 0 <= numbers[0] < MOST_CLASSES else -1
-        name = self.own.get(kind_of, f"class{kind_of}") if kind_of >= 0 else ""
+        name = self.file_names.get(kind_of, f"class{kind_of}") if kind_of >= 0 else ""
         if not name:
             self.notes.unnamed(self.line, draft.image)
-        elif made := self.shape(kind, name, numbers[1:]):
-            draft.shapes.append(made)
+        elif shape := self.shape(kind, name, numbers[1:]):
+            draft.shapes.append(shape)
         else:
             self.notes.unread(kind, name, self.line, draft.image)
 
@@ -218,12 +218,12 @@ class Ultralytics:
             return outline_shape(name, [points], self.line)
         if kind in {"pose", "keypoints"} and len(numbers) > 4:
             rest = [numbers[at : at + self.marks] for at in range(4, len(numbers) - self.marks + 1, self.marks)]
-            marks = tuple((p[0], p[1], seen(p[2]) if len(p) > 2 else 2 * bool(p[0] or p[1])) for p in rest)
+            marks = tuple((p[0], p[1], visibility_of(p[2]) if len(p) > 2 else 2 * bool(p[0] or p[1])) for p in rest)
             return DraftShape("pose", name, corners_around(numbers), self.line, marks)
         return None
 
 
-def seen(value: float) -> int:
+def visibility_of(value: float) -> int:
     return int(value) if value in {0.0, 1.0, 2.0} else 0
 
 

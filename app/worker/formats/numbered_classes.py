@@ -2,39 +2,39 @@
 
 import re
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.model import decision
-from app.worker.formats.paths import shown
 from app.worker.formats.table_headings import IMAGES, normalised_heading
 from app.worker.formats.tree import Tree
 
 MACHINE = re.compile(r"/[mg]/\S+")  # a class of Open Images
 LETTER = re.compile(r"[^\W\d_]")
 ABOUT_IMAGES = frozenset(IMAGES) - {"id", "name"}
-WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")
+WHOLE_NUMBER = re.compile(r"-?\d{1,9}(?:\.0+)?")
 MAX_NAMES = 4 * 1024**2  # bytes of a table of class names
 
 
 class NumberedClasses:
-    """Looks them up in the other tables of a dataset, and in its list of names."""
+    """Looks names of numbered classes up in the other tables of a dataset, and in its list of names."""
 
-    def __init__(self, tree: Tree, known: KnownClasses) -> None:
-        self.tree, self.known = tree, known
+    def __init__(self, tree: Tree, class_list: KnownClasses) -> None:
+        self.tree, self.class_list = tree, class_list
         self.tables: list[tuple[str, dict[str, str]]] | None = None
 
     def names(self, labels: set[str]) -> dict[str, str]:
         """The names of these, from a table of two columns that has them all, else by number from the known names."""
-        coded = {label for label in labels if MACHINE.fullmatch(label) or WHOLE.fullmatch(label)}
+        coded = {label for label in labels if MACHINE.fullmatch(label) or WHOLE_NUMBER.fullmatch(label)}
         if not coded or coded != labels:
             return {}
         for path, names in self._all():
-            own = {label: names.get(label, "") for label in labels}
-            if len(set(own.values())) == len(own) and all(LETTER.search(name) for name in own.values()):
-                self.known.decisions.append(decision("names_from_file", "names", file=shown(path)))
-                return own
-        listed = self.known.names or []
-        numbers = {label: int(float(label)) for label in labels if WHOLE.fullmatch(label)}
+            renamed = {label: names.get(label, "") for label in labels}
+            if len(set(renamed.values())) == len(renamed) and all(LETTER.search(name) for name in renamed.values()):
+                self.class_list.decisions.append(decision("names_from_file", "names", file=printable_name(path)))
+                return renamed
+        listed = self.class_list.names or []
+        numbers = {label: int(float(label)) for label in labels if WHOLE_NUMBER.fullmatch(label)}
         if len(numbers) == len(labels) and all(0 <= value < len(listed) for value in numbers.values()):
             return {label: listed[value] for label, value in numbers.items()}
         return {}

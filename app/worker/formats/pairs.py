@@ -9,12 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from app.core.names import printable_name
 from app.core.numbers import is_number
 from app.worker.formats.folder_roles import ROLES, is_role
 from app.worker.formats.item_names import item_name
 from app.worker.formats.layout import NO_LABELS, Layout, LocatedImage, common_folder
 from app.worker.formats.pair_names import by_affixes, by_spelling
-from app.worker.formats.paths import IMAGES, WORDS, folder_of, shown, split_of, splits_apart, stem_of, suffix_of
+from app.worker.formats.paths import IMAGES, WORDS, folder_of, split_of, splits_apart, stem_of, suffix_of
 from app.worker.formats.row_styles import read_lines
 from app.worker.formats.tree import Tree
 
@@ -46,14 +47,14 @@ def pair(tree: Tree, layout: Layout) -> list[Pairing]:
     used = set(label_of.values())
     texts = [path for path in texts if path not in used]
     pairs += by_folders(tree, images, texts)
-    pairs += by_other_names(tree, images, texts, pairs)
+    pairs += by_similar_names(tree, images, texts, pairs)
     return add_pairs(layout, pairs) if pairs else []
 
 
-def by_other_names(
+def by_similar_names(
     tree: Tree, images: list[LocatedImage], texts: list[str], pairs: list[tuple[LocatedImage, str]]
 ) -> list[tuple[LocatedImage, str]]:
-    """What is left, where the names of labels hold more than those of their images, or are spelled otherwise."""
+    """Pairs of the remaining files, whose labels' names extend those of their images or are spelled otherwise."""
     paired, used = {located.image for located, _ in pairs}, {label for _, label in pairs}
     images = [located for located in images if located.image not in paired]
     texts = [path for path in texts if path not in used]
@@ -65,18 +66,18 @@ def by_other_names(
 
 
 def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
-    """The images without a label, those that are in no place among them."""
-    placed = {located.image: located for images in layout.places.values() for located in images}
+    """The images without a label, with those outside the layout."""
+    located_by_path = {located.image: located for images in layout.images.values() for located in images}
     return [
-        placed.get(path) or LocatedImage(path, "", None, path)
+        located_by_path.get(path) or LocatedImage(path, "", None, path)
         for path in tree["image"]
-        if path not in placed or placed[path].label is None
+        if path not in located_by_path or located_by_path[path].label is None
     ]
 
 
 def labels_without_image(tree: Tree, layout: Layout) -> list[str]:
-    """Text files that are nobody's label."""
-    used = {located.label for images in layout.places.values() for located in images}
+    """Text files that label no image."""
+    used = {located.label for images in layout.images.values() for located in images}
     return [path for path in tree["text"] if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]
 
 
@@ -94,15 +95,17 @@ def image_of_label(path: str) -> str:
 
 def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
     """Labels that carry the whole name of their image."""
-    wanted: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    labels_by_image: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path in texts:
-        if whole := image_of_label(path):
-            wanted[(*key_of(whole), suffix_of(whole))].append(path)
+        if image_name := image_of_label(path):
+            labels_by_image[(*key_of(image_name), suffix_of(image_name))].append(path)
     here: dict[tuple[str, ...], list[LocatedImage]] = defaultdict(list)
     for located in images:
         here[(*key_of(located.image), suffix_of(located.image))].append(located)
     return [
-        (here[key][0], paths[0]) for key, paths in wanted.items() if len(paths) == 1 and len(here.get(key, [])) == 1
+        (here[key][0], paths[0])
+        for key, paths in labels_by_image.items()
+        if len(paths) == 1 and len(here.get(key, [])) == 1
     ]
 
 
@@ -127,29 +130,29 @@ def by_folders(tree: Tree, images: list[LocatedImage], texts: list[str]) -> list
 def matches(
     labels: dict[str, list[str]], images: dict[str, dict[str, LocatedImage | None]]
 ) -> Iterator[tuple[str, str]]:
-    """Folders of labels and of images that belong together, the surest first; each folder of labels once."""
+    """Folders of labels and of images that belong together, the likeliest first; each folder of labels once."""
     ranked = []
     for folder, paths in labels.items():
         names = {name_of(path) for path in paths}
-        for other, stems in images.items():
-            if splits_apart(f"{folder}/", f"{other}/"):
+        for image_folder, stems in images.items():
+            if splits_apart(f"{folder}/", f"{image_folder}/"):
                 continue  # whatever their names: boxes of another set
             count = len(names & stems.keys())
             if count >= LEAST * len(names) or (count and count >= LEAST * len(stems)):
-                ranked.append((likeness(folder, other), count, folder, other))
+                ranked.append((likeness(folder, image_folder), count, folder, image_folder))
     ranked.sort(key=lambda item: (item[0], item[1]), reverse=True)
-    seen: set[str] = set()
-    for _, _, folder, other in ranked:
-        if folder not in seen:
-            seen.add(folder)
-            yield folder, other
+    matched: set[str] = set()
+    for _, _, folder, image_folder in ranked:
+        if folder not in matched:
+            matched.add(folder)
+            yield folder, image_folder
 
 
 def likeness(labels: str, images: str) -> tuple[int, int]:
     """How much two folders' paths agree: in the words that are no roles, less those that only one has; then in their
     beginning."""
-    mine, others = Counter(key_of(f"{labels}/x")[:-1]), Counter(key_of(f"{images}/x")[:-1])
-    apart = (mine - others) + (others - mine)
+    mine, theirs = Counter(key_of(f"{labels}/x")[:-1]), Counter(key_of(f"{images}/x")[:-1])
+    apart = (mine - theirs) + (theirs - mine)
     return -sum(apart.values()), len(common_folder([labels, images]))
 
 
@@ -166,7 +169,7 @@ def by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
 
 def holds_rows(tree: Tree, paths: list[str]) -> bool:
     """Whether the label files of a folder hold rows of YOLO; all empty ones say nothing."""
-    seen = 0
+    checked = 0
     for path in paths:
         with open(tree.path(path), "rb") as file:
             head = file.read(HEAD)
@@ -174,10 +177,10 @@ def holds_rows(tree: Tree, paths: list[str]) -> bool:
             continue
         if not is_rows(head):
             return False
-        seen += 1
-        if seen == SNIFFED:
+        checked += 1
+        if checked == SNIFFED:
             break
-    return seen > 0
+    return checked > 0
 
 
 def any_rows(tree: Tree, texts: Iterable[str]) -> bool:
@@ -187,7 +190,7 @@ def any_rows(tree: Tree, texts: Iterable[str]) -> bool:
 
 def is_rows(head: bytes) -> bool:
     """Whether the first line that is no comment is a class and at least four numbers."""
-    lines = [text for _, text in read_lines(head).found]
+    lines = [text for _, text in read_lines(head).rows]
     values = lines[0].replace(",", " ").split() if lines else []
     return len(values) >= 5 and all(is_number(value) for value in values[1:5])
 
@@ -195,32 +198,32 @@ def is_rows(head: bytes) -> bool:
 def add_pairs(layout: Layout, pairs: list[tuple[LocatedImage, str]]) -> list[Pairing]:
     """Put the pairs into the layout: below the folder that images and labels share, in the split that their folders
     say."""
-    known = {
+    in_root = {
         id(located)
-        for root, located_images in layout.places.items()
+        for root, located_images in layout.images.items()
         for located in located_images
         if located.root == root
     }
     for located, label in pairs:
-        if id(located) in known and label_fits(located, label):
+        if id(located) in in_root and label_fits(located, label):
             located.label = label
     strays = [(located, label) for located, label in pairs if located.label is None]
     if strays:
         share_roots(layout, strays)
-    keep_own_labels(layout, {label: located.root for located, label in pairs})
+    move_labels_to_images(layout, {label: located.root for located, label in pairs})
     for root in [
-        root for root, located_images in layout.places.items() if not located_images and not layout.labels.get(root)
+        root for root, located_images in layout.images.items() if not located_images and not layout.labels.get(root)
     ]:
-        del layout.places[root]
+        del layout.images[root]
         layout.labels.pop(root, None)
     counts = Counter((located.root, folder_of(label), folder_of(located.image)) for located, label in pairs)
     return [
-        Pairing(root, shown(labels or "/"), shown(images or "/"), count)
+        Pairing(root, printable_name(labels or "/"), printable_name(images or "/"), count)
         for (root, labels, images), count in counts.items()
     ]
 
 
-def keep_own_labels(layout: Layout, roots: dict[str, str]) -> None:
+def move_labels_to_images(layout: Layout, roots: dict[str, str]) -> None:
     """Each label file in the root of its image, and in no other."""
     there = set[str]()
     for root, labels in layout.labels.items():
@@ -240,7 +243,7 @@ def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
     """One root for images whose labels lie elsewhere."""
     root = common_folder([folder_of(path) for located, label in strays for path in (located.image, label)])
     moved = {id(located) for located, _ in strays}
-    for images in layout.places.values():
+    for images in layout.images.values():
         images[:] = [located for located in images if id(located) not in moved]
     for located, label in strays:
         below = located.image[len(root) + 1 :] if root else located.image
@@ -249,7 +252,7 @@ def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
         named = [part for part in folders if not is_role(part)]
         located.root, located.label = root, label
         located.rest = item_name("/".join([*named, below.rpartition("/")[2]]))
-        layout.places.setdefault(root, []).append(located)
+        layout.images.setdefault(root, []).append(located)
 
 
 def split_in(folder: str) -> str | None:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from html import unescape
 from urllib.parse import quote, unquote
 
-from app.core.names import printable_name, safe_name
-
-shown = printable_name
+from app.core.names import safe_name
 
 IMAGES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".jfif", ".jpe"}
@@ -68,12 +66,12 @@ def below(path: str, folder: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
 
-def splits_apart(one: str, other: str) -> bool:
+def splits_apart(first: str, second: str) -> bool:
     """Whether what two paths do not share says different splits: train_images/a.jpg and val_labels/a.txt."""
-    mine, others = (path.split("/")[:-1] for path in (one, other))
-    while mine and others and mine[0] == others[0]:
-        del mine[0], others[0]
-    here, there = splits_in(mine), splits_in(others)
+    mine, theirs = (path.split("/")[:-1] for path in (first, second))
+    while mine and theirs and mine[0] == theirs[0]:
+        del mine[0], theirs[0]
+    here, there = splits_in(mine), splits_in(theirs)
     return bool(here and there and not here & there)
 
 
@@ -118,7 +116,7 @@ def spellings(text: str) -> list[str]:
     return [way for way in dict.fromkeys(ways) if way != text]
 
 
-def other_stems(stem: str) -> list[str]:
+def alternative_stems(stem: str) -> list[str]:
     """The stems of a file of the same name with percent codes as characters, or with characters as percent codes;
     as the extraction stores them, which shortens what is long."""
     folder, slash, name = stem.rpartition("/")

@@ -1,4 +1,4 @@
-"""A choice between several meanings of the same numbers, as the person is told of it: a decision whose code begins with
+"""A choice between several meanings of the same numbers, as it is reported: a decision whose code begins with
 `reading_`, with a few images drawn in each reading. The readings and their questions: app/core/readings.py."""
 
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,22 @@ DRAWN = 12  # objects of each
 def reading(
     question: str,
     chosen: str,
-    others: Sequence[str],
+    alternatives: Sequence[str],
     options: Options,
     examples: Sequence[Example],
     /,
     **data: Any,
 ) -> Decision:
-    """The decision that one reading was taken and others were possible.
+    """The decision for one reading, with the alternatives.
 
     Args:
         others: what else it could be, the likeliest first.
-        examples: of `example`; the first EXAMPLES are kept.
+        examples: of `example`; only the first EXAMPLES count.
         data: fills the text of the code `reading_{chosen}`.
     """
-    made = decision(f"reading_{chosen}", "reading", [chosen, *others], **data)
+    entry = decision(f"reading_{chosen}", "reading", [chosen, *alternatives], **data)
     confirmed = options.chosen(question) == chosen
-    return {**made, "reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
+    return {**entry, "reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
 
 
 def example(image: str, drawn: Mapping[str, Sequence[DrawnObject]]) -> Example:

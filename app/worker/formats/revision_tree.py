@@ -90,9 +90,9 @@ class Revision:
             return
         for line in text.splitlines():
             if line.strip():
-                made = self.object(line.split(), size)
-                if made:
-                    yield made
+                item = self.object(line.split(), size)
+                if item:
+                    yield item
                 else:
                     self.dropped["row_unreadable"] += 1
 
@@ -124,11 +124,11 @@ def clipped(box: Box, size: tuple[int, int]) -> Box:
 
 def keypoints_in_pixels(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[float, float, int]]:
     """Keypoints in pixels with their visibility; without one, a point that is not at 0, 0 is seen."""
-    made = []
+    keypoints = []
     for at in range(0, len(values), each or 1):
         x, y = values[at] * size[0], values[at + 1] * size[1]
-        made.append((x, y, int(values[at + 2]) if each == 3 else 2 * bool(x or y)))
-    return made
+        keypoints.append((x, y, int(values[at + 2]) if each == 3 else 2 * bool(x or y)))
+    return keypoints
 
 
 def images_of(folder: Path, split: str) -> Iterator[RevisionImage]:

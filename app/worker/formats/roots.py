@@ -43,7 +43,7 @@ def by_root(tree: Tree, paths: list[str], kind: str) -> list[DetectedDataset]:
     for path in paths:
         files[root_of(path)].append(path)
     datasets = []
-    for root, own in files.items():
+    for root, members in files.items():
         images = tree.images_below(root) or len(tree["image"])
-        datasets.append(DetectedDataset(kind, root, images, len(own), images > 0, hint=own))
+        datasets.append(DetectedDataset(kind, root, images, len(members), images > 0, hint=members))
     return datasets

@@ -9,7 +9,7 @@ from app.worker.formats import box_numbers
 
 BOX = 5  # columns: class x y w h
 NEARLY_ALL = 0.95
-NEAR = 0.05  # of the box's sides: keypoints lie so far out of it
+MARGIN = 0.05  # of the box's sides: keypoints lie so far out of it
 MANY = 4  # rows that do not agree by chance
 PIXELS = 2.0  # a coordinate above is no fraction of an image, whatever was drawn out of it
 MARKS = {0.0, 1.0, 2.0}  # visibility of keypoints
@@ -33,12 +33,12 @@ class RowColumns:
     kind: str = "box"
     extra: int = 0
     keypoints: tuple[int, int] = (0, 0)
-    others: list[str] = field(default_factory=list)
+    alternatives: list[str] = field(default_factory=list)
     dropped: str = ""
     certain: bool = False
 
 
-def infer_columns(rows: Sequence[Row], known: tuple[int, int] | None, chosen: str | None = None) -> RowColumns:
+def infer_columns(rows: Sequence[Row], declared: tuple[int, int] | None, chosen: str | None = None) -> RowColumns:
     """What the rows of a set are.
 
     Args:
@@ -47,36 +47,36 @@ def infer_columns(rows: Sequence[Row], known: tuple[int, int] | None, chosen: st
     """
     lengths = Counter(map(len, rows))
     if not lengths:
-        return RowColumns(keypoints=known or (0, 0))
-    if known and chosen in {None, "keypoints"}:
-        return pose_columns(rows, lengths, known)
+        return RowColumns(keypoints=declared or (0, 0))
+    if declared and chosen in {None, "keypoints"}:
+        return pose_columns(rows, lengths, declared)
     if chosen == "box" or max(lengths) <= BOX + 1:
-        return RowColumns(dropped=behind(rows, BOX), others=possible_kinds(rows, lengths, "box"))
+        return RowColumns(dropped=behind(rows, BOX), alternatives=possible_kinds(rows, lengths, "box"))
     if chosen == "keypoints" and (shape := keypoints_in(rows, lengths, strict=False)):
-        return RowColumns("keypoints", keypoints=shape, others=possible_kinds(rows, lengths, "keypoints"))
+        return RowColumns("keypoints", keypoints=shape, alternatives=possible_kinds(rows, lengths, "keypoints"))
     if chosen is None and (columns := keypoint_columns(rows, lengths)):
         return columns
     extra, dropped = behind_outlines(rows, lengths)
-    return RowColumns("polygon", extra, others=possible_kinds(rows, lengths, "polygon"), dropped=dropped)
+    return RowColumns("polygon", extra, alternatives=possible_kinds(rows, lengths, "polygon"), dropped=dropped)
 
 
-def pose_columns(rows: Sequence[Row], lengths: Counter[int], known: tuple[int, int]) -> RowColumns:
+def pose_columns(rows: Sequence[Row], lengths: Counter[int], declared: tuple[int, int]) -> RowColumns:
     """Keypoints that data.yaml names; the rows say better whether there is a visibility."""
-    count, dimensions = known
+    count, dimensions = declared
     most = lengths.most_common(1)[0][0]
-    for shape in (known, (count, 5 - dimensions)):
+    for shape in (declared, (count, 5 - dimensions)):
         if 0 <= most - BOX - shape[0] * shape[1] <= 2:
-            whole = BOX + shape[0] * shape[1]
-            return RowColumns("keypoints", keypoints=shape, dropped=behind(rows, whole))
-    return RowColumns("keypoints", keypoints=keypoints_in(rows, lengths) or known)
+            width = BOX + shape[0] * shape[1]
+            return RowColumns("keypoints", keypoints=shape, dropped=behind(rows, width))
+    return RowColumns("keypoints", keypoints=keypoints_in(rows, lengths) or declared)
 
 
 def keypoint_columns(rows: Sequence[Row], lengths: Counter[int]) -> RowColumns | None:
     """Rows that are longer than boxes and no outlines; None where they are outlines."""
     if flagged(rows):
-        return RowColumns("box", dropped=behind(rows, BOX), others=possible_kinds(rows, lengths, "box"))
+        return RowColumns("box", dropped=behind(rows, BOX), alternatives=possible_kinds(rows, lengths, "box"))
     if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_box, rows)) >= NEARLY_ALL:
-        return RowColumns("box", dropped=behind(rows, BOX), others=possible_kinds(rows, lengths, "box"))
+        return RowColumns("box", dropped=behind(rows, BOX), alternatives=possible_kinds(rows, lengths, "box"))
     if shape := keypoints_in(rows, lengths):
         dropped = behind(rows, BOX + shape[0] * shape[1])
         return RowColumns(
@@ -136,9 +136,9 @@ def numbered(rows: Sequence[Row]) -> bool:
     return False
 
 
-def behind(rows: Sequence[Row], whole: int) -> str:
+def behind(rows: Sequence[Row], width: int) -> str:
     """What follows the columns of a box or pose."""
-    more = [row[whole:] for row in rows if len(row) > whole]
+    more = [row[width:] for row in rows if len(row) > width]
     if not more:
         return ""
     if max(map(len, more)) > 1:
@@ -197,19 +197,19 @@ def ends(rows: Sequence[Row], extra: int) -> bool:
 
 def plausible(rows: Sequence[Row], points: int, size: int) -> bool:
     """Whether numbers behind a box are keypoints: in the box, and marked with a visibility where there is one."""
-    whole = points * size
+    width = points * size
     if has_visibility(rows, points, size):
         return True
-    marks = marks_of(rows, whole) if size == 3 else []
+    marks = marks_of(rows, width) if size == 3 else []
     if share(map(has_inside, rows)) < NEARLY_ALL:
         return False
     if not all(value in MARKS or 0 <= value <= 1 for value in marks):
         return False
-    starts = range(BOX, BOX + whole, size)
-    seen = [(row, row[at], row[at + 1]) for row in rows for at in starts if row[at] or row[at + 1]]
+    starts = range(BOX, BOX + width, size)
+    marked = [(row, row[at], row[at + 1]) for row in rows for at in starts if row[at] or row[at + 1]]
     if len(rows) < MANY and points == 1:
         return False
-    return bool(seen) and share(within(row, x, y) for row, x, y in seen) >= NEARLY_ALL
+    return bool(marked) and share(within(row, x, y) for row, x, y in marked) >= NEARLY_ALL
 
 
 def has_visibility(rows: Sequence[Row], points: int, size: int) -> bool:
@@ -219,9 +219,9 @@ def has_visibility(rows: Sequence[Row], points: int, size: int) -> bool:
     return MARKS.issuperset(marks) and 2.0 in marks
 
 
-def marks_of(rows: Sequence[Row], whole: int) -> list[float]:
+def marks_of(rows: Sequence[Row], width: int) -> list[float]:
     """Every third number behind the boxes."""
-    return [value for row in rows for value in row[BOX + 2 : BOX + whole : 3]]
+    return [value for row in rows for value in row[BOX + 2 : BOX + width : 3]]
 
 
 def has_inside(row: Row) -> bool:
@@ -232,8 +232,8 @@ def has_inside(row: Row) -> bool:
     return (
         width > 0
         and height > 0
-        and min(x - width / 2, y - height / 2) > -NEAR
-        and max(x + width / 2, y + height / 2) < 1 + NEAR
+        and min(x - width / 2, y - height / 2) > -MARGIN
+        and max(x + width / 2, y + height / 2) < 1 + MARGIN
     )
 
 
@@ -244,7 +244,7 @@ def has_box(row: Row) -> bool:
 
 def within(row: Row, x: float, y: float) -> bool:
     """Whether a point lies in its row's box."""
-    across, down = row[3] * (0.5 + NEAR), row[4] * (0.5 + NEAR)
+    across, down = row[3] * (0.5 + MARGIN), row[4] * (0.5 + MARGIN)
     return abs(x - row[1]) <= across + 1e-6 and abs(y - row[2]) <= down + 1e-6
 
 

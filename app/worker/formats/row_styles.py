@@ -47,33 +47,33 @@ class LabelLines:
         layout: "KITTI", "DOTA", "VisDrone" or "class last" where a line had that; "" none.
     """
 
-    found: list[tuple[int, str]] = field(default_factory=list)
+    rows: list[tuple[int, str]] = field(default_factory=list)
     mended: int = 0
     layout: str = ""
 
 
-def read_lines(raw: bytes, known: Collection[str] = ()) -> LabelLines:
+def read_lines(raw: bytes, class_names: Collection[str] = ()) -> LabelLines:
     """The lines that hold objects, as "class numbers".
 
     Args:
         known: names of classes by `rows.key_of`; empty where nobody listed them.
     """
     read = decode(raw)
-    whole = read.text.translate(PADDING)
-    lines = [(number, text) for number, text in enumerate(whole.splitlines(), 1) if text.strip()]
-    made = LabelLines(mended=int(not read.encoding.startswith("utf-8") or whole != read.text))
+    padded = read.text.translate(PADDING)
+    lines = [(number, text) for number, text in enumerate(padded.splitlines(), 1) if text.strip()]
+    lines_of_objects = LabelLines(mended=int(not read.encoding.startswith("utf-8") or padded != read.text))
     if lines and is_count(lines):
-        lines, made.mended = lines[1:], made.mended + 1
+        lines, lines_of_objects.mended = lines[1:], lines_of_objects.mended + 1
     for index, (number, text) in enumerate(lines):
         if is_comment(text) or (index == 0 and is_heading(text)):
-            made.mended += 1
+            lines_of_objects.mended += 1
             continue
-        row, layout = of_visdrone(text.strip(), known) or class_first(strip_marks(text))
-        made.mended += row != text
-        made.layout = layout or made.layout
+        row, layout = of_visdrone(text.strip(), class_names) or class_first(strip_marks(text))
+        lines_of_objects.mended += row != text
+        lines_of_objects.layout = layout or lines_of_objects.layout
         if row:
-            made.found.append((number, row))
-    return made
+            lines_of_objects.rows.append((number, row))
+    return lines_of_objects
 
 
 def is_count(lines: list[tuple[int, str]]) -> bool:
@@ -99,14 +99,14 @@ def strip_marks(text: str) -> str:
     return re.sub(r"^([^:]*?)\s*:\s+(?=[-+.\d])", r"\1 ", text.translate(MARKS)).strip()
 
 
-def of_visdrone(text: str, known: Collection[str]) -> tuple[str, str] | None:
+def of_visdrone(text: str, class_names: Collection[str]) -> tuple[str, str] | None:
     """A line of VisDrone with its class first, by its name unless other classes are known; None for any other line."""
     match = VISDRONE_ROW.fullmatch(text.replace(" ", ""))
     if match is None:
         return None
     score, number = int(match[1]), int(match[2])
     name = VISDRONE[number]
-    name = name if not known or name.replace("-", " ") in known else str(number)
+    name = name if not class_names or name.replace("-", " ") in class_names else str(number)
     return (" ".join([name, *text.replace(" ", "").split(",")[:BOX]]) if score and number else ""), "VisDrone"
 
 

@@ -11,7 +11,7 @@ SCALES = {"percent": (100, 100), "thousandths": (1000, 1000)}
 SLACK = 1.01
 USED = 0.85  # of the scale: boxes anywhere in their images reach so far
 LARGER = 1.15  # than the scale are the images, else pixels say the same
-FAR_LARGER = 2.0
+MUCH_LARGER = 2.0
 FEWEST = 8  # boxes
 MIXED = "fractions_and_pixels"  # each row by its own numbers
 
@@ -23,7 +23,7 @@ class Unit:
     """The unit, and the others that are possible; none where it is near certain."""
 
     name: str
-    others: list[str]
+    alternatives: list[str]
 
 
 def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]]) -> Unit:
@@ -50,7 +50,7 @@ def smaller_scale(boxes: Sequence[tuple[Sequence[float], Size]]) -> str | None:
     """The scale that boxes of a format in pixels are on where all keep to the first quarter of their images, which are
     far larger, and use the whole of that scale."""
     for name, scale in SCALES.items():
-        if len(boxes) < FEWEST or any(min(size) <= FAR_LARGER * scale[0] for _, size in boxes):
+        if len(boxes) < FEWEST or any(min(size) <= MUCH_LARGER * scale[0] for _, size in boxes):
             continue
         if 2 * sum(max(values) > scale[0] * SLACK for values, _ in boxes[:FEWEST]) > FEWEST:  # most sets, at once
             continue
@@ -90,13 +90,13 @@ def is_mixed(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
 
 
 # Those that an image which lies on its side does not pass for: y first is what its pixels are once it is upright.
-IN_PLACE = tuple(name for name in box_numbers.READERS if name != "corners_yxyx")
+UPRIGHT_READINGS = tuple(name for name in box_numbers.READERS if name != "corners_yxyx")
 
 
 def fits_pixels(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
     """Whether nearly all of these are pixels of images of these sizes."""
     scaled = [box_numbers.scaled(values, size) for values, size in boxes]
-    return count_outside(scaled, IN_PLACE) <= box_numbers.FEW * len(boxes)
+    return count_outside(scaled, UPRIGHT_READINGS) <= box_numbers.FEW * len(boxes)
 
 
 def count_outside(boxes: Sequence[Sequence[float]], ways: Iterable[str] = box_numbers.READERS) -> int:

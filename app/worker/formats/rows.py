@@ -79,7 +79,7 @@ def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> ParsedRows:
     if not is_odd(raw):
         return ParsedRows(numeric_rows(raw), LabelLines())
     lines = read_lines(raw, numbers or ())
-    return ParsedRows([row_of(line, text, numbers) for line, text in lines.found], lines)
+    return ParsedRows([row_of(line, text, numbers) for line, text in lines.rows], lines)
 
 
 def numeric_rows(raw: bytes) -> list[LabelRow]:

@@ -48,15 +48,15 @@ ENTRIES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
     """The annotation files by format. "broken": they cannot be read; "": they are of none that is known."""
     by_kind: dict[str, list[str]] = {}
-    seen: dict[str, list[str]] = defaultdict(list)
+    sniffed: dict[str, list[str]] = defaultdict(list)
     for kind in ("xml", "json", "csv", "ndjson"):
         for path in tree[kind]:
-            known = seen[f"{kind}:{folder_of(path)}"]
-            if len(known) >= ALIKE and len(set(known)) == 1 and known[0] in EACH:
-                is_a = known[0]
+            kinds = sniffed[f"{kind}:{folder_of(path)}"]
+            if len(kinds) >= ALIKE and len(set(kinds)) == 1 and kinds[0] in EACH:
+                is_a = kinds[0]
             else:
                 is_a = SNIFFERS[kind](tree, path) or ""
-                known.append(is_a)
+                kinds.append(is_a)
             by_kind.setdefault(is_a, []).append(path)
     return by_kind
 
@@ -159,7 +159,7 @@ def names_images(tree: Tree, path: str) -> bool:
     return bool(stems) and sum(stem in text for stem in stems) >= min(ENOUGH, len(stems))
 
 
-def looks_like_labels(tree: Tree, path: str) -> bool:
+def has_label_words(tree: Tree, path: str) -> bool:
     """Whether a file of no known format has keys, elements or a heading that labels have."""
     kind = next(kind for kind in SNIFFERS if path in tree[kind])
     with open(tree.path(path), "rb") as file:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.layout import LocatedImage
 from app.worker.formats.model import Decision, Finding, decision, finding
-from app.worker.formats.paths import folder_of, inside, join, named, shown, split_of, stem_of
+from app.worker.formats.paths import folder_of, inside, join, named, split_of, stem_of
 from app.worker.formats.tree import Tree
 
 WORDS = re.compile(r"[\W_\d]+")
@@ -70,9 +71,9 @@ def below_root(paths: list[str], root: str, text: str) -> str | None:
     """The file of the root, else of all, that a path means: the one that shares most of its end."""
     parts = named(text)
     for start in range(len(parts)):
-        wanted = join(root, *parts[start:])
-        if wanted in paths:
-            return wanted
+        candidate = join(root, *parts[start:])
+        if candidate in paths:
+            return candidate
     for start in range(len(parts)):
         end = "/".join(parts[start:])
         matches = [path for path in paths if path == end or path.endswith(f"/{end}")]
@@ -107,7 +108,9 @@ def read_list(tree: Tree, path: str, split: str, lists: SplitLists) -> None:
         else:
             missing += 1
             if missing <= NAMED:
-                lists.findings.append(finding("warning", "image_missing", path, number, image=shown(line.strip())))
+                lists.findings.append(
+                    finding("warning", "image_missing", path, number, image=printable_name(line.strip()))
+                )
     if count:
         lists.lists.append(path)
 
@@ -117,27 +120,27 @@ def apply(
 ) -> tuple[list[LocatedImage], list[Decision], list[Finding]]:
     """Set the splits that folders leave open; images that no list names are left out where there are lists."""
     decisions: list[Decision] = []
-    left: list[LocatedImage] = []
-    open_places = [item for item in images if item.split is None or item.weak]
-    if lists.lists and any(item.image in lists.splits for item in open_places):
-        for item in open_places:
+    unlisted: list[LocatedImage] = []
+    without_split = [item for item in images if item.split is None or item.weak]
+    if lists.lists and any(item.image in lists.splits for item in without_split):
+        for item in without_split:
             item.split = lists.splits.get(item.image)
             if item.split is None:
-                left.append(item)
-        names = ", ".join(shown(path) for path in lists.lists)
-        decisions.append(lists_used(names, len(left)))
-    gone = {id(item) for item in left}
-    images = [item for item in images if id(item) not in gone]
+                unlisted.append(item)
+        names = ", ".join(printable_name(path) for path in lists.lists)
+        decisions.append(lists_used(names, len(unlisted)))
+    dropped = {id(item) for item in unlisted}
+    images = [item for item in images if id(item) not in dropped]
     decisions += from_folders(images, document)
     findings = [*lists.findings] if decisions and lists.lists else []
-    findings += [finding("info", "image_unlisted", item.image, image=shown(item.image)) for item in left]
+    findings += [finding("info", "image_unlisted", item.image, image=printable_name(item.image)) for item in unlisted]
     return images, decisions, findings
 
 
-def lists_used(names: str, left_out: int) -> Decision:
+def lists_used(names: str, unlisted: int) -> Decision:
     """The split is that of lists, and so many images are in none."""
-    if left_out:
-        return decision("lists_used", "split", lists=names, left_out=left_out)
+    if unlisted:
+        return decision("lists_used", "split", lists=names, left_out=unlisted)
     return decision("lists_of_all", "split", lists=names)
 
 

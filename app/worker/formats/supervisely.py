@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.documents import FileFindings, dicts, load_document, text
@@ -11,7 +12,7 @@ from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline
 from app.worker.formats.geometry import Points, number, side
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import DetectedDataset, Finding, Options, Source
-from app.worker.formats.paths import folder_of, join, shown, stem_of
+from app.worker.formats.paths import folder_of, join, stem_of
 from app.worker.formats.roots import root_of, split_in
 from app.worker.formats.tree import Tree
 
@@ -38,19 +39,21 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
             above = folder_of(above)
         projects.setdefault(above if above in metas else root, []).append(path)
     datasets = []
-    for root, own in projects.items():
+    for root, members in projects.items():
         images = tree.images_below(root) or len(tree["image"])
-        datasets.append(DetectedDataset("supervisely", root, images, len(own), images > 0, hint=own))
+        datasets.append(DetectedDataset("supervisely", root, images, len(members), images > 0, hint=members))
     return datasets
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     meta = ProjectMeta(tree, join(detected.root, "meta.json"))
     files = [SuperviselyFile(tree, path, findings, meta) for path in detected.hint]
     drafts = [draft for file in files if (draft := file.read(detected.root))]
-    return convert_drafts(tree, detected, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
+    return convert_drafts(
+        tree, detected, options, drafts, class_list, findings, meta.names or None, keypoints=meta.points
+    )
 
 
 class ProjectMeta:
@@ -109,8 +112,8 @@ class SuperviselyFile:
         """The image img/NAME of ann/NAME.json; older projects name the file after the stem."""
         folder, _, name = self.path.rpartition("/")
         name = stem_of(name)
-        near = join(folder_of(folder), "img")
-        return self.tree.image(name, near) or self.tree.image(name, near, by_stem=True)
+        image_folder = join(folder_of(folder), "img")
+        return self.tree.image(name, image_folder) or self.tree.image(name, image_folder, by_stem=True)
 
     def add_object(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
         """The shape of one object, or a note."""
@@ -119,12 +122,12 @@ class SuperviselyFile:
             self.notes.unnamed(line, draft.image)
             return
         try:
-            made = self.shape(entry, name, kind or infer_kind(entry), line)
+            shape = self.shape(entry, name, kind or infer_kind(entry), line)
         except BadMask:
-            self.notes.object("mask_unreadable", line, draft.image, name=shown(name))
+            self.notes.object("mask_unreadable", line, draft.image, name=printable_name(name))
             return
-        if made:
-            draft.shapes.append(made)
+        if shape:
+            draft.shapes.append(shape)
         else:
             self.notes.unread(kind, name, line, draft.image)
 

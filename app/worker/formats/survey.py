@@ -34,7 +34,7 @@ class LabelSurvey:
     mended: int = 0  # lines that were written otherwise, or are no objects
     layouts: set[str] = field(default_factory=set)  # of row_styles
 
-    whole: bool = True  # every file is in the sample
+    complete: bool = True  # every file is in the sample
 
     @property
     def from_one(self) -> bool:
@@ -46,7 +46,7 @@ class LabelSurvey:
 
 
 def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> LabelSurvey:
-    """Look at every label file once.
+    """Read every label file once.
 
     Args:
         numbers: of the known classes by `rows.key_of` their names.
@@ -66,9 +66,9 @@ def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> 
             if odd:
                 add_odd(survey, path, parsed)
         else:
-            survey.whole = False
+            survey.complete = False
         if not odd and 0 not in survey.classes:
-            survey.classes.update(whole_numbers(FIRST_COLUMN.findall(raw)))
+            survey.classes.update(class_numbers(FIRST_COLUMN.findall(raw)))
     return survey
 
 
@@ -84,7 +84,7 @@ def add_odd(survey: LabelSurvey, path: str, parsed: ParsedRows) -> None:
             continue
         if not row.named:
             survey.bare_rows += 1
-            survey.classes.update(whole_numbers([row.columns[0].encode()]))
+            survey.classes.update(class_numbers([row.columns[0].encode()]))
             continue
         survey.named_rows += 1
         if row.columns[0].isdigit():
@@ -93,7 +93,7 @@ def add_odd(survey: LabelSurvey, path: str, parsed: ParsedRows) -> None:
             survey.names[row.columns[0]] = survey.names.get(row.columns[0], 0) + 1
 
 
-def whole_numbers(texts: list[bytes]) -> set[int]:
+def class_numbers(texts: list[bytes]) -> set[int]:
     """The class numbers among first columns, "1.0" too."""
     numbers = set()
     for text in set(texts):

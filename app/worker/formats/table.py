@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
@@ -14,7 +15,7 @@ from app.worker.formats.geometry import Points, number, side
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision
 from app.worker.formats.numbered_classes import LETTER, NumberedClasses
-from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
+from app.worker.formats.paths import folder_of, split_of, stem_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
 from app.worker.formats.table_boxes import FORMS, corners, four
@@ -22,7 +23,7 @@ from app.worker.formats.table_cells import LAYOUTS, in_string, layout_of, object
 from app.worker.formats.table_headings import TableColumns, columns_of
 from app.worker.formats.tree import MANY, Tree
 
-THING = "object"  # the class of boxes where no column says one
+OBJECT_CLASS = "object"  # the class of boxes where no column says one
 FOLDER_AND_NAME = re.compile(r"(?P<folder>.+)[-_](?P<name>[^-_]+)")
 NOTHING = {"", "nan"}  # pandas writes nan where there is no value
 NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
@@ -69,16 +70,16 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     drafts: dict[str, Draft] = {}
-    labels = NumberedClasses(tree, known)
-    files = [BoxTable(tree, path, detected.root, known, findings, labels, drafts) for path in detected.hint]
+    labels = NumberedClasses(tree, class_list)
+    files = [BoxTable(tree, path, detected.root, class_list, findings, labels, drafts) for path in detected.hint]
     for file in files:
         file.read()
     unread, count = sum(file.unread for file in files), sum(len(draft.shapes) for draft in drafts.values())
     if unread and unread >= NEARLY_ALL * (unread + count):
-        raise InvalidInput("labels_unread", files=", ".join(shown(file.path) for file in files if file.unread))
-    return convert_drafts(tree, detected, options, list(drafts.values()), known, findings)
+        raise InvalidInput("labels_unread", files=", ".join(printable_name(file.path) for file in files if file.unread))
+    return convert_drafts(tree, detected, options, list(drafts.values()), class_list, findings)
 
 
 def bare_columns(tree: Tree, table: CsvTable) -> tuple[TableColumns, bool] | None:
@@ -106,12 +107,12 @@ class BoxTable:
         tree: Tree,
         path: str,
         root: str,
-        known: KnownClasses,
+        class_list: KnownClasses,
         findings: list[Finding],
         labels: NumberedClasses,
         drafts: dict[str, Draft],
     ) -> None:
-        self.tree, self.path, self.root, self.known = tree, path, root, known
+        self.tree, self.path, self.root, self.class_list = tree, path, root, class_list
         self.notes, self.labels, self.drafts = FileFindings(path, findings), labels, drafts
         self.split = split_in(path, root, with_name=True)
         self.table = CsvTable(tree, path)
@@ -119,7 +120,7 @@ class BoxTable:
         bare = None if columns else bare_columns(tree, self.table)
         self.headed, self.automl = columns is not None, bool(bare and bare[1])
         if columns is None and bare is None:
-            raise InvalidInput("labels_unread", files=shown(path))
+            raise InvalidInput("labels_unread", files=printable_name(path))
         self.columns: TableColumns = columns or bare[0]  # type: ignore[index]
         self.images: dict[str, str | None] = {}
         self.unread = 0  # objects
@@ -143,7 +144,7 @@ class BoxTable:
             if not label:
                 self.notes.unnamed(line.number, draft.image)
             elif line.crowd:
-                self.notes.object("object_crowd", line.number, draft.image, "info", name=shown(label))
+                self.notes.object("object_crowd", line.number, draft.image, "info", name=printable_name(label))
             elif line.runs:
                 self.mask(line, label, draft)
             elif line.parts:
@@ -179,9 +180,11 @@ class BoxTable:
                 outside += bool(unit and (left + third > unit[0] * 1.01 or top + fourth > unit[1] * 1.01))
         if form == "cell" and finite:
             form = "corners" if outside and ordered >= NEARLY_ALL * finite else "sides"
-            self.known.decisions.append(decision("csv_form", None, None, file=shown(self.path), form=FORMS[form]))
-        if labels == {THING}:
-            self.known.decisions.append(decision("class_of_all", "names", name=THING))
+            self.class_list.decisions.append(
+                decision("csv_form", None, None, file=printable_name(self.path), form=FORMS[form])
+            )
+        if labels == {OBJECT_CLASS}:
+            self.class_list.decisions.append(decision("class_of_all", "names", name=OBJECT_CLASS))
         return form, fractions and count > 0, self.labels.names(labels - {""})
 
     def lines(self) -> Iterator[TableLine]:
@@ -194,7 +197,7 @@ class BoxTable:
             def cell(at: int, cells: list[str] = cells) -> str:
                 return cells[at] if 0 <= at < len(cells) else ""
 
-            image, label = cell(columns.image), cell(columns.label) if columns.label >= 0 else THING
+            image, label = cell(columns.image), cell(columns.label) if columns.label >= 0 else OBJECT_CLASS
             split = AUTOML.get(cell(0).upper(), "") if self.automl else cell(columns.split)
             size = tuple(side(cell(at)) for at in columns.size) or (0, 0)
             line = TableLine(
@@ -224,20 +227,20 @@ class BoxTable:
         objects = in_string(cell, self.layout) if self.columns.kind == "string" else objects_in(cell, line.label)
         if objects is None:
             return None
-        made = [
+        rows = [
             replace(line, label=name or line.label, values=values, form=form, unread=not values)
             for name, values, form in objects
         ]
-        return made or [line]
+        return rows or [line]
 
     def leave_out(self, line: TableLine) -> None:
-        """An object that cannot be read, told; an image with nothing else is no background."""
+        """Note an unreadable object; an image with nothing else is no background."""
         self.unread += 1
         image = self.image(line.image)
         if image is None:
             self.notes.missing(line.image, line.number)
         else:
-            self.notes.object("object_no_box", line.number, image, name=shown(line.label or "?"))
+            self.notes.object("object_no_box", line.number, image, name=printable_name(line.label or "?"))
 
     def image(self, name: str) -> str | None:
         """The image that a cell names."""
@@ -268,7 +271,7 @@ class BoxTable:
             parts = mask_codecs.outlines(mask_codecs.from_pairs(line.runs, *size))
             draft.shapes.append(outline_shape(label, parts, line.number))
         except (BadMask, IndexError):
-            self.notes.object("mask_unreadable", line.number, draft.image, name=shown(label))
+            self.notes.object("mask_unreadable", line.number, draft.image, name=printable_name(label))
 
 
 def in_folder(tree: Tree, name: str) -> str | None:

@@ -124,8 +124,8 @@ def groups_of(cell: str, layout: PredictionStringLayout) -> list[list[str]]:
 def in_order(group: list[str], layout: PredictionStringLayout) -> bool:
     """Whether right is not left of left, and a class that is a number is a whole one."""
     left, top, right, bottom = map(float, group[layout.first :])
-    whole = layout.named or not layout.classed or float(group[0]).is_integer()
-    return whole and (layout.form == "sides" or (left <= right and top <= bottom))
+    valid_class = layout.named or not layout.classed or float(group[0]).is_integer()
+    return valid_class and (layout.form == "sides" or (left <= right and top <= bottom))
 
 
 def in_string(cell: str, layout: PredictionStringLayout) -> list[Object]:

@@ -185,7 +185,7 @@ def columns_of(header: list[str]) -> TableColumns | None:
     label = next((at[name] for name in CLASSES if name in at and at[name] not in {image, *box}), -1)
     if image < 0:
         return None
-    sizes = [(at[one], at[other]) for one, other in SIZES if one in at and other in at]
+    sizes = [(at[width], at[height]) for width, height in SIZES if width in at and height in at]
     size = next((pair for pair in sizes if not set(pair) & set(box)), ())
     split = next((at[name] for name in SPLITS if name in at and at[name] not in {image, label}), -1)
     return TableColumns(image, label, box, kind, split, size, at.get("isgroupof", -1))

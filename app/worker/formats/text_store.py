@@ -6,7 +6,7 @@ from typing import IO
 
 
 class TextStore:
-    """Texts in a file that has no name and goes with the process. A text is known by one number: where it is, and how
+    """Texts in an unnamed file that ends with the process. A text is known by one number: where it is, and how
     long.
 
     Raises:
@@ -20,21 +20,21 @@ class TextStore:
         self.file: IO[bytes] | None = None
         self.size = 0
 
-    def put(self, text: str) -> int:
-        """Keep a text; its number."""
+    def add(self, text: str) -> int:
+        """Store a text; its number."""
         if self.file is None:
             # As long as the process, and on the data's disk: /tmp may be memory.
             self.file = tempfile.TemporaryFile(dir=os.curdir)  # noqa: SIM115
         content = memoryview(text.encode())
         at, length = self.size, len(content)
         while content:
-            done = os.pwrite(self.file.fileno(), content, self.size)
-            self.size += done
-            content = content[done:]
+            written = os.pwrite(self.file.fileno(), content, self.size)
+            self.size += written
+            content = content[written:]
         return at * self.LONGEST + length
 
     def get(self, number: int) -> str:
-        """The text of a number that `put` gave."""
+        """The text of a number that `add` gave."""
         if self.file is None:
             raise KeyError(number)
         at, length = divmod(number, self.LONGEST)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.core.encodings import TEXTS, DecodedText, decode
+from app.core.names import printable_name
 from app.core.suffixes import SYSTEM_FOLDERS
 from app.worker.formats.class_names import MAX_YAML
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
+from app.worker.formats.paths import IMAGES, folder_of, join, named, spellings, split_of, stem_of, suffix_of
 from app.worker.formats.sizes import DisplayedSize
 
 KINDS = {
@@ -91,7 +92,7 @@ class Tree:
             InvalidInput: it is larger than `limit` bytes.
         """
         if self.size(name) > limit:
-            raise InvalidInput("file_too_large", file=shown(name), limit=limit)
+            raise InvalidInput("file_too_large", file=printable_name(name), limit=limit)
         return self.path(name).read_bytes()
 
     def bytes_of_yaml(self, name: str) -> bytes:
@@ -107,21 +108,23 @@ class Tree:
         """`text`, and how it was read."""
         return decode(self.content(name, limit), self.encodings)
 
-    def image(self, name: str, near: str, split: str | None = None, by_stem: bool = False) -> str | None:
-        """The image below the source that a file in folder `near` calls `name`, wherever it says that it lies.
+    def image(self, name: str, folder: str, split: str | None = None, by_stem: bool = False) -> str | None:
+        """The image below the source that a file in folder `folder` calls `name`, wherever it says that it lies.
 
         The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
-        of the named folders, then the one in a folder of `split`, then the nearest to `near`.
+        of the named folders, then the one in a folder of `split`, then the nearest to `folder`.
         """
-        match = self._image(name, near, split, by_stem)
-        return match or next((hit for way in spellings(name) if (hit := self._image(way, near, split, by_stem))), None)
+        match = self._image(name, folder, split, by_stem)
+        return match or next(
+            (hit for way in spellings(name) if (hit := self._image(way, folder, split, by_stem))), None
+        )
 
-    def _image(self, name: str, near: str, split: str | None, by_stem: bool) -> str | None:
+    def _image(self, name: str, folder: str, split: str | None, by_stem: bool) -> str | None:
         parts = named(name)
         if not parts:
             return None
         self._index()
-        if (direct := join(near, *parts)) in self._paths:
+        if (direct := join(folder, *parts)) in self._paths:
             return direct
         matches = self._names.get(parts[-1].casefold())
         if matches and len(matches) > MANY:  # image.jpg in folders of its own
@@ -130,7 +133,7 @@ class Tree:
             matches = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
         if not matches or len(matches) == 1:
             return matches[0] if matches else None
-        return min(matches, key=lambda path: rank(path, parts, near, split))
+        return min(matches, key=lambda path: rank(path, parts, folder, split))
 
     def by_stem(self, stem: str) -> list[str]:
         """The images whose name without its suffix is this, case ignored."""
@@ -158,18 +161,18 @@ def usable(name: str) -> bool:
     return not name.startswith(".") and name not in SYSTEM_FOLDERS
 
 
-def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:
+def rank(path: str, parts: list[str], folder: str, split: str | None) -> tuple[int, bool, bool, int, str]:
     """Smallest for the image that is meant most likely."""
     elsewhere = split is not None and split not in map(split_of, folder_of(path).split("/"))
-    return -shared_end(path, parts), not path.endswith(parts[-1]), elsewhere, -shared_start(path, near), path
+    return -shared_end(path, parts), not path.endswith(parts[-1]), elsewhere, -shared_start(path, folder), path
 
 
 def shared_end(path: str, parts: list[str]) -> int:
     """How many parts at the end of the path are those that were named."""
-    own = path.split("/")
+    path_parts = path.split("/")
     count = 0
-    for mine, other in zip(reversed(own), reversed(parts), strict=False):
-        if mine.casefold() != other.casefold():
+    for part, counterpart in zip(reversed(path_parts), reversed(parts), strict=False):
+        if part.casefold() != counterpart.casefold():
             break
         count += 1
     return count
@@ -178,8 +181,8 @@ def shared_end(path: str, parts: list[str]) -> int:
 def shared_start(path: str, folder: str) -> int:
     """How many folders two paths have in common from the source on."""
     count = 0
-    for mine, other in zip(folder_of(path).split("/"), folder.split("/"), strict=False):
-        if mine != other:
+    for part, counterpart in zip(folder_of(path).split("/"), folder.split("/"), strict=False):
+        if part != counterpart:
             break
         count += 1
     return count

@@ -18,19 +18,19 @@ MAX_LIST = 64 * 1024**2  # bytes
 
 def unite(tree: Tree, layout: Layout) -> dict[str, list[str]]:
     """Give folders of one dataset one root. Changes `layout`; the folders that were united, by their new root."""
-    done: dict[str, list[str]] = {}
+    united: dict[str, list[str]] = {}
     for path in tree["yaml"][:MOST_YAMLS]:
         named = images_named(tree, path)
         add_bare(layout, named, folder_of(path))
-        roots = {located.root for images in layout.places.values() for located in images if located.image in named}
+        roots = {located.root for images in layout.images.values() for located in images if located.image in named}
         if len(roots) > 1:
             top = common_folder([folder_of(path), *roots])
-            done[top] = merge(layout, roots, top)
+            united[top] = merge(layout, roots, top)
     for top, roots in parts(layout):
-        done[top] = merge(layout, roots, top)
+        united[top] = merge(layout, roots, top)
     for top, roots in list(siblings(tree, layout)):
-        done[top] = merge(layout, roots, top)
-    return {top: roots for top, roots in done.items() if top in layout.places}
+        united[top] = merge(layout, roots, top)
+    return {top: roots for top, roots in united.items() if top in layout.images}
 
 
 def images_named(tree: Tree, path: str) -> set[str]:
@@ -40,12 +40,12 @@ def images_named(tree: Tree, path: str) -> set[str]:
     except InvalidInput:
         return set()  # whoever needs the file says what is wrong with it
     names: set[str] = set()
-    near = [image for image in tree["image"] if below(image, folder_of(path))]
+    nearby = [image for image in tree["image"] if below(image, folder_of(path))]
     for value, _ in split_entries(document):
         if value.lower().endswith(".txt"):
             names.update(images_listed(tree, path, value))
         else:
-            names.update(below_named(near, value) or below_named(tree["image"], value))
+            names.update(below_named(nearby, value) or below_named(tree["image"], value))
     return names
 
 
@@ -62,14 +62,14 @@ def images_listed(tree: Tree, path: str, value: str) -> Iterator[str]:
 
 def add_bare(layout: Layout, named: set[str], root: str) -> None:
     """Images in a folder that data.yaml names and that has no label at all: they are backgrounds."""
-    placed = {located.image for images in layout.places.values() for located in images}
-    if not named & placed:
+    located_images = {located.image for images in layout.images.values() for located in images}
+    if not named & located_images:
         return
-    for image in sorted(named - placed):
+    for image in sorted(named - located_images):
         top = root if below(image, root) else ""
         rest = inside(image, top) or image
         *folders, name = rest.split("/")
-        layout.places.setdefault(top, []).append(LocatedImage(image, top, None, "/".join([*inner(folders), name])))
+        layout.images.setdefault(top, []).append(LocatedImage(image, top, None, "/".join([*inner(folders), name])))
         layout.labels.setdefault(top, [])
 
 
@@ -77,11 +77,11 @@ def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
     """Folders side by side with images and labels and without classes of their own, below a list of classes."""
     marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
     groups: dict[str, set[str]] = {}
-    for root, images in layout.places.items():
+    for root, images in layout.images.items():
         if root and images and layout.labels.get(root) and not any(below(f"{mark}/", root) for mark in marks):
             groups.setdefault(folder_of(root), set()).add(root)
     for top, roots in groups.items():
-        if len(roots) > 1 and top in marks and not layout.places.get(top):
+        if len(roots) > 1 and top in marks and not layout.images.get(top):
             yield top, roots
 
 
@@ -89,7 +89,7 @@ def parts(layout: Layout) -> Iterator[tuple[str, set[str]]]:
     """Folders side by side whose names are the same but for the split: VisDrone2019-DET-train, VisDrone2019-DET-val.
     Their images get that split."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for root, images in layout.places.items():
+    for root, images in layout.images.items():
         above, _, name = root.rpartition("/")
         words = WORDS.findall(name)
         splits = [split for word in words if (split := split_of(word))]
@@ -97,19 +97,19 @@ def parts(layout: Layout) -> Iterator[tuple[str, set[str]]]:
             rest = " ".join("" if split_of(word) else word.casefold() for word in words)
             groups.setdefault((above, rest), []).append((splits[0], root))
     for (top, _), members in groups.items():
-        if 1 < len(members) == len({split for split, _ in members}) and not layout.places.get(top):
+        if 1 < len(members) == len({split for split, _ in members}) and not layout.images.get(top):
             for split, root in members:
-                for located in layout.places[root]:
+                for located in layout.images[root]:
                     located.split = located.split or split
             yield top, {root for _, root in members}
 
 
 def merge(layout: Layout, roots: set[str], top: str) -> list[str]:
-    """Put the places of these roots below one."""
+    """Merge the images and labels of these roots into one."""
     moved: list[LocatedImage] = []
     labels: list[str] = []
     for root in sorted(roots):
-        images = layout.places.pop(root)
+        images = layout.images.pop(root)
         for located in images:
             folders = [part for part in (inside(root, top) or "").split("/") if part] if root != top else []
             located.rest = join(*inner(folders), located.rest)
@@ -118,6 +118,6 @@ def merge(layout: Layout, roots: set[str], top: str) -> list[str]:
         labels += layout.labels.pop(root, [])
         if root in layout.flat:
             layout.flat.add(top)
-    layout.places[top] = [*layout.places.get(top, []), *moved]
+    layout.images[top] = [*layout.images.get(top, []), *moved]
     layout.labels[top] = sorted({*layout.labels.get(top, []), *labels})
     return sorted(roots)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings, text
@@ -14,7 +15,7 @@ from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline
 from app.worker.formats.geometry import ellipse, number
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.model import Decision, DetectedDataset, Finding, InvalidInput, Options, Source, decision
-from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.paths import folder_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
@@ -24,7 +25,7 @@ LARGE = {"_via_img_metadata", *THIRD}  # read a member at a time
 CELLS = {"filename", "region_shape_attributes", "region_attributes"}
 USUAL = ("class", "label", "name", "type", "category", "object", "classes", "labels", "object_name")
 NAMES_3 = {2: "rect", 3: "circle", 4: "ellipse", 7: "polygon"}
-THING = "object"  # the class of regions where nothing says one
+OBJECT_CLASS = "object"  # the class of regions where nothing says one
 
 
 @dataclass
@@ -66,21 +67,21 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     files = []
     for path in detected.hint:
         file = ViaFile(path, split_in(path, detected.root, with_name=True))
         for name, region in regions(tree, path, file.options):
-            own = file.images.setdefault(name, [])
+            image_regions = file.images.setdefault(name, [])
             if region:
-                own.append(region)
+                image_regions.append(region)
         files.append(file)
     key, decisions = class_attribute(files)
-    known.decisions += decisions
+    class_list.decisions += decisions
     drafts: list[Draft] = []
     for file in files:
         drafts += draw(tree, file, detected.root, key, findings)
-    return convert_drafts(tree, detected, options, drafts, known, findings)
+    return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
 def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
@@ -112,16 +113,18 @@ def regions_of_json(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -
     for key, value in walk(tree, path, maps=LARGE):
         images = value if key == "_via_img_metadata" else {key: value}
         if key == "_via_attributes":
-            own = as_dict(as_dict(value).get("region"))
-            options |= {name: as_dict(as_dict(entry).get("options")) for name, entry in own.items()}
+            entries = as_dict(as_dict(value).get("region"))
+            options |= {name: as_dict(as_dict(entry).get("options")) for name, entry in entries.items()}
         if key in THIRD:
             third.setdefault(key, {}).update(as_dict(value))
         for image in images.values() if isinstance(images, dict) else []:
             if not isinstance(image, dict) or "regions" not in image:
                 continue
-            name, own = text(image.get("filename")), image["regions"]
+            name, entries = text(image.get("filename")), image["regions"]
             yield name, None
-            for entry in own.values() if isinstance(own, dict) else own if isinstance(own, list) else []:
+            for entry in (
+                entries.values() if isinstance(entries, dict) else entries if isinstance(entries, list) else []
+            ):
                 line += 1
                 yield name, region(entry, line)
     yield from regions_of_third(third)
@@ -156,12 +159,12 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 def third_attributes(values: Any, attributes: dict[str, Any]) -> dict[str, Any]:
     """The attributes of a region by name, with the names of their options."""
-    made = {}
+    named = {}
     for key, value in as_dict(values).items():
         attribute = as_dict(attributes.get(key))
         options = as_dict(attribute.get("options"))
-        made[text(attribute.get("aname")) or str(key)] = options.get(str(value), value)
-    return made
+        named[text(attribute.get("aname")) or str(key)] = options.get(str(value), value)
+    return named
 
 
 def third_shape(values: Any) -> dict[str, Any]:
@@ -179,17 +182,21 @@ def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
     counts = Counter[str]()
     total = 0
     for file in files:
-        for own in file.images.values():
-            for entry in own:
+        for image_regions in file.images.values():
+            for entry in image_regions:
                 total += 1
                 counts.update(key for key, value in entry.attributes.items() if class_of(value))
     if not total:
         raise InvalidInput("no_objects")
     if not counts:
-        return None, [decision("class_of_all", "names", name=THING)]
+        return None, [decision("class_of_all", "names", name=OBJECT_CLASS)]
     usual = {key.casefold().replace(" ", "_"): key for key in counts}
     key = next((usual[name] for name in USUAL if name in usual), counts.most_common(1)[0][0])
-    decisions = [decision("class_attribute", None, None, name=shown(key), others=shown(", ".join(sorted(counts))))]
+    decisions = [
+        decision(
+            "class_attribute", None, None, name=printable_name(key), others=printable_name(", ".join(sorted(counts)))
+        )
+    ]
     return key, decisions if len(counts) > 1 else []
 
 
@@ -209,18 +216,18 @@ def option_text(value: str, options: dict[str, Any]) -> str:
 def draw(tree: Tree, file: ViaFile, root: str, key: str | None, findings: list[Finding]) -> list[Draft]:
     """The images of a file with their shapes."""
     notes, drafts = FileFindings(file.path, findings), []
-    for name, own in file.images.items():
+    for name, image_regions in file.images.items():
         image = tree.image(name, folder_of(file.path), file.split)
         if image is None:
             notes.missing(name)
             continue
         draft = Draft(image, file.split or split_in(image, root, False), file.path, None)
-        for entry in own:
-            kind = option_text(class_of(entry.attributes.get(key)), file.options.get(key, {})) if key else THING
+        for entry in image_regions:
+            kind = option_text(class_of(entry.attributes.get(key)), file.options.get(key, {})) if key else OBJECT_CLASS
             if not kind:
                 notes.unnamed(entry.line, image)
-            elif made := shape_of(entry.shape, kind, entry.line):
-                draft.shapes.append(made)
+            elif drawn := shape_of(entry.shape, kind, entry.line):
+                draft.shapes.append(drawn)
             else:
                 notes.unread(entry.shape.get("name"), kind, entry.line, image)
         drafts.append(draft)

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from app.core.names import printable_name
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, rotated_shape
 from app.worker.formats.geometry import number, side
 from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision, finding
-from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
+from app.worker.formats.paths import folder_of, inside, join, split_of, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.split_lists import lists_used
 from app.worker.formats.tree import Tree
@@ -37,10 +38,10 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
     sets = VocSplits(tree, detected.root)
     drafts: list[Draft] = []
-    left_out, counts = 0, [0, 0]  # files that count pixels from 0, from 1
+    unlisted, counts = 0, [0, 0]  # files that count pixels from 0, from 1
     for path, top, several in documents(tree, detected.hint, findings):
         split = sets.split(path) if sets.ids else split_in(path, detected.root, with_name=several)
         draft = read_image(tree, path, top, several, split, findings, counts)
@@ -49,16 +50,16 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         if several and sets.ids:
             split = sets.split(draft.image)
         if sets.ids and split is None:
-            left_out += 1  # its image is a finding
+            unlisted += 1  # its image is a finding
             continue
         draft.split = split or split_in(draft.image, detected.root, with_name=False)
         drafts.append(draft)
     if counts[1]:
-        known.decisions.append(decision("voc_from_one", count=counts[1]))
+        class_list.decisions.append(decision("voc_from_one", count=counts[1]))
     drafts += sets.images_without_xml(tree, {draft.image for draft in drafts})
     if sets.ids:
-        known.decisions.append(lists_used(", ".join(sets.files), left_out))
-    return convert_drafts(tree, detected, options, drafts, known, findings)
+        class_list.decisions.append(lists_used(", ".join(sets.files), unlisted))
+    return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
 def documents(tree: Tree, paths: Iterable[str], findings: list[Finding]) -> Iterator[tuple[str, Any, bool]]:
@@ -85,7 +86,7 @@ def streamed(tree: Tree, path: str) -> Iterator[Any]:
     for depth, event, element in events(tree.path(path), tree.encodings):
         if event == "start":
             if depth == 1 and element.tag == "annotation":
-                raise InvalidInput("file_too_large", file=shown(path), limit=MAX_XML)
+                raise InvalidInput("file_too_large", file=printable_name(path), limit=MAX_XML)
             around.append(element)
             continue
         around.pop()
@@ -100,13 +101,13 @@ def read_image(
 ) -> Draft | None:
     """One image's annotation; None, noted, where it cannot be used."""
     name = text_of(top, "filename") or text_of(top, "source/filename") or text_of(top, "path")
-    own = path.rpartition("/")[2]
-    near = [text for text in ([name] if several else [own, name]) if text]
+    file_name = path.rpartition("/")[2]
+    candidates = [text for text in ([name] if several else [file_name, name]) if text]
     image = (None if several else beside(tree, path)) or next(
-        (hit for hit in (tree.image(text, folder_of(path), split, True) for text in near) if hit), None
+        (hit for hit in (tree.image(text, folder_of(path), split, True) for text in candidates) if hit), None
     )
     if image is None:
-        findings.append(finding("warning", "image_missing", path, image=shown(name or stem_of(path))))
+        findings.append(finding("warning", "image_missing", path, image=printable_name(name or stem_of(path))))
         return None
     size = side(text_of(top, "size/width")), side(text_of(top, "size/height"))
     if top.find("imagesize") is not None:
@@ -121,7 +122,9 @@ def read_image(
         if isinstance(shape, DraftShape):
             draft.shapes.append(shape)
         else:
-            findings.append(finding("warning", shape, path, line, of=image, name=shown(text_of(element, "name"))))
+            findings.append(
+                finding("warning", shape, path, line, of=image, name=printable_name(text_of(element, "name")))
+            )
     return draft
 
 
@@ -197,9 +200,9 @@ class VocSplits:
         self.files: list[str] = []
         for folder in SETS:
             lists = [path for path in tree["text"] if folder_of(path) == join(root, folder)]
-            known = {split: path for path in lists if (split := split_of(stem_of(path.rpartition("/")[2])))}
+            by_split = {split: path for path in lists if (split := split_of(stem_of(path.rpartition("/")[2])))}
             both = join(root, folder, "trainval.txt")
-            for split, path in [*sorted(known.items()), *([("train", both)] if both in lists else [])]:
+            for split, path in [*sorted(by_split.items()), *([("train", both)] if both in lists else [])]:
                 self.read_list(tree, path, split)
             if self.ids:
                 break
@@ -211,15 +214,15 @@ class VocSplits:
                 self.ids.setdefault(stem_or_all(line.strip()), (split, path))
                 self.ids.setdefault(stem_or_all(line.split()[0]), (split, path))
 
-    def images_without_xml(self, tree: Tree, known: set[str]) -> list[Draft]:
+    def images_without_xml(self, tree: Tree, annotated: set[str]) -> list[Draft]:
         """Images that are listed and have no XML file: nothing is on them."""
-        made = []
+        drafts = []
         for name, (split, file) in self.ids.items():
             image = next((hit for hit in tree.by_stem(name.rpartition("/")[2]) if inside(hit, self.root)), None)
-            if image and image not in known and stem_of(image).endswith(name):
-                known.add(image)
-                made.append(Draft(image, split, file, None))
-        return made
+            if image and image not in annotated and stem_of(image).endswith(name):
+                annotated.add(image)
+                drafts.append(Draft(image, split, file, None))
+        return drafts
 
     def split(self, path: str) -> str | None:
         return next((self.ids[tail][0] for tail in tails(stem_of(path)) if tail in self.ids), None)

@@ -20,7 +20,7 @@ def write(job: ExportRun) -> None:
     lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
     used: set[str] = set()
     for picture in job.revision.pictures:
-        name = own_name(job, picture, used)
+        name = unique_name(job, picture, used)
         lists[picture.split].append(stem_of(name))
         job.archive.image(f"JPEGImages/{name}", picture.path)
         size = job.revision.size(picture)
@@ -34,7 +34,7 @@ def write(job: ExportRun) -> None:
     job.archive.text("labelmap.txt", (f"{name}:::\n" for name in job.revision.names if ":" not in name))
 
 
-def own_name(job: ExportRun, picture: RevisionImage, used: set[str]) -> str:
+def unique_name(job: ExportRun, picture: RevisionImage, used: set[str]) -> str:
     """The image's name; another one where two would share an XML file."""
     name, number = picture.name, 1
     while stem_of(name).casefold() in used:
@@ -49,9 +49,9 @@ def own_name(job: ExportRun, picture: RevisionImage, used: set[str]) -> str:
 
 def document(job: ExportRun, picture: RevisionImage, name: str, size: tuple[int, int]) -> Iterator[str]:
     """The XML text of an image."""
-    folder, _, own = f"JPEGImages/{name}".rpartition("/")
+    folder, _, file_name = f"JPEGImages/{name}".rpartition("/")
     yield "<annotation>\n"
-    yield f"  <folder>{text(folder)}</folder>\n  <filename>{text(own)}</filename>\n"
+    yield f"  <folder>{text(folder)}</folder>\n  <filename>{text(file_name)}</filename>\n"
     yield "  <source>\n    <database>Unknown</database>\n  </source>\n"
     yield f"  <size>\n    <width>{size[0]}</width>\n    <height>{size[1]}</height>\n    <depth>3</depth>\n  </size>\n"
     yield "  <segmented>0</segmented>\n"
@@ -70,7 +70,7 @@ def document(job: ExportRun, picture: RevisionImage, name: str, size: tuple[int,
 
 
 def rounded(job: ExportRun, item: RevisionObject) -> list[str]:
-    """Left, top, right, bottom: whole where each side is a pixel at least."""
+    """Left, top, right, bottom: integers where each side is a pixel at least."""
     left, top, right, bottom = item.box
     if right - left < 1 or bottom - top < 1:
         job.lost["fraction_kept"] += 1

@@ -11,6 +11,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from app.core.encodings import BOMS, TEXTS, decode, without_mark
+from app.core.names import printable_name
 from app.worker.formats.file_encoding import (
     DECLARATION,
     HEAD,
@@ -23,7 +24,6 @@ from app.worker.formats.file_encoding import (
     sample,
 )
 from app.worker.formats.model import InvalidInput
-from app.worker.formats.paths import shown
 
 MAX_DEPTH = 100
 ANNOTATION = re.compile(r"<annotation[\s/>]")
@@ -52,10 +52,10 @@ def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
 def as_utf8(data: bytes, candidates: Sequence[str]) -> bytes:
     """A document in UTF-8, whatever it was in."""
     encoding = declared_encoding(data[:HEAD])
-    whole = is_utf8(io.BytesIO(data))
-    if encoding is None and whole:
+    valid = is_utf8(io.BytesIO(data))
+    if encoding is None and valid:
         return data
-    if encoding and whole and is_rather_utf8(encoding, sample(io.BytesIO(data))):
+    if encoding and valid and is_rather_utf8(encoding, sample(io.BytesIO(data))):
         encoding = "utf-8"
     text = data.decode(encoding, "replace") if encoding else decode(data, candidates).text
     return DECLARATION.sub("", text, count=1).encode()
@@ -86,7 +86,7 @@ def walked(source: Any) -> Iterator[tuple[int, str, Any]]:
 
 
 def reason(error: Exception) -> str:
-    return "entities are not accepted" if isinstance(error, DefusedXmlException) else shown(str(error))
+    return "entities are not accepted" if isinstance(error, DefusedXmlException) else printable_name(str(error))
 
 
 def text_of(element: Any, path: str) -> str:

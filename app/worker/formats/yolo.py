@@ -1,13 +1,14 @@
-"""YOLO datasets: label files stay as they are, so that what is said of them keeps their lines."""
+"""YOLO datasets: label files stay as they are, so that findings keep their line numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.core.names import printable_name
 from app.core.report import Decision, Keypoints
 from app.worker.formats import layout, pairs, split_lists
 from app.worker.formats.class_names import first_class
 from app.worker.formats.classes import KnownClasses
-from app.worker.formats.item_names import make_unique
+from app.worker.formats.item_names import ensure_unique_names
 from app.worker.formats.layout import LocatedImage
 from app.worker.formats.meaning import Meaning, apply
 from app.worker.formats.meaning_inference import RowMeaningInference
@@ -21,17 +22,17 @@ from app.worker.formats.model import (
     finding,
     task_decision,
 )
-from app.worker.formats.paths import inside, shown
+from app.worker.formats.paths import inside
 from app.worker.formats.tree import Tree
 from app.worker.formats.unite import unite
 
 MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
-SHOWN = 10  # pairings that are told
+REPORTED = 10  # pairings that are reported
 
 
 @dataclass
 class Hint:
-    """What the detector knows of a root.
+    """What detection learned about a root.
 
     Attributes:
         united: folders that became one dataset.
@@ -39,26 +40,26 @@ class Hint:
         paired: folders whose images and labels were paired by their names alone.
     """
 
-    places: list[LocatedImage]
+    images: list[LocatedImage]
     labels: list[str]
     united: list[str]
     encoded: list[tuple[str, str]]
     paired: list[pairs.Pairing]
 
     def decisions(self) -> list[Decision]:
-        made = [
+        decisions = [
             decision("labels_paired", labels=entry.labels, images=entry.images, count=entry.count)
-            for entry in self.paired[:SHOWN]
+            for entry in self.paired[:REPORTED]
         ]
         if len(self.united) > 1:
-            roots = ", ".join(shown(root or "/") for root in self.united)
-            made.append(decision("folders_united", "root", self.united, folders=roots, count=len(self.united)))
-        labels = {located.label for located in self.places}
+            roots = ", ".join(printable_name(root or "/") for root in self.united)
+            decisions.append(decision("folders_united", "root", self.united, folders=roots, count=len(self.united)))
+        labels = {located.label for located in self.images}
         mine = [(image, label) for image, label in self.encoded if label in labels]
         if mine:
-            first, label = (shown(path.rpartition("/")[2]) for path in mine[0])
-            made.append(decision("names_percent", None, None, count=len(mine), first=first, label=label))
-        return made
+            first, label = (printable_name(path.rpartition("/")[2]) for path in mine[0])
+            decisions.append(decision("names_percent", None, None, count=len(mine), first=first, label=label))
+        return decisions
 
 
 def detect(tree: Tree) -> list[DetectedDataset]:
@@ -67,14 +68,14 @@ def detect(tree: Tree) -> list[DetectedDataset]:
     paired = pairs.pair(tree, sets)
     united = unite(tree, sets)
     tops = {root: top for top, roots in united.items() for root in roots}
-    made = []
-    for root, images in sets.places.items():
+    datasets = []
+    for root, images in sets.images.items():
         labels = sets.labels.get(root, [])
         kind = kind_of(tree, root, images) if root in sets.flat else "yolo"
         mine = [entry for entry in paired if tops.get(entry.root, entry.root) == root]
         hint = Hint(images, labels, united.get(root, []), sets.encoded, mine)
-        made.append(DetectedDataset(kind, root, len(images), len(labels), bool(images and labels), hint=hint))
-    return made
+        datasets.append(DetectedDataset(kind, root, len(images), len(labels), bool(images and labels), hint=hint))
+    return datasets
 
 
 def kind_of(tree: Tree, root: str, images: list[LocatedImage]) -> str:
@@ -88,28 +89,28 @@ def kind_of(tree: Tree, root: str, images: list[LocatedImage]) -> str:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    images, labels = detected.hint.places, detected.hint.labels
+    images, labels = detected.hint.images, detected.hint.labels
     refuse_unpaired(tree, [located.image for located in images if located.label is None], labels, len(images))
-    known = KnownClasses(tree, detected.root, options)
-    lists = split_lists.read_lists(tree, detected.root, known.document)
-    images, decisions, findings = split_lists.apply(images, lists, known.document)
+    class_list = KnownClasses(tree, detected.root, options)
+    lists = split_lists.read_lists(tree, detected.root, class_list.document)
+    images, decisions, findings = split_lists.apply(images, lists, class_list.document)
     layout.refuse_collisions(images)
     items = [Item(located.image, located.rest, located.split, located.label) for located in in_order(images)]
     source = Source(
-        detected.format, detected.root, None, known.names or [], items, known.decisions + decisions, findings
+        detected.format, detected.root, None, class_list.names or [], items, class_list.decisions + decisions, findings
     )
-    source.decisions += detected.hint.decisions() + make_unique(items)
+    source.decisions += detected.hint.decisions() + ensure_unique_names(items)
     refuse_large(tree, items)
-    used = {located.label for located in detected.hint.places}
+    used = {located.label for located in detected.hint.images}
     for path in labels:
         if path not in used:
             source.findings.append(finding("warning", "label_orphan", path))
-    meaning = RowMeaningInference(tree, source, known.keypoints, options, first_class(known.document)).infer()
+    meaning = RowMeaningInference(tree, source, class_list.keypoints, options, first_class(class_list.document)).infer()
     apply(tree, source, meaning)
-    set_task(source, keypoints_of(meaning, known.keypoints), options)
+    set_task(source, keypoints_of(meaning, class_list.keypoints), options)
     if not source.names:
         name_classes(tree, source, options)
-    read = {*lists.lists, known.list}
+    read = {*lists.lists, class_list.list}
     source.outside = [path for path in outside(tree, images, labels) if path not in read]
     return source
 
@@ -126,7 +127,7 @@ def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int =
     """
     if not images or len(images) < most or not pairs.any_rows(tree, texts):
         return
-    image, label = (shown(min(paths).rpartition("/")[2]) for paths in (images, texts))
+    image, label = (printable_name(min(paths).rpartition("/")[2]) for paths in (images, texts))
     raise InvalidInput("names_differ", images=len(images), labels=len(texts), image=image, label=label)
 
 
@@ -148,13 +149,13 @@ def outside(tree: Tree, images: list[LocatedImage], labels: list[str]) -> list[s
     return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
 
 
-def keypoints_of(meaning: Meaning, known: Keypoints | None) -> Keypoints | None:
+def keypoints_of(meaning: Meaning, declared: Keypoints | None) -> Keypoints | None:
     """`kpt_shape` as the rows have it, with `flip_idx` of data.yaml where the number of keypoints is the same."""
     count, dimensions = meaning.columns.keypoints
     if meaning.columns.kind != "keypoints" or not count:
-        return known if meaning.columns.kind == "keypoints" or not known else None
-    if known and known["kpt_shape"][0] == count:
-        return {**known, "kpt_shape": [count, dimensions]}
+        return declared if meaning.columns.kind == "keypoints" or not declared else None
+    if declared and declared["kpt_shape"][0] == count:
+        return {**declared, "kpt_shape": [count, dimensions]}
     return {"kpt_shape": [count, dimensions]}
 
 
@@ -168,8 +169,8 @@ def set_task(source: Source, keypoints: Keypoints | None, options: Options) -> N
         raise InvalidInput("pose_shape")
     source.keypoints = keypoints
     if options.task != "auto":
-        others = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)
-        source.decisions.append(task_decision(options.task, others))
+        alternatives = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)
+        source.decisions.append(task_decision(options.task, alternatives))
     source.task = options.task if options.task != "auto" else "pose" if keypoints else None
 
 

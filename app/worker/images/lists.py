@@ -26,7 +26,7 @@ NAMED = 50  # images that can't be read, in the result; the JSON names all
 
 
 class ImageLists:
-    """Written while the images are read; whole once `close` returns.
+    """Writes the detections of images as they are read; complete once `close` returns.
 
     Args:
         folder: where the files are made.

@@ -33,7 +33,7 @@ PIXELS_TOGETHER = 16_000_000  # of them all, unless one has more
 PIXELS_IN_MEMORY = 5 * PIXELS_TOGETHER  # of all images that are decoded and not yet analyzed, unless one has more
 HUGE = ORDINARY  # pixels: decoded one at a time
 READ = (*FORMATS, "HEIF")  # as a dataset takes them
-WANTED = frozenset({"image"})
+KINDS = frozenset({"image"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Still:
     pixels: Any = None
     code: str = ""
     detail: str = ""
-    taken: int = 0
+    reserved_pixels: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ImageSource:
         self.folder, self.limits, self.max_pixels = folder, limits, max_pixels
         self.file = open(path, "rb")  # noqa: SIM115 (until `close`)
         try:
-            self.listing = read_archive(self.file, limits, folder, WANTED)
+            self.listing = read_archive(self.file, limits, folder, KINDS)
             self.members = sorted(self.listing.members, key=lambda member: natural_key(name_of(member)))
             if not self.members:
                 raise InvalidInput("no_images")
@@ -117,7 +117,7 @@ class ImageSource:
         self.file.close()
 
     def pieces(self) -> Iterator[list[Still]]:
-        """All images in the order of their names, some at a time; whoever is done with a piece calls `done` with it.
+        """All images in the order of their names, in batches; the consumer hands each batch back to `release`.
 
         Raises:
             InvalidInput: the ZIP ends early.
@@ -131,14 +131,14 @@ class ImageSource:
             while len(pieces) > 2 or (pieces[0].waiting and not self.budget.fits(pixels)):
                 yield pieces.popleft().stills()
                 pieces = pieces or deque([ImageBatch()])
-            self.budget.take(pixels)
+            self.budget.acquire(pixels)
             pieces[-1].add(self.begun(member, measured), pixels)
         for piece in pieces:
             yield piece.stills()
 
-    def done(self, stills: Sequence[Still]) -> None:
+    def release(self, stills: Sequence[Still]) -> None:
         """The pixels of a piece are not needed any more."""
-        self.budget.give(sum(still.taken for still in stills))
+        self.budget.release(sum(still.reserved_pixels for still in stills))
 
     def extracted(self, member: Member, number: int) -> Path | None:
         """Its content as a file; None: it is damaged.
@@ -179,7 +179,7 @@ class ImageSource:
 
     def decoded(self, name: str, image: Measured) -> Still:
         try:
-            return Still(name, self.decoders.run(bgr_of, image.path, self.max_pixels), taken=image.pixels)
+            return Still(name, self.decoders.run(bgr_of, image.path, self.max_pixels), reserved_pixels=image.pixels)
         except Exception as error:
             return unread(name, error, image.pixels)
         finally:
@@ -193,13 +193,13 @@ def unread(name: str, error: Exception, memory: int = 0) -> Still:
         OSError, ForkServerGone: of the disk, or no process can be made: not the image's fault.
     """
     if isinstance(error, BadPicture):
-        return Still(name, code=error.code, detail=str(error)[:200], taken=memory)
+        return Still(name, code=error.code, detail=str(error)[:200], reserved_pixels=memory)
     if isinstance(error, OverLimit):
-        return Still(name, code="stopped", detail=error.what, taken=memory)
+        return Still(name, code="stopped", detail=error.what, reserved_pixels=memory)
     if isinstance(error, (OSError, ForkServerGone)):
         raise error
     logger.error("an image can't be decoded", exc_info=error)
-    return Still(name, code="not_image", taken=memory)
+    return Still(name, code="not_image", reserved_pixels=memory)
 
 
 def name_of(member: Member) -> str:

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 from app.worker.objects import link
-from app.worker.revision import MADE_LATER
+from app.worker.revision import GENERATED_SUFFIXES
 
 
-def take_over(dataset: Path) -> None:
-    """Make `source/` of the files of a dataset from before revisions: links, so that it stays usable meanwhile."""
+def link_source(dataset: Path) -> None:
+    """Create `source/` for a dataset from before revisions, by links: it stays usable meanwhile."""
     if (dataset / "source").is_dir():
         return
     draft = dataset / ".source.tmp"
@@ -23,7 +23,7 @@ def take_over(dataset: Path) -> None:
             target = draft / below / os.path.relpath(parent, folder)
             target.mkdir(parents=True, exist_ok=True)
             for name in names:
-                if os.path.splitext(name)[1] not in MADE_LATER:
+                if os.path.splitext(name)[1] not in GENERATED_SUFFIXES:
                     link(Path(parent, name), target / name)
     shutil.copyfile(dataset / "dataset.yaml", draft / "data.yaml")
     os.replace(draft, dataset / "source")

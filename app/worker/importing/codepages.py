@@ -15,10 +15,10 @@ from app.worker.importing.content import content
 from app.worker.importing.directory import UTF8, ZipEntry
 
 UNICODE_PATH = 0x7075  # "up" of Info-ZIP's APPNOTE 4.6.9
-TOLD = (".json", ".xml", ".csv", ".txt", ".yaml", ".yml", ".ndjson")
+ANNOTATION_SUFFIXES = (".json", ".xml", ".csv", ".txt", ".yaml", ".yml", ".ndjson")
 READ = 2 * 1024**2  # bytes of annotation files that are searched for names
 FILES = 200
-ASKED = 12  # names that are looked for
+MOST_NAMES = 12  # names that are looked for
 TRIED = 8  # code pages
 
 
@@ -71,7 +71,7 @@ def code_page(file: IO[bytes], entries: Iterable[ZipEntry], waiting: Sequence[Zi
     if len(ranked) < 2:
         return ranked[0] if ranked else "cp437"
     stems = [entry.raw.rpartition(b"/")[2].rpartition(b".")[0] for entry in waiting]
-    stems = [stem for stem in dict.fromkeys(stems) if not stem.isascii()][:ASKED]
+    stems = [stem for stem in dict.fromkeys(stems) if not stem.isascii()][:MOST_NAMES]
     labels = annotations(file, entries) if stems else b""
     return max(ranked[:TRIED], key=lambda name: (hits(stems, name, labels), -ranked.index(name)))
 
@@ -91,7 +91,11 @@ def hits(stems: Sequence[bytes], encoding: str, labels: bytes) -> int:
 def annotations(file: IO[bytes], entries: Iterable[ZipEntry]) -> bytes:
     """The beginning of the annotation files, one behind the other; of damaged ones nothing."""
     body = bytearray()
-    chosen = [entry for entry in entries if entry.raw.lower().endswith(tuple(suffix.encode() for suffix in TOLD))]
+    chosen = [
+        entry
+        for entry in entries
+        if entry.raw.lower().endswith(tuple(suffix.encode() for suffix in ANNOTATION_SUFFIXES))
+    ]
     for entry in sorted(chosen, key=lambda entry: not entry.raw.lower().endswith(b".json"))[:FILES]:
         try:
             for chunk in content(file, entry):

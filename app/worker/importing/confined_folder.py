@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from app.core.names import printable_name
 from app.core.openat import descend, open_folder, opened
 from app.worker.failures import InvalidInput
-from app.worker.importing.paths import shown
 
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hold up anybody
 
 
 def changed(name: str) -> InvalidInput:
-    return InvalidInput("link_outside", name=shown(name))
+    return InvalidInput("link_outside", name=printable_name(name))
 
 
 class ConfinedFolder:
-    """A folder that is held open; a context manager.
+    """An open folder; a context manager.
 
     Args:
         base: a folder without links in its path, such as IMPORT_ROOT once resolved.

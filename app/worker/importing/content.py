@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
+from app.core.names import printable_name
 from app.worker.failures import InvalidInput
 from app.worker.importing.directory import LOCAL_SIZE, ZipEntry
 from app.worker.importing.not_zip import no_zip
-from app.worker.importing.paths import shown
 
 READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 CALLED = {
@@ -91,4 +91,4 @@ def refuse_greed(entry: ZipEntry, header: bytes) -> None:
 
 
 def damaged(entry: ZipEntry) -> InvalidInput:
-    return InvalidInput("member_damaged", name=shown(entry.name))
+    return InvalidInput("member_damaged", name=printable_name(entry.name))

@@ -9,9 +9,9 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
+from app.core.names import printable_name
 from app.worker.failures import InvalidInput
 from app.worker.importing.not_zip import headless, no_zip, split_part
-from app.worker.importing.paths import shown
 
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 UTF8 = 0x800
@@ -64,7 +64,7 @@ def read_directory(file: IO[bytes], most: int) -> list[ZipEntry]:
 
 
 def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
-    """Number of members, where the directory starts and ends, and how much was put before the archive."""
+    """Number of members, where the directory starts and ends, and the bytes before the archive."""
     size = file.seek(0, 2)
     tail_at = max(0, size - END.size - 65_535)
     file.seek(tail_at)
@@ -106,7 +106,7 @@ def read_entry(file: IO[bytes], shift: int) -> ZipEntry:
         raise no_zip()
     (
         _sig,
-        _made,
+        _made_by,
         _system,
         _need,
         _reserved,
@@ -151,5 +151,5 @@ def refuse_overlaps(entries: list[ZipEntry], directory: int) -> None:
     """Set each member's end; refuse members that share bytes, which is how 20 KB become terabytes."""
     for entry, following in zip(entries, [*(item.offset for item in entries[1:]), directory], strict=True):
         if entry.offset + LOCAL_SIZE + entry.packed > following:
-            raise InvalidInput("zip_overlapping", name=shown(entry.raw.decode("utf-8", "replace")))
+            raise InvalidInput("zip_overlapping", name=printable_name(entry.raw.decode("utf-8", "replace")))
         entry.end = following

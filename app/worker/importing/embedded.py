@@ -16,7 +16,7 @@ KINDS = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"BM", ".bmp"), (b"II
 RIFF, WEBP = b"RIFF", slice(8, 12)
 
 
-def take_out(source: Path, members: Iterable[Member], expanded: int, limits: ArchiveLimits) -> list[str]:
+def extract_images(source: Path, members: Iterable[Member], expanded: int, limits: ArchiveLimits) -> list[str]:
     """Put embedded images beside their JSON files, under the names of these; of a JSON file whose image is there as a
     file nothing is done.
 
@@ -30,7 +30,7 @@ def take_out(source: Path, members: Iterable[Member], expanded: int, limits: Arc
     """
     members = list(members)
     stems = {PurePosixPath(member.parts[-1]).stem.casefold() for member in members if member.kind == "image"}
-    made = []
+    images = []
     for member in members:
         path = source.joinpath(*member.parts)
         if not is_alone(member, stems) or not (content := image_in(path)):
@@ -41,8 +41,8 @@ def take_out(source: Path, members: Iterable[Member], expanded: int, limits: Arc
         check_space(Path(), len(content), limits.min_free)
         target = path.with_suffix(suffix_of(content))
         target.write_bytes(content)
-        made.append(target.relative_to(source).as_posix())
-    return made
+        images.append(target.relative_to(source).as_posix())
+    return images
 
 
 def is_alone(member: Member, stems: set[str]) -> bool:

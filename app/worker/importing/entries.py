@@ -30,30 +30,30 @@ class EntryMaker:
         self.examples, self.reporter = examples, reporter
         self.names_of_images: dict[str, str] = {}
 
-    def make(self, source: Source, pictures: list[ImageRecord], done: Partition) -> list[Entry]:
-        """In the order of the source's items, whose rows are taken out of them."""
-        made, findings_by_image = [], source.take_findings()
+    def create_entries(self, source: Source, pictures: list[ImageRecord], division: Partition) -> list[Entry]:
+        """The entries in the order of the source's items, whose rows are consumed."""
+        entries, findings_by_image = [], source.pop_image_findings()
         names = {item.name.casefold() for item in source.items}
-        rows = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
+        rows = zip(source.items, pictures, division.splits, division.groups, division.sources, strict=True)
         for item, picture, split, group, of in rows:
             self.reporter.go_on()
             rename(item, picture, names)
             entry = Entry(
                 item.name,
                 split,
-                self.keep(item, picture),
+                self.store(item, picture),
                 picture,
                 group=group,
                 class_name=item.class_name,
                 source=of,
                 original=self.originals.get(item.image),
-                found=findings_by_image.pop(item.image, ()),
+                findings=findings_by_image.pop(item.image, ()),
             )
             self.label(entry, item)
             if item.image in self.examples:
                 self.names_of_images[item.image] = entry.name
-            made.append(entry)
-        return made
+            entries.append(entry)
+        return entries
 
     def label(self, entry: Entry, item: Item) -> None:
         """Its rows, or its file."""
@@ -64,16 +64,16 @@ class EntryMaker:
         elif item.label is not None:
             entry.label = self.dataset / "source" / item.label
 
-    def keep(self, item: Item, picture: ImageRecord) -> Path:
-        """The object of an image; an unsafe one stays among the source's files alone."""
+    def store(self, item: Item, picture: ImageRecord) -> Path:
+        """Store an image as an object; an unsafe one stays among the source's files alone."""
         path = self.dataset / "source" / item.image
         if picture.unsafe or not picture.sha256:
             return path
         if picture.stored:
-            return self.objects.take(self.dataset / picture.stored, picture.sha256)
+            return self.objects.add_file(self.dataset / picture.stored, picture.sha256)
         if picture.tail:
             return self.objects.with_tail(path, picture.tail, picture.sha256)
-        return self.objects.take(path, picture.sha256)
+        return self.objects.add_file(path, picture.sha256)
 
 
 def rename(item: Item, picture: ImageRecord, names: set[str]) -> None:
@@ -94,12 +94,12 @@ def rename(item: Item, picture: ImageRecord, names: set[str]) -> None:
 def original_names(dataset: Path) -> dict[str, str]:
     """What the upload called files that are stored under another name; none where nobody wrote it down."""
     try:
-        known = json.loads((dataset / ORIGINALS).read_text(encoding="utf-8"))
+        originals = json.loads((dataset / ORIGINALS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if not isinstance(known, dict):
+    if not isinstance(originals, dict):
         return {}
-    return {key: name for key, name in known.items() if isinstance(name, str)}
+    return {key: name for key, name in originals.items() if isinstance(name, str)}
 
 
 def images_of(decisions: list[Decision]) -> set[str]:

@@ -20,7 +20,7 @@ from app.worker.importing.confined_folder import ConfinedFolder
 from app.worker.importing.content import CHUNK, content
 from app.worker.importing.directory import ZipEntry
 from app.worker.importing.disk import check_space
-from app.worker.importing.embedded import take_out
+from app.worker.importing.embedded import extract_images
 from app.worker.importing.members import Listing, Member, check
 from app.worker.importing.reading import read_archive
 
@@ -87,7 +87,7 @@ class IncomingFiles:
                 with open(self.target(member), "xb") as output:
                     for chunk in content(file, member.entry):
                         self.write(output, chunk)
-                self.whole(member)
+                self.report_image(member)
         self.extract_embedded_images(listing)
 
     def copy_folder(self, chosen: ServerFolder) -> None:
@@ -98,7 +98,7 @@ class IncomingFiles:
             for member in listing.members:
                 with folder.file(os.fsdecode(member.entry.extra)) as file, open(self.target(member), "xb") as output:
                     self.copy(file, output)
-                self.whole(member)
+                self.report_image(member)
         self.extract_embedded_images(listing)
 
     def accept(self, listing: Listing) -> None:
@@ -112,9 +112,9 @@ class IncomingFiles:
 
     def extract_embedded_images(self, listing: Listing) -> None:
         """Images that came inside their annotations become files, see embedded.py."""
-        if made := take_out(SOURCE, listing.members, self.total, self.spec.limits):
-            self.unpacked.notes.append({"code": "images_embedded", "data": {"count": len(made)}})
-        for name in made:
+        if images := extract_images(SOURCE, listing.members, self.total, self.spec.limits):
+            self.unpacked.notes.append({"code": "images_embedded", "data": {"count": len(images)}})
+        for name in images:
             self.on_image(name)
 
     def target(self, member: Member) -> Path:
@@ -141,7 +141,7 @@ class IncomingFiles:
         self.done += len(chunk)
         self.on_bytes(self.done, self.total)
 
-    def whole(self, member: Member) -> None:
+    def report_image(self, member: Member) -> None:
         if member.kind == "image":
             self.on_image("/".join(member.parts))
 

@@ -9,13 +9,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from app.core.imports import ArchiveLimits
+from app.core.names import printable_name
 from app.core.report import Decision
 from app.core.suffixes import IMAGES, SYSTEM_FOLDERS, UNREAD_IMAGES
 from app.core.unread import ARCHIVES, UNREAD
 from app.worker.failures import InvalidInput
 from app.worker.importing.content import CALLED, READABLE
 from app.worker.importing.directory import ENCRYPTED, ZipEntry
-from app.worker.importing.paths import MAX_DEPTH, safe_parts, shown
+from app.worker.importing.paths import MAX_DEPTH, safe_parts
 
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
@@ -72,9 +73,9 @@ class Listing:
     def skip(self, kind: str, name: str) -> None:
         self.skipped[kind] += 1
         if kind in UNREAD or kind == "archive":  # what the labels may be in, before what is only beside them
-            self.skipped_names = [*self.skipped_names[: NAMED - 1], shown(name)]
+            self.skipped_names = [*self.skipped_names[: NAMED - 1], printable_name(name)]
         elif len(self.skipped_names) < NAMED:
-            self.skipped_names.append(shown(name))
+            self.skipped_names.append(printable_name(name))
 
 
 def check(entries: Iterable[ZipEntry], limits: ArchiveLimits, kinds: AbstractSet[str] = EVERY_KIND) -> Listing:
@@ -120,23 +121,23 @@ def once_each(listing: Listing) -> list[Member]:
     Raises:
         InvalidInput: two names that some systems take for one, with different contents; it names both.
     """
-    seen: dict[str, Member] = {}
+    by_path: dict[str, Member] = {}
     twins: list[str] = []
     for member in listing.members:
-        first = seen.setdefault("/".join(member.parts).casefold(), member)
+        first = by_path.setdefault("/".join(member.parts).casefold(), member)
         if first is member:
             continue
         if not same_content(first.entry, member.entry):
             raise collision(first, member)
         twins.append(member.entry.name)
     if twins:
-        listing.note("members_twice", count=len(twins), first=shown(twins[0]))
-    return list(seen.values())
+        listing.note("members_twice", count=len(twins), first=printable_name(twins[0]))
+    return list(by_path.values())
 
 
-def same_content(one: ZipEntry, other: ZipEntry) -> bool:
-    """Whether the archive says so; files of a folder have no checksum, and are not read for it."""
-    return bool(one.raw) and (one.size, one.crc) == (other.size, other.crc)
+def same_content(first: ZipEntry, second: ZipEntry) -> bool:
+    """Whether the checksums agree; files of a folder have none, and are not read for it."""
+    return bool(first.raw) and (first.size, first.crc) == (second.size, second.crc)
 
 
 def lift(listing: Listing) -> None:
@@ -153,10 +154,10 @@ def lift(listing: Listing) -> None:
     for member in listing.members:
         inside = member.parts[:excess] == above
         if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
-            raise InvalidInput("path_deep", name=shown(deepest.entry.name), limit=str(MAX_DEPTH))
+            raise InvalidInput("path_deep", name=printable_name(deepest.entry.name), limit=str(MAX_DEPTH))
         if inside:
             member.parts = member.parts[excess:]
-    listing.note("folders_cut", folder=shown("/".join(above)))
+    listing.note("folders_cut", folder=printable_name("/".join(above)))
 
 
 def refuse_folders(members: Iterable[Member]) -> None:
@@ -165,18 +166,20 @@ def refuse_folders(members: Iterable[Member]) -> None:
     Raises:
         InvalidInput: it names both.
     """
-    seen = {"/".join(member.parts).casefold(): member for member in members}
+    by_path = {"/".join(member.parts).casefold(): member for member in members}
     for member in members:
         for depth in range(1, len(member.parts)):
-            inner = seen.get("/".join(member.parts[:depth]).casefold())
+            inner = by_path.get("/".join(member.parts[:depth]).casefold())
             if inner is not None:
                 raise collision(inner, member)
 
 
 def collision(first: Member, second: Member) -> InvalidInput:
     if first.entry.name == second.entry.name:
-        return InvalidInput("members_differ", name=shown(first.entry.name))
-    return InvalidInput("members_collide", first=shown(first.entry.name), second=shown(second.entry.name))
+        return InvalidInput("members_differ", name=printable_name(first.entry.name))
+    return InvalidInput(
+        "members_collide", first=printable_name(first.entry.name), second=printable_name(second.entry.name)
+    )
 
 
 def note_renamed(listing: Listing, member: Member) -> None:
@@ -185,16 +188,16 @@ def note_renamed(listing: Listing, member: Member) -> None:
     if list(member.parts) != [part for part in name.split("/") if part not in {"", "."}][-len(member.parts) :]:
         listing.renamed_count += 1
         if len(listing.renamed) < NAMED:
-            listing.renamed.append((shown(name), "/".join(member.parts)))
+            listing.renamed.append((printable_name(name), "/".join(member.parts)))
         listing.originals["/".join(member.parts)] = name
 
 
 def refuse_kinds(entry: ZipEntry) -> None:
     """Links, devices and encryption."""
     if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise InvalidInput("member_link", name=shown(entry.name))
+        raise InvalidInput("member_link", name=printable_name(entry.name))
     if entry.flags & ENCRYPTED:
-        raise InvalidInput("member_encrypted", name=shown(entry.name))
+        raise InvalidInput("member_encrypted", name=printable_name(entry.name))
 
 
 def refuse_method(entry: ZipEntry) -> None:
@@ -205,13 +208,13 @@ def refuse_method(entry: ZipEntry) -> None:
     """
     if entry.method not in READABLE:
         called = f"{entry.method} ({CALLED[entry.method]})" if entry.method in CALLED else str(entry.method)
-        raise InvalidInput("member_method", name=shown(entry.name), method=called)
+        raise InvalidInput("member_method", name=printable_name(entry.name), method=called)
 
 
 def refuse_sizes(entry: ZipEntry, total: int, limits: ArchiveLimits) -> None:
     """Bombs."""
     if entry.size > RATIO_FROM and entry.size > MAX_RATIO * entry.packed:
-        raise InvalidInput("member_bomb", name=shown(entry.name), ratio=str(MAX_RATIO))
+        raise InvalidInput("member_bomb", name=printable_name(entry.name), ratio=str(MAX_RATIO))
     if total > limits.max_expanded:
         raise InvalidInput("zip_expanded", limit=limits.max_expanded)
 
@@ -243,6 +246,6 @@ def refuse_size(entry: ZipEntry, kind: str) -> None:
         InvalidInput: it is one.
     """
     if kind == "label":
-        raise InvalidInput("label_huge", name=shown(entry.name), limit=MAX_LABEL)
+        raise InvalidInput("label_huge", name=printable_name(entry.name), limit=MAX_LABEL)
     if kind == "annotation":
-        raise InvalidInput("annotation_huge", name=shown(entry.name), limit=MAX_ANNOTATION)
+        raise InvalidInput("annotation_huge", name=printable_name(entry.name), limit=MAX_ANNOTATION)

@@ -52,7 +52,7 @@ class ImportOutcome:
         self.decisions.append(formats.decision(code, parameter, options, **data))
 
     def final_names(self, report: Report) -> list[str]:
-        """Those that are known; else numbered ones, up to the largest class in the labels."""
+        """The listed names; else numbered ones, up to the largest class in the labels."""
         if self.source.names or report.largest_class < 0:
             return self.source.names
         self.decide("classes_unnamed", "names", last=report.largest_class)
@@ -85,9 +85,9 @@ class ImportOutcome:
             index: the revision's, whole. digest: its hash. size: its bytes.
         """
         self.decide_at_the_end(report)
-        place_examples(self.decisions, self.names_of_images, index)
+        locate_examples(self.decisions, self.names_of_images, index)
         source = self.source
-        made = ImportResult(
+        result = ImportResult(
             number=self.number,
             hash=digest,
             format=source.format,
@@ -111,7 +111,7 @@ class ImportOutcome:
             outside_count=len(source.outside),
             root=source.root,
         )
-        return asdict(made)
+        return asdict(result)
 
 
 def effect_of(fixes: AppliedFixes) -> FixEffect:
@@ -146,17 +146,17 @@ def samples(index: Path) -> list[int]:
     return ids[::step][:SAMPLES]
 
 
-def place_examples(decisions: list[Decision], names: dict[str, str], index: Path) -> None:
-    """Give each example the number and size of its image in the index; one that has no thumbnail goes."""
+def locate_examples(decisions: list[Decision], names: dict[str, str], index: Path) -> None:
+    """Set the number and size of each example's image in the index; drop those without a thumbnail."""
     if not names:
         return
-    wanted = {stem_of(name): image for image, name in names.items()}
-    placed: dict[str, Place] = {}
+    image_of = {stem_of(name): image for image, name in names.items()}
+    locations: dict[str, Place] = {}
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
         for key, file, width, height in connection.execute("SELECT id, file, width, height FROM image WHERE thumbnail"):
-            if image := wanted.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix
-                placed[image] = {"id": key, "file": file, "width": width, "height": height}
+            if image := image_of.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix
+                locations[image] = {"id": key, "file": file, "width": width, "height": height}
     for item in decisions:
         if "examples" in item:
-            known = [entry for entry in item["examples"] if entry["image"] in placed]
-            item["examples"] = [{**entry, **placed[entry["image"]]} for entry in known]
+            located = [entry for entry in item["examples"] if entry["image"] in locations]
+            item["examples"] = [{**entry, **locations[entry["image"]]} for entry in located]

@@ -5,8 +5,6 @@ import re
 from app.core.names import printable_name, safe_name
 from app.worker.failures import InvalidInput
 
-shown = printable_name
-
 MAX_DEPTH = 10
 DEEPEST = 100  # folders: nobody's home path is longer
 
@@ -22,8 +20,8 @@ def safe_parts(name: str) -> tuple[str, ...]:
     path = name.replace("\\", "/")
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or ".." in (part.strip() for part in parts):
-        raise InvalidInput("path_unsafe", name=shown(name))
+        raise InvalidInput("path_unsafe", name=printable_name(name))
     names = tuple(part for part in parts if part not in {"", "."})
     if len(names) > DEEPEST:
-        raise InvalidInput("path_deep", name=shown(name), limit=str(DEEPEST))
+        raise InvalidInput("path_deep", name=printable_name(name), limit=str(DEEPEST))
     return tuple(safe_name(part) for part in names)

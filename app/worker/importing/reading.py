@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from app.core.imports import ArchiveLimits
+from app.core.names import printable_name
 from app.worker.failures import InvalidInput
 from app.worker.importing.codepages import name_entries
 from app.worker.importing.content import READABLE, content
@@ -15,7 +16,6 @@ from app.worker.importing.directory import ZipEntry, read_directory
 from app.worker.importing.disk import check_space
 from app.worker.importing.members import EVERY_KIND, Listing, check
 from app.worker.importing.not_zip import NotZip, named
-from app.worker.importing.paths import shown
 
 LABELS = frozenset({"label", "annotation"})
 MOST_INSIDE = 20  # ZIPs in a ZIP
@@ -64,17 +64,17 @@ def with_labels(
         except InvalidInput:  # nobody said that it is a part of the dataset
             continue
         if has(inner, LABELS) and not has(inner, {"image"}):
-            every = [other for other in every if other is not entry] + members
-            names.append(shown(entry.name))
+            every = [candidate for candidate in every if candidate is not entry] + members
+            names.append(printable_name(entry.name))
     if not names:
         return listing
     try:
-        made = check(every, limits)
+        united = check(every, limits)
     except InvalidInput:  # together they are too many, or in each other's way: the images alone are what was sent
         return listing
-    made.notes = [*listing.notes, *made.notes]
-    made.note("zips_opened", count=len(names), names=", ".join(names[:LISTED]))
-    return made
+    united.notes = [*listing.notes, *united.notes]
+    united.note("zips_opened", count=len(names), names=", ".join(names[:LISTED]))
+    return united
 
 
 def zips_in(listing: Listing) -> list[ZipEntry]:
@@ -97,7 +97,7 @@ class Inside:
             members = read_directory(copy, most)
         except NotZip as error:
             why = named(copy, error)
-            raise InvalidInput("zip_inside", name=shown(outer.name), why=why.code, why_data=why.data) from None
+            raise InvalidInput("zip_inside", name=printable_name(outer.name), why=why.code, why_data=why.data) from None
         name_entries(copy, members)
         folder = folder_for(outer.name, members)
         return [replace(entry, name=f"{folder}{entry.name}", file=copy) for entry in members]
@@ -125,9 +125,9 @@ def opened(
         InvalidInput: there are too many, or none that can be read.
     """
     zips = zips_in(listing)
-    others = ", ".join(shown(entry.name) for entry in listing.archives[:LISTED])
+    names_of_archives = ", ".join(printable_name(entry.name) for entry in listing.archives[:LISTED])
     if not zips or len(zips) > MOST_INSIDE:
-        raise InvalidInput("zip_of_archives", names=others)
+        raise InvalidInput("zip_of_archives", names=names_of_archives)
     sizes = sum(entry.size for entry in zips)
     if sizes > limits.max_expanded:
         raise InvalidInput("zip_expanded", limit=limits.max_expanded)
@@ -137,8 +137,8 @@ def opened(
         every += inside.entries(file, entry, limits, limits.max_entries - len(every))
     members = check(every, limits, kinds)
     if not any(member.kind == "image" for member in members.members) and members.archives:
-        names = ", ".join(shown(entry.name) for entry in members.archives[:LISTED])
+        names = ", ".join(printable_name(entry.name) for entry in members.archives[:LISTED])
         raise InvalidInput("zip_of_archives_inside", names=names)
     members.notes = [*listing.notes, *members.notes]
-    members.note("zips_opened", count=len(zips), names=", ".join(shown(entry.name) for entry in zips[:LISTED]))
+    members.note("zips_opened", count=len(zips), names=", ".join(printable_name(entry.name) for entry in zips[:LISTED]))
     return members

@@ -15,23 +15,23 @@ class Reporter:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.said = 0.0
+        self.reported_at = 0.0
 
     def stage(self, name: str) -> Callable[[int, int], None]:
-        """Says how far a stage is: (done, total)."""
-        return lambda done, total: self.tell(name, done, total)
+        """A callback that reports the progress of a stage: (done, total)."""
+        return lambda done, total: self.report(name, done, total)
 
-    def tell(self, stage: str, done: int, total: int, force: bool = False) -> None:
-        """A few times a second, and at a stage's end.
+    def report(self, stage: str, done: int, total: int, force: bool = False) -> None:
+        """Report progress, a few times a second and at a stage's end.
 
         Raises:
             StopRequested: the supervisor asked for it.
         """
         now = time.monotonic()
-        if force or now - self.said >= REPORT_S or (total and done == total):
-            self.said = now
+        if force or now - self.reported_at >= REPORT_S or (total and done == total):
+            self.reported_at = now
             self.go_on()
-            self.channel.say(Advanced(done, total, stage))
+            self.channel.emit(Advanced(done, total, stage))
 
     def go_on(self) -> None:
         """Raise StopRequested where the supervisor has asked to stop.

@@ -1,4 +1,4 @@
-"""Inspects a .pt that somebody sent, without running anything of it.
+"""Inspects an uploaded .pt without running anything of it.
 
 spec.json: see `WeightsSpec`. The result: `task`,
 `architecture` (its name), `classes`, `parameters`, `img_size`, `batch`, `epochs`, `sha256`. Refused codes: see
@@ -17,7 +17,7 @@ from app.worker.failures import InvalidInput, WeightsError, kind_of
 from app.worker.train import limit_memory
 
 # Packages whose classes are in checkpoints of ultralytics. Whatever else a pickle names could run something.
-KNOWN = {"torch", "torchvision", "ultralytics", "numpy", "collections", "pathlib", "clip"}
+ALLOWED_PACKAGES = {"torch", "torchvision", "ultralytics", "numpy", "collections", "pathlib", "clip"}
 HARMLESS = {"builtins.set", "builtins.slice", "builtins.complex", "builtins.range", "builtins.bytearray"}
 OURS = re.compile(r"(yolov?\d+|rtdetr)[a-z0-9-]*")
 NAMED = 5  # of what is refused
@@ -85,7 +85,7 @@ def check_globals(path: Path) -> None:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception as error:  # whatever a made-up pickle leads to
         raise InvalidInput("damaged") from error
-    foreign = [name for name in named if name.partition(".")[0] not in KNOWN and name not in HARMLESS]
+    foreign = [name for name in named if name.partition(".")[0] not in ALLOWED_PACKAGES and name not in HARMLESS]
     if foreign:
         raise InvalidInput("foreign", names=[name[:80] for name in foreign[:NAMED]])
 
@@ -162,5 +162,5 @@ def architecture(model: Any) -> str:
 
 
 def number(value: Any, low: int, high: int) -> int | None:
-    """What a checkpoint says, where it makes sense."""
+    """A plausible number of a checkpoint."""
     return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None

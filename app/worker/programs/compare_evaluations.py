@@ -41,8 +41,8 @@ def run(channel: Channel) -> Differences:
     if not same_files(this, other):
         return {"differ": "images"}
     images, right = 0, []
-    for (one, mine), (_two, theirs) in zip(seen_in(this, "this"), seen_in(other, "other"), strict=True):
-        if list(mine.objects) != list(theirs.objects) or not near(mine, theirs, slack(one)):
+    for (one, mine), (_two, theirs) in zip(images_in(this, "this"), images_in(other, "other"), strict=True):
+        if list(mine.objects) != list(theirs.objects) or not same_positions(mine, theirs, slack(one)):
             return {"differ": "objects"}
         images += 1
         right.append([is_right(mine), is_right(theirs)])
@@ -64,7 +64,7 @@ def reading(side: str, file: str) -> Iterator[None]:
         raise InvalidInput("damaged", side=side, file=file) from error
 
 
-def seen_in(folder: Path, side: str) -> Iterator[tuple[Picture, Seen]]:
+def images_in(folder: Path, side: str) -> Iterator[tuple[Picture, Seen]]:
     """Each image, by its number."""
     with reading(side, OUTCOMES):
         for picture in read_pictures(folder / OUTCOMES):
@@ -84,15 +84,15 @@ def names_in(folder: Path, side: str) -> Iterator[str]:
 def slack(picture: Picture) -> float:
     """How far an object may seem to move, px: models of other sizes round to whole pixels of their input, which are
     several of a photo."""
-    _id, _file, width, height, _seen = picture
+    _id, _file, width, height, _packed = picture
     return 2 + 0.01 * max(width, height)
 
 
-def near(one: Seen, other: Seen, within: float) -> bool:
+def same_positions(first: Seen, second: Seen, within: float) -> bool:
     """Whether the objects lie in the same places."""
-    if [len(corners) for corners in one.places] != [len(corners) for corners in other.places]:
+    if [len(corners) for corners in first.places] != [len(corners) for corners in second.places]:
         return False
-    pairs = zip(one.places, other.places, strict=True)
+    pairs = zip(first.places, second.places, strict=True)
     return all(abs(a - b) < within for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))
 
 

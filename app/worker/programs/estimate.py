@@ -38,7 +38,7 @@ def run(channel: Channel) -> EstimateResult:
 
 def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
     """The figures of the batch in the spec."""
-    from app.worker.estimating.measurement import Measurement, MeasuringTrainer
+    from app.worker.estimating.measurement import Measurement, MeasurementComplete
     from app.worker.tasks import TRAINERS, trainer_key
 
     training = channel.spec
@@ -49,7 +49,7 @@ def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
         training["memory_limit"] = memory_limit(training["memory_limit"])
     try:
         train.train(channel)
-    except MeasuringTrainer as end:
+    except MeasurementComplete as end:
         return {**end.figures, "fits": end.figures["fits"] and not spec.halvings}
     raise RuntimeError("the training ended without a measurement")
 

@@ -100,7 +100,7 @@ class Evaluating:
     def add_image(self, image: Any) -> None:
         path = Path(image.file)
         name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-        self.pictures.append((len(self.pictures) + 1, name, image.width, image.height, pack(image.seen)))
+        self.pictures.append((len(self.pictures) + 1, name, image.width, image.height, pack(image.instances)))
         self.progress.step()
 
     def write(self) -> EvaluationResult:

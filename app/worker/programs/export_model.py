@@ -37,7 +37,7 @@ from app.worker.failures import StopRequested, WeightsError, kind_of, sentence
 
 # Where each part of the work begins, as a share of the whole.
 STAGES = {"exporting": 0.0, "verifying": 0.3, "restoring": 0.9, "confirming": 0.97}
-WHOLE = 1000  # what Advanced counts to
+TOTAL = 1000  # what Advanced counts to
 
 
 class AccuracyLost(Exception):
@@ -61,19 +61,19 @@ class Course:
 
     def enter(self, stage: str) -> None:
         self.stage, self.done, self.total = stage, 0, self.images
-        self.say()
+        self.report_progress()
 
     def through(self, batches: Any) -> "Followed":
-        """The same batches of a calibration; each one that is taken is a step of this stage."""
+        """The same batches of a calibration; each one consumed is a step of this stage."""
         self.done, self.total = 0, len(batches)
         return Followed(batches, self.step)
 
     def step(self) -> None:
         """One image more."""
         self.done += 1
-        self.say()
+        self.report_progress()
 
-    def say(self) -> None:
+    def report_progress(self) -> None:
         """Report the progress of the export.
 
         Raises:
@@ -84,7 +84,7 @@ class Course:
         begin = STAGES[self.stage]
         end = min((share for share in STAGES.values() if share > begin), default=1.0)
         part = min(1.0, self.done / self.total) if self.total else 0.0
-        self.channel.say(Advanced(int(WHOLE * (begin + (end - begin) * part)), WHOLE, self.stage))
+        self.channel.emit(Advanced(int(TOTAL * (begin + (end - begin) * part)), TOTAL, self.stage))
 
 
 def run(channel: Channel) -> ExportResult:
@@ -98,15 +98,15 @@ def run(channel: Channel) -> ExportResult:
     from app.worker.train import private_settings
 
     private_settings()
-    weights = own_copy(spec, directory)
+    weights = copy_weights(spec, directory)
     data, course.images = sample_split(Path(spec.data), "val", MOST_VERIFIED, directory / "verification")
     course.enter("exporting")
     model, details = convert(spec, weights, directory, course.through)
     course.enter("verifying")
     compared = [weights] if spec.format == PYTORCH else [weights, model]
     course.total *= len(compared)
-    reference, *others = measured(spec, compared, data, directory / "verifying", course.step)
-    export = others[0] if others else reference
+    reference, *exports = measured(spec, compared, data, directory / "verifying", course.step)
+    export = exports[0] if exports else reference
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
         report_verification(channel, spec, reference, export)  # figures that stay, should it take too long
         course.enter("restoring")
@@ -181,7 +181,7 @@ def parameters(weights: Path, task: str) -> int:
     return sum(tensor.numel() for tensor in model.parameters())
 
 
-def own_copy(spec: ExportSpec, directory: Path) -> Path:
+def copy_weights(spec: ExportSpec, directory: Path) -> Path:
     """The weights under the name that the export gets, in a folder that may be written.
 
     Raises:
@@ -209,9 +209,9 @@ def judge(channel: Channel, spec: ExportSpec, reference: Measurement, export: Me
 def report_verification(
     channel: Channel, spec: ExportSpec, reference: Measurement, export: Measurement
 ) -> tuple[Verification, str | None]:
-    """As `verdict_on`, said."""
+    """As `verdict_on`, with an event."""
     verification, wrong = verdict_on(spec, reference, export)
-    channel.say(Verified(verification, curves_without_classes(export)))
+    channel.emit(Verified(verification, curves_without_classes(export)))
     return verification, wrong
 
 
@@ -251,9 +251,11 @@ def sync_files(path: Path) -> None:
         sync_file(item)
 
 
-def hashes(made: Path) -> dict[str, str]:
-    """SHA-256 by path: what a file that comes back damaged is told by."""
-    return {path.relative_to(made).as_posix(): file_hash(path) for path in sorted(made.rglob("*")) if path.is_file()}
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 by path, by which a damaged file is detected."""
+    return {
+        path.relative_to(folder).as_posix(): file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def ending(error: BaseException, channel: Channel) -> Event:

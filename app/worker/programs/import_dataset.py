@@ -27,7 +27,7 @@ from app.worker.channel import Channel
 from app.worker.decoders import DecodeLimits, set_limits
 from app.worker.failures import InvalidInput, TakesLong
 from app.worker.formats import DisplayedSize, Source
-from app.worker.importing.adopt import take_over
+from app.worker.importing.adopt import link_source
 from app.worker.importing.entries import EntryMaker, images_of, original_names
 from app.worker.importing.incoming_files import SOURCE, IncomingFiles
 from app.worker.importing.outcome import ImportOutcome
@@ -50,7 +50,7 @@ from app.worker.quality import (
 
 CONVERTED = "converted"  # a folder for images that are stored in another format, until they are objects
 SWITCH_S = 0.0005  # threads that hand images to decoders wait so long for the one that extracts and reads; usually 5 ms
-PLACED_S = 600.0  # until a web process that lives has moved the files
+LOCATION_WAIT_S = 600.0  # until a web process that lives has moved the files
 
 
 def run(channel: Channel) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def run(channel: Channel) -> dict[str, Any]:
     sys.setswitchinterval(SWITCH_S)
     spec = ImportSpec.of(channel.spec)
     os.chdir(spec.dataset)  # it is renamed while it is read: what is relative goes with it
-    made = DatasetImport(channel, spec)
+    dataset_import = DatasetImport(channel, spec)
     try:
-        return made.run()
+        return dataset_import.run()
     except TooCostlyTogether as error:
         if spec.hurry:
-            made.wait_for_location()  # whoever sent it has an answer first
+            dataset_import.wait_for_location()  # whoever sent it has an answer first
             raise TakesLong(str(error)) from error
         raise InvalidInput("images_costly", seconds=round(error.limit)) from error
 
@@ -90,7 +90,7 @@ class DatasetImport:
 
     def run(self) -> dict[str, Any]:
         if self.spec.adopt:
-            take_over(self.dataset)
+            link_source(self.dataset)
         shutil.rmtree(self.converted, ignore_errors=True)  # of a run that ended early
         with Scan(self.scanning) as scan:
             source, planned = self.first_verdict(scan)
@@ -101,10 +101,10 @@ class DatasetImport:
         source, pictures = self.read_again(source, pictures)
         self.decisions += source.decisions
         self.wait_for_location()
-        return self.make(source, pictures)
+        return self.create_revision(source, pictures)
 
     def first_verdict(self, scan: Scan) -> tuple[Source, Planned]:
-        """What the files are; says Planned. Images are read while others are still extracted."""
+        """Detect the format; emits Planned. Images are read while others are still extracted."""
 
         def begin(name: str) -> None:
             if not self.spec.verdict_only:
@@ -113,7 +113,7 @@ class DatasetImport:
         arrival = IncomingFiles(self.spec, self.reporter.stage("extracting"), begin)
         arrival.fetch()
         self.began = time.monotonic()
-        self.reporter.tell("reading", 0, 0, force=True)
+        self.reporter.report("reading", 0, 0, force=True)
         try:
             source = self.read_files({})
         except InvalidInput as error:
@@ -129,7 +129,7 @@ class DatasetImport:
             source.decisions,
             **vars(arrival.unpacked),
         )
-        self.channel.say(planned)
+        self.channel.emit(planned)
         return source, planned
 
     def read_files(self, pictures: Mapping[str, DisplayedSize]) -> Source:
@@ -146,47 +146,47 @@ class DatasetImport:
     def read_again(self, source: Source, pictures: list[ImageRecord]) -> tuple[Source, list[ImageRecord]]:
         """Where images are turned, or not of the size that the annotations say, these are read once more with that
         knowledge. In nearly all datasets there is nothing to be done."""
-        seen = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
+        pictures_by_name = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
         displayed = {
             name: DisplayedSize((picture.width, picture.height), picture.orientation)
-            for name, picture in seen.items()
+            for name, picture in pictures_by_name.items()
             if picture.width and picture.height
         }
         disputed = formats.disputed_sizes(source, displayed)
         if not disputed:
             return source, pictures
         source = self.read_files(disputed)
-        return source, [seen[item.image] for item in source.items]
+        return source, [pictures_by_name[item.image] for item in source.items]
 
     def wait_for_location(self) -> None:
-        """The files are where they stay from here on.
+        """Wait until the files are at their final location.
 
         Raises:
             TimeoutError: nobody took the dataset over.
         """
         if not self.spec.place:
             return
-        limit = time.monotonic() + PLACED_S
-        placed = self.channel.directory / "placed"
-        while not placed.exists():
+        limit = time.monotonic() + LOCATION_WAIT_S
+        location_file = self.channel.directory / "placed"
+        while not location_file.exists():
             if time.monotonic() > limit:
                 raise TimeoutError(NOT_PLACED)
             self.reporter.go_on()
             time.sleep(0.005)
-        self.dataset = Path(json.loads(placed.read_text(encoding="utf-8"))["dataset"])
+        self.dataset = Path(json.loads(location_file.read_text(encoding="utf-8"))["dataset"])
 
-    def make(self, source: Source, pictures: list[ImageRecord]) -> dict[str, Any]:
+    def create_revision(self, source: Source, pictures: list[ImageRecord]) -> dict[str, Any]:
         """The revision, from what was read."""
         originals, folder = original_names(self.dataset), self.dataset / "source"
-        done = partition(source.items, pictures, self.recipe.shares, folder, originals, source.names)
-        self.decisions += done.decisions
+        division = partition(source.items, pictures, self.recipe.shares, folder, originals, source.names)
+        self.decisions += division.decisions
         maker = EntryMaker(self.dataset, self.objects, originals, images_of(self.decisions), self.reporter)
-        entries = maker.make(source, pictures, done)
+        entries = maker.create_entries(source, pictures, division)
         source.items.clear()
         self.report_converted(pictures)
         entries, effects = self.fix(source, entries)
         outcome = ImportOutcome(self.spec.number, source, self.decisions, maker.names_of_images, self.source_names)
-        result = self.build(source, entries, done.material, outcome)
+        result = self.build(source, entries, division.material, outcome)
         seconds = round(time.monotonic() - self.began, 3)
         return outcome.result(*result, effects, seconds)
 
@@ -204,7 +204,7 @@ class DatasetImport:
         shutil.rmtree(self.dataset / self.converted, ignore_errors=True)  # they are objects now
 
     def fix(self, source: Source, entries: list[Entry]) -> tuple[list[Entry], list[AppliedFixes]]:
-        """Mend what was asked for."""
+        """Apply the requested fixes."""
         if not self.spec.fixes:
             return entries, []
 
@@ -222,7 +222,7 @@ class DatasetImport:
             max_classes=self.spec.limits.max_classes,
             max_findings=self.spec.max_findings,
             orphans=[],
-            found=source.findings,
+            findings=source.findings,
         )
 
     def build(
@@ -240,7 +240,7 @@ class DatasetImport:
             building.describe(names, source.keypoints)
             material.save(building.folder)
             expected = self.spec.index_of
-            digest = building.give_index(target, expected) if expected else building.finish()
+            digest = building.install_index(target, expected) if expected else building.finish()
         return names, report, target / INDEX, digest, building.size
 
 

@@ -33,7 +33,7 @@ from app.worker.serving.engines import BadModel, Export
 from app.worker.serving.lanes import Lanes
 from app.worker.serving.models import Models
 
-LOOK_S = 0.5  # between two looks for a stop request
+POLL_S = 0.5  # between two checks for a stop request
 DECODERS = min(4, len(os.sched_getaffinity(0)))
 
 Answer = Mapping[str, Any]
@@ -60,7 +60,7 @@ class Predictor:
         return self.models.about()
 
     def load(self, path: str) -> Answer:
-        """Have the model in memory; tells which models are."""
+        """Load the model; returns the loaded models."""
         return {"models": self.batcher.load(path)}
 
     def predict(
@@ -91,36 +91,36 @@ class Predictor:
         with self.lanes.picture(Path(image), self.batcher.coming) as picture:
             array = bgr(picture)
             least = conf if floor is None else min(conf, floor)
-            done = self.batcher.run(model, Export(**export) if export else None, array, least, iou)
-            detections, weaker = detections_of(done.result, conf)
+            outcome = self.batcher.run(model, Export(**export) if export else None, array, least, iou)
+            detections, weaker = detections_of(outcome.result, conf)
             if output:
-                save(draw(picture, detections, class_order(done)), Path(output))
+                save(draw(picture, detections, class_order(outcome)), Path(output))
         if synced is not None:
             synced.result()
-        total = time.perf_counter() - began - done.loading_s
+        total = time.perf_counter() - began - outcome.loading_s
         return {
             "detections": detections,
             "weaker": weaker,
-            "inference_time": round(done.result.speed["inference"], 2),
+            "inference_time": round(outcome.result.speed["inference"], 2),
             "total_time": round(total * 1000, 2),
             "width": picture.width,
             "height": picture.height,
-            **self.about_run(done),
+            **self.about_run(outcome),
         }
 
-    def about_run(self, done: PredictionOutcome) -> InferenceRun:
-        """How it was made."""
+    def about_run(self, outcome: PredictionOutcome) -> InferenceRun:
+        """The engine, device and timing of a prediction."""
         return {
-            "task": done.engine.task,
-            "engine": done.engine.name,
-            "device": done.engine.device,
-            "half": done.engine.half,
-            "precision": done.engine.precision,
-            "fallback": done.fallback,
-            "batch": done.batch,
-            "speed": {name: round(value, 2) for name, value in done.result.speed.items()},
-            "names": list(done.engine.names.values()),
-            "models": done.models,
+            "task": outcome.engine.task,
+            "engine": outcome.engine.name,
+            "device": outcome.engine.device,
+            "half": outcome.engine.half,
+            "precision": outcome.engine.precision,
+            "fallback": outcome.fallback,
+            "batch": outcome.batch,
+            "speed": {name: round(value, 2) for name, value in outcome.result.speed.items()},
+            "names": list(outcome.engine.names.values()),
+            "models": outcome.models,
         }
 
     def draw(self, image: str, detections: list[Detection], output: str) -> Answer:
@@ -139,9 +139,9 @@ def bgr(picture: Any) -> Any:
     return cv2.cvtColor(numpy.asarray(picture), cv2.COLOR_RGB2BGR)
 
 
-def class_order(done: PredictionOutcome) -> dict[str, int]:
+def class_order(outcome: PredictionOutcome) -> dict[str, int]:
     """A model's class names and their numbers."""
-    return {name: number for number, name in done.engine.names.items()}
+    return {name: number for number, name in outcome.engine.names.items()}
 
 
 def answer(question: dict[str, Any], actions: dict[str, Callable[..., Answer]]) -> Answer:
@@ -197,7 +197,7 @@ class Questions:
         self.connection.setblocking(True)  # eventlet made it non-blocking, and that is inherited
         self.coming = select.poll()  # not select(): it cannot wait for a descriptor above 1023
         self.coming.register(self.connection, select.POLLIN)
-        self.sending, self.looked = threading.Lock(), time.monotonic()
+        self.sending, self.checked_at = threading.Lock(), time.monotonic()
         self.rest = b""
 
     def __iter__(self) -> Iterator["Question"]:
@@ -205,10 +205,10 @@ class Questions:
             yield Question(self, json.loads(line))
 
     def line(self) -> bytes:
-        """The next line; nothing where the other side is gone."""
+        """The next line; empty where the connection is closed."""
         while b"\n" not in self.rest:
-            there = self.coming.poll(LOOK_S * 1000)
-            self.look()
+            there = self.coming.poll(POLL_S * 1000)
+            self.check_stop()
             if not there:
                 continue
             try:
@@ -221,10 +221,10 @@ class Questions:
         line, _, self.rest = self.rest.partition(b"\n")
         return line
 
-    def look(self) -> None:
-        """Now and then for a stop request, whether or not anybody asks."""
-        if time.monotonic() - self.looked >= LOOK_S:
-            self.looked = time.monotonic()
+    def check_stop(self) -> None:
+        """Check for a stop request now and then, with or without questions."""
+        if time.monotonic() - self.checked_at >= POLL_S:
+            self.checked_at = time.monotonic()
             if self.channel.stop_requested():
                 raise StopRequested
 

@@ -29,11 +29,11 @@ def run(channel: Channel) -> PredictionResult:
         StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
-    made = channel.directory / MADE
-    made.mkdir()
+    folder = channel.directory / MADE
+    folder.mkdir()
     path = Path(spec.input)
     with ImageSource(path, channel.directory, spec.limits, spec.max_pixels, spec.decode_seconds) as source:
-        return ImagePrediction(channel, spec, source, made).run()
+        return ImagePrediction(channel, spec, source, folder).run()
 
 
 class ImagePrediction:
@@ -43,8 +43,8 @@ class ImagePrediction:
         made: the folder of the files.
     """
 
-    def __init__(self, channel: Channel, spec: PredictionSpec, source: ImageSource, made: Path) -> None:
-        self.channel, self.spec, self.source, self.made = channel, spec, source, made
+    def __init__(self, channel: Channel, spec: PredictionSpec, source: ImageSource, folder: Path) -> None:
+        self.channel, self.spec, self.source, self.folder = channel, spec, source, folder
         self.progress = ProgressReporter(channel, len(source.members))
         stop_if_requested(channel)  # before what takes seconds
         from app.worker.train import private_settings
@@ -52,7 +52,7 @@ class ImagePrediction:
 
         private_settings()
         self.model = VideoModel(spec)
-        self.lists = ImageLists(made, list(self.model.order))
+        self.lists = ImageLists(folder, list(self.model.order))
 
     def run(self) -> PredictionResult:
         """Detect objects in every image of the ZIP.
@@ -64,7 +64,7 @@ class ImagePrediction:
         with Ahead(self.source.pieces(), AHEAD, lambda: stop_if_requested(self.channel)) as pieces:
             for stills in pieces:
                 self.detect(stills)
-                self.source.done(stills)
+                self.source.release(stills)
                 if self.lists.bytes > MOST_LIST_BYTES:
                     raise InvalidInput("too_many_detections")
         if not self.lists.images:
@@ -73,7 +73,7 @@ class ImagePrediction:
         result = self.figures(time.monotonic() - began)
         rest = {name: value for name, value in result.items() if name != "images"}  # the file has them one by one
         self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"], **rest})
-        return {**result, "files": sizes_in(self.made)}
+        return {**result, "files": sizes_in(self.folder)}
 
     def detect(self, stills: list[Still]) -> None:
         read = [still for still in stills if still.pixels is not None]

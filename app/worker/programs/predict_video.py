@@ -24,11 +24,11 @@ from app.worker.video.source import VideoSource
 
 EVERY_S = 0.25
 AHEAD = 2  # pieces of frames that wait on each side of the model
-LOOK_S = 0.2
-SURE_SHARE = 0.05  # of the file, from which on its length in frames is guessed
+POLL_S = 0.2
+MIN_SHARE = 0.05  # of the file, from which on its length in frames is guessed
 MOST_LIST_BYTES = 2 * 1024**3  # of JSON and CSV
 
-Found = list[TrackedDetection]
+Detections = list[TrackedDetection]
 
 
 def run(channel: Channel) -> PredictionResult:
@@ -40,11 +40,11 @@ def run(channel: Channel) -> PredictionResult:
         StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
-    made = channel.directory / MADE
-    made.mkdir()
+    folder = channel.directory / MADE
+    folder.mkdir()
     source = VideoSource(Path(spec.input), spec.max_pixels, spec.max_frames, spec.decode_seconds)  # before torch
     try:
-        return VideoPrediction(spec, source, made, VideoProgress(channel, source)).run()
+        return VideoPrediction(spec, source, folder, VideoProgress(channel, source)).run()
     finally:
         source.close()
 
@@ -59,9 +59,9 @@ class VideoProgress:
     def __init__(self, channel: Channel, source: VideoSource) -> None:
         self.channel, self.source = channel, source
         self.done, self.total = 0, min(source.about.frames, source.max_frames)
-        self.told = 0.0
+        self.reported_at = 0.0
 
-    def look(self) -> None:
+    def check_stop(self) -> None:
         """Raise StopRequested where the supervisor has asked to stop.
 
         Raises:
@@ -71,14 +71,14 @@ class VideoProgress:
             raise StopRequested
 
     def step(self, frames: int) -> None:
-        """So many more are done; told at most four times a second. See `look`."""
+        """Count processed frames; reported at most four times a second. See `check_stop`."""
         self.done += frames
-        if not self.total and self.source.share > SURE_SHARE:
+        if not self.total and self.source.share > MIN_SHARE:
             self.total = min(self.source.max_frames, round(self.done / self.source.share))
-        if time.monotonic() - self.told >= EVERY_S:
-            self.told = time.monotonic()
-            self.look()
-            self.channel.say(Advanced(self.done, max(self.total, self.done) if self.total else 0))
+        if time.monotonic() - self.reported_at >= EVERY_S:
+            self.reported_at = time.monotonic()
+            self.check_stop()
+            self.channel.emit(Advanced(self.done, max(self.total, self.done) if self.total else 0))
 
 
 class VideoPrediction:
@@ -88,15 +88,15 @@ class VideoPrediction:
         made: the folder of its files.
     """
 
-    def __init__(self, spec: PredictionSpec, source: VideoSource, made: Path, meter: VideoProgress) -> None:
-        self.spec, self.source, self.made, self.meter = spec, source, made, meter
-        meter.look()  # before what takes seconds
+    def __init__(self, spec: PredictionSpec, source: VideoSource, folder: Path, meter: VideoProgress) -> None:
+        self.spec, self.source, self.folder, self.meter = spec, source, folder, meter
+        meter.check_stop()  # before what takes seconds
         from app.worker.train import private_settings
         from app.worker.video.model import VideoModel
 
         private_settings()
         self.model = VideoModel(spec)
-        meter.look()
+        meter.check_stop()
         self.last = 0.0
 
     def run(self) -> PredictionResult:
@@ -107,11 +107,11 @@ class VideoPrediction:
         """
         from app.worker.video.output import Output
 
-        output = Output(self.made, self.source.about, self.model.order)
+        output = Output(self.folder, self.source.about, self.model.order)
         began = time.monotonic()
-        with Ahead(self.source.pieces(), AHEAD, self.meter.look) as pieces, Behind(output.add, AHEAD) as behind:
+        with Ahead(self.source.pieces(), AHEAD, self.meter.check_stop) as pieces, Behind(output.add, AHEAD) as behind:
             for frames in pieces:
-                behind.put((frames, self.model.run([frame.pixels for frame in frames])))
+                behind.submit((frames, self.model.run([frame.pixels for frame in frames])))
                 self.last = frames[-1].time
                 self.meter.step(len(frames))
                 if output.lists.bytes > MOST_LIST_BYTES:
@@ -122,7 +122,7 @@ class VideoPrediction:
             raise InvalidInput("no_frames")
         result = self.figures(time.monotonic() - began, output.lists.classes())
         output.close({"model": self.spec.about, **result})
-        return {**result, "files": sizes_in(self.made)}
+        return {**result, "files": sizes_in(self.folder)}
 
     def figures(self, seconds: float, classes: list[ClassCount]) -> PredictionFigures:
         """What came of it in so many seconds."""
@@ -158,8 +158,8 @@ class Ahead:
         look: called while nothing comes; what it raises ends the waiting.
     """
 
-    def __init__(self, items: Iterable[Any], most: int, look: Callable[[], None] = lambda: None) -> None:
-        self.items, self.look = items, look
+    def __init__(self, items: Iterable[Any], most: int, on_wait: Callable[[], None] = lambda: None) -> None:
+        self.items, self.on_wait = items, on_wait
         self.queue: Queue[Any] = Queue(most)
         self.closed = threading.Event()
         self.thread = threading.Thread(target=self._read, name="ahead", daemon=True)
@@ -174,18 +174,18 @@ class Ahead:
     def _read(self) -> None:
         try:
             for item in self.items:
-                if not put(self.queue, (item, None), self.closed):
+                if not enqueue(self.queue, (item, None), self.closed):
                     return
-            put(self.queue, (None, None), self.closed)
+            enqueue(self.queue, (None, None), self.closed)
         except BaseException as error:  # whoever iterates hears of it
-            put(self.queue, (None, error), self.closed)
+            enqueue(self.queue, (None, error), self.closed)
 
     def __iter__(self) -> Iterator[Any]:
         while True:
             try:
-                item, error = self.queue.get(timeout=LOOK_S)
+                item, error = self.queue.get(timeout=POLL_S)
             except Empty:
-                self.look()
+                self.on_wait()
                 continue
             if error is not None:
                 raise error
@@ -216,24 +216,24 @@ class Behind:
         self.closed.set()
         self.thread.join()
 
-    def put(self, item: tuple[Any, ...]) -> None:
+    def submit(self, item: tuple[Any, ...]) -> None:
         """Queue an item for the thread behind.
 
         Raises:
             BaseException: what an earlier item raised.
         """
-        if not put(self.queue, item, self.closed) and self.error is not None:
+        if not enqueue(self.queue, item, self.closed) and self.error is not None:
             raise self.error
 
     def finish(self) -> None:
-        """Wait until all are done. See `put`."""
-        put(self.queue, None, self.closed)
+        """Wait until all are done. See `enqueue`."""
+        enqueue(self.queue, None, self.closed)
         self.thread.join()
         if self.error is not None:
             raise self.error
 
     def _work(self) -> None:
-        while (item := take(self.queue, self.closed)) is not None:
+        while (item := dequeue(self.queue, self.closed)) is not None:
             try:
                 self.work(*item)
             except BaseException as error:  # whoever puts hears of it
@@ -242,22 +242,22 @@ class Behind:
                 return
 
 
-def put(queue: "Queue[Any]", item: Any, closed: threading.Event) -> bool:
-    """False: nobody takes it any more."""
+def enqueue(queue: "Queue[Any]", item: Any, closed: threading.Event) -> bool:
+    """Queue an item; False where the consumer has closed."""
     while not closed.is_set():
         try:
-            queue.put(item, timeout=LOOK_S)
+            queue.put(item, timeout=POLL_S)
         except Full:
             continue
         return True
     return False
 
 
-def take(queue: "Queue[Any]", closed: threading.Event) -> Any:
-    """None: nobody puts anything more."""
+def dequeue(queue: "Queue[Any]", closed: threading.Event) -> Any:
+    """The next item; None where the producer has closed."""
     while not closed.is_set():
         try:
-            return queue.get(timeout=LOOK_S)
+            return queue.get(timeout=POLL_S)
         except Empty:
             continue
     return None

@@ -69,10 +69,10 @@ class SampleShape:
             pen.polygon([(SMOOTH * x, SMOOTH * y) for x, y in self.corners()], fill=self.colour)
 
 
-def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[SampleShape]:
+def draw_random_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[SampleShape]:
     """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
     shapes: list[SampleShape] = []
-    wanted = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
+    count = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
     for _ in range(100):
         radius = size * rng.uniform(SMALLEST, LARGEST)
         x, y = rng.uniform(radius + 1, size - radius - 1, 2)
@@ -80,7 +80,7 @@ def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) ->
             colour = contrasting(rng, background)
             kind, tilt = int(rng.integers(len(CLASSES))), rng.uniform(-TILT, TILT)
             shapes.append(SampleShape(kind, float(x), float(y), float(radius), float(tilt), colour))
-        if len(shapes) == wanted:
+        if len(shapes) == count:
             break
     return shapes
 
@@ -98,7 +98,7 @@ def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
     background = rng.integers(190, 231) + rng.integers(-12, 13, 3)
     canvas = Image.new("RGB", (size * SMOOTH, size * SMOOTH), tuple(int(value) for value in background))
     pen = ImageDraw.Draw(canvas)
-    shapes = place_shapes(rng, size, background)
+    shapes = draw_random_shapes(rng, size, background)
     for shape in shapes:
         shape.draw(pen)
     pixels = np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=np.int16)

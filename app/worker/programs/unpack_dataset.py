@@ -16,7 +16,7 @@ def run(channel: Channel) -> dict[str, Any]:
     """Extract the upload."""
     spec = ImportSpec.of(channel.spec)
     os.chdir(spec.dataset)
-    arrival = IncomingFiles(spec, lambda _done, _total: None, lambda _name: None)
+    arrival = IncomingFiles(spec, lambda _received, _total: None, lambda _name: None)
     arrival.fetch()
     arrival.wait_until_synced()
     return asdict(arrival.unpacked)

@@ -12,7 +12,7 @@ from app.worker.quality.costs import Costs
 from app.worker.quality.fixable import is_fixable
 from app.worker.quality.image_rows import ImageRows
 from app.worker.quality.index import IndexWriter, new_index
-from app.worker.quality.label_origins import content, differ, placed
+from app.worker.quality.label_origins import content, differ, with_origin
 from app.worker.quality.labels import Labels, Rules, judge_bytes
 from app.worker.quality.model import Entry, Finding
 from app.worker.quality.revision_checks import judge_classes, judge_twin, order, twins
@@ -24,7 +24,7 @@ SMALL_BOX = 8  # pixels at the training's image size: one cell of YOLO's finest 
 
 @dataclass(frozen=True)
 class Examination:
-    """What the examination needs to know.
+    """The input of an examination.
 
     Args:
         names: of the classes; empty: unknown, and any number below `max_classes` is one.
@@ -43,7 +43,7 @@ class Examination:
     max_classes: int = 1000
     max_findings: int = 100_000
     orphans: list[str] = field(default_factory=list)
-    found: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @cached_property
     def rules(self) -> Rules:
@@ -116,11 +116,11 @@ class Run:
         drawn = shapes(labels, self.spec.rules) if self.spec.task != "classify" else []
         findings = [item | {"file": entry.file} for item in entry.picture.findings]
         findings += [item | {"file": entry.file} for item in self.repeated.get(id(entry), ())]
-        findings += [placed(item, entry, self.spec.task == "classify") for item in labels.findings]
+        findings += [with_origin(item, entry, self.spec.task == "classify") for item in labels.findings]
         usable = entry.picture.usable and labels.usable
         if usable and (small := self.small(drawn, entry)):
-            findings.append(placed(small, entry, False))
-        findings += entry.found
+            findings.append(with_origin(small, entry, False))
+        findings += entry.findings
         for item in findings:
             self.writer.find(item, number, entry.split, is_fixable(item))
         self.count(entry, usable, labels, drawn, findings)
@@ -199,7 +199,7 @@ class Run:
         """What concerns the whole; the report."""
         largest = max(self.boxes, default=-1)
         names = self.spec.names or [f"class_{number}" for number in range(largest + 1)]
-        findings = list(self.spec.found)
+        findings = list(self.spec.findings)
         findings += [
             {"severity": "warning", "code": "label_orphan", "file": path, "line": None, "data": {}}
             for path in self.spec.orphans

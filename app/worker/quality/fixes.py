@@ -66,8 +66,8 @@ def apply_fixes(
     Args:
         entries: of the base; left as they are.
         codes: of FIXABLE, or "all".
-        spec: as `examine` gets it. Orphaned labels that are fixed are taken out of its `orphans` and `found`: they are
-            not in the revision.
+        spec: as `examine` gets it. Orphaned labels that are fixed leave its `orphans` and `findings`: they are not in
+            the revision.
         store: puts the bytes of a new image file with this suffix (".jpg") where objects are, and says where.
         scanning: how the new image files are looked at; None: as they are, without thumbnails.
 
@@ -78,36 +78,36 @@ def apply_fixes(
     fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
     fixes.names |= {entry.name.casefold() for entry in entries}
     fixes.drop_orphans()
-    entries_left = [entry for entry in entries if not fixes.useless(entry)]
-    entries_left = [fixes.picture(entry) for entry in entries_left]
-    task = spec.task or infer_task_of(entries_left, spec)
+    remaining = [entry for entry in entries if not fixes.useless(entry)]
+    remaining = [fixes.picture(entry) for entry in remaining]
+    task = spec.task or infer_task_of(remaining, spec)
     if task != "classify":
-        entries_left = [repaired for entry in entries_left if (repaired := fixes.label(entry, task))]
-    entries_left = fixes.join_leaks(entries_left)
-    entries_left = fixes.drop_repeated(entries_left)
-    return entries_left, sorted(fixes.done.values(), key=lambda done: done.code)
+        remaining = [repaired for entry in remaining if (repaired := fixes.label(entry, task))]
+    remaining = fixes.join_leaks(remaining)
+    remaining = fixes.drop_repeated(remaining)
+    return remaining, sorted(fixes.applied.values(), key=lambda fix: fix.code)
 
 
 class Fixes:
-    """The wished fixes, and what they did."""
+    """The requested fixes, and their effects."""
 
     def __init__(self, codes: set[str], spec: Examination, store: Store, scanning: ScanSpec | None) -> None:
         self.codes, self.spec, self.store = codes, spec, store
         self.scanning = scanning or ScanSpec(max_pixels=10**9)
-        self.done: dict[str, AppliedFixes] = {}
+        self.applied: dict[str, AppliedFixes] = {}
         self.names: set[str] = set()  # of images; over all splits, since images move
 
     def note(self, code: str, file: str, images: int = 0, rows: int = 0, emptied: int = 0) -> None:
-        self.done.setdefault(code, AppliedFixes(code)).note(file, images, rows, emptied)
+        self.applied.setdefault(code, AppliedFixes(code)).note(file, images, rows, emptied)
 
     def drop_orphans(self) -> None:
         if "label_orphan" not in self.codes:
             return
-        files = [item["file"] for item in self.spec.found if item["code"] == "label_orphan"]
+        files = [item["file"] for item in self.spec.findings if item["code"] == "label_orphan"]
         for file in [*self.spec.orphans, *files]:
             self.note("label_orphan", file or "?")
         self.spec.orphans.clear()
-        self.spec.found[:] = [item for item in self.spec.found if item["code"] != "label_orphan"]
+        self.spec.findings[:] = [item for item in self.spec.findings if item["code"] != "label_orphan"]
 
     def useless(self, entry: Entry) -> bool:
         """Whether an image goes that YOLO would leave out for good."""
@@ -139,7 +139,7 @@ class Fixes:
             path = self.store(body, suffix)
             picture = confined(read_picture, path, self.scanning.max_pixels, self.scanning.thumbnails, suffix)
         except OverLimit:
-            self.done.setdefault(code, AppliedFixes(code)).note_unsaved(entry.file)
+            self.applied.setdefault(code, AppliedFixes(code)).note_unsaved(entry.file)
             return entry
         self.note(code, entry.file, images=1)
         right = SUFFIXES[picture.format]
@@ -173,13 +173,13 @@ class Fixes:
     def join_leaks(self, entries: list[Entry]) -> list[Entry]:
         """Images that belong together go to one split, so that the splits keep about their sizes."""
         leaks = [(code, group) for code, group in leaking(entries) if code in self.codes]
-        wanted = {id(entry): code for code, group in reversed(leaks) for entry in group}  # the first kind counts
-        if not wanted:
+        code_of = {id(entry): code for code, group in reversed(leaks) for entry in group}  # the first kind counts
+        if not code_of:
             return entries
-        moves = together(entries, wanted)
+        moves = together(entries, code_of)
         for entry in entries:
             if id(entry) in moves:
-                self.note(wanted.get(id(entry)) or next(iter(wanted.values())), entry.file, images=1)
+                self.note(code_of.get(id(entry)) or next(iter(code_of.values())), entry.file, images=1)
         return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
 
     def drop_repeated(self, entries: list[Entry]) -> list[Entry]:

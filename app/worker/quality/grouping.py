@@ -7,7 +7,7 @@ from app.core.splits import SPLITS
 from app.worker.quality.model import Entry
 from app.worker.quality.revision_checks import related
 
-KEPT = 0.5  # of a split's images
+MIN_SHARE = 0.5  # of a split's images
 Group = list[Entry]
 
 
@@ -39,10 +39,10 @@ def together(entries: list[Entry], leaking: Collection[int]) -> dict[int, str]:
 
 def fill(split: str, chosen: list[tuple[Group, str]], sizes: Counter[str], former: Counter[str]) -> None:
     """Give a split that has become too small groups that have images of it, those with most of them first."""
-    while sizes[split] < KEPT * former[split]:
-        room = former[split] - sizes[split]
+    while sizes[split] < MIN_SHARE * former[split]:
+        missing = former[split] - sizes[split]
         fitting = [
-            (len(group) <= room, share(group, split), -len(group), at)
+            (len(group) <= missing, share(group, split), -len(group), at)
             for at, (group, target) in enumerate(chosen)
             if target != split and share(group, split) and spares(target, len(group), sizes, former)
         ]
@@ -61,7 +61,7 @@ def share(group: Group, split: str) -> float:
 
 def spares(split: str, count: int, sizes: Counter[str], former: Counter[str]) -> bool:
     """Whether a split has so many images to give away."""
-    return sizes[split] > count and sizes[split] - count >= KEPT * former[split]
+    return sizes[split] > count and sizes[split] - count >= MIN_SHARE * former[split]
 
 
 def linked(entries: list[Entry]) -> list[Group]:
@@ -75,8 +75,8 @@ def linked(entries: list[Entry]) -> list[Group]:
         return key
 
     for groups in related(entries).values():
-        for first, *others in groups:
-            for entry in others:
+        for first, *rest in groups:
+            for entry in rest:
                 parent[root(id(entry))] = root(id(first))
     by_image: dict[int, Group] = {}
     for entry in entries:

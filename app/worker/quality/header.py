@@ -36,7 +36,7 @@ TINY = 64  # pixels of the longer side: little is left of such an image after sc
 END = b"\xff\xd9"
 
 
-def look(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> None:
+def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> None:
     """What the header says: format, size, end."""
     source.seek(0)
     with open_image(source, formats=READABLE) as image:

@@ -12,7 +12,7 @@ Sizes = Mapping[int, list[float]]  # of the objects of each class: the square ro
 
 
 class ImageRows:
-    """Writes what is known of one image.
+    """Writes the rows of one image.
 
     Args:
         number: its id.

@@ -135,7 +135,7 @@ class IndexWriter:
 
 @contextmanager
 def new_index(path: Path, max_findings: int) -> Iterator[IndexWriter]:
-    """A writer of the index at `path`, which appears whole once the block has ended well.
+    """A writer of the index at `path`, which appears complete once the block has ended well.
 
     Raises:
         OSError, sqlite3.OperationalError: the disk is full.

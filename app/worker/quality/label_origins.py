@@ -12,14 +12,14 @@ def content(entry: Entry) -> bytes | None:
     return entry.label.read_bytes() if entry.label else None
 
 
-def differ(one: Entry, other: Entry) -> bool:
+def differ(first: Entry, second: Entry) -> bool:
     """Whether two images have different labels."""
-    if one.class_name != other.class_name:
+    if first.class_name != second.class_name:
         return True
-    return hashlib.sha256(content(one) or b"").digest() != hashlib.sha256(content(other) or b"").digest()
+    return hashlib.sha256(content(first) or b"").digest() != hashlib.sha256(content(second) or b"").digest()
 
 
-def placed(finding: Finding, entry: Entry, of_image: bool) -> Finding:
+def with_origin(finding: Finding, entry: Entry, of_image: bool) -> Finding:
     """A finding of a label with the file that the user knows it by."""
     line = finding["line"]
     if of_image or finding["code"] == "label_missing":

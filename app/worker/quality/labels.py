@@ -17,7 +17,7 @@ CORNERS = 9  # class and four points
 BOM, UTF16 = b"\xef\xbb\xbf", {b"\xff\xfe", b"\xfe\xff"}
 HIGHEST, LOWEST = array("f", [1.01])[0], array("f", [-0.01])[0]  # ultralytics' tolerance, in its float32
 SLIGHT = 0.1  # what lies outside 0 to 1 by no more can be clipped; beyond it is another unit, or another image's
-NEARLY_WHOLE = 0.01  # a class that is off a whole number by no more is that number
+CLASS_TOLERANCE = 0.01  # a class that is off a whole number by no more is that number
 MAX_FOR_ONE_FILE = 50
 
 Row = tuple[int, list[str]]  # line number from 1, columns
@@ -82,13 +82,13 @@ def judge_text(text: str, rules: Rules, labels: Labels) -> Labels:
     if rules.task == "pose":
         judge_poses(rows, rules, labels)
     else:
-        judge_places(rows, rules, labels)
+        judge_outlines(rows, rules, labels)
     if not labels.usable:
         labels.boxes.clear()
     return labels
 
 
-def judge_places(rows: list[Row], rules: Rules, labels: Labels) -> None:
+def judge_outlines(rows: list[Row], rules: Rules, labels: Labels) -> None:
     """Boxes or polygons; of rows with keypoints only the box counts."""
     if rules.keypoints:
         rows = [(line, columns[:BOX] if len(columns) == rules.pose else columns) for line, columns in rows]
@@ -100,8 +100,8 @@ def judge_places(rows: list[Row], rules: Rules, labels: Labels) -> None:
 
 
 def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
-    """Boxes with keypoints. There ultralytics measures the keypoints' places, not the box's, against 1."""
-    seen: dict[bytes, int] = {}
+    """Boxes with keypoints. There ultralytics compares the keypoints' coordinates, not the box's, with 1."""
+    first_lines: dict[bytes, int] = {}
     for line, columns in rows:
         if len(columns) != rules.pose:
             labels.add("error", "label_keypoints", line, columns=len(columns), expected=rules.pose)
@@ -109,12 +109,12 @@ def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
             judge_class(values, line, rules.classes, labels)
             points = [value for index, value in enumerate(values[BOX:]) if index % rules.dimensions < 2]
             judge_range(max(points), min(values[1:]), min(values[3:BOX]), line, labels)
-            count(values, line, seen, labels)
+            count(values, line, first_lines, labels)
 
 
 def judge(rows: list[Row], classes: int, labels: Labels) -> None:
     """Judge each row, count its box unless an equal row came before."""
-    seen: dict[bytes, int] = {}
+    first_lines: dict[bytes, int] = {}
     for line, columns in rows:
         if labels.polygons and len(columns) == BOX:
             labels.add("error", "mixed_rows", line)
@@ -122,12 +122,12 @@ def judge(rows: list[Row], classes: int, labels: Labels) -> None:
             labels.add("error", "label_columns", line, columns=len(columns))
         elif values := numbers(columns, line, labels):
             judge_values(values, line, classes, labels)
-            count(values, line, seen, labels)
+            count(values, line, first_lines, labels)
 
 
-def count(values: array, line: int, seen: dict[bytes, int], labels: Labels) -> None:
+def count(values: array, line: int, first_lines: dict[bytes, int], labels: Labels) -> None:
     """A row that came before is used once."""
-    first = seen.setdefault(values.tobytes(), line)
+    first = first_lines.setdefault(values.tobytes(), line)
     if first != line:
         labels.add("warning", "duplicate_row", line, first=first)
     else:
@@ -176,7 +176,7 @@ def slightly(values: array) -> dict[str, Any]:
 
 def judge_class(values: array, line: int, classes: int, labels: Labels) -> None:
     if values[0] % 1:
-        fixable = abs(values[0] - round(values[0])) <= NEARLY_WHOLE
+        fixable = abs(values[0] - round(values[0])) <= CLASS_TOLERANCE
         labels.add("error", "class_float", line, value=round(values[0], 6), fixable=fixable)
     elif not 0 <= values[0] < classes:
         labels.add("error", "class_out_of_range", line, value=int(values[0]), last=classes - 1)

@@ -1,4 +1,4 @@
-"""What the quality check is given and gives back. Standard library only."""
+"""Input and output of the quality check. Standard library only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Entry:
     group: int | None = None  # number of its group of near-duplicates
     source: str = ""  # what it is a copy or a frame of, see app/worker/sources.py; "" nothing
     original: str | None = None  # what the upload called it, where that is another name
-    found: Sequence[Finding] = ()  # of the conversion, about this image; complete
+    findings: Sequence[Finding] = ()  # of the conversion, about this image; complete
 
     @property
     def file(self) -> str:

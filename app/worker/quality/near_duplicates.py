@@ -43,15 +43,15 @@ def similar(values: Array, low: int, high: int, distance: int) -> Iterator[tuple
     keys = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
     order = np.lexsort((values, keys))
     keys, values = keys[order], values[order]
-    left = np.arange(len(values))
+    lower = np.arange(len(values))
     for offset in range(1, min(len(values), CROWD)):
-        left = left[left < len(values) - offset]
-        left = left[keys[left] == keys[left + offset]]  # once a bucket has ended it stays so at larger offsets
-        if not len(left):
+        lower = lower[lower < len(values) - offset]
+        lower = lower[keys[lower] == keys[lower + offset]]  # once a bucket has ended it stays so at larger offsets
+        if not len(lower):
             return
-        near = left[np.bitwise_count(values[left] ^ values[left + offset]) <= distance]
-        if len(near):
-            yield order[near], order[near + offset]
+        close = lower[np.bitwise_count(values[lower] ^ values[lower + offset]) <= distance]
+        if len(close):
+            yield order[close], order[close + offset]
 
 
 def join(group: Array, pairs: Iterator[tuple[Array, Array]]) -> Array:
@@ -70,13 +70,18 @@ def united(group: Array, pairs: list[tuple[Array, Array]]) -> Array:
     """Connected components: the smaller name is handed on until nothing changes."""
     first, second = (np.concatenate(part) for part in zip(*pairs, strict=True))
     while True:
-        one, other = group[first], group[second]
-        differ = one != other
+        group_of_first, group_of_second = group[first], group[second]
+        differ = group_of_first != group_of_second
         if not differ.any():
             return group
-        first, second, one, other = first[differ], second[differ], one[differ], other[differ]
+        first, second, group_of_first, group_of_second = (
+            first[differ],
+            second[differ],
+            group_of_first[differ],
+            group_of_second[differ],
+        )
         parent = np.arange(len(group))
-        np.minimum.at(parent, np.maximum(one, other), np.minimum(one, other))
+        np.minimum.at(parent, np.maximum(group_of_first, group_of_second), np.minimum(group_of_first, group_of_second))
         while (parent[parent] != parent).any():
             parent = parent[parent]
         group = parent[group]

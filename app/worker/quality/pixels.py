@@ -1,4 +1,4 @@
-"""The pixels of an image: decoded once, as training sees them, measured and made a thumbnail of."""
+"""Decodes an image once, as training sees it, measures it and writes its thumbnail."""
 
 from contextlib import nullcontext
 from typing import IO
@@ -41,7 +41,7 @@ def decode(source: IO[bytes], picture: ImageRecord, thumbnails: Thumbnails | Non
     pixels = as_trained(source, picture, np.asarray(reduced), mode, suffix)
     measure(pixels, picture)
     if thumbnails:
-        thumbnails.make(pixels, picture.sha256)
+        thumbnails.write(pixels, picture.sha256)
         picture.thumbnail = True
 
 
@@ -52,17 +52,17 @@ def as_trained(source: IO[bytes], picture: ImageRecord, pixels: np.ndarray, mode
     data = cost.view(source)
     if picture.format not in ACCEPTED or not reader.unusual(picture.format, mode, data):
         return pixels
-    seen = reader.as_training(data, suffix)
-    code = reader.trouble(seen, pixels)
-    if seen is None or code not in {None, "flat"}:
+    decoded = reader.as_training(data, suffix)
+    code = reader.trouble(decoded, pixels)
+    if decoded is None or code not in {None, "flat"}:
         picture.add("error", "image_unread", unsafe=True, format=picture.format, mode=MODES.get(mode, mode))
         return pixels
     if code:
         picture.add("warning", "image_flat", mode=MODES.get(mode, mode))
-    picture.height, picture.width = seen.shape[:2]
-    factor = max(1, max(seen.shape[:2]) // SHORTEST)
+    picture.height, picture.width = decoded.shape[:2]
+    factor = max(1, max(decoded.shape[:2]) // SHORTEST)
     size = max(1, round(picture.width / factor)), max(1, round(picture.height / factor))
-    small_one = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
+    small_one = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
     return small_one if small_one.ndim == 2 else cv2.cvtColor(small_one, cv2.COLOR_BGR2RGB)
 
 

@@ -1,5 +1,5 @@
-"""How much processor time the images of a dataset take together: one that takes far too much is told apart soon, and
-keeps nobody else's dataset waiting."""
+"""How much processor time the images of a dataset take together: one that takes far too much is detected soon, and
+delays no other dataset."""
 
 import threading
 

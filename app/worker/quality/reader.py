@@ -14,7 +14,7 @@ from app.worker.cost import BASELINE, process_of
 
 ALWAYS = {"TIFF", "WEBP", "BMP", "JPEG2000"}  # of others only what is unusual; AVIF is read by Pillow there too
 FLAT = 8  # levels between the darkest and the brightest, of which a training learns nothing
-SEEN = 64  # levels that the same image has when its values are spread
+SPREAD = 64  # levels that the same image has when its values are spread
 
 
 def unusual(kind: str, mode: str, data: memoryview | bytes) -> bool:
@@ -49,20 +49,20 @@ def as_training(data: memoryview | bytes, suffix: str) -> np.ndarray | None:
     return pixels
 
 
-def trouble(seen: np.ndarray | None, pixels: np.ndarray) -> str | None:
+def trouble(decoded: np.ndarray | None, pixels: np.ndarray) -> str | None:
     """Why a training cannot use what it sees: `unread`, `depth` (it fails on the type), `flat` (it sees one colour
     where the picture has many), `bands` (two channels); None where nothing is wrong.
 
     Args:
         pixels: the picture as the pages would show it, its values spread to 8 bits.
     """
-    if seen is None:
+    if decoded is None:
         return "unread"
-    if seen.dtype != np.uint8:
+    if decoded.dtype != np.uint8:
         return "depth"
-    if seen.ndim == 3 and seen.shape[2] not in {1, 3}:
+    if decoded.ndim == 3 and decoded.shape[2] not in {1, 3}:
         return "bands"
-    return "flat" if levels(seen) < FLAT and levels(pixels) >= SEEN else None
+    return "flat" if levels(decoded) < FLAT and levels(pixels) >= SPREAD else None
 
 
 def levels(pixels: np.ndarray) -> int:

@@ -45,16 +45,16 @@ def repair(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Repai
     rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     before = len(rows)
     for _ in range(PASSES):
-        after, done = one_pass(rows, rules, codes, task)
-        counts += done
+        after, repairs = one_pass(rows, rules, codes, task)
+        counts += repairs
         rows = after
-        if not done:
+        if not repairs:
             break
     return Repaired(rows, counts, before - len(rows)) if counts else None
 
 
 def decoded(raw: bytes, codes: Collection[str], counts: Counter[str]) -> str | None:
-    """The file's text; None where its encoding is wrong and shall stay."""
+    """The file's text; None where its encoding is wrong and not to be repaired."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -76,21 +76,21 @@ def one_pass(
     for item in labels.findings:
         if item["code"] in codes and is_fixable(item) and item["line"] is not None:
             faults.setdefault(item["line"], item["code"])
-    whole = whole_file(labels, codes, task)
-    repaired, done = [], Counter[str]()
+    file_fault = fault_of_file(labels, codes, task)
+    repaired, counts = [], Counter[str]()
     for number, (line, row) in enumerate(rows, 1):
-        code = whole if whole and needs(row, whole, task) else faults.get(number)
+        code = file_fault if file_fault and needs(row, file_fault, task) else faults.get(number)
         if code is None or code == "mixed_rows":
             code = code if code and needs(row, code, task) else None
         new = row if code is None else repair_row(row, code, rules, task)
         if new != row and code:
-            done[code] += 1
+            counts[code] += 1
         if new is not None:
             repaired.append((line, new))
-    return repaired, done
+    return repaired, counts
 
 
-def whole_file(labels: Labels, codes: Collection[str], task: str) -> str | None:
+def fault_of_file(labels: Labels, codes: Collection[str], task: str) -> str | None:
     """The fault that concerns every row of a file: boxes and polygons mixed, or boxes where outlines are needed."""
     present = {item["code"] for item in labels.findings}
     if "mixed_rows" in present & set(codes):
@@ -107,7 +107,7 @@ def needs(row: str, code: str, task: str) -> bool:
 
 
 def repair_row(row: str, code: str, rules: Rules, task: str) -> str | None:
-    """The repaired row; None: it goes; the same where it cannot be repaired."""
+    """The repaired row; None where it is dropped; the same where it cannot be repaired."""
     columns = row.split()
     if code in DROPPED:
         return None

@@ -19,17 +19,17 @@ LEAKS = {"same": "leak_exact", "alike": "leak", "source": "leak_source"}  # by k
 
 @dataclass(slots=True)
 class Twin:
-    """An image that repeats another one, looks like it, or is from one source with it; `other` is the first of them
+    """An image that repeats another one, looks like it, or is from one source with it; `first` is the first of them
     all."""
 
     entry: Entry
-    other: Entry
+    first: Entry
     kind: str  # of LEAKS
 
     @property
     def leak(self) -> str | None:
         """The code of the finding where the two are in different splits."""
-        return LEAKS[self.kind] if self.entry.split != self.other.split else None
+        return LEAKS[self.kind] if self.entry.split != self.first.split else None
 
 
 def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
@@ -38,8 +38,8 @@ def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
     reported: set[tuple[int, bool]] = set()
     for kind, groups in related(entries).items():
         for group in groups:
-            first, *others = sorted(group, key=order)
-            for entry in others:
+            first, *rest = sorted(group, key=order)
+            for entry in rest:
                 twin = Twin(entry, first, kind)
                 mark = (id(entry), twin.leak is not None)
                 if mark not in reported and (twin.leak or kind != "source"):  # of one source and in one split is fine
@@ -76,13 +76,13 @@ def order(entry: Entry) -> tuple[int, tuple[str, str]]:
 
 def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, dict[str, Any]]:
     """Severity, code and data of a repeated image; `differ` compares the labels of two."""
-    entry, other = twin.entry, twin.other
-    data = {"other": other.file, "split": entry.split, "other_split": other.split}
+    entry, first = twin.entry, twin.first
+    data = {"other": first.file, "split": entry.split, "other_split": first.split}
     if twin.leak:
         return "warning", twin.leak, data | ({"source": source_name(entry)} if twin.kind == "source" else {})
     if twin.kind != "same":
         return "info", "near_duplicate", data
-    return "warning", "duplicate_conflict" if differ(entry, other) else "duplicate_image", data
+    return "warning", "duplicate_conflict" if differ(entry, first) else "duplicate_image", data
 
 
 def source_name(entry: Entry) -> str:

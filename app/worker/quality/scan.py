@@ -17,12 +17,12 @@ from PIL import ImageFile
 
 from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit, one_at_a_time, wall_seconds
 from app.worker.orientation import DAMAGE
-from app.worker.quality.header import READABLE, SUFFIXES, look
+from app.worker.quality.header import READABLE, SUFFIXES, read_header
 from app.worker.quality.model import ImageRecord
 from app.worker.quality.pixels import HUGE, IN_MEMORY, decode
 from app.worker.quality.processor_budget import ProcessorBudget
 from app.worker.quality.thumbnails import Thumbnails
-from app.worker.recode import KINDS, STORED, as_jpeg, keep
+from app.worker.recode import KINDS, STORED, as_jpeg, store_jpeg
 
 ENDED = {"crash": "the decoder crashed", "killed": "the decoder was killed, as where the memory of the server ran out"}
 AHEAD = 64  # images in work or waiting to be taken
@@ -31,7 +31,7 @@ EARLY = 10_000  # images that are begun before they are asked for: each is a kil
 
 @dataclass(frozen=True)
 class ScanSpec:
-    """What a scan needs to know.
+    """The options of a scan.
 
     Args:
         max_pixels: an image with more is not decoded.
@@ -83,7 +83,7 @@ class Scan:
         return self.pool.submit(self._read, path)
 
     def _read(self, path: Path) -> ImageRecord:
-        """The image, or what is known of one whose decoding was ended."""
+        """The image's record, or that of its header where decoding was ended."""
         try:
             picture = self._decoded(path)
             self.spent.add(picture.width * picture.height * picture.frames, picture.seconds)
@@ -105,7 +105,7 @@ class Scan:
     def _costly(self, path: Path, what: str) -> ImageRecord:
         """What the header says of an image whose decoding was ended, and the finding that says why."""
         try:
-            picture = self.decoders.run(look_at_header, path, self.spec.max_pixels)
+            picture = self.decoders.run(scan_header, path, self.spec.max_pixels)
         except OverLimit:
             picture = ImageRecord(bytes=path.stat().st_size)
         seconds = self.spec.limits.seconds_for(picture.width * picture.height)
@@ -175,7 +175,7 @@ def read_picture(
         source: io.BytesIO | io.BufferedReader = io.BytesIO(file.read()) if picture.bytes <= IN_MEMORY else file
         digest = hashlib.file_digest(source, "sha256")
         try:
-            look(source, suffix or STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+            read_header(source, suffix or STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
             if picture.format in KINDS and converted and not picture.unsafe:
                 source = convert(source, picture, converted)
                 digest = hashlib.file_digest(source, "sha256")
@@ -202,13 +202,13 @@ def thumbnails_in(folder: Path) -> Thumbnails:
     return Thumbnails(folder)
 
 
-def look_at_header(path: Path, max_pixels: int) -> ImageRecord:
+def scan_header(path: Path, max_pixels: int) -> ImageRecord:
     """Format, size and hash of an image that is not decoded."""
     picture = ImageRecord(bytes=path.stat().st_size)
     with open(path, "rb") as file:
         picture.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         try:
-            look(file, STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+            read_header(file, STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
         except DAMAGE:
             pass
     picture.findings = [item for item in picture.findings if item["severity"] == "error"]
@@ -225,7 +225,7 @@ def renamed(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO
     content = source.read() + picture.tail
     picture.tail, picture.bytes = b"", len(content)
     picture.findings = [item for item in picture.findings if item["code"] != "image_disguised"]
-    picture.stored = keep(folder, content, hashlib.sha256(content).hexdigest())
+    picture.stored = store_jpeg(folder, content, hashlib.sha256(content).hexdigest())
     return io.BytesIO(content)
 
 
@@ -234,13 +234,13 @@ def convert(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO
     lock = one_at_a_time() if picture.width * picture.height > HUGE else nullcontext()
     with lock:
         content = as_jpeg(source, READABLE)
-    made = ImageRecord(bytes=len(content))
+    converted = ImageRecord(bytes=len(content))
     file = io.BytesIO(content)
-    look(file, ".jpg", made, picture.width * picture.height)
-    made.add("info", "image_converted", format=KINDS[picture.format])
+    read_header(file, ".jpg", converted, picture.width * picture.height)
+    converted.add("info", "image_converted", format=KINDS[picture.format])
     for name in ("bytes", "width", "height", "format", "findings", "usable", "unsafe"):
-        setattr(picture, name, getattr(made, name))
-    picture.stored = keep(folder, content, hashlib.sha256(content).hexdigest())
+        setattr(picture, name, getattr(converted, name))
+    picture.stored = store_jpeg(folder, content, hashlib.sha256(content).hexdigest())
     return file
 
 

@@ -61,7 +61,7 @@ class Statistics:
         self.image_sizes[entry.picture.width, entry.picture.height] += 1
         self.counts.add(count)
         present = sorted(classes)[:TOGETHER]
-        self.pairs.update((one, other) for index, one in enumerate(present) for other in present[index:])
+        self.pairs.update((first, second) for index, first in enumerate(present) for second in present[index:])
         for shape in shapes:
             self.add_shape(shape, entry.picture.width, entry.picture.height)
 
@@ -92,7 +92,7 @@ class Statistics:
             "heatmap": {"size": CELLS, "cells": self.heat},
             "co_occurrence": {
                 "classes": classes,
-                "cells": [[self.pairs[min(one, other), max(one, other)] for other in classes] for one in classes],
+                "cells": [[self.pairs[min(row, column), max(row, column)] for column in classes] for row in classes],
             },
         }
 

@@ -16,24 +16,24 @@ class Thumbnails:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.made: set[str] = set()  # subfolders
+        self.folders: set[str] = set()  # subfolders
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / f"{sha256}.webp"
 
-    def make(self, pixels: np.ndarray, sha256: str) -> None:
-        """Write the thumbnail of an upright image unless it is there; whole or not at all.
+    def write(self, pixels: np.ndarray, sha256: str) -> None:
+        """Write the thumbnail of an upright image unless it is there; atomically.
 
         Args:
             pixels: (height, width, 3) RGB or (height, width) grey, uint8.
         """
         path = self.path(sha256)
-        if is_whole(path):
+        if is_written(path):
             return
-        if sha256[:2] not in self.made:
+        if sha256[:2] not in self.folders:
             path.parent.mkdir(exist_ok=True)
-            self.made.add(sha256[:2])
+            self.folders.add(sha256[:2])
         small = Image.fromarray(shrunk(pixels))
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two decoders may meet the same image
         try:
@@ -53,7 +53,7 @@ def shrunk(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
-def is_whole(path: Path) -> bool:
+def is_written(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
     except FileNotFoundError:

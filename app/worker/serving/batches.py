@@ -1,4 +1,4 @@
-"""Runs models on a thread of their own, images of several requests at once."""
+"""Runs models on a dedicated thread, images of several requests at once."""
 
 import threading
 import time
@@ -92,9 +92,9 @@ class Batcher:
             BadModel: the weights cannot be used.
             MemoryError: there is too little for it.
         """
-        wanted = PredictionRequest(path, export, image, conf, iou)
-        self._queue.put(wanted)
-        return wanted.future.result()
+        request = PredictionRequest(path, export, image, conf, iou)
+        self._queue.put(request)
+        return request.future.result()
 
     def load(self, path: str) -> dict[str, list[str]]:
         """Have a model in memory; the names of the classes of all that are.
@@ -102,20 +102,20 @@ class Batcher:
         Raises:
             BadModel: the weights cannot be used.
         """
-        done: Future[dict[str, list[str]]] = Future()
+        loaded: Future[dict[str, list[str]]] = Future()
 
         def load() -> None:
             try:
                 self.models.get(path)
-                done.set_result(self.models.names())
+                loaded.set_result(self.models.names())
             except BaseException as error:  # whoever asked hears of it
-                done.set_exception(error)
+                loaded.set_exception(error)
 
         self._queue.put(load)
-        return done.result()
+        return loaded.result()
 
     def close(self) -> None:
-        """End the thread behind what was asked."""
+        """End the thread after the queued requests."""
         self._queue.put(None)
         self._thread.join()
 
@@ -129,12 +129,12 @@ class Batcher:
     def _more(self, first: PredictionRequest) -> Iterator[PredictionRequest]:
         """Others that can run with it: those that wait, and those that come within WAIT_S."""
         count, until = 1, time.monotonic() + WAIT_S
-        for other in [item for item in self._aside if isinstance(item, PredictionRequest) and first.fits(item)][
+        for request in [item for item in self._aside if isinstance(item, PredictionRequest) and first.fits(item)][
             : MOST - 1
         ]:
-            self._aside.remove(other)
+            self._aside.remove(request)
             count += 1
-            yield other
+            yield request
         while count < MOST:
             try:
                 task = self._queue.get(block=self._coming > 0, timeout=max(MARGIN, until - time.monotonic()))
@@ -153,18 +153,18 @@ class Batcher:
             outcomes = self._outcomes(batch)
         except BaseException as error:
             if len(batch) > 1:  # it may be one of them, or too many at once
-                for wanted in batch:
-                    self._run([wanted])
+                for request in batch:
+                    self._run([request])
             else:
                 batch[0].future.set_exception(error)
             return
-        for wanted, outcome in zip(batch, outcomes, strict=True):
-            wanted.future.set_result(outcome)
+        for request, outcome in zip(batch, outcomes, strict=True):
+            request.future.set_result(outcome)
 
     def _outcomes(self, batch: list[PredictionRequest]) -> list[PredictionOutcome]:
         first, began = batch[0], time.monotonic()
         engine, fallback = self.models.get(first.path, first.export)
         loading = time.monotonic() - began
-        results = engine.run([wanted.image for wanted in batch], first.conf, first.iou)
+        results = engine.run([request.image for request in batch], first.conf, first.iou)
         about = (engine, fallback, len(batch), loading, self.models.names())
         return [PredictionOutcome(result, *about) for result in results]

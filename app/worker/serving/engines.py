@@ -67,10 +67,10 @@ class Export:
         """
         for name, sha256 in self.files.items():
             try:
-                found = file_hash(Path(self.folder) / name)
+                actual = file_hash(Path(self.folder) / name)
             except OSError as error:
                 raise BadExport("missing", str(error)) from error
-            if found != sha256:
+            if actual != sha256:
                 raise BadExport("damaged", name)
 
 
@@ -80,7 +80,7 @@ def stamp_of(*paths: Path) -> Stamp:
     Raises:
         OSError: one is gone.
     """
-    return tuple((found.st_mtime_ns, found.st_size) for found in map(os.stat, paths))
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in map(os.stat, paths))
 
 
 class Engine:
@@ -141,14 +141,14 @@ class Engine:
     def run(self, images: Sequence[Any], conf: float, iou: float) -> list[Any]:
         """ultralytics' results of BGR arrays, in their order. What is found in one does not depend on the others: only
         images of one shape go through the model together, as ultralytics pads others to a square."""
-        places = defaultdict(list)
-        for place, image in enumerate(images):
-            places[self.shape_of(image)].append(place)
-        found: dict[int, Any] = {}
-        for same in places.values():
-            results = self.model.predict([images[place] for place in same], conf=conf, iou=iou, **self.options)
-            found |= dict(zip(same, results, strict=True))
-        return [found[place] for place in range(len(images))]
+        indices = defaultdict(list)
+        for index, image in enumerate(images):
+            indices[self.shape_of(image)].append(index)
+        results_by_index: dict[int, Any] = {}
+        for same in indices.values():
+            results = self.model.predict([images[index] for index in same], conf=conf, iou=iou, **self.options)
+            results_by_index |= dict(zip(same, results, strict=True))
+        return [results_by_index[index] for index in range(len(images))]
 
     def shape_of(self, image: Any) -> tuple[int, ...]:
         """What must be equal of images that go through the model together."""
@@ -233,8 +233,8 @@ class Streams:
         if self.requests.empty():  # with the first batch: a single image does not wait for it
             self.compile()
         pixels = images.numpy()
-        found = list(self.pool.map(self.infer, (pixels[place : place + 1] for place in range(len(pixels)))))
-        outputs = [torch.from_numpy(numpy.concatenate(parts)) for parts in zip(*found, strict=True)]
+        results = list(self.pool.map(self.infer, (pixels[index : index + 1] for index in range(len(pixels)))))
+        outputs = [torch.from_numpy(numpy.concatenate(parts)) for parts in zip(*results, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def infer(self, pixels: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Decodes the images of several people so that one that takes long keeps nobody waiting.
+"""Decodes images of several users so that a slow one delays no other.
 
 Each image gets a little time first, more than honest ones need. What needs more goes to a lane of its own: one at a
 time, and only a few may wait there.
@@ -26,16 +26,16 @@ class SlowTurn:
     """Places in the slow lane."""
 
     def __init__(self) -> None:
-        self._places, self._turn = threading.BoundedSemaphore(MOST_SLOW), threading.Lock()
+        self._waiting, self._turn = threading.BoundedSemaphore(MOST_SLOW), threading.Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def acquired(self) -> Iterator[None]:
         """Hold the slow lane while an image is decoded.
 
         Raises:
             BadPicture: `busy`, others wait already, or one of them takes too long.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._waiting.acquire(blocking=False):
             raise BadPicture("busy", "the slow lane is full")
         try:
             if not self._turn.acquire(timeout=TURN_S):
@@ -45,7 +45,7 @@ class SlowTurn:
             finally:
                 self._turn.release()
         finally:
-            self._places.release()
+            self._waiting.release()
 
 
 class Lanes:
@@ -77,19 +77,19 @@ class Lanes:
         Raises:
             BadPicture: as `read_confined`, and `busy`: too many images take long.
         """
-        made = self._decoded(path, coming)
+        decoded = self._decoded(path, coming)
         try:
-            yield made
+            yield decoded
         finally:
-            self.budget.give(made.width * made.height)
+            self.budget.release(decoded.width * decoded.height)
 
     def _decoded(self, path: Path, coming: Callable[[], AbstractContextManager[None]]) -> Image.Image:
         try:
             with self.budget.decoding(), coming():
-                return self._taken(read_confined(path, self.max_pixels, self._quickly))
+                return self._reserved(read_confined(path, self.max_pixels, self._quickly))
         except SlowImage:
-            with self.slow_turn.taken():
-                return self._taken(read_confined(path, self.max_pixels, self.slow.run))
+            with self.slow_turn.acquired():
+                return self._reserved(read_confined(path, self.max_pixels, self.slow.run))
 
     def _quickly(self, function: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -99,8 +99,8 @@ class Lanes:
                 raise SlowImage from error
             raise
 
-    def _taken(self, picture: Image.Image) -> Image.Image:
-        self.budget.take(picture.width * picture.height)
+    def _reserved(self, picture: Image.Image) -> Image.Image:
+        self.budget.acquire(picture.width * picture.height)
         return picture
 
 

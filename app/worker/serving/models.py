@@ -54,9 +54,9 @@ class Models:
 
     def _loaded(self, key: Key, load: Callable[[], Engine]) -> Engine:
         if key not in self.engines:
-            older = [known for known in self.engines if known[:2] == key[:2]]
-            for known in older:
-                del self.engines[known]
+            older = [old for old in self.engines if old[:2] == key[:2]]
+            for old in older:
+                del self.engines[old]
             while len(self.engines) >= self.count:
                 self.engines.popitem(last=False)
             self.engines[key] = load()

@@ -14,28 +14,28 @@ class PixelBudget:
     """
 
     def __init__(self, pixels: int, decoders: int) -> None:
-        self.pixels, self._taken = pixels, 0
+        self.pixels, self._used = pixels, 0
         self._change, self._turn = threading.Condition(), threading.Lock()
-        self._places = threading.BoundedSemaphore(decoders)
+        self._decoders = threading.BoundedSemaphore(decoders)
 
     @contextmanager
     def decoding(self) -> Iterator["PixelBudget"]:
-        """A place to decode an image, and to `take` its pixels."""
-        with self._places:
+        """A decoder slot, in which to `acquire` the image's pixels."""
+        with self._decoders:
             yield self
 
     def fits(self, pixels: int) -> bool:
-        """Whether `take` would not wait now."""
-        return not self._taken or self._taken + pixels <= self.pixels
+        """Whether `acquire` would not wait now."""
+        return not self._used or self._used + pixels <= self.pixels
 
-    def take(self, pixels: int) -> None:
-        """Wait until so many fit in, in turn: small ones would pass a large one for ever. They are for the caller to
-        `give` back."""
+    def acquire(self, pixels: int) -> None:
+        """Wait until so many fit in, in turn: small ones would pass a large one for ever. The caller
+        releases them with `release`."""
         with self._turn, self._change:
             self._change.wait_for(lambda: self.fits(pixels))
-            self._taken += pixels
+            self._used += pixels
 
-    def give(self, pixels: int) -> None:
+    def release(self, pixels: int) -> None:
         with self._change:
-            self._taken -= pixels
+            self._used -= pixels
             self._change.notify_all()

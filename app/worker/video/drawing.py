@@ -24,7 +24,7 @@ def draw(frame: Any, detections: list[TrackedDetection], order: dict[str, int], 
         box = [round(value * scale) for value in item["bbox"]]
         if "top5" not in item:  # a class of the whole picture has no outline
             draw_shape(frame, item, box, bgr(colour), line, scale)
-        put_label(frame, text_of(item), box, colour, size)
+        draw_label(frame, text_of(item), box, colour, size)
     return frame
 
 
@@ -44,12 +44,12 @@ def draw_shape(
         cv2.polylines(frame, [outline], True, colour, line, cv2.LINE_AA)
     else:
         cv2.rectangle(frame, (box[0], box[1]), (box[2], box[3]), colour, line)
-    for x, y, *sure in item.get("keypoints", []):
-        if not sure or sure[0] >= 0.5:
+    for x, y, *confidence in item.get("keypoints", []):
+        if not confidence or confidence[0] >= 0.5:
             cv2.circle(frame, (round(x * scale), round(y * scale)), round(line * 1.5), colour, -1, cv2.LINE_AA)
 
 
-def put_label(frame: Any, text: str, box: list[int], colour: str, size: int) -> None:
+def draw_label(frame: Any, text: str, box: list[int], colour: str, size: int) -> None:
     """Above the box, or inside where there is no room, never outside the frame."""
     label = label_of(text, colour, size)
     height, width, _ = frame.shape
@@ -75,5 +75,5 @@ def label_of(text: str, colour: str, size: int) -> Any:
 
 @lru_cache(maxsize=len(COLOURS))
 def bgr(colour: str) -> tuple[int, int, int]:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
     return blue, green, red

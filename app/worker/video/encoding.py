@@ -71,7 +71,7 @@ class VideoWriter:
         self.container.mux(self.stream.encode(frame))
 
     def close(self) -> None:
-        """Write what is still held, and the index."""
+        """Write the buffered frames, and the index."""
         self.container.mux(self.stream.encode(None))
         self.container.close()
 

@@ -15,7 +15,7 @@ COLUMNS = ("frame", "time", "track_id", "class", "confidence", "x1", "y1", "x2",
 
 
 class DetectionLists:
-    """Written while the video is read; whole once `close` returns.
+    """Writes the detections of a video as it is read; complete once `close` returns.
 
     Args:
         folder: where the files are made.
@@ -39,7 +39,7 @@ class DetectionLists:
         self.frames, self.bytes = self.frames + 1, self.bytes + 2 * len(text)
         for item in detections:
             self.count(item)
-            box = [item["bbox"][place] for place in range(4)]
+            box = [item["bbox"][index] for index in range(4)]
             cells = (number, round(time, 4), item.get("track_id"), defused(item["class"]), item["confidence"], *box)
             self.table.writerow(cells)
 

@@ -39,17 +39,17 @@ class VideoModel:
         return {name: number for number, name in self.engine.names.items()}
 
     def run(self, images: list[Any]) -> list[list[TrackedDetection]]:
-        """The detections of each image, the surest first, as app/worker/detections.py has them, with `track_id`."""
-        return [self.found(result) for result in self.engine.run(images, self.floor, self.spec.iou)]
+        """The detections of each image by falling confidence, as app/worker/detections.py has them, with `track_id`."""
+        return [self.detections(result) for result in self.engine.run(images, self.floor, self.spec.iou)]
 
-    def found(self, result: Any) -> list[TrackedDetection]:
+    def detections(self, result: Any) -> list[TrackedDetection]:
         if result.probs is not None:
             return [{**item} for item in detections_of(result, self.spec.least)[0]]
         ids = self.tracks.ids(result)
-        shown = [place for place, sure in enumerate(confidences(result)) if sure > self.spec.least]
-        part = result[shown] if len(shown) < len(boxes_of(result)) else result
+        rows_above = [index for index, confidence in enumerate(confidences(result)) if confidence > self.spec.least]
+        part = result[rows_above] if len(rows_above) < len(boxes_of(result)) else result
         rows: list[TrackedDetection] = [
-            {**item, "track_id": ids[place]} for place, item in zip(shown, objects(part), strict=True)
+            {**item, "track_id": ids[index]} for index, item in zip(rows_above, objects(part), strict=True)
         ]
         rows = [item for item in rows if self.counts(item)]
         return sorted(rows, key=lambda item: -item["confidence"])

@@ -33,7 +33,7 @@ _memory: list[mmap.mmap] = []  # shared with the decoders that are forked after 
 
 @dataclass(frozen=True)
 class Opened:
-    """What the header of a video says, as far as it can be true.
+    """The plausible part of a video's header.
 
     Args:
         width, height: px of a frame, upright. frames: how many it claims, 0: unknown. rate: frames a second.
@@ -161,19 +161,19 @@ class OpenVideo:
 
     def time_of(self, frame: Any) -> float:
         """s from the first frame; grows with each."""
-        known = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
+        stamp = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
         if self.start is None:
-            self.start = known or Fraction(0)
+            self.start = stamp or Fraction(0)
             self.last = 0.0
             return 0.0
         usual = self.last + 1 / self.rate
-        time = usual if known is None else float(known - self.start)
-        if known is not None and self.last - time > BACK_S:
-            self.start, time = known - Fraction(usual), usual
+        time = usual if stamp is None else float(stamp - self.start)
+        if stamp is not None and self.last - time > BACK_S:
+            self.start, time = stamp - Fraction(usual), usual
         elif time <= self.last:
             time = self.last + STEP_S
         elif time - self.last > LONGEST_GAP_S:  # and those behind it are as far away
-            self.start = (known or Fraction(0)) - Fraction(usual)
+            self.start = (stamp or Fraction(0)) - Fraction(usual)
             time = usual
         self.last = time
         return time
@@ -220,13 +220,13 @@ def opened(path: str) -> Any:
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS, "enable_drefs": "0"}
     source = open(path, "rb")  # noqa: SIM115 (as long as the decoder)
     try:
-        return av.open(source, format=name, options=options, buffer_size=READ_BYTES, io_open=no_other)
+        return av.open(source, format=name, options=options, buffer_size=READ_BYTES, io_open=refuse_file)
     except (av.error.FFmpegError, ValueError) as error:
         raise InvalidInput("not_video") from error
 
 
-def no_other(url: str, _flags: int, _options: Any) -> Any:
-    """A container asks for another file.
+def refuse_file(url: str, _flags: int, _options: Any) -> Any:
+    """Refuse to open another file that a container names.
 
     Raises:
         PermissionError

@@ -28,9 +28,9 @@ class Output:
         self.lists = DetectionLists(folder)
         self.video = VideoWriter(folder, self.size, opened.rate)
 
-    def add(self, frames: list[Frame], found: list[list[TrackedDetection]]) -> None:
+    def add(self, frames: list[Frame], detections_by_frame: list[list[TrackedDetection]]) -> None:
         """Some frames, with the detections of each."""
-        for frame, detections in zip(frames, found, strict=True):
+        for frame, detections in zip(frames, detections_by_frame, strict=True):
             pixels = frame.pixels
             if (pixels.shape[1], pixels.shape[0]) != self.size:
                 pixels = cv2.resize(pixels, self.size, interpolation=cv2.INTER_AREA)
@@ -38,7 +38,7 @@ class Output:
             self.lists.add(frame.number, frame.time, detections)
 
     def close(self, about: Mapping[str, object]) -> None:
-        """Have all files whole, and on the disk."""
+        """Complete all files, on the disk."""
         self.video.close()
         self.lists.close({**about, "video_file": self.video.path.name})
         with open(self.video.path, "rb") as file:

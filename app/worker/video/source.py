@@ -41,12 +41,12 @@ class VideoSource:
         share(self.memory)
         self.decoders = DecoderPool(1, DecodeLimits.of(max_pixels, seconds))
         try:
-            self.about: Opened = self.asked(begin, str(path), max_pixels)
+            self.about: Opened = self.call(begin, str(path), max_pixels)
         except BaseException:
             self.close()
             raise
 
-    def asked(self, function: Any, *args: Any) -> Any:
+    def call(self, function: Any, *args: Any) -> Any:
         try:
             return self.decoders.run(function, *args)
         except OverLimit as error:
@@ -61,31 +61,31 @@ class VideoSource:
         number = 0
         while True:
             try:
-                told: FrameTimes = self.asked(piece)
+                times: FrameTimes = self.call(piece)
             except InvalidInput as refused:
                 if not number or refused.code in LIMITS:
                     raise
                 self.damaged += 1
                 return
-            self.share, self.damaged = told.share, told.damaged
-            frames = [Frame(number + place, time, self.pixels(place)) for place, time in enumerate(told.times)]
-            room = self.max_frames - number
-            if len(frames) > room:
+            self.share, self.damaged = times.share, times.damaged
+            frames = [Frame(number + index, time, self.pixels(index)) for index, time in enumerate(times.times)]
+            capacity = self.max_frames - number
+            if len(frames) > capacity:
                 self.cut = True
-                frames = frames[:room]
+                frames = frames[:capacity]
             if frames:
                 yield frames
             number += len(frames)
-            if told.over or self.cut:
+            if times.over or self.cut:
                 return
 
-    def pixels(self, place: int) -> Any:
+    def pixels(self, index: int) -> Any:
         """A copy of a frame: the memory is written again."""
         import numpy
 
         shape = (self.about.height, self.about.width, CHANNELS)
         size = self.about.height * self.about.width * CHANNELS
-        return numpy.frombuffer(self.memory, numpy.uint8, size, place * size).reshape(shape).copy()
+        return numpy.frombuffer(self.memory, numpy.uint8, size, index * size).reshape(shape).copy()
 
     def close(self) -> None:
         self.decoders.abort()

@@ -36,16 +36,16 @@ class Tracks:
         )
 
     def ids(self, result: Any) -> list[int | None]:
-        """For each detection of a result, in its order; None: it belongs to no object that was seen twice."""
+        """For each detection of a result, in its order; None: it belongs to no object that was detected twice."""
         boxes = (result.obb if result.obb is not None else result.boxes).cpu().numpy()
-        found: list[int | None] = [None] * len(boxes)
+        ids: list[int | None] = [None] * len(boxes)
         for row in self.tracker.update(boxes, None):
-            found[int(row[-1])] = int(row[-4])
-        return found
+            ids[int(row[-1])] = int(row[-4])
+        return ids
 
 
 class NoTracks:
-    """Where there are no objects, or nobody wants ids."""
+    """No ids: where there are no objects, or none are requested."""
 
     def ids(self, result: Any) -> list[int | None]:
         boxes = result.obb if result.obb is not None else result.boxes

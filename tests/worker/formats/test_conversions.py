@@ -354,9 +354,9 @@ def flat_in(kind: str) -> dict[str, bytes | str]:
 def test_what_is_dropped_belongs_to_its_image(tmp_path: Path, kind: str) -> None:
     source = taken(write(tmp_path, pictures("x/a.jpg", "x/b.jpg") | {f"x/{k}": v for k, v in flat_in(kind).items()}))
     assert source.format == kind
-    found = source.take_findings()
+    found = source.pop_image_findings()
     assert {image: [item["code"] for item in items] for image, items in found.items()} == {
         "x/b.jpg": ["object_degenerate"]
     }
     assert "object_degenerate" not in [item["code"] for item in source.findings], "each is told once"
-    assert source.take_findings() == {}
+    assert source.pop_image_findings() == {}

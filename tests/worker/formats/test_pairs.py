@@ -218,7 +218,7 @@ def test_pairing_grows_with_the_number_of_files_only() -> None:
     began = time.process_time()
     [told] = pair(cast(Tree, here), layout)
     assert time.process_time() - began < 5
-    assert (told.count, [*layout.places], layout.labels) == (30_000, [""], {"elsewhere": [], "": here["text"]})
+    assert (told.count, [*layout.images], layout.labels) == (30_000, [""], {"elsewhere": [], "": here["text"]})
 
 
 def test_dota_in_its_splits(tmp_path: Path) -> None:

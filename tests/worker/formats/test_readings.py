@@ -17,7 +17,7 @@ from PIL import Image
 from app.worker.formats import Options, Source, choose, detect, disputed_sizes, read
 from app.worker.formats.box_numbers import sides
 from app.worker.formats.coordinate_frames import TURNS
-from app.worker.formats.meaning import turned_places
+from app.worker.formats.meaning import turned_coordinates
 from app.worker.formats.rows import columns_of
 from app.worker.formats.sizes import DisplayedSize, image_size
 from tests.worker.formats.helpers import codes, write
@@ -1002,7 +1002,7 @@ def outline(box: Box) -> list[float]:
 def test_keypoints_that_are_missing_stay_so_when_the_image_is_turned(dimensions: int) -> None:
     mark = [0.0] * (dimensions - 2)
     row = [0.5, 0.5, 0.2, 0.2, *[0.45, 0.55], *[2.0] * (dimensions - 2), 0.0, 0.0, *mark]
-    made = turned_places(row, 6, "keypoints", dimensions)
+    made = turned_coordinates(row, 6, "keypoints", dimensions)
     assert made[4:6] == pytest.approx([0.45, 0.45])
     assert made[4 + dimensions :] == [0.0, 0.0, *mark]
 

@@ -15,7 +15,7 @@ def outline(points: int, number: int) -> str:
 def test_texts_come_back(tmp_path: Path) -> None:
     kept = TextStore()
     wanted = [outline(points, points) for points in (3, 400, 90_000)] + ["ü" * 500, ""]
-    numbers = [kept.put(text) for text in wanted]
+    numbers = [kept.add(text) for text in wanted]
     assert [kept.get(number) for number in reversed(numbers)] == wanted[::-1]
     assert kept.size == sum(len(text.encode()) for text in wanted)
 

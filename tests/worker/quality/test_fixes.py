@@ -239,10 +239,10 @@ def test_repeated_images_go(tmp_path: Path) -> None:
 def test_orphans_go(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD))
     found = [{"severity": "warning", "code": "label_orphan", "file": "labels/x.txt", "line": None, "data": {}}]
-    spec = Examination(NAMES, found=found)
+    spec = Examination(NAMES, findings=found)
     _entries, done = apply_fixes(entries_of(tmp_path), "all", spec, lambda *_: tmp_path)
     assert [(item.code, item.files) for item in done] == [("label_orphan", ["labels/x.txt"])]
-    assert spec.found == []
+    assert spec.findings == []
 
 
 def test_every_code_is_tried_here() -> None:
