@@ -35,10 +35,10 @@ from scripts.local_services import (
     postgres_programs,
     redis_program,
 )
-from scripts.processes import answers, end, is_running, kill, kill_all, wait_for
+from scripts.processes import STOP_S, answers, end, is_running, kill, kill_below, wait_for
 
 WEB, WORKERS = 2, 3
-LOOK_S = 0.5
+POLL_S = 0.5
 
 
 @dataclass
@@ -106,8 +106,8 @@ class Cluster:
             self.parts.append(Part("nginx", nginx.process.pid, self.url))
 
     def settings(self) -> dict[str, str]:
-        """Those of the environment, but places of our own."""
-        places = {
+        """Those of the environment, but folders below ours."""
+        folders = {
             "DATA_ROOT": str(self.folder / "data"),
             "INSTANCE_PATH": str(self.folder / "instance"),
             "WEIGHTS_DIR": str(self.folder / "data" / "weights"),
@@ -118,7 +118,7 @@ class Cluster:
         }
         defaults = {setting.name: os.environ.get(setting.name, setting.default) for setting in SETTINGS}
         mode = os.environ.get("SOCKETIO_ASYNC_MODE", "threading")  # what the wiki recommends beside PostgreSQL
-        return defaults | {"SOCKETIO_ASYNC_MODE": mode} | places
+        return defaults | {"SOCKETIO_ASYNC_MODE": mode} | folders
 
     def web(self, name: str, shared: dict[str, str], port: int) -> subprocess.Popen[bytes]:
         process = self.program(name, ["run.py"], shared | {"PORT": str(port)}, f"http://127.0.0.1:{port}")
@@ -134,18 +134,18 @@ class Cluster:
         self, name: str, command: list[str], settings: dict[str, str], address: str = ""
     ) -> subprocess.Popen[bytes]:
         """Start one in a session of its own: Ctrl-C in the terminal is for us, and we end them in order."""
-        own = self.folder / name.replace(" ", "-")
-        own.mkdir()
-        with open(own / "output.log", "wb") as log:
+        folder = self.folder / name.replace(" ", "-")
+        folder.mkdir()
+        with open(folder / "output.log", "wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=ROOT,
-                env=os.environ | settings | {"LOG_DIR": str(own)},
+                env=os.environ | settings | {"LOG_DIR": str(folder)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.parts.append(Part(name, process.pid, f"{address}  {own}/output.log".strip()))
+        self.parts.append(Part(name, process.pid, f"{address}  {folder}/output.log".strip()))
         return process
 
     def login_link(self) -> str:
@@ -156,8 +156,8 @@ class Cluster:
         database = next(part.address for part in self.parts if part.name == "PostgreSQL")
         environment = os.environ | shared | {"DATABASE_URL": database, "PORT": str(self.port)}
         command = [sys.executable, "-m", "app.link"]
-        made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        return made.stdout.strip()
+        process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return process.stdout.strip()
 
     def ended(self) -> Iterator[Part]:
         """Each part that has ended since the last look; the others go on, as they would on other machines."""
@@ -168,11 +168,7 @@ class Cluster:
 
     def end_children(self) -> None:
         """Jobs outlive the web processes: their command lines name our folder."""
-        kill_all([process for process in psutil.process_iter(["cmdline"]) if self.is_child(process)])
-
-    def is_child(self, process: psutil.Process) -> bool:
-        command = process.info["cmdline"] or []
-        return "app.worker.run" in command and any(str(self.folder) in part for part in command)
+        psutil.wait_procs(kill_below(self.folder, "app.worker.run"), STOP_S)
 
     def stop(self) -> None:
         """End all that was started, the last one first."""
@@ -194,14 +190,14 @@ def has_workers(database: str) -> bool:
 
 def missing() -> list[NotInstalled]:
     """What cannot be done without."""
-    found = []
+    errors = []
     programs: tuple[Callable[[], Any], ...] = (postgres_programs, redis_program)
-    for look in programs:
+    for find in programs:
         try:
-            look()
+            find()
         except NotInstalled as error:
-            found.append(error)
-    return found
+            errors.append(error)
+    return errors
 
 
 def refusal(programs: list[NotInstalled]) -> str:
@@ -228,7 +224,7 @@ def serve(cluster: Cluster) -> None:
     while True:
         for part in cluster.ended():
             print(f"{part.name} ({part.pid}) has ended.", flush=True)
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
 def interrupt(*_: Any) -> None:

@@ -102,8 +102,8 @@ class Display:
 
     def progress(self, progress: dict[str, Any]) -> None:
         if progress.get("batches"):
-            done = progress["epoch"] - 1 + progress["batch"] / progress["batches"]
-            self.bar.update(self.task, completed=done, description=f"epoch {progress['epoch']}")
+            completed = progress["epoch"] - 1 + progress["batch"] / progress["batches"]
+            self.bar.update(self.task, completed=completed, description=f"epoch {progress['epoch']}")
         elif progress.get("stage"):
             self.bar.update(self.task, description=progress["stage"])
 

@@ -77,7 +77,7 @@ for split, images in paths.items():
 """
 
 
-def make(folder: Path, size: int = SIZE) -> Path:
+def create_model(folder: Path, size: int = SIZE) -> Path:
     """`best.pt` and `data/dataset.yaml` in the folder; in a process of its own: this one stays light.
 
     Args:
@@ -85,6 +85,6 @@ def make(folder: Path, size: int = SIZE) -> Path:
     """
     command = [sys.executable, "-c", PROGRAM, str(folder / "best.pt"), str(size)]
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-3000:]
+    process = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=280)
+    assert process.returncode == 0, process.stderr[-3000:]
     return folder / "data" / "dataset.yaml"

@@ -60,7 +60,7 @@ def requests(folder: Path, minutes: float) -> bool:
         server.authorize()
         description = folder / "openapi.json"
         description.write_text(server.get("/api/openapi.json").text)  # it asks for it with a patience of its own
-        found_nothing = run(
+        passed = run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"),
                 *(str(description), "--url", server.url, "-H", f"Authorization: {server.headers['Authorization']}"),
@@ -71,12 +71,12 @@ def requests(folder: Path, minutes: float) -> bool:
             PYTHONPATH=str(ROOT),
             SCHEMATHESIS_HOOKS=HOOKS,
         )
-        log = server.whole_log()
+        log = server.read_log()
     if "Traceback" in log:
         (folder / "server.txt").write_text(log)
         print(f"the server's log has a traceback: {folder / 'server.txt'}")
         return False
-    return found_nothing
+    return passed
 
 
 def prepare(folder: Path) -> None:
@@ -103,8 +103,8 @@ def guided(folder: Path, minutes: float, targets: list[str]) -> bool:
         print("atheris is not installed: hypothesis alone has tried these readers (.venv/bin/pip install atheris)")
         return True
     seconds = str(max(1, int(minutes * 60)))
-    found = [run([sys.executable, "-m", "tests.fuzz.guided", name, str(folder), seconds]) for name in targets]
-    return all(found)
+    results = [run([sys.executable, "-m", "tests.fuzz.guided", name, str(folder), seconds]) for name in targets]
+    return all(results)
 
 
 def main() -> int:
@@ -114,13 +114,13 @@ def main() -> int:
     parser.add_argument("--each", type=float, default=10, help="minutes of atheris for each reader (10); 0: none")
     parser.add_argument("--targets", nargs="*", default=list(GUIDED), choices=GUIDED, help="of atheris")
     parser.add_argument("--folder", type=Path, default=None, help="for what is found, and for atheris to go on from")
-    wanted = parser.parse_args()
-    folder = wanted.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    args = parser.parse_args()
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
     results: Mapping[str, bool] = {
-        "requests": not wanted.minutes or requests(folder / "server", wanted.minutes),
-        "cases": not wanted.cases or cases(wanted.cases),
-        "guided": not wanted.each or guided(folder, wanted.each, wanted.targets),
+        "requests": not args.minutes or requests(folder / "server", args.minutes),
+        "cases": not args.cases or cases(args.cases),
+        "guided": not args.each or guided(folder, args.each, args.targets),
     }
     faults = [name for name, fine in results.items() if not fine]
     print(f"found something: {', '.join(faults)}; see above and {folder}" if faults else "found nothing")

@@ -29,13 +29,15 @@ def extracted() -> Catalog:
     with open(ROOT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
     catalog = Catalog()
-    found = extract_from_dir(str(ROOT), methods, options, KEYWORDS, comment_tags=("i18n:",), directory_filter=wanted)
-    for filename, _line, message, comments, _context in sorted(found, key=lambda item: item[:2]):
+    messages = extract_from_dir(
+        str(ROOT), methods, options, KEYWORDS, comment_tags=("i18n:",), directory_filter=is_source_folder
+    )
+    for filename, _line, message, comments, _context in sorted(messages, key=lambda item: item[:2]):
         catalog.add(message, locations=[(filename, None)], auto_comments=comments)
     return catalog
 
 
-def wanted(folder: str) -> bool:
+def is_source_folder(folder: str) -> bool:
     """Folders that hold our own code."""
     name = Path(folder).name
     return not name.startswith((".", "_")) and name not in {"vendor", "node_modules", "data", "instance", "migrations"}
@@ -53,7 +55,7 @@ def translated(message: Message) -> bool:
     return bool(forms) and all(forms) and (not message.pluralizable or len(forms) == 2)
 
 
-def take_in(catalog: Catalog, pending: dict[str, str | list[str]]) -> list[str]:
+def fill_empty_texts(catalog: Catalog, pending: dict[str, str | list[str]]) -> list[str]:
     """Fill the empty texts of the catalogue from `pending`; the keys that nobody asks for are returned."""
     unused = []
     for key, text in pending.items():
@@ -76,7 +78,7 @@ def main() -> None:
     catalog.update(extracted(), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     for path in sorted((TRANSLATIONS / "_pending").glob("*.json")):
-        for key in take_in(catalog, json.loads(path.read_text(encoding="utf-8"))):
+        for key in fill_empty_texts(catalog, json.loads(path.read_text(encoding="utf-8"))):
             print(f"{path.name}: nothing asks for {key!r}", file=sys.stderr)
     PO.parent.mkdir(parents=True, exist_ok=True)
     with open(PO, "wb") as file:

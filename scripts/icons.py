@@ -35,7 +35,7 @@ HEAD = """/* Made by scripts/icons.py of Bootstrap Icons (vendor/bootstrap-icons
 """
 
 
-def known() -> dict[str, str]:
+def code_points() -> dict[str, str]:
     """The code point of each icon of the library, in hexadecimal digits, by its name."""
     return dict(RULE.findall((LIBRARY / "bootstrap-icons.min.css").read_text(encoding="utf-8")))
 
@@ -49,7 +49,7 @@ def named() -> Iterator[str]:
 
 def used() -> dict[str, str]:
     """The icons that the pages may show, by their names."""
-    library, names = known(), set(named())
+    library, names = code_points(), set(named())
     return {name: library[name] for name in sorted(names & library.keys())}
 
 

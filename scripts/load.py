@@ -117,9 +117,9 @@ class Commits:
 
     def __init__(self, database: Path) -> None:
         self.database, self.count, self.over = database, 0, threading.Event()
-        self.thread = threading.Thread(target=self.look)
+        self.thread = threading.Thread(target=self.poll)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
         version = None
         while not self.over.wait(0.005):
@@ -145,24 +145,24 @@ def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> 
         before, began = sum(process.cpu_times()[:2]), time.monotonic()
         with Commits(folder / "instance" / "test.db") as commits:
             if viewers:
-                found = watch(server.url, training_id, viewers, directory / "go")
+                watched = watch(server.url, training_id, viewers, directory / "go")
             else:
                 (directory / "go").touch()
-                found = []
+                watched = []
             child.wait(300)
         time.sleep(1)
         cpu = sum(process.cpu_times()[:2]) - before
     finally:
         server.end()
         child.kill()
-    sets = {tuple(sorted(heard)) for heard, _ in found}
-    delays = sorted(delay for _, own in found for delay in own)
+    sets = {tuple(sorted(counts)) for counts, _ in watched}
+    delays = sorted(delay for _, viewer_delays in watched for delay in viewer_delays)
     return {
         "mode": mode,
         "viewers": viewers,
         "messages": len(next(iter(sets), ())),
         "all the same": len(sets) <= 1,
-        "most often": max((times for heard, _ in found for times in heard.values()), default=0),
+        "most often": max((times for counts, _ in watched for times in counts.values()), default=0),
         "p50, ms": statistics.median(delays) if delays else None,
         "p99, ms": delays[int(0.99 * len(delays))] if delays else None,
         "commits": commits.count,
@@ -177,12 +177,12 @@ def main() -> None:
     parser.add_argument("--mode", choices=MODES, nargs="+", default=list(MODES))
     parser.add_argument("--messages", type=int, default=80)
     parser.add_argument("--pause", type=float, default=0.25, help="seconds between two messages")
-    asked = parser.parse_args()
-    for mode in asked.mode:
-        for viewers in asked.viewers:
+    args = parser.parse_args()
+    for mode in args.mode:
+        for viewers in args.viewers:
             with tempfile.TemporaryDirectory(prefix="load-") as folder:
                 try:
-                    print(json.dumps(measure(Path(folder), mode, viewers, asked.messages, asked.pause)), flush=True)
+                    print(json.dumps(measure(Path(folder), mode, viewers, args.messages, args.pause)), flush=True)
                 except ViewerFailed as error:
                     sys.exit(f"{mode}, {viewers} viewers: a viewer failed: {error}")
 

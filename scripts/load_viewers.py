@@ -62,14 +62,14 @@ class Viewer:
             self.completed = True
 
     def result(self) -> dict[str, Any]:
-        """How often each message was heard, and the delays of all in ms."""
-        heard: Counter[int] = Counter()
+        """How often each message came, and the delays of all in ms."""
+        counts: Counter[int] = Counter()
         delays = []
         for arrived_at, packet in self.received:
             _event, payload = json.loads(packet.removeprefix(EVENT))
-            heard[payload["seq"]] += 1
+            counts[payload["seq"]] += 1
             delays.append(1000 * (arrived_at - payload["progress"]["parts"]["sent"]))
-        return {"heard": heard, "delays": delays}
+        return {"heard": counts, "delays": delays}
 
 
 def watch(viewers: list[Viewer]) -> None:

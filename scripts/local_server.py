@@ -16,6 +16,7 @@ import psutil
 import requests
 
 from app.access.secrets import owner_secret
+from scripts.processes import answers, kill_below
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0  # for what a quiet machine does in a second or two
@@ -50,14 +51,6 @@ def free_port() -> int:
             return port
 
 
-def kill_below(folder: Path) -> None:
-    """kill -9 of every process that has this folder, or one in it, in its command."""
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(folder) in part for part in process.info["cmdline"] or []):
-            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
-                process.kill()
-
-
 class Server:
     """`python run.py` in a process of its own; a context manager that ends it and its children."""
 
@@ -81,13 +74,10 @@ class Server:
         while time.monotonic() - began < PATIENCE_S:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended:\n{self.log()}")
-            try:
-                requests.get(self.url + "/health", timeout=5)
-            except (requests.ConnectionError, requests.Timeout):  # a busy machine
-                time.sleep(0.02)
-            else:
+            if answers(self.url + "/health"):
                 self.first_answer_s = time.monotonic() - began
                 return self
+            time.sleep(0.02)
         raise RuntimeError(f"the server did not answer:\n{self.log()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -111,9 +101,9 @@ class Server:
         kill_below(self.folder)
 
     def log(self) -> str:
-        return self.whole_log()[-5000:]
+        return self.read_log()[-5000:]
 
-    def whole_log(self) -> str:
+    def read_log(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")
 
     def worker_pids(self) -> list[int]:

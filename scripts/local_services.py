@@ -71,9 +71,9 @@ class RedisServer:
 
 def redis_program() -> str:
     """Raises NotInstalled."""
-    if (found := shutil.which("redis-server")) is None:
+    if (program := shutil.which("redis-server")) is None:
         raise NotInstalled("Redis", "redis-server")
-    return found
+    return program
 
 
 def postgres_programs() -> Path:
@@ -82,8 +82,8 @@ def postgres_programs() -> Path:
     Raises:
         NotInstalled: there is none.
     """
-    if found := sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name)):
-        return found[-1]
+    if folders := sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name)):
+        return folders[-1]
     if program := shutil.which("initdb"):
         return Path(program).resolve().parent
     raise NotInstalled("PostgreSQL", "postgresql")
@@ -193,21 +193,21 @@ class NginxServer:
 
 def nginx_program() -> str:
     """Raises NotInstalled. Debian keeps it where only root's path leads."""
-    if (found := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")) is None:
+    if (program := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")) is None:
         raise NotInstalled("nginx", "nginx")
-    return found
+    return program
 
 
 def adapted(folder: Path, port: int, behind: Iterable[int], log: bool) -> str:
     """deploy/nginx.conf for this machine: whatever is not a place stays as it is deployed."""
     servers = " ".join(f"server 127.0.0.1:{number};" for number in behind)
-    places = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    directives = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     line = "$request_method $request_uri $status $upstream_addr"
     changes = {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "server 127.0.0.1:5000;": servers,
         "worker_processes auto": "worker_processes 1",
-        "http {\n": "http {\n" + "".join(f"    {place}\n" for place in places),
+        "http {\n": "http {\n" + "".join(f"    {directive}\n" for directive in directives),
     }
     if os.geteuid() == 0:  # its workers would be somebody who cannot enter our folder
         changes["worker_processes 1"] = "user root; worker_processes 1"

@@ -25,10 +25,10 @@ LISTS = ("resources", "components", "patches", "configurations")
 
 def problems(folder: Path) -> list[str]:
     """What is wrong below this folder, a line each: `file: kind/name: field: what`."""
-    found = []
+    lines = []
     for path in sorted(folder.rglob("*.yaml")):
-        found += [f"{path.relative_to(folder)}: {line}" for line in in_file(path)]
-    return found + unused(folder) + built(folder)
+        lines += [f"{path.relative_to(folder)}: {line}" for line in in_file(path)]
+    return lines + unused(folder) + built(folder)
 
 
 def in_file(path: Path) -> list[str]:
@@ -99,39 +99,39 @@ def missing_files(kustomization: dict[str, Any], folder: Path) -> Iterator[str]:
 
 def unused(folder: Path) -> list[str]:
     """Files that no kustomization names."""
-    found = []
+    lines = []
     for path in sorted(folder.rglob("kustomization.yaml")):
         named = {path.name, *files_of(yaml.safe_load(path.read_text()))}
-        others = {file.name for file in path.parent.glob("*.yaml")} - named
-        found += [f"{path.parent.name}/{name}: no kustomization names it" for name in sorted(others)]
-    return found
+        files = {file.name for file in path.parent.glob("*.yaml")} - named
+        lines += [f"{path.parent.name}/{name}: no kustomization names it" for name in sorted(files)]
+    return lines
 
 
 def built(folder: Path) -> list[str]:
     """The problems of what `kubectl kustomize` makes of each kustomization; none without kubectl."""
     if (kubectl := shutil.which("kubectl")) is None:
         return []
-    found = []
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(shutil.copytree(folder, Path(place) / "k8s"))
+    lines = []
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(shutil.copytree(folder, Path(temporary) / "k8s"))
         for example in copy.rglob(EXAMPLE):
             shutil.copy(example, example.with_suffix(""))
         for path in sorted(copy.rglob("kustomization.yaml")):
             command = [kubectl, "kustomize", str(path.parent)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            process = subprocess.run(command, capture_output=True, text=True, timeout=60)
             name = path.parent.name
-            if done.returncode:
-                found.append(f"kubectl kustomize {name}: {done.stderr.strip()}")
+            if process.returncode:
+                lines.append(f"kubectl kustomize {name}: {process.stderr.strip()}")
                 continue
-            documents = yaml.safe_load_all(done.stdout)
-            found += [f"kubectl kustomize {name}: {line}" for item in documents for line in of(item, path)]
-    return found
+            documents = yaml.safe_load_all(process.stdout)
+            lines += [f"kubectl kustomize {name}: {line}" for item in documents for line in of(item, path)]
+    return lines
 
 
 def main() -> int:
-    found = problems(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
-    print(*found, sep="\n")
-    return 1 if found else 0
+    lines = problems(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    print(*lines, sep="\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

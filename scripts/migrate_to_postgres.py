@@ -44,9 +44,9 @@ def migrate(url: str) -> dict[str, int]:
     if file.in_use():
         raise TransferError(f"A server or a command is using {file}. Stop it, and run this again.")
     upgrade_if_old(source)
-    made = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading", "DATABASE_URL": url})
-    upgrade_if_old(made)
-    return Migration(engine_of(source), engine_of(made)).run()
+    target = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading", "DATABASE_URL": url})
+    upgrade_if_old(target)
+    return Migration(engine_of(source), engine_of(target)).run()
 
 
 def engine_of(app: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Starts are waited for, and processes are ended by their number: for `make cluster`."""
+"""Waits for processes to start, and ends them and their children by their ids."""
 
 import contextlib
 import subprocess
@@ -20,25 +20,27 @@ def is_running(pid: int) -> bool:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """TERM, then KILL for it and its workers."""
-    found = family(process)
+    """TERM, then KILL for it and its children."""
+    processes = family(process)
     process.terminate()
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        kill_all(found)
+        kill_all(processes)
         process.wait(STOP_S)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
+    """KILL for it and its children."""
     kill_all(family(process))
     process.wait(STOP_S)
 
 
 def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The process and its descendants; empty once it has ended."""
     try:
-        own = psutil.Process(process.pid)
-        return [own, *own.children(recursive=True)]
+        parent = psutil.Process(process.pid)
+        return [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 
@@ -50,11 +52,27 @@ def kill_all(processes: list[psutil.Process]) -> None:
     psutil.wait_procs(processes, STOP_S)
 
 
-def wait_for(ready: Callable[[], bool], processes: list[subprocess.Popen[bytes]], folder: Path) -> None:
+def kill_below(folder: Path, argument: str = "") -> list[psutil.Process]:
+    """kill -9 of every process that has this folder, or one in it, in its command; those that were killed.
+
+    Args:
+        argument: another one that the command must have.
+    """
+    killed = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if any(str(folder) in part for part in command) and (not argument or argument in command):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                process.kill()
+                killed.append(process)
+    return killed
+
+
+def wait_for(is_ready: Callable[[], bool], processes: list[subprocess.Popen[bytes]], folder: Path) -> None:
     """Raises RuntimeError: a process ended, or it takes too long; with the end of each log."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and all(process.poll() is None for process in processes):
-        if ready():
+        if is_ready():
             return
         time.sleep(0.05)
     logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(folder.glob("*/output.log")))
@@ -63,6 +81,7 @@ def wait_for(ready: Callable[[], bool], processes: list[subprocess.Popen[bytes]]
 
 
 def answers(url: str) -> bool:
+    """Whether anything is served there."""
     try:
         requests.get(url, timeout=5)
     except (requests.ConnectionError, requests.Timeout):

@@ -52,13 +52,13 @@ class Run:
 
 def forget_triangles(folder: Path) -> None:
     """As if nobody had labelled them in the training images: one image is left that has them."""
-    seen = False
+    has_one = False
     for path in sorted((folder / "labels" / "train").glob("*.txt")):
         lines = path.read_text().splitlines()
-        others = [line for line in lines if not line.startswith("2 ")]
-        if seen:
-            path.write_text("".join(line + "\n" for line in others))
-        seen = seen or len(others) < len(lines)
+        remaining = [line for line in lines if not line.startswith("2 ")]
+        if has_one:
+            path.write_text("".join(line + "\n" for line in remaining))
+        has_one = has_one or len(remaining) < len(lines)
 
 
 def enlarge(folder: Path) -> None:
@@ -133,8 +133,10 @@ def recorder(run: Run, epochs: list[dict[str, Any]]) -> type:
         def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
             loader = super().get_dataloader(*args, **kwargs)
             if kwargs.get("mode", "train") == "train":
-                take = type(loader).__iter__
-                loader.__class__ = type("Timed", (type(loader),), {"__iter__": lambda own: self.timed(take(own))})
+                iterate = type(loader).__iter__
+                loader.__class__ = type(
+                    "Timed", (type(loader),), {"__iter__": lambda loader_self: self.timed(iterate(loader_self))}
+                )
             return loader
 
         def timed(self, batches: Any) -> Any:
@@ -170,17 +172,17 @@ def measures(trainer: Any) -> dict[str, Any]:
     parts = trainer.label_loss_items(trainer.tloss, prefix="train")
     parts |= {key: float(value) for key, value in trainer.metrics.items() if key.startswith("val/")}
     seconds = time.time() - trainer.epoch_time_start
-    found = {key.removeprefix("metrics/"): float(value) for key, value in trainer.metrics.items()}
+    metrics = {key.removeprefix("metrics/"): float(value) for key, value in trainer.metrics.items()}
     weights = [group for group in trainer.optimizer.param_groups if group.get("param_group") == "weight"]
     timing = {"load": trainer.waited, "train": trainer.trained, "val": seconds - trainer.trained}
     body = {
         "epoch": trainer.epoch + 1,
         "loss": sum(float(value) for key, value in parts.items() if key.startswith("train/")),
         "val_loss": sum(value for key, value in parts.items() if key.startswith("val/")),
-        "precision": found["precision(B)"],
-        "recall": found["recall(B)"],
-        "map50": found["mAP50(B)"],
-        "map95": found["mAP50-95(B)"],
+        "precision": metrics["precision(B)"],
+        "recall": metrics["recall(B)"],
+        "map50": metrics["mAP50(B)"],
+        "map95": metrics["mAP50-95(B)"],
         "fitness": float(trainer.fitness),
         "learning_rate": float((weights or trainer.optimizer.param_groups)[0]["lr"]),
         "seconds": seconds,
@@ -190,9 +192,9 @@ def measures(trainer: Any) -> dict[str, Any]:
 
 def by_class(metrics: Any) -> list[dict[str, Any]]:
     return [
-        dict(zip(("precision", "recall", "ap50", "ap95"), map(float, metrics.class_result(place)), strict=True))
+        dict(zip(("precision", "recall", "ap50", "ap95"), map(float, metrics.class_result(position)), strict=True))
         | {"class": int(index), "instances": int(metrics.nt_per_class[index])}
-        for place, index in enumerate(metrics.ap_class_index)
+        for position, index in enumerate(metrics.ap_class_index)
     ]
 
 
@@ -210,14 +212,14 @@ def rounded(value: Any) -> Any:
 def record(name: str, folder: Path) -> None:
     run, epochs = RUNS[name], []
     data = draw_for(folder, run)
-    given = BASE | run.changes
+    arguments = BASE | run.changes
     fixed = {"model": "yolov8n.yaml", "data": str(data), "project": str(folder), "name": "run", "device": "cpu"}
     quiet = {"plots": False, "verbose": False, "seed": 0, "patience": 0}
     try:
-        recorder(run, epochs)(overrides=given | fixed | quiet).train()
+        recorder(run, epochs)(overrides=arguments | fixed | quiet).train()
     except RuntimeError as error:  # a loss that stays NaN ends the run: what was recorded until then counts
         print(f"{name}: {error}")
-    body = {"about": run.about, "epochs_planned": given["epochs"], "names": list(CLASSES), "arguments": given}
+    body = {"about": run.about, "epochs_planned": arguments["epochs"], "names": list(CLASSES), "arguments": arguments}
     lines = ",\n".join("  " + json.dumps(rounded(finite(epoch))) for epoch in epochs)
     text = json.dumps(body, indent=1).removesuffix("\n}") + f',\n "epochs": [\n{lines}\n ]\n}}\n'
     OUTPUT.mkdir(parents=True, exist_ok=True)

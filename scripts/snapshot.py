@@ -36,12 +36,12 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def make(parent: Path) -> None:
+def create_backup(parent: Path) -> None:
     app = installation()
     with app.app_context():
-        held, config = app.extensions["services"], settings(app)
+        services, config = app.extensions["services"], settings(app)
         key = None if config.SECRET_KEY else config.INSTANCE_PATH / KEY
-        maker = SnapshotMaker(db.engine, held.jobs.kinds, config.DATA_ROOT, key, __version__)
+        maker = SnapshotMaker(db.engine, services.jobs.kinds, config.DATA_ROOT, key, __version__)
         folder = maker.create(parent, print)
     show(Manifest.read(folder))
     print(f"The backup is whole: {folder}")
@@ -105,7 +105,7 @@ def show(manifest: Manifest) -> None:
     print(f"Backup of {manifest.created}: {rows} rows, {len(manifest.files)} files, {size / 1e9:.2f} GB")
 
 
-COMMANDS: dict[str, Command] = {"make": make, "verify": check, "restore": restore}
+COMMANDS: dict[str, Command] = {"make": create_backup, "verify": check, "restore": restore}
 USAGE = {
     "make": "Say where backups are kept, best on another disk: make backup TO=/mnt/backups",
     "verify": "Say which backup: make verify-backup FROM=/mnt/backups/yolo-2026-01-31T120000Z",

@@ -68,8 +68,8 @@ def run(devices: tuple[str, ...]) -> None:
     config = load_settings(environ)
     if config.DISPATCH != "rq":
         sys.exit("Set DISPATCH=rq, DATABASE_URL=postgresql://... and REDIS_URL, as the web processes have them.")
-    make_locks_folder(LOCKS)
-    name = own_name(config.WORKER_NAME or socket.gethostname(), devices)
+    create_locks_folder(LOCKS)
+    name = unique_name(config.WORKER_NAME or socket.gethostname(), devices)
     os.environ["PGAPPNAME"] = session_name(name)
     overrides = {"LOG_DIR": str(config.LOG_DIR / name)}
     if config.STORAGE_URL:
@@ -83,7 +83,7 @@ def run(devices: tuple[str, ...]) -> None:
         wait_for_platform(app)
     identity = WorkerName(name, socket.gethostname(), os.getpid(), devices)
     locks = [FileLock(LOCKS / f"gpu-{name}.lock") for name in cards(devices) if name != CPU]
-    worker = make_worker(app, identity)
+    worker = create_worker(app, identity)
     try:
         worker.prepare(locks)
         worker.horse.hold([lock.handle for lock in locks if lock.handle is not None])
@@ -94,11 +94,11 @@ def run(devices: tuple[str, ...]) -> None:
 
 def cards(devices: tuple[str, ...]) -> tuple[str, ...]:
     """What names each GPU in one way: two workers of one card must not both believe that they have it alone."""
-    known = uuids()
-    return tuple(card(device, known) for device in devices)
+    gpu_uuids = uuids()
+    return tuple(card(device, gpu_uuids) for device in devices)
 
 
-def make_locks_folder(folder: Path) -> None:
+def create_locks_folder(folder: Path) -> None:
     """This user's alone: in another one's, locks could be links to files of ours, or be held for ever."""
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
@@ -106,7 +106,7 @@ def make_locks_folder(folder: Path) -> None:
         sys.exit(f"{folder} is not a folder of this user, or is a link. Remove it, or set another TMPDIR.")
 
 
-def place(folder: Path) -> str:
+def location_id(folder: Path) -> str:
     """Tells apart where the locks lie: containers of one host may have its name, but not the same folder."""
     lock, file = FileLock(folder / "place.lock"), folder / "place"
     lock.acquire(wait=True)
@@ -118,7 +118,7 @@ def place(folder: Path) -> str:
         lock.release()
 
 
-def own_name(start: str, devices: tuple[str, ...]) -> str:
+def unique_name(start: str, devices: tuple[str, ...]) -> str:
     """The name of this worker, which no other one of this host has: it is locked until this process ends."""
     base = f"{start[:50]}-{'cpu' if devices == (CPU,) else 'gpu' + '-'.join(devices)}"[:70]
     for number in count(1):
@@ -173,7 +173,7 @@ def wait_for_store(app: Any) -> None:
         time.sleep(AGAIN_S)
 
 
-def make_worker(app: Any, identity: WorkerName) -> DeviceWorker:
+def create_worker(app: Any, identity: WorkerName) -> DeviceWorker:
     """Once Redis answers."""
     config, about = settings(app), describe(identity)
     horse = WorkHorse(app, app.extensions["services"].jobs, identity)
@@ -190,13 +190,13 @@ def describe(identity: WorkerName) -> dict[str, Any]:
     """What the System page shows of it; and where its locks lie."""
     from app import __version__
 
-    known, own = uuids(), cards(identity.devices)
-    mine = [gpu for gpu in gpus() if card(str(gpu["index"]), known) in own]
-    shown = [{"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in mine]
+    gpu_uuids, cards_here = uuids(), cards(identity.devices)
+    mine = [gpu for gpu in gpus() if card(str(gpu["index"]), gpu_uuids) in cards_here]
+    listed = [{"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in mine]
     versions = {"app": __version__, "python": sys.version.split()[0]} | {name: installed(name) for name in PACKAGES}
     memory = psutil.virtual_memory().total
-    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": shown, "versions": versions}
-    return machine | {"place": place(LOCKS)}
+    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": listed, "versions": versions}
+    return machine | {"place": location_id(LOCKS)}
 
 
 def installed(name: str) -> str | None:

@@ -71,19 +71,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label-size", type=int, default=SIZE, help="of the images of label_errors, px")
     parser.add_argument("--postgres", default="", help="of workers: an empty database; else one of its own")
     parser.add_argument("--redis", default="", help="of workers: one that nobody else uses; else one of its own")
-    asked = parser.parse_args()
-    unknown = set(asked.only.split(",")) - set(SECTIONS)
+    args = parser.parse_args()
+    unknown = set(args.only.split(",")) - set(SECTIONS)
     if unknown:
         parser.error(f"--only: no section {', '.join(sorted(unknown))}")
-    return asked
+    return args
 
 
 def main() -> None:
-    asked = arguments()
+    args = arguments()
     console, results = Console(highlight=False), {}
-    for name in asked.only.split(","):
+    for name in args.only.split(","):
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, console.status(name):
-            results[name] = SECTIONS[name](Path(folder), asked)
+            results[name] = SECTIONS[name](Path(folder), args)
         table = Table(name, "", title_justify="left")
         for figure, value in results[name].items():
             table.add_row(figure, f"{value:.2f}")

@@ -48,6 +48,6 @@ class Pulse:
         self._process.join()
 
 
-def plain_environment(folder: Path) -> dict[str, str]:
+def offline_environment(folder: Path) -> dict[str, str]:
     """As our children have it: nothing is fetched or installed."""
     return os.environ | {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_CONFIG_DIR": str(folder)}

@@ -150,29 +150,29 @@ def send(server: Server, archive: Path) -> tuple[float, float]:
     return time.monotonic() - began, time.monotonic() - form.sent
 
 
-def dataset(folder: Path, asked: argparse.Namespace) -> Figures:
+def dataset(folder: Path, args: argparse.Namespace) -> Figures:
     """Upload to valid, with thumbnails, hashes, statistics and findings: of noise, and of real photographs where they
     are there."""
     kinds = {"drawn": drawn} | ({"real": real} if BCCD.exists() else {})
-    figures: Figures = {"images": float(asked.images)}
+    figures: Figures = {"images": float(args.images)}
     for kind, pictures in kinds.items():
         home = new_folder(folder, kind)
-        archive = zipped(home / "photographs.zip", pictures(asked.images))
+        archive = zipped(home / "photographs.zip", pictures(args.images))
         figures |= {f"{kind}, {name}": value for name, value in imports(home, archive).items()}
     return figures
 
 
 def imports(folder: Path, archive: Path) -> Figures:
     """One archive, in both modes."""
-    plain = unzip_and_decode(archive, folder / "plain")
-    figures = {"ZIP, MB": archive.stat().st_size / 2**20, "unzip and decode, s": plain}
+    baseline_s = unzip_and_decode(archive, folder / "plain")
+    figures = {"ZIP, MB": archive.stat().st_size / 2**20, "unzip and decode, s": baseline_s}
     for mode in MODES:
         home = new_folder(folder, mode)
         with Server(home, mode) as server:
             took: list[float] = []
             memory = measured_memory(home, lambda server=server, took=took: took.extend(send(server, archive)))  # type: ignore[misc]
             figures[f"{mode}: upload to valid, s"], figures[f"{mode}: end of the upload to valid, s"] = took
-            figures[f"{mode}: ratio to unzip and decode"] = took[1] / plain
+            figures[f"{mode}: ratio to unzip and decode"] = took[1] / baseline_s
             figures[f"{mode}: memory of the child, MB"] = memory
             figures[f"{mode}: server, MB"] = psutil.Process(server.worker_pids()[-1]).memory_info().rss / 2**20
     return figures

@@ -9,49 +9,49 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.bench.common import Figures, new_folder, plain_environment
+from scripts.bench.common import Figures, new_folder, offline_environment
 from scripts.bench.label_errors import evaluate
-from scripts.fitted_model import make
+from scripts.fitted_model import create_model
 
 SIZE, IMAGES, ROUNDS = 640, 200, 3
 
-PLAIN = """
+YOLO_VAL = """
 import sys
 from ultralytics import YOLO
 YOLO(sys.argv[1]).val(data=sys.argv[2], imgsz=int(sys.argv[3]), batch=16, device="cpu", project=sys.argv[4])
 """
 
 
-def evaluation(folder: Path, _asked: argparse.Namespace) -> Figures:
+def evaluation(folder: Path, _args: argparse.Namespace) -> Figures:
     """yolov8n at 640 px on 200 images, in alternating runs; medians of the rounds."""
-    made = new_folder(folder, "made")
-    make(made, SIZE)
-    data = made / "data" / "dataset.yaml"
+    model = new_folder(folder, "made")
+    create_model(model, SIZE)
+    data = model / "data" / "dataset.yaml"
     multiply(data.parent, IMAGES)
-    plain, ours = [], []
+    yolo, ours = [], []
     for number in range(ROUNDS):
-        plain.append(seconds(lambda number=number: validate(new_folder(folder, f"plain{number}"), made, data)))
+        yolo.append(seconds(lambda number=number: validate(new_folder(folder, f"plain{number}"), model, data)))
         ours.append(
-            seconds(lambda number=number: evaluate(new_folder(folder, f"ours{number}"), made / "best.pt", data, SIZE))
+            seconds(lambda number=number: evaluate(new_folder(folder, f"ours{number}"), model / "best.pt", data, SIZE))
         )
     return {
-        "yolo val, s of the processor": statistics.median(plain),
+        "yolo val, s of the processor": statistics.median(yolo),
         "evaluation, s of the processor": statistics.median(ours),
-        "evaluation / yolo val": statistics.median(mine / theirs for mine, theirs in zip(ours, plain, strict=True)),
+        "evaluation / yolo val": statistics.median(mine / theirs for mine, theirs in zip(ours, yolo, strict=True)),
     }
 
 
 def multiply(data: Path, count: int) -> None:
     """So many validation images, by links to those that are there."""
     for kind, suffix in (("images", "png"), ("labels", "txt")):
-        found = sorted((data / kind / "val").glob(f"*.{suffix}"))
-        for number in range(len(found), count):
-            os.link(found[number % len(found)], data / kind / "val" / f"{number}.{suffix}")
+        files = sorted((data / kind / "val").glob(f"*.{suffix}"))
+        for number in range(len(files), count):
+            os.link(files[number % len(files)], data / kind / "val" / f"{number}.{suffix}")
 
 
-def validate(folder: Path, made: Path, data: Path) -> None:
-    command = [sys.executable, "-c", PLAIN, str(made / "best.pt"), str(data), str(SIZE), str(folder)]
-    subprocess.run(command, env=plain_environment(folder), cwd=folder, check=True, capture_output=True)
+def validate(folder: Path, model: Path, data: Path) -> None:
+    command = [sys.executable, "-c", YOLO_VAL, str(model / "best.pt"), str(data), str(SIZE), str(folder)]
+    subprocess.run(command, env=offline_environment(folder), cwd=folder, check=True, capture_output=True)
 
 
 def seconds(call: Callable[[], object]) -> float:

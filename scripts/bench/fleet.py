@@ -39,13 +39,13 @@ QUEUED = (
 )
 
 
-def fleet(folder: Path, asked: argparse.Namespace) -> Figures:
+def fleet(folder: Path, args: argparse.Namespace) -> Figures:
     """Both sizes on the same machine, and the larger by the smaller. Nothing without PostgreSQL and Redis."""
     figures: Figures = {}
     try:
         for name, (jobs, workers) in (("few", FEW), ("many", MANY)):
-            own = measure(new_folder(folder, name), jobs, workers)
-            figures |= {f"{jobs} queued, {workers} workers: {figure}": value for figure, value in own.items()}
+            measured = measure(new_folder(folder, name), jobs, workers)
+            figures |= {f"{jobs} queued, {workers} workers: {figure}": value for figure, value in measured.items()}
     except NotInstalled:
         return {}
     return figures | {"load of the machine": os.getloadavg()[0]}
@@ -100,9 +100,9 @@ def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jo
     began = time.monotonic()
     while time.monotonic() - began < WINDOW_S:  # somebody looks at it, once a second
         for path in PATHS:
-            asked = time.perf_counter()
+            sent = time.perf_counter()
             requests.get(web.url + path, timeout=60).raise_for_status()
-            seconds[path].append(time.perf_counter() - asked)
+            seconds[path].append(time.perf_counter() - sent)
         time.sleep(max(0.0, 1 - (time.monotonic() - began) % 1))
     window = time.monotonic() - began
     calls_then, took_then = row(database)
@@ -113,18 +113,20 @@ def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jo
         "queries of web a second": (calls_then - calls) / window,
         "database's time for web, ms a second": (took_then - took) / window,
     }
-    return figures | {f"GET {path}, median, ms": 1000 * statistics.median(own) for path, own in seconds.items()}
+    return figures | {
+        f"GET {path}, median, ms": 1000 * statistics.median(durations) for path, durations in seconds.items()
+    }
 
 
 def row(database: "psycopg.Connection[tuple[float, float]]") -> tuple[float, float]:
     """Statements of the web process, and their time in ms, until now."""
-    found = database.execute(STATEMENTS).fetchone()
-    assert found is not None
-    return found
+    totals = database.execute(STATEMENTS).fetchone()
+    assert totals is not None
+    return totals
 
 
 def count(database: "psycopg.Connection[tuple[float, float]]", statement: LiteralString) -> float:
     """Of rows."""
-    found = database.execute(statement).fetchone()
-    assert found is not None
-    return found[0]
+    row_count = database.execute(statement).fetchone()
+    assert row_count is not None
+    return row_count[0]

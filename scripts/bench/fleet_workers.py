@@ -68,7 +68,7 @@ class Fleet:
         queues = [Queue(name, connection=self.redis, serializer=JSONSerializer) for name in served(0)]
         while True:
             try:
-                found = Queue.dequeue_any(
+                dequeued = Queue.dequeue_any(
                     queues,
                     TICKET_S,
                     connection=self.redis,
@@ -77,9 +77,9 @@ class Fleet:
                 )
             except Exception:  # none came
                 continue
-            if found is None:
+            if dequeued is None:
                 continue
-            ticket, queue = found
+            ticket, queue = dequeued
             ticket.delete()
             with self.connections, self.app.app_context():
                 claimed = horse.claim(queue.name)

@@ -19,7 +19,7 @@ from pathlib import Path
 from app.config import ROOT
 from app.core.outcome_files import LABEL_ERRORS, OUTCOMES
 from app.core.outcomes import unpack
-from scripts.bench.common import Figures, new_folder, plain_environment
+from scripts.bench.common import Figures, new_folder, offline_environment
 
 ARCHIVE = ROOT.parent / "shared" / "datasets" / "bccd-yolo.zip"  # 367 images of blood cells
 NAMES = ("Platelets", "RBC", "WBC")
@@ -51,15 +51,15 @@ class Fault:
     boxes: tuple[Box, ...]
 
 
-def label_errors(folder: Path, asked: argparse.Namespace) -> Figures:
+def label_errors(folder: Path, args: argparse.Namespace) -> Figures:
     """Plant, evaluate, count; nothing where the real set is not beside this checkout."""
     if not ARCHIVE.is_file():
         return {}
     data = unpacked(folder)
-    weights = asked.label_weights or train(folder, data)
+    weights = args.label_weights or train(folder, data)
     planted = plant(data.parent, random.Random(7))
-    found = first_suspects(evaluate(folder, weights, data, asked.label_size))
-    hits = {kind: sum(fault.kind == kind and is_hit(fault, found) for fault in planted) for kind in KINDS}
+    suspects = first_suspects(evaluate(folder, weights, data, args.label_size))
+    hits = {kind: sum(fault.kind == kind and is_hit(fault, suspects) for fault in planted) for kind in KINDS}
     return (
         {"planted": float(len(planted)), f"among the first {FAULTS}": float(sum(hits.values()))}
         | {f"of these {kind}": float(count) for kind, count in hits.items()}
@@ -78,7 +78,7 @@ def unpacked(folder: Path) -> Path:
 
 def train(folder: Path, data: Path) -> Path:
     command = [sys.executable, "-c", TRAIN, str(data), str(SIZE), str(folder)]
-    subprocess.run(command, env=plain_environment(folder), cwd=folder, check=True, capture_output=True)
+    subprocess.run(command, env=offline_environment(folder), cwd=folder, check=True, capture_output=True)
     return folder / "run" / "weights" / "best.pt"
 
 
@@ -89,7 +89,7 @@ def evaluate(folder: Path, weights: Path, data: Path, size: int) -> Path:
     spec |= {"img_size": size, "classes": None, "device": "cpu", "output": str(directory / "output")}
     (directory / "spec.json").write_text(json.dumps(spec | {"batch": 16, "memory_limit": 0}))
     command = [sys.executable, "-m", "app.worker.run", str(directory)]
-    subprocess.run(command, env=plain_environment(folder), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, env=offline_environment(folder), cwd=ROOT, check=True, capture_output=True)
     return directory / "output"
 
 
@@ -100,15 +100,15 @@ def plant(root: Path, rng: random.Random) -> list[Fault]:
     """FAULTS of them, of each kind as many, each in a label that no other one touched."""
     labels = {path: read(path) for path in sorted((root / "labels" / "val").glob("*.txt"))}
     every = [row for rows in labels.values() for row in rows]
-    places = [(path, number) for path, rows in labels.items() for number in range(len(rows))]
-    rng.shuffle(places)
+    positions = [(path, number) for path, rows in labels.items() for number in range(len(rows))]
+    rng.shuffle(positions)
     planted: list[Fault] = []
-    gone: list[tuple[Path, int]] = []
+    removed: list[tuple[Path, int]] = []
     for index in range(FAULTS):
-        kind, (path, number) = KINDS[index % len(KINDS)], places[index]
+        kind, (path, number) = KINDS[index % len(KINDS)], positions[index]
         row = labels[path][number]
         if kind == "removed":
-            gone.append((path, number))
+            removed.append((path, number))
             boxes: tuple[Box, ...] = (corners(row),)
         elif kind == "moved":
             labels[path][number] = moved(row, rng)
@@ -121,8 +121,8 @@ def plant(root: Path, rng: random.Random) -> list[Fault]:
             boxes = (corners(labels[path][-1]),)
         planted.append(Fault(kind, path.stem, boxes))
     for path, rows in labels.items():
-        kept = [row for number, row in enumerate(rows) if (path, number) not in gone]
-        path.write_text("".join(" ".join(map(str, row)) + "\n" for row in kept))
+        remaining = [row for number, row in enumerate(rows) if (path, number) not in removed]
+        path.write_text("".join(" ".join(map(str, row)) + "\n" for row in remaining))
     return planted
 
 
@@ -145,9 +145,9 @@ def inside(centre: float, side: float) -> float:
 def added(rows: Sequence[Row], like: Row, rng: random.Random) -> Row:
     """Of the class and the size of another object, where it lies on the others least of 200 places."""
     kind, _x, _y, width, height = like
-    places = [(inside(rng.random(), width), inside(rng.random(), height)) for _ in range(200)]
-    tried: list[Row] = [(kind, x, y, width, height) for x, y in places]
-    return min(tried, key=lambda place: max((iou(corners(place), corners(row)) for row in rows), default=0.0))
+    centres = [(inside(rng.random(), width), inside(rng.random(), height)) for _ in range(200)]
+    tried: list[Row] = [(kind, x, y, width, height) for x, y in centres]
+    return min(tried, key=lambda candidate: max((iou(corners(candidate), corners(row)) for row in rows), default=0.0))
 
 
 def corners(row: Row) -> Box:
@@ -155,11 +155,11 @@ def corners(row: Row) -> Box:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def iou(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+def iou(first: Box, second: Box) -> float:
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
     both = max(0.0, width) * max(0.0, height)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
     return both / (sum(areas) - both) if both else 0.0
 
 
@@ -178,13 +178,13 @@ def first_suspects(output: Path) -> list[tuple[str, list[Box]]]:
     return [(Path(file).stem, list(boxes_of(*rest))) for file, *rest in rows]
 
 
-def boxes_of(width: int, height: int, data: bytes, place: int, detection: int) -> Iterator[Box]:
-    seen = unpack(data)
-    for boxes, number in ((seen.places, place), (seen.found_places, detection)):
+def boxes_of(width: int, height: int, data: bytes, object_index: int, detection: int) -> Iterator[Box]:
+    instances = unpack(data)
+    for boxes, number in ((instances.places, object_index), (instances.found_places, detection)):
         if number >= 0:
             yield [value / (height if side % 2 else width) for side, value in enumerate(boxes[number])]
 
 
-def is_hit(fault: Fault, found: Sequence[tuple[str, list[Box]]]) -> bool:
-    near = (box for image, boxes in found if image == fault.image for box in boxes)
-    return any(iou(box, mine) >= HIT_IOU for box in near for mine in fault.boxes)
+def is_hit(fault: Fault, suspects: Sequence[tuple[str, list[Box]]]) -> bool:
+    candidates = (box for image, boxes in suspects if image == fault.image for box in boxes)
+    return any(iou(box, mine) >= HIT_IOU for box in candidates for mine in fault.boxes)

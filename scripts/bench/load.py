@@ -10,16 +10,16 @@ from scripts.local_server import MODES
 MESSAGES, PAUSE_S = 80, 0.25
 
 
-def load(folder: Path, asked: argparse.Namespace) -> Figures:
+def load(folder: Path, args: argparse.Namespace) -> Figures:
     """`asked.viewers` viewers in each mode, and the server's CPU without any for comparison."""
-    figures: Figures = {"viewers": float(asked.viewers), "messages a second": 1 / PAUSE_S}
+    figures: Figures = {"viewers": float(args.viewers), "messages a second": 1 / PAUSE_S}
     for mode in MODES:
         alone = measure(new_folder(folder, f"{mode}-alone"), mode, 0, MESSAGES, PAUSE_S)
-        seen = measure(new_folder(folder, mode), mode, asked.viewers, MESSAGES, PAUSE_S)
-        if not seen["all the same"] or seen["most often"] != 1:
-            raise RuntimeError(f"{mode}: viewers heard different messages, or one twice: {seen}")
-        figures[f"{mode}: p50, ms"], figures[f"{mode}: p99, ms"] = seen["p50, ms"], seen["p99, ms"]
-        figures[f"{mode}: commits a minute"] = 60 * seen["commits"] / (MESSAGES * PAUSE_S)
-        figures[f"{mode}: server CPU, s"] = seen["server CPU, s"]
+        measured = measure(new_folder(folder, mode), mode, args.viewers, MESSAGES, PAUSE_S)
+        if not measured["all the same"] or measured["most often"] != 1:
+            raise RuntimeError(f"{mode}: viewers heard different messages, or one twice: {measured}")
+        figures[f"{mode}: p50, ms"], figures[f"{mode}: p99, ms"] = measured["p50, ms"], measured["p99, ms"]
+        figures[f"{mode}: commits a minute"] = 60 * measured["commits"] / (MESSAGES * PAUSE_S)
+        figures[f"{mode}: server CPU, s"] = measured["server CPU, s"]
         figures[f"{mode}: server CPU without viewers, s"] = alone["server CPU, s"]
     return figures

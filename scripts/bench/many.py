@@ -12,7 +12,7 @@ import psutil
 
 from scripts.bench.common import Figures, new_folder
 from scripts.bench.datasets import measured_memory, peak, picture, send
-from scripts.bench.resumable import Others
+from scripts.bench.resumable import ConcurrentClient
 from scripts.local_server import MODES, Server
 
 SMALL = (96, 72)
@@ -27,18 +27,18 @@ PAGES = {
 }
 
 
-def many(folder: Path, asked: argparse.Namespace) -> Figures:
+def many(folder: Path, args: argparse.Namespace) -> Figures:
     """Two sizes, ten times apart, in both modes."""
     figures: Figures = {}
     for mode in MODES:
         work = []
-        for count in (asked.many // 10, asked.many):
+        for count in (args.many // 10, args.many):
             home = new_folder(folder, f"{mode}-{count}")
             archive = small_zip(home / "small.zip", count)
             with Server(home, mode, MAX_ZIP_ENTRIES=str(3 * count)) as server:
-                found = large_import(server, archive, count)
-            work.append(found["ms of a core each"])
-            figures |= {f"{mode}, {count} images: {name}": value for name, value in found.items()}
+                measured = large_import(server, archive, count)
+            work.append(measured["ms of a core each"])
+            figures |= {f"{mode}, {count} images: {name}": value for name, value in measured.items()}
             shutil.rmtree(home)
         figures[f"{mode}: ratio of the work for an image"] = work[1] / work[0]
     return figures
@@ -63,15 +63,15 @@ def large_import(server: Server, archive: Path, count: int) -> Figures:
     """One upload beside another client, then pages of its images."""
     took: list[float] = []
     before = used(server)
-    with Others(server, pause=0.1) as others:
+    with ConcurrentClient(server, pause=0.1) as concurrent:
         child = measured_memory(server.folder, lambda: took.extend(send(server, archive)))
     figures = {
         "upload to valid, s": took[0],
         "ms of a core each": 1000 * (used(server) - before) / count,
         "memory of the child, MB": child,
         "memory of the server, MB": peak(server.worker_pids()[-1]) / 2**20,
-        "others meanwhile, p99, ms": others.p99,
-        "others meanwhile, longest, ms": others.longest,
+        "others meanwhile, p99, ms": concurrent.p99,
+        "others meanwhile, longest, ms": concurrent.longest,
     }
     for name, query in PAGES.items():
         figures[f"{name}, ms"] = page_ms(server, query.format(middle=count // 120))
@@ -86,11 +86,11 @@ def used(server: Server) -> float:
 
 def page_ms(server: Server, query: str) -> float:
     """The median of ten requests for a page of images, in ms; the first one is not counted."""
-    taken = []
+    durations = []
     for _ in range(11):
         began = time.perf_counter()
         answer = server.get(f"/api/datasets/1/images?per_page=60&{query}")
-        taken.append(1000 * (time.perf_counter() - began))
+        durations.append(1000 * (time.perf_counter() - began))
         if answer.status_code != 200 or not answer.json()["images"]:
             raise RuntimeError(answer.text[:300])
-    return statistics.median(taken[1:])
+    return statistics.median(durations[1:])

@@ -32,22 +32,22 @@ from scripts.local_server import Server
 
 EPOCHS = 300
 EACH = 8  # updates for each place on the page, and as many again in a trace
-PLACES = (("top", 0), ("charts", 700), ("previews", 1900), ("classes", 2800))
-UPDATES = 2 * EACH * len(PLACES)
+SECTIONS = (("top", 0), ("charts", 700), ("previews", 1900), ("classes", 2800))
+UPDATES = 2 * EACH * len(SECTIONS)
 PAUSE_MS = 400  # between updates: each must come to its end
 BATCHES = 2400  # ten minutes, four a second
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 CLASSES = ("circle", "square", "triangle")
 
-FIND_ROOM = """
+FIND_ROOM_NAME = """
 async () => {
   const address = document.querySelector('script[src*="js/ui/shell"]').src.replace("ui/shell.js", "lib/socket.js");
   const { live } = await import(address);
   window.room = [...live.rooms].find(({ name }) => name === "training");
 }
 """
-TELL = """
+DELIVER = """
 ([name, payloads]) => {
   const id = window.room.payload.training_id;
   for (const payload of payloads) {
@@ -59,17 +59,17 @@ TELL = """
 
 def metric(epoch: int) -> dict[str, Any]:
     """What an epoch of a detection with three classes records: 12 series and the classes."""
-    done = epoch / EPOCHS
+    progress = epoch / EPOCHS
     names = ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss", "val/dfl_loss")
-    parts = {name: 3.0 / (1 + 4 * done) + (epoch * (place + 3) % 7) / 50 for place, name in enumerate(names)}
-    value = 0.9 * done**0.5
+    parts = {name: 3.0 / (1 + 4 * progress) + (epoch * (index + 3) % 7) / 50 for index, name in enumerate(names)}
+    value = 0.9 * progress**0.5
     classes = [
-        {"class": place, "ap50": value, "ap95": value / 2, "precision": value, "recall": value, "instances": 60}
-        for place in range(len(CLASSES))
+        {"class": index, "ap50": value, "ap95": value / 2, "precision": value, "recall": value, "instances": 60}
+        for index in range(len(CLASSES))
     ]
     measures = {"precision": value, "recall": value * 0.9, "map50": value, "map95": value * 0.6}
     losses = {"loss": sum(list(parts.values())[:3]), "val_loss": sum(list(parts.values())[3:])}
-    return measures | losses | {"learning_rate": 0.01 * (1 - done / 2), "parts": parts, "classes": classes}
+    return measures | losses | {"learning_rate": 0.01 * (1 - progress / 2), "parts": parts, "classes": classes}
 
 
 def record(server: Server) -> int:
@@ -101,7 +101,7 @@ def write_previews(folder: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (320, 240), "#889").save(picture, "JPEG")
     shapes = [
-        {"class": place % 3, "conf": 0.8, "box": [0.1 * place, 0.1, 0.1 * place + 0.2, 0.5]} for place in range(6)
+        {"class": index % 3, "conf": 0.8, "box": [0.1 * index, 0.1, 0.1 * index + 0.2, 0.5]} for index in range(6)
     ]
     image = {"file": "a.jpg", "width": 320, "height": 240, "truth": shapes}
     (folder / "index.json").write_text(json.dumps({"task": "detect", "names": CLASSES, "images": [image] * 12}))
@@ -113,9 +113,9 @@ def write_previews(folder: Path) -> None:
 
 def spent_ms(session: CDPSession) -> dict[str, float]:
     """Time of the page's main thread so far, ms: in all, and of its parts."""
-    found = {item["name"]: item["value"] for item in session.send("Performance.getMetrics")["metrics"]}
+    values = {item["name"]: item["value"] for item in session.send("Performance.getMetrics")["metrics"]}
     names = {"main thread": "TaskDuration", "script": "ScriptDuration", "layout": "LayoutDuration"}
-    return {name: 1000 * found[key] for name, key in names.items()} | {"style": 1000 * found["RecalcStyleDuration"]}
+    return {name: 1000 * values[key] for name, key in names.items()} | {"style": 1000 * values["RecalcStyleDuration"]}
 
 
 def less(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
@@ -134,18 +134,20 @@ def updates(page: Page, session: CDPSession) -> dict[str, float]:
     """The cost of an epoch's message, at the top of the page and with charts on the screen."""
     figures = {}
     epoch = EPOCHS
-    for place, scroll in PLACES:
+    for section, scroll in SECTIONS:
         page.evaluate(f"window.scrollTo(0, {scroll})")
         page.wait_for_timeout(1500)
         # The same message under a name that nobody listens to: what measuring costs.
-        nothing = mean([told(page, session, "bench_nothing", epoch) for _ in range(EACH)])
-        costs = [less(told(page, session, "training_update", epoch + n), nothing) for n in range(1, EACH + 1)]
+        nothing = mean([message_cost(page, session, "bench_nothing", epoch) for _ in range(EACH)])
+        costs = [less(message_cost(page, session, "training_update", epoch + n), nothing) for n in range(1, EACH + 1)]
         epoch += EACH
-        figures |= {f"update, {place}: {name}, ms": value for name, value in mean(costs).items()}
-        whole = [cost["main thread"] for cost in costs]
-        figures[f"update, {place}: main thread, median, ms"] = statistics.median(whole)
-        figures[f"update, {place}: main thread, largest, ms"] = max(whole)
-        figures[f"update, {place}: longest task, ms"] = longest_task(page, session, range(epoch + 1, epoch + EACH + 1))
+        figures |= {f"update, {section}: {name}, ms": value for name, value in mean(costs).items()}
+        totals = [cost["main thread"] for cost in costs]
+        figures[f"update, {section}: main thread, median, ms"] = statistics.median(totals)
+        figures[f"update, {section}: main thread, largest, ms"] = max(totals)
+        figures[f"update, {section}: longest task, ms"] = longest_task(
+            page, session, range(epoch + 1, epoch + EACH + 1)
+        )
         epoch += EACH
     return figures
 
@@ -154,10 +156,10 @@ def mean(costs: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.mean(cost[name] for cost in costs) for name in costs[0]}
 
 
-def told(page: Page, session: CDPSession, name: str, epoch: int) -> dict[str, float]:
+def message_cost(page: Page, session: CDPSession, name: str, epoch: int) -> dict[str, float]:
     """What an epoch's message under this name costs until it has come to its end."""
     began = spent_ms(session)
-    page.evaluate(TELL, [name, [update(epoch)]])
+    page.evaluate(DELIVER, [name, [update(epoch)]])
     page.wait_for_timeout(PAUSE_MS)
     return less(spent_ms(session), began)
 
@@ -174,7 +176,7 @@ def longest_task(page: Page, session: CDPSession, epochs: range) -> float:
     config = {"includedCategories": ["toplevel"], "recordMode": "recordAsMuchAsPossible"}
     session.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": config})
     for epoch in epochs:
-        page.evaluate(TELL, ["training_update", [update(epoch)]])
+        page.evaluate(DELIVER, ["training_update", [update(epoch)]])
         page.wait_for_timeout(PAUSE_MS)
     session.send("Tracing.end")
     while not ended:
@@ -208,26 +210,26 @@ def batches(page: Page, session: CDPSession) -> dict[str, float]:
         "net_received": 4.0,
         "gpus": [],
     }
-    first, place = EPOCHS + UPDATES, 0
+    first, offset = EPOCHS + UPDATES, 0
     for start in range(0, BATCHES, 8):  # two seconds
-        said = []
+        messages = []
         for number in range(start, start + 8):
             epoch, batch = first + number // 100, number % 100 + 1
             progress = {"epoch": epoch, "batch": batch, "batches": 100, "loss": 2.0 + (number % 13) / 10, "parts": {}}
-            said.append({"progress": progress, "eta": 100.0, "status": "running"})
-        page.evaluate(TELL, ["training_progress", said])
-        page.evaluate(TELL, ["training_system", [figures]])
+            messages.append({"progress": progress, "eta": 100.0, "status": "running"})
+        page.evaluate(DELIVER, ["training_progress", messages])
+        page.evaluate(DELIVER, ["training_system", [figures]])
         text = f"{start:6d} a line of the log with some figures in it, as ultralytics writes them\n"
-        piece = {"text": text, "offset": place + len(text), "start": place, "attempt": 1}
-        place += len(text)
-        page.evaluate(TELL, ["training_log", [piece]])
+        piece = {"text": text, "offset": offset + len(text), "start": offset, "attempt": 1}
+        offset += len(text)
+        page.evaluate(DELIVER, ["training_log", [piece]])
         page.wait_for_timeout(20)
     page.wait_for_timeout(500)
     after = heap_mb(session)
     return {"heap before, MB": before, "heap after 10 minutes of batches, MB": after, "heap growth, MB": after - before}
 
 
-def page(folder: Path, _asked: argparse.Namespace) -> Figures:
+def page(folder: Path, _args: argparse.Namespace) -> Figures:
     """Main-thread time of a live update, by what is on the screen; growth of the heap over ten minutes of batches."""
     with Server(folder, "threading") as server, sync_playwright() as playwright:
         number = record(server)
@@ -238,7 +240,7 @@ def page(folder: Path, _asked: argparse.Namespace) -> Figures:
         opened.wait_for_timeout(3000)
         session = opened.context.new_cdp_session(opened)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
-        opened.evaluate(FIND_ROOM)
-        found = updates(opened, session) | batches(opened, session)
+        opened.evaluate(FIND_ROOM_NAME)
+        figures = updates(opened, session) | batches(opened, session)
         browser.close()
-    return found
+    return figures

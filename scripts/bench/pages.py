@@ -146,16 +146,16 @@ def fill(uri: str, trainings: int, epochs: int, datasets: int = 40) -> None:
 
 def weigh(page: Page) -> dict[str, int]:
     """Bytes of scripts and styles that the page asks for, as they come (compressed where the server does)."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
 
     def note(response: Any) -> None:
         if response.request.resource_type in {"script", "stylesheet"}:
             length = response.headers.get("content-length")
             body = response.body() if length is None or response.headers.get("content-encoding") is None else b""
-            found[response.url] = int(length) if length and not body else len(gzip.compress(body))
+            sizes[response.url] = int(length) if length and not body else len(gzip.compress(body))
 
     page.on("response", note)
-    return found
+    return sizes
 
 
 def measure(browser: Browser, server: Server, name: str, times: int) -> Figures:
@@ -206,16 +206,16 @@ def usable(page: Page, url: str, name: str) -> float:
     else:
         raise RuntimeError(f"{name}: no chart was drawn")
     page.wait_for_timeout(500)  # a later, larger paint counts
-    seen = page.evaluate("window.measured")
-    return max(seen["paint"], seen["chart"] if name in CHARTS else 0.0)
+    measured = page.evaluate("window.measured")
+    return max(measured["paint"], measured["chart"] if name in CHARTS else 0.0)
 
 
-def pages(folder: Path, asked: argparse.Namespace) -> Figures:
+def pages(folder: Path, args: argparse.Namespace) -> Figures:
     """Every page, on a server whose database is full."""
-    figures: Figures = {"trainings": float(asked.trainings), "epochs of each": float(asked.metrics)}
+    figures: Figures = {"trainings": float(args.trainings), "epochs of each": float(args.metrics)}
     figures["load of the machine before"] = os.getloadavg()[0]
     with Server(folder, "threading") as server, sync_playwright() as playwright:
-        fill(database_uri(server.settings["DATABASE_URL"]), asked.trainings, asked.metrics)
+        fill(database_uri(server.settings["DATABASE_URL"]), args.trainings, args.metrics)
         chromium = which("chromium") or which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for name, path in PAGES.items():

@@ -12,13 +12,14 @@ import psutil
 from scripts.bench.common import Figures, new_folder
 from scripts.bench.load import MESSAGES, PAUSE_S
 from scripts.load import training_with_child, watch
-from scripts.local_server import Server, kill_below, settings_for
+from scripts.local_server import Server, settings_for
 from scripts.local_services import NotInstalled, PostgresServer, RedisServer
+from scripts.processes import kill_below
 
 SHARED = ("DATA_ROOT", "INSTANCE_PATH")
 
 
-def replicas(folder: Path, asked: argparse.Namespace) -> Figures:
+def replicas(folder: Path, args: argparse.Namespace) -> Figures:
     """`asked.viewers` viewers on each of the two; nothing without PostgreSQL and Redis on this machine."""
     shared_folder = new_folder(folder, "shared")
     postgres, redis = PostgresServer(), RedisServer(shared_folder)
@@ -26,14 +27,14 @@ def replicas(folder: Path, asked: argparse.Namespace) -> Figures:
         postgres.start(), redis.start()
         settings = {name: value for name, value in settings_for(shared_folder).items() if name in SHARED}
         settings |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
-        return seen_by_both(shared_folder, settings, asked.viewers)
+        return watch_both(shared_folder, settings, args.viewers)
     except NotInstalled:
         return {}
     finally:
         redis.stop(), postgres.stop()
 
 
-def seen_by_both(folder: Path, settings: dict[str, str], viewers: int) -> Figures:
+def watch_both(folder: Path, settings: dict[str, str], viewers: int) -> Figures:
     training_id, directory, child = training_with_child(folder, MESSAGES, PAUSE_S, **settings)
     servers = [Server(new_folder(folder, name), "threading", **settings) for name in ("first", "second")]
     try:
@@ -41,7 +42,7 @@ def seen_by_both(folder: Path, settings: dict[str, str], viewers: int) -> Figure
         before = [sum(process.cpu_times()[:2]) for process in processes]
         ask = partial(watch, training_id=training_id, count=viewers, go=directory / "go")
         with ThreadPoolExecutor(len(servers)) as pool:
-            found = list(pool.map(ask, [server.url for server in servers]))
+            watched = list(pool.map(ask, [server.url for server in servers]))
         cpu = [sum(process.cpu_times()[:2]) - began for process, began in zip(processes, before, strict=True)]
     finally:
         for server in servers:
@@ -49,9 +50,9 @@ def seen_by_both(folder: Path, settings: dict[str, str], viewers: int) -> Figure
         child.kill()
         kill_below(folder)
     figures: Figures = {"viewers of each": float(viewers), "messages a second": 1 / PAUSE_S}
-    for name, heard, used in zip(("first, leads", "second"), found, cpu, strict=True):
-        delays = sorted(delay for _, own in heard for delay in own)
-        if any(times != 1 for numbers, _ in heard for times in numbers.values()):
+    for name, results, used in zip(("first, leads", "second"), watched, cpu, strict=True):
+        delays = sorted(delay for _, viewer_delays in results for delay in viewer_delays)
+        if any(times != 1 for numbers, _ in results for times in numbers.values()):
             raise RuntimeError(f"{name}: a message came twice")
         figures[f"{name}: p50, ms"], figures[f"{name}: p99, ms"] = quantiles(delays)
         figures[f"{name}: CPU, s"] = used

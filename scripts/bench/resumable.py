@@ -99,30 +99,30 @@ def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
     began = time.monotonic()
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
     headers = TUS | {"Upload-Length": str(size), "Upload-Metadata": "filename YmVuY2guemlw", "Content-Length": "0"}
-    place = ask(connection, "POST", "/api/uploads", headers, iter(())).headers["Location"]
+    location = ask(connection, "POST", "/api/uploads", headers, iter(())).headers["Location"]
     for start in range(0, size, chunk):
         length = min(chunk, size - start)
         headers = TUS | {"Upload-Offset": str(start), "Content-Length": str(length)}
         headers["Content-Type"] = "application/offset+octet-stream"
-        ask(connection, "PATCH", place, headers, pieces(path, start, length))
+        ask(connection, "PATCH", location, headers, pieces(path, start, length))
     sent = time.monotonic() - began
-    while server.get(place).json()["state"] != "done":
+    while server.get(location).json()["state"] != "done":
         time.sleep(0.02)
     return sent, time.monotonic() - began
 
 
 def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
     """Send back how long each of many small requests took, in ms, once told to end."""
-    taken: list[float] = []
+    durations: list[float] = []
     with requests.Session() as session:
         while not ours.poll(pause):
             began = time.perf_counter()
             session.get(url, timeout=60)
-            taken.append(1000 * (time.perf_counter() - began))
-    ours.send(taken)
+            durations.append(1000 * (time.perf_counter() - began))
+    ours.send(durations)
 
 
-class Others:
+class ConcurrentClient:
     """Another client, in its own process, `pause` s between requests; their `p99` and `longest`, in ms."""
 
     def __init__(self, server: Server, pause: float = 0.005) -> None:
@@ -131,16 +131,16 @@ class Others:
         self._process = context.Process(target=ask_again_and_again, args=(server.url + "/api/datasets", theirs, pause))
         self.p99 = self.longest = 0.0
 
-    def __enter__(self) -> "Others":
+    def __enter__(self) -> "ConcurrentClient":
         self._process.start()
         time.sleep(1)  # until it asks
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.send(None)
-        taken = sorted(self._end.recv())
+        durations = sorted(self._end.recv())
         self._process.join()
-        self.p99, self.longest = taken[int(0.99 * len(taken))], taken[-1]
+        self.p99, self.longest = durations[int(0.99 * len(durations))], durations[-1]
 
 
 def clear(server: Server) -> None:
@@ -157,15 +157,15 @@ def clear(server: Server) -> None:
 
 def rounds(server: Server, path: Path, send: Callable[[], Times]) -> tuple[float, Times]:
     """Medians of `cp` and `sync`, and of what `send` returns, by turns."""
-    plain, found = [], []
+    baseline, results = [], []
     for _ in range(ROUNDS):
-        plain.append(copy_and_sync(path, path.with_suffix(".copy")))
-        found.append(send())
+        baseline.append(copy_and_sync(path, path.with_suffix(".copy")))
+        results.append(send())
         clear(server)
-    return statistics.median(plain), tuple(statistics.median(values) for values in zip(*found, strict=True))
+    return statistics.median(baseline), tuple(statistics.median(values) for values in zip(*results, strict=True))
 
 
-def resumable(folder: Path, _asked: argparse.Namespace) -> Figures:
+def resumable(folder: Path, _args: argparse.Namespace) -> Figures:
     """Medians of three rounds, without and with another client that asks without a pause; its waits over all rounds."""
     path = large_zip(folder / "bench.zip")
     figures = {"MB": path.stat().st_size / 2**20}
@@ -183,19 +183,23 @@ def uploads(server: Server, path: Path) -> Figures:
         "tus": lambda: by_chunks(server, path, CHUNK),
         "tus in one PATCH": lambda: by_chunks(server, path, SIZE * 2),
     }
-    with Others(server) as nobody:
+    with ConcurrentClient(server) as alone:
         time.sleep(2)
-    figures = {"others alone, p99, ms": nobody.p99}
+    figures = {"others alone, p99, ms": alone.p99}
     for name, send in ways.items():
-        plain, (took, *made) = rounds(server, path, send)
-        figures |= {f"cp and sync beside {name}, s": plain, f"{name}, s": took, f"{name} / cp and sync": took / plain}
-        if made:
-            figures[f"{name}, dataset made / cp and sync"] = made[0] / plain
-        with Others(server) as others:
-            plain, (took, *_) = rounds(server, path, send)
+        baseline, (took, *rest) = rounds(server, path, send)
         figures |= {
-            f"{name} with others / cp and sync": took / plain,
-            f"others during {name}, p99, ms": others.p99,
-            f"others during {name}, longest, ms": others.longest,
+            f"cp and sync beside {name}, s": baseline,
+            f"{name}, s": took,
+            f"{name} / cp and sync": took / baseline,
+        }
+        if rest:
+            figures[f"{name}, dataset made / cp and sync"] = rest[0] / baseline
+        with ConcurrentClient(server) as concurrent:
+            baseline, (took, *_) = rounds(server, path, send)
+        figures |= {
+            f"{name} with others / cp and sync": took / baseline,
+            f"others during {name}, p99, ms": concurrent.p99,
+            f"others during {name}, longest, ms": concurrent.longest,
         }
     return figures

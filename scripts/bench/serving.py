@@ -17,15 +17,15 @@ import yaml
 from PIL import Image
 
 from app import create_app
-from scripts.bench.common import Figures, new_folder, plain_environment
-from scripts.fitted_model import make
+from scripts.bench.common import Figures, new_folder, offline_environment
+from scripts.fitted_model import create_model
 from scripts.local_server import Server, settings_for
 
 SIZE, CLIENTS = 640, 16
 ROUNDS, REQUESTS, CROWD = 5, 12, 64
 
 # Reads how many images, and prints the milliseconds of each.
-PLAIN = """
+YOLO_PREDICT = """
 import json, sys, time
 from ultralytics import YOLO
 weights, image, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -41,12 +41,12 @@ for line in sys.stdin:
 """
 
 
-class Plain:
+class YoloPredictor:
     """The plain tool with the model loaded, in a process of its own; a context manager."""
 
     def __init__(self, folder: Path, weights: Path, image: Path) -> None:
-        command = [sys.executable, "-c", PLAIN, str(weights), str(image), str(SIZE)]
-        options: dict[str, Any] = {"env": plain_environment(folder), "text": True, "stderr": subprocess.DEVNULL}
+        command = [sys.executable, "-c", YOLO_PREDICT, str(weights), str(image), str(SIZE)]
+        options: dict[str, Any] = {"env": offline_environment(folder), "text": True, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
         self.line()
 
@@ -63,7 +63,7 @@ class Plain:
         print(count, file=self.process.stdin, flush=True)
         return json.loads(self.line())
 
-    def __enter__(self) -> "Plain":
+    def __enter__(self) -> "YoloPredictor":
         return self
 
     def __exit__(
@@ -73,14 +73,14 @@ class Plain:
         self.process.wait()
 
 
-def add_trained(server: Server, made: Path) -> int:
-    """A run with the model and the dataset of `made`, in the database of a server."""
+def add_trained(server: Server, model: Path) -> int:
+    """A run with the model and the dataset of `model`, in the database of a server."""
     from app.database import writing
     from app.models import Dataset, Training
 
     app = create_app("cli", settings_for(server.folder, SOCKETIO_ASYNC_MODE="threading"))
     with app.app_context(), writing() as session:
-        names = yaml.safe_load((made / "data" / "dataset.yaml").read_text())["names"]
+        names = yaml.safe_load((model / "data" / "dataset.yaml").read_text())["names"]
         names = names.values() if isinstance(names, dict) else names
         dataset = Dataset(name="Measured", status="valid", classes=list(names))
         training = Training(name="Fitted", dataset=dataset, model_version="n", status="completed", img_size=SIZE)
@@ -89,10 +89,10 @@ def add_trained(server: Server, made: Path) -> int:
         numbers = training.id, dataset.id
     weights = server.folder / "data" / "models" / str(numbers[0]) / "run" / "weights"
     weights.mkdir(parents=True)
-    (weights / "best.pt").write_bytes((made / "best.pt").read_bytes())
+    (weights / "best.pt").write_bytes((model / "best.pt").read_bytes())
     data = server.folder / "data" / "datasets" / str(numbers[1])
     data.mkdir(parents=True)
-    (data / "dataset.yaml").write_text((made / "data" / "dataset.yaml").read_text())
+    (data / "dataset.yaml").write_text((model / "data" / "dataset.yaml").read_text())
     return numbers[0]
 
 
@@ -102,12 +102,12 @@ def export(server: Server, training_id: int) -> dict[str, Any]:
     Raises:
         RuntimeError: it is not offered.
     """
-    made = server.post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"}).json()
-    while (found := server.get(f"/api/exports/{made['export_id']}").json())["status"] in {"pending", "running"}:
+    created = server.post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"}).json()
+    while (exported := server.get(f"/api/exports/{created['export_id']}").json())["status"] in {"pending", "running"}:
         time.sleep(0.2)
-    if found["status"] != "completed":
-        raise RuntimeError(f"the export is not offered: {found['error']}")
-    return found["verification"]
+    if exported["status"] != "completed":
+        raise RuntimeError(f"the export is not offered: {exported['error']}")
+    return exported["verification"]
 
 
 class Client:
@@ -152,18 +152,18 @@ def crowd(clients: list[Client], count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def serving(folder: Path, asked: argparse.Namespace) -> Figures:
+def serving(folder: Path, args: argparse.Namespace) -> Figures:
     """yolov8n at 640 px: one client against plain predict, 16 clients against a loop of it; medians of the rounds."""
-    made = asked.serving_model or new_folder(folder, "made")
-    if not asked.serving_model:
-        make(made, SIZE)
+    model = args.serving_model or new_folder(folder, "made")
+    if not args.serving_model:
+        create_model(model, SIZE)
     image = folder / "image.jpg"
-    with Image.open(min((made / "data" / "images" / "val").iterdir())) as drawn:
+    with Image.open(min((model / "data" / "images" / "val").iterdir())) as drawn:
         drawn.convert("RGB").save(image, quality=92)
     server = Server(new_folder(folder, "server"), "eventlet")
-    with server, Plain(folder, made / "best.pt", image) as plain:
-        training_id = add_trained(server, made)
-        figures = compared(Client(server.url, training_id, image), plain)
+    with server, YoloPredictor(folder, model / "best.pt", image) as yolo:
+        training_id = add_trained(server, model)
+        figures = compared(Client(server.url, training_id, image), yolo)
         figures = {f"PyTorch: {name}": value for name, value in figures.items()}
         verification = export(server, training_id)
         figures["export: latency / that of the .pt"] = (
@@ -171,23 +171,23 @@ def serving(folder: Path, asked: argparse.Namespace) -> Figures:
         )
         server.stop()
         server.start()
-        found = compared(Client(server.url, training_id, image), plain)
-    return figures | {f"OpenVINO: {name}": value for name, value in found.items()}
+        figures_of_export = compared(Client(server.url, training_id, image), yolo)
+    return figures | {f"OpenVINO: {name}": value for name, value in figures_of_export.items()}
 
 
-def compared(client: Client, plain: Plain) -> Figures:
+def compared(client: Client, yolo: YoloPredictor) -> Figures:
     """The figures of a server that was just started."""
     first = milliseconds(client.test) / 1000
     client.test()
     clients = [Client(client.url, client.training_id, client.image_path) for _ in range(CLIENTS)]
     tests, alone, rates, loops = [], [], [], []
     for _ in range(ROUNDS):
-        alone.append(statistics.median(plain.times(REQUESTS)))
+        alone.append(statistics.median(yolo.times(REQUESTS)))
         tests.append(statistics.median(milliseconds(client.test) for _ in range(REQUESTS)))
-        loops.append(1000 / statistics.mean(plain.times(REQUESTS)))
+        loops.append(1000 / statistics.mean(yolo.times(REQUESTS)))
         rates.append(crowd(clients, CROWD))
-    told = client.predict()
-    print({name: told[name] for name in ("engine", "device", "batch", "speed_ms")})
+    prediction = client.predict()
+    print({name: prediction[name] for name in ("engine", "device", "batch", "speed_ms")})
     return {
         "first request after a start, s": first,
         "test p50, ms": statistics.median(tests),

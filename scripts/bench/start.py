@@ -20,7 +20,7 @@ def bare_start() -> float:
     return time.monotonic() - began
 
 
-def start(folder: Path, _asked: argparse.Namespace) -> Figures:
+def start(folder: Path, _args: argparse.Namespace) -> Figures:
     """Seconds from `python run.py` to the first answer on an existing database (median of 5), and resident memory."""
     figures = {"bare imports, s": statistics.median(bare_start() for _ in range(5))}
     for mode in MODES:

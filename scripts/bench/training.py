@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from scripts.bench.common import Figures, new_folder, plain_environment
+from scripts.bench.common import Figures, new_folder, offline_environment
 from scripts.client import Client
 from scripts.demo import TRAINING
 from scripts.drawing import draw
@@ -18,7 +18,7 @@ from scripts.local_server import Server
 
 PREDICTIONS = 20
 
-PLAIN_PREDICT = """
+YOLO_PREDICT = """
 import json, statistics, sys, time
 from ultralytics import YOLO
 weights, image, size, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -46,13 +46,13 @@ def our_training(folder: Path, archive: Path, epochs: int) -> tuple[float, Serve
     return seconds, server, training_id
 
 
-def plain_training(folder: Path, archive: Path, epochs: int) -> float:
+def yolo_training(folder: Path, archive: Path, epochs: int) -> float:
     """Seconds of `yolo train` with the same arguments, as a whole process."""
     data = folder / "plain"
     shutil.unpack_archive(archive, data, "zip")
     text = (data / "data.yaml").read_text()
     (data / "data.yaml").write_text(f"path: {data}\n{text}")
-    given = {
+    options = {
         "model": "yolov8n.yaml",
         "data": data / "data.yaml",
         "epochs": epochs,
@@ -62,22 +62,22 @@ def plain_training(folder: Path, archive: Path, epochs: int) -> float:
         "project": folder / "plain-run",
     } | TRAINING["params"]
     program = str(Path(sys.executable).parent / "yolo")
-    command = [program, "detect", "train", *(f"{name}={value}" for name, value in given.items())]
+    command = [program, "detect", "train", *(f"{name}={value}" for name, value in options.items())]
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, env=plain_environment(folder), check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env=offline_environment(folder), check=True, capture_output=True)
     return time.monotonic() - began
 
 
-def training(folder: Path, asked: argparse.Namespace) -> Figures:
+def training(folder: Path, args: argparse.Namespace) -> Figures:
     """Our training, events and checkpoints included, against `yolo train`; both from start to end."""
     archive = draw(folder / "drawn")
-    plain = plain_training(folder, archive, asked.epochs)
-    ours, server, _ = our_training(folder, archive, asked.epochs)
+    yolo_s = yolo_training(folder, archive, args.epochs)
+    ours, server, _ = our_training(folder, archive, args.epochs)
     server.end()
-    return {"epochs": float(asked.epochs), "yolo train, s": plain, "ours, s": ours, "ratio": ours / plain}
+    return {"epochs": float(args.epochs), "yolo train, s": yolo_s, "ours, s": ours, "ratio": ours / yolo_s}
 
 
-def inference(folder: Path, asked: argparse.Namespace) -> Figures:
+def inference(folder: Path, args: argparse.Namespace) -> Figures:
     """A test through HTTP against plain predict: the model alone and the whole; medians with a warm model."""
     archive = draw(folder / "drawn")
     _, server, training_id = our_training(folder, archive, 1)
@@ -87,27 +87,27 @@ def inference(folder: Path, asked: argparse.Namespace) -> Figures:
         image = folder / "image.jpg"
         with zipfile.ZipFile(archive) as file:
             image.write_bytes(file.read("images/val/0000.jpg"))
-        inside, whole, round_trip = [], [], []
+        inside, totals, round_trip = [], [], []
         for _ in range(PREDICTIONS + 1):
             began = time.perf_counter()
             answer = client.test(training_id, image)
             round_trip.append(1000 * (time.perf_counter() - began))
             inside.append(answer["inference_time"])
-            whole.append(answer["total_time"])
+            totals.append(answer["total_time"])
     finally:
         server.end()
     arguments = [str(weights), str(image), str(TRAINING["img_size"]), str(PREDICTIONS)]
-    command = [sys.executable, "-c", PLAIN_PREDICT, *arguments]
-    done = subprocess.run(command, env=plain_environment(folder), check=True, capture_output=True, text=True)
-    plain_inside, plain_whole = json.loads(done.stdout.splitlines()[-1])
-    ours, total, trip = (statistics.median(values[1:]) for values in (inside, whole, round_trip))
+    command = [sys.executable, "-c", YOLO_PREDICT, *arguments]
+    process = subprocess.run(command, env=offline_environment(folder), check=True, capture_output=True, text=True)
+    yolo_inside, yolo_total = json.loads(process.stdout.splitlines()[-1])
+    ours, total, trip = (statistics.median(values[1:]) for values in (inside, totals, round_trip))
     return {
         "first test, model loaded, ms": round_trip[0],
         "inference_time, ms": ours,
         "total_time, ms": total,
         "request, ms": trip,
-        "plain predict: model alone, ms": plain_inside,
-        "plain predict: whole, ms": plain_whole,
+        "plain predict: model alone, ms": yolo_inside,
+        "plain predict: whole, ms": yolo_total,
         "total_time / inference_time": total / ours,
-        "request / plain predict": trip / plain_whole,
+        "request / plain predict": trip / yolo_total,
     }

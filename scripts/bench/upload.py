@@ -23,22 +23,22 @@ def seconds_to_copy(archive: Path, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def upload(folder: Path, asked: argparse.Namespace) -> Figures:
+def upload(folder: Path, args: argparse.Namespace) -> Figures:
     """From the first byte of an upload to "valid", against unzip and cp; who waits meanwhile."""
-    train = asked.images * 4 // 5
-    archive = draw(folder / "drawn", train=train, val=asked.images - train, size=640)
+    train = args.images * 4 // 5
+    archive = draw(folder / "drawn", train=train, val=args.images - train, size=640)
     large = Path(shutil.copy(archive, folder / "large.zip"))
     with zipfile.ZipFile(large, "a") as file:
         file.writestr("filler.bin", os.urandom(FILLER_MB * 2**20))
-    plain = seconds_to_copy(archive, folder)
-    figures = {"images": float(asked.images), "ZIP, MB": archive.stat().st_size / 2**20, "unzip and cp, s": plain}
+    baseline_s = seconds_to_copy(archive, folder)
+    figures = {"images": float(args.images), "ZIP, MB": archive.stat().st_size / 2**20, "unzip and cp, s": baseline_s}
     for mode in MODES:
         with Server(new_folder(folder, mode), mode) as server:
             client = Client(server.url)
             began = time.monotonic()
             client.wait_until_valid(client.upload(archive, "Bench"))
             figures[f"{mode}: upload to valid, s"] = time.monotonic() - began
-            figures[f"{mode}: ratio to unzip and cp"] = (time.monotonic() - began) / plain
+            figures[f"{mode}: ratio to unzip and cp"] = (time.monotonic() - began) / baseline_s
             with Pulse(server.url) as pulse:
                 client.upload(large, "Large")
             figures[f"{mode}: longest wait of others, ms"] = pulse.longest_ms

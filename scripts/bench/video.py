@@ -13,40 +13,40 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from scripts.bench.common import Figures, new_folder, plain_environment
+from scripts.bench.common import Figures, new_folder, offline_environment
 from scripts.bench.many import used
 from scripts.bench.serving import SIZE, add_trained, export
-from scripts.fitted_model import make
+from scripts.fitted_model import create_model
 from scripts.local_server import Server
 
 FRAMES, RATE, ROUNDS = 150, 25, 3
 
 
-def video(folder: Path, asked: argparse.Namespace) -> Figures:
+def video(folder: Path, args: argparse.Namespace) -> Figures:
     """yolov8n at 640 px on 150 frames, in alternating runs; medians of the rounds. The job has the verified OpenVINO
     export, as each completed training gets it by itself."""
-    made = asked.serving_model or new_folder(folder, "made")
-    if not asked.serving_model:
-        make(made, SIZE)
-    film = filmed(folder / "film.mp4", sorted((made / "data" / "images" / "val").iterdir()))
-    plain, ours, plain_cpu, ours_cpu = [], [], [], []
+    model = args.serving_model or new_folder(folder, "made")
+    if not args.serving_model:
+        create_model(model, SIZE)
+    film = filmed(folder / "film.mp4", sorted((model / "data" / "images" / "val").iterdir()))
+    yolo, ours, yolo_cpu, ours_cpu = [], [], [], []
     with Server(new_folder(folder, "server"), "threading") as server:
-        training_id = add_trained(server, made)
+        training_id = add_trained(server, model)
         export(server, training_id)
         for number in range(ROUNDS):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            plain.append(rate(lambda number=number: predict(new_folder(folder, f"plain{number}"), made, film)))
+            yolo.append(rate(lambda number=number: predict(new_folder(folder, f"plain{number}"), model, film)))
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            plain_cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            yolo_cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
             began = used(server)
             ours.append(rate(lambda: analyze(server, training_id, film)))
             ours_cpu.append(used(server) - began)
-    pairs = list(zip(ours, plain, strict=True))
+    pairs = list(zip(ours, yolo, strict=True))
     return {
-        "yolo predict, frames/s": statistics.median(plain),
+        "yolo predict, frames/s": statistics.median(yolo),
         "job, frames/s": statistics.median(ours),
         "job / yolo predict": statistics.median(mine / theirs for mine, theirs in pairs),
-        "yolo predict, s of the processor": statistics.median(plain_cpu),
+        "yolo predict, s of the processor": statistics.median(yolo_cpu),
         "job, s of the processor": statistics.median(ours_cpu),
     }
 
@@ -73,11 +73,17 @@ def rate(call: Callable[[], object]) -> float:
     return FRAMES / (time.monotonic() - began)
 
 
-def predict(folder: Path, made: Path, film: Path) -> None:
+def predict(folder: Path, model: Path, film: Path) -> None:
     program = str(Path(sys.executable).parent / "yolo")
-    given = {"model": made / "best.pt", "source": film, "imgsz": SIZE, "conf": 0.5, "iou": 0.5, "device": "cpu"}
-    command = [program, "detect", "predict", *(f"{name}={value}" for name, value in given.items()), f"project={folder}"]
-    subprocess.run(command, env=plain_environment(folder), cwd=folder, check=True, capture_output=True)
+    options = {"model": model / "best.pt", "source": film, "imgsz": SIZE, "conf": 0.5, "iou": 0.5, "device": "cpu"}
+    command = [
+        program,
+        "detect",
+        "predict",
+        *(f"{name}={value}" for name, value in options.items()),
+        f"project={folder}",
+    ]
+    subprocess.run(command, env=offline_environment(folder), cwd=folder, check=True, capture_output=True)
 
 
 def analyze(server: Server, training_id: int, film: Path) -> None:
@@ -89,9 +95,9 @@ def analyze(server: Server, training_id: int, film: Path) -> None:
     with open(film, "rb") as file:
         form = {"training_id": training_id, "confidence": 0.5, "iou": 0.5, "track": "false"}
         answer = server.post("/api/predictions", files={"file": ("film.mp4", file)}, data=form).json()
-    place = f"/api/predictions/{answer['prediction_id']}"
-    while (found := server.get(place).json())["status"] in {"pending", "running"}:
+    location = f"/api/predictions/{answer['prediction_id']}"
+    while (prediction := server.get(location).json())["status"] in {"pending", "running"}:
         time.sleep(0.1)
-    if found["status"] != "completed" or found["media"]["frames"] != FRAMES:
-        raise RuntimeError(f"the video was not analyzed: {found['error']}")
-    print({name: found[name] for name in ("engine", "rate")})
+    if prediction["status"] != "completed" or prediction["media"]["frames"] != FRAMES:
+        raise RuntimeError(f"the video was not analyzed: {prediction['error']}")
+    print({name: prediction[name] for name in ("engine", "rate")})

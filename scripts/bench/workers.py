@@ -26,13 +26,13 @@ JOBS, BATCHES, BATCH = 40, 20, 250
 MACHINE = Machine(50.0, 1, 2, 1, 0.0, 0.0, 0.0, 0.0)
 
 
-def workers(folder: Path, asked: argparse.Namespace) -> Figures:
+def workers(folder: Path, args: argparse.Namespace) -> Figures:
     """From a job's row to its claim by a worker that has nothing to do, and events a second into PostgreSQL; over those
     of --postgres, an empty database, and --redis, which nobody else uses, or our own. Nothing where neither is here."""
     postgres, redis = PostgresServer(), RedisServer(folder)
     try:
-        database = asked.postgres or postgres.start().url
-        return measure(folder, {"DATABASE_URL": database, "REDIS_URL": asked.redis or redis.start().url})
+        database = args.postgres or postgres.start().url
+        return measure(folder, {"DATABASE_URL": database, "REDIS_URL": args.redis or redis.start().url})
     except NotInstalled:
         return {}
     finally:
@@ -86,8 +86,8 @@ def ingestion() -> Figures:
         training_id = run.id
     began, used = time.monotonic(), time.process_time()
     for first in range(1, BATCHES * BATCH, BATCH):
-        said = [(100 * seq, Envelope(seq, datetime.now(UTC), MACHINE)) for seq in range(first, first + BATCH)]
-        apply(training_id, 1, said)
+        events = [(100 * seq, Envelope(seq, datetime.now(UTC), MACHINE)) for seq in range(first, first + BATCH)]
+        apply(training_id, 1, events)
     number = BATCHES * BATCH
     seconds, used = time.monotonic() - began, time.process_time() - used
     return {"events a second into PostgreSQL": number / seconds, "CPU of who writes one, ms": 1000 * used / number}

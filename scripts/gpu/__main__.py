@@ -47,12 +47,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(CHECKS), help=f"some of: {', '.join(CHECKS)}")
     parser.add_argument("--tiny", action="store_true", help="tiny data, for a quick look without a GPU")
     parser.add_argument("--gpu", type=int, default=0, help="its number in nvidia-smi (default: %(default)s)")
-    asked = parser.parse_args()
-    asked.only = [name.strip() for name in asked.only.split(",")]
-    unknown = set(asked.only) - set(CHECKS)
+    args = parser.parse_args()
+    args.only = [name.strip() for name in args.only.split(",")]
+    unknown = set(args.only) - set(CHECKS)
     if unknown:
         parser.error(f"--only: there is no check {', '.join(sorted(unknown))}")
-    return asked
+    return args
 
 
 def prepare(folder: Path) -> None:
@@ -62,30 +62,30 @@ def prepare(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)  # it stays where it is a mount point
     (folder / ".gpu-check").touch()
-    places = {"TMPDIR": "tmp", "HOME": "home", "XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "cache"}
-    places |= {"CUDA_CACHE_PATH": "cache/cuda", "TORCHINDUCTOR_CACHE_DIR": "cache/inductor"}
-    places |= {"TRITON_CACHE_DIR": "cache/triton", "XDG_CONFIG_HOME": "home/config"}
-    for name, place in places.items():
-        (folder / place).mkdir(parents=True, exist_ok=True)
-        os.environ[name] = str(folder / place)
+    folders = {"TMPDIR": "tmp", "HOME": "home", "XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "cache"}
+    folders |= {"CUDA_CACHE_PATH": "cache/cuda", "TORCHINDUCTOR_CACHE_DIR": "cache/inductor"}
+    folders |= {"TRITON_CACHE_DIR": "cache/triton", "XDG_CONFIG_HOME": "home/config"}
+    for name, path in folders.items():
+        (folder / path).mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(folder / path)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi and the platform count
 
 
 def main() -> int:
-    asked = arguments()
+    args = arguments()
     names = gpu_names()
-    if asked.device == "cuda" and asked.gpu >= len(names):
-        seen = f"only {len(names)}" if names else "none"
-        print(f"GPU {asked.gpu} is not here: nvidia-smi finds {seen}. Without a GPU: --device cpu", file=sys.stderr)
+    if args.device == "cuda" and args.gpu >= len(names):
+        count = f"only {len(names)}" if names else "none"
+        print(f"GPU {args.gpu} is not here: nvidia-smi finds {count}. Without a GPU: --device cpu", file=sys.stderr)
         return 2
     began = time.monotonic()
-    folder = asked.output.resolve()
+    folder = args.output.resolve()
     prepare(folder)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the servers end, too
-    scale = TINY if asked.tiny else FULL if asked.device == "cuda" else FULL_CPU
-    kit = Kit.make(folder, asked.device, scale, began + 60 * asked.minutes - CLOSING_S, asked.gpu)
-    return Run(kit, {name: CHECKS[name] for name in asked.only}).all()
+    scale = TINY if args.tiny else FULL if args.device == "cuda" else FULL_CPU
+    kit = Kit.create(folder, args.device, scale, began + 60 * args.minutes - CLOSING_S, args.gpu)
+    return Run(kit, {name: CHECKS[name] for name in args.only}).all()
 
 
 if __name__ == "__main__":

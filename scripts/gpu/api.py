@@ -44,19 +44,21 @@ def epochs(server: Server, training_id: int) -> list[dict[str, Any]]:
 def children(server: Server, training_id: int) -> list[int]:
     """The processes that lead the attempts of a training; at most one may live."""
     folder = f"{server.folder}/data/models/{training_id}/attempts/"
-    found = []
+    pids = []
     for process in psutil.process_iter(["cmdline"]):
         try:
             command = process.info["cmdline"] or []
             if command and command[-1].startswith(folder) and os.getsid(process.pid) == process.pid:
-                found.append(process.pid)
+                pids.append(process.pid)
         except OSError:  # it has ended meanwhile
             continue
-    return found
+    return pids
 
 
-def brief(seen: Any) -> str:
+def brief(value: Any) -> str:
     """What was seen last, in a line."""
-    if isinstance(seen, dict):
-        seen = {key: seen.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in seen} or seen
-    return str(seen)[:300]
+    if isinstance(value, dict):
+        value = {
+            key: value.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in value
+        } or value
+    return str(value)[:300]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.common import plain_environment
+from scripts.bench.common import offline_environment
 from scripts.gpu.api import epochs
 from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import require
@@ -26,16 +26,16 @@ entrypoint()
 
 def comparison(kit: Kit) -> str:
     """Wall time, seconds an epoch, images a second, both with their defaults; the final mAP is the same."""
-    plain_s, plain_map, plain_loss = plain(kit)
-    done_s, recorded = ours(kit)
+    yolo_s, yolo_map, yolo_loss = yolo_train(kit)
+    our_s, recorded = ours(kit)
     our_map, our_loss = recorded[-1]["map95"], recorded[-1]["loss"]
     epoch_s = statistics.median(epoch["seconds"] for epoch in recorded)
     rate = kit.data.training / statistics.median(epoch["timing"]["train"] for epoch in recorded)
-    figures = f"{done_s:.1f} s, yolo train {plain_s:.1f} s ({done_s / plain_s:.2f}); {epoch_s:.2f} s an epoch"
-    figures += f", {rate:.0f} images/s in training; mAP50-95 {our_map:.3f} and {plain_map:.3f}"
-    figures += f", loss {our_loss:.2f} and {plain_loss:.2f}"
-    require(abs(our_map - plain_map) <= MAP_DIFFERENCE, f"not the same mAP: {figures}")
-    require(abs(our_loss - plain_loss) <= LOSS_DIFFERENCE * plain_loss, f"not the same loss: {figures}")
+    figures = f"{our_s:.1f} s, yolo train {yolo_s:.1f} s ({our_s / yolo_s:.2f}); {epoch_s:.2f} s an epoch"
+    figures += f", {rate:.0f} images/s in training; mAP50-95 {our_map:.3f} and {yolo_map:.3f}"
+    figures += f", loss {our_loss:.2f} and {yolo_loss:.2f}"
+    require(abs(our_map - yolo_map) <= MAP_DIFFERENCE, f"not the same mAP: {figures}")
+    require(abs(our_loss - yolo_loss) <= LOSS_DIFFERENCE * yolo_loss, f"not the same loss: {figures}")
     return figures
 
 
@@ -46,18 +46,18 @@ def ours(kit: Kit) -> tuple[float, list[dict[str, Any]]]:
     scale, defaults = kit.scale, {"learning_rate": None, "params": {}}
     began = time.monotonic()
     training_id = kit.begin(server, dataset_id, "Compared", epochs=scale.compared, img_size=scale.size, **defaults)
-    done = kit.complete(server, training_id)
-    return time.monotonic() - began, epochs(server, done["id"])
+    training = kit.complete(server, training_id)
+    return time.monotonic() - began, epochs(server, training["id"])
 
 
-def plain(kit: Kit) -> tuple[float, float, float]:
+def yolo_train(kit: Kit) -> tuple[float, float, float]:
     """Seconds of `yolo train` as a whole process, its mAP50-95 and its last loss."""
     folder = kit.folder / "yolo-train"
     data = folder / "data"
     shutil.unpack_archive(kit.data.archive, data, "zip")
     text = (data / "data.yaml").read_text()
     (data / "data.yaml").write_text(f"path: {data}\n{text}")
-    given = {
+    options = {
         "model": "yolov8n.yaml",
         "data": data / "data.yaml",
         "epochs": kit.scale.compared,
@@ -67,11 +67,13 @@ def plain(kit: Kit) -> tuple[float, float, float]:
         "project": folder,
         "name": "run",
     }
-    command = [sys.executable, "-c", YOLO, "detect", "train", *(f"{key}={value}" for key, value in given.items())]
+    command = [sys.executable, "-c", YOLO, "detect", "train", *(f"{key}={value}" for key, value in options.items())]
     began = time.monotonic()
     with open(folder / "log.txt", "wb") as log:
-        done = kit.run(command, 300, "yolo train", cwd=folder, env=plain_environment(folder), stdout=log, stderr=log)
-    require(done.returncode == 0, f"yolo train failed: see {folder / 'log.txt'}")
+        process = kit.run(
+            command, 300, "yolo train", cwd=folder, env=offline_environment(folder), stdout=log, stderr=log
+        )
+    require(process.returncode == 0, f"yolo train failed: see {folder / 'log.txt'}")
     return time.monotonic() - began, *last_epoch(folder / "run" / "results.csv")
 
 

@@ -58,8 +58,8 @@ class Evidence:
 
     def _logs(self) -> list[Path]:
         """Every log of servers and children, the newest first."""
-        found = {path for name in NAMES for path in self.folder.rglob(name) if self.target not in path.parents}
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+        logs = {path for name in NAMES for path in self.folder.rglob(name) if self.target not in path.parents}
+        return sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def both_ends(path: Path) -> bytes:

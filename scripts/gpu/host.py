@@ -38,8 +38,8 @@ def smi(*arguments: str) -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
-    return done.stdout if done.returncode == 0 else ""
+    process = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+    return process.stdout if process.returncode == 0 else ""
 
 
 def read_gpu(index: int) -> Reading:
@@ -75,10 +75,10 @@ class Sampler:
         while not self._over.wait(0.5):
             self.readings.append(read_gpu(self.index))
 
-    def near(self, moment: float, within: float = 1.5) -> Reading | None:
+    def closest(self, moment: float, within: float = 1.5) -> Reading | None:
         """The reading closest to a moment."""
-        found = min(self.readings, key=lambda item: abs(item.time - moment), default=None)
-        return found if found and abs(found.time - moment) <= within else None
+        reading = min(self.readings, key=lambda item: abs(item.time - moment), default=None)
+        return reading if reading and abs(reading.time - moment) <= within else None
 
     def __enter__(self) -> "Sampler":
         self._thread.start()
@@ -91,13 +91,13 @@ class Sampler:
 
 def typical_difference(pairs: list[tuple[float | None, float | None]]) -> float | None:
     """The median of |a - b| over the pairs in which both sides tell."""
-    known = [abs(a - b) for a, b in pairs if a is not None and b is not None]
-    return median(known) if known else None
+    differences = [abs(a - b) for a, b in pairs if a is not None and b is not None]
+    return median(differences) if differences else None
 
 
 def versions() -> dict[str, Any]:
     """Machine, driver and packages, for the report."""
-    found: dict[str, Any] = {
+    versions_by_name: dict[str, Any] = {
         "system": platform.platform(),
         "python": platform.python_version(),
         "processor": processor(),
@@ -105,16 +105,16 @@ def versions() -> dict[str, Any]:
     }
     for name in PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions_by_name[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+            versions_by_name[name] = None
+    return versions_by_name
 
 
 def difference_of_means(pairs: list[tuple[float | None, float | None]]) -> float | None:
     """Over the pairs in which both sides tell: for figures that jump between two looks."""
-    known = [a - b for a, b in pairs if a is not None and b is not None]
-    return abs(mean(known)) if known else None
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    return abs(mean(differences)) if differences else None
 
 
 def packages() -> dict[str, str]:

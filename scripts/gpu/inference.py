@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from scripts.bench.common import plain_environment
+from scripts.bench.common import offline_environment
 from scripts.gpu.api import ENDED, body_of, get, post
 from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import Skipped, require
@@ -19,7 +19,7 @@ from scripts.local_server import Server
 CLIENTS = 16
 FORMATS = ("onnx", "engine")
 
-PLAIN = """
+YOLO_PREDICT = """
 import json, statistics, sys, time
 from ultralytics import YOLO
 weights, image, size, count, device = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
@@ -47,19 +47,19 @@ def inference(kit: Kit) -> str:
     rate, together = many_clients(kit, server, training_id, image)
     weights = kit.folder / "best.pt"
     weights.write_bytes(server.get(f"/api/trainings/{training_id}/download").content)
-    ours, plain, precision = statistics.median(times), plain_predict(kit, weights, image), precision_told(kit, server)
+    ours, yolo, precision = statistics.median(times), yolo_predict(kit, weights, image), logged_precision(kit, server)
     if kit.on_gpu:
         kit.servers.stop()
         kit.wait_for_free_memory(idle + LEFTOVER, "after the server's end")
     return (
-        f"{precision} precision; request p50 {ours:.1f} ms, predict alone {plain:.1f} ms ({ours / plain:.2f}); "
+        f"{precision} precision; request p50 {ours:.1f} ms, predict alone {yolo:.1f} ms ({ours / yolo:.2f}); "
         f"first {first:.0f} ms; predict endpoint, {CLIENTS} clients {rate:.1f} images/s, up to {together} in a batch"
     )
 
 
-def precision_told(kit: Kit, server: Server) -> str:
+def logged_precision(kit: Kit, server: Server) -> str:
     """`half` or `single`, as the log says of the process that answers now."""
-    lines = [line for line in server.whole_log().splitlines() if "runs models on" in line]
+    lines = [line for line in server.read_log().splitlines() if "runs models on" in line]
     expected = "half" if kit.on_gpu else "single"
     require(lines and f"in {expected} precision" in lines[-1], f"not in {expected} precision: {lines[-1:]}")
     return expected
@@ -84,9 +84,11 @@ def many_clients(kit: Kit, server: Server, training_id: int, image: Path) -> tup
         with requests.Session() as session:
             for _ in range(share_of(kit.scale.requests, number)):
                 headers = {"Content-Type": "image/jpeg"}
-                told = body_of(session.post(url, data=content, headers=headers, timeout=120))
-                require((told["precision"], told["device"]) == expected, f"{told['precision']} on {told['device']}")
-                batches.append(told["batch"])
+                answer = body_of(session.post(url, data=content, headers=headers, timeout=120))
+                require(
+                    (answer["precision"], answer["device"]) == expected, f"{answer['precision']} on {answer['device']}"
+                )
+                batches.append(answer["batch"])
 
     began = time.perf_counter()
     pool = concurrent.futures.ThreadPoolExecutor(CLIENTS)
@@ -101,15 +103,15 @@ def share_of(count: int, number: int) -> int:
     return count * (number + 1) // CLIENTS - count * number // CLIENTS
 
 
-def plain_predict(kit: Kit, weights: Path, image: Path) -> float:
+def yolo_predict(kit: Kit, weights: Path, image: Path) -> float:
     """Milliseconds of `YOLO(...).predict`, the model loaded; the median."""
     device = f"cuda:{kit.index}" if kit.on_gpu else "cpu"
     arguments = [str(weights), str(image), str(kit.scale.size), str(kit.scale.requests // 4), device]
-    command = [sys.executable, "-c", PLAIN, *arguments]
-    env = plain_environment(kit.folder)
-    done = kit.run(command, 180, "plain predict", env=env, capture_output=True, text=True)
-    require(done.returncode == 0, f"plain predict failed: {done.stderr[-500:]}")
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    command = [sys.executable, "-c", YOLO_PREDICT, *arguments]
+    env = offline_environment(kit.folder)
+    process = kit.run(command, 180, "plain predict", env=env, capture_output=True, text=True)
+    require(process.returncode == 0, f"plain predict failed: {process.stderr[-500:]}")
+    return float(json.loads(process.stdout.splitlines()[-1]))
 
 
 def exports(kit: Kit) -> str:
@@ -120,22 +122,22 @@ def exports(kit: Kit) -> str:
     if len(missing) == len(FORMATS):
         raise Skipped("; ".join(missing))
     training_id = kit.model(server)
-    made = [exported(kit, server, training_id, name) for name in FORMATS if formats[name]["available"]]
-    return "; ".join(made + missing)
+    results = [exported(kit, server, training_id, name) for name in FORMATS if formats[name]["available"]]
+    return "; ".join(results + missing)
 
 
 def exported(kit: Kit, server: Server, training_id: int, name: str) -> str:
     """What was measured of an export."""
     export_id = post(server, f"/api/trainings/{training_id}/exports", json={"format": name})["export_id"]
-    found = kit.wait(
+    export = kit.wait(
         lambda: get(server, f"/api/exports/{export_id}"), lambda body: body["status"] in ENDED, 240, f"{name} is made"
     )
-    error = found["error"] or {}
+    error = export["error"] or {}
     if error.get("code") == "unproven" and not kit.on_gpu:  # so few epochs on so little data
         return f"{name}: made, measured, and not offered, as the model detects nothing yet"
-    require(found["status"] == "completed", f"{name} is {found['status']}: {error}")
-    told = found["verification"]
+    require(export["status"] == "completed", f"{name} is {export['status']}: {error}")
+    verification = export["verification"]
     return (
-        f"{name}: mAP50-95 {told['map95']:.4f} beside {told['reference']['map95']:.4f}, "
-        f"p50 {told['latency_ms']['p50']:.1f} ms on {told['device']}"
+        f"{name}: mAP50-95 {verification['map95']:.4f} beside {verification['reference']['map95']:.4f}, "
+        f"p50 {verification['latency_ms']['p50']:.1f} ms on {verification['device']}"
     )

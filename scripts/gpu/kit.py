@@ -91,7 +91,7 @@ class Kit:
     in_short: bool = False
 
     @classmethod
-    def make(cls, folder: Path, device: str, scale: Scale, deadline: float = float("inf"), index: int = 0) -> "Kit":
+    def create(cls, folder: Path, device: str, scale: Scale, deadline: float = float("inf"), index: int = 0) -> "Kit":
         """A kit with its data and servers."""
         common = {"MIN_FREE_DISK": "200MB", "TRAINING_MEMORY_LIMIT": scale.memory_limit}
         common |= visible(index) if device == "cuda" else {"CUDA_VISIBLE_DEVICES": "-1"}
@@ -111,7 +111,7 @@ class Kit:
         """What a wait may take of the seconds that it would on a machine with a GPU; a processor may be a busy one."""
         return 1 if self.on_gpu else 5
 
-    def left(self) -> float:
+    def remaining_s(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - time.monotonic()
 
@@ -163,8 +163,8 @@ class Kit:
             "start": "scratch",
         } | changes
         body["params"] = {"device": "0" if self.on_gpu else "cpu"} | changes.get("params", STEADY)
-        given = {name: value for name, value in body.items() if value is not None}
-        return post(server, "/api/trainings", json=given)["training_id"]
+        fields = {name: value for name, value in body.items() if value is not None}
+        return post(server, "/api/trainings", json=fields)["training_id"]
 
     def listen(self, server: Server, training_id: int) -> AbstractContextManager[Listener]:
         """Everything that the training's room hears while it is entered."""
@@ -173,7 +173,7 @@ class Kit:
     # Waiting.
 
     def wait(
-        self, look: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.1
+        self, poll: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.1
     ) -> Any:
         """The first thing seen that `reached` takes.
 
@@ -182,10 +182,10 @@ class Kit:
         """
         seconds *= self.patience
         until = time.monotonic() + seconds
-        while not reached(seen := look()):
-            require(time.monotonic() < until, f"not within {seconds:.0f} s: {what}; last seen: {brief(seen)}")
+        while not reached(value := poll()):
+            require(time.monotonic() < until, f"not within {seconds:.0f} s: {what}; last seen: {brief(value)}")
             time.sleep(pause)
-        return seen
+        return value
 
     def wait_for(self, server: Server, training_id: int, *statuses: str, seconds: float = 180) -> dict[str, Any]:
         """The training once it has one of these statuses, or has ended otherwise."""

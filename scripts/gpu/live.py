@@ -12,22 +12,22 @@ EVENTS = ("training_update", "training_system", "training_status", "training_com
 class Listener:
     """Keeps what the room of a training hears, with the time of arrival; a context manager.
 
-    `heard`: (time.monotonic(), event, payload) each.
+    `received`: (time.monotonic(), event, payload) each.
     """
 
     def __init__(self, url: str, training_id: int) -> None:
         self.url, self.training_id = url, training_id
-        self.heard: list[tuple[float, str, dict[str, Any]]] = []
+        self.received: list[tuple[float, str, dict[str, Any]]] = []
         self.client = socketio.Client()
 
     def of(self, event: str) -> list[tuple[float, dict[str, Any]]]:
         """When this event came, and its payloads."""
-        return [(moment, payload) for moment, name, payload in list(self.heard) if name == event]
+        return [(moment, payload) for moment, name, payload in list(self.received) if name == event]
 
     def __enter__(self) -> "Listener":
         joined: queue.Queue[dict[str, Any]] = queue.Queue()
         for event in EVENTS:
-            self.client.on(event, lambda payload, event=event: self.heard.append((time.monotonic(), event, payload)))
+            self.client.on(event, lambda payload, event=event: self.received.append((time.monotonic(), event, payload)))
         self.client.connect(self.url, wait_timeout=30)
         self.client.emit("join_training", {"training_id": self.training_id}, callback=joined.put)
         if not joined.get(timeout=30).get("ok"):

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 
-from scripts.bench.common import plain_environment
+from scripts.bench.common import offline_environment
 from scripts.gpu.host import gpu_names
 from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import require
@@ -62,22 +62,22 @@ def torch_sees(kit: Kit) -> str:
         raise Unusable(f"torch {version}: 2.8 or newer is needed")
     if not kit.on_gpu:
         return f"Python {platform.python_version()}, torch {version}"
-    env = plain_environment(kit.folder) | {"CUDA_VISIBLE_DEVICES": str(kit.index)}
-    done = kit.run([sys.executable, "-c", TORCH], 120, "torch", env=env, capture_output=True, text=True)
-    if done.returncode != 0:
-        last = next(reversed(done.stderr.strip().splitlines()), "")
+    env = offline_environment(kit.folder) | {"CUDA_VISIBLE_DEVICES": str(kit.index)}
+    process = kit.run([sys.executable, "-c", TORCH], 120, "torch", env=env, capture_output=True, text=True)
+    if process.returncode != 0:
+        last = next(reversed(process.stderr.strip().splitlines()), "")
         raise Unusable(f"torch {version} does not compute on the GPU: {last}")
-    seen = json.loads(done.stdout.splitlines()[-1])
-    if seen["gpu"] is None:
-        shown = ", ".join(gpu_names())
-        raise Unusable(f"torch {version} (CUDA {seen['cuda']}) sees no GPU, nvidia-smi sees {shown}")
-    return f"Python {platform.python_version()}, torch {version}, CUDA {seen['cuda']}, {seen['gpu']}"
+    about = json.loads(process.stdout.splitlines()[-1])
+    if about["gpu"] is None:
+        names = ", ".join(gpu_names())
+        raise Unusable(f"torch {version} (CUDA {about['cuda']}) sees no GPU, nvidia-smi sees {names}")
+    return f"Python {platform.python_version()}, torch {version}, CUDA {about['cuda']}, {about['gpu']}"
 
 
 def missing_packages() -> list[str]:
     """The packages of requirements.txt that this Python has not."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    names = [found.group() for line in lines if (found := REQUIREMENT.match(line))]
+    names = [match.group() for line in lines if (match := REQUIREMENT.match(line))]
     return [name for name in names if not any(map(installed, (name, *SAME.get(name, ()))))]
 
 

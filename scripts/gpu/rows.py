@@ -67,7 +67,7 @@ class Run:
         """One check; whatever goes wrong in it is its result."""
         if self.unusable:
             return Row(name, NOT_RUN, self.unusable, 0.0)
-        if self.kit.left() <= 0:
+        if self.kit.remaining_s() <= 0:
             return Row(name, NOT_RUN, f'the time of the run was over: --only "{name}" runs it alone', 0.0)
         began, trace = time.monotonic(), ""
         try:

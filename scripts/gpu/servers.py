@@ -50,24 +50,24 @@ class Servers:
         Raises:
             Fails: it does not start.
         """
-        wanted = Server(self.stage.folder, mode, **self.common | settings)
-        if self.server is not None and self._is(wanted):
+        requested = Server(self.stage.folder, mode, **self.common | settings)
+        if self.server is not None and self._is(requested):
             return self.server
         self.stop()
-        self.server = wanted
+        self.server = requested
         try:
-            return wanted.start()
+            return requested.start()
         except RuntimeError as error:
             raise Fails(
-                f"the server does not start: {reason_in(str(error))}; see {wanted.folder}/server.log"
+                f"the server does not start: {reason_in(str(error))}; see {requested.folder}/server.log"
             ) from error
 
-    def _is(self, wanted: Server) -> bool:
+    def _is(self, requested: Server) -> bool:
         """Whether the one that runs is what is wanted, but for its port."""
         server = self.server
         if server is None or server.process is None or server.process.poll() is not None:
             return False
-        return wanted.settings | {"PORT": str(server.port)} == server.settings
+        return requested.settings | {"PORT": str(server.port)} == server.settings
 
     def ending(self) -> str:
         """For a message: that the server has ended by itself, if it has."""

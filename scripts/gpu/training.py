@@ -31,17 +31,17 @@ def train(kit: Kit, mode: str = "eventlet") -> str:
         with kit.listen(server, training_id) as live, watching(kit) as sampler:
             after_epoch(kit, server, training_id, 1)
             beside = disturb(kit, server, training_id, dataset_id)
-            done = kit.complete(server, training_id)
+            training = kit.complete(server, training_id)
         if beside:
             break
     require(beside, "each time the training was over before its model was tested")
-    require(done["halvings"] == 0 and done["restarts"] == 0, "the tests or the estimate disturbed the training")
-    shown = device_shown(kit, done)
+    require(training["halvings"] == 0 and training["restarts"] == 0, "the tests or the estimate disturbed the training")
+    device = reported_device(kit, training)
     figure = compared(live.of("training_system"), sampler) if sampler else "no GPU, so no figures of one"
     require(live.of("training_system"), "no figures of the machine came")
     kit.wait_for_free_memory(idle + LEFTOVER, "after the training")
     kit.servers.stage.training_id = training_id
-    return f"on {shown}, {count} epochs, tests and an estimate beside it; {figure}"
+    return f"on {device}, {count} epochs, tests and an estimate beside it; {figure}"
 
 
 @contextmanager
@@ -65,43 +65,43 @@ def disturb(kit: Kit, server: Server, training_id: int, dataset_id: int) -> bool
     return running
 
 
-def device_shown(kit: Kit, training: dict[str, Any]) -> str:
+def reported_device(kit: Kit, training: dict[str, Any]) -> str:
     """The device that the platform says the training ran on."""
-    shown = training["device"]
+    device = training["device"]
     if not kit.on_gpu:
-        require(shown == "cpu", f"the training says it ran on {shown}")
+        require(device == "cpu", f"the training says it ran on {device}")
         return "cpu"
     name = gpu_names()[kit.index]
-    require(shown == name, f"the training says it ran on {shown}, nvidia-smi calls the GPU {name}")
+    require(device == name, f"the training says it ran on {device}, nvidia-smi calls the GPU {name}")
     return name
 
 
-def compared(heard: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str:
+def compared(messages: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str:
     """The GPU's figures in the stream against nvidia-smi."""
     pairs: dict[str, list[tuple[float | None, float | None]]] = {}
-    for moment, payload in heard:
-        near = sampler.near(moment)
+    for moment, payload in messages:
+        reading = sampler.closest(moment)
         require(payload["gpus"], "a message of figures without the GPU")
         gpu = payload["gpus"][0]
-        if near is None:
+        if reading is None:
             continue
         for name, theirs in (
-            ("memory_used", near.memory),
-            ("temperature", near.temperature),
-            ("power", near.power),
-            ("utilization", near.utilization),
+            ("memory_used", reading.memory),
+            ("temperature", reading.temperature),
+            ("power", reading.power),
+            ("utilization", reading.utilization),
         ):
             pairs.setdefault(name, []).append((gpu[name], theirs))
     require(pairs, "no message of figures came near a reading of nvidia-smi")
     limits = {"memory_used": MEMORY, "temperature": TEMPERATURE, "power": POWER, "utilization": UTILIZATION}
-    told = []
+    texts = []
     for name, limit in limits.items():
         measure = difference_of_means if name in JUMPING else typical_difference
         difference = measure(pairs[name])
         require(difference is None or difference <= limit, f"{name} differs from nvidia-smi by {difference}")
-        shown = "not told" if difference is None else f"{difference / (MB if name == 'memory_used' else 1):.0f}"
-        told.append(f"{name} {shown}")
-    return f"typical difference from nvidia-smi (MB, °C, W, %): {', '.join(told)}"
+        text = "not told" if difference is None else f"{difference / (MB if name == 'memory_used' else 1):.0f}"
+        texts.append(f"{name} {text}")
+    return f"typical difference from nvidia-smi (MB, °C, W, %): {', '.join(texts)}"
 
 
 def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
@@ -112,13 +112,13 @@ def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
     hungry = kit.scale.hungry_in_short if kit.in_short else kit.scale.hungry
     training_id = kit.begin(server, dataset_id, "Hungry", **{"epochs": 1, **hungry})
     follower = kit.begin(server, dataset_id, "Next", epochs=1)
-    seen = kit.wait_for(server, training_id, "completed", seconds=240)
-    if seen["status"] == "failed":
-        require(seen["error_kind"] == "out_of_memory", f"failed with {seen['error_kind']}: {seen['error']}")
-    require(seen["halvings"], f"batch {seen['batch_size']} fitted: nothing was proven")
+    training = kit.wait_for(server, training_id, "completed", seconds=240)
+    if training["status"] == "failed":
+        require(training["error_kind"] == "out_of_memory", f"failed with {training['error_kind']}: {training['error']}")
+    require(training["halvings"], f"batch {training['batch_size']} fitted: nothing was proven")
     kit.complete(server, follower)
     used = kit.wait_for_free_memory(idle + LEFTOVER, "after both trainings")
-    figure = f"batch {seen['batch_size']}, halved {seen['halvings']} times, then {seen['status']}"
+    figure = f"batch {training['batch_size']}, halved {training['halvings']} times, then {training['status']}"
     return figure + (f"; {(used - idle) / MB:.0f} MB more in use afterwards" if kit.on_gpu else "")
 
 
@@ -133,14 +133,14 @@ def killed(kit: Kit, mode: str = "eventlet") -> str:
     after_epoch(kit, server, training_id, 2)
     kill_server(server)
     server.start()
-    done = kit.complete(server, training_id)
+    training = kit.complete(server, training_id)
     # A process says how it ended, then leaves.
-    kit.wait(lambda: children(server, training_id), lambda left: not left, 30, "no process of the training is left")
+    kit.wait(lambda: children(server, training_id), lambda pids: not pids, 30, "no process of the training is left")
     kit.wait_for_free_memory(idle + LEFTOVER, "after a training that was killed")
     losses = [epoch["loss"] for epoch in epochs(server, training_id)]
     for before, after in pairwise(losses):
         require(math.isfinite(after) and after <= LOSS_JUMP * before, f"the loss jumps: {losses}")
-    resumed = sum(note["code"] == "resumed" for note in done["notes"])
+    resumed = sum(note["code"] == "resumed" for note in training["notes"])
     require(resumed, "no note says that the run was resumed")
     return f"{len(losses)} epochs, each once; loss {', '.join(f'{loss:.2f}' for loss in losses)}"
 
@@ -171,7 +171,7 @@ def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
     require(reached["status"] in {"pending", "running"}, f"the training is {reached['status']} already")
     kit.wait(  # it is written behind the message of its epoch
         lambda: get(server, f"{path}/checkpoints")["checkpoints"],
-        lambda found: any(item["resumable"] for item in found),
+        lambda checkpoints: any(item["resumable"] for item in checkpoints),
         60,
         "a checkpoint can be resumed",
         0.05,
@@ -214,7 +214,7 @@ def slots(kit: Kit) -> str:
     both = [kit.begin(server, dataset_id, name, epochs=2) for name in ("One", "Two")]
     kit.wait(
         lambda: [status(server, training_id) for training_id in both],
-        lambda found: found == ["running", "running"] or set(found) & ENDED,
+        lambda states: states == ["running", "running"] or set(states) & ENDED,
         60,
         "both trainings run",
     )
@@ -234,9 +234,9 @@ def several_gpus(kit: Kit) -> str:
     server = kit.server(CUDA_VISIBLE_DEVICES="0,1")
     dataset_id = kit.dataset(server)
     training_id = kit.begin(server, dataset_id, "Two GPUs", epochs=2, params=STEADY | {"device": "0,1"})
-    done = kit.complete(server, training_id)
-    require(len(done["devices"]) == 2, f"devices: {done['devices']}")
-    return f"devices {', '.join(done['devices'])}; {done['total_epochs']} epochs"
+    training = kit.complete(server, training_id)
+    require(len(training["devices"]) == 2, f"devices: {training['devices']}")
+    return f"devices {', '.join(training['devices'])}; {training['total_epochs']} epochs"
 
 
 def in_threads(kit: Kit) -> str:

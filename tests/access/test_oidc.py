@@ -560,7 +560,7 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
     assert back(browser, address).status_code == 303
     session = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_session"))
     secrets = [data["code_verifier"], data["nonce"], session, SECRET, parse_qs(urlsplit(address).query)["code"][0]]
-    written = server.whole_log() + "".join(
+    written = server.read_log() + "".join(
         path.read_text(errors="replace") for path in Path(server.settings["LOG_DIR"]).glob("*")
     )
     assert len(written) > 1000

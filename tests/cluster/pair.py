@@ -8,7 +8,8 @@ from typing import Any
 
 from app import create_app
 from app.database import upgrade_if_old
-from scripts.local_server import Server, kill_below, settings_for
+from scripts.local_server import Server, settings_for
+from scripts.processes import kill_below
 from tests.conftest import close_database
 from tests.data import valid_dataset
 

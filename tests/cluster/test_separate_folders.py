@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from app.object_store.bucket import Bucket
-from scripts.local_server import Server, kill_below
+from scripts.local_server import Server
+from scripts.processes import kill_below
 from tests.cluster.pair import until
 from tests.cluster.redis_server import running_redis
 from tests.cluster.worker_process import WorkerProcess

@@ -25,7 +25,7 @@ from app.jobs.horse_pulse import LOOK_S, HorsePulse
 from app.jobs.rq_worker import DeviceWorker
 from app.jobs.runner import PERFORM
 from app.jobs.workers import Worker
-from scripts.worker import make_locks_folder, place
+from scripts.worker import create_locks_folder, location_id
 from tests.cluster.pair import until
 from tests.cluster.queued import PLENTY, add, horse, row, url
 from tests.cluster.redis_server import RedisServer
@@ -151,16 +151,16 @@ def test_two_workers_of_one_name_do_not_share_jobs(worker: DeviceWorker) -> None
 
 def test_locks_lie_in_a_folder_of_the_user(tmp_path: Path) -> None:
     mine, link = tmp_path / "mine", tmp_path / "link"
-    make_locks_folder(mine)
-    make_locks_folder(mine)
+    create_locks_folder(mine)
+    create_locks_folder(mine)
     assert stat.S_IMODE(mine.stat().st_mode) == 0o700
-    assert place(mine) == place(mine)
+    assert location_id(mine) == location_id(mine)
     link.symlink_to(mine)
     with pytest.raises(SystemExit):
-        make_locks_folder(link)
+        create_locks_folder(link)
     link.unlink()
-    make_locks_folder(link)
-    assert place(link) != place(mine)
+    create_locks_folder(link)
+    assert location_id(link) != location_id(mine)
 
 
 @pytest.mark.timeout(120)

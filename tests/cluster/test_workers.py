@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from scripts.local_server import Server, kill_below
+from scripts.local_server import Server
+from scripts.processes import kill_below
 from tests.cluster.pair import until
 from tests.cluster.redis_server import running_redis
 from tests.cluster.worker_process import WorkerProcess

@@ -18,8 +18,9 @@ import psycopg
 import pytest
 import requests
 
-from scripts.local_server import ROOT, Server, kill_below, settings_for
+from scripts.local_server import ROOT, Server, settings_for
 from scripts.local_services import NotInstalled, postgres_programs, redis_program
+from scripts.processes import kill_below
 from tests.faults.tools import small_disk, wait_until
 
 WORKERS, WEB = ("w1", "w2", "w3"), ("web1", "web2")

@@ -27,7 +27,7 @@ from app.jobs.process import child_environment
 from app.jobs.transitions import change
 from app.models import Dataset, ModelExport, Training
 from scripts.client.yolo_client.cli import main
-from scripts.fitted_model import SIZE, make
+from scripts.fitted_model import SIZE, create_model
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.trained import add_training
@@ -102,7 +102,7 @@ print(json.dumps(found))
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model that is right about its dataset."""
     folder = tmp_path_factory.mktemp("exported")
-    make(folder)
+    create_model(folder)
     return folder
 
 

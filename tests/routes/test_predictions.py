@@ -23,7 +23,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, ModelExport, Test, Training
 from scripts.client.yolo_client.cli import main
-from scripts.fitted_model import NAMES, SIZE, make
+from scripts.fitted_model import NAMES, SIZE, create_model
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
@@ -37,7 +37,7 @@ JPEG = {"Content-Type": "image/jpeg", "Accept-Language": "en"}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model that is right about its dataset."""
     folder = tmp_path_factory.mktemp("fitted")
-    make(folder)
+    create_model(folder)
     return folder
 
 

@@ -38,15 +38,15 @@ def add_actions(commands: Any) -> None:
     order.add_argument("order", type=int, nargs="*")
 
 
-def acted(client: "Client", asked: argparse.Namespace) -> dict[str, Any]:
+def acted(client: "Client", args: argparse.Namespace) -> dict[str, Any]:
     """Carry out one of ACTIONS; the server's answer."""
-    match asked.command:
+    match args.command:
         case "delete":
-            return client.delete(asked.training_id, asked.permanent)
+            return client.delete(args.training_id, args.permanent)
         case "edit":
-            return client.edit(asked.training_id, **asked.changes)
+            return client.edit(args.training_id, **args.changes)
         case "clone":
-            return client.act("clone", asked.training_id, **asked.set)
+            return client.act("clone", args.training_id, **args.set)
         case "extend":
-            return client.act("extend", asked.training_id, epochs=asked.epochs, schedule=asked.schedule)
-    return client.act(asked.command, asked.training_id)
+            return client.act("extend", args.training_id, epochs=args.epochs, schedule=args.schedule)
+    return client.act(args.command, args.training_id)

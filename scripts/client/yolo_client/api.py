@@ -59,7 +59,7 @@ class Client:
         return bool(state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self.connection)
 
     def resume_upload(
-        self, file: Path, fields: dict[str, str], made: str, state: Path | None, chunk: int = resumable.CHUNK
+        self, file: Path, fields: dict[str, str], id_field: str, state: Path | None, chunk: int = resumable.CHUNK
     ) -> int:
         """See `resumable.upload`.
 
@@ -67,7 +67,7 @@ class Client:
             ApiError: it was refused, or the server cannot be reached.
         """
         try:
-            return resumable.upload(self.connection, file, fields, made, state, chunk)
+            return resumable.upload(self.connection, file, fields, id_field, state, chunk)
         except resumable.Refused as error:
             raise ApiError(explained(error.problem)) from error
 
@@ -127,19 +127,19 @@ class Client:
         Raises:
             ApiError: the server refuses to let us in, or nothing was heard for SILENCE_S.
         """
-        heard: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         live = socketio.Client()
 
         def join() -> None:  # on each connection: rooms do not survive one
-            room = {"training_id": training_id}
-            live.emit("join_training", room, callback=lambda answer: heard.put(("training_snapshot", answer)))
+            payload = {"training_id": training_id}
+            live.emit("join_training", payload, callback=lambda answer: events.put(("training_snapshot", answer)))
 
         live.on("connect", join)
-        for event in EVENTS:
-            live.on(event, lambda data, event=event: heard.put((event, data)))
+        for name in EVENTS:
+            live.on(name, lambda data, name=name: events.put((name, data)))
         live.connect(self.url, transports=["websocket"], headers=self.connection.headers(), wait_timeout=30)
         try:
-            yield from new_events(heard)
+            yield from new_events(events)
         finally:
             live.disconnect()
 
@@ -281,28 +281,28 @@ def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> d
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found = ask()
-        if found["status"] == "completed":
-            return found
-        if found["status"] in ENDED:
-            raise ApiError(f"{name} is {found['status']}: {(found['error'] or {}).get('message', '')}")
+        answer = ask()
+        if answer["status"] == "completed":
+            return answer
+        if answer["status"] in ENDED:
+            raise ApiError(f"{name} is {answer['status']}: {(answer['error'] or {}).get('message', '')}")
         time.sleep(0.2)
     raise ApiError(f"{name} was not done within {seconds:.0f} s.")
 
 
-def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
+def new_events(events: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
     """What was heard, without what the snapshot already holds, until the training has ended."""
-    known = -1
+    last_seq = -1
     while True:
         try:
-            event, data = heard.get(timeout=SILENCE_S)
+            event, data = events.get(timeout=SILENCE_S)
         except queue.Empty:
             raise ApiError(f"No event of the run for {SILENCE_S} s.") from None
         if event == "training_snapshot":
             if not data.get("ok"):
                 raise ApiError(data.get("error") or "The server refused access to the run.")
-            known = data["seq"]
-        elif data.get("seq", known + 1) <= known:
+            last_seq = data["seq"]
+        elif data.get("seq", last_seq + 1) <= last_seq:
             continue
         yield event, data
         if event in ENDINGS or (event == "training_snapshot" and data["training"]["status"] in ENDED):

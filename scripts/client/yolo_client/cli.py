@@ -73,47 +73,47 @@ def show(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def run(client: Client, asked: argparse.Namespace) -> None:
+def run(client: Client, args: argparse.Namespace) -> None:
     """Carry out one command; its answer is printed as JSON, a line each."""
-    if asked.command == "upload":
-        show(client.wait_until_valid(client.upload(asked.file, asked.name, asked.resume)))
-    elif asked.command == "train":
+    if args.command == "upload":
+        show(client.wait_until_valid(client.upload(args.file, args.name, args.resume)))
+    elif args.command == "train":
         fields = ("dataset_id", "name", "model_version", "epochs", "batch_size", "img_size", "learning_rate")
-        payload = {field: getattr(asked, field) for field in fields if getattr(asked, field) is not None}
-        asked.training_id = client.train(**payload)
-        show({"training_id": asked.training_id})
-    elif asked.command == "test":
-        answer = client.test(asked.training_id, asked.image)
+        payload = {field: getattr(args, field) for field in fields if getattr(args, field) is not None}
+        args.training_id = client.train(**payload)
+        show({"training_id": args.training_id})
+    elif args.command == "test":
+        answer = client.test(args.training_id, args.image)
         show(answer)
-        if asked.output:
-            client.download(answer["image_url"], asked.output)
-    elif asked.command == "download":
-        client.download(f"/api/trainings/{asked.training_id}/download", asked.file)
-    elif asked.command == "queue":
-        for training in client.queue(asked.order):
+        if args.output:
+            client.download(answer["image_url"], args.output)
+    elif args.command == "download":
+        client.download(f"/api/trainings/{args.training_id}/download", args.file)
+    elif args.command == "queue":
+        for training in client.queue(args.order):
             show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
-    elif asked.command in datasets.COMMANDS:
-        print(*datasets.printed(datasets.run(client, asked)), sep="\n", flush=True)
-    elif asked.command in evaluations.COMMANDS:
-        for found in evaluations.run(client, asked):
-            show(found)
-    elif asked.command in exports.COMMANDS:
-        for found in exports.run(client, asked):
-            show(found)
-    elif asked.command in predictions.COMMANDS:
-        for found in predictions.run(client, asked):
-            show(found)
-    elif asked.command in actions.ACTIONS:
-        show(actions.acted(client, asked))
-    if asked.command == "watch" or getattr(asked, "watch", False):
-        for event, data in client.watch(asked.training_id):
+    elif args.command in datasets.COMMANDS:
+        print(*datasets.printed(datasets.run(client, args)), sep="\n", flush=True)
+    elif args.command in evaluations.COMMANDS:
+        for row in evaluations.run(client, args):
+            show(row)
+    elif args.command in exports.COMMANDS:
+        for row in exports.run(client, args):
+            show(row)
+    elif args.command in predictions.COMMANDS:
+        for row in predictions.run(client, args):
+            show(row)
+    elif args.command in actions.ACTIONS:
+        show(actions.acted(client, args))
+    if args.command == "watch" or getattr(args, "watch", False):
+        for event, data in client.watch(args.training_id):
             show({"event": event} | data)
 
 
 def main() -> int:
-    asked = arguments()
+    args = arguments()
     try:
-        run(Client(asked.url, token=asked.token), asked)
+        run(Client(args.url, token=args.token), args)
     except (ApiError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

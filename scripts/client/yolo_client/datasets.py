@@ -24,24 +24,24 @@ POLL_S = 0.2
 
 def add_commands(commands: Any) -> None:
     """The commands' arguments."""
-    made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    made["folders"].add_argument("path", nargs="?", default="")
-    made["import"].add_argument("path")
-    made["import"].add_argument("--name", required=True)
+    parsers = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
+    parsers["folders"].add_argument("path", nargs="?", default="")
+    parsers["import"].add_argument("path")
+    parsers["import"].add_argument("--name", required=True)
     for name in ("import", "revise"):
         if name == "revise":
-            made[name].add_argument("dataset_id", type=int)
-        add_options(made[name])
-    made["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="issues to fix, or all")
+            parsers[name].add_argument("dataset_id", type=int)
+        add_options(parsers[name])
+    parsers["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="issues to fix, or all")
     for name in ("edit-dataset", "revisions", "use-revision", "original", "export"):
-        made[name].add_argument("dataset_id", type=int)
-    made["use-revision"].add_argument("number", type=int)
-    made["edit-dataset"].add_argument("--name")
-    made["edit-dataset"].add_argument("--description")
-    made["export"].add_argument("--format", choices=("yolo", "coco", "voc"), default="yolo")
-    made["export"].add_argument("--revision", type=int)
+        parsers[name].add_argument("dataset_id", type=int)
+    parsers["use-revision"].add_argument("number", type=int)
+    parsers["edit-dataset"].add_argument("--name")
+    parsers["edit-dataset"].add_argument("--description")
+    parsers["export"].add_argument("--format", choices=("yolo", "coco", "voc"), default="yolo")
+    parsers["export"].add_argument("--revision", type=int)
     for name in ("original", "export"):
-        made[name].add_argument("file", type=Path)
+        parsers[name].add_argument("file", type=Path)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -79,39 +79,39 @@ def shares(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError("expected whole numbers such as 80/15/5") from None
 
 
-def options(asked: argparse.Namespace) -> dict[str, Any]:
+def options(args: argparse.Namespace) -> dict[str, Any]:
     """The options that were named."""
-    found = {name: getattr(asked, name) for name in ("root", "merge", "names", "rename", "split", "task", "reading")}
-    found["rename"] = dict(found["rename"]) if found["rename"] else None
-    fixes = getattr(asked, "fixes", None)
-    found["fixes"] = "all" if fixes and "all" in fixes else fixes
-    return {name: value for name, value in found.items() if value is not None}
+    chosen = {name: getattr(args, name) for name in ("root", "merge", "names", "rename", "split", "task", "reading")}
+    chosen["rename"] = dict(chosen["rename"]) if chosen["rename"] else None
+    fixes = getattr(args, "fixes", None)
+    chosen["fixes"] = "all" if fixes and "all" in fixes else fixes
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
-def run(client: "Client", asked: argparse.Namespace) -> Any:
+def run(client: "Client", args: argparse.Namespace) -> Any:
     """Carry out one of COMMANDS; what it has to say."""
-    path = f"/api/datasets/{getattr(asked, 'dataset_id', '')}"
-    match asked.command:
+    path = f"/api/datasets/{getattr(args, 'dataset_id', '')}"
+    match args.command:
         case "folders":
-            return client.request("GET", "/api/datasets/import", params={"path": asked.path}).json()
+            return client.request("GET", "/api/datasets/import", params={"path": args.path}).json()
         case "import":
-            body = {"path": asked.path, "name": asked.name} | options(asked)
-            made = client.request("POST", "/api/datasets/import", json=body).json()
-            return client.wait_until_valid(made["dataset_id"])
+            body = {"path": args.path, "name": args.name} | options(args)
+            created = client.request("POST", "/api/datasets/import", json=body).json()
+            return client.wait_until_valid(created["dataset_id"])
         case "edit-dataset":
-            changes = {key: getattr(asked, key) for key in ("name", "description") if getattr(asked, key) is not None}
-            return client.edit_dataset(asked.dataset_id, **changes)
+            changes = {key: getattr(args, key) for key in ("name", "description") if getattr(args, key) is not None}
+            return client.edit_dataset(args.dataset_id, **changes)
         case "revisions":
             return client.request("GET", f"{path}/revisions").json()["revisions"]
         case "revise":
-            made = client.request("POST", f"{path}/revisions", json=options(asked)).json()
-            return wait_for_revision(client, asked.dataset_id, made["revision"])
+            created = client.request("POST", f"{path}/revisions", json=options(args)).json()
+            return wait_for_revision(client, args.dataset_id, created["revision"])
         case "use-revision":
-            return client.request("POST", f"{path}/revisions/{asked.number}/use").json()
+            return client.request("POST", f"{path}/revisions/{args.number}/use").json()
         case "original":
-            return {"file": str(client.download(f"{path}/original", asked.file))}
-    query = f"format={asked.format}" + (f"&revision={asked.revision}" if asked.revision else "")
-    return {"file": str(client.export(f"{path}/export?{query}", asked.file))}
+            return {"file": str(client.download(f"{path}/original", args.file))}
+    query = f"format={args.format}" + (f"&revision={args.revision}" if args.revision else "")
+    return {"file": str(client.export(f"{path}/export?{query}", args.file))}
 
 
 def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> dict[str, Any]:

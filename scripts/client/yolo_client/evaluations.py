@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .api import Client
 
 COMMANDS = ("evaluate", "evaluations")
-SHOWN = ("id", "status", "split", "checkpoint", "dataset_id", "images", "objects", "metrics")
+PRINTED = ("id", "status", "split", "checkpoint", "dataset_id", "images", "objects", "metrics")
 OPTIONS = ("dataset_id", "revision", "checkpoint", "img_size", "classes")
 
 
@@ -29,10 +29,10 @@ def add_commands(commands: Any) -> None:
     listed.add_argument("training_id", type=int)
 
 
-def run(client: "Client", asked: argparse.Namespace) -> list[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
     """Carry out one of COMMANDS; what it shows."""
-    if asked.command == "evaluations":
-        return [{name: found[name] for name in SHOWN} for found in client.evaluations(asked.training_id)]
-    options = {name: getattr(asked, name) for name in OPTIONS if getattr(asked, name) is not None}
-    found = client.wait_for_evaluation(client.evaluate(asked.training_id, asked.split, **options))
-    return [{name: found[name] for name in (*SHOWN, "classes", "thresholds")}]
+    if args.command == "evaluations":
+        return [{name: evaluation[name] for name in PRINTED} for evaluation in client.evaluations(args.training_id)]
+    options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    evaluation = client.wait_for_evaluation(client.evaluate(args.training_id, args.split, **options))
+    return [{name: evaluation[name] for name in (*PRINTED, "classes", "thresholds")}]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .api import Client
 
 COMMANDS = ("export-model", "model-exports", "export-formats")
-SHOWN = ("id", "status", "format", "arguments", "size_bytes", "verification", "threshold", "notes")
+PRINTED = ("id", "status", "format", "arguments", "size_bytes", "verification", "threshold", "notes")
 OPTIONS = ("img_size", "half", "int8", "dynamic", "nms", "batch", "opset")
 FORMAT = ("format", "label", "available", "reason", "arguments")
 
@@ -27,14 +27,14 @@ def add_commands(commands: Any) -> None:
     commands.add_parser("export-formats", help="list the formats, and why some can't be made on this server")
 
 
-def run(client: "Client", asked: argparse.Namespace) -> list[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
     """Carry out one of COMMANDS; what it shows."""
-    if asked.command == "export-formats":
-        return [{name: found[name] for name in FORMAT} for found in client.export_formats()]
-    if asked.command == "model-exports":
-        return [{name: found[name] for name in SHOWN} for found in client.model_exports(asked.training_id)]
-    options = {name: getattr(asked, name) for name in OPTIONS if getattr(asked, name) is not None}
-    found = client.wait_for_model_export(client.export_model(asked.training_id, asked.format, **options))
-    if asked.output:
-        client.download(found["url"], asked.output)
-    return [{name: found[name] for name in SHOWN}]
+    if args.command == "export-formats":
+        return [{name: exported[name] for name in FORMAT} for exported in client.export_formats()]
+    if args.command == "model-exports":
+        return [{name: exported[name] for name in PRINTED} for exported in client.model_exports(args.training_id)]
+    options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    exported = client.wait_for_model_export(client.export_model(args.training_id, args.format, **options))
+    if args.output:
+        client.download(exported["url"], args.output)
+    return [{name: exported[name] for name in PRINTED}]

@@ -39,7 +39,7 @@ class Login(requests.auth.AuthBase):
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
-        self._given = token or os.environ.get("YOLO_TOKEN") or None
+        self._explicit_token = token or os.environ.get("YOLO_TOKEN") or None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self.token and urlsplit(request.url or "")[:2] == urlsplit(self.url)[:2]:
@@ -49,14 +49,14 @@ class Login(requests.auth.AuthBase):
     @cached_property
     def token(self) -> str | None:
         """What is sent; None: nothing is needed, or nothing is known."""
-        place = urlsplit(self.url)
-        if self._given or place.hostname not in LOOPBACK or not (found := owner_token()):
-            return self._given
-        if not is_ours(place.port or {"https": 443}.get(place.scheme, 80)):
+        address = urlsplit(self.url)
+        if self._explicit_token or address.hostname not in LOOPBACK or not (owned := owner_token()):
+            return self._explicit_token
+        if not is_ours(address.port or {"https": 443}.get(address.scheme, 80)):
             return None
         answer = requests.get(self.url + "/api/me", timeout=60)
         needed = answer.status_code == 401 and REALM in answer.headers.get("WWW-Authenticate", "")
-        return found if needed else None
+        return owned if needed else None
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}

@@ -41,30 +41,36 @@ def add_commands(commands: Any) -> None:
     images.add_argument("--output", type=Path, metavar="FOLDER", help="save JSON, CSV and YOLO labels here")
 
 
-def run(client: "Client", asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Carry out one of COMMANDS; what it shows."""
-    options = {name: getattr(asked, name) for name in OPTIONS if getattr(asked, name) is not None}
-    if asked.command == "predict-video":
-        yield when_made(client, asked, client.predict_video(asked.training_id, asked.video, asked.resume, **options))
+    options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    if args.command == "predict-video":
+        yield wait_and_download(
+            client, args, client.predict_video(args.training_id, args.video, args.resume, **options)
+        )
         return
-    if asked.command == "predict-images":
-        yield when_made(client, asked, client.predict_images(asked.training_id, asked.images, asked.resume, **options))
+    if args.command == "predict-images":
+        yield wait_and_download(
+            client, args, client.predict_images(args.training_id, args.images, args.resume, **options)
+        )
         return
-    if asked.labels:
-        asked.labels.mkdir(parents=True, exist_ok=True)
+    if args.labels:
+        args.labels.mkdir(parents=True, exist_ok=True)
         options["format"] = "yolo"
-    for image in asked.images:
-        found = client.predict(asked.training_id, image, **options)
-        if asked.labels:
-            lines = "".join(f"{line}\n" for line in found["labels"])
-            (asked.labels / f"{image.stem}.txt").write_text(lines, encoding="utf-8")
-        yield {"image": str(image)} | found
+    for image in args.images:
+        prediction = client.predict(args.training_id, image, **options)
+        if args.labels:
+            lines = "".join(f"{line}\n" for line in prediction["labels"])
+            (args.labels / f"{image.stem}.txt").write_text(lines, encoding="utf-8")
+        yield {"image": str(image)} | prediction
 
 
-def when_made(client: "Client", asked: argparse.Namespace, prediction_id: int) -> dict[str, Any]:
-    found = client.wait_for_prediction(prediction_id)
-    if asked.output:
-        asked.output.mkdir(parents=True, exist_ok=True)
-        for file in found["files"]:
-            client.download(file["url"], asked.output / file["name"])
-    return {name: found[name] for name in ("id", "status", "filename", "media", "images", "found", "engine", "rate")}
+def wait_and_download(client: "Client", args: argparse.Namespace, prediction_id: int) -> dict[str, Any]:
+    prediction = client.wait_for_prediction(prediction_id)
+    if args.output:
+        args.output.mkdir(parents=True, exist_ok=True)
+        for file in prediction["files"]:
+            client.download(file["url"], args.output / file["name"])
+    return {
+        name: prediction[name] for name in ("id", "status", "filename", "media", "images", "found", "engine", "rate")
+    }

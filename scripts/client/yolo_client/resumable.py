@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are gone on with
 CHUNK = 64 * 1024**2
 RETRIES, RETRY_S = 10, 3
-GONE = {404, 410}
+NOT_FOUND = {404, 410}
 
 
 class Refused(Exception):
@@ -34,7 +34,7 @@ def possible(connection: "Connection") -> bool:
 
 
 def upload(
-    connection: "Connection", file: Path, fields: Mapping[str, str], made: str, state: Path | None, chunk: int
+    connection: "Connection", file: Path, fields: Mapping[str, str], id_field: str, state: Path | None, chunk: int
 ) -> int:
     """Send a file in chunks with checksums, each tried again when the connection breaks.
 
@@ -53,7 +53,7 @@ def upload(
     try:
         uploader = resumed(connection, file, fields, memory, chunk)
         uploader.upload()
-        number = created(connection, urlsplit(uploader.url).path, made)
+        number = created(connection, urlsplit(uploader.url).path, id_field)
         if memory:
             memory.remove_item(key_of(file, fields))
         return number
@@ -68,9 +68,9 @@ def key_of(file: Path, fields: Mapping[str, str]) -> str:
     """What an upload is found by in the state: the same file with other fields is another one."""
     from tusclient.fingerprint.fingerprint import Fingerprint
 
-    told = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     with open(file, "rb") as stream:
-        return f"{Fingerprint().get_fingerprint(stream)}--fields:{told}"
+        return f"{Fingerprint().get_fingerprint(stream)}--fields:{digest}"
 
 
 def resumed(connection: "Connection", file: Path, fields: Mapping[str, str], memory: Any, chunk: int) -> Any:
@@ -97,13 +97,13 @@ def resumed(connection: "Connection", file: Path, fields: Mapping[str, str], mem
     try:
         return tus.uploader(str(file), **options)
     except TusCommunicationError as error:
-        if memory is None or error.status_code not in GONE:
+        if memory is None or error.status_code not in NOT_FOUND:
             raise
         memory.remove_item(key_of(file, fields))
         return tus.uploader(str(file), **options)
 
 
-def created(connection: "Connection", path: str, made: str) -> int:
+def created(connection: "Connection", path: str, id_field: str) -> int:
     """The id of what a complete upload becomes.
 
     Raises:
@@ -113,7 +113,7 @@ def created(connection: "Connection", path: str, made: str) -> int:
         time.sleep(0.2)
     if answer["state"] == "failed":
         raise Refused(answer["problem"])
-    return answer[made]
+    return answer[id_field]
 
 
 def problem_of(error: Any) -> dict[str, Any]:
