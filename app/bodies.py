@@ -45,8 +45,8 @@ class BodyDeadline:
     def came(self, size: int) -> None:
         """So many bytes have come up to now."""
         if self._connection is not None and self in self._waiting:
-            left = self._began + self._grace + size / SLOWEST - time.monotonic()
-            DEADLINES.set(self._connection, left)
+            remaining = self._began + self._grace + size / SLOWEST - time.monotonic()
+            DEADLINES.set(self._connection, remaining)
 
     def late(self) -> bool:
         return self._connection is not None and DEADLINES.late(self._connection)
@@ -60,7 +60,7 @@ class BodyDeadline:
 
 
 class Body:
-    """A request body that lets other clients be served while it is read, and that is whole or an error.
+    """A request body that lets other clients be served while it is read, and is complete or an error.
 
     Under eventlet a ready socket never yields: reading 300 MB from loopback froze the loop for a second (measured).
     gunicorn's own reader cuts each piece out of what it took from the socket and puts the rest back: copies that an
@@ -176,8 +176,8 @@ def length_reader(stream: Any) -> Any:
     """What gunicorn's Body reads from where the body's length is known; None for another server's input."""
     reader = getattr(stream, "reader", None)
     unreader: Any = getattr(reader, "unreader", None)
-    known = type(reader).__name__ == "LengthReader" and hasattr(unreader, "sock") and hasattr(unreader, "buf")
-    return reader if known and hasattr(stream, "buf") else None
+    supported = type(reader).__name__ == "LengthReader" and hasattr(unreader, "sock") and hasattr(unreader, "buf")
+    return reader if supported and hasattr(stream, "buf") else None
 
 
 class UploadRequest(Request):
@@ -197,7 +197,7 @@ class UploadRequest(Request):
 
 
 class SyncedFile(io.FileIO):
-    """A file that is put on the disk while it is written."""
+    """A file that is synced to the disk while it is written."""
 
     _unsynced = 0
 

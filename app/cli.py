@@ -37,13 +37,13 @@ def exit_on_failure(command: Callable[..., Any]) -> Callable[..., Any]:
 def list_backups() -> None:
     """Show every backup."""
     for stored in services().backups.all():
-        told_of, best = stored.manifest, stored.manifest["metrics"]["map95"]
-        mark = "*" if told_of["important"] else " "
-        size = sum(file["bytes"] for file in told_of["files"].values()) / 1024**2
+        manifest, best = stored.manifest, stored.manifest["metrics"]["map95"]
+        mark = "*" if manifest["important"] else " "
+        size = sum(file["bytes"] for file in manifest["files"].values()) / 1024**2
         score = "-" if best is None else f"{best:.4f}"
         click.echo(
-            f"{stored.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {told_of['written'][:16]}  "
-            f"{printable(told_of['name'])} ({printable(told_of['dataset']['name'])})"
+            f"{stored.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {manifest['written'][:16]}  "
+            f"{printable(manifest['name'])} ({printable(manifest['dataset']['name'])})"
         )
 
 
@@ -109,9 +109,9 @@ def start_anew() -> None:
     show_decision(services().installation.start_anew())
 
 
-def show_decision(done: Decided) -> None:
+def show_decision(decided: Decided) -> None:
     """Print how many rows of each kind were adopted or set aside."""
-    for what, counts in (("adopted", done.get("adopted")), ("set_aside", done["set_aside"])):
+    for what, counts in (("adopted", decided.get("adopted")), ("set_aside", decided["set_aside"])):
         if counts is None:
             continue
         click.echo(f"{what}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))

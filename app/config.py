@@ -57,7 +57,7 @@ def setting(parse: Callable[[str], Any], default: str, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What this installation is told to do. Paths are absolute; sizes are bytes."""
+    """The settings of this installation. Paths are absolute; sizes are bytes."""
 
     FLASK_ENV: str = setting(str, "production", "production or development; development logs more.")
     FLASK_DEBUG: bool = setting(boolean, "False", "Show tracebacks in the browser. Never on a shared network.")

@@ -29,8 +29,8 @@ STEP_S = 0.03
 RETRY_S = 1.0
 DEADLOCK = "40P01"  # PostgreSQL's code
 
-DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, PoolTimeout)  # locked, restarted, or read-only
-NOT_WRITABLE: tuple[type[Exception], ...] = (*DATABASE_AWAY, OSError)
+DATABASE_UNAVAILABLE: tuple[type[Exception], ...] = (OperationalError, PoolTimeout)  # locked, restarted, or read-only
+NOT_WRITABLE: tuple[type[Exception], ...] = (*DATABASE_UNAVAILABLE, OSError)
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def engine_options(uri: str) -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Bind the database to the application and prepare each SQLite connection."""
     address = app.config["SQLALCHEMY_DATABASE_URI"]
-    let_others_run()
+    use_cooperative_waits()
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(address))
     url = make_url(address)
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
@@ -72,7 +72,7 @@ def init_app(app: Flask) -> None:
         prepare(db.engine, file)
 
 
-def let_others_run() -> None:
+def use_cooperative_waits() -> None:
     """psycopg waits for PostgreSQL in C, unless gevent has replaced `select`; it does not look for eventlet, and each
     query would hold up every client. Before psycopg is imported."""
     patcher = sys.modules.get("eventlet.patcher")
@@ -81,7 +81,7 @@ def let_others_run() -> None:
 
 
 def close_session(_error: BaseException | None = None) -> None:
-    """Give the connection back. One that ended with its server can't be rolled back; the answer is made by then, and
+    """Return the connection. One that ended with its server can't be rolled back; the answer is made by then, and
     must not become a 500."""
     try:
         db.session.remove()
@@ -98,7 +98,7 @@ def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
         return
 
     @event.listens_for(engine, "do_connect")
-    def look(*_: Any) -> None:
+    def check_file(*_: Any) -> None:
         if file is not None and (problem := file.problem()):
             raise sqlite3.OperationalError(f"unable to open the database file: it is {problem}")
 

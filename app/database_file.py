@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 logger = logging.getLogger("yolo.database")
 
-Place = tuple[int, int]  # device and inode
+FileId = tuple[int, int]  # device and inode
 OWNER, ASIDE = "-owner", "-wal-aside"
 
 
@@ -29,8 +29,8 @@ class DatabaseFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.log = path.with_name(f"{path.name}-wal")
-        self.opened: Place | None = None
-        self._log: Place | None = None
+        self.opened: FileId | None = None
+        self._log: FileId | None = None
         self._checkpointed: tuple[int, int] | None = None  # size and time of the log
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class DatabaseFile:
 
     def remember(self) -> None:
         """The file that is there now is the right one, and the log beside it is its own."""
-        self.opened, self._log = place(self.path), place(self.log)
+        self.opened, self._log = file_id(self.path), file_id(self.log)
         owner = self.path.with_name(self.path.name + OWNER)
         try:
             owner.write_text(json.dumps({"file": self.opened, "log": self._log}), encoding="ascii")
@@ -51,7 +51,7 @@ class DatabaseFile:
         """`missing`, `replaced`, or None: it is the file that was opened. Costs microseconds."""
         if self.opened is None:
             return None
-        here = place(self.path)
+        here = file_id(self.path)
         return "missing" if here is None else None if here == self.opened else "replaced"
 
     def checkpoint(self) -> None:
@@ -61,20 +61,20 @@ class DatabaseFile:
             sqlite3.Error: another process is in the way, or the disk is full; the log keeps it.
         """
         try:
-            known = os.stat(self.log)
+            status = os.stat(self.log)
         except OSError:
             return
-        if (known.st_dev, known.st_ino) != self._log and not self.problem():
+        if (status.st_dev, status.st_ino) != self._log and not self.problem():
             self.remember()  # SQLite made a new one
-        now = known.st_size, known.st_mtime_ns
-        if not known.st_size or now == self._checkpointed or self.problem():
+        now = status.st_size, status.st_mtime_ns
+        if not status.st_size or now == self._checkpointed or self.problem():
             return
         with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=1)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._checkpointed = now
 
     def close(self) -> None:
-        """When no process has it open any more: the log goes into the file, and is gone."""
+        """Once no process has it open any more: move the log into the file."""
         if not self.path.is_file() or not self.owns_log():
             return
         with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=5)) as connection:
@@ -83,7 +83,7 @@ class DatabaseFile:
     # Before it is opened.
 
     def sort_logs(self, ours: bool = True) -> None:
-        """A log whose file was taken away is set aside before SQLite removes it or applies it to another file; when its
+        """A log whose file was removed is set aside before SQLite removes it or applies it to another file; when its
         file returns, it does, too.
 
         Args:
@@ -96,7 +96,7 @@ class DatabaseFile:
             logger.error(
                 "%s belongs to a database file that is not here any more: it was set aside as %s", self.log, aside
             )
-        mine = self.path.with_name(f"{self.path.name}{ASIDE}-{file_of({'file': place(self.path)})}")
+        mine = self.path.with_name(f"{self.path.name}{ASIDE}-{file_of({'file': file_id(self.path)})}")
         if mine.exists() and not self.log.exists():
             os.replace(mine, self.log)
             logger.info("%s is back, and so is its log", self.path)
@@ -104,9 +104,9 @@ class DatabaseFile:
     def is_open_here(self) -> bool:
         """Whether this process has the log open. Its locks would not stop it, and opening and closing the `-shm` file
         would drop them: SQLite in another process would then begin that file anew, under our connections."""
-        known = {place(self.log), place(self.path.with_name(f"{self.path.name}-shm"))} - {None}
+        files = {file_id(self.log), file_id(self.path.with_name(f"{self.path.name}-shm"))} - {None}
         try:
-            return any(place(Path("/proc/self/fd", number)) in known for number in os.listdir("/proc/self/fd"))
+            return any(file_id(Path("/proc/self/fd", number)) in files for number in os.listdir("/proc/self/fd"))
         except OSError:  # no /proc
             return False
 
@@ -131,12 +131,12 @@ class DatabaseFile:
 
     def owns_log(self) -> bool:
         """Whether the log is of this file: one that stayed while its file went is not. Both may have been copied."""
-        known = self.owner()
-        log, file = as_place(known.get("log")), as_place(known.get("file"))
-        return log is None or log != place(self.log) or file == place(self.path)
+        owner = self.owner()
+        log, file = file_id_from(owner.get("log")), file_id_from(owner.get("file"))
+        return log is None or log != file_id(self.log) or file == file_id(self.path)
 
 
-def place(path: Path) -> Place | None:
+def file_id(path: Path) -> FileId | None:
     """Device and inode of a file; None: it is not there."""
     try:
         status = os.stat(path)
@@ -145,7 +145,7 @@ def place(path: Path) -> Place | None:
     return status.st_dev, status.st_ino
 
 
-def as_place(value: object) -> Place | None:
+def file_id_from(value: object) -> FileId | None:
     """The same as JSON has it; None: it is something else."""
     match value:
         case [int(device), int(number)]:
@@ -153,6 +153,6 @@ def as_place(value: object) -> Place | None:
     return None
 
 
-def file_of(known: dict[str, object]) -> str:
-    file = as_place(known.get("file"))
+def file_of(owner: dict[str, object]) -> str:
+    file = file_id_from(owner.get("file"))
     return f"{file[0]}-{file[1]}" if file else "unknown"

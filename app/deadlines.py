@@ -10,7 +10,7 @@ from typing import Any
 
 HEAD_S = 20.0  # for the head of a request
 REST_S = 10.0  # for what a refused request still sends
-LOOK_S = 1.0
+POLL_S = 1.0
 
 
 class Deadlines:
@@ -48,7 +48,7 @@ class Deadlines:
     def watch(self, sleep: Callable[[float], Any]) -> None:
         """The background task of a server."""
         while True:
-            sleep(LOOK_S)
+            sleep(POLL_S)
             self.cut_late()
 
 

@@ -12,7 +12,7 @@ from app.errors import Unavailable
 from app.limits import Slots
 
 LARGE = 256 * 1024  # bytes; the kernel takes less than this without waiting for the client
-PLACES = ("/api/", "/models/")
+LIMITED_PATHS = ("/api/", "/models/")
 PUBLIC = "/source.tar"  # strangers get it, too, and none of the places of the others
 
 
@@ -31,7 +31,7 @@ class LimitedDownloads:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if environ["REQUEST_METHOD"] != "GET" or not path.startswith((*PLACES, PUBLIC)):
+        if environ["REQUEST_METHOD"] != "GET" or not path.startswith((*LIMITED_PATHS, PUBLIC)):
             return self.inner(environ, start_response)
         slots = self.public if path == PUBLIC else self.slots
         begun: list[Any] = []

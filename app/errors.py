@@ -56,7 +56,7 @@ class BadEvent(AppError):
 
 
 class TooSlow(AppError):
-    """The body came more slowly than a connection may be held."""
+    """The body came more slowly than a connection may stay open."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
@@ -74,14 +74,14 @@ class ForeignOrigin(AppError):
 
 
 class LoginRequired(AppError):
-    """Nobody whom we know makes the request."""
+    """The request is not authenticated."""
 
     status = HTTPStatus.UNAUTHORIZED
     headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": 'Bearer realm="YOLO Training Platform"'}
 
 
 class NotAllowed(AppError):
-    """We know who makes the request, and they may not."""
+    """The principal is not authorized for the request."""
 
     status = HTTPStatus.FORBIDDEN
 
@@ -105,8 +105,8 @@ class IllegalTransition(Conflict):
         advice: what can be done instead, translated.
     """
 
-    def __init__(self, current: str, wanted: str, advice: str = "") -> None:
-        if current == wanted:
+    def __init__(self, current: str, requested: str, advice: str = "") -> None:
+        if current == requested:
             text = _l(
                 "The status is already “%(current)s”, so nothing was changed.", current=STATES.get(current, current)
             )
@@ -114,7 +114,7 @@ class IllegalTransition(Conflict):
             text = _l(
                 "The status is “%(current)s” and can't change to “%(wanted)s”.",
                 current=STATES.get(current, current),
-                wanted=STATES.get(wanted, wanted),
+                wanted=STATES.get(requested, requested),
             )
         super().__init__(f"{text} {advice}" if advice else text, members={"current": str(current)})
         self.current = current
@@ -210,7 +210,7 @@ def flatten(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
 # By what SQLite and PostgreSQL call it.
 FULL = ("disk is full", "disk i/o", "no space left")
 READ_ONLY = ("readonly", "read-only")
-AWAY = ("locked", "busy", "connection", "unable to open", "starting up", "shutting down", "terminat")
+BUSY = ("locked", "busy", "connection", "unable to open", "starting up", "shutting down", "terminat")
 
 
 def of_database(error: DBAPIError) -> AppError | None:
@@ -222,7 +222,7 @@ def of_database(error: DBAPIError) -> AppError | None:
         return no_space()
     if any(part in text for part in READ_ONLY):
         return Unavailable(gettext("The database is read-only. Nothing was changed."))
-    if error.connection_invalidated or any(part in text for part in AWAY):
+    if error.connection_invalidated or any(part in text for part in BUSY):
         return database_busy(error)
     return None
 

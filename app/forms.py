@@ -51,7 +51,7 @@ class FormParser(FormDataParser):
 
 
 class FileFormParser(MultiPartParser):
-    """werkzeug's parser; gives the same fields and files."""
+    """werkzeug's parser; returns the same fields and files."""
 
     def parse(
         self, stream: IO[bytes], boundary: bytes, content_length: int | None
@@ -138,14 +138,14 @@ def fill(stream: IO[bytes], view: memoryview, least: int | None = None) -> int:
     """Fill a buffer from the stream, until `least` bytes are there (None: all of it) or the stream ends; how many."""
     size = 0
     while size < (len(view) if least is None else least):
-        more = take(stream, view[size:])
+        more = read_into(stream, view[size:])
         if not more:
             break
         size += more
     return size
 
 
-def take(stream: IO[bytes], view: memoryview) -> int:
+def read_into(stream: IO[bytes], view: memoryview) -> int:
     """At most as much as the buffer holds; how many bytes, 0 at the stream's end."""
     if hasattr(stream, "readinto"):
         return stream.readinto(view) or 0

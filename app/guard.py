@@ -27,9 +27,9 @@ PAUSE_S = 21.0  # until which jobs may pause; those that are killed then, and th
 def raise_file_limit() -> None:
     """As many open files as the system allows us, up to what thousands of connections need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    target = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def has_threads(worker: Any) -> bool:
@@ -38,7 +38,7 @@ def has_threads(worker: Any) -> bool:
 
 
 def watch(worker: Any) -> None:
-    """Give each connection of a worker its deadlines, and start the task that looks at them."""
+    """Give each connection of a worker its deadlines, and start the task that enforces them."""
     if has_threads(worker):
         deferred = sys.modules["gunicorn.workers.gthread"]._DEFER  # type: ignore[attr-defined]
         worker.handle = in_poller(with_deadlines(worker.handle), deferred)
@@ -135,7 +135,7 @@ class Countdown:
         self.began = time.monotonic()
         return True
 
-    def left(self, limit: float) -> float:
+    def remaining(self, limit: float) -> float:
         """Seconds until the stop has taken `limit` seconds."""
         began = time.monotonic() if self.began is None else self.began
         return began + limit - time.monotonic()
@@ -151,7 +151,7 @@ def end_in_time(arbiter: Any) -> None:
 
     def end() -> None:
         """What is committed is on the disk, and SQLite's log is read by whoever opens the file next."""
-        sleep(max(0.0, COUNTDOWN.left(END_S)))
+        sleep(max(0.0, COUNTDOWN.remaining(END_S)))
         os._exit(0)
 
     def stop_in_time(graceful: bool = True) -> None:
@@ -170,5 +170,5 @@ def unpatched(name: str) -> Any:
 
 
 def seconds_to_pause() -> float:
-    """What is left to jobs that were asked to pause."""
-    return COUNTDOWN.left(PAUSE_S)
+    """Seconds that remain for jobs that were asked to pause."""
+    return COUNTDOWN.remaining(PAUSE_S)

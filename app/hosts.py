@@ -32,9 +32,9 @@ class AllowedHosts:
         self.names = {name for name in names if not name.startswith(".")} | {"localhost", listens_on.lower()}
         self.domains = (".localhost", *(name for name in names if name.startswith(".")))
         self.everywhere = listens_on in WILDCARDS
-        own = socket.gethostname().lower()
-        short = own.partition(".")[0]
-        self.own = {own, short, f"{short}.local"}
+        hostname = socket.gethostname().lower()
+        short = hostname.partition(".")[0]
+        self.machine_names = {hostname, short, f"{short}.local"}
 
     def allows(self, host: str | None, bound_to: str) -> bool:
         """Whether a request with this Host is for us.
@@ -53,8 +53,8 @@ class AllowedHosts:
         address = address_of(name)
         if address is not None:
             return everywhere or address.is_loopback or name in self.names
-        known = name in self.names or f".{name}".endswith(self.domains)
-        return known or (everywhere and name in self.own)
+        allowed = name in self.names or f".{name}".endswith(self.domains)
+        return allowed or (everywhere and name in self.machine_names)
 
 
 def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -36,7 +36,7 @@ def integer(text: str) -> int:
 
 
 def faults(value: Any, name: str = "") -> Iterator[Fault]:
-    """(dotted name, message) of each part of a JSON value that cannot be kept."""
+    """(dotted name, message) of each part of a JSON value that cannot be stored."""
     waiting = [(name, value)]
     while waiting:
         path, item = waiting.pop()
@@ -88,7 +88,7 @@ def is_unicode(text: str) -> bool:
 
 
 def check(value: Any) -> None:
-    """Refuse a JSON value with parts that cannot be kept.
+    """Refuse a JSON value with parts that cannot be stored.
 
     Raises:
         Unprocessable: names them.
@@ -111,11 +111,11 @@ class Encoded(dict[str, Any]):
 
     def with_first(self, key: str, value: Any) -> "Encoded":
         """The same with one more key, without encoding it all again."""
-        made = Encoded({})
-        made.update({key: value} | self)
+        extended = Encoded({})
+        extended.update({key: value} | self)
         rest = self.text[1:]
-        made.text = f"{json.dumps({key: value}, separators=(',', ':'))[:-1]}{'' if rest == '}' else ','}{rest}"
-        return made
+        extended.text = f"{json.dumps({key: value}, separators=(',', ':'))[:-1]}{'' if rest == '}' else ','}{rest}"
+        return extended
 
 
 class PacketJSON:

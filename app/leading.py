@@ -21,16 +21,16 @@ def begin(app: APIFlask) -> None:
     """Migrate, examine and start, one process after the other."""
     from app import database, private_files
     from app.cluster.leadership import Leadership
-    from app.cluster.locks import make_lock
+    from app.cluster.locks import create_lock
 
     services, cluster = app.extensions["services"], app.extensions["cluster"]
     root = settings(app).DATA_ROOT
-    lock = make_lock(app.config["SQLALCHEMY_DATABASE_URI"], root)
+    lock = create_lock(app.config["SQLALCHEMY_DATABASE_URI"], root)
     leadership = Leadership(cluster, lock, root)
     with lock.starting():
         database.upgrade_if_old(app)
         private_files.init_app(app)
-        leadership.take()
+        leadership.acquire()
         with app.app_context():
             services.installation.begin(app, partial(start, app))
     socketio.start_background_task(cluster.bus.run)
@@ -55,7 +55,7 @@ def start(app: APIFlask) -> None:
 
 
 def take_over(services: Services) -> None:
-    """The process that led is gone."""
+    """Take over from the process that led."""
     if services.installation.examine() is not None:
         return  # nothing may be changed now: `start` follows, once it may be
     if services.jobs.scheduler.runner is None:
@@ -76,7 +76,7 @@ def reconcile(services: Services) -> None:
 
 
 def pick_up_uploads(app: APIFlask, services: Services) -> None:
-    """A background task: whole files whose process ended before it made their datasets."""
+    """A background task: complete files whose process ended before it created their datasets."""
     while services.installation.is_open:
         socketio.sleep(PICK_UP_S)
         if services.jobs.cluster.leads and services.installation.verdict is None:

@@ -18,32 +18,32 @@ FLOOD, FLOOD_RATE = 50, 50.0  # messages of all websockets that send more than a
 
 
 class Slots:
-    """Places for requests of one kind that wait."""
+    """Slots for waiting requests of one kind."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._taken = 0
+        self._used = 0
         self._lock = threading.Lock()
 
     def acquire(self) -> bool:
-        """A place, to be given back by `release`; False: all are taken."""
+        """Acquire a slot, until `release`; False: all are in use."""
         with self._lock:
-            free = self._taken < self.count
-            self._taken += free
+            free = self._used < self.count
+            self._used += free
             return free
 
     def release(self) -> None:
         with self._lock:
-            self._taken -= 1
+            self._used -= 1
 
     @property
     def is_free(self) -> bool:
-        """Whether nobody has a place."""
-        return not self._taken
+        """Whether no slot is in use."""
+        return not self._used
 
 
 class Waiting:
-    """The places of each kind; see OF_MODE.
+    """The slots of each kind; see OF_MODE.
 
     Args:
         mode: SOCKETIO_ASYNC_MODE.
@@ -73,29 +73,29 @@ class Bucket:
     rate: float
     most_owed: float = math.inf
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
-    _left: float = field(init=False)
+    _tokens: float = field(init=False)
     _at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._left, self._at = self.burst, time.monotonic()
+        self._tokens, self._at = self.burst, time.monotonic()
 
-    def take(self) -> float:
-        """0.0: go on; else the seconds after which it would be."""
+    def consume(self) -> float:
+        """Consume a token: 0.0; else the seconds until there is one."""
         with self._lock:
             self._refill()
-            if self._left < 1:
-                return (1 - self._left) / self.rate
-            self._left -= 1
+            if self._tokens < 1:
+                return (1 - self._tokens) / self.rate
+            self._tokens -= 1
             return 0.0
 
     def spend(self, amount: float) -> float:
-        """So much was used already; the seconds after which it is made up for."""
+        """Consume so many tokens at once; the seconds until the debt is refilled."""
         with self._lock:
             self._refill()
-            self._left = max(self._left - amount, -self.most_owed)
-            return max(0.0, -self._left / self.rate)
+            self._tokens = max(self._tokens - amount, -self.most_owed)
+            return max(0.0, -self._tokens / self.rate)
 
     def _refill(self) -> None:
         now = time.monotonic()
-        self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now

@@ -60,7 +60,7 @@ def init_app(app: Flask) -> None:
         handler.setFormatter(LineFormatter(FORMAT))
         root.addHandler(handler)
     for name in SERVERS:
-        for other in logging.getLogger(name).handlers:
-            before = other.formatter
+        for existing in logging.getLogger(name).handlers:
+            before = existing.formatter
             if before is not None and not isinstance(before, LineFormatter):
-                other.setFormatter(LineFormatter(before._fmt, before.datefmt))
+                existing.setFormatter(LineFormatter(before._fmt, before.datefmt))

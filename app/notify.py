@@ -35,7 +35,7 @@ def rooms_of(training_id: int, dashboard: bool) -> list[str]:
 
 
 def anyone_in(rooms: list[str], here: bool = False) -> bool:
-    """Whether a message to these rooms would reach anyone. One look into the room manager's dictionaries.
+    """Whether a message to these rooms would reach anyone. One lookup in the room manager's dictionaries.
 
     Args:
         here: among the clients of this process.
@@ -59,9 +59,9 @@ def to_training(event: str, training_id: int, payload: dict[str, Any], dashboard
     send(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | payload)
 
 
-def to_readers(event: str, training_id: int, make: Callable[[], dict[str, Any]], dashboard: bool = True) -> None:
-    """The same for an event with texts: `make` is called once for each language that someone reads."""
-    send_texts(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | make())
+def to_readers(event: str, training_id: int, build: Callable[[], dict[str, Any]], dashboard: bool = True) -> None:
+    """The same for an event with texts: `build` is called once for each language that someone reads."""
+    send_texts(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | build())
 
 
 def to_dashboard(event: str, payload: dict[str, Any]) -> None:
@@ -76,9 +76,9 @@ def to_system(event: str, payload: dict[str, Any], room: str = SYSTEM) -> None:
     send(event, [room], lambda: payload, here=True)
 
 
-def to_system_readers(event: str, make: Callable[[], dict[str, Any]], room: str = SYSTEM) -> None:
+def to_system_readers(event: str, build: Callable[[], dict[str, Any]], room: str = SYSTEM) -> None:
     """The same for an event with texts, see `to_readers`."""
-    send_texts(event, [room], make, here=True)
+    send_texts(event, [room], build, here=True)
 
 
 def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:
@@ -86,23 +86,23 @@ def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:
     send(event, [job_room(job_id)], lambda: payload)
 
 
-def to_job_readers(event: str, job_id: int, make: Callable[[], dict[str, Any]]) -> None:
+def to_job_readers(event: str, job_id: int, build: Callable[[], dict[str, Any]]) -> None:
     """The same for an event with texts, see `to_system_readers`."""
-    send_texts(event, [job_room(job_id)], make)
+    send_texts(event, [job_room(job_id)], build)
 
 
-def send(event: str, rooms: list[str], make: Callable[[], dict[str, Any]], here: bool = False) -> None:
-    """Send what `make` gives, which is called only where someone is there.
+def send(event: str, rooms: list[str], build: Callable[[], dict[str, Any]], here: bool = False) -> None:
+    """Send what `build` returns; it is called only where someone is in a room.
 
     Args:
         here: to the clients of this process alone.
     """
     if anyone_in(rooms, here):
-        socketio.emit(event, make(), to=rooms, **({"ignore_queue": True} if here else {}))
+        socketio.emit(event, build(), to=rooms, **({"ignore_queue": True} if here else {}))
 
 
-def send_texts(event: str, rooms: list[str], make: Callable[[], dict[str, Any]], here: bool = False) -> None:
+def send_texts(event: str, rooms: list[str], build: Callable[[], dict[str, Any]], here: bool = False) -> None:
     """The same, in each language that someone reads."""
     for locale in LOCALES:
         with force_locale(locale):
-            send(event, [in_language(room, locale) for room in rooms], make, here)
+            send(event, [in_language(room, locale) for room in rooms], build, here)

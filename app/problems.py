@@ -94,19 +94,19 @@ def usual_detail(status: int, otherwise: Any) -> Any:
 
 
 def problem_summary(error: Exception) -> dict[str, Any]:
-    """What a message, which has no response, says of a failure: status, title and error, in the present language."""
-    known = understood(error)
-    status, detail = (known.status, known.detail) if known else (500, DETAILS[500])
+    """A failure for a message, which has no response: status, title and error, in the present language."""
+    app_error = understood(error)
+    status, detail = (app_error.status, app_error.detail) if app_error else (500, DETAILS[500])
     return {"status": int(status), "title": str(title_of(status)), "error": str(detail)}
 
 
 def from_any(error: Exception) -> Response:
     """The response to any exception."""
     if isinstance(error, FileNotFoundError) and request.method in {"GET", "HEAD"}:
-        logger.warning("%s: gone while it was read: %s", request.path, error)
+        logger.warning("%s: deleted while it was read: %s", request.path, error)
         return problem(404, gettext("The file no longer exists."))
-    known = understood(error)
-    return from_app_error(known) if known else from_unexpected(error)
+    app_error = understood(error)
+    return from_app_error(app_error) if app_error else from_unexpected(error)
 
 
 def from_unexpected(error: Exception) -> Response:

@@ -31,7 +31,7 @@ logger = logging.getLogger("yolo.rates")
 UPLOADS, TRAININGS, METRICS, TESTS, PREDICT = "UPLOADS", "TRAININGS", "METRICS", "TESTS", "PREDICT"
 LOGIN = "LOGIN"  # by address: whoever tries has shown nothing yet
 REDIS_TIMEOUT_S = 1.0
-REDIS_AWAY_S = 10.0  # so long nobody waits for it again
+REDIS_RETRY_S = 10.0  # so long nobody waits for it again
 
 
 class RateLimited(TooManyRequests):
@@ -63,7 +63,7 @@ class RateLimits:
 
     def __init__(self, storage_uri: str) -> None:
         self.storage_uri = storage_uri
-        self.away_until = -math.inf
+        self.retry_at = -math.inf
         self.lock = threading.Lock()
 
     def seconds_to_wait(self, limit: str, group: str, who: str, count: bool = True) -> int:
@@ -77,13 +77,13 @@ class RateLimits:
         from limits.errors import StorageError
 
         item = parse(limit)
-        if time.monotonic() >= self.away_until:
+        if time.monotonic() >= self.retry_at:
             try:
                 return hit(self.shared, item, group, who, count)
             except StorageError as error:
-                logger.warning("limits are counted in memory for %.0f s: %s", REDIS_AWAY_S, error)
-                self.away_until = time.monotonic() + REDIS_AWAY_S
-        return hit(self.own, item, group, who, count)
+                logger.warning("limits are counted in memory for %.0f s: %s", REDIS_RETRY_S, error)
+                self.retry_at = time.monotonic() + REDIS_RETRY_S
+        return hit(self.local, item, group, who, count)
 
     @property
     def shared(self) -> "RateLimiter":
@@ -91,21 +91,21 @@ class RateLimits:
             return self._shared
 
     @property
-    def own(self) -> "RateLimiter":
+    def local(self) -> "RateLimiter":
         with self.lock:
-            return self._own
+            return self._local
 
     @cached_property
     def _shared(self) -> "RateLimiter":
         if self.storage_uri == "memory://":
-            return self._own
+            return self._local
         from limits.storage import RedisStorage
 
         waits: Any = {"socket_connect_timeout": REDIS_TIMEOUT_S, "socket_timeout": REDIS_TIMEOUT_S}
         return moving(RedisStorage(self.storage_uri, wrap_exceptions=True, **waits))
 
     @cached_property
-    def _own(self) -> "RateLimiter":
+    def _local(self) -> "RateLimiter":
         from limits.storage import MemoryStorage
 
         return moving(MemoryStorage())
@@ -132,8 +132,12 @@ def limited(group: str) -> Callable[[Any], Any]:
     def mark(view: Any) -> Any:
         view.rate_limit = group
         described = view.__dict__.setdefault("_spec", {})
-        known = described.get("responses") or {}
-        responses = dict(known) if isinstance(known, dict) else {code: HTTPStatus(code).phrase for code in known}
+        described_responses = described.get("responses") or {}
+        responses = (
+            dict(described_responses)
+            if isinstance(described_responses, dict)
+            else {code: HTTPStatus(code).phrase for code in described_responses}
+        )
         text = f"More than RATELIMIT_{group} allows: wait as `Retry-After` says."
         before = responses.get(429)
         described["responses"] = responses | {429: f"{before} {text}" if before else text}
@@ -154,7 +158,7 @@ def who_asks(sent: Request) -> str:
     return f"address:{address or 'unknown'}"
 
 
-def from_own_machine(sent: Request) -> bool:
+def from_this_machine(sent: Request) -> bool:
     """Whether a program of this machine sends it, and no proxy for somebody else."""
     return comes_from_here(sent) and not is_forwarded(sent.environ)
 
@@ -168,7 +172,7 @@ def is_counted(config: Settings, sent: Request, group: str) -> bool:
         return config.RATELIMIT_ENABLED
     if config.AUTH == REQUIRED:
         return True
-    return not (from_own_machine(sent) if config.AUTH == OFF else is_local(sent))
+    return not (from_this_machine(sent) if config.AUTH == OFF else is_local(sent))
 
 
 def check() -> None:
@@ -191,6 +195,8 @@ def check() -> None:
 def init_app(app: APIFlask) -> None:
     """Check each request to a limited view."""
     config = settings(app)
-    own = config.RATELIMIT_STORAGE_URI == "memory://"  # several processes count together
-    app.extensions["rates"] = RateLimits(config.REDIS_URL if own and config.REDIS_URL else config.RATELIMIT_STORAGE_URI)
+    in_memory = config.RATELIMIT_STORAGE_URI == "memory://"  # several processes count together
+    app.extensions["rates"] = RateLimits(
+        config.REDIS_URL if in_memory and config.REDIS_URL else config.RATELIMIT_STORAGE_URI
+    )
     app.before_request(check)

@@ -12,11 +12,11 @@ logger = logging.getLogger("yolo.config")
 
 
 def secret_key(instance: Path) -> str:
-    """This installation's own key, made at the first start; `instance/secret_key`, mode 0600."""
+    """This installation's own key, created at the first start; `instance/secret_key`, mode 0600."""
     instance.mkdir(parents=True, exist_ok=True)
     path = instance / "secret_key"
     with locked(instance):
-        return kept_key(path) or new_key(path)
+        return stored_key(path) or new_key(path)
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def new_key(path: Path) -> str:
             os.fsync(file.fileno())
         os.link(draft, path)
     except FileExistsError:
-        return kept_key(path) or key
+        return stored_key(path) or key
     finally:
         draft.unlink()
     return key
 
 
-def kept_key(path: Path) -> str | None:
+def stored_key(path: Path) -> str | None:
     """What is in the file; None where it is not there, or is damaged: then it is set aside, and cookies lose their
     meaning."""
     try:

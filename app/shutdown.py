@@ -23,7 +23,7 @@ logger = logging.getLogger("yolo.database")
 
 
 def finish(settings: Settings, seconds: Callable[[], float]) -> int:
-    """The end of a server whose workers are gone; how many jobs had to be killed.
+    """Finish a server whose workers have ended; how many jobs had to be killed.
 
     Trainings go on at the next start, and jobs begin again: nobody else asked them to stop. One that was killed goes on
     from its newest checkpoint.
@@ -32,12 +32,12 @@ def finish(settings: Settings, seconds: Callable[[], float]) -> int:
         seconds: that are left for jobs to pause.
     """
     stops = settings.ON_SHUTDOWN == "stop" and not settings.REDIS_URL  # another process goes on with them
-    asked_pids = ask_to_pause(settings.DATA_ROOT) if stops else []
+    processes = ask_to_pause(settings.DATA_ROOT) if stops else []
     close_database(database_uri(settings.DATABASE_URL))
-    left = wait_for_end(asked_pids, seconds)
-    for process in left:
+    remaining = wait_for_end(processes, seconds)
+    for process in remaining:
         kill(process)
-    return len(left)
+    return len(remaining)
 
 
 def ask_to_pause(data: Path) -> list[psutil.Process]:
@@ -54,12 +54,12 @@ def ask_to_pause(data: Path) -> list[psutil.Process]:
 
 
 def wait_for_end(processes: Iterable[psutil.Process], seconds: Callable[[], float]) -> list[psutil.Process]:
-    """Those that still run when no seconds are left."""
-    left = [process for process in processes if alive(process)]
-    while left and seconds() > 0:
+    """The processes that still run when no seconds remain."""
+    remaining = [process for process in processes if alive(process)]
+    while remaining and seconds() > 0:
         time.sleep(0.1)
-        left = [process for process in left if alive(process)]
-    return left
+        remaining = [process for process in remaining if alive(process)]
+    return remaining
 
 
 def kill(process: psutil.Process) -> None:
@@ -78,7 +78,7 @@ def close_database(address: str) -> None:
     try:
         DatabaseFile(path).close()
     except sqlite3.Error as error:  # another process has it open; the log keeps what it holds
-        logger.warning("%s keeps its log: %s", path, error)
+        logger.warning("%s: its log stays: %s", path, error)
 
 
 def children(data: Path) -> Iterator[tuple[psutil.Process, Path]]:

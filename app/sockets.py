@@ -93,13 +93,13 @@ class Door:
     Args:
         inner: the application with Socket.IO in it.
         waiting: the places for those who wait.
-        may_enter: whether the one who makes a request is known to us.
+        is_allowed: whether whoever makes a request is logged in.
     """
 
     def __init__(
-        self, inner: Callable[..., Any], waiting: Waiting, may_enter: Callable[[WSGIEnvironment], bool]
+        self, inner: Callable[..., Any], waiting: Waiting, is_allowed: Callable[[WSGIEnvironment], bool]
     ) -> None:
-        self.inner, self.waiting, self.may_enter = inner, waiting, may_enter
+        self.inner, self.waiting, self.is_allowed = inner, waiting, is_allowed
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith("/socket.io/"):
@@ -111,7 +111,7 @@ class Door:
         if environ["REQUEST_METHOD"] == "POST":
             return self.post(environ, start_response)
         begins = "sid" not in query
-        if begins and not self.may_enter(environ):
+        if begins and not self.is_allowed(environ):
             return Response("Log in first.", 401)(environ, start_response)
         if "HTTP_UPGRADE" in environ:
             return self.within(self.waiting.websockets, environ, start_response)
@@ -129,7 +129,7 @@ class Door:
             slots.release()
 
     def post(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """A payload is read whole and looked at first: engineio would hold a bad one until its ping timeout."""
+        """A payload is read completely and checked first: engineio would hold a bad one until its ping timeout."""
         text = self.payload(environ)
         if text is None:
             return Response("Bad request.", 400)(environ, start_response)
@@ -174,7 +174,7 @@ class QuietErrors:
         self.stream.flush()
 
 
-def with_own(origins: str | list[str] | None) -> Any:
+def with_same_origin(origins: str | list[str] | None) -> Any:
     """The setting's origins, and this server's own: with a list alone, its own pages would be refused."""
     if origins is None or isinstance(origins, str):
         return origins
@@ -186,12 +186,12 @@ def with_own(origins: str | list[str] | None) -> Any:
 
 
 def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
-    """Bind Socket.IO to the application, and put the door before it."""
+    """Bind Socket.IO to the application, and the door in front of it."""
     socketio.init_app(
         app,
         client_manager=queue_of(settings(app).REDIS_URL),
         async_mode=settings(app).SOCKETIO_ASYNC_MODE,
-        cors_allowed_origins=with_own(origins),
+        cors_allowed_origins=with_same_origin(origins),
         max_http_buffer_size=MOST_BYTES,
         ping_interval=20,
         ping_timeout=20,
@@ -215,9 +215,9 @@ def queue_of(redis_url: str) -> Any:
 
 
 def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[WSGIEnvironment], bool]:
-    """A function that says whether a request's maker is known, and no other site's page makes it."""
+    """A predicate: whether a request is authenticated, and no other site's page made it."""
 
-    def may_enter(environ: WSGIEnvironment) -> bool:
+    def is_allowed(environ: WSGIEnvironment) -> bool:
         with app.request_context(environ):
             try:
                 principal = identify(request)
@@ -227,7 +227,7 @@ def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[WSGIEnvironment]
                 return False
             return principal is not None
 
-    return may_enter
+    return is_allowed
 
 
 def errors_only(name: str) -> logging.Logger:

@@ -20,7 +20,7 @@ COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)[ \t]*$", re.
 
 
 def init_app(app: Flask) -> None:
-    """Serve them, and tell the templates where they are."""
+    """Serve them, and give the templates their addresses."""
     app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
     app.jinja_env.globals.update(static_url=static_url, imported=lambda name: imported(name, static_version()))
 

@@ -125,9 +125,9 @@ def megapixels(value: float) -> str:
     return format_decimal(round(value / 1e6, 1))
 
 
-def labels(known: Mapping[str, Any]) -> Callable[[str], str]:
+def labels(names: Mapping[str, Any]) -> Callable[[str], str]:
     """Turns codes, several with commas between them, into names."""
-    return lambda codes: ", ".join(str(known.get(code, code)) for code in codes.split(", "))
+    return lambda codes: ", ".join(str(names.get(code, code)) for code in codes.split(", "))
 
 
 def task_names(*tasks: str) -> str:
@@ -176,12 +176,12 @@ POSITION = re.compile(r"line (\d+),? column (\d+)")
 
 def reason(text: str) -> str:
     """Why something cannot be read or used, in the reader's language; a library's own words are quoted."""
-    known = REASONS.get(text) or REASONS.get(re.split(r": | \(", text)[0])
+    translated = REASONS.get(text) or REASONS.get(re.split(r": | \(", text)[0])
     match = POSITION.search(text)
     if match:
         words = _("line %(line)s, column %(column)s", line=match[1], column=match[2])
-        return f"{known}, {words}" if known else _("syntax error in %(place)s", place=words)
-    return str(known) if known else by_pattern(text) or f"“{text}”"
+        return f"{translated}, {words}" if translated else _("syntax error in %(place)s", place=words)
+    return str(translated) if translated else by_pattern(text) or f"“{text}”"
 
 
 def by_pattern(text: str) -> str | None:

@@ -20,7 +20,7 @@ from app.errors import NotFound
 
 CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
 FORM_TYPE = "multipart/form-data"
-TAKE_IMAGES = {"predictions.predict"}  # endpoints
+IMAGE_ENDPOINTS = {"predictions.predict"}  # endpoints
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -132,7 +132,7 @@ def check_body() -> None:
         request.max_content_length = min(MAX_JSON_BYTES, request.max_content_length or MAX_JSON_BYTES)
         if request.get_data():
             inputs.check(request.get_json())
-    elif not (is_chunk() or is_image() or (request.mimetype == FORM_TYPE and takes_form())):
+    elif not (is_chunk() or is_image() or (request.mimetype == FORM_TYPE and accepts_form())):
         raise UnsupportedMediaType
 
 
@@ -144,10 +144,10 @@ def is_chunk() -> bool:
 
 def is_image() -> bool:
     """Whether this is an image for an operation that takes one as its body."""
-    return request.endpoint in TAKE_IMAGES and request.mimetype.startswith("image/")
+    return request.endpoint in IMAGE_ENDPOINTS and request.mimetype.startswith("image/")
 
 
-def takes_form() -> bool:
+def accepts_form() -> bool:
     """Whether this operation reads a form; to another one it would be an unread body. None: no such operation."""
     if request.endpoint is None:
         return True  # the answer is 404 or 405

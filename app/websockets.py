@@ -36,7 +36,7 @@ class CheckedWebSocket:
     def wait(self) -> str | bytes | None:
         """The next message; None: the connection is over. One that floods is slowed down, the more the more do so, by a
         second at most; what it left behind is not read."""
-        floods = self._bucket.take() > 0
+        floods = self._bucket.consume() > 0
         socketio.sleep(self._flood.spend(1) if floods else 0)
         if floods and not getattr(getattr(self._inner, "ws", None), "connected", True):
             return None
@@ -113,10 +113,10 @@ def fits(message: Any, kinds: set[str]) -> bool:
 
 def check_websockets(server: Any, flood: Bucket) -> None:
     """Let each websocket of an engineio server be read through CheckedWebSocket."""
-    made = server._async["websocket"]
+    create = server._async["websocket"]
 
     def checked(handler: Callable[[Any], Any], *arguments: Any) -> Any:
-        return made(lambda websocket: handler(CheckedWebSocket(websocket, flood)), *arguments, **limits)
+        return create(lambda websocket: handler(CheckedWebSocket(websocket, flood)), *arguments, **limits)
 
     limits = {"max_message_size": MOST_BYTES} if server.async_mode == "threading" else {}
     if server.async_mode == "eventlet":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.database_file import OWNER, DatabaseFile, place
+from app.database_file import OWNER, DatabaseFile, file_id
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 def claim_for_another(file: DatabaseFile) -> None:
     """The record of an earlier server, whose log had the number that this one got: numbers of files come again."""
-    known = {"file": [1, 1], "log": place(file.log)}
+    known = {"file": [1, 1], "log": file_id(file.log)}
     file.path.with_name(file.path.name + OWNER).write_text(json.dumps(known))
 
 

@@ -98,9 +98,9 @@ def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: clock[0]))
     bucket = Bucket(2, 10.0)
-    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, pytest.approx(0.1)]
+    assert [bucket.consume() for _ in range(3)] == [0.0, 0.0, pytest.approx(0.1)]
     clock[0] += 0.125
-    assert [bucket.take() for _ in range(2)] == [0.0, pytest.approx(0.075)]
+    assert [bucket.consume() for _ in range(2)] == [0.0, pytest.approx(0.075)]
 
 
 def test_what_was_spent_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:

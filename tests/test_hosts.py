@@ -7,7 +7,7 @@ import requests
 
 from app.config import SettingError, load_settings
 from app.hosts import AllowedHosts
-from app.sockets import with_own
+from app.sockets import with_same_origin
 from scripts.local_server import Server
 
 EVIL = "evil.example:5000"
@@ -109,13 +109,13 @@ def test_a_name_pointed_at_the_server_gets_nothing(server: Server) -> None:
 
 
 def test_other_origins_do_not_shut_out_our_own_pages() -> None:
-    allows = with_own(["https://lab.example"])
+    allows = with_same_origin(["https://lab.example"])
     here = {"HTTP_HOST": "gpu.example:5000"}
     assert allows("https://lab.example", here)
     assert allows("http://gpu.example:5000", here)
     assert not allows("https://evil.example", here)
     assert not allows(None, here)
-    assert (with_own("*"), with_own(None)) == ("*", None)
+    assert (with_same_origin("*"), with_same_origin(None)) == ("*", None)
 
 
 def test_the_short_name_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:

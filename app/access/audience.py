@@ -15,11 +15,11 @@ from app.config import settings
 from app.extensions import db
 from app.models import Dataset, Training
 
-FRESH_S = 5.0  # so long an answer is used again: a training tells something several times a second
+FRESH_S = 5.0  # so long an answer is used again: a training sends something several times a second
 MOST = 10_000
 
 
-def own_room(room: str, account_id: int | None) -> str:
+def account_room(room: str, account_id: int | None) -> str:
     return f"{room}:of:{account_id or 'owner'}"
 
 
@@ -28,29 +28,29 @@ def shared_room(room: str) -> str:
 
 
 def rooms_for(room: str, principal: Principal | None) -> list[str]:
-    """Where somebody hears what they may of a room for everybody."""
+    """The rooms from which a principal receives what they may see of a room for everybody."""
     if principal is None or not is_limited(principal):
         return [room]
-    return [own_room(room, principal.account_id), shared_room(room)]
+    return [account_room(room, principal.account_id), shared_room(room)]
 
 
 def audience(room: str, training_id: int | None = None, dataset_id: int | None = None) -> list[str]:
-    """Where a message about a training or a dataset goes."""
+    """The rooms that a message about a training or a dataset goes to."""
     if not settings().PRIVATE_DATA:
         return [room]
-    known: dict[Any, tuple[float, list[str]]] = current_app.extensions.setdefault("audiences", {})
+    cache: dict[Any, tuple[float, list[str]]] = current_app.extensions.setdefault("audiences", {})
     key = (room, training_id, dataset_id)
-    until, account_ids = known.get(key, (0.0, []))
+    until, account_ids = cache.get(key, (0.0, []))
     if time.monotonic() > until:
         account_ids = read(room, training_id, dataset_id)
-        if len(known) >= MOST:
-            known.clear()
-        known[key] = (time.monotonic() + FRESH_S, account_ids)
+        if len(cache) >= MOST:
+            cache.clear()
+        cache[key] = (time.monotonic() + FRESH_S, account_ids)
     return account_ids
 
 
 def forget() -> None:
-    """Something is shared now, or no longer."""
+    """Drop the cache: something is shared now, or no longer."""
     current_app.extensions.pop("audiences", None)
     current_app.extensions["cluster"].bus.publish("sharing", None)  # in other processes, too
 
@@ -61,19 +61,19 @@ def read(room: str, training_id: int | None, dataset_id: int | None) -> list[str
     rooms = [room]
     with db.engine.connect() as connection:
         if training_id is not None:
-            wanted = select(run.c.created_by, run.c.shared, run.c.dataset_id).where(run.c.id == training_id)
-            match = connection.execute(wanted).first()
+            query = select(run.c.created_by, run.c.shared, run.c.dataset_id).where(run.c.id == training_id)
+            match = connection.execute(query).first()
             if match is None:
                 return rooms
-            rooms.append(own_room(room, match.created_by))
+            rooms.append(account_room(room, match.created_by))
             if not match.shared:
                 return rooms
             dataset_id = match.dataset_id
         if dataset_id is not None:
             row = connection.execute(select(data.c.created_by, data.c.shared).where(data.c.id == dataset_id)).first()
             if row is not None:
-                rooms += [own_room(room, row.created_by), *([shared_room(room)] if row.shared else [])]
+                rooms += [account_room(room, row.created_by), *([shared_room(room)] if row.shared else [])]
             if row is not None and training_id is None:
                 users = select(run.c.created_by).where(run.c.dataset_id == dataset_id).distinct()
-                rooms += [own_room(room, account) for account in connection.scalars(users)]
+                rooms += [account_room(room, account) for account in connection.scalars(users)]
     return list(dict.fromkeys(rooms))

@@ -1,4 +1,4 @@
-"""A provider's word that somebody has logged out there: OpenID Connect Back-Channel Logout 1.0, section 2.6.
+"""A provider's statement that somebody has logged out there: OpenID Connect Back-Channel Logout 1.0, section 2.6.
 
 Authlib has nothing for it. What is checked is what an ID token is, but for three things: it says what it is, it has no
 nonce (else an ID token of a login, which browsers see, could be sent here), and it works for some minutes.
@@ -32,7 +32,7 @@ class Departure:
 
 
 def departure_of(claims: Claims, issuer: str, audience: str) -> Departure:
-    """What a logout token says, whose signature was checked.
+    """The departure in a logout token, whose signature was checked.
 
     Raises:
         ValueError: a code of what is not right.
@@ -59,8 +59,8 @@ def check_times(claims: Claims) -> None:
     Raises:
         ValueError: it is from the future, or too old.
     """
-    now, made, end = time.time(), claims.get("iat"), claims.get("exp")
-    if not is_moment(made) or not now - LASTS_S - LEEWAY_S < made < now + LEEWAY_S:
+    now, issued_at, end = time.time(), claims.get("iat"), claims.get("exp")
+    if not is_moment(issued_at) or not now - LASTS_S - LEEWAY_S < issued_at < now + LEEWAY_S:
         raise ValueError("iat")
     if end is not None and (not is_moment(end) or end < now - LEEWAY_S):
         raise ValueError("exp")

@@ -26,7 +26,7 @@ class Begun(TypedDict):
 
 @dataclass(frozen=True)
 class Person:
-    """Whom the provider says it is.
+    """The person that the provider has identified.
 
     Args:
         issuer, subject: know a person; nothing else does, as an e-mail address may be given to somebody else.
@@ -53,7 +53,7 @@ class Answer:
 
 
 def algorithms_of(described: Any) -> list[str]:
-    """How a provider signs, of what counts. With an empty list Authlib would choose itself, and take HS256."""
+    """The accepted algorithms with which a provider signs. With an empty list Authlib would choose HS256."""
     offered = described.get("id_token_signing_alg_values_supported") or ["RS256"]
     return [name for name in ALGORITHMS if name in offered]
 
@@ -102,5 +102,5 @@ def claim_at(claims: Claims, name: str) -> Any:
 
 
 def code_of(error: Any) -> str:
-    """A failure's own name, where it is one: texts of others are shown to nobody."""
+    """A failure's own name, where it is one: texts of others are not displayed."""
     return error if isinstance(error, str) and re.fullmatch(r"[a-z_]{1,40}", error) else "error"

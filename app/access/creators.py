@@ -24,7 +24,7 @@ def forget_names() -> None:
     access_of().names.clear()
 
 
-def made_by(column: Any, who: str | None) -> tuple[Any, ...]:
+def creator_conditions(column: Any, who: str | None) -> tuple[Any, ...]:
     """Conditions for a list.
 
     Args:

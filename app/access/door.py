@@ -10,7 +10,7 @@ from flask import Response, g, redirect, request
 from flask_babel import gettext as _
 
 from app.access import private
-from app.access.identify import identify, make_access
+from app.access.identify import create_access, identify
 from app.access.origins import refuse_foreign_origins, refuse_without_proof
 from app.access.principal import SESSION, Principal, current
 from app.config import settings
@@ -23,7 +23,7 @@ from app.problems import wants_page
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnerRule:
     """A rule: trainers may do it with what is theirs, admins with everything.
 
     Args:
@@ -35,7 +35,7 @@ class Own:
     argument: str
 
     def find(self, value: Any) -> Any | None:
-        """What is meant, or None: then the route says so."""
+        """The row, or None: then the route answers 404."""
         return db.session.get(self.model, value)
 
     def not_there(self, value: Any) -> str | None:
@@ -44,7 +44,7 @@ class Own:
 
 
 PUBLIC = None
-Rule = Role | Own | None
+Rule = Role | OwnerRule | None
 Named = Mapping[str, Any]
 
 
@@ -58,7 +58,7 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[st
     """
     if settings(app).PRIVATE_DATA:
         rules = {**rules, **where_private}
-    app.extensions["access"] = make_access(settings(app))
+    app.extensions["access"] = create_access(settings(app))
     allowed = cors_origins(settings(app).SOCKETIO_CORS_ALLOWED_ORIGINS) or []
 
     @app.before_request
@@ -87,8 +87,8 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[st
 def needs(*rows: Any) -> str:
     """The role that a button for changing things needs, for `data-needs` in a page. One of them must be theirs."""
     principal = current()
-    own = principal is not None and any(principal.owns(row.created_by) for row in rows)
-    return str(Role.TRAINER if own else Role.ADMIN)
+    owns_one = principal is not None and any(principal.owns(row.created_by) for row in rows)
+    return str(Role.TRAINER if owns_one else Role.ADMIN)
 
 
 def to_login() -> Response:
@@ -109,7 +109,7 @@ def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> Non
     Raises:
         NotAllowed: it is somebody else's. NotFound: and with PRIVATE_DATA it is in no table that says so.
     """
-    if isinstance(rule, Own) and principal.role != Role.ADMIN:
+    if isinstance(rule, OwnerRule) and principal.role != Role.ADMIN:
         row = rule.find(arguments[rule.argument])
         if row is not None and not any(principal.owns(account) for account in owners(row)):
             if private.is_limited(principal) and (text := rule.not_there(arguments[rule.argument])):
@@ -142,7 +142,7 @@ def hide(named: Named, arguments: Mapping[str, Any]) -> None:
 
 
 def owners(row: Any) -> list[int | None]:
-    """Who may change a thing: whoever made it; and the owner of what it was made of, such as an export's training."""
+    """The accounts that may change a row: its creator, and the owner of what it belongs to, such as a training."""
     return [row.created_by, *(base.created_by for base in bases(row))]
 
 

@@ -25,11 +25,11 @@ class Guesses:
 
     Args:
         who: whose they are, in the counter.
-        known: they are of a known browser.
+        trusted: they are of a known browser.
     """
 
     who: str
-    known: bool
+    trusted: bool
 
     def expect_few(self) -> None:
         """Check that there were not too many wrong ones.
@@ -58,16 +58,16 @@ def guesses_of(key: str, request: Request) -> Guesses:
     Args:
         key: of the account's name; there need be none of it.
     """
-    browser = known_browser(key, request)
-    return Guesses(browser or f"account:{secrets.digest(key)}", known=browser is not None)
+    browser = trusted_browser(key, request)
+    return Guesses(browser or f"account:{secrets.digest(key)}", trusted=browser is not None)
 
 
-def own_guesses(account_id: int | None) -> Guesses:
+def account_guesses(account_id: int | None) -> Guesses:
     """Of whoever is logged in, at their present password: a session that was left open gives no way to it."""
-    return Guesses(f"own:{account_id}", known=True)
+    return Guesses(f"own:{account_id}", trusted=True)
 
 
-def known_browser(key: str, request: Request) -> str | None:
+def trusted_browser(key: str, request: Request) -> str | None:
     """What a browser is counted by in which this account was logged in before."""
     try:
         account, browser = serializer().loads(request.cookies.get(cookie_name(), ""))

@@ -32,7 +32,7 @@ FORWARDED = (
 
 @dataclass
 class Access:
-    """What one application knows about who may enter.
+    """An application's state of authentication.
 
     Args:
         mode: AUTH.
@@ -55,7 +55,7 @@ class Access:
         return secrets.digest(secrets.owner_secret(self.instance))
 
 
-def make_access(config: Settings) -> Access:
+def create_access(config: Settings) -> Access:
     """The cookie's name has the port: cookies of one host are sent to all its ports."""
     cookie = f"ytp_session_{config.PORT}"
     return Access(config.AUTH, config.AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK, config.INSTANCE_PATH, cookie)
@@ -67,7 +67,7 @@ def access_of(app: Flask | None = None) -> Access:
 
 
 def identify(request: Request) -> Principal | None:
-    """Who makes the request; None: nobody whom we know.
+    """The principal of a request; None: unknown.
 
     Raises:
         LoginRequired: it shows a token that is not valid.
@@ -94,7 +94,7 @@ def comes_from_here(request: Request) -> bool:
 
 
 def is_forwarded(environ: WSGIEnvironment) -> bool:
-    """Whether a proxy or a tunnel says that it sends the request for somebody else."""
+    """Whether a proxy or a tunnel forwards the request for somebody else."""
     return any(name.startswith(FORWARDED) for name in environ)
 
 
@@ -105,7 +105,7 @@ def is_local(request: Request) -> bool:
     return (
         names_loopback(environ.get("HTTP_HOST", ""))
         and not is_forwarded(environ)
-        and peer.is_own(connection_of(environ))
+        and peer.is_server_user(connection_of(environ))
     )
 
 
@@ -179,8 +179,10 @@ def principal_of(row: AccessToken | LoginSession, via: str, token_id: int | None
     account, role = row.account, Role(row.role)
     if account is None:
         return Principal(None, None, role, via, row.digest, token_id)
-    own = Role(account.role)
-    return Principal(account.id, account.name, lower(role, own) if token_id else own, via, row.digest, token_id)
+    account_role = Role(account.role)
+    return Principal(
+        account.id, account.name, lower(role, account_role) if token_id else account_role, via, row.digest, token_id
+    )
 
 
 def is_over(moment: datetime | None) -> bool:

@@ -33,10 +33,10 @@ class LogoutTokens:
         self._keys_refreshed_at = -REFRESH_S
 
     def departure(self, token: str) -> Departure:
-        """Who has logged out there, by the provider's own word.
+        """The departure that a logout token states, verified.
 
         Raises:
-            LogoutRefused: it is not its word, or not for us.
+            LogoutRefused: it is not the provider's, or not for us.
             ProviderUnavailable: its keys can't be fetched.
         """
         try:

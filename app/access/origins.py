@@ -1,4 +1,4 @@
-"""Whose page made the browser send a request: no other site may change anything here, or have us work."""
+"""Refuses requests that another site's page made the browser send: none may change anything here."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ from flask_babel import gettext
 from app.errors import ForeignOrigin
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-OWN_SITES = {"same-origin", "none"}  # of Sec-Fetch-Site: our own page, or the address bar
+TRUSTED_SITES = {"same-origin", "none"}  # of Sec-Fetch-Site: our own page, or the address bar
 
 
 def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browser: bool) -> None:
@@ -28,7 +28,7 @@ def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browse
     works = unsafe or request.path.startswith(("/api/", "/socket.io/"))
     if origin is not None and (unsafe or (works and by_browser)):
         refuse(origin)
-    if works and site is not None and site not in OWN_SITES and by_browser and allowed != "*":
+    if works and site is not None and site not in TRUSTED_SITES and by_browser and allowed != "*":
         refuse(request.headers.get("Referer") or site)
 
 

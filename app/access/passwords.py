@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 AT_ONCE = 2  # hashes that are computed: each has 64 MB and a core
 IN_LINE = 8  # of strangers, that wait for it, or are computed
-KNOWN_IN_LINE = 8  # of people and browsers that were in before; they come first
+TRUSTED_IN_LINE = 8  # of people and browsers that were in before; they come first
 WAIT_S, STEP_S = 5.0, 0.01
 
-running, line, known_line = Slots(AT_ONCE), Slots(IN_LINE), Slots(KNOWN_IN_LINE)
+running, line, trusted_line = Slots(AT_ONCE), Slots(IN_LINE), Slots(TRUSTED_IN_LINE)
 
 
 class PasswordsBusy(Unavailable):
@@ -36,21 +36,21 @@ class PasswordsBusy(Unavailable):
 
 
 @contextmanager
-def turn(known: bool) -> Iterator[None]:
+def turn(trusted: bool) -> Iterator[None]:
     """A turn at computing a hash.
 
     Args:
-        known: it is for somebody who was in before: however many strangers come, they keep nobody of those out.
+        trusted: it is for somebody who was in before: however many strangers come, they keep nobody of those out.
 
     Raises:
         PasswordsBusy: too many wait for one already.
     """
-    mine = known_line if known else line
+    mine = trusted_line if trusted else line
     if not mine.acquire():
         raise PasswordsBusy
     try:
         until = time.monotonic() + WAIT_S
-        while not ((known or known_line.is_free) and running.acquire()):
+        while not ((trusted or trusted_line.is_free) and running.acquire()):
             if time.monotonic() > until:
                 raise PasswordsBusy
             socketio.sleep(STEP_S)
@@ -62,13 +62,13 @@ def turn(known: bool) -> Iterator[None]:
         mine.release()
 
 
-def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
+def in_turn(trusted: bool, compute: Callable[..., T], *args: str | None) -> T:
     """Compute a hash when it is its turn, in a thread of its own.
 
     Raises:
         PasswordsBusy
     """
-    with turn(known):
+    with turn(trusted):
         return run_blocking(compute, *args)
 
 
@@ -82,12 +82,12 @@ def hasher() -> "PasswordHasher":
 
 @cache
 def nobody() -> str:
-    """What is checked for a name that there is none of: an answer takes as long as for one that there is."""
+    """The hash that is checked for an unknown name: an answer takes as long as for an existing one."""
     return hasher().hash("nobody")
 
 
 def hashed(password: str) -> str:
-    """For somebody who is logged in, or was invited.
+    """The hash of a password, for somebody who is logged in or was invited.
 
     Raises:
         PasswordsBusy
@@ -95,24 +95,24 @@ def hashed(password: str) -> str:
     return in_turn(True, lambda: hasher().hash(password))
 
 
-def fits(stored_hash: str | None, password: str, known: bool = False) -> bool:
-    """Whether it is the password; False where there is none.
+def fits(stored_hash: str | None, password: str, trusted: bool = False) -> bool:
+    """Whether the password matches; False where there is no hash.
 
     Args:
-        known: a browser asks that was in before.
+        trusted: a browser asks that was in before.
 
     Raises:
         PasswordsBusy
     """
-    return in_turn(known, check, stored_hash, password) and stored_hash is not None
+    return in_turn(trusted, check, stored_hash, password) and stored_hash is not None
 
 
 def check(stored_hash: str | None, password: str) -> bool:
     """Whether a password is the one of this hash; takes as long where there is no hash."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
-    other = nobody()  # the first time it takes as long again, whether or not there is the name
+    dummy_hash = nobody()  # the first time it takes as long again, whether or not there is the name
     try:
-        return hasher().verify(stored_hash or other, password)
+        return hasher().verify(stored_hash or dummy_hash, password)
     except (Argon2Error, InvalidHashError):
         return False

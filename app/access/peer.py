@@ -34,34 +34,34 @@ def end(address: tuple[Any, ...]) -> End:
 def user_of_peer(connection: Any) -> int | None:
     """The uid of the program at the other end; None: not of this machine, closed, or not to be known."""
     try:
-        peer, own = end(connection.getpeername()), end(connection.getsockname())
+        peer, local = end(connection.getpeername()), end(connection.getsockname())
     except (OSError, ValueError, IndexError, TypeError, AttributeError):
         return None
     if not peer[0].is_loopback:
         return None
-    for look in (ask_kernel, read_tables):
+    for look_up in (ask_kernel, read_tables):
         try:
-            uid = look(peer, own)
+            uid = look_up(peer, local)
         except OSError:
             continue
         return None if uid == OVERFLOW_UID else uid
     return None
 
 
-def forms(peer: End, own: End) -> Iterator[tuple[int, End, End]]:
+def forms(peer: End, local: End) -> Iterator[tuple[int, End, End]]:
     """How the peer's own socket may name both ends: a program may reach an IPv4 address through an IPv6 socket."""
-    if peer[0].version == own[0].version == 4:
-        yield socket.AF_INET, peer, own
-        yield socket.AF_INET6, mapped(peer), mapped(own)
-    elif peer[0].version == own[0].version == 6:
-        yield socket.AF_INET6, peer, own
+    if peer[0].version == local[0].version == 4:
+        yield socket.AF_INET, peer, local
+        yield socket.AF_INET6, mapped(peer), mapped(local)
+    elif peer[0].version == local[0].version == 6:
+        yield socket.AF_INET6, peer, local
 
 
 def mapped(end: End) -> End:
     return IPv6Address(b"\0" * 10 + b"\xff\xff" + end[0].packed), end[1]
 
 
-def ask_kernel(peer: End, own: End) -> int | None:
+def ask_kernel(peer: End, local: End) -> int | None:
     """Ask the kernel (sock_diag) for the uid of the program at the other end of a local connection.
 
     Raises:
@@ -69,7 +69,7 @@ def ask_kernel(peer: End, own: End) -> int | None:
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1)
-        for family, source, target in forms(peer, own):
+        for family, source, target in forms(peer, local):
             name = struct.pack(
                 "!HH16s16s", source[1], target[1], source[0].packed.ljust(16, b"\0"), target[0].packed.ljust(16, b"\0")
             ) + struct.pack("=I", 0)
@@ -83,15 +83,15 @@ def ask_kernel(peer: End, own: End) -> int | None:
                 if struct.unpack_from("=i", data, 16)[0] != -2:  # ENOENT: no such socket
                     raise OSError("no answer of sock_diag")
                 continue
-            _, _, _, _, _, _, state, found, uid, inode = ANSWER.unpack_from(data)
-            if found[:4] == name[:4] and state in OPEN and inode:  # closed: inode 0 and uid 0, whoever it was
+            _, _, _, _, _, _, state, source_address, uid, inode = ANSWER.unpack_from(data)
+            if source_address[:4] == name[:4] and state in OPEN and inode:  # closed: inode 0 and uid 0, whoever it was
                 return int(uid)
     return None
 
 
-def read_tables(peer: End, own: End) -> int | None:
+def read_tables(peer: End, local: End) -> int | None:
     """The same from /proc/net/tcp and tcp6."""
-    for family, source, target in forms(peer, own):
+    for family, source, target in forms(peer, local):
         table = Path("/proc/net/tcp" if family == socket.AF_INET else "/proc/net/tcp6")
         names = hexadecimal(source), hexadecimal(target)
         for line in table.read_text().splitlines()[1:] if table.exists() else ():
@@ -111,7 +111,7 @@ def hexadecimal(end: End) -> str:
 _users: WeakKeyDictionary[Any, int | None] = WeakKeyDictionary()
 
 
-def is_own(connection: Any) -> bool:
+def is_server_user(connection: Any) -> bool:
     """Whether the server's own user, or root, is at the other end. Asked once a connection."""
     if connection is None:
         return False

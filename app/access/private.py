@@ -34,7 +34,7 @@ NOT_THERE: dict[str, Any] = {
     "test": _l("Test %(id)s doesn't exist."),
     "job": _l("There is no job %(id)s."),
 }
-SEE_ALL = {"writing", "everything"}  # of a session: what it reads decides, and is not shown
+UNFILTERED = {"writing", "everything"}  # of a session: what it reads decides, and is not shown
 IN_BODIES = {"dataset_id": Dataset, "training_id": Training}  # what bodies name by id; a test compares the description
 
 
@@ -43,7 +43,7 @@ def owned(column: Any, account_id: int | None) -> ColumnElement[bool]:
     return column.is_(None) if account_id is None else column == account_id
 
 
-def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[bool]]:
+def conditions(account_id: int | None, *job_models: Any) -> dict[Any, ColumnElement[bool]]:
     """What one person may see of each model.
 
     A training that is shared needs a dataset that is shared, or the reader's own. Who has trained on a dataset keeps
@@ -52,34 +52,37 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
     whoever asked for that.
 
     Args:
-        others: further models with `created_by`, `subject_type` and `subject_id`: jobs.
+        job_models: further models with `created_by`, `subject_type` and `subject_id`: jobs.
     """
     data, run = Dataset.__table__, Training.__table__
     d, t, mine = data.alias(), run.alias(), run.alias()
     used = select(mine.c.dataset_id).where(owned(mine.c.created_by, account_id))
     open_data = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared)
-    seen_data = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared | d.c.id.in_(used))
+    visible_datasets = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared | d.c.id.in_(used))
     open_run = owned(t.c.created_by, account_id) | (t.c.shared & t.c.dataset_id.in_(open_data))
-    seen_runs = select(t.c.id).where(open_run)
+    visible_runs = select(t.c.id).where(open_run)
     by_model: dict[Any, ColumnElement[bool]] = {
         Dataset: owned(Dataset.created_by, account_id) | Dataset.shared | Dataset.id.in_(used),
         Training: owned(Training.created_by, account_id) | (Training.shared & Training.dataset_id.in_(open_data)),
-        ModelExport: ModelExport.training_id.in_(seen_runs),
-        Evaluation: seen_evaluation(Evaluation, seen_runs, seen_data, account_id),
+        ModelExport: ModelExport.training_id.in_(visible_runs),
+        Evaluation: visible_evaluations(Evaluation, visible_runs, visible_datasets, account_id),
         **{
-            kind: owned(kind.created_by, account_id) & kind.training_id.in_(seen_runs) for kind in (Test, PredictionRun)
+            kind: owned(kind.created_by, account_id) & kind.training_id.in_(visible_runs)
+            for kind in (Test, PredictionRun)
         },
     }
     exports, evaluations = ModelExport.__table__.alias().c, Evaluation.__table__.alias().c
-    of_export = select(exports.job_id).where(exports.training_id.in_(seen_runs))
-    of_evaluation = select(evaluations.job_id).where(seen_evaluation(evaluations, seen_runs, seen_data, account_id))
+    of_export = select(exports.job_id).where(exports.training_id.in_(visible_runs))
+    of_evaluation = select(evaluations.job_id).where(
+        visible_evaluations(evaluations, visible_runs, visible_datasets, account_id)
+    )
     admins = select(Account.id).where(Account.role == Role.ADMIN)
-    for job in others:
+    for job in job_models:
         by_admin = job.created_by.is_(None) | job.created_by.in_(admins)
         by_owner = by_admin | (job.created_by == t.c.created_by)
         by_giver = by_admin | (job.created_by == d.c.created_by)
         of_run = select(t.c.id).where(t.c.id == job.subject_id, open_run, by_owner).correlate(job.__table__)
-        of_data = select(d.c.id).where(d.c.id == job.subject_id, d.c.id.in_(seen_data.correlate(None)), by_giver)
+        of_data = select(d.c.id).where(d.c.id == job.subject_id, d.c.id.in_(visible_datasets.correlate(None)), by_giver)
         by_model[job] = or_(
             owned(job.created_by, account_id),
             job.id.in_(of_export) | job.id.in_(of_evaluation),
@@ -89,24 +92,24 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
     return by_model
 
 
-def seen_evaluation(columns: Any, runs: Any, data: Any, account_id: int | None) -> ColumnElement[bool]:
+def visible_evaluations(columns: Any, runs: Any, data: Any, account_id: int | None) -> ColumnElement[bool]:
     """The condition for evaluations that an account may see.
 
     Args:
         columns: of the table or the model. runs, data: the ids of those that one may see.
     """
-    own = columns.dataset_id.is_(None) & owned(columns.created_by, account_id)
-    return columns.training_id.in_(runs) & or_(own, columns.dataset_id.in_(data))
+    orphaned = columns.dataset_id.is_(None) & owned(columns.created_by, account_id)
+    return columns.training_id.in_(runs) & or_(orphaned, columns.dataset_id.in_(data))
 
 
 def is_limited(principal: Principal | None) -> bool:
-    """Whether somebody sees a part of what there is."""
+    """Whether a principal sees only a part of the rows."""
     return settings().PRIVATE_DATA and principal is not None and principal.role != Role.ADMIN
 
 
 def narrow(state: ORMExecuteState) -> None:
     """Add the conditions to a SELECT; nothing where PRIVATE_DATA is off."""
-    if not state.is_select or state.is_column_load or not current_app or not SEE_ALL.isdisjoint(state.session.info):
+    if not state.is_select or state.is_column_load or not current_app or not UNFILTERED.isdisjoint(state.session.info):
         return
     principal = current()
     if principal is None or not is_limited(principal):
@@ -142,7 +145,7 @@ def is_visible(kind: Any, number: int) -> bool:
 
 
 def not_there(kind: Any, number: int) -> str:
-    """What is said where there is none, whether there is one or not."""
+    """The message for a missing row, and for one that may not be seen."""
     return str(NOT_THERE[kind.__tablename__]) % {"id": number}
 
 
@@ -152,7 +155,7 @@ def visible_ids(kind: Any, numbers: Any) -> set[int]:
 
 
 @contextmanager
-def seen_by(principal: Principal | None) -> Iterator[None]:
+def visible_to(principal: Principal | None) -> Iterator[None]:
     """Queries within are as somebody may see them; in no request."""
     with current_app.test_request_context():
         g.principal = principal

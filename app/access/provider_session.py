@@ -1,4 +1,4 @@
-"""How the OpenID Connect provider is asked: Authlib's session, with an end to what one answer may cost."""
+"""Authlib's session for requests to the OpenID Connect provider, with limits for the size and time of an answer."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ class AnswerTooLarge(RequestException):
 
 class BoundedAdapter(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        """Read an answer whole, but no more than it may have.
+        """Read a complete answer, up to the limits.
 
         Raises:
             AnswerTooLarge: in bytes, or in seconds.

@@ -1,4 +1,4 @@
-"""Creates and hashes secrets, and keeps the owner's own in a file."""
+"""Creates and hashes secrets, and stores the owner's own in a file."""
 
 import hashlib
 import logging
@@ -24,7 +24,7 @@ def digest(secret: str) -> str:
 
 
 def owner_secret(instance: Path) -> str:
-    """The owner's secret, made at the first start; `instance/owner_token`, mode 0600. Delete it for a new one."""
+    """The owner's secret, created at the first start; `instance/owner_token`, mode 0600. Delete it for a new one."""
     path = instance / OWNER_FILE
     secret = read_secret(path)
     if secret:

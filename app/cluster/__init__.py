@@ -29,5 +29,5 @@ class Cluster:
         self.closed = False
 
     def close(self) -> None:
-        """Hear and take nothing any more. Called from a signal handler too: it takes no lock."""
+        """Receive nothing more, and claim nothing. Called from a signal handler too: it takes no lock."""
         self.closed = self.bus.closed = True

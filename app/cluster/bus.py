@@ -1,5 +1,5 @@
-"""What the processes tell each other through Redis: hints, none of which may be needed. Whatever is lost with a Redis
-that is away is found in the database, in files, or by the next look."""
+"""Messages between the processes through Redis: hints, none of which may be needed. Whatever is lost with a Redis that
+is unavailable is read from the database or files at the next poll."""
 
 import json
 import logging
@@ -14,26 +14,26 @@ logger = logging.getLogger("yolo.cluster")
 CHANNEL = "yolo-platform"
 PROCESS = "yolo-platform:process:"  # a key for each process, which ends with it
 CONNECT_S = 1.0
-AWAY_S = 3.0  # so long nobody tries to publish again: a request must not wait for a Redis that is away
+RETRY_S = 3.0  # until the next try to publish: a request must not wait for a Redis that is away
 BEAT_S, LASTS_S = 3.0, 15.0
 
 Handler = Callable[[Any], object]
 
 
 class Bus:
-    """Publishes to the other processes, and hears them.
+    """Publishes to the other processes, and receives from them.
 
     Args:
         url: of Redis; empty: there are no others, and nothing is done.
-        own_id: of this process, which does not hear itself.
+        process_id: of this process, which ignores its own messages.
     """
 
-    def __init__(self, url: str, own_id: str) -> None:
-        self.url, self.own_id = url, own_id
+    def __init__(self, url: str, process_id: str) -> None:
+        self.url, self.process_id = url, process_id
         self.handlers: dict[str, Handler] = {}
         self.closed = False
         self._client: Any = None
-        self._away_until = self._beat_at = 0.0
+        self._retry_at = self._beat_at = 0.0
 
     def on(self, name: str, handler: Handler) -> None:
         """Have messages of this name handled: without an application context, one after the other."""
@@ -48,20 +48,20 @@ class Bus:
         return self._client
 
     def publish(self, name: str, payload: Any) -> None:
-        """Tell the others. Never raises and hardly waits."""
-        if not self.url or time.monotonic() < self._away_until:
+        """Send to the other processes. Never raises and hardly waits."""
+        if not self.url or time.monotonic() < self._retry_at:
             return
         try:
-            self.client.publish(CHANNEL, json.dumps({"from": self.own_id, "name": name, "payload": payload}))
+            self.client.publish(CHANNEL, json.dumps({"from": self.process_id, "name": name, "payload": payload}))
         except Exception as error:
             self.lost(error)
 
     def lost(self, error: Exception) -> None:
         logger.warning("Redis does not answer; what other processes do is noticed later: %s", error)
-        self._away_until = time.monotonic() + AWAY_S
+        self._retry_at = time.monotonic() + RETRY_S
 
     def run(self) -> None:
-        """Listen, and say that this process is there; a background task."""
+        """Listen, and give signs of life; a background task."""
         while not self.closed:
             try:
                 with self.client.pubsub(ignore_subscribe_messages=True) as pubsub:
@@ -76,14 +76,14 @@ class Bus:
             self.beat()
             message = pubsub.get_message(timeout=1.0)
             if message is not None:
-                self.hear(message["data"])
+                self.receive(message["data"])
 
-    def hear(self, data: bytes) -> None:
-        """One message; what cannot be understood, or handled, stops no other one."""
+    def receive(self, data: bytes) -> None:
+        """Handle one message; one that cannot be decoded or handled stops no other."""
         try:
             message = json.loads(data)
             handler = self.handlers.get(message["name"])
-            if message["from"] != self.own_id and handler is not None:
+            if message["from"] != self.process_id and handler is not None:
                 handler(message["payload"])
         except Exception:
             logger.exception("a message of another process")
@@ -91,13 +91,15 @@ class Bus:
     def beat(self) -> None:
         if time.monotonic() - self._beat_at < BEAT_S:
             return
-        self.client.set(PROCESS + self.own_id, "1", px=int(LASTS_S * 1000))
+        self.client.set(PROCESS + self.process_id, "1", px=int(LASTS_S * 1000))
         self._beat_at = time.monotonic()
 
     def present(self) -> set[str] | None:
-        """The ids of the processes that have given a sign of life; None: nobody knows."""
+        """The ids of the processes that have given a sign of life; None: Redis does not answer."""
         try:
-            return {key.decode().removeprefix(PROCESS) for key in self.client.scan_iter(PROCESS + "*")} | {self.own_id}
+            return {key.decode().removeprefix(PROCESS) for key in self.client.scan_iter(PROCESS + "*")} | {
+                self.process_id
+            }
         except Exception as error:
             self.lost(error)
             return None

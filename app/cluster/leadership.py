@@ -16,12 +16,12 @@ from app.extensions import socketio
 
 logger = logging.getLogger("yolo.cluster")
 
-LOOK_S = 1.0
+POLL_S = 1.0
 NAME = "leader.json"
 
 
 class Leadership:
-    """Takes the lead when nobody has it.
+    """Becomes the leader when there is none.
 
     A lock that was lost with the database's connection is taken again; nothing has happened then, unless another
     process has led meanwhile. After that this one begins anew: gunicorn starts another in its place, and the processes
@@ -35,8 +35,8 @@ class Leadership:
         self.cluster, self.lock, self.folder = cluster, lock, folder
         self.led = False
 
-    def take(self) -> bool:
-        """Take the lead, if nobody has it."""
+    def acquire(self) -> bool:
+        """Become the leader if there is none; whether it did."""
         if not self.lock.acquire():
             return False
         self.write()
@@ -48,30 +48,30 @@ class Leadership:
         """The loop; a background task.
 
         Args:
-            take_over: puts right what the process before left, in an application context.
+            take_over: recovers what the leader before left, in an application context.
         """
         while not self.cluster.closed:
-            socketio.sleep(LOOK_S)
+            socketio.sleep(POLL_S)
             try:
-                self.look(app, take_over)
+                self.check(app, take_over)
             except Exception as error:
                 logger.warning("who leads: %s", getattr(error, "orig", error))
 
-    def look(self, app: Flask, take_over: Callable[[], None]) -> None:
-        """Once; may raise where the database is away."""
+    def check(self, app: Flask, take_over: Callable[[], None]) -> None:
+        """Check the lock once, and act; may raise where the database is unavailable."""
         if self.cluster.leads:
             if not self.lock.held():
                 self.cluster.leads = False
                 logger.warning("the lock of the process that leads is lost: nothing is started until it is back")
         elif self.led:
             self.return_or_leave()
-        elif self.take():
+        elif self.acquire():
             self.begin(app, take_over)
 
     def return_or_leave(self) -> None:
-        """Behind a lost lock."""
+        """After a lost lock."""
         if self.leader() != self.cluster.id:
-            logger.warning("another process leads: this one begins anew")
+            logger.warning("another process leads: this one restarts")
             self.cluster.close()
             os.kill(os.getpid(), signal.SIGTERM)
         elif self.lock.acquire():

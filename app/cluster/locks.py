@@ -22,10 +22,10 @@ class Lock(Protocol):
     """At most one process has it."""
 
     def acquire(self) -> bool:
-        """Take it, if nobody has it. May raise where nobody can tell."""
+        """Acquire it if it is free; whether it was. May raise where that is unknown."""
 
     def held(self) -> bool:
-        """Whether it is still ours, as far as anybody can tell now."""
+        """Whether it is still ours, as far as can be checked now."""
 
     def starting(self) -> Any:
         """A context manager that waits until no other process starts."""
@@ -104,7 +104,7 @@ class DatabaseLock:
             connection.invalidate()
             connection.close()
         except Exception as error:
-            logger.debug("closing what is gone: %s", error)
+            logger.debug("closing a lost connection: %s", error)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -116,6 +116,6 @@ class DatabaseLock:
             connection.close()
 
 
-def make_lock(uri: str, folder: Path) -> Lock:
+def create_lock(uri: str, folder: Path) -> Lock:
     """The one for this database; its files, where it has some, are in this folder."""
     return DatabaseLock(uri) if uri.startswith("postgresql") else FolderLock(folder)

@@ -12,7 +12,7 @@ from app.extensions import socketio
 
 CHANNEL = "flask-socketio"
 CONNECT_S, ANSWER_S = 1.0, 2.0
-AWAY_S = 3.0  # so long nobody tries to publish again: nothing may wait for a Redis that is away
+RETRY_S = 3.0  # until the next try to publish: nothing may wait for a Redis that is away
 AGAIN_S = 1.0
 
 logger = logging.getLogger("yolo.cluster")
@@ -24,20 +24,20 @@ class MessageQueue(RedisManager):
 
     def __init__(self, url: str) -> None:
         super().__init__(url, CHANNEL)
-        self.away_until = 0.0
+        self.retry_at = 0.0
         self._publisher: Any = None
 
     def new_client(self) -> Any:
         return Redis.from_url(self.redis_url, socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)
 
     def _publish(self, data: Any) -> None:
-        if time.monotonic() < self.away_until:
+        if time.monotonic() < self.retry_at:
             return
         try:
             self._publisher = self._publisher or self.new_client()
             self._publisher.publish(self.channel, self.json.dumps(data))
         except Exception as error:
-            self.away_until = time.monotonic() + AWAY_S
+            self.retry_at = time.monotonic() + RETRY_S
             logger.warning("clients of other processes miss messages: Redis: %s", error)
 
     def _redis_listen_with_retries(self) -> Iterator[Any]:

@@ -1,1 +1,1 @@
-"""What the web process and its children both know. Pure: standard library only, no files, no state."""
+"""What the web process and its children share. Pure: standard library only, no files, no state."""

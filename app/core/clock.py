@@ -23,7 +23,7 @@ class SharedClock:
         return then + timedelta(seconds=steady_s() - began)
 
     def set(self, time_there: datetime) -> None:
-        """The database has just said that it is this time, UTC."""
+        """Set the clock to the database's present time, UTC."""
         if self._anchor is None or abs(self.now() - time_there) >= TOLERANCE:
             self._anchor = time_there, steady_s()
 
@@ -37,7 +37,7 @@ class SharedClock:
 
 
 def steady_s() -> float:
-    """Seconds by a clock that goes on while the machine sleeps, and that nobody sets."""
+    """Seconds of a clock that also counts while the machine sleeps, and is never set."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 

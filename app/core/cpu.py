@@ -10,7 +10,7 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
 @cache
 def properties(path: Path = INFO) -> dict[str, str]:
-    """Of its first core; empty where the system does not say."""
+    """Properties of its first core; empty where the system has none."""
     try:
         first = path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:
@@ -20,9 +20,9 @@ def properties(path: Path = INFO) -> dict[str, str]:
 
 
 def cpu_name(path: Path = INFO) -> str:
-    """Tells it from others that compute differently."""
-    known = properties(path)
-    return " ".join(known[name] for name in NAMED_BY if name in known)
+    """A name that distinguishes it from processors that compute differently."""
+    values = properties(path)
+    return " ".join(values[name] for name in NAMED_BY if name in values)
 
 
 def has_bfloat16(path: Path = INFO) -> bool:

@@ -156,8 +156,8 @@ def best(raw: bytes, candidates: Iterable[str]) -> DecodedText:
     if not ranked:
         return DecodedText(raw.decode("latin-1"), "latin-1")
     top, encoding, text = ranked[0]
-    near = [name for score, name, other in ranked[1:] if score > top - MARGIN and other != text]
-    return DecodedText(text, encoding, tuple(near))
+    close = [name for score, name, other in ranked[1:] if score > top - MARGIN and other != text]
+    return DecodedText(text, encoding, tuple(close))
 
 
 def readings(raw: bytes, candidates: Iterable[str]) -> list[tuple[float, str, str]]:
@@ -235,7 +235,7 @@ def narrow(char: str, before: str, after: str, encoding: str) -> float:
         return 0.6 if script == "THAI" else -0.5
     if not kind.startswith("L"):
         return -0.2 if char in MARKS else -1.0
-    if any(near.isalpha() and script_of(near) != script for near in (before, after)):
+    if any(neighbour.isalpha() and script_of(neighbour) != script for neighbour in (before, after)):
         return -1.2  # two scripts in one word
     points = -1.0 if char.isupper() and before.islower() else 0.3
     if script in FREQUENT:

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, final
 from app.core.spec import Spec
 
 HALVINGS = 2
-OWN = {"program", "measure_seconds", "halvings"}
+ESTIMATE_FIELDS = {"program", "measure_seconds", "halvings"}
 
 # Where each stage begins, as a share of the whole; in their order.
 STAGES: dict[str, float] = {
@@ -38,7 +38,7 @@ class EstimateSpec(Spec):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "EstimateSpec":
         """From spec.json."""
-        training = {name: value for name, value in values.items() if name not in OWN}
+        training = {name: value for name, value in values.items() if name not in ESTIMATE_FIELDS}
         return cls(training, float(values["measure_seconds"]), int(values["halvings"]))
 
     def values(self) -> dict[str, Any]:

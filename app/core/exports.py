@@ -9,7 +9,7 @@ from app.core.spec import Spec
 PYTORCH = "pytorch"  # ultralytics' table has no name for its own format
 OPENVINO = "openvino"
 ANSWERING = {"img_size", "half"}  # arguments with which an export answers as the .pt does
-MADE = "made"  # folder of the files of an export, below that of its job's attempt
+RESULT_FOLDER = "made"  # folder of the files of an export, below that of its job's attempt
 STEM = "model"  # of the name of each exported file or folder
 
 EXACT, BFLOAT16 = "f32", "bf16"  # precisions, as OpenVINO calls them
@@ -62,7 +62,7 @@ class Figures(TypedDict):
 
 
 class MeasureTask(TypedDict):
-    """What the process that measures a model file is told.
+    """The task of the process that measures a model file.
 
     `data`: a dataset.yaml; `bf16`: whether it is measured in bfloat16, too; `precision`: OpenVINO's name of the one to
     measure in.
@@ -160,7 +160,7 @@ class RunTimes(TypedDict):
 
 
 class ConversionDetails(TypedDict, total=False):
-    """What the card has to say of the conversion. Numbers of images."""
+    """Details of the conversion for the model card. Numbers of images."""
 
     calibration_images: int
     calibration_recommended: int
@@ -168,7 +168,7 @@ class ConversionDetails(TypedDict, total=False):
 
 
 class ExportResult(ConversionDetails):
-    """What the program made. `model`: the file or folder below MADE; `sha256`: of each file, by its path there."""
+    """The result. `model`: the file or folder below RESULT_FOLDER; `sha256`: of each file, by its path there."""
 
     model: str
     size_bytes: int
@@ -197,7 +197,7 @@ class ExportDetails(ConversionDetails, total=False):
 
 
 class ExportCurves(MeanCurves):
-    """What is kept of the curves of an export."""
+    """The stored curves of an export."""
 
     f1: list[float]
     best: F1Point
@@ -205,7 +205,7 @@ class ExportCurves(MeanCurves):
 
 @dataclass(frozen=True)
 class ExportSpec(Spec):
-    """What the child of an export is told, in its spec.json.
+    """The task of an export's child, in its spec.json.
 
     Args:
         weights: the .pt. sha256: of it, so that weights that have changed meanwhile are not exported.

@@ -1,4 +1,4 @@
-"""Files that are on the disk whole or not at all."""
+"""Files that are on the disk complete or not at all; and their hashes."""
 
 import hashlib
 import os
@@ -48,8 +48,8 @@ def sync_and_replace(draft: Path, path: Path) -> None:
     os.replace(draft, path)
 
 
-def put(path: Path, write: Callable[[Path], Any]) -> None:
-    """Have `write(draft)` make the file, then put it in place."""
+def atomic_write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Have `write(draft)` write a draft, sync it, then rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     try:
@@ -59,7 +59,7 @@ def put(path: Path, write: Callable[[Path], Any]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def put_text(path: Path, text: str) -> None:
+def atomic_write_text(path: Path, text: str) -> None:
     """Write a small file atomically, in a folder that is there; several may write it at once.
 
     Raises:

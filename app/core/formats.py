@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.core.tasks import PLACED, TASKS
+from app.core.tasks import LOCALIZED, TASKS
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ FORMATS = (
         "YOLO",
         "`images/train` + `labels/train`, `train/images` + `train/labels`, `images` + `labels`, ou "
         "cada imagem ao lado do seu `.txt`",
-        PLACED,
+        LOCALIZED,
         "YOLO in any common layout (ultralytics, Roboflow)",
     ),
     DatasetFormat(
@@ -93,7 +93,7 @@ FORMATS = (
     ),
     DatasetFormat("labelbox", "Labelbox", "NDJSON ou JSON com `data_row` e `projects`", OUTLINES, "Labelbox NDJSON"),
     DatasetFormat(
-        "ultralytics", "Ultralytics NDJSON", "a primeira linha tem `type: dataset`", PLACED, "Ultralytics NDJSON"
+        "ultralytics", "Ultralytics NDJSON", "a primeira linha tem `type: dataset`", LOCALIZED, "Ultralytics NDJSON"
     ),
     DatasetFormat(
         "masks",

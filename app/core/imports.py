@@ -11,11 +11,11 @@ from app.core.spec import Spec
 
 ARCHIVE = "original.zip"  # in a dataset's folder: the upload as it came
 ORIGINALS = "names.json"  # in a dataset's folder: by path below source/, what the upload called it
-NOT_PLACED = "the server did not take the dataset over"  # how the process fails that waited for it in vain
+NOT_ACCEPTED = "the server did not take the dataset over"  # how the process fails that waited for it in vain
 
 
 class SkippedFiles(TypedDict, total=False):
-    """Files of an upload that were left out. `kinds`: how many, by suffix or reason; `names`: some of them."""
+    """Skipped files of an upload. `kinds`: how many, by suffix or reason; `names`: some of them."""
 
     count: int
     kinds: dict[str, int]
@@ -88,7 +88,7 @@ class ImportOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ImportSpec(Spec):
-    """One revision to be made.
+    """The task of building one revision.
 
     Args:
         dataset: the dataset's folder, or the one that it is staged in.
@@ -129,8 +129,8 @@ class ImportSpec(Spec):
     def of(cls, values: Mapping[str, Any]) -> Self:
         """From spec.json."""
         folder, limits = values.get("folder"), values.get("limits") or {}
-        made = {"folder": ServerFolder(**folder) if folder else None, "limits": ArchiveLimits(**limits)}
-        return super().of({**values, **made})
+        nested = {"folder": ServerFolder(**folder) if folder else None, "limits": ArchiveLimits(**limits)}
+        return super().of({**values, **nested})
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class ImportResult:
 
 
 class DatasetReport(TypedDict, total=False):
-    """The report of a dataset and of a version: what the upload said, what the import decided and counted.
+    """The report of a dataset and of a version: what the upload had, what the import decided and counted.
 
     Most fields as `ImportResult` has them; `archive`: decisions about the upload; `reason`: why it cannot be used.
     """
@@ -205,7 +205,7 @@ class DatasetReport(TypedDict, total=False):
 
 
 class RevisionOrigin(TypedDict, total=False):
-    """How a version was made.
+    """How a version was created.
 
     `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version that it is made of.
     """

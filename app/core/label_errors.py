@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
 
-from app.core.outcomes import Seen
+from app.core.outcomes import ImageResult
 
 MISSING, EXTRA, WRONG_CLASS, BAD_BOX = "missing", "extra", "wrong_class", "bad_box"
 KINDS = (MISSING, EXTRA, WRONG_CLASS, BAD_BOX)
 MATCHED_IOU = 0.5  # from here on a detection and an object are one thing
-NEAR_IOU = 0.3  # from here on a detection says that there is something where the object is
+NEARBY_IOU = 0.3  # from here on a detection says that there is something where the object is
 ANOTHER_CLASS = 0.7  # what a pair of different classes is worth beside one of the same
 GOOD_IOU = 0.8  # from here on a box fits
 LEAST_CONF = 0.1  # of a detection that is looked at
@@ -40,7 +40,7 @@ class Suspect:
     """Something in an image that looks like an error of its labels.
 
     Args:
-        object, detection: their places in `Seen`; -1: there is none.
+        object, detection: their indexes in `ImageResult`; -1: there is none.
         score: 0 to 1; the share of the objects that stand out less in the same way.
     """
 
@@ -53,21 +53,21 @@ class Suspect:
 
 @dataclass
 class Shares:
-    """What the evaluated images say of a class.
+    """Statistics of the evaluated images for a class.
 
     Args:
-        right, all: confidences of its detections. found: of its objects, 0 of those that are not found.
-        trusts: of each of `all`, see `trust`. usual: the mean of `found`.
+        right, all: confidences of its detections. detected: of its objects, 0 of those that are not detected.
+        trusts: of each of `all`, see `trust`. usual: the mean of `detected`.
     """
 
     right: list[float] = field(default_factory=list)
     all: list[float] = field(default_factory=list)
-    found: list[float] = field(default_factory=list)
+    detected: list[float] = field(default_factory=list)
     trusts: list[float] = field(default_factory=list)
     usual: float = 0.0
 
-    def settle(self) -> None:
-        """Once everything is counted."""
+    def finalize(self) -> None:
+        """Compute `trusts` and `usual`, once everything is counted."""
         self.right.sort()
         self.all.sort()
         shares = (
@@ -75,7 +75,7 @@ class Shares:
             for index, value in enumerate(self.all)
         )
         self.trusts = list(accumulate(shares, max))
-        self.usual = sum(self.found) / max(1, len(self.found))
+        self.usual = sum(self.detected) / max(1, len(self.detected))
 
     def trust(self, confidence: float) -> float:
         """The share of the detections at least so sure that are right; never less than of those less sure, of which
@@ -94,19 +94,21 @@ class Candidate:
     actual: int
     predicted: int
     confidence: float  # of the detection
-    own: float  # with which the object is found as what it is labelled
+    label_confidence: float  # with which the object is found as what it is labelled
     iou: float
-    others: tuple[int, int] = (0, 0)  # detections in its image: how many other ones agree with the labels, of how many
+    agreement_counts: tuple[int, int] = (0, 0)  # of the other detections in its image: those that are right, and all
 
 
-def suspects(images: Iterable[tuple[int, Seen]]) -> list[Suspect]:
+def suspects(images: Iterable[tuple[int, ImageResult]]) -> list[Suspect]:
     """The most suspicious first, at most MOST; (number, what is there) of each image."""
     shares: dict[int, Shares] = defaultdict(Shares)
     candidates = [
-        item for number, seen in images for item in (whole if is_whole(seen) else boxes)(number, seen, shares)
+        item
+        for number, image in images
+        for item in (classification_candidates if is_classification(image) else box_candidates)(number, image, shares)
     ]
     for share in shares.values():
-        share.settle()
+        share.finalize()
     detections = sum(len(share.all) for share in shares.values())
     right = sum(len(share.right) for share in shares.values()) / max(1, detections)
     ranked: list[tuple[int, float, Candidate]] = []
@@ -115,7 +117,7 @@ def suspects(images: Iterable[tuple[int, Seen]]) -> list[Suspect]:
         mine.sort(key=itemgetter(0), reverse=True)
         ranked += [(index, -value, item) for index, (value, item) in enumerate(mine) if value >= LEAST[kind]]
     ranked.sort(key=itemgetter(0, 1))
-    objects = sum(len(share.found) for share in shares.values())
+    objects = sum(len(share.detected) for share in shares.values())
     return [
         Suspect(item.kind, item.image, item.object, item.detection, round(max(0.0, 1 - index / (objects + 1)), 4))
         for index, _value, item in ranked[:MOST]
@@ -130,62 +132,62 @@ def strength(item: Candidate, shares: Mapping[int, Shares], right: float) -> flo
     """
     usual = shares[item.actual].usual
     if item.kind == EXTRA:
-        return usual * (1 - item.own)
+        return usual * (1 - item.label_confidence)
     if item.kind == BAD_BOX:  # the worse it fits the less the confidence matters: it is of a box elsewhere
         return float((item.confidence * usual) ** 0.5 * (1 - item.iou) ** 2)
-    sure = item.confidence * shares[item.predicted].trust(item.confidence) ** 0.5
+    certainty = item.confidence * shares[item.predicted].trust(item.confidence) ** 0.5
     if item.kind == MISSING:
-        return float(sure * (1 - item.iou) * agreement(item, right) ** 0.5)
-    return float(sure * item.confidence / (item.confidence + item.own))
+        return float(certainty * (1 - item.iou) * agreement(item, right) ** 0.5)
+    return float(certainty * item.confidence / (item.confidence + item.label_confidence))
 
 
 def agreement(item: Candidate, right: float) -> float:
     """The share of the other detections of its image that are right: where many are not, the model does not understand
     the image, or labels were left out on purpose."""
-    agree, others = item.others
-    return (agree + PRIOR * right) / (others + PRIOR)
+    agree, total = item.agreement_counts
+    return (agree + PRIOR * right) / (total + PRIOR)
 
 
-def is_whole(seen: Seen) -> bool:
+def is_classification(image: ImageResult) -> bool:
     """Whether it is an image of a classification."""
-    return bool(seen.objects) and not seen.places[0]
+    return bool(image.objects) and not image.object_corners[0]
 
 
-def whole(number: int, seen: Seen, shares: dict[int, Shares]) -> Iterator[Candidate]:
+def classification_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -> Iterator[Candidate]:
     """Of a classification its surest class, where it is another than the label."""
-    actual, predicted, confidence = seen.objects[0], seen.detections[0], seen.confidences[0]
-    own = dict(zip(seen.detections, seen.confidences, strict=True)).get(actual, 0.0)
-    shares[actual].found.append(own)
+    actual, predicted, confidence = image.objects[0], image.detections[0], image.confidences[0]
+    confidence_in_label = dict(zip(image.detections, image.confidences, strict=True)).get(actual, 0.0)
+    shares[actual].detected.append(confidence_in_label)
     shares[predicted].all.append(confidence)
     if actual == predicted:
         shares[actual].right.append(confidence)
     else:
-        yield Candidate(WRONG_CLASS, number, 0, 0, actual, predicted, confidence, own, 1.0)
+        yield Candidate(WRONG_CLASS, number, 0, 0, actual, predicted, confidence, confidence_in_label, 1.0)
 
 
-def boxes(number: int, seen: Seen, shares: dict[int, Shares]) -> Iterator[Candidate]:
-    """What is odd in an image with boxes; counts everything in it."""
-    looked_at = sum(value >= LEAST_CONF for value in seen.confidences)
-    pairs = pair(seen, looked_at)
-    own = own_confidences(seen, pairs)
+def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -> Iterator[Candidate]:
+    """The candidates of an image with boxes; counts everything in it."""
+    looked_at = sum(value >= LEAST_CONF for value in image.confidences)
+    pairs = pair(image, looked_at)
+    label_confidences = label_confidences_of(image, pairs)
     best = [0.0] * looked_at
-    for detection, _place, iou in seen.overlaps:
+    for detection, _object, iou in image.overlaps:
         if detection < looked_at:
             best[detection] = max(best[detection], iou)
     agreeing = sum(
-        seen.detections[detection] == seen.objects[object_index] and iou >= MATCHED_IOU
+        image.detections[detection] == image.objects[object_index] and iou >= MATCHED_IOU
         for detection, (object_index, iou) in pairs.items()
     )
     for detection in range(looked_at):
         object_index, iou = pairs.get(detection, (-1, best[detection]))
-        kind, confidence = seen.detections[detection], seen.confidences[detection]
-        actual = seen.objects[object_index] if object_index >= 0 else kind
+        kind, confidence = image.detections[detection], image.confidences[detection]
+        actual = image.objects[object_index] if object_index >= 0 else kind
         right = object_index >= 0 and actual == kind and iou >= MATCHED_IOU
         shares[kind].all.append(confidence)
         if right:
             shares[kind].right.append(confidence)
-        others = (agreeing - right, looked_at - 1)
-        about = (kind, confidence, own[object_index] if object_index >= 0 else 0.0, iou, others)
+        counts = (agreeing - right, looked_at - 1)
+        about = (kind, confidence, label_confidences[object_index] if object_index >= 0 else 0.0, iou, counts)
         if object_index < 0 and iou < MATCHED_IOU:
             yield Candidate(MISSING, number, -1, detection, actual, *about)
         elif object_index >= 0 and actual != kind:
@@ -193,24 +195,24 @@ def boxes(number: int, seen: Seen, shares: dict[int, Shares]) -> Iterator[Candid
         elif object_index >= 0 and iou < GOOD_IOU:
             yield Candidate(BAD_BOX, number, object_index, detection, actual, *about)
     paired_objects = {object_index for object_index, _iou in pairs.values()}
-    for object_index, actual in enumerate(seen.objects):
-        shares[actual].found.append(own[object_index])
+    for object_index, actual in enumerate(image.objects):
+        shares[actual].detected.append(label_confidences[object_index])
         if object_index not in paired_objects:
-            yield Candidate(EXTRA, number, object_index, -1, actual, actual, 0.0, own[object_index], 0.0)
+            yield Candidate(EXTRA, number, object_index, -1, actual, actual, 0.0, label_confidences[object_index], 0.0)
 
 
-def pair(seen: Seen, looked_at: int) -> dict[int, tuple[int, float]]:
+def pair(image: ImageResult, looked_at: int) -> dict[int, tuple[int, float]]:
     """Detection → (object, IoU), one to one: the surest that lie best on each other first, whatever their class."""
 
     def worth(item: tuple[int, int, float]) -> float:
         detection, object_index, iou = item
-        same = seen.detections[detection] == seen.objects[object_index]
-        return iou * seen.confidences[detection] * (1.0 if same else ANOTHER_CLASS)
+        same = image.detections[detection] == image.objects[object_index]
+        return iou * image.confidences[detection] * (1.0 if same else ANOTHER_CLASS)
 
     def fits(item: tuple[int, int, float]) -> bool:
-        return item[2] >= MATCHED_IOU or seen.detections[item[0]] == seen.objects[item[1]]
+        return item[2] >= MATCHED_IOU or image.detections[item[0]] == image.objects[item[1]]
 
-    rows = sorted((item for item in seen.overlaps if item[0] < looked_at and fits(item)), key=worth, reverse=True)
+    rows = sorted((item for item in image.overlaps if item[0] < looked_at and fits(item)), key=worth, reverse=True)
     pairs: dict[int, tuple[int, float]] = {}
     used: set[int] = set()
     for detection, object_index, iou in rows:
@@ -220,12 +222,12 @@ def pair(seen: Seen, looked_at: int) -> dict[int, tuple[int, float]]:
     return pairs
 
 
-def own_confidences(seen: Seen, pairs: dict[int, tuple[int, float]]) -> Sequence[float]:
+def label_confidences_of(image: ImageResult, pairs: dict[int, tuple[int, float]]) -> Sequence[float]:
     """Of each object the confidence with which it is found there as what it is labelled, by a detection that is not of
     another object; 0: it is not."""
-    own = [0.0] * len(seen.objects)
-    for detection, object_index, iou in seen.overlaps:
+    confidences = [0.0] * len(image.objects)
+    for detection, object_index, iou in image.overlaps:
         free = pairs.get(detection, (object_index, iou))[0] == object_index
-        if free and iou >= NEAR_IOU and seen.detections[detection] == seen.objects[object_index]:
-            own[object_index] = max(own[object_index], seen.confidences[detection])
-    return own
+        if free and iou >= NEARBY_IOU and image.detections[detection] == image.objects[object_index]:
+            confidences[object_index] = max(confidences[object_index], image.confidences[detection])
+    return confidences

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.core.shapes import Detection
 
-SEEN = 0.5  # of a keypoint
+VISIBLE = 0.5  # of a keypoint
 
 
 def label_lines(detections: Sequence[Detection], names: Sequence[str], width: int, height: int) -> list[str]:
@@ -23,11 +23,11 @@ def shape(item: Detection, width: int, height: int) -> list[str]:
         points = item.get("corners") or item["polygon"]
         return shares(points if len(points) > 2 else [[x1, y1], [x2, y1], [x2, y2], [x1, y2]], width, height)
     box = shares([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]], width, height)
-    for x, y, *sure in item.get("keypoints", ()):
-        seen = not sure or sure[0] >= SEEN
-        box += [*shares([[x, y]], width, height), "2"] if seen else ["0", "0", "0"]
+    for x, y, *confidence in item.get("keypoints", ()):
+        visible = not confidence or confidence[0] >= VISIBLE
+        box += [*shares([[x, y]], width, height), "2"] if visible else ["0", "0", "0"]
     return box
 
 
 def shares(points: Sequence[Sequence[float]], width: int, height: int) -> list[str]:
-    return [f"{min(1.0, max(0.0, value / whole)):.6g}" for x, y in points for value, whole in ((x, width), (y, height))]
+    return [f"{min(1.0, max(0.0, value / size)):.6g}" for x, y in points for value, size in ((x, width), (y, height))]

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def memory_of(nvml: Any, handle: Any) -> Any:
-    """Its memory in bytes: `used` without what the driver keeps for itself, as `nvidia-smi` tells it. None: not told.
+    """Its memory in bytes: `used` without what the driver keeps for itself, as `nvidia-smi` reports it. None: unknown.
 
     Older drivers know the first version alone, which counts the driver's part (hundreds of MB on a large GPU) as used.
     """
@@ -17,12 +17,12 @@ def memory_of(nvml: Any, handle: Any) -> Any:
     return None
 
 
-def card(device: str, known: Mapping[str, str]) -> str:
-    """What names the same card however it is named: its UUID, where it is known.
+def card(device: str, uuids: Mapping[str, str]) -> str:
+    """One name for a card, however it is addressed: its UUID, where there is one.
 
     Args:
         device: its number, its UUID, or the beginning of that, as CUDA_VISIBLE_DEVICES takes them.
-        known: the UUID of each by its number.
+        uuids: the UUID of each by its number.
     """
-    same = [uuid for uuid in known.values() if uuid.startswith(device)] if not device.isdecimal() else []
-    return same[0] if len(same) == 1 else known.get(device, device)
+    same = [uuid for uuid in uuids.values() if uuid.startswith(device)] if not device.isdecimal() else []
+    return same[0] if len(same) == 1 else uuids.get(device, device)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from app.core.label_errors import KINDS as SUSPECTS
 from app.core.label_errors import suspects
-from app.core.outcomes import CORRECT, KINDS, SIZES, Outcome, Seen, of_whole_image, outcomes, size_of, unpack
+from app.core.outcomes import CORRECT, KINDS, SIZES, ImageResult, Outcome, of_classification, outcomes, size_of, unpack
 
 OUTCOMES, CURVES, LABEL_ERRORS = "outcomes.sqlite", "curves.json", "label-errors.sqlite"
 MATCHES = "matches.npz"  # see app/worker/matches.py; not of a classification
@@ -43,20 +43,20 @@ def view_name(confidence: float, iou: float) -> str:
 
 
 def write_outcomes(path: Path, pictures: Iterable[Picture]) -> None:
-    """Write the file, whole or with an exception."""
+    """Write the file completely, or raise."""
     with closing(connect(path)) as connection, connection:
         connection.execute(TABLES)
         connection.executemany("INSERT INTO image VALUES (?, ?, ?, ?, ?)", pictures)
 
 
 def write_view(path: Path, pictures: Iterable[Picture], confidence: float, iou: float) -> None:
-    """Match every image anew, and write down what follows."""
+    """Match every image at these thresholds, and write the outcomes."""
     with closing(connect(path)) as connection, connection:
         connection.executescript(VIEW)
         marks = ", ".join("?" * (3 + len(KINDS)))
         for number, file, _width, _height, data in pictures:
-            seen = unpack(data)
-            rows = list(items(seen, outcomes_of(seen, confidence, iou)))
+            image = unpack(data)
+            rows = list(items(image, outcomes_of(image, confidence, iou)))
             counts = [sum(row[0] == kind for row in rows) for kind in range(len(KINDS))]
             errors = sum(counts[:-1])
             connection.execute(f"INSERT INTO image VALUES ({marks})", (number, file, errors, *counts))  # noqa: S608
@@ -77,24 +77,24 @@ def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
         connection.executemany(insert, rows)
 
 
-def outcomes_of(seen: Seen, confidence: float, iou: float) -> list[Outcome]:
+def outcomes_of(image: ImageResult, confidence: float, iou: float) -> list[Outcome]:
     """What became of everything in an image, whatever the task."""
-    whole = bool(seen.objects) and not seen.places[0]
-    return of_whole_image(seen) if whole else outcomes(seen, confidence, iou)
+    classification = bool(image.objects) and not image.object_corners[0]
+    return of_classification(image) if classification else outcomes(image, confidence, iou)
 
 
-def items(seen: Seen, outcomes: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
+def items(image: ImageResult, outcomes: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
     """Rows of `item` behind their image: numbers of kinds and sizes, None for nothing."""
     for outcome in outcomes:
         there, detected = outcome.object >= 0, outcome.detection >= 0
-        corners = seen.places[outcome.object] if there else seen.found_places[outcome.detection]
+        corners = image.object_corners[outcome.object] if there else image.detection_corners[outcome.detection]
         size = size_of(corners)
         yield (
             KINDS.index(outcome.kind),
-            seen.objects[outcome.object] if there else None,
-            seen.detections[outcome.detection] if detected else None,
+            image.objects[outcome.object] if there else None,
+            image.detections[outcome.detection] if detected else None,
             None if size is None else SIZES.index(size),
-            seen.confidences[outcome.detection] if detected else None,
+            image.confidences[outcome.detection] if detected else None,
             outcome.iou,
         )
 
@@ -123,7 +123,7 @@ def sizes_in(view: Path) -> dict[str, SizeRecall] | None:
 
 
 def read_only(path: Path) -> str:
-    """The address of a file that is whole and does not change; one that is gone is not made anew."""
+    """The URI of a complete file that does not change; a missing one is not created."""
     return f"file:{quote(str(path))}?mode=ro&immutable=1"
 
 

@@ -16,7 +16,7 @@ SIZE_LIMITS = (32.0**2, 96.0**2)  # px², COCO's
 IOU = 0.45  # ultralytics' for its confusion matrix
 LEAST_IOU = 0.1  # of an overlap that is kept
 LEAST_CONF = 0.01  # of a detection that is kept
-MOST_FOUND = 300  # detections of an image that are kept
+MAX_DETECTIONS = 300  # detections of an image that are kept
 
 HEAD = struct.Struct("<HHHB")  # objects, detections, overlaps, numbers of a place
 MOST_OVERLAPS = 2**16 - 1  # of an image, the surest detections first
@@ -25,22 +25,22 @@ Overlap = tuple[int, int, float]  # detection, object, IoU
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageResult:
     """What is in an image and what a model detects there.
 
     Args:
         objects: the class of each.
-        places: of the objects, in pixels: x1, y1, x2, y2, or the four corners of an oriented box; () of a whole image.
+        object_corners: of the objects, in pixels: x1, y1, x2, y2, or four corners; () of a whole image.
         detections: the class of each, the surest first.
-        found_places: as `places`.
+        detection_corners: as `object_corners`.
         overlaps: those above LEAST_IOU, by detection, the best first.
     """
 
     objects: Sequence[int]
-    places: Sequence[Sequence[float]]
+    object_corners: Sequence[Sequence[float]]
     detections: Sequence[int]
     confidences: Sequence[float]
-    found_places: Sequence[Sequence[float]]
+    detection_corners: Sequence[Sequence[float]]
     overlaps: Sequence[Overlap]
 
 
@@ -49,7 +49,7 @@ class Outcome:
     """What became of an object, of a detection, or of both where they belong together.
 
     Args:
-        object, detection: their places in `Seen`; -1: there is none.
+        object, detection: their indexes in `ImageResult`; -1: there is none.
         iou: of the detection with the object that it lies on best; None: it lies on none.
     """
 
@@ -72,34 +72,34 @@ def assign(overlaps: Sequence[Overlap], counted: int, iou: float) -> dict[int, t
     return pairs
 
 
-def outcomes(seen: Seen, confidence: float, iou: float = IOU) -> list[Outcome]:
+def outcomes(image: ImageResult, confidence: float, iou: float = IOU) -> list[Outcome]:
     """Every object, and every detection with at least this confidence, exactly once."""
-    counted = sum(value >= confidence for value in seen.confidences)
-    pairs = assign(seen.overlaps, counted, iou)
+    counted = sum(value >= confidence for value in image.confidences)
+    pairs = assign(image.overlaps, counted, iou)
     best: dict[int, tuple[int, float]] = {}
-    for detection, object_index, value in seen.overlaps:
+    for detection, object_index, value in image.overlaps:
         best.setdefault(detection, (object_index, value))
-    detected = [of_detection(seen, number, pairs.get(number), best.get(number), iou) for number in range(counted)]
+    detected = [of_detection(image, number, pairs.get(number), best.get(number), iou) for number in range(counted)]
     matched = {object_index for object_index, _ in pairs.values()}
-    missed = (index for index in range(len(seen.objects)) if index not in matched)
+    missed = (index for index in range(len(image.objects)) if index not in matched)
     return detected + [Outcome(MISSED, index, -1, None) for index in missed]
 
 
 def of_detection(
-    seen: Seen, number: int, pair: tuple[int, float] | None, best: tuple[int, float] | None, iou: float
+    image: ImageResult, number: int, pair: tuple[int, float] | None, best: tuple[int, float] | None, iou: float
 ) -> Outcome:
     """What a detection is: correct, of the wrong class, a duplicate, or false."""
-    kind = seen.detections[number]
+    kind = image.detections[number]
     if pair is not None:
         object_index, value = pair
-        return Outcome(CORRECT if seen.objects[object_index] == kind else WRONG_CLASS, object_index, number, value)
-    again = best is not None and best[1] > iou and seen.objects[best[0]] == kind
+        return Outcome(CORRECT if image.objects[object_index] == kind else WRONG_CLASS, object_index, number, value)
+    again = best is not None and best[1] > iou and image.objects[best[0]] == kind
     return Outcome(DUPLICATE if again else FALSE, -1, number, best and best[1])
 
 
-def of_whole_image(seen: Seen) -> list[Outcome]:
+def of_classification(image: ImageResult) -> list[Outcome]:
     """The one of a classification: its surest class is right or wrong."""
-    right = seen.detections[0] == seen.objects[0]
+    right = image.detections[0] == image.objects[0]
     return [Outcome(CORRECT if right else WRONG_CLASS, 0, 0, None)]
 
 
@@ -120,18 +120,20 @@ def area(shape: Sequence[float]) -> float:
     return abs(sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))) / 2
 
 
-def pack(seen: Seen) -> bytes:
+def pack(image: ImageResult) -> bytes:
     """As bytes: 18 of an object, 22 of a detection, 8 of an overlap."""
-    width = len((*seen.places, *seen.found_places, ())[0])
-    objects, detections, overlaps = len(seen.objects), len(seen.detections), len(seen.overlaps)
+    width = len((*image.object_corners, *image.detection_corners, ())[0])
+    objects, detections, overlaps = len(image.objects), len(image.detections), len(image.overlaps)
     return b"".join(
         [
             HEAD.pack(objects, detections, overlaps, width),
-            struct.pack(f"<{objects + detections}H", *seen.objects, *seen.detections),
-            struct.pack(f"<{detections}f", *seen.confidences),
-            struct.pack(f"<{width * (objects + detections)}f", *flat(seen.places), *flat(seen.found_places)),
-            struct.pack(f"<{2 * overlaps}H", *(value for item in seen.overlaps for value in item[:2])),
-            struct.pack(f"<{overlaps}f", *(item[2] for item in seen.overlaps)),
+            struct.pack(f"<{objects + detections}H", *image.objects, *image.detections),
+            struct.pack(f"<{detections}f", *image.confidences),
+            struct.pack(
+                f"<{width * (objects + detections)}f", *flat(image.object_corners), *flat(image.detection_corners)
+            ),
+            struct.pack(f"<{2 * overlaps}H", *(value for item in image.overlaps for value in item[:2])),
+            struct.pack(f"<{overlaps}f", *(item[2] for item in image.overlaps)),
         ]
     )
 
@@ -140,7 +142,7 @@ def flat(boxes: Sequence[Sequence[float]]) -> Iterator[float]:
     return (value for box in boxes for value in box)
 
 
-def unpack(data: bytes) -> Seen:
+def unpack(data: bytes) -> ImageResult:
     """Read the objects and detections of an image as `pack` wrote them.
 
     Raises:
@@ -154,7 +156,7 @@ def unpack(data: bytes) -> Seen:
     corners = values[confidences:numbers]
     boxes = [corners[start : start + width] for start in range(0, len(corners), width or 1)]
     pairs, ious = values[numbers : numbers + 2 * overlaps], values[numbers + 2 * overlaps :]
-    return Seen(
+    return ImageResult(
         values[:objects],
         boxes[:objects] if width else [()] * objects,
         values[objects:kinds],

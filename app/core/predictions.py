@@ -8,7 +8,7 @@ from app.core.imports import ArchiveLimits
 from app.core.predict import EngineExport
 from app.core.spec import Spec
 
-MADE = "made"  # folder of the files of a prediction, below that of its job's attempt
+RESULT_FOLDER = "made"  # folder of the files of a prediction, below that of its job's attempt
 DETECTIONS_JSON, DETECTIONS_CSV = "detections.json", "detections.csv"
 LABELS_ZIP = "labels.zip"
 
@@ -119,7 +119,7 @@ class PredictionResult(PredictionFigures):
 
 @dataclass(frozen=True)
 class PredictionSpec(Spec):
-    """What a program is told, in its spec.json.
+    """The task of the program, in its spec.json.
 
     Args:
         input: the video, or the ZIP of images.

@@ -64,7 +64,7 @@ class ExportDatasetResult(TypedDict):
 
 @dataclass(frozen=True)
 class VideoSpec(Spec):
-    """A video that is made one that browsers play.
+    """The task of converting a video to one that browsers play.
 
     Args:
         input: the video. output: the WebM to write.

@@ -1,4 +1,4 @@
-"""What an import tells of a dataset: its decisions, and findings about its files. As JSON: written by its program, in
+"""What an import reports of a dataset: its decisions, and findings about its files. As JSON: written by its program, in
 the dataset's report and index, made sentences where they are shown."""
 
 from typing import Any, NotRequired, TypedDict
@@ -31,7 +31,7 @@ class Alternative(TypedDict):
     options: list[Any]
 
 
-class Place(TypedDict):
+class IndexedImage(TypedDict):
     """An image of the index, with its size in px."""
 
     id: int

@@ -23,8 +23,8 @@ def refuse_open_network(values: Mapping[str, Any]) -> None:
         SettingError: other machines could do everything without a login, and nobody said that this is wanted.
     """
     host = values["HOST"]
-    own = host == "localhost" or host.startswith("127.") or host == "::1"
-    if values["AUTH"] == "off" and not own and not values["AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK"]:
+    loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+    if values["AUTH"] == "off" and not loopback and not values["AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK"]:
         raise SettingError(
             f"AUTH=off with HOST={host}: everybody who reaches it could do everything. Use AUTH=auto, or say so with "
             "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True."

@@ -12,7 +12,7 @@ _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
 class SettingError(ValueError):
-    """A setting has a value that cannot be used; the message names the setting and says what fits."""
+    """A setting has a value that cannot be used; the message names the setting and the accepted values."""
 
 
 def size(text: str) -> int:
@@ -51,7 +51,7 @@ def count(text: str) -> int:
 
 
 def one_word(*words: str) -> Callable[[str], str]:
-    """A parser that takes one of these words."""
+    """A parser that accepts one of these words."""
 
     def parse(text: str) -> str:
         if text not in words:

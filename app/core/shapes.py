@@ -1,7 +1,7 @@
 """An object in an image, as JSON: written by a child, read by the web process and drawn by the pages.
 
 One type for each place where objects are kept, as they differ in units and in what is known. What an evaluation keeps
-of all objects and detections of an image is `Seen` (outcomes.py).
+of all objects and detections of an image is `ImageResult` (outcomes.py).
 """
 
 from typing import NotRequired, TypedDict

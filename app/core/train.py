@@ -34,7 +34,7 @@ class Extension(TypedDict):
 
 @dataclass(frozen=True)
 class TrainSpec(Spec):
-    """What a training's child is told, in its spec.json.
+    """The task of a training's child, in its spec.json.
 
     Args:
         training_dir: the training's folder.

@@ -1,4 +1,4 @@
-"""Files of videos, told by their first bytes: what is decoded, and with which of FFmpeg's demuxers. Pure."""
+"""Detects video files by their first bytes: what is decoded, and with which of FFmpeg's demuxers. Pure."""
 
 # Demuxers that read one file and nothing else. Playlists (HLS, concat, DASH) are not among them.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,flv,asf,ogg"

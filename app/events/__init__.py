@@ -10,7 +10,7 @@ from app.events.exports import Verified
 from app.events.imports import Planned
 from app.events.job import Advanced, Finished, Refused, Stopped
 from app.events.training import (
-    KEPT_CHECKPOINTS,
+    RETAINED_CHECKPOINTS,
     Cancelled,
     CheckpointSaved,
     Completed,

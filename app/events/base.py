@@ -6,7 +6,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a child says."""
+    """A message of a child."""
 
     terminal: ClassVar[bool] = False
     background: ClassVar[bool] = False  # of a thread of its own: no sign that the work gets on

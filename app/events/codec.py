@@ -59,8 +59,8 @@ def decode(line: str) -> Envelope:
         body = json.loads(line)
         kind = TYPES[body["type"]]
         hints = FIELDS[body["type"]]
-        known = {name: value for name, value in body["data"].items() if name in hints}
-        if not all(fits(value, hints[name]) for name, value in known.items()):
+        fields = {name: value for name, value in body["data"].items() if name in hints}
+        if not all(fits(value, hints[name]) for name, value in fields.items()):
             raise ValueError("a field of another type")
         if not fits(body["seq"], int) or body["seq"] < 1:
             raise ValueError("no number")
@@ -68,7 +68,7 @@ def decode(line: str) -> Envelope:
             raise ValueError("no time")
         if "\\u" in line:  # half of a pair: it could be neither stored nor sent
             json.dumps(body, ensure_ascii=False).encode()
-        return Envelope(body["seq"], datetime.fromisoformat(body["time"]), kind(**known), body.get("worked"))
+        return Envelope(body["seq"], datetime.fromisoformat(body["time"]), kind(**fields), body.get("worked"))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an event: {line[:200]!r}") from error
 

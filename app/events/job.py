@@ -19,7 +19,7 @@ class Advanced(Event):
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The work is done; what it made is whole and on the disk."""
+    """The work is done; its result is complete and on the disk."""
 
     terminal: ClassVar[bool] = True
     result: dict[str, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Finished(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """What it was given cannot be used; `code` names the text that the kind's service has for it."""
+    """The input cannot be used; `code` names the text that the kind's service has for it."""
 
     terminal: ClassVar[bool] = True
     code: str
@@ -41,6 +41,6 @@ class Refused(Event):
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """It ended because it was asked to; nothing of it is left."""
+    """It ended as requested; nothing of it remains."""
 
     terminal: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from app.core.metrics import ClassMetrics
 from app.events.base import Event
 
-KEPT_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
+RETAINED_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Stage(Event):
 
 @dataclass(frozen=True)
 class Download(Event):
-    """Progress of a weights download; `total` is 0 when the server does not say. Bytes."""
+    """Progress of a weights download; `total` is 0 where the server does not report it. Bytes."""
 
     name: str
     received: int
@@ -28,7 +28,7 @@ class Download(Event):
 
 @dataclass(frozen=True)
 class Note(Event):
-    """A decision or an incident that the user is told: `code` names the text, `data` fills its places.
+    """A decision or an incident for the user: `code` names the text, `data` fills its places.
 
     Codes: `weights_official`, `weights_downloaded` (name), `weights_rejected` (name, reason), `weights_scratch`
     (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch),
@@ -140,7 +140,7 @@ class Completed(Event):
 
 @dataclass(frozen=True)
 class Cancelled(Event):
-    """The run ended because it was asked to; `model_path` is None when no weights were saved yet."""
+    """The run was cancelled; `model_path` is None when no weights were saved yet."""
 
     terminal: ClassVar[bool] = True
     epoch: int
@@ -149,7 +149,7 @@ class Cancelled(Event):
 
 @dataclass(frozen=True)
 class Paused(Event):
-    """The run ended so that it can go on from its last checkpoint; `epoch` is the last whole one, 0 for none.
+    """The run ended so that it can go on from its last checkpoint; `epoch` is the last complete one, 0 for none.
 
     `reason`: "asked" (the stop file says pause) or "terminated" (SIGTERM from outside: the machine goes down).
     """

@@ -25,7 +25,7 @@ from app.jobs.model import CANCEL, DISPLACED, Job, JobStatus, new_token
 from app.jobs.news import JobNews
 from app.jobs.prewarmed import PrewarmedWorker
 from app.jobs.process import Child
-from app.jobs.remote import known_child
+from app.jobs.remote import child_of_runner
 from app.jobs.scheduler import Scheduler
 from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
@@ -33,7 +33,7 @@ from app.jobs.views import JobPageView, JobView, jobs_out, newest_first
 from app.models.base import now
 
 ENDS_S = 10.0  # in which a killed child's ending is written down, unless the database is away
-KEPT = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
+RETENTION = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
 
 __all__ = ["Job", "JobKind", "JobService", "JobStatus"]
 
@@ -50,7 +50,7 @@ class JobService:
     def __init__(self, root: Path, cluster: Cluster | None = None, shared: bool = True) -> None:
         self.root, self.cluster = root, cluster or Cluster()
         self.kinds = Kinds(shared)
-        self.keeps_files = True  # False: in a worker whose files are the web processes' once they are delivered
+        self.retains_files = True  # False: in a worker whose files are the web processes' once they are delivered
         self.subjects = SubjectNames()
         self.live = Live(self.kinds, self.cluster.bus)
         self.devices = Holdings(self.kinds)
@@ -63,7 +63,7 @@ class JobService:
         self.cluster.bus.on("wake", self.scheduler.wake_here)
 
     def register(self, kind: JobKind) -> None:
-        """Have jobs of this kind run. Services do it when they are made."""
+        """Register a kind of job. Services do it when they are created."""
         self.kinds.register(kind)
         if kind.prewarm is not None and not self.cluster.on:  # a child is started where its job is
             self.prewarmed[kind.name] = PrewarmedWorker(self.root, kind.program, kind.prewarm)
@@ -91,7 +91,7 @@ class JobService:
         token: str | None = None
         try:
             with writing() as session:
-                if otherwise is not None and not self.scheduler.has_place(session, kind):
+                if otherwise is not None and not self.scheduler.can_start_now(session, kind):
                     kind = otherwise
                 if (row := queue.same_job(session, kind, params, subject)) is not None:
                     return row
@@ -130,16 +130,16 @@ class JobService:
         meanwhile."""
         limit = None if seconds is None else time.monotonic() + seconds
         while True:
-            news = self.news.next(job_id)  # first: what changes from here on is heard
+            news = self.news.next(job_id)  # first: no change from here on is missed
             db.session.rollback()  # a transaction that is open already sees nothing new
             job = self.get(job_id)
-            left = None if limit is None else limit - time.monotonic()
-            if until(job) or has_ended(job) or (left is not None and left <= 0):
+            remaining = None if limit is None else limit - time.monotonic()
+            if until(job) or has_ended(job) or (remaining is not None and remaining <= 0):
                 if has_ended(job):
-                    self.notify_waiting(job_id)  # nothing will be heard any more, by nobody who waits for the same job
+                    self.notify_waiting(job_id)  # no further change comes, and others may wait for it
                 return job
             db.session.rollback()  # no transaction stays open while we wait
-            self.news.wait(news, left)
+            self.news.wait(news, remaining)
 
     def get(self, job_id: int) -> Job:
         """The job with this id, as the database has it now.
@@ -153,7 +153,7 @@ class JobService:
         return job
 
     def view(self, job: Job) -> JobView:
-        """The job as JobOut takes it."""
+        """The job as the JobOut schema expects it."""
         return self.views([job])[0]
 
     def views(self, jobs: Sequence[Job]) -> list[JobView]:
@@ -172,7 +172,7 @@ class JobService:
         }
 
     def stop(self, job_id: int) -> Job:
-        """A waiting job is cancelled at once, a running one is asked to stop.
+        """Cancel a waiting job at once, or request a running one to stop.
 
         Raises:
             NotFound: there is no such job.
@@ -221,7 +221,7 @@ class JobService:
         if not job.runner or "pid" not in job.runner:
             return None
         directory = self.kinds[job.kind].directory_of(job, self.root)
-        return known_child(directory, job.runner, self.cluster.on)
+        return child_of_runner(directory, job.runner, self.cluster.on)
 
     def abandon(self, job_id: int) -> None:
         """`end` it, for whoever goes on whatever the database does: where it cannot be written now, the process is
@@ -244,12 +244,12 @@ class JobService:
         Args:
             waiting: at most so many of those that wait, the first ones; None: all.
         """
-        found = list[Job]()
+        rows = list[Job]()
         for status, most in ((JobStatus.RUNNING, None), (JobStatus.PENDING, waiting)):
             mine = Job.status == status if kind is None else (Job.status == status) & (Job.kind == kind)
             order = (Job.priority.desc(), Job.position)
-            found += db.session.scalars(select(Job).where(mine).order_by(*order).limit(most))
-        return found
+            rows += db.session.scalars(select(Job).where(mine).order_by(*order).limit(most))
+        return rows
 
     # What changed.
 
@@ -270,8 +270,8 @@ class JobService:
                 self.announce(job)
 
     def remove_old(self) -> int:
-        """Rows of jobs that ended long ago, with what is left of their files: how many."""
-        old = Job.ended_at < now() - KEPT
+        """Delete the rows of jobs that ended long ago, and their remaining files; how many."""
+        old = Job.ended_at < now() - RETENTION
         tokens = list(db.session.scalars(select(Job.token).where(old)))
         for token in tokens:
             shutil.rmtree(self.root / token, ignore_errors=True)

@@ -42,7 +42,7 @@ class Announcer:
 
     def notify_kind(self, job: Job) -> Job:
         """The job as it is once its kind has been notified."""
-        if job.kind not in self.kinds or not (listener := self.kinds[job.kind].hears_of(job)):
+        if job.kind not in self.kinds or not (listener := self.kinds[job.kind].listener_of(job)):
             return job
         job_id = job.id
         try:

@@ -9,7 +9,7 @@ from app.jobs.model import Job, JobStatus
 
 
 class Superseded(Exception):
-    """The job is not this run's any more: another attempt has it, or its row is gone."""
+    """The job is no longer this run's: another attempt has it, or its row was deleted."""
 
 
 class AttemptRow:
@@ -19,7 +19,7 @@ class AttemptRow:
         self.job_id, self.attempt = job_id, attempt
 
     def anyhow(self) -> Job:
-        """The row, whoever's it is.
+        """The row, whichever attempt has it.
 
         Raises:
             Superseded: it is gone.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.core.file_lock import FileLock
 from app.core.files import file_hash
-from app.database import DATABASE_AWAY
+from app.database import DATABASE_UNAVAILABLE
 from app.extensions import db
 from app.jobs.attempt import AttemptRow, Superseded
 from app.jobs.attempt_outputs import OutputUpload
@@ -46,7 +46,7 @@ class InputFetch:
             CannotStart: the job is to stop, is another run's, or its dataset cannot be stored.
             NotStored, Corrupted: what it reads is not there, or damaged.
             StoreAway: not all of it is here.
-            NoRoom: there is not enough disk.
+            DiskTooFull: there is not enough disk.
         """
         db.session.remove()  # no transaction stays open meanwhile
         inputs = unseal(self.exchange.bucket.read(f"{self.prefix}/inputs"))
@@ -104,7 +104,7 @@ class InputFetch:
                 stopped = self.row.present().stop_mode is not None
             except Superseded as error:
                 raise CannotStart("killed", "another run has the job") from error
-            except DATABASE_AWAY:
+            except DATABASE_UNAVAILABLE:
                 return
         if stopped:
             raise CannotStart("killed", "stopped before it began")

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 
 from app.cluster import Cluster
-from app.database import DATABASE_AWAY
+from app.database import DATABASE_UNAVAILABLE
 from app.jobs.files import AttemptFiles, SharedFiles
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job
@@ -91,7 +91,7 @@ class Collector:
                 except StoreAway as error:
                     self.outages.note(error, RETRY_S)
                     time.sleep(RETRY_S)
-                except DATABASE_AWAY as error:
+                except DATABASE_UNAVAILABLE as error:
                     logger.warning("files of workers: database: %s", getattr(error, "orig", error))
                 except Exception:
                     logger.exception("receiving files of workers")

@@ -106,7 +106,7 @@ class Pool:
 
 
 class Plan:
-    """Places jobs one after the other, in the order of their queue. Who waits for a device keeps it from those behind.
+    """Assigns devices to jobs in the order of their queue. Who waits for a device keeps it from those behind.
 
     Args:
         holdings: of the running jobs.
@@ -116,30 +116,30 @@ class Plan:
         self.pool, self.holdings = pool, list(holdings)
         self._waiting: list[set[str]] = []
 
-    def place(
+    def assign(
         self,
         job_id: int,
         use: Use,
         request: Request,
         subject: tuple[str, int] | None = None,
-        other: bool = False,
+        blocked: bool = False,
     ) -> Placement:
-        """Where the next job of the queue runs.
+        """The devices of the next job of the queue, or what it waits for.
 
         Args:
-            other: it has to wait for something else (`other`), but keeps its turn.
+            blocked: it has to wait for something else (`other`), but keeps its turn.
         """
         devices = self.pool.resolve(request, use, self.holdings)
         if not devices:
             return Placement((), "missing_device")
-        placement = self._placed(use, devices, other)
+        placement = self._placement(use, devices, blocked)
         if placement.waits_for:
             self._waiting.append(set(devices))
         self.holdings.append(Holding(job_id, use, devices, subject))
         return placement
 
-    def _placed(self, use: Use, devices: tuple[str, ...], other: bool) -> Placement:
-        if other:
+    def _placement(self, use: Use, devices: tuple[str, ...], blocked: bool) -> Placement:
+        if blocked:
             return Placement(devices, "other")
         holder = self.pool.blocker(use, devices, self.holdings)
         if holder is None:
@@ -158,7 +158,7 @@ def displaced(use: Use, devices: Sequence[str], holdings: Iterable[Holding]) -> 
 
 
 def users_by_device(holdings: Iterable[Holding]) -> Mapping[str, list[Holding]]:
-    """Who is on each device that has anyone."""
+    """The jobs on each device that has any."""
     users: dict[str, list[Holding]] = {}
     for item in holdings:
         for device in item.devices:

@@ -1,4 +1,4 @@
-"""Measures free disk space, and says how much of it jobs need."""
+"""Measures free disk space, and compares it with what jobs need."""
 
 import shutil
 from dataclasses import dataclass

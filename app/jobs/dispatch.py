@@ -1,8 +1,8 @@
-"""Tells the workers of the jobs that wait, through RQ, and notices those that are gone (DISPATCH=rq).
+"""Delivers pending jobs to the workers through RQ, and detects lost workers (DISPATCH=rq).
 
-RQ delivers, the row decides. What lies in a queue of RQ is a ticket: whichever worker takes it claims the first row
+RQ delivers, the row decides. What lies in a queue of RQ is a ticket: whichever worker pops it claims the first row
 that was delivered to that queue, in a transaction. A ticket too many finds no row; tickets that are lost, with a Redis
-that was restarted empty, say, are made anew. Nothing depends on what Redis keeps. Only the process that leads does so.
+that was restarted empty, say, are created anew. Nothing depends on what Redis keeps. Only the leader does so.
 """
 
 import logging
@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
-from app.database import DATABASE_AWAY, writing
+from app.database import DATABASE_UNAVAILABLE, writing
 from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import Use
 from app.jobs.disk import DiskSpace
-from app.jobs.displacing import make_way
+from app.jobs.displacing import displace_jobs
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, send_notice
@@ -29,8 +29,8 @@ logger = logging.getLogger("yolo.jobs")
 
 AT_ONCE = 500  # rows in one transaction
 COUNT_S = 3.0  # between two counts of tickets
-LOOK_S = 1.0  # between two looks for workers that are gone, at most: a round of the scheduler does it
-PAUSE_S = 30.0  # after so long without a look nobody knows whose heartbeats could be written meanwhile
+CHECK_S = 1.0  # between two checks for lost workers, at most: a round of the scheduler does it
+PAUSE_S = 30.0  # after so long without a check nobody knows whose heartbeats could be written meanwhile
 
 
 class Dispatcher:
@@ -51,7 +51,7 @@ class Dispatcher:
         self.is_ready = is_ready
         self.kinds, self.runner, self.announce = kinds, runner, announce
         self.lost = LostRuns()
-        self.known: workers.Capabilities | None = None
+        self.capabilities: workers.Capabilities | None = None
         self.unreadable: set[int] = set()  # jobs that ask for what this version does not understand
         self._missing, self._counted_at = Counter[str](), 0.0
 
@@ -60,17 +60,17 @@ class Dispatcher:
         return [name for name in self.kinds.names() if self.kinds[name].for_workers]
 
     def round(self, space: DiskSpace | None) -> list[tuple[int, int]]:
-        """Deliver what can run now; (id, attempt) of each job whose worker is gone, for its ending to be written."""
-        found = workers.capabilities()
-        if found != self.known:
+        """Deliver what can run now; (id, attempt) of each job whose worker is lost, for its ending to be recorded."""
+        capabilities = workers.capabilities()
+        if capabilities != self.capabilities:
             self.withdraw_all()
-            self.known = found
-        lost = self.lost.look()
+            self.capabilities = capabilities
+        lost = self.lost.check()
         try:
-            self.deliver(space, found)
-            make_way(self.kinds, due())
+            self.deliver(space, capabilities)
+            displace_jobs(self.kinds, due())
             self.count_tickets()
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             raise
         except Exception:  # runs whose worker is gone do not wait for that
             db.session.rollback()
@@ -78,7 +78,7 @@ class Dispatcher:
         return lost
 
     def withdraw_all(self) -> None:
-        """Other devices are there now: which queue each waiting job belongs to has to be decided anew."""
+        """Withdraw every waiting job from its queue: the devices have changed, and the queues are chosen again."""
         waits = (Job.status == JobStatus.PENDING) & Job.delivered_to.is_not(None)
         if db.session.scalar(select(Job.id).where(waits).limit(1)) is not None:
             with writing() as session:
@@ -97,8 +97,8 @@ class Dispatcher:
         order = (table.priority.desc(), table.position, table.id)
         return db.session.execute(select(*columns).where(waits, due()).order_by(*order).limit(AT_ONCE)).all()
 
-    def deliver(self, space: DiskSpace | None, found: workers.Capabilities) -> None:
-        """Write down which queue each belongs to, then put as many tickets into it."""
+    def deliver(self, space: DiskSpace | None, capabilities: workers.Capabilities) -> None:
+        """Record the queue of each job, then enqueue as many tickets."""
         self.note_schedules()
         full = space is not None and not space.enough
         names = [name for name in self.names() if not (full and self.kinds[name].disk)]
@@ -116,13 +116,13 @@ class Dispatcher:
                     continue
                 try:
                     request = kind.request(row.params)
-                    name = requirement(kind.use, request, found.gpus, found.cpu)
+                    name = requirement(kind.use, request, capabilities.gpus, capabilities.cpu)
                 except Exception:  # what one job asks for keeps none behind it waiting
                     logger.exception("job %s cannot be delivered", row.id)
                     self.unreadable.add(row.id)
                     continue
                 queues[row.id] = with_priority(name, row.priority - (kind.use == Use.SPARE))
-                if not can_be_served(name, found.gpus, found.cpu):
+                if not can_be_served(name, capabilities.gpus, capabilities.cpu):
                     reasons[row.id] = {"code": "missing_device", "device": device_of(request)}
                 else:
                     reasons[row.id] = {"code": "turn", "ahead": 0}
@@ -131,13 +131,13 @@ class Dispatcher:
                 return
 
     def note_disk(self, space: DiskSpace) -> None:
-        """Those that need free disk say so."""
+        """Record that the jobs that need free disk wait for it."""
         names = [name for name in self.names() if self.kinds[name].disk]
         rows = [row for row in self.undelivered(names) if (row.waiting_for or {}).get("code") != "disk"]
         self.write({}, {row.id: disk_reason(space) for row in rows}, {})
 
     def note_schedules(self) -> None:
-        """Those that are for later say so."""
+        """Record that the jobs that are scheduled for later wait for their time."""
         later = (Job.status == JobStatus.PENDING) & (Job.not_before > workers.clock()) & Job.waiting_for.is_(None)
         rows = db.session.execute(select(Job.id, Job.not_before).where(later, Job.kind.in_(self.names()))).all()
         until = {row.id: row.not_before.isoformat().replace("+00:00", "Z") for row in rows}
@@ -145,7 +145,7 @@ class Dispatcher:
             self.write({}, {key: {"code": "schedule", "until": text} for key, text in until.items()}, {})
 
     def write(self, queues: dict[int, str], reasons: dict[int, Reason], before: dict[int, Reason | None]) -> None:
-        """Commit, then hand out the tickets, and tell what each waits for."""
+        """Commit, then enqueue the tickets, and send what each job waits for."""
         changed = [key for key, reason in reasons.items() if before.get(key) != reason]
         if not queues and not changed:
             return
@@ -165,8 +165,8 @@ class Dispatcher:
             send_notice(notice)
 
     def count_tickets(self) -> None:
-        """Make those anew that were lost, and take back those of jobs that do not wait any more: what is found twice in
-        a row, as a ticket that was just taken has its row for a moment."""
+        """Replace lost tickets, and withdraw those of jobs that do not wait any more: what differs twice in
+        a row, as a ticket that was just popped has its row for a moment."""
         if time.monotonic() - self._counted_at < COUNT_S:
             return
         self._counted_at = time.monotonic()
@@ -210,24 +210,24 @@ def device_of(request: Any) -> str:
 
 
 class LostRuns:
-    """Finds running jobs whose worker is gone: no heartbeat for a minute, by the database's clock.
+    """Finds running jobs whose worker is lost: no heartbeat for a minute, by the database's clock.
 
-    Nobody is judged before this process has looked for as long itself: while the database was away, or this process
+    Nobody is judged before this process has checked for as long itself: while the database was away, or this process
     stood still, heartbeats could not be written, or seen.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
-    def look(self) -> list[tuple[int, int]]:
-        """(id, attempt) of each."""
+    def check(self) -> list[tuple[int, int]]:
+        """(id, attempt) of each such job."""
         present = time.monotonic()
-        if present - self._looked_at < LOOK_S:
+        if present - self._checked_at < CHECK_S:
             return []
-        if self._since is None or present - self._looked_at > PAUSE_S:
+        if self._since is None or present - self._checked_at > PAUSE_S:
             self._since = present
-        self._looked_at = present
+        self._checked_at = present
         try:
             return self.runs_without() if present - self._since >= workers.LOST_S else []
         except Exception:

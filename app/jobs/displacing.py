@@ -1,4 +1,4 @@
-"""Has work that nobody asked for give its worker to what waits and is worth more (DISPATCH=rq).
+"""Displaces background work from its worker for jobs that wait and are worth more (DISPATCH=rq).
 
 As on one machine (holdings.py): the job that gives way ends at once, goes back to the queue, and comes last there.
 """
@@ -40,7 +40,7 @@ class Seat:
     began: float = 0.0  # when its job started, s
 
 
-def make_way(kinds: Kinds, due: Any) -> None:
+def displace_jobs(kinds: Kinds, due: Any) -> None:
     """Have jobs end whose workers others need that are worth more. Nothing is written while there are none.
 
     Args:
@@ -60,7 +60,7 @@ def make_way(kinds: Kinds, due: Any) -> None:
 
 
 def read_seats(kinds: Kinds) -> Iterable[Seat]:
-    """Of all workers. They are read before what waits: one that takes a job in between counts as free for it."""
+    """Of all workers. They are read before what waits: one that claims a job in between counts as free for it."""
     table, worker = Job.__table__.c, workers.Worker.__table__.c
     there = ~workers.silent() & worker.state.in_([workers.IDLE, workers.BUSY])
     names = {row.name: row.devices for row in db.session.execute(select(worker.name, worker.devices).where(there))}
@@ -89,23 +89,23 @@ def waiting(kinds: Kinds, due: Any) -> list[tuple[str, Use, int]]:
     rows = db.session.execute(counts.group_by(table.delivered_to, table.kind)).all()
     most = max((gpu_number(without_priority(row.delivered_to)) for row in rows), default=0)
     order = {name: index for index, name in enumerate(served(most))}
-    known = [row for row in rows if row.kind in kinds and row.delivered_to in order]
-    found = [(row.delivered_to, worth(kinds, row.kind, WAITS_WITHOUT_DEVICE), int(row.number)) for row in known]
-    return sorted(found, key=lambda item: (order[item[0]], -item[1]))
+    servable = [row for row in rows if row.kind in kinds and row.delivered_to in order]
+    demand = [(row.delivered_to, worth(kinds, row.kind, WAITS_WITHOUT_DEVICE), int(row.number)) for row in servable]
+    return sorted(demand, key=lambda item: (order[item[0]], -item[1]))
 
 
 def choose(demand: Iterable[tuple[str, Use, int]], seats: Sequence[Seat]) -> list[int]:
     """The jobs that have to leave. Free workers are used first, then those of what is worth least and has run
     shortest; of several that do, the one with the fewest GPUs."""
-    left, ids = list(seats), list[int]()
+    remaining, ids = list(seats), list[int]()
     for queue, use, number in demand:
         name = without_priority(queue)
-        fits = [seat for seat in left if can_be_served(name, {seat.gpus} - {0}, not seat.gpus)]
+        fits = [seat for seat in remaining if can_be_served(name, {seat.gpus} - {0}, not seat.gpus)]
         free = sorted((seat for seat in fits if seat.job_id is None), key=lambda seat: seat.gpus)
         less = [seat for seat in fits if seat.job_id is not None and seat.use < use]
         less.sort(key=lambda seat: (seat.use, seat.gpus, -seat.began))
         for seat in [*free, *less][:number]:
-            left.remove(seat)
+            remaining.remove(seat)
             if seat.job_id is not None:
                 ids.append(seat.job_id)
     return ids

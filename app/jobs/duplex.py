@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-LOOK_S = 30.0  # of a read that may go on, and of a write that may not
+SOCKET_TIMEOUT_S = 30.0  # of a read that may go on, and of a write that may not
 LONGEST = 3  # times the silence that is borne: so long a question may wait while others are answered
 
 
@@ -28,7 +28,7 @@ class Waiter:
     """One question that has no answer yet."""
 
     def __init__(self) -> None:
-        self.there = threading.Event()
+        self.answered = threading.Event()
         self.answer: dict[str, Any] | None = None
 
 
@@ -38,12 +38,12 @@ class Link:
 
     def __init__(self) -> None:
         self._socket, self._theirs = socket.socketpair()
-        self._socket.settimeout(LOOK_S)
+        self._socket.settimeout(SOCKET_TIMEOUT_S)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Waiter] = {}
         self._sending = threading.Lock()
         self._reader: threading.Thread | None = None
-        self._heard_at = time.monotonic()
+        self._last_answer_at = time.monotonic()
         self.closed = False
 
     @property
@@ -91,17 +91,17 @@ class Link:
             raise
 
     def _wait_for(self, waiter: Waiter, timeout: float) -> None:
-        asked_at = time.monotonic()
+        sent_at = time.monotonic()
         while not self.closed:
-            until = min(max(asked_at, self._heard_at) + timeout, asked_at + LONGEST * timeout)
-            if waiter.there.wait(max(0.0, until - time.monotonic())):
+            until = min(max(sent_at, self._last_answer_at) + timeout, sent_at + LONGEST * timeout)
+            if waiter.answered.wait(max(0.0, until - time.monotonic())):
                 return
-            if time.monotonic() >= min(max(asked_at, self._heard_at) + timeout, asked_at + LONGEST * timeout):
+            if time.monotonic() >= min(max(sent_at, self._last_answer_at) + timeout, sent_at + LONGEST * timeout):
                 self.hang_up()
                 raise ChildSilent(f"no answer within {timeout:.0f} s")
 
     def _listen(self) -> None:
-        """Hand each answer to whoever asked, until the child is gone."""
+        """Hand each answer to whoever asked, until the child has ended."""
         try:
             rest = b""
             while part := self._part():
@@ -122,10 +122,10 @@ class Link:
                     return b""
 
     def _hand_out(self, answer: dict[str, Any]) -> None:
-        self._heard_at = time.monotonic()
+        self._last_answer_at = time.monotonic()
         if (waiter := self._waiting.get(answer.pop("id", 0))) is not None:
             waiter.answer = answer
-            waiter.there.set()
+            waiter.answered.set()
 
     def hang_up(self) -> None:
         """The child ends, and who waits for an answer waits no longer."""
@@ -136,7 +136,7 @@ class Link:
         except OSError:  # the other side is gone
             pass
         for waiter in list(self._waiting.values()):
-            waiter.there.set()
+            waiter.answered.set()
 
 
 class Links:

@@ -31,7 +31,7 @@ class Ending:
         self.job_id = row.job_id
 
     def write(self, event: Event) -> Job:
-        """Record the ending, however long the database does not take it: the row as it is then.
+        """Record the ending, however long the database cannot be written; the row as it is then.
 
         Raises:
             Superseded: the job is another run's.
@@ -82,7 +82,7 @@ class Ending:
         return db.session.get_one(Job, self.job_id)
 
     def collect(self, event: Finished) -> tuple[Finished | Failed, Mapping[str, object] | None]:
-        """Take what the program made; a disk that is full then fails the job."""
+        """Collect the program's result; a full disk fails the job."""
         job = self.row.present()
         try:
             return event, self.kind.collect(job, event.result, self.directory)

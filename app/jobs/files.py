@@ -33,7 +33,7 @@ class DatasetFiles:
 
 @dataclass(frozen=True)
 class JobFiles:
-    """Paths are below the data folder, of files or of folders; those that are not there are left out.
+    """Paths below the data folder, of files or of folders; missing ones are skipped.
 
     Args:
         dataset: the version that it reads; None: none.
@@ -57,7 +57,7 @@ class AttemptFiles(Protocol):
         """
 
     def begin(self) -> None:
-        """Its child is there: from now on what it makes is put into the store as it appears."""
+        """Its child has started: from now on what it makes is stored as it appears."""
 
     def deliver(self) -> None:
         """Whoever reads the rows finds the files now; a store that is away is waited for.
@@ -70,7 +70,7 @@ class AttemptFiles(Protocol):
         """Its ending is written down: the last of it is delivered, and nothing stays on this disk."""
 
     def stop(self) -> None:
-        """Nothing is put into the store any more."""
+        """Store nothing more."""
 
 
 class SharedFiles:

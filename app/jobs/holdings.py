@@ -1,4 +1,4 @@
-"""The devices that running jobs hold, as their rows say: read for a plan, claimed and taken away in a transaction."""
+"""The devices that running jobs hold, as their rows say: read for a plan, claimed and displaced in a transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,25 +12,25 @@ from app.models.base import now
 
 
 class Holdings:
-    """What is held by whom.
+    """Which jobs hold which devices.
 
     Args:
         kinds: say how the jobs of a kind use their devices.
 
-    `pool` is set when the server starts; `others` are sources of what processes hold whose job has ended, or waits
+    `pool` is set when the server starts; `sources` yield what processes hold whose job has ended, or waits
     again, and that are not gone yet. What a row says of the same job counts.
     """
 
     def __init__(self, kinds: Kinds) -> None:
         self.kinds, self.pool = kinds, Pool()
-        self.others: list[Callable[[], Iterable[Holding]]] = []
+        self.sources: list[Callable[[], Iterable[Holding]]] = []
 
     def read(self) -> list[Holding]:
-        """Of all running jobs, and of processes that are not gone yet; one a job."""
+        """The holdings of all running jobs, and of processes that have not ended yet; one a job."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         columns = (table.id, table.kind, table.devices, table.subject_type, table.subject_id)
         holds = (table.status == JobStatus.RUNNING) & table.devices.is_not(None)
-        holdings = {item.job_id: item for source in self.others for item in source()}
+        holdings = {item.job_id: item for source in self.sources for item in source()}
         for row in db.session.execute(select(*columns).where(holds)):
             if row.kind in self.kinds and (use := self.kinds[row.kind].use) is not None:
                 subject = (row.subject_type, row.subject_id) if row.subject_type else None
@@ -39,8 +39,8 @@ class Holdings:
 
     def used(self, devices: Iterable[str], use: Use) -> bool:
         """Whether a job of this use, or of a higher one, is on one of these devices."""
-        wanted = set(devices)
-        return any(item.use >= use and not wanted.isdisjoint(item.devices) for item in self.read())
+        requested = set(devices)
+        return any(item.use >= use and not requested.isdisjoint(item.devices) for item in self.read())
 
     def displace(self, use: Use, devices: Sequence[str]) -> None:
         """Have the jobs end that must leave these devices to one that starts now; in its write transaction."""

@@ -1,4 +1,4 @@
-"""How a worker knows that its work-horse is not frozen: by a sign of life in memory that both share."""
+"""Detects a frozen work-horse: it beats in memory that it shares with its worker."""
 
 import mmap
 import struct
@@ -6,7 +6,7 @@ import threading
 import time
 
 BEAT_S = 1.0
-LOOK_S = 10.0  # two looks are hardly further apart, unless the worker itself stood still: then it has seen nothing
+MAX_STEP_S = 10.0  # between two checks; more only where the worker itself stood still, and has checked nothing
 STOPPED_S = 30.0  # without a beat: a thread of its own gives it, which nothing but the system can hold up for so long
 
 
@@ -24,7 +24,7 @@ class HorsePulse:
     def reset(self) -> None:
         """Another one is about to be forked."""
         self._beat = self._memory[:]
-        self._silent_s, self._looked_at = 0.0, time.monotonic()
+        self._silent_s, self._checked_at = 0.0, time.monotonic()
 
     def begin(self) -> None:
         """In the work-horse: beat until it ends."""
@@ -36,9 +36,9 @@ class HorsePulse:
             time.sleep(BEAT_S)
 
     def silent_s(self) -> float:
-        """In the worker: seconds without a beat, of those in which it has looked."""
+        """In the worker: seconds without a beat, of those in which it has checked."""
         present = time.monotonic()
-        step, self._looked_at = min(present - self._looked_at, LOOK_S), present
+        step, self._checked_at = min(present - self._checked_at, MAX_STEP_S), present
         beat = self._memory[:]
         self._silent_s = 0.0 if beat != self._beat else self._silent_s + step
         self._beat = beat

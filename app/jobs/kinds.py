@@ -51,13 +51,13 @@ class Record(Protocol):
     def apply(
         self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None
     ) -> None:
-        """Write down what a child said and printed, and tell it after the commit: (offset behind it, event) each.
+        """Record a child's events and output, and send them after the commit: (offset behind it, event) each.
 
-        Idempotent; what another attempt says changes nothing. A terminal event changes the status of the job.
+        Idempotent; events of another attempt change nothing. A terminal event changes the status of the job.
         """
 
     def fail(self, job_id: int, attempt: int, failure: Failed) -> None:
-        """The same for a child that ended, or could not start, and cannot say why itself."""
+        """The same for a child that ended, or could not start, without an event of its own."""
 
     def position(self, job_id: int) -> tuple[int, int]:
         """Up to which byte the events and the output of its present attempt are written down."""
@@ -71,8 +71,8 @@ class Record(Protocol):
     def damaged(self, job_id: int, attempt: int) -> None:
         """Lines of the attempt's event file could not be read."""
 
-    def left(self, job_id: int) -> None:
-        """Its process is gone, and its ending is written down."""
+    def process_ended(self, job_id: int) -> None:
+        """Its process has ended, and its ending is recorded."""
 
     def stop(self, job: Job) -> None:
         """Somebody wants it stopped."""
@@ -108,7 +108,7 @@ class JobKind:
     Args:
         name: in rows and in the API.
         program: the module below `app.worker.programs` whose `run(channel)` does the work in a child process.
-        spec: what the program is told, from the job and the directory of its attempt. May raise CannotStart.
+        spec: the program's task, from the job and the directory of its attempt. May raise CannotStart.
         collect: takes what the program made out of the directory, before the row says `completed`, and returns the
             row's `result`. Called again where the server ended between the two. An OSError fails the job.
         apply: takes each event of the child that is not its last, in their order; all of them again where a later
@@ -127,7 +127,7 @@ class JobKind:
             one at a time, and keep nobody else waiting.
         restarts: how often it begins anew after its process was lost.
         lasts: whether somebody can still use the result after a restart of the server; or what says so of a job's row.
-        poll_s: seconds between two looks at what the child said.
+        poll_s: seconds between two reads of the child's events.
         limit_s: seconds after which a run is given up; 0: none.
         idle_s: seconds after which a run whose last event was a `repeated` one is given up; 0: none.
         environment: of the child, on top of the usual one, once the job has its devices.
@@ -183,8 +183,8 @@ class JobKind:
         """Where the present attempt of a job has its files; `job`: its row, or the columns of it."""
         return self.directory(job) if self.directory else root / job.token / str(job.attempt)
 
-    def hears_of(self, job: Job) -> Callable[[Job], None] | None:
-        """What is called behind the commit that left the job like this."""
+    def listener_of(self, job: Job) -> Callable[[Job], None] | None:
+        """What is called after the commit that left the job like this."""
         if JobStatus(job.status).ended:
             return self.ended
         return self.requeued if job.status == JobStatus.PENDING and job.attempt else None
@@ -193,7 +193,7 @@ class JobKind:
         """Those that a job with these params counts with."""
         return Lane(self.name, self.slow(params))
 
-    def has_place(self, running: int, long: int, slow: bool = False) -> bool:
+    def has_free_slot(self, running: int, long: int, slow: bool = False) -> bool:
         """Whether another one may begin in its lane beside so many, of which so many run for long."""
         if slow:
             return not running

@@ -9,7 +9,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, writing
+from app.database import DATABASE_UNAVAILABLE, ServerClosed, retry_until_writable, writing
 from app.events import Failed
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
@@ -39,14 +39,14 @@ class Launch:
     def start(self, job: Job) -> Child | Failed:
         """The child, with its task; or why there is none."""
         prewarmed = self.context.prewarmed.get(job.kind)
-        ready = prewarmed.take(self.directory) if prewarmed else None
-        if ready is None and self.kind.directory is None:  # of a server that ended before it wrote down the process
+        prepared = prewarmed.pop(self.directory) if prewarmed else None
+        if prepared is None and self.kind.directory is None:  # of a server that ended before it wrote down the process
             shutil.rmtree(self.directory, ignore_errors=True)
         try:
-            child = self.begin(job, ready)
+            child = self.begin(job, prepared)
         except Exception as error:
-            if ready is not None:
-                ready.signal(signal.SIGKILL)
+            if prepared is not None:
+                prepared.signal(signal.SIGKILL)
             if isinstance(error, ServerClosed):
                 raise
             if not isinstance(error, CannotStart):
@@ -61,19 +61,19 @@ class Launch:
         logger.info("job %s (%s): attempt %s is process %s", self.job_id, job.kind, self.row.attempt, child.pid)
         return child
 
-    def begin(self, job: Job, ready: Child | None) -> Child:
+    def begin(self, job: Job, prepared: Child | None) -> Child:
         """A process with its task: the one that is there already, or a new one."""
         descriptors, locks = self.context.descriptors, self.files.fetch()
         if locks is not None:
             descriptors, job = [*descriptors, *locks], self.row.present()  # fetching may take long
-        spec = dict(retry_until_writable(lambda: self.kind.spec(job, self.directory), DATABASE_AWAY))
+        spec = dict(retry_until_writable(lambda: self.kind.spec(job, self.directory), DATABASE_UNAVAILABLE))
         spec["program"] = self.kind.program
         params, environment = job.params, self.kind.environment(job)
         db.session.remove()  # no transaction stays open while the process starts
-        if ready is None:
+        if prepared is None:
             return start_child(self.kind, params, self.directory, spec, environment, descriptors)
-        ready.brief(spec)
-        return ready
+        prepared.brief(spec)
+        return prepared
 
     def remember(self, child: Child) -> None:
         """Which process it is, so that the next server finds it."""

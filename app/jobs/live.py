@@ -9,7 +9,7 @@ from app import notify
 from app.cluster import Bus
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
-from app.jobs.progress import JobProgressView, whole
+from app.jobs.progress import JobProgressView, progress_view
 from app.jobs.texts import error_text
 
 EVERY_S = 0.25  # between two messages about progress
@@ -120,7 +120,7 @@ class Live:
 
     def progress_of(self, jobs: Sequence[Job]) -> dict[int, JobProgressView]:
         """The newest progress of each, by its id. What has ended is as it was then: its record may have gone on."""
-        progress_by_id = {job.id: whole(job.progress) for job in jobs}
+        progress_by_id = {job.id: progress_view(job.progress) for job in jobs}
         recorded: dict[str, list[Job]] = {}
         for job in jobs:
             if JobStatus(job.status).ended or job.kind not in self.kinds:

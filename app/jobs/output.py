@@ -1,4 +1,4 @@
-"""Reads a child's output, `worker.log`, in whole lines."""
+"""Reads a child's output, `worker.log`, in complete lines."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class OutputChunk:
 
 
 def read_lines(directory: Path, start: int, limit: int) -> OutputChunk:
-    """Up to `limit` bytes of whole lines from byte `start` on; empty where there are none yet."""
+    """Up to `limit` bytes of complete lines from byte `start` on; empty where there are none yet."""
     try:
         with open(directory / "worker.log", "rb") as file:
             if start >= os.fstat(file.fileno()).st_size:  # also where no file can be so long
@@ -27,7 +27,7 @@ def read_lines(directory: Path, start: int, limit: int) -> OutputChunk:
             data = file.read(limit)
     except FileNotFoundError:
         return OutputChunk(start, start, b"")
-    whole = data.rfind(b"\n") + 1
-    if not whole and len(data) == limit:  # one endless line
-        whole = limit
-    return OutputChunk(start, start + whole, data[:whole])
+    end = data.rfind(b"\n") + 1
+    if not end and len(data) == limit:  # one endless line
+        end = limit
+    return OutputChunk(start, start + end, data[:end])

@@ -23,7 +23,7 @@ class PrewarmedWorker:
     def __init__(self, root: Path, program: str, environment: Mapping[str, str]) -> None:
         self.root, self.program, self.environment = root, program, environment
         self._ready: Child | None = None
-        self._given: dict[str, Child] = {}  # by token, until the job starts
+        self._claimed: dict[str, Child] = {}  # by token, until the job starts
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -46,24 +46,24 @@ class PrewarmedWorker:
                 dismiss(child)
                 return None
             token = child.directory.parent.name
-            self._given[token] = child
+            self._claimed[token] = child
             return token
 
     def drop(self, token: str) -> None:
         """Its job is over, or nobody knows whether it was committed. One that has never begun has the child still, and
         its token is nobody else's."""
         with self._lock:
-            child = self._given.pop(token, None)
+            child = self._claimed.pop(token, None)
         if child is not None:
             dismiss(child)
 
-    def take(self, directory: Path) -> Child | None:
-        """The child in this folder, for the caller to tell it its task; None where there is none that lives."""
+    def pop(self, directory: Path) -> Child | None:
+        """The child in this folder, for the caller to send it its task; None where there is none that lives."""
         with self._lock:
-            child = self._given.get(directory.parent.name)
+            child = self._claimed.get(directory.parent.name)
             if child is None or child.directory != directory:
                 return None
-            del self._given[directory.parent.name]
+            del self._claimed[directory.parent.name]
         return child if child.alive() else None
 
 

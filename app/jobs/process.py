@@ -145,10 +145,10 @@ class Child:
     def events(
         self, offset: int = 0, damaged: Callable[[int], Any] = lambda _offset: None
     ) -> Iterator[tuple[int, Envelope]]:
-        """What it has said from byte `offset` on: (offset behind the event, event). Ends where the file ends now.
+        """Its events from byte `offset` on: (offset behind the event, event). Ends where the file ends now.
 
         Args:
-            damaged: called with the place of each complete line that is no event; it is passed over.
+            damaged: called with the offset of each complete line that is no event; it is skipped.
         """
         return read_events(self.directory, offset, damaged)
 
@@ -179,15 +179,15 @@ class Child:
     def stop(self, wait: Callable[[float], Any], ask: float = ASK_S, term: float = TERM_S) -> None:
         """Ask, then TERM, then KILL, each timed. `wait(seconds)` must let other work go on (socketio.sleep)."""
         self.ask_to_stop()
-        if self._gone_within(ask, wait):
+        if self._ended_within(ask, wait):
             return
         self.signal(signal.SIGTERM)
-        if self._gone_within(term, wait):
+        if self._ended_within(term, wait):
             return
         self.signal(signal.SIGKILL)
-        self._gone_within(5.0, wait)
+        self._ended_within(5.0, wait)
 
-    def _gone_within(self, seconds: float, wait: Callable[[float], Any]) -> bool:
+    def _ended_within(self, seconds: float, wait: Callable[[float], Any]) -> bool:
         for _ in range(max(1, int(seconds / 0.05))):
             if not self.alive():
                 return True
@@ -195,7 +195,7 @@ class Child:
         return not self.alive()
 
     def processor_s(self) -> float | None:
-        """Seconds of the processor that it has had, without what it started; None where that cannot be told."""
+        """Processor time that it has used, in s, without what it started; None: unknown."""
         try:
             used = psutil.Process(self.pid).cpu_times()
         except psutil.Error:
@@ -220,7 +220,7 @@ class Child:
 
 
 def starter() -> dict[str, str]:
-    """What says in a child's environment which process has started it."""
+    """The entry of a child's environment that names the process which started it."""
     return {STARTER: f"{os.getpid()} {start_time(os.getpid()) or 0.0}"}
 
 
@@ -236,7 +236,7 @@ def starter_lives(pid: int) -> bool:
 
 
 def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:
-    """`spec.json`, there whole or not at all."""
+    """Write `spec.json` atomically."""
     draft = directory / ".spec.tmp"
     draft.write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(draft, directory / "spec.json")

@@ -17,8 +17,8 @@ class JobProgressView(TypedDict):
 NO_PROGRESS: JobProgressView = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
 
 
-def whole(progress: dict[str, Any]) -> JobProgressView:
-    """What a row holds, of this version or of another one."""
+def progress_view(progress: dict[str, Any]) -> JobProgressView:
+    """The progress that a row has, of this version or of another one."""
     return {
         "stage": progress.get("stage"),
         "done": progress.get("done", 0),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.database import DATABASE_AWAY, writing
+from app.database import DATABASE_UNAVAILABLE, writing
 from app.extensions import db
 from app.jobs.devices import Placement, Plan
 from app.jobs.disk import DiskSpace
@@ -90,29 +90,29 @@ class Planner:
 
     def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], Reason | None]:
         """The devices of a job, and why it cannot have them now."""
-        placed = Placement(())
+        placement = Placement(())
         lane = kind.lane(row.params)
-        full = not kind.has_place(self.counts[lane], self.long[lane], lane.slow)
+        full = not kind.has_free_slot(self.counts[lane], self.long[lane], lane.slow)
         short = kind.disk and self.space is not None and not self.space.enough
         leaves = row.id in self.leaving or (row.kind, row.subject_type, row.subject_id) in self.busy
         if kind.use is not None and not full:
             subject = (row.subject_type, row.subject_id) if row.subject_type else None
-            other = short or leaves
-            placed = self.devices.place(row.id, kind.use, kind.request(row.params), subject, other=other)
-        if placed.waits_for == "missing_device":
+            blocked = short or leaves
+            placement = self.devices.assign(row.id, kind.use, kind.request(row.params), subject, blocked=blocked)
+        if placement.waits_for == "missing_device":
             return (), {"code": "missing_device", "device": str(kind.request(row.params))}
         if short and self.space is not None:
             free = self.space.free // DISK_STEP * DISK_STEP
             return (), {"code": "disk", "free": free, "needed": self.space.needed}
         if full or leaves:
             return (), {"code": "turn", "ahead": 0}
-        if placed.waits_for == "turn":
-            return (), {"code": "turn", "ahead": placed.ahead}
-        if placed.waits_for == "device" and placed.holder is not None:
-            holder = placed.holder
+        if placement.waits_for == "turn":
+            return (), {"code": "turn", "ahead": placement.ahead}
+        if placement.waits_for == "device" and placement.holder is not None:
+            holder = placement.holder
             subject_type, subject_id = holder.subject or (None, None)
             return (), {"code": "device", "job_id": holder.job_id, "type": subject_type, "id": subject_id}
-        return placed.devices, None
+        return placement.devices, None
 
 
 def pending(names: Collection[str] | None = None) -> Sequence[Any]:
@@ -147,13 +147,13 @@ def at_work_now(kinds: Kinds, time: datetime, mine: Mine = anyones) -> tuple[lis
     table = Job.__table__.c
     columns = select(table.kind, table.params, table.started_at)
     rows = db.session.execute(columns.where(table.status == JobStatus.RUNNING)).all()
-    known = [(kinds[row.kind], row) for row in rows if row.kind in kinds and mine(row)]
-    long = [kind.lane(row.params) for kind, row in known if kind.runs_long(row.started_at, time)]
-    return [kind.lane(row.params) for kind, row in known], long
+    pairs = [(kinds[row.kind], row) for row in rows if row.kind in kinds and mine(row)]
+    long = [kind.lane(row.params) for kind, row in pairs if kind.runs_long(row.started_at, time)]
+    return [kind.lane(row.params) for kind, row in pairs], long
 
 
 def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
-    """A job that waits or runs, and will give what this one would."""
+    """A job that waits or runs, and has the same result."""
     subject_type, subject_id = subject or (None, None)
     same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
     waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
@@ -161,12 +161,12 @@ def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[
     return next((row for row in rows if row.params == dict(params)), None)
 
 
-def has_place(session: Any, kind: JobKind) -> bool:
+def can_start_now(session: Any, kind: JobKind) -> bool:
     """Whether a job of this kind that is submitted now begins at once; those that wait already come first."""
     unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
     running = session.execute(select(Job.started_at, Job.params).where(unfinished & (Job.kind == kind.name))).all()
     rows, time = [row for row in running if not kind.slow(row.params)], now()
-    return kind.has_place(len(rows), sum(kind.runs_long(row.started_at, time) for row in rows))
+    return kind.has_free_slot(len(rows), sum(kind.runs_long(row.started_at, time) for row in rows))
 
 
 def claim(
@@ -179,7 +179,7 @@ def claim(
     alone: Callable[[Any], None] = lambda _session: None,
     names: Collection[str] | None = None,
 ) -> list[tuple[int, int]]:
-    """Make the jobs that can start now running ones: (id, attempt) of each; the others learn what they wait for.
+    """Make the jobs that can start now running ones: (id, attempt) of each; record what the others wait for.
 
     Planned on a read: most rounds change nothing, and then nothing is locked.
 
@@ -228,7 +228,7 @@ def differs(row: Any, plan: QueuePlan) -> bool:
 
 
 def claim_row(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings) -> bool:
-    """Make it a running job on its devices, in the caller's write transaction; False where they are taken by now."""
+    """Make it a running job on its devices, in the caller's write transaction; False where they are no longer free."""
     use, devices = kinds[row.kind].use, plan.chosen[row.id]
     if use is not None:
         if holdings.pool.blocker(use, devices, holdings.read()) is not None:
@@ -239,7 +239,7 @@ def claim_row(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings) -> bo
 
 
 def claim_or_fail(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings, notices: list[Notice]) -> bool:
-    """`take`, and have its record follow. A row that cannot be claimed has failed: it must not stop the queue."""
+    """Claim a row, and have its record follow. A row that cannot be claimed has failed: it must not stop the queue."""
     job_id, record = row.id, kinds[row.kind].record
     try:
         with db.session.begin_nested():
@@ -247,7 +247,7 @@ def claim_or_fail(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings, n
                 return False
             if record is not None:
                 notices.append(record.claimed(row))
-    except DATABASE_AWAY:
+    except DATABASE_UNAVAILABLE:
         raise
     except Exception as error:
         logger.exception("job %s cannot be claimed", job_id)
@@ -257,7 +257,7 @@ def claim_or_fail(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings, n
 
 
 def announce(rows: Sequence[Job], kinds: Kinds, plan: QueuePlan) -> list[Notice]:
-    """Write down what each waits for now; what is to be told after the commit."""
+    """Record what each job waits for now; the notices to send after the commit."""
     for row in rows:
         if row.status == JobStatus.PENDING:
             row.waiting_for = plan.reasons.get(row.id)
@@ -265,7 +265,7 @@ def announce(rows: Sequence[Job], kinds: Kinds, plan: QueuePlan) -> list[Notice]
 
 
 def notices_of_waiting(rows: Sequence[Job], kinds: Kinds) -> list[Notice]:
-    """Have the records of these rows follow what each waits for; what is to be told after the commit."""
+    """Have the records of these rows follow what each waits for; the notices to send after the commit."""
     notices: list[Notice] = []
     for name in {row.kind for row in rows}:
         record = kinds[name].record
@@ -275,7 +275,7 @@ def notices_of_waiting(rows: Sequence[Job], kinds: Kinds) -> list[Notice]:
             with db.session.begin_nested():
                 mine = [row for row in rows if row.kind == name and not JobStatus(row.status).ended]
                 notices.append(record.waits(mine))
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             raise
         except Exception:  # another kind must not wait for it
             logger.exception("what jobs of the kind %s wait for", name)

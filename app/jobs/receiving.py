@@ -140,7 +140,7 @@ class Receiver:
                 mailbox.keys = keys
 
     def write(self, job_id: int, mailbox: Mailbox, document: Any, roots: Sequence[str]) -> list[str]:
-        """Write the files of a list, remove those that it says are removed; the paths of those that are damaged."""
+        """Write the files of a list, and delete the removed ones; the paths of damaged files."""
         damaged = []
         for name, about in document["files"].items():
             file, path = StoredFile(**about), self.data / name

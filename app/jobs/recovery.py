@@ -53,7 +53,7 @@ def level_of(failure: Failed) -> int:
 
 
 def conclude(job: Job, kind: JobKind, failure: Failed) -> None:
-    """The job is cancelled where that was asked for, begins anew where its kind allows it, or has failed."""
+    """Cancel the job where that was requested, restart it where its kind allows it, or mark it failed."""
     if job.stop_mode == CANCEL:
         change(job, JobStatus.CANCELLED)
     elif failure.kind in LOST and job.restarts < kind.restarts:
@@ -65,7 +65,7 @@ def conclude(job: Job, kind: JobKind, failure: Failed) -> None:
 
 
 def refuse(job: Job, verdict: Refused) -> None:
-    """What the job was given cannot be used; its kind has the text for the reason."""
+    """The job's input cannot be used; its kind has the text for the reason."""
     change(job, JobStatus.FAILED, error=error_of(verdict))
 
 

@@ -1,4 +1,4 @@
-"""A child that another machine's process started: its files are all that is seen of it."""
+"""A child that another machine's process started: only its files are visible here."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ class RemoteChild(Child):
 
 
 class LostChild(Child):
-    """One whose worker is gone. What it has said is on the shared disk and counts; what it still does is fenced."""
+    """A child whose worker is lost. Its events on the shared disk count; what it still does is fenced."""
 
     def alive(self) -> bool:
         return False
@@ -58,7 +58,7 @@ class LostChild(Child):
         """What it leaves behind is its machine's."""
 
 
-def known_child(directory: Path, runner: Mapping[str, Any], shared: bool) -> Child:
+def child_of_runner(directory: Path, runner: Mapping[str, Any], shared: bool) -> Child:
     """The child of a job's row.
 
     Args:

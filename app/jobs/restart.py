@@ -84,7 +84,7 @@ def remove_leftovers(root: Path) -> None:
     if not folders:
         return
     table = Job.__table__.c
-    wanted = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.FAILED)
-    known = db.session.scalars(select(table.token).where(table.status.in_(wanted)))
-    for name in folders.keys() - set(known):
+    retained = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.FAILED)
+    tokens = db.session.scalars(select(table.token).where(table.status.in_(retained)))
+    for name in folders.keys() - set(tokens):
         shutil.rmtree(folders[name], ignore_errors=True)

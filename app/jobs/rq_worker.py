@@ -1,4 +1,4 @@
-"""RQ's worker, for DISPATCH=rq: it outlives a Redis or a database that is away, and its row says that it is there.
+"""RQ's worker, for DISPATCH=rq: it outlives an outage of Redis or the database, and keeps its row up to date.
 
 What RQ would do by itself with work that it takes for lost is off: see dispatch.py. Neither does it listen to commands
 of RQ's tools, which stop and kill jobs: that a job is to stop is a column.
@@ -137,7 +137,7 @@ class DeviceWorker(Worker):
             time.sleep(AGAIN_S)
 
     def end_lost_children(self) -> None:
-        """Kill the processes on this host that work for nobody any more."""
+        """Kill the processes on this host whose job is over."""
         self._swept_at = time.monotonic()
         self.row.end_lost_children(self.horse.jobs.kinds, self.horse.jobs.root)
 
@@ -159,7 +159,7 @@ class DeviceWorker(Worker):
             if is_ticket(job):
                 super().execute_job(job, queue)
             else:
-                logger.error("worker %s: what lies in %s is no ticket: thrown away", self.name, queue.name)
+                logger.error("worker %s: an entry of %s is no ticket: deleted", self.name, queue.name)
                 job.delete()
         except RedisError as error:  # the ticket is lost; the row is not
             logger.warning("worker %s: Redis: %s", self.name, error)
@@ -207,7 +207,7 @@ class DeviceWorker(Worker):
             self._ordered_queues.sort(key=lambda queue: order[queue.name])
 
     def register_birth(self) -> None:
-        """A lock of its host says that there is no other one of this name."""
+        """Replace an earlier registration: a lock of the host makes sure that there is no other worker of this name."""
         self.connection.delete(self.key)
         super().register_birth()
 

@@ -12,7 +12,7 @@ from app.extensions import socketio
 logger = logging.getLogger("yolo.jobs")
 
 PERFORM = "app.jobs.workhorse.perform"  # what a worker calls for a ticket
-AWAY_S = 2.0  # so long nobody asks a Redis again that did not answer
+RETRY_S = 2.0  # until a Redis that did not answer is tried again
 CONNECT_S, ANSWER_S = 1.0, 5.0
 FAILED_S = 86_400  # tickets whose worker was lost are shown by RQ's tools for a day
 
@@ -66,7 +66,7 @@ class RQRunner:
     def __init__(self, url: str) -> None:
         self.url = url
         self._client: Any = None
-        self._away_until = 0.0
+        self._retry_at = 0.0
 
     @property
     def client(self) -> Any:
@@ -83,7 +83,7 @@ class RQRunner:
         return Queue(name, connection=self.client, serializer=JSONSerializer)
 
     def deliver(self, name: str, number: int) -> bool:
-        """Put so many tickets into a queue; whether that could be done."""
+        """Enqueue so many tickets; whether that could be done."""
         queue = self.queue(name)
         about = {"timeout": -1, "result_ttl": 0, "failure_ttl": FAILED_S, "description": f"a job of {name}"}
         tickets = [
@@ -93,7 +93,7 @@ class RQRunner:
         return self.ask(lambda: queue.enqueue_many(tickets)) is not None
 
     def withdraw(self, name: str, number: int) -> None:
-        """Take the last ones out again."""
+        """Remove the last ones again."""
         from rq.job import Job as Ticket
 
         queue = self.queue(name)
@@ -106,7 +106,7 @@ class RQRunner:
         self.ask(work)
 
     def tickets(self) -> dict[str, int] | None:
-        """How many are in each queue; None: nobody knows."""
+        """How many are in each queue; None: Redis does not answer."""
         from rq import Queue
 
         def work() -> dict[str, int]:
@@ -118,18 +118,18 @@ class RQRunner:
             names = [key.removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
             return dict(zip(names, counts, strict=True))
 
-        found: dict[str, int] | None = self.ask(work)
-        return found
+        numbers: dict[str, int] | None = self.ask(work)
+        return numbers
 
     def ask(self, work: Any) -> Any:
-        """What `work` gives; None where Redis does not answer."""
-        if time.monotonic() < self._away_until:
+        """What `work` returns; None where Redis does not answer."""
+        if time.monotonic() < self._retry_at:
             return None
         from redis import RedisError
 
         try:
             return work()
         except RedisError as error:
-            self._away_until = time.monotonic() + AWAY_S
-            logger.warning("workers are told later: Redis: %s", error)
+            self._retry_at = time.monotonic() + RETRY_S
+            logger.warning("tickets are delivered later: Redis: %s", error)
             return None

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.cluster import Cluster
 from app.config import settings
-from app.database import DATABASE_AWAY
+from app.database import DATABASE_UNAVAILABLE
 from app.extensions import db, socketio
 from app.jobs import queue, restart, shared, workers
 from app.jobs.devices import Holding, Pool, gpus
@@ -40,7 +40,7 @@ POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
 
 
 class Scheduler:
-    """Starts jobs, and knows who supervises them.
+    """Starts jobs, and keeps their supervisors.
 
     Args:
         root: the folder of the jobs' files.
@@ -63,7 +63,7 @@ class Scheduler:
         self.kinds, self.live, self.root, self.devices = kinds, live, root, devices
         self.announce, self.prewarmed, self.cluster = announce, prewarmed, cluster
         self.lost_owners = shared.LostOwners(cluster.bus.present)
-        self.devices.others.append(lambda: list(self.held_by_processes()))
+        self.devices.sources.append(lambda: list(self.process_holdings()))
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None  # where workers run the jobs
         self.collector: Collector | None = None  # where these share no volume
@@ -88,8 +88,8 @@ class Scheduler:
             from app.jobs.dispatch import Dispatcher
 
             self.devices.pool = Pool()  # GPUs are the workers'
-            ready = {"is_ready": self.collector.publisher.is_ready} if self.collector is not None else {}
-            self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce, **ready)
+            options = {"is_ready": self.collector.publisher.is_ready} if self.collector is not None else {}
+            self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce, **options)
         if self.collector is not None:
             self.collector.start(app, self.cluster)
         if self.cluster.leads:
@@ -126,17 +126,17 @@ class Scheduler:
             workers.compare_clocks(db.session)
             self._compared_at = time.monotonic()
         if self.cluster.leads:
-            self.look_before(space)
+            self.run_hooks(space)
         for job_id, attempt in self.claim(space):
             self.begin(job_id, attempt)
         if self.dispatcher is not None and self.cluster.leads:
             for job_id, attempt in self.dispatcher.round(space):
                 if job_id in self.running:
                     continue
-                logger.error("job %s: the worker of attempt %s is gone", job_id, attempt)
+                logger.error("job %s: the worker of attempt %s is lost", job_id, attempt)
                 self.begin(job_id, attempt, follows=True)
         for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds, self.is_mine), self.running):
-            logger.error("job %s: attempt %s runs, and nobody watches it", job_id, attempt)
+            logger.error("job %s: attempt %s runs without a supervisor", job_id, attempt)
             self.begin(job_id, attempt, follows=True)
 
     def claim(self, space: DiskSpace | None) -> list[tuple[int, int]]:
@@ -146,24 +146,24 @@ class Scheduler:
         if self.cluster.leads:
             for job in self.lost_owners.end_jobs(self.kinds):
                 self.announce(job)
-        held = self.running, self.busy()
+        occupied = self.running, self.busy()
         return queue.claim(
             self.kinds,
             self.devices,
             space,
-            *held,
+            *occupied,
             mine=self.is_mine,
             alone=shared.claim_alone,
-            names=self.names_of_own() if self.cluster.dispatches else None,
+            names=self.local_kinds() if self.cluster.dispatches else None,
         )
 
-    def has_place(self, session: Any, kind: str) -> bool:
+    def can_start_now(self, session: Any, kind: str) -> bool:
         """Whether a job of this kind that is submitted now begins at once."""
         if self.cluster.dispatches:
             return workers.one_is_free(session)
-        return queue.has_place(session, self.kinds[kind])
+        return queue.can_start_now(session, self.kinds[kind])
 
-    def names_of_own(self) -> list[str]:
+    def local_kinds(self) -> list[str]:
         """The kinds that are not for workers."""
         return [name for name in self.kinds.names() if not self.kinds[name].for_workers]
 
@@ -174,12 +174,12 @@ class Scheduler:
             return self.cluster.leads and not (self.cluster.dispatches and self.kinds[row.kind].for_workers)
         return links.owns(row.params)
 
-    def look_before(self, space: DiskSpace | None) -> None:
-        """What the kinds do before a round; one that fails keeps no other kind waiting."""
-        for look in self.before_round:
+    def run_hooks(self, space: DiskSpace | None) -> None:
+        """Run what the kinds do before a round; one that fails holds up no other kind."""
+        for hook in self.before_round:
             try:
-                look(space)
-            except DATABASE_AWAY as error:
+                hook(space)
+            except DATABASE_UNAVAILABLE as error:
                 db.session.rollback()
                 logger.warning("before a round of the queue: database: %s", getattr(error, "orig", error))
             except Exception:
@@ -218,27 +218,27 @@ class Scheduler:
             self.wake()
 
     def supervisors(self) -> list[Supervisor]:
-        """Those that know their job."""
-        return [item for item in list(self.running.values()) if item is not None and item.known]
+        """Those that have loaded their job."""
+        return [item for item in list(self.running.values()) if item is not None and item.loaded]
 
-    def held_by_processes(self) -> Iterator[Holding]:
-        """Devices of jobs whose process is not gone yet, whatever their rows say by now."""
+    def process_holdings(self) -> Iterator[Holding]:
+        """Devices of jobs whose process has not ended yet, whatever their rows say by now."""
         for item in self.supervisors():
             if item.kind.use is not None and item.devices:
                 yield Holding(item.job_id, item.kind.use, item.devices, item.subject)
 
     def busy(self) -> set[Subject]:
-        """Whose folders a process works in: a training that has ended gets another job when it goes on."""
+        """The subjects whose folders a process works in: a training that has ended gets another job when it goes on."""
         return {(item.kind.name, *item.subject) for item in self.supervisors() if item.kind.directory and item.subject}
 
     def wake(self) -> None:
-        """Something changed that the queue looks at."""
+        """Have the next round begin now: something changed."""
         self._changed.set()
         if not self.cluster.leads:
             self.cluster.bus.publish("wake", None)
 
     def wake_here(self, _payload: object = None) -> None:
-        """Another process says so."""
+        """The same, in this process alone."""
         self._changed.set()
 
     def close(self) -> None:

@@ -20,12 +20,12 @@ from app.jobs.transitions import change
 
 logger = logging.getLogger("yolo.jobs")
 
-GONE_S, EVERY_S = 20.0, 5.0  # so long a process must have been missing; and between two looks
+MISSING_S, CHECK_S = 20.0, 5.0  # so long a process must have been missing; and between two checks
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 def claim_alone(session: Any) -> None:
-    """Two processes claim one after the other: a device that is free is given once. SQLite has one writer anyway."""
+    """Two processes claim one after the other: a free device is assigned once. SQLite has one writer anyway."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CLAIMS})")
@@ -36,27 +36,28 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
     of other processes may wait for any of them, so all go on: those that nobody waits for end by themselves."""
     table = Job.__table__.c
     columns = (table.id, table.kind, table.subject_id, table.token, table.attempt, table.status, table.runner)
-    followed, kept = [], set()
+    followed, directories = [], set()
     for row in db.session.execute(select(*columns).where(table.status == JobStatus.RUNNING)).all():
         if row.kind not in kinds:
             continue
-        kept.add(kinds[row.kind].directory_of(row, root))
+        directories.add(kinds[row.kind].directory_of(row, root))
         if kinds[row.kind].links is None and "name" not in (row.runner or {}):  # a worker follows its own
             followed.append((row.id, row.attempt))
     db.session.rollback()
-    end_orphans(data or root, kept)
+    end_orphans(data or root, directories)
     remove_leftovers(root)
     return followed
 
 
-def end_orphans(data: Path, kept: set[Path]) -> None:
+def end_orphans(data: Path, directories: set[Path]) -> None:
     """Kill the children on this machine whose job is not running any more, and whose server is gone."""
-    end_children(find_children(data), kept)
+    end_children(find_children(data), directories)
 
 
-def end_children(children: Iterable[tuple[int, float, Path]], kept: set[Path]) -> None:
+def end_children(children: Iterable[tuple[int, float, Path]], directories: set[Path]) -> None:
+    """Kill those that work in none of these directories, and whose server has ended."""
     for pid, started, directory in children:
-        if directory not in kept and not starter_lives(pid):
+        if directory not in directories and not starter_lives(pid):
             logger.warning("process %s works for a job that is over: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)
@@ -64,7 +65,7 @@ def end_children(children: Iterable[tuple[int, float, Path]], kept: set[Path]) -
 
 
 def end_lost_children(connection: Any, kinds: Kinds, root: Path) -> None:
-    """The same on a worker's host. Its processes are looked at before the rows: one that has just been started has one.
+    """The same on a worker's host. Its processes are read before the rows: one that has just been started has one.
 
     Args:
         root: the folder of the jobs' files; children work below the one that it lies in.
@@ -73,12 +74,12 @@ def end_lost_children(connection: Any, kinds: Kinds, root: Path) -> None:
     table = Job.__table__.c
     columns = (table.id, table.kind, table.subject_id, table.token, table.attempt)
     rows = connection.execute(select(*columns).where(table.status == JobStatus.RUNNING)) if children else ()
-    kept = {kinds[row.kind].directory_of(row, root) for row in rows if row.kind in kinds}
-    end_children(children, kept)
+    directories = {kinds[row.kind].directory_of(row, root) for row in rows if row.kind in kinds}
+    end_children(children, directories)
 
 
 class LostOwners:
-    """Ends the jobs whose children were talked to by a process that is gone.
+    """Ends the jobs whose children were connected to a process that has ended.
 
     Args:
         present: the ids of the processes that are there; None: nobody knows.
@@ -87,21 +88,21 @@ class LostOwners:
     def __init__(self, present: Callable[[], set[str] | None]) -> None:
         self.present = present
         self._missing: dict[str, float] = {}  # since when
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
     def end_jobs(self, kinds: Kinds) -> list[Job]:
         """Those that were ended now."""
-        if time.monotonic() - self._looked_at < EVERY_S:
+        if time.monotonic() - self._checked_at < CHECK_S:
             return []
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         talked_to = [name for name in kinds.names() if kinds[name].links is not None]
-        wanted = Job.kind.in_(talked_to) & Job.status.in_(UNFINISHED)
-        rows = db.session.execute(select(Job.id, Job.params).where(wanted))
+        condition = Job.kind.in_(talked_to) & Job.status.in_(UNFINISHED)
+        rows = db.session.execute(select(Job.id, Job.params).where(condition))
         owners = {row.id: owner_of(row.params) for row in rows}
-        gone = self.gone(set(owners.values())) if owners else set()
-        return [job for job_id, owner in owners.items() if owner in gone and (job := end(job_id)) is not None]
+        lost = self.lost(set(owners.values())) if owners else set()
+        return [job for job_id, owner in owners.items() if owner in lost and (job := end(job_id)) is not None]
 
-    def gone(self, owners: set[str]) -> set[str]:
+    def lost(self, owners: set[str]) -> set[str]:
         """Those that have been missing for long enough: a Redis that was restarted knows nobody for a few seconds."""
         present = self.present()
         if present is None:
@@ -109,7 +110,7 @@ class LostOwners:
             return set()
         time_now = time.monotonic()
         self._missing = {owner: self._missing.get(owner, time_now) for owner in owners - present}
-        return {owner for owner, since in self._missing.items() if time_now - since >= GONE_S}
+        return {owner for owner, since in self._missing.items() if time_now - since >= MISSING_S}
 
 
 def end(job_id: int) -> Job | None:

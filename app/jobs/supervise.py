@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, stop_if_closed
+from app.database import DATABASE_UNAVAILABLE, ServerClosed, retry_until_writable, stop_if_closed
 from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
 from app.jobs.attempt import AttemptRow, Superseded
@@ -19,7 +19,7 @@ from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
 from app.jobs.process import Child, find_child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
-from app.jobs.remote import LostChild, known_child
+from app.jobs.remote import LostChild, child_of_runner
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.tail import Tail
 from app.jobs.watch import RequestedStop, Vigil
@@ -53,7 +53,7 @@ class Supervisor:
         self.subject: tuple[str, int] | None = None
         self.devices: tuple[str, ...] = ()
         self.files: AttemptFiles = SharedFiles()
-        self.known = False  # whether it has read its job
+        self.loaded = False  # whether it has read its job
         self.started = self.recorded = False  # whether there is a child, and whether its ending is written down
         self.terminal: Event | None = None
         self.failure: Failed | None = None  # why we ended the child ourselves, or why it ended
@@ -72,19 +72,19 @@ class Supervisor:
             with app.app_context():
                 self.finish()
         except Superseded:
-            logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
+            logger.info("job %s: attempt %s is superseded", self.job_id, self.attempt)
             if self.context.worker and self.started:  # another one has the job: what this one does is for nobody
                 self.child.signal(signal.SIGKILL)
                 self.child.sweep()
         except ServerClosed:  # its child goes on: the next server follows it
-            logger.info("job %s: left to the next server", self.job_id)
+            logger.info("job %s: goes on under the next server", self.job_id)
         except Exception as error:
             logger.exception("job %s", self.job_id)
             try:
                 with app.app_context():
-                    self.give_up(error)
+                    self.abandon(error)
             except Exception:
-                logger.exception("job %s: its ending is not written down", self.job_id)
+                logger.exception("job %s: its ending is not recorded", self.job_id)
         finally:
             self.files.stop()
 
@@ -100,7 +100,7 @@ class Supervisor:
             try:
                 with app.app_context():
                     alive = self.step()
-            except DATABASE_AWAY as error:  # the event file keeps what cannot be written now
+            except DATABASE_UNAVAILABLE as error:  # the event file keeps what cannot be written now
                 with app.app_context():
                     stop_if_closed()
                 logger.warning("job %s: database: %s", self.job_id, getattr(error, "orig", error))
@@ -118,7 +118,7 @@ class Supervisor:
                 return alive
         return True
 
-    def give_up(self, error: Exception) -> None:
+    def abandon(self, error: Exception) -> None:
         """Nobody would watch the child any more."""
         if self.started:
             self.child.signal(signal.SIGKILL)
@@ -135,7 +135,7 @@ class Supervisor:
         self.directory = self.kind.directory_of(job, self.context.root)
         self.subject = (job.subject_type, job.subject_id) if job.subject_type and job.subject_id else None
         self.devices = tuple(job.devices or ())
-        self.known = True
+        self.loaded = True
         self.files = self.context.exchange.of_attempt(job, self.kind, self.row)
         child = self.running_child(job) or Launch(self.context, self.kind, self.row, self.directory, self.files).start(
             job
@@ -153,13 +153,13 @@ class Supervisor:
         return True
 
     def running_child(self, job: Job) -> Child | None:
-        """The child that an earlier server started; one that is gone where its files are all that is left."""
+        """The child that an earlier server started; an ended one where only its files remain."""
         if (name := (job.runner or {}).get("name")) is not None and name != self.context.worker:
             self.context.exchange.receive_last(job, self.check_mine)
             return LostChild(self.directory, 0, 0.0)
         if job.runner and "pid" in job.runner:
             logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
-            return known_child(self.directory, job.runner, self.context.shared)
+            return child_of_runner(self.directory, job.runner, self.context.shared)
         if self.kind.directory is not None and self.follows and self.directory.exists():
             return find_child(self.directory) or Child(self.directory, 0, 0.0)
         return None
@@ -223,7 +223,7 @@ class Supervisor:
                 db.session.rollback()  # the next look at the row must not be at an old one
 
     def announce(self, envelopes: Sequence[tuple[int, Envelope]]) -> None:
-        """Of a job whose record another service keeps: how far it is, and that it has ended."""
+        """Announce the progress and the ending of a job whose record a service keeps."""
         if self.kind.record is None or not envelopes:
             return
         if self.terminal is not None and not self.recorded:
@@ -300,7 +300,7 @@ class Supervisor:
     def finish(self) -> None:
         """Behind the end: its device is still its own."""
         if self.started:
-            logger.info("job %s: process %s is gone", self.job_id, self.child.pid)
+            logger.info("job %s: process %s has ended", self.job_id, self.child.pid)
         if (record := self.kind.record) is not None:
-            retry_until_writable(lambda: record.left(self.job_id), DATABASE_AWAY)
+            retry_until_writable(lambda: record.process_ended(self.job_id), DATABASE_UNAVAILABLE)
         self.files.close()

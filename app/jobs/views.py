@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Select, select
 
-from app.access.creators import made_by
+from app.access.creators import creator_conditions
 from app.jobs.live import Live
 from app.jobs.model import Job
 from app.jobs.progress import JobProgressView
@@ -28,7 +28,7 @@ class JobErrorView(TypedDict):
 
 
 class JobView(TypedDict):
-    """A job as JobOut takes it."""
+    """A job as the JobOut schema expects it."""
 
     id: int
     kind: str
@@ -49,7 +49,7 @@ class JobView(TypedDict):
 
 
 class JobPageView(TypedDict):
-    """A page of jobs as the JobPage schema takes it."""
+    """A page of jobs as the JobPage schema expects it."""
 
     jobs: list[JobView]
     total: int
@@ -60,7 +60,7 @@ class JobPageView(TypedDict):
 
 def newest_first(query: Mapping[str, Any]) -> Select[Job]:
     """The statement for a list of jobs; `query` as JobQuery loads it."""
-    statement = select(Job).where(*made_by(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
+    statement = select(Job).where(*creator_conditions(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
     if query.get("kind"):
         statement = statement.where(Job.kind == query["kind"])
     if query.get("status"):
@@ -69,7 +69,7 @@ def newest_first(query: Mapping[str, Any]) -> Select[Job]:
 
 
 def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], str]) -> list[JobView]:
-    """Each as JobOut takes it; the reason of a failure in the language of the context.
+    """Each as the JobOut schema expects it; the reason of a failure in the language of the context.
 
     Args:
         names: of subjects, by type and id.
@@ -79,7 +79,7 @@ def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], st
 
 
 def out(job: Job, progress: JobProgressView, names: Mapping[tuple[str, int], str]) -> JobView:
-    """A job as the JobOut schema takes it."""
+    """A job as the JobOut schema expects it."""
     code = job.error_code
     return {
         "id": job.id,

@@ -46,13 +46,13 @@ class Vigil:
 
     def __init__(self, child: Child, kind: JobKind) -> None:
         self.kind, self.pulse = kind, Pulse(child)
-        self._began = self._heard_at = time.monotonic()
+        self._began = self._last_event_at = time.monotonic()
         self._last: Event | None = None
 
     def note(self, event: Event) -> None:
-        """An event; what a thread of its own says is no sign that the work gets on."""
+        """Note an event; those of background threads are no sign that the work proceeds."""
         if not event.background:
-            self._last, self._heard_at = event, time.monotonic()
+            self._last, self._last_event_at = event, time.monotonic()
 
     def failure(self) -> Failed | None:
         """Why the child has to be killed, if it has to."""
@@ -60,7 +60,7 @@ class Vigil:
         if self.pulse.silent_s() > SILENT_S:
             return Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s")
         idle = self.kind.idle_s
-        if idle and self._last is not None and self._last.repeated and present - self._heard_at > idle:
+        if idle and self._last is not None and self._last.repeated and present - self._last_event_at > idle:
             return Failed("stalled", f"no batch for {idle:.0f} s")
         if self.kind.limit_s and present - self._began > self.kind.limit_s:
             return Failed("slow", f"not done within {self.kind.limit_s:.0f} s")

@@ -27,8 +27,8 @@ def requirement(use: Use | None, request: Request, gpus: Collection[int], cpu: b
         return ANY
     if request == "auto":
         return gpu_queue(1) if gpus or not cpu else CPU
-    wanted = request if isinstance(request, tuple) else tuple(request.split(","))
-    return CPU if CPU in wanted else gpu_queue(len(wanted))
+    devices = request if isinstance(request, tuple) else tuple(request.split(","))
+    return CPU if CPU in devices else gpu_queue(len(devices))
 
 
 def with_priority(name: str, priority: int) -> str:

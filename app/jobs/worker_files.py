@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.database import DATABASE_AWAY
+from app.database import DATABASE_UNAVAILABLE
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
 from app.jobs.attempt_inputs import InputFetch
@@ -19,7 +19,7 @@ from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job
 from app.jobs.outages import OutageLog
 from app.object_store.bucket import Bucket, retrying
-from app.object_store.cache import HostCache, NoRoom
+from app.object_store.cache import DiskTooFull, HostCache
 from app.object_store.errors import Corrupted, NotStored, StoreAway
 
 logger = logging.getLogger("yolo.storage")
@@ -99,7 +99,7 @@ class WorkerFiles:
     def fetch(self) -> Sequence[int]:
         try:
             retrying(self.inputs.fetch, self.inputs.check_startable, self.outages.note)
-        except NoRoom as error:
+        except DiskTooFull as error:
             raise CannotStart("disk_full", str(error)) from error
         except (NotStored, Corrupted) as error:
             raise CannotStart("killed", f"the files of the job cannot be fetched: {error}") from error
@@ -123,7 +123,7 @@ class WorkerFiles:
         self._checked_at = time.monotonic()
         try:
             self.row.present()
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             pass
         finally:
             db.session.rollback()

@@ -1,4 +1,4 @@
-"""The row of this worker in the database: that it is there, gives signs of life, and which jobs are its own."""
+"""The row of this worker in the database: registration, heartbeats, and the jobs that are its own."""
 
 import logging
 import time

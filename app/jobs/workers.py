@@ -16,7 +16,7 @@ from app.jobs.model import Job, JobStatus
 from app.models.base import JSONText, Model, UTCDateTime
 
 LOST_S = 60.0  # without a heartbeat
-KEPT = timedelta(days=1)  # rows of lost workers
+RETENTION = timedelta(days=1)  # rows of lost workers
 
 IDLE, BUSY, DRAINING, LOST = "idle", "busy", "draining", "lost"
 
@@ -68,7 +68,7 @@ def compare_clocks(session: Any) -> None:
 
 
 def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None:
-    """Have it known, in place of an earlier one of its name, whose job it may have to follow."""
+    """Insert its row, in place of an earlier one of its name, whose job it may have to follow."""
     table = Worker.__table__
     job_id = connection.execute(select(table.c.job_id).where(table.c.name == worker.name)).scalar()
     connection.execute(delete(Worker).where(table.c.name == worker.name))
@@ -78,7 +78,7 @@ def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None
 
 
 def beat(connection: Any, name: str, state: str, works: bool) -> datetime | None:
-    """A sign of life, and when it was given; None where it is not known any more.
+    """Write a sign of life; its time, or None where the worker has no row any more.
 
     Args:
         works: whether a process of a job may be there.
@@ -96,7 +96,7 @@ def session_name(worker: str) -> str:
 
 
 def end_sessions(names: Collection[str]) -> None:
-    """End those of workers that are gone: one that stands still, or is cut off, in the middle of a transaction holds
+    """End the sessions of lost workers: one that stands still, or is cut off, in the middle of a transaction holds
     locks on rows of its job, and nobody else could go on with it."""
     sessions = [session_name(name) for name in names]
     ours = text(
@@ -113,13 +113,13 @@ def remove(connection: Any, name: str) -> None:
     connection.execute(delete(Worker).where(Worker.__table__.c.name == name))
 
 
-def take(session: Any, name: str, job_id: int) -> None:
-    """In the transaction that gives it a job; a sign of life, too: it may have been given up a moment ago."""
+def assign(session: Any, name: str, job_id: int) -> None:
+    """Record the job of a worker, in the transaction that claims it; a sign of life, too: it may be lost by now."""
     values = {"job_id": job_id, "state": BUSY, "heartbeat_at": clock()}
     session.execute(update(Worker).where(Worker.name == name).values(**values))
 
 
-def is_known(session: Any, name: str) -> bool:
+def is_registered(session: Any, name: str) -> bool:
     """Whether it has a row: the jobs of one without are judged lost."""
     return session.scalar(select(Worker.name).where(Worker.name == name)) is not None
 
@@ -151,7 +151,7 @@ class Capabilities:
 
 
 def capabilities() -> Capabilities:
-    """Of those that give signs of life and are not leaving."""
+    """The capabilities of the workers that give signs of life and are not draining."""
     table = Worker.__table__.c
     rows = db.session.execute(select(table.devices).where(~silent(), table.state.in_([IDLE, BUSY])))
     numbers = [0 if row.devices == [CPU] else len(row.devices) for row in rows]
@@ -179,8 +179,8 @@ def to_mark() -> Any:
 
 
 def is_old() -> Any:
-    """The condition of a row that is not kept."""
-    return Worker.__table__.c.heartbeat_at < clock() - literal(KEPT)
+    """The condition of a row that is deleted."""
+    return Worker.__table__.c.heartbeat_at < clock() - literal(RETENTION)
 
 
 def mark_lost() -> list[str]:
@@ -188,8 +188,8 @@ def mark_lost() -> list[str]:
     now. In the caller's write transaction."""
     table = Worker.__table__
     names = select(table.c.name).where(silent(), table.c.state != LOST)
-    found = list(db.session.scalars(names))
-    if found:
-        db.session.execute(update(Worker).where(table.c.name.in_(found), silent()).values(state=LOST))
+    lost = list(db.session.scalars(names))
+    if lost:
+        db.session.execute(update(Worker).where(table.c.name.in_(lost), silent()).values(state=LOST))
     db.session.execute(delete(Worker).where(is_old()))
-    return found
+    return lost

@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
 from app.config import settings
-from app.database import DATABASE_AWAY, retry_until_writable, writing
+from app.database import DATABASE_UNAVAILABLE, retry_until_writable, writing
 from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import CPU, Use
@@ -78,7 +78,7 @@ class WorkHorse:
             self.supervise(*claimed)
 
     def follow(self, job_id: int, attempt: int) -> None:
-        """Go on with a job whose work-horse, or whose whole worker, was killed: its process may still be there."""
+        """Resume a job whose work-horse, or whose worker, was killed: its process may still run."""
         self.begin()
         logger.warning("job %s: worker %s follows attempt %s again", job_id, self.worker.name, attempt)
         self.supervise(job_id, attempt, follows=True)
@@ -109,7 +109,7 @@ class WorkHorse:
         """(id, attempt) of the job that is this worker's from now on; the row decides whether it may start."""
         notices: list[Notice] = []
         with writing() as session:
-            if not workers.is_known(session, self.worker.name):
+            if not workers.is_registered(session, self.worker.name):
                 return None  # its next heartbeat makes it known again, and the ticket is made anew
             job = session.scalars(self.candidates(queue)).first()
             if job is None:
@@ -120,7 +120,7 @@ class WorkHorse:
                 return None
             if not self.begin_job(job, kind, notices):
                 return None
-            workers.take(session, self.worker.name, job.id)
+            workers.assign(session, self.worker.name, job.id)
             claimed = job.id, job.attempt
         for notice in notices:
             send_notice(notice)
@@ -129,12 +129,12 @@ class WorkHorse:
     def candidates(self, queue: str) -> Any:
         """The job of this queue that is first, but none whose folder another worker's process may still be in: its own
         of an earlier attempt, or where a kind keeps one, that of an earlier job of its subject."""
-        other, theirs = aliased(Worker), aliased(Job)
-        keep = [name for name in self.jobs.kinds.names() if self.jobs.kinds[name].directory is not None]
-        same = Job.kind.in_(keep) & (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
+        worker, theirs = aliased(Worker), aliased(Job)
+        folder_kinds = [name for name in self.jobs.kinds.names() if self.jobs.kinds[name].directory is not None]
+        same = Job.kind.in_(folder_kinds) & (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
         busy = (theirs.id == Job.id) | (same & (theirs.subject_id == Job.subject_id))
-        mine = (other.name == self.worker.name) | (other.state == workers.LOST)
-        busy_devices = select(other.name).join(theirs, theirs.id == other.job_id).where(busy, ~mine).exists()
+        mine = (worker.name == self.worker.name) | (worker.state == workers.LOST)
+        busy_devices = select(worker.name).join(theirs, theirs.id == worker.job_id).where(busy, ~mine).exists()
         waits = (Job.status == JobStatus.PENDING) & (Job.delivered_to == queue)
         is_due = or_(Job.not_before.is_(None), Job.not_before <= workers.clock())
         order = (Job.priority.desc(), Job.position, Job.id)
@@ -142,7 +142,7 @@ class WorkHorse:
         return rows.with_for_update(skip_locked=True, of=Job)
 
     def begin_job(self, job: Job, kind: JobKind, notices: list[Notice]) -> bool:
-        """Make it a running one; one that cannot be has failed, and keeps nobody else waiting."""
+        """Make it a running job; one that cannot be has failed, and holds up no other."""
         queue = str(job.delivered_to)
         runner = {"host": self.worker.host, "name": self.worker.name}
         try:
@@ -152,7 +152,7 @@ class WorkHorse:
                 if kind.record is not None:
                     notices.append(kind.record.claimed(job))
                     notices.append(kind.record.waits([job]))
-        except DATABASE_AWAY:  # it says nothing about the job
+        except DATABASE_UNAVAILABLE:  # it says nothing about the job
             raise
         except Exception as error:
             logger.exception("job %s cannot be claimed", job.id)

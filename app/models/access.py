@@ -1,4 +1,4 @@
-"""Accounts, sessions, tokens and invitations. Of each secret only its hash is kept.
+"""Accounts, sessions, tokens and invitations. Of each secret only its hash is stored.
 
 What has no account is the owner's, whose secret lies in instance/owner_token.
 """
@@ -12,7 +12,7 @@ from app.models.base import Model, UTCDateTime, now
 
 
 class Account(Model):
-    """A person. An id is never given again: things remember it."""
+    """A person. An id is never reused: other rows keep it."""
 
     __tablename__ = "account"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own form)

@@ -55,7 +55,7 @@ def now() -> datetime:
 
 
 class Created:
-    """A row that a person made."""
+    """A row that a person created."""
 
     # The account's id; None: the owner of the installation, or the server itself.
     created_by: Mapped[int | None] = mapped_column(default=current_account_id, index=True)

@@ -33,7 +33,7 @@ class StoredFile:
 
 
 class Bucket:
-    """Objects below one prefix. Made before a fork, it can be used behind it.
+    """Objects below one prefix. Created before a fork, it can be used after it.
 
     Args:
         url: s3://bucket/prefix. endpoint: of the server; "": Amazon's. access_key, secret_key: "": as botocore finds
@@ -173,7 +173,7 @@ class Bucket:
         return {key: int(about["size"]) for key, about in self.objects(prefix)}
 
     def objects(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        """Every object below a prefix: its key, and what s3fs says of it.
+        """Every object below a prefix: its key, and its entry as s3fs lists it.
 
         Raises:
             StoreAway: nobody knows.
@@ -213,7 +213,7 @@ def answers(key: str) -> Iterator[None]:
 
 
 def retrying(work: Callable[[], T], check: Callable[[], object], noted: Callable[[StoreAway, float], object]) -> T:
-    """What `work` gives, however long the store is away.
+    """What `work` returns, retried while the store cannot be reached.
 
     Args:
         check: called before each pause; what it raises ends the wait. noted: called with what was wrong, and the

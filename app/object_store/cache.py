@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.file_lock import FileLock
-from app.core.files import file_hash, put_text
+from app.core.files import atomic_write_text, file_hash
 from app.object_store.bucket import Bucket
 from app.object_store.errors import Corrupted
 from app.object_store.packs import Version, fetch
 
 logger = logging.getLogger("yolo.storage")
 
-LOOK_S = 0.2  # between two looks whether another worker has fetched it
+POLL_S = 0.2  # between two checks whether another worker has fetched it
 DESCRIPTION = "dataset.yaml"
 
 
-class NoRoom(Exception):
-    """The disk does not take a version."""
+class DiskTooFull(Exception):
+    """The disk has not enough space for a version."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class HostCache:
         root: its own folder: lists and locks. data: the folder that the versions lie in.
         limit: bytes of versions that are kept; what running jobs read may exceed it. 0: none.
         reserve: bytes of the disk that stay free.
-        placed: called with dataset and number of a version that was put in its folder: its description names it then.
+        installed: called with dataset and number of a version that was moved to its folder: its description names it.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class HostCache:
         data: Path,
         limit: int,
         reserve: int,
-        placed: Callable[[int, int], object] = lambda _dataset_id, _number: None,
+        installed: Callable[[int, int], object] = lambda _dataset_id, _number: None,
     ) -> None:
-        self.placed = placed
+        self.installed = installed
         self.root, self.data, self.limit, self.reserve = root, data, limit, reserve
 
     def hold(
@@ -75,7 +75,7 @@ class HostCache:
             content: the list of its files, sealed. check: called now and then; what it raises ends the work.
 
         Raises:
-            NoRoom: the disk has not enough space. Corrupted, NotStored, StoreAway, OSError: it cannot be fetched.
+            DiskTooFull: the disk has not enough space. Corrupted, NotStored, StoreAway, OSError: it cannot be fetched.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock_path(name))
@@ -92,12 +92,12 @@ class HostCache:
                     lock.release()  # shared from the next turn on; it may be removed in between, and is fetched again
             else:
                 check()
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
 
     def fill(
         self, bucket: Bucket, name: str, folder: Path, content: bytes, list_sha256: str, check: Callable[[], object]
     ) -> None:
-        """Fetch it aside, then put it in place by one rename."""
+        """Fetch it to a draft folder, then rename that."""
         if self.is_here(name, list_sha256):
             return
         version = Version.of(content)
@@ -107,7 +107,7 @@ class HostCache:
             return
         self.forget(name)
         draft = self.root / f"{name}-{list_sha256[:16]}.part"
-        self.make_room(version.size, name)
+        self.free_space(version.size, name)
         dataset = name.partition("-")[0]
         try:
             with self.related(dataset, name) as here:
@@ -119,9 +119,9 @@ class HostCache:
         if folder.exists():
             self.remove_folder(folder)
         os.replace(draft, folder)
-        self.placed(*map(int, name.split("-")))
-        for other in self.root.glob(f"{name}-*.part"):
-            shutil.rmtree(other, ignore_errors=True)
+        self.installed(*map(int, name.split("-")))
+        for leftover in self.root.glob(f"{name}-*.part"):
+            shutil.rmtree(leftover, ignore_errors=True)
         (self.list_path(name)).write_bytes(content)
         self.note(name, folder, list_sha256, version.size)
         logger.info("dataset version %s: %d files, %d bytes fetched", name, len(version.parts), version.size)
@@ -143,10 +143,10 @@ class HostCache:
         return (entry.folder / "images").is_dir()
 
     def note(self, name: str, folder: Path, list_sha256: str, size: int) -> None:
-        """It is whole."""
-        place = folder.relative_to(self.data).as_posix()
-        about = {"folder": place, "list_sha256": list_sha256, "size": size, "boot": boot_id()}
-        put_text(self.about_path(name), json.dumps(about))
+        """Record that a version is complete."""
+        relative = folder.relative_to(self.data).as_posix()
+        about = {"folder": relative, "list_sha256": list_sha256, "size": size, "boot": boot_id()}
+        atomic_write_text(self.about_path(name), json.dumps(about))
 
     def related(self, dataset: str, name: str) -> "Related":
         return Related(self, [entry for entry in self.entries() if entry.name.startswith(f"{dataset}-")], name)
@@ -154,9 +154,9 @@ class HostCache:
     def entry(self, name: str) -> Entry | None:
         """What is known of a version; None: it is not here, or what is known cannot be read."""
         try:
-            known = json.loads((self.about_path(name)).read_bytes())
-            folder, size = self.data / known["folder"], int(known["size"])
-            return Entry(name, folder, known["list_sha256"], size, known["boot"])
+            about = json.loads((self.about_path(name)).read_bytes())
+            folder, size = self.data / about["folder"], int(about["size"])
+            return Entry(name, folder, about["list_sha256"], size, about["boot"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -165,15 +165,15 @@ class HostCache:
             if (entry := self.entry(path.stem.removeprefix("version-"))) is not None:
                 yield entry
 
-    def make_room(self, needed: int, name: str) -> None:
-        """Remove versions that nobody reads, those first that were not wanted for longest.
+    def free_space(self, needed: int, name: str) -> None:
+        """Remove versions that nobody reads, the least recently used first.
 
         Raises:
-            NoRoom: the disk is too full.
+            DiskTooFull: the disk is too full.
         """
-        others = [entry for entry in self.entries() if entry.name != name]
-        total = sum(entry.size for entry in others)
-        for entry in sorted(others, key=self.wanted_at):
+        entries = [entry for entry in self.entries() if entry.name != name]
+        total = sum(entry.size for entry in entries)
+        for entry in sorted(entries, key=self.last_used_at):
             enough = shutil.disk_usage(self.root).free - needed >= self.reserve
             if enough and (not self.limit or total + needed <= self.limit):
                 return
@@ -186,16 +186,16 @@ class HostCache:
                     lock.release()
         free = shutil.disk_usage(self.root).free
         if free - needed < self.reserve:
-            raise NoRoom(f"the dataset has {needed} bytes, and {free} are free")
+            raise DiskTooFull(f"the dataset has {needed} bytes, and {free} are free")
 
-    def wanted_at(self, entry: Entry) -> float:
+    def last_used_at(self, entry: Entry) -> float:
         try:
             return (self.lock_path(entry.name)).stat().st_mtime
         except FileNotFoundError:
             return 0.0
 
     def forget(self, name: str) -> None:
-        """Remove a version; its lock is had alone."""
+        """Remove a version, whose lock must be exclusive."""
         entry = self.entry(name)
         (self.about_path(name)).unlink(missing_ok=True)
         (self.list_path(name)).unlink(missing_ok=True)
@@ -221,7 +221,7 @@ class Related:
         self._locks: list[FileLock] = []
 
     def __enter__(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         for entry in self.entries:
             lock = FileLock(self.cache.lock_path(entry.name))
             if not lock.acquire(shared=True):
@@ -232,10 +232,10 @@ class Related:
             except (OSError, Corrupted):
                 continue
             # Those that a job may write to are not shared.
-            found |= {
+            paths |= {
                 part.sha256: entry.folder / part.path for part in version.parts if part.path.startswith("images/")
             }
-        return found
+        return paths
 
     def __exit__(self, *_error: object) -> None:
         for lock in self._locks:

@@ -10,4 +10,4 @@ class NotStored(Exception):
 
 
 class Corrupted(Exception):
-    """What the store has is not what was put there."""
+    """The store's object is not what was stored."""

@@ -22,7 +22,7 @@ from app.object_store.manifests import is_below, seal, unseal
 
 PACK = 32 * 1024**2  # bytes
 AT_ONCE = 4  # packs that are fetched at the same time
-MADE_LATER = (".cache", ".npy", ".tmp")  # what trainings leave beside images and labels
+DERIVED = (".cache", ".npy", ".tmp")  # what trainings leave beside images and labels
 
 
 class Part(NamedTuple):
@@ -103,14 +103,14 @@ def publish(bucket: Bucket, folder: Path, content_hash: str, relatives: Collecti
 
 def stored_parts(bucket: Bucket, hashes: Collection[str]) -> dict[str, tuple[tuple[str, int], int]]:
     """Where the files of these versions are, by their SHA-256: (pack, offset)."""
-    found: dict[str, tuple[tuple[str, int], int]] = {}
+    parts: dict[str, tuple[tuple[str, int], int]] = {}
     for content_hash in hashes:
         try:
             version = Version.of(bucket.read(version_key(content_hash)))
         except (NotStored, Corrupted):
             continue
-        found |= {part.sha256: (version.packs[part.pack], part.offset) for part in version.parts if part.pack >= 0}
-    return found
+        parts |= {part.sha256: (version.packs[part.pack], part.offset) for part in version.parts if part.pack >= 0}
+    return parts
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -120,7 +120,7 @@ def files_in(folder: Path) -> Iterator[Path]:
     for entry in ordered:
         if entry.is_dir(follow_symlinks=False):
             yield from files_in(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False) and entry.name[:1] != "." and not entry.name.endswith(MADE_LATER):
+        elif entry.is_file(follow_symlinks=False) and entry.name[:1] != "." and not entry.name.endswith(DERIVED):
             yield Path(entry.path)
 
 
@@ -128,11 +128,11 @@ class Packer:
     """Puts files into packs, and stores those that are not there.
 
     Args:
-        known: files that an earlier version has stored: (pack, offset) by SHA-256.
+        stored: files that an earlier version has stored: (pack, offset) by SHA-256.
     """
 
-    def __init__(self, bucket: Bucket, known: Mapping[str, tuple[tuple[str, int], int]]) -> None:
-        self.bucket, self.known = bucket, dict(known)
+    def __init__(self, bucket: Bucket, stored: Mapping[str, tuple[tuple[str, int], int]]) -> None:
+        self.bucket, self.stored = bucket, dict(stored)
         self.packs: dict[tuple[str, int], int] = {}  # index by SHA-256 and size
         self.parts: list[Part] = []
         self._open: list[tuple[str, str, bytes]] = []  # path, SHA-256 and bytes of each file of the next pack
@@ -150,8 +150,8 @@ class Packer:
         sha256 = hashlib.sha256(data).hexdigest()
         if not data:
             self.parts.append(Part(name, sha256, 0, -1, 0))
-        elif sha256 in self.known:
-            pack, offset = self.known[sha256]
+        elif sha256 in self.stored:
+            pack, offset = self.stored[sha256]
             self.parts.append(Part(name, sha256, len(data), self.index(pack), offset))
         else:
             if self._size + len(data) > PACK:
@@ -179,7 +179,7 @@ class Packer:
         index, offset = self.index(pack), 0
         for name, sha256, item in self._open:
             self.parts.append(Part(name, sha256, len(item), index, offset))
-            self.known.setdefault(sha256, (pack, offset))
+            self.stored.setdefault(sha256, (pack, offset))
             offset += len(item)
         self._open, self._size = [], 0
 

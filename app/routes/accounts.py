@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
 
-from app.access.guesses import guesses_of, own_guesses, remember_browser
+from app.access.guesses import account_guesses, guesses_of, remember_browser
 from app.access.identify import access_of, of_session
 from app.access.principal import OPEN, Principal, current
 from app.access.provider_client import provider_name
@@ -129,7 +129,7 @@ def by_password(name: str, password: str) -> tuple[Principal, str]:
     guesses = guesses_of(key_of(name), request)
     guesses.expect_few()
     try:
-        return services().accounts.logins.by_password(name, password, guesses.known)
+        return services().accounts.logins.by_password(name, password, guesses.trusted)
     except LoginRequired:
         guesses.add()
         raise
@@ -170,7 +170,7 @@ def me() -> MeOutValues:
 def change_password(values: PasswordInValues) -> MessageValues:
     """Change your own password. Your other sessions end; tokens stay."""
     principal = who()
-    guesses = own_guesses(principal.account_id)
+    guesses = account_guesses(principal.account_id)
     guesses.expect_few()
     try:
         services().accounts.people.choose_password(principal, values.get("current"), values["password"])
@@ -185,9 +185,9 @@ def change_password(values: PasswordInValues) -> MessageValues:
 @blueprint.output(UsersOut)
 def list_users() -> UsersOutValues:
     """List the users by name. The owner of the installation isn't one of them."""
-    held = services().accounts
-    accounts = held.people.all()
-    identities = held.identities.of_all([account.id for account in accounts])
+    service = services().accounts
+    accounts = service.people.all()
+    identities = service.identities.of_all([account.id for account in accounts])
     return {"users": [account_view(account, identities) for account in accounts]}
 
 
@@ -205,10 +205,10 @@ def create_user(values: UserInValues) -> UserOutValues:
 @blueprint.doc(responses=[404])
 def edit_user(user_id: int, values: UserPatchValues) -> UserOutValues:
     """Change a user's name, role, password, or whether they may log in. A new password ends their sessions."""
-    held = services().accounts
-    account = held.people.edit(user_id, values)
+    service = services().accounts
+    account = service.people.edit(user_id, values)
     close_ended()
-    return account_view(account, held.identities.of_all([account.id]))
+    return account_view(account, service.identities.of_all([account.id]))
 
 
 @blueprint.delete("/api/users/<id:user_id>")

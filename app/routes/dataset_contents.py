@@ -32,19 +32,19 @@ from app.services.datasets.read_models import FindingsView, ImageDetailView, Ima
 
 blueprint = APIBlueprint("dataset_contents", __name__, url_prefix="/api/datasets", tag="Datasets")
 
-GONE: dict[int | str, Any] = {404: "The dataset, version or image doesn't exist.", 409: "No version is ready."}
+UNAVAILABLE: dict[int | str, Any] = {404: "The dataset, version or image doesn't exist.", 409: "No version is ready."}
 YEAR_S = 31_536_000
 
 
 def described(kind: str, content: str) -> dict[int | str, Any]:
     schema = {"type": "string", "format": "binary"}
-    return GONE | {200: {"description": content, "content": {kind: {"schema": schema}}}}
+    return UNAVAILABLE | {200: {"description": content, "content": {kind: {"schema": schema}}}}
 
 
 @blueprint.get("/<id:dataset_id>/images")
 @blueprint.input(ImageQuery, location="query", arg_name="query")
 @blueprint.output(ImagePage)
-@blueprint.doc(responses=GONE)
+@blueprint.doc(responses=UNAVAILABLE)
 def list_images(dataset_id: int, query: ImageQueryValues) -> ImagesView:
     """List images with their objects, by class, split, issue, number and size of objects, and name."""
     return services().datasets.contents.images(dataset_id, query)
@@ -53,7 +53,7 @@ def list_images(dataset_id: int, query: ImageQueryValues) -> ImagesView:
 @blueprint.get("/<id:dataset_id>/images/<id:image_id>")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(ImageDetail)
-@blueprint.doc(responses=GONE)
+@blueprint.doc(responses=UNAVAILABLE)
 def get_image(dataset_id: int, image_id: int, query: RevisionQueryValues) -> ImageDetailView:
     """Get one image with its objects and issues."""
     return services().datasets.contents.image(dataset_id, image_id, query.get("revision"))
@@ -79,7 +79,7 @@ def image_answer(dataset_id: int, image_id: int, query: FileQueryValues, thumbna
     """The file; cached for good where the address names its content, since a dataset's id can be given again."""
     path, digest = services().datasets.contents.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
     response = send_file(path, etag=f"{digest}-{'small' if thumbnail else 'whole'}", conditional=True, max_age=0)
-    if (wanted := query.get("v")) and len(wanted) >= 8 and digest.startswith(wanted):
+    if (version := query.get("v")) and len(version) >= 8 and digest.startswith(version):
         response.cache_control.no_cache = None
         response.cache_control.max_age = YEAR_S
         response.cache_control.private = True
@@ -90,7 +90,7 @@ def image_answer(dataset_id: int, image_id: int, query: FileQueryValues, thumbna
 @blueprint.get("/<id:dataset_id>/statistics")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(StatisticsOut)
-@blueprint.doc(responses=GONE)
+@blueprint.doc(responses=UNAVAILABLE)
 def get_statistics(dataset_id: int, query: RevisionQueryValues) -> dict[str, Any]:
     """Get statistics: classes by split, sizes of boxes and images, aspect ratios, centers, class pairs."""
     return services().datasets.contents.statistics(dataset_id, query.get("revision"))
@@ -99,7 +99,7 @@ def get_statistics(dataset_id: int, query: RevisionQueryValues) -> dict[str, Any
 @blueprint.get("/<id:dataset_id>/findings")
 @blueprint.input(FindingQuery, location="query", arg_name="query")
 @blueprint.output(FindingPage)
-@blueprint.doc(responses=GONE)
+@blueprint.doc(responses=UNAVAILABLE)
 def list_findings(dataset_id: int, query: FindingQueryValues) -> FindingsView:
     """List issues by file and line, errors first: what YOLO does with each, and the fix if there is one."""
     return services().datasets.contents.findings(dataset_id, query)
@@ -108,7 +108,7 @@ def list_findings(dataset_id: int, query: FindingQueryValues) -> FindingsView:
 @blueprint.get("/<id:dataset_id>/report.json")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(ReportOut, description="Summary, counts and all issues")
-@blueprint.doc(responses=GONE)
+@blueprint.doc(responses=UNAVAILABLE)
 def download_report_json(dataset_id: int, query: RevisionQueryValues) -> Response:
     """Download all issues as JSON."""
     pieces = services().datasets.contents.report_json(dataset_id, query.get("revision"))
@@ -135,7 +135,8 @@ def download(pieces: Any, mimetype: str, name: str) -> Response:
 @blueprint.input(FixIn, arg_name="body")
 @blueprint.output(RevisionStarted, status_code=202)
 @blueprint.doc(
-    responses=GONE | {409: "A version is being created, or there are no fixable issues.", 422: "No automatic fix."}
+    responses=UNAVAILABLE
+    | {409: "A version is being created, or there are no fixable issues.", 422: "No automatic fix."}
 )
 def fix_dataset(dataset_id: int, body: FixInValues) -> RevisionStartedValues:
     """Create a version with fixed issues. The original upload and earlier versions are kept."""

@@ -61,5 +61,5 @@ def pretrained_weights(query: WeightsQueryValues) -> WeightsOutValues:
 def check_training(values: TrainingInValues) -> ChecksOutValues:
     """Check the values of a run for unusual ones."""
     services().datasets.store.get(values["dataset_id"])
-    held = services()
-    return {"warnings": held.trainer.creation.check(values, held.weights.starts_from)}
+    app_services = services()
+    return {"warnings": app_services.trainer.creation.check(values, app_services.weights.starts_from)}

@@ -10,7 +10,7 @@ from flask import Flask
 from app.access.audience import forget
 from app.access.identify import access_of, renewed
 from app.access.principal import Principal
-from app.access.private import is_limited, is_visible, seen_by
+from app.access.private import is_limited, is_visible, visible_to
 from app.config import settings
 from app.extensions import db, socketio
 from app.i18n import LOCALES
@@ -22,12 +22,12 @@ from app.services import services
 
 logger = logging.getLogger("yolo.access")
 
-EVERY_S, LOOK_S = 60.0, 5.0  # a round; and whether the application is still open
+EVERY_S, POLL_S = 60.0, 5.0  # a round; and whether the application is still open
 
 
 def close_ended() -> int:
     """Look again at who each connection is of, and end those of nobody; how many. One query a secret, not a socket."""
-    known: dict[str, Principal | None] = {}
+    renewed_by_digest: dict[str, Principal | None] = {}
     count = 0
     for connection_id, connection in list(connections.items()):
         principal = connection.principal
@@ -35,9 +35,9 @@ def close_ended() -> int:
             continue
         if connection.access is not access_of():  # of another application in this process, whose sessions are elsewhere
             continue
-        if principal.digest not in known:
-            known[principal.digest] = renewed(principal)
-        connection.principal = known[principal.digest]
+        if principal.digest not in renewed_by_digest:
+            renewed_by_digest[principal.digest] = renewed(principal)
+        connection.principal = renewed_by_digest[principal.digest]
         if connection.principal is None or (settings().PRIVATE_DATA and connection.principal.role != principal.role):
             end(connection_id)
             count += 1
@@ -51,7 +51,7 @@ def close_hidden() -> int:
     for connection_id, connection in list(connections.items()):
         if connection.access is not access_of() or not is_limited(connection.principal):
             continue
-        with seen_by(connection.principal):
+        with visible_to(connection.principal):
             for room in [room for room in connection.rooms if not is_open(room)]:
                 connection.rooms.discard(room)
                 leave_rooms(connection_id, [room, *(in_language(room, locale) for locale in LOCALES)])
@@ -91,7 +91,7 @@ def watch(app: Flask) -> None:
     installation = app.extensions["services"].installation
     last = time.monotonic()
     while True:
-        socketio.sleep(LOOK_S)
+        socketio.sleep(POLL_S)
         if not installation.is_open:
             return
         if time.monotonic() - last < EVERY_S:

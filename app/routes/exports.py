@@ -59,13 +59,13 @@ def export_model(training_id: int, values: ModelExportInValues) -> Any:
     points lower (INT8: 1 point). The same request again gives the export that is there; delete it to have it made
     anew.
     """
-    row, ready = services().model_exports.request(training_id, values)
+    row, has_ended = services().model_exports.request(training_id, values)
     state = services().model_exports.state(row)
-    message = _("The export is ready.") if ready else _("The model is being exported.")
+    message = _("The export is ready.") if has_ended else _("The model is being exported.")
     if state["error"]:
         message = state["error"]["message"]
     body = {"message": message, "export_id": row.id, "job_id": row.job_id, "status": state["status"]}
-    return body, 200 if ready else 202, {"Location": f"/api/exports/{row.id}"}
+    return body, 200 if has_ended else 202, {"Location": f"/api/exports/{row.id}"}
 
 
 @blueprint.get("/api/trainings/<id:training_id>/exports")

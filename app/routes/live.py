@@ -15,7 +15,7 @@ from flask import current_app, g, request
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 
-from app.access.audience import own_room, rooms_for
+from app.access.audience import account_room, rooms_for
 from app.access.identify import access_of, identify
 from app.access.principal import current
 from app.access.private import expect_visible, is_limited
@@ -66,8 +66,8 @@ def connect(*_auth: Any) -> bool:
         principal = None
     if principal is None:
         return False
-    made = Connection(principal=principal, access=access_of())
-    return connections.setdefault(connection_id(), made) is made
+    connection = Connection(principal=principal, access=access_of())
+    return connections.setdefault(connection_id(), connection) is connection
 
 
 def disconnect(*_reason: Any) -> None:
@@ -117,7 +117,7 @@ def its_turn(need: Role, costs: bool) -> Iterator[None]:
             raise NotAllowed(_("Log in, and connect again."))
         g.principal = connection.principal
         joins = current_app.extensions["waiting"].joins
-        if connection.events.take() or (costs and connection.joins.take() and joins.take()):
+        if connection.events.consume() or (costs and connection.joins.consume() and joins.consume()):
             raise TooManyRequests(_("Too many messages on one connection. Wait a second and send again."))
         yield
 
@@ -185,13 +185,13 @@ def join_training(payload: Any) -> Answer:
     """
     training_id = training_id_of(payload)
     expect_visible(Training, training_id)
-    known = payload.get("metrics") if isinstance(payload.get("metrics"), str) else None
+    metrics_version = payload.get("metrics") if isinstance(payload.get("metrics"), str) else None
     following = services().trainer.following
     enter(training_room(training_id))
     try:
         snapshot = shared(
-            ("training", training_id, known),
-            lambda: {"training_id": training_id} | following.snapshot(training_id, known),
+            ("training", training_id, metrics_version),
+            lambda: {"training_id": training_id} | following.snapshot(training_id, metrics_version),
         )
     except AppError:
         leave(training_room(training_id))
@@ -271,7 +271,7 @@ def system_room() -> str:
     """What one may not see of others is not in the figures either: then a room has one reader."""
     principal = current()
     limited = principal is not None and is_limited(principal)
-    return own_room(SYSTEM, principal.account_id) if limited and principal else SYSTEM
+    return account_room(SYSTEM, principal.account_id) if limited and principal else SYSTEM
 
 
 def leave_system(_payload: Any) -> Answer:

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.access.back_channel import LONGEST_TOKEN
 from app.access.claims import Answer
-from app.access.guesses import own_guesses
+from app.access.guesses import account_guesses
 from app.access.identify import access_of, of_session
 from app.access.logout_tokens import LogoutRefused
 from app.access.oidc import CALLBACK, provider
@@ -64,7 +64,7 @@ def begin(values: ProviderLoginInValues) -> ProviderAddressValues:
 def begin_link(values: LinkInValues) -> ProviderAddressValues:
     """Begin to link your account with your login at the provider: open the address in the browser that sent this."""
     oidc = provider()
-    expect_own_password(values.get("current"))
+    expect_password(values.get("current"))
     return {"url": oidc.begin(callback_address(), "/account", who().account_id)}
 
 
@@ -91,12 +91,12 @@ def remove_link(user_id: int, identity_id: int) -> IdentityRemovedValues:
     return {"message": _("The link was removed."), "user_id": user_id, "identity_id": identity_id}
 
 
-def expect_own_password(password: str | None) -> None:
+def expect_password(password: str | None) -> None:
     """
     Raises:
         WrongPassword: of whoever is logged in. RateLimited: too often. NotAllowed, NotFound: see `expect_linkable`.
     """
-    guesses = own_guesses(who().account_id)
+    guesses = account_guesses(who().account_id)
     guesses.expect_few()
     try:
         services().accounts.identities.expect_linkable(who(), password)

@@ -19,7 +19,7 @@ def request_key(header: KeyHeaderValues, scope: str) -> RequestKey | None:
         scope: the action and what it is about.
     """
     key = header.get("key")
-    return None if key is None else RequestKey(key, own(scope), digest(request.get_json(silent=True)))
+    return None if key is None else RequestKey(key, scope_of(scope), digest(request.get_json(silent=True)))
 
 
 def fields_of(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def fields_of(form: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in form.items() if name not in ("file", "files")}
 
 
-def own(scope: str) -> str:
+def scope_of(scope: str) -> str:
     """The same key of another person is another request: its answer is theirs alone."""
     account_id = current_account_id()
     return scope if account_id is None else f"{scope}/by/{account_id}"
@@ -42,5 +42,5 @@ def form_key(header: KeyHeaderValues, scope: str, form: Mapping[str, Any], sent:
     if (key := header.get("key")) is None:
         return None
     return RequestKey(
-        key, own(scope), digest([fields_of(form), [[file.filename, file.sha256()] for file in sent.files]])
+        key, scope_of(scope), digest([fields_of(form), [[file.filename, file.sha256()] for file in sent.files]])
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.access.door import PUBLIC, Own, Rule
+from app.access.door import PUBLIC, OwnerRule, Rule
 from app.core.roles import Role
 from app.errors import NotFound
 from app.jobs.model import Job
@@ -11,7 +11,7 @@ from app.services import services
 from app.services.uploads.state import Upload, upload_not_there
 
 
-class OwnUpload(Own):
+class UploadOwnerRule(OwnerRule):
     """An upload lies on the disk, not in a table."""
 
     def find(self, value: Any) -> Upload | None:
@@ -25,7 +25,7 @@ class OwnUpload(Own):
 
 
 VIEWER, TRAINER, ADMIN = Role.VIEWER, Role.TRAINER, Role.ADMIN
-DATASET, TRAINING = Own(Dataset, "dataset_id"), Own(Training, "training_id")
+DATASET, TRAINING = OwnerRule(Dataset, "dataset_id"), OwnerRule(Training, "training_id")
 
 
 def each(rule: Rule, blueprint: str, *views: str) -> dict[str, Rule]:
@@ -62,7 +62,7 @@ RULES: dict[str, Rule] = {
     **each(VIEWER, "defaults", "training_defaults", "check_training", "pretrained_weights"),
     **each(VIEWER, "uploads", "list_uploads"),
     **each(TRAINER, "uploads", "create"),
-    **each(OwnUpload(Upload, "upload_id"), "uploads", "get", "look", "append", "terminate"),
+    **each(UploadOwnerRule(Upload, "upload_id"), "uploads", "get", "get_offset", "append", "terminate"),
     # Trainings
     **each(VIEWER, "trainings", "list_trainings", "get_training", "get_metrics", "compare_trainings"),
     **each(VIEWER, "trainings", "list_filters", "get_queue"),
@@ -86,21 +86,21 @@ RULES: dict[str, Rule] = {
     **each(VIEWER, "evaluations", "get_evaluated_thumbnail", "list_label_errors", "get_matrix", "get_thresholds"),
     **each(TRAINER, "evaluations", "create_evaluation"),
     **each(TRAINING, "evaluations", "choose_thresholds"),
-    **each(Own(Evaluation, "evaluation_id"), "evaluations", "delete_evaluation"),
+    **each(OwnerRule(Evaluation, "evaluation_id"), "evaluations", "delete_evaluation"),
     **each(VIEWER, "exports", "list_formats", "get_export", "download_export", "list_exports"),
     **each(TRAINER, "exports", "export_model"),
-    **each(Own(ModelExport, "export_id"), "exports", "delete_export"),
+    **each(OwnerRule(ModelExport, "export_id"), "exports", "delete_export"),
     # Tests and predictions
     **each(TRAINER, "predictions", "predict"),
     **each(VIEWER, "prediction_runs", "index", "show", "file"),
     **each(TRAINER, "prediction_runs", "create"),
-    **each(Own(PredictionRun, "prediction_id"), "prediction_runs", "delete"),
+    **each(OwnerRule(PredictionRun, "prediction_id"), "prediction_runs", "delete"),
     **each(VIEWER, "tests", "index", "show", "image", "original", "models"),
     **each(TRAINER, "tests", "create", "frame", "video"),
-    **each(Own(Test, "test_id"), "tests", "delete"),
+    **each(OwnerRule(Test, "test_id"), "tests", "delete"),
     # The machine
     **each(VIEWER, "jobs", "list_jobs", "get_job"),
-    **each(Own(Job, "job_id"), "jobs", "stop_job"),
+    **each(OwnerRule(Job, "job_id"), "jobs", "stop_job"),
     **each(VIEWER, "system", "figures", "metrics", "log_tail"),
     **each(VIEWER, "installation", "page", "get_installation"),
     **each(ADMIN, "installation", "adopt", "start_anew"),

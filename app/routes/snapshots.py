@@ -24,9 +24,9 @@ def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:
     same."""
     principal = current()
     limited = principal is not None and is_limited(principal)
-    seen_by = (principal.account_id,) if limited and principal else ()
+    viewer = (principal.account_id,) if limited and principal else ()
     reads = current_app.extensions["waiting"].snapshots
-    encoded: Encoded = reads.read((key, seen_by, str(select_locale())), lambda: Encoded(work()))
+    encoded: Encoded = reads.read((key, viewer, str(select_locale())), lambda: Encoded(work()))
     return encoded
 
 

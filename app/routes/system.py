@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from app.config import settings
-from app.rates import from_own_machine
+from app.rates import from_this_machine
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.system import LogTailOutValues, LogTailQueryValues
 from app.services import readiness, services
@@ -30,7 +30,7 @@ def ready() -> Any:
 
     From other machines the answer may be a second old: each look writes to the disk, and strangers may ask.
     """
-    reasons = readiness.obstacles() if from_own_machine(request) else readiness.recent_obstacles()
+    reasons = readiness.obstacles() if from_this_machine(request) else readiness.recent_obstacles()
     if reasons:
         return {"status": "unready", "reasons": reasons}, 503, {"Retry-After": "5"}
     return {"status": "ready", "reasons": []}

@@ -76,7 +76,7 @@ def created(test: Test) -> TestCreatedValues:
     }
 
 
-def shown(test: Test) -> TestOutValues:
+def test_view(test: Test) -> TestOutValues:
     """A test in a list."""
     return {
         **created(test),
@@ -160,10 +160,10 @@ def frame(form: TestFormValues, options: CheckpointChoiceValues) -> Inference:
 )
 def video(form: VideoFormValues) -> Response:
     """Convert a video to WebM."""
-    file, made = services().inference.videos.convert(form["file"].stream)
+    file, converted = services().inference.videos.convert(form["file"].stream)
     response = send_file(file, mimetype="video/webm", max_age=0)
-    response.headers["X-Video-Cut"] = str(made["cut"]).lower()
-    response.headers["X-Video-Seconds"] = str(made["seconds"])
+    response.headers["X-Video-Cut"] = str(converted["cut"]).lower()
+    response.headers["X-Video-Seconds"] = str(converted["seconds"])
     return response
 
 
@@ -182,7 +182,7 @@ def index(query: TestQueryValues) -> TestPageValues:
     """List tests, newest first."""
     page = services().inference.tests.list_tests(**query)
     return {
-        "tests": [shown(test) for test in page],
+        "tests": [test_view(test) for test in page],
         "total": page.total or 0,
         "page": page.page,
         "per_page": page.per_page,
@@ -196,7 +196,7 @@ def show(test_id: int) -> TestOutValues:
     """Get one test."""
     tests = services().inference.tests
     test = tests.get_test(test_id)
-    return {**shown(test), **tests.details(test)}
+    return {**test_view(test), **tests.details(test)}
 
 
 @blueprint.delete("/<id:test_id>")

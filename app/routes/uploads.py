@@ -37,7 +37,7 @@ blueprint = APIBlueprint("uploads", __name__, url_prefix="/api/uploads", tag="Up
 
 SILENCE_S = 60.0  # a connection that says nothing for so long is closed: its client is gone, or will come again
 DRAIN_BYTES = 256 * 1024
-PLACE = "/<string:upload_id>"
+UPLOAD = "/<string:upload_id>"
 
 
 @blueprint.after_request
@@ -121,9 +121,9 @@ def list_uploads(query: UploadsQueryValues) -> UploadPageValues:
     return services().uploads.page(**query, principal=current())
 
 
-@blueprint.route(PLACE, methods=["HEAD"])  # before GET, which would take it
+@blueprint.route(UPLOAD, methods=["HEAD"])  # before GET, which would take it
 @blueprint.doc(hide=True)
-def look(upload_id: str) -> Response:
+def get_offset(upload_id: str) -> Response:
     """How much has arrived."""
     check_version(request.headers.get("Tus-Resumable"))
     uploads = services().uploads
@@ -132,7 +132,7 @@ def look(upload_id: str) -> Response:
     return answer(200, upload, Upload_Offset=uploads.offset(upload), Upload_Length=upload.length, **headers)
 
 
-@blueprint.get(PLACE)
+@blueprint.get(UPLOAD)
 @blueprint.output(UploadOut)
 @blueprint.doc(responses=[404, 410])
 def get(upload_id: str) -> UploadOutValues:
@@ -141,7 +141,7 @@ def get(upload_id: str) -> UploadOutValues:
     return uploads.view(uploads.find(upload_id))
 
 
-@blueprint.patch(PLACE)
+@blueprint.patch(UPLOAD)
 @blueprint.input(ChunkHeaders, location="headers", arg_name="header")
 @blueprint.doc(
     responses={
@@ -166,7 +166,7 @@ def append(upload_id: str, header: ChunkHeadersValues) -> Response:
     return answer(204, upload, Upload_Offset=offset)
 
 
-@blueprint.delete(PLACE)
+@blueprint.delete(UPLOAD)
 @blueprint.input(TusHeaders, location="headers", arg_name="header")
 @blueprint.doc(responses={204: "", 404: "", 409: "Its dataset is being created.", 412: ""})
 def terminate(upload_id: str, header: TusHeadersValues) -> Response:

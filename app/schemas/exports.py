@@ -17,7 +17,7 @@ from app.schemas.jobs import STATUSES, JobProgress, JobProgressValues
 from app.schemas.training_views import ThresholdOut
 
 
-def whole_strides(value: int) -> None:
+def multiple_of_stride(value: int) -> None:
     if value % STRIDE:
         raise ValidationError(_("Must be a multiple of 32."))
 
@@ -52,7 +52,7 @@ class ModelExportIn(Schema):
     format = String(required=True, validate=Length(1, 30), metadata={"description": "Of GET /api/export-formats."})
     img_size = Integer(
         strict=True,
-        validate=[between(32, 4096), whole_strides],
+        validate=[between(32, 4096), multiple_of_stride],
         metadata={"description": "Of the input, px. Default: that of the run."},
     )
     half = StrictBoolean(metadata={"description": "FP16."})

@@ -24,7 +24,7 @@ STEPS = (
 )
 
 
-class Said(Schema):
+class Statement(Schema):
     code = String()
     message = String()
 
@@ -66,13 +66,13 @@ class Certainty(Schema):
     message = String()
 
 
-class Cause(Said):
+class Cause(Statement):
     """Why the model learned nothing: few_iterations, still_falling, labels, or learning_rate."""
 
     data = Dict()
 
 
-class NextStep(Said):
+class NextStep(Statement):
     action = String(validate=one_of(STEPS), metadata={"description": "Where the step is done."})
     data = Dict()
 
@@ -83,7 +83,7 @@ class VerdictOut(Schema):
     status = String()
     level = String(allow_none=True, metadata={"description": LEVEL})
     title = String()
-    use = Nested(Said)
+    use = Nested(Statement)
     metric = Nested(VerdictMetric, allow_none=True)
     weakest = Nested(WeakestClass, allow_none=True)
     confusion = Nested(Confusion, allow_none=True, metadata={"description": "null: there is no evaluation."})

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import DateTime
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.models import UTCDateTime
 from app.services.storage.damaged import set_file_aside
 
@@ -37,7 +37,7 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
     body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
     try:
         if folder.is_dir():
-            put_text(folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
+            atomic_write_text(folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
     except OSError as error:
         logger.warning("%s/%s is not written: %s", folder, NAME, error)
 

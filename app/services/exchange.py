@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.config import Settings, settings
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.extensions import db
 from app.jobs.collecting import Collector
 from app.jobs.model import Job, JobStatus
@@ -44,7 +44,7 @@ def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
             lambda: remove_orphaned_folders(services.storage.models),
             lambda job_id: jobs.cluster.bus.publish("files", job_id),
         )
-        jobs.scheduler.exchange, jobs.keeps_files = exchange, False
+        jobs.scheduler.exchange, jobs.retains_files = exchange, False
         services.storage.delivery = exchange.deliver
         return
     collector = Collector(
@@ -121,7 +121,7 @@ def refusal(app: Flask) -> str | None:
     try:
         owner = json.loads((folder / OWNER).read_bytes())["installation"]
     except FileNotFoundError:
-        put_text(folder / OWNER, json.dumps({"installation": installation}))
+        atomic_write_text(folder / OWNER, json.dumps({"installation": installation}))
         return None
     except (ValueError, KeyError, TypeError):
         owner = None

@@ -61,7 +61,7 @@ class CachedObstacles:
         self._last: list[Obstacle] | None = None
 
     def obstacles(self) -> list[Obstacle]:
-        if self._bucket.take() and self._last is not None:
+        if self._bucket.consume() and self._last is not None:
             return self._last
         self._last = obstacles()
         return self._last

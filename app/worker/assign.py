@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.splits import SPLITS
 from app.worker.split import VAL_SHARE, SplitShares, split
 
@@ -34,7 +34,7 @@ class Material:
 
     def save(self, folder: Path) -> None:
         text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        put(folder / FILE, lambda draft: draft.write_bytes(gzip.compress(text, 6, mtime=0)))
+        atomic_write(folder / FILE, lambda draft: draft.write_bytes(gzip.compress(text, 6, mtime=0)))
 
     @classmethod
     def load(cls, folder: Path) -> "Material":

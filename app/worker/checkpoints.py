@@ -4,8 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-from app.core.files import put
-from app.events import KEPT_CHECKPOINTS
+from app.core.files import atomic_write
+from app.events import RETAINED_CHECKPOINTS
 
 
 def copies(folder: Path) -> dict[int, Path]:
@@ -29,8 +29,8 @@ def save_checkpoint(folder: Path, epoch: int, source: Path, period: int) -> Path
     Copies, not links: at the end ultralytics rewrites its own files without what resuming needs.
     """
     path = folder / "checkpoints" / f"epoch-{epoch}.pt"
-    put(path, lambda draft: shutil.copyfile(source, draft))
-    for number, old in list(copies(folder).items())[:-KEPT_CHECKPOINTS]:
+    atomic_write(path, lambda draft: shutil.copyfile(source, draft))
+    for number, old in list(copies(folder).items())[:-RETAINED_CHECKPOINTS]:
         if not periodic(number, period):
             old.unlink(missing_ok=True)
     return path

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.final_evaluation import Accuracy, EvaluatedPicture, FinalCurves, FinalEvaluation
-from app.core.outcomes import CORRECT, IOU, Outcome, Seen, outcomes, pack, unpack
+from app.core.outcomes import CORRECT, IOU, ImageResult, Outcome, outcomes, pack, unpack
 from app.core.shapes import Shape
 from app.worker.curves import curves_of
 from app.worker.measures import PARTS
@@ -51,7 +51,7 @@ class ImageOutcomes:
     packed: bytes
 
     @property
-    def instances(self) -> Seen:
+    def instances(self) -> ImageResult:
         return unpack(self.packed)
 
 
@@ -106,7 +106,7 @@ class EvaluationResults:
             "worst": [chosen[index] for index in worst(matched) if index in chosen],
         }
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        put(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
+        atomic_write(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
         self.images = []
 
     def choose(self, matched: Sequence[Match], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
@@ -140,7 +140,7 @@ class EvaluationResults:
             {"class": instances.detections[row], "conf": short(instances.confidences[row])} for row in rows
         ]
         truth: list[Shape] = [{"class": kind} for kind in instances.objects]
-        for shapes, corners in ((detected, instances.found_places), (truth, instances.places)):
+        for shapes, corners in ((detected, instances.detection_corners), (truth, instances.object_corners)):
             for shape, where in zip(shapes, corners, strict=False):
                 if where:  # else the whole image
                     set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
@@ -156,7 +156,7 @@ class EvaluationResults:
         }
 
 
-def match(instances: Seen, confidence: float, task: str) -> Match:
+def match(instances: ImageResult, confidence: float, task: str) -> Match:
     """The predictions of an image beside its objects."""
     if task == "classify":
         counted = min(GUESSES, len(instances.detections))
@@ -173,7 +173,9 @@ def pair_of(outcome: Outcome) -> Pair:
     return outcome.detection, outcome.object
 
 
-def cells_of(images: Sequence[Seen], matched: Sequence[Match], classes: int) -> dict[tuple[int, int], Counter[int]]:
+def cells_of(
+    images: Sequence[ImageResult], matched: Sequence[Match], classes: int
+) -> dict[tuple[int, int], Counter[int]]:
     """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for image_index, (instances, outcome) in enumerate(zip(images, matched, strict=True)):

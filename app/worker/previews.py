@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.previews import PreviewImage, PreviewIndex
 from app.core.shapes import Shape
 from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_picture, short, top_by_confidence
@@ -106,7 +106,7 @@ class Previews:
 
     def write(self, name: str, body: Mapping[str, object]) -> None:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        put(self.folder / name, lambda draft: draft.write_text(text, encoding="utf-8"))
+        atomic_write(self.folder / name, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:

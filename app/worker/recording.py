@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from app.core.outcomes import LEAST_CONF, LEAST_IOU, MOST_FOUND, MOST_OVERLAPS, Seen
+from app.core.outcomes import LEAST_CONF, LEAST_IOU, MAX_DETECTIONS, MOST_OVERLAPS, ImageResult
 from app.worker.failures import DataError, raise_as
 from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, top_by_confidence
 
@@ -24,7 +24,7 @@ class ImageDetections:
     file: str
     width: int
     height: int
-    instances: Seen
+    instances: ImageResult
 
 
 class RecordingValidator:
@@ -120,22 +120,24 @@ def detected(validator: Any, pred: Any, index: int, batch: Batch) -> ImageDetect
     if validator.args.task == "classify":
         conf, kinds = pred.float().topk(min(5, len(pred)))
         actual = [int(batch["cls"].reshape(-1)[index])]
-        return ImageDetections(file, 0, 0, Seen(actual, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
+        return ImageDetections(
+            file, 0, 0, ImageResult(actual, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), [])
+        )
     truth = objects_of(validator, index, batch)
     boxes: Predictions = {"bboxes": pred["bboxes"], "conf": pred["conf"], "cls": pred["cls"]}
-    detections = top_by_confidence(boxes, LEAST_CONF, MOST_FOUND)
+    detections = top_by_confidence(boxes, LEAST_CONF, MAX_DETECTIONS)
     geometry = input_geometry(index, batch)
     height, width = (int(side) for side in geometry["ori_shape"])
     return ImageDetections(
         file,
         width,
         height,
-        Seen(
+        ImageResult(
             objects=truth["cls"].int().tolist(),
-            places=in_pixels(truth["bboxes"], geometry),
+            object_corners=in_pixels(truth["bboxes"], geometry),
             detections=detections["cls"].int().tolist(),
             confidences=detections["conf"].float().tolist(),
-            found_places=in_pixels(detections["bboxes"], geometry),
+            detection_corners=in_pixels(detections["bboxes"], geometry),
             overlaps=overlaps(truth["bboxes"], detections["bboxes"]),
         ),
     )
@@ -160,7 +162,7 @@ def in_pixels(boxes: Any, geometry: InputGeometry) -> list[list[float]]:
 
 
 def overlaps(objects: Any, detections: Any) -> list[tuple[int, int, float]]:
-    """As `Seen` has them; of oriented boxes their probabilistic IoU."""
+    """As `ImageResult` has them; of oriented boxes their probabilistic IoU."""
     from ultralytics.utils.metrics import batch_probiou, box_iou
 
     if not len(objects) or not len(detections):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.train import TrainSpec
 from app.events import Cancelled, Event, Failed, Paused, Started
 from app.worker.channel import Channel
@@ -47,7 +47,7 @@ def failed(error: BaseException) -> Failed:
 def write_failure(error: BaseException, directory: Path, rank: int) -> None:
     """A process of a multi-GPU training that does not speak writes down why it fails."""
     text = json.dumps(asdict(failed(error)), ensure_ascii=False)
-    put(directory / f"rank-{rank}.json", lambda draft: draft.write_text(text, encoding="utf-8"))
+    atomic_write(directory / f"rank-{rank}.json", lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def failure_elsewhere(directory: Path) -> Failed | None:
@@ -136,4 +136,4 @@ def write_config(path: Path, started: Started, spec: TrainSpec) -> None:
         "arguments": started.arguments,
     }
     text = yaml.safe_dump(body, allow_unicode=True, sort_keys=False)
-    put(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    atomic_write(path, lambda draft: draft.write_text(text, encoding="utf-8"))

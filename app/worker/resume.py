@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.numbers import is_number
 from app.core.train import TrainSpec
 from app.events import Note
@@ -96,12 +96,12 @@ def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> 
     """
     weights = folder / "run" / "weights"
     completed = int(checkpoint["epoch"]) + 1
-    put(weights / "last.pt", lambda draft: shutil.copyfile(source, draft))
+    atomic_write(weights / "last.pt", lambda draft: shutil.copyfile(source, draft))
     best = read_best(weights / "best.pt", checkpoint)
     if best is None:
         number = int(checkpoint["stopper"]["best_epoch"])
         origin = copies(folder).get(number, source)
-        put(weights / "best.pt", lambda draft: shutil.copyfile(origin, draft))
+        atomic_write(weights / "best.pt", lambda draft: shutil.copyfile(origin, draft))
         best = read_best(weights / "best.pt", checkpoint) or Best(completed, {})
     drop_after(folder, completed)
     return best
@@ -139,7 +139,7 @@ def cut_results(path: Path, completed: int, losses: Mapping[str, Sequence[float]
     if remaining:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *remaining])
-        put(path, lambda draft: draft.write_text(text.getvalue(), encoding="utf-8"))
+        atomic_write(path, lambda draft: draft.write_text(text.getvalue(), encoding="utf-8"))
     elif path.exists():
         os.replace(path, path.with_name(f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-0000.damaged"))
     return [float(row[header.index("time")]) for row in remaining]

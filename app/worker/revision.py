@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from app.core.files import file_hash, put
+from app.core.files import atomic_write, file_hash
 from app.core.splits import SPLITS
 
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
@@ -110,6 +110,6 @@ def read_cache(path: Path) -> dict[str, Any]:
 
 def write_cache(path: Path, cached: dict[str, str]) -> None:
     try:
-        put(path, lambda draft: draft.write_text(json.dumps(cached), encoding="utf-8"))
+        atomic_write(path, lambda draft: draft.write_text(json.dumps(cached), encoding="utf-8"))
     except OSError:  # a read-only dataset: it is hashed each time
         pass

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.shapes import Shape
 
 DIGITS = 4
@@ -188,5 +188,5 @@ def save_picture(source: Path, target: Path, side: int = SIDE) -> tuple[int, int
     succeeded, encoded = cv2.imencode(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not succeeded:
         raise ValueError(f"cannot encode {source.name}")
-    put(target, lambda draft: draft.write_bytes(encoded.tobytes()))
+    atomic_write(target, lambda draft: draft.write_bytes(encoded.tobytes()))
     return data.shape[1], data.shape[0]

@@ -180,7 +180,7 @@ def first_suspects(output: Path) -> list[tuple[str, list[Box]]]:
 
 def boxes_of(width: int, height: int, data: bytes, object_index: int, detection: int) -> Iterator[Box]:
     instances = unpack(data)
-    for boxes, number in ((instances.places, object_index), (instances.found_places, detection)):
+    for boxes, number in ((instances.object_corners, object_index), (instances.detection_corners, detection)):
         if number >= 0:
             yield [value / (height if side % 2 else width) for side, value in enumerate(boxes[number])]
 

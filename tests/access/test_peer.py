@@ -69,9 +69,9 @@ def test_only_the_servers_user_and_root_are_the_owner(monkeypatch: pytest.Monkey
     for name, uid in users.items():
         monkeypatch.setattr(peer, "user_of_peer", lambda _connection, uid=uid: uid)
         with socket.socket() as connection:
-            found[name] = peer.is_own(connection)
+            found[name] = peer.is_server_user(connection)
     assert found == {"own": True, "root": True, "other": False, "unknown": False}
-    assert not peer.is_own(None)
+    assert not peer.is_server_user(None)
 
 
 def test_another_machine_is_nobody_here() -> None:

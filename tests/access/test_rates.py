@@ -115,11 +115,11 @@ def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.
         for _ in range(passwords.IN_LINE):
             passwords.line.release()
     monkeypatch.setattr(passwords, "WAIT_S", 0.0)
-    assert passwords.known_line.acquire()  # one waits
+    assert passwords.trusted_line.acquire()  # one waits
     try:
         assert app.test_client().post("/api/login", json=form).status_code == 503
     finally:
-        passwords.known_line.release()
+        passwords.trusted_line.release()
     assert app.test_client().post("/api/login", json=form).status_code == 200
 
 

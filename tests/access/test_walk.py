@@ -7,7 +7,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import update
 
-from app.access.door import Own
+from app.access.door import OwnerRule
 from app.core.roles import Role
 from app.database import writing
 from app.extensions import db, socketio
@@ -47,7 +47,7 @@ def test_the_door_lets_through_what_the_role_covers(
     role, client, wrong = PEOPLE.get(person), app.test_client(), []
     for endpoint, method, path in walk(app):
         rule = RULES[endpoint]
-        need = Role.TRAINER if isinstance(rule, Own) else rule
+        need = Role.TRAINER if isinstance(rule, OwnerRule) else rule
         expected = 299 if need is None or (role and role.covers(need)) else 403 if role else 401
         answer = client.open(path, method=method, headers=headers[person])
         seen = answer.status_code if answer.status_code in REFUSED else 299  # else: what is behind the door
@@ -93,7 +93,7 @@ def test_trainers_change_what_is_theirs_and_admins_everything(
     client, wrong, seen = app.test_client(), [], set()
     for rule in app.url_map.iter_rules():
         own = RULES[rule.endpoint]
-        if not isinstance(own, Own) or own.model not in things["trainer"]:
+        if not isinstance(own, OwnerRule) or own.model not in things["trainer"]:
             continue
         seen.add(own.model)
         path = address(rule.rule.replace(f"<id:{own.argument}>", str(things["trainer"][own.model])))

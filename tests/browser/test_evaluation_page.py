@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app import create_app
 from app.core.outcome_files import CURVES
-from app.core.outcomes import Seen
+from app.core.outcomes import ImageResult
 from app.database import writing
 from app.models import Dataset, Evaluation, Training
 from scripts.local_server import Server
@@ -62,7 +62,7 @@ def evaluation(site: Server) -> int:
         session.add(other)
         session.flush()
         other_id = other.id
-    found_all = Seen([1], [BOX], [1], [0.9], [BOX], [(0, 0, 0.9)])  # what the first one misses
+    found_all = ImageResult([1], [BOX], [1], [0.9], [BOX], [(0, 0, 0.9)])  # what the first one misses
     beside(app, number, [*PICTURES[:2], found_all, *PICTURES[3:]] * 3, other_id)
     for place in range(1, 16):
         path = root / "images" / "val" / f"{place}.jpg"

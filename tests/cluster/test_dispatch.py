@@ -105,7 +105,7 @@ def test_a_redis_that_is_away_costs_no_job(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     horse(app)
-    monkeypatch.setattr("app.jobs.runner.AWAY_S", 0.0)
+    monkeypatch.setattr("app.jobs.runner.RETRY_S", 0.0)
     redis.stop()
     job_id = add()
     dispatcher.round(PLENTY)

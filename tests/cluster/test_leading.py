@@ -42,8 +42,8 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def check_that_one_leads(first: Lock, second: Lock, folder: Path) -> None:
-    assert process(folder, first).take()
-    assert not process(folder, second).take()
+    assert process(folder, first).acquire()
+    assert not process(folder, second).acquire()
     assert first.held()
     assert not second.held()
 
@@ -85,12 +85,12 @@ def test_another_process_takes_over(tmp_path: Path) -> None:
     lock, app, calls = FakeLock(), Flask("test"), list[int]()
     lock.free = False
     waiting = process(tmp_path, lock)
-    waiting.look(app, lambda: calls.append(1))
+    waiting.check(app, lambda: calls.append(1))
     assert not calls
     assert not waiting.cluster.leads
     lock.free = True
-    waiting.look(app, lambda: calls.append(1))
-    waiting.look(app, lambda: calls.append(1))
+    waiting.check(app, lambda: calls.append(1))
+    waiting.check(app, lambda: calls.append(1))
     assert calls == [1]
     assert waiting.cluster.leads
 
@@ -98,13 +98,13 @@ def test_another_process_takes_over(tmp_path: Path) -> None:
 def test_a_lock_that_comes_back_changes_nothing(tmp_path: Path, signals: list[int]) -> None:
     lock = FakeLock()
     leading = process(tmp_path, lock)
-    assert leading.take()
+    assert leading.acquire()
     lock.mine = lock.free = False  # the database is restarted
-    leading.look(Flask("test"), pytest.fail)
+    leading.check(Flask("test"), pytest.fail)
     assert not leading.cluster.leads  # nothing is started meanwhile
-    leading.look(Flask("test"), pytest.fail)
+    leading.check(Flask("test"), pytest.fail)
     lock.free = True
-    leading.look(Flask("test"), pytest.fail)
+    leading.check(Flask("test"), pytest.fail)
     assert leading.cluster.leads
     assert not signals
 
@@ -112,11 +112,11 @@ def test_a_lock_that_comes_back_changes_nothing(tmp_path: Path, signals: list[in
 def test_a_process_begins_anew_where_another_has_led_meanwhile(tmp_path: Path, signals: list[int]) -> None:
     lock = FakeLock()
     leading = process(tmp_path, lock)
-    assert leading.take()
+    assert leading.acquire()
     lock.mine = False
-    leading.look(Flask("test"), pytest.fail)
-    assert process(tmp_path, FakeLock()).take()
-    leading.look(Flask("test"), pytest.fail)
+    leading.check(Flask("test"), pytest.fail)
+    assert process(tmp_path, FakeLock()).acquire()
+    leading.check(Flask("test"), pytest.fail)
     assert signals == [signal.SIGTERM]
     assert not leading.cluster.leads
 
@@ -125,13 +125,13 @@ def test_a_process_begins_anew_where_another_has_led_meanwhile(tmp_path: Path, s
 def test_a_damaged_record_of_who_leads_is_nobodys(tmp_path: Path, signals: list[int], text: bytes) -> None:
     lock = FakeLock()
     first = process(tmp_path, lock)
-    assert first.take()
+    assert first.acquire()
     (tmp_path / "leader.json").write_bytes(text)
-    first.look(Flask("test"), lambda: None)
+    first.check(Flask("test"), lambda: None)
     assert (first.cluster.leads, signals) == (True, []), "the lock decides"
     lock.mine = False
     second = process(tmp_path, FakeLock())
-    assert second.take()
+    assert second.acquire()
     assert second.leader() == second.cluster.id, "it is written anew"
 
 
@@ -140,6 +140,6 @@ def test_a_failed_take_over_ends_the_process(tmp_path: Path, signals: list[int])
         raise RuntimeError("disk full")
 
     waiting = process(tmp_path, FakeLock())
-    waiting.look(Flask("test"), fail)
+    waiting.check(Flask("test"), fail)
     assert signals == [signal.SIGTERM]
     assert not waiting.cluster.leads

@@ -28,7 +28,7 @@ def silence(name: str, seconds: float) -> None:
 def lost(dispatcher: Dispatcher, up_s: float) -> list[tuple[int, int]]:
     """What is found by one that has looked for so long."""
     dispatcher.lost._since = time.monotonic() - up_s
-    dispatcher.lost._looked_at = time.monotonic() - 6
+    dispatcher.lost._checked_at = time.monotonic() - 6
     return dispatcher.round(PLENTY)
 
 
@@ -51,7 +51,7 @@ def test_who_stood_still_begins_to_count_anew(app: APIFlask, jobs: JobService, d
     dispatcher.round(PLENTY)
     assert mine.claim("any") == (job_id, 1)
     silence("one", 61)
-    dispatcher.lost._since, dispatcher.lost._looked_at = time.monotonic() - 200, time.monotonic() - 100
+    dispatcher.lost._since, dispatcher.lost._checked_at = time.monotonic() - 200, time.monotonic() - 100
     assert dispatcher.round(PLENTY) == []
     assert lost(dispatcher, 61) == [(job_id, 1)]
 

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.jobs import Job, JobStatus, shared
 from app.jobs.duplex import Links
 from app.jobs.process import Child
-from app.jobs.remote import RemoteChild, known_child
+from app.jobs.remote import RemoteChild, child_of_runner
 from app.services.trainer.apply import apply_batched
 from app.services.uploads.receive import Writers
 from scripts.local_server import settings_for
@@ -38,7 +38,7 @@ def shared_app(tmp_path: Path) -> Iterator[APIFlask]:
 
 
 def told(bus: Bus, name: str, payload: Any, sender: str = "other") -> None:
-    bus.hear(json.dumps({"from": sender, "name": name, "payload": payload}).encode())
+    bus.receive(json.dumps({"from": sender, "name": name, "payload": payload}).encode())
 
 
 def test_progress_of_a_job_elsewhere_is_known_here(shared_app: APIFlask) -> None:
@@ -53,7 +53,7 @@ def test_what_cannot_be_understood_stops_nothing() -> None:
     bus, heard = Bus(NOBODY, "me"), list[Any]()
     bus.on("name", heard.append)
     for data in (b"{", b"[]", b"{}", b'{"name": "name"}'):
-        bus.hear(data)
+        bus.receive(data)
     told(bus, "other", 1)
     told(bus, "name", 2, sender="me")
     told(bus, "name", 3)
@@ -121,13 +121,13 @@ def test_a_process_starts_the_jobs_that_it_talks_to_itself(shared_app: APIFlask)
 
 def test_jobs_of_a_process_that_is_gone_end(shared_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = shared_app.extensions["services"].jobs.kinds
-    monkeypatch.setattr(shared, "EVERY_S", 0.0)
+    monkeypatch.setattr(shared, "CHECK_S", 0.0)
     ids = [talked_to(shared_app, owner) for owner in ("here", "gone", "gone")]
     present: set[str] | None = {"here"}
     owners = shared.LostOwners(lambda: present)
     with shared_app.app_context():
         assert owners.end_jobs(kinds) == []  # a Redis that was just restarted knows nobody
-        monkeypatch.setattr(shared, "GONE_S", 0.0)
+        monkeypatch.setattr(shared, "MISSING_S", 0.0)
         present = None
         assert owners.end_jobs(kinds) == []  # nobody knows
         present = {"here"}
@@ -147,7 +147,7 @@ def test_links_have_the_name_of_their_process() -> None:
 def test_a_child_of_another_machine_lives_while_its_heart_beats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child = known_child(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=True)
+    child = child_of_runner(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=True)
     assert isinstance(child, RemoteChild)
     assert child.alive()
     child.signal(9)
@@ -156,7 +156,7 @@ def test_a_child_of_another_machine_lives_while_its_heart_beats(
     assert not child.alive()
     assert child.exit_code() is None
     assert child.processor_s() is None, "its number is that of another process here"
-    assert type(known_child(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=False)) is Child
+    assert type(child_of_runner(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=False)) is Child
 
 
 def test_one_process_at_a_time_takes_parts_of_an_upload(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from app.database import writing
 from app.extensions import db
 from app.jobs import JobService, workers
 from app.jobs.dispatch import Dispatcher
-from app.jobs.horse_pulse import LOOK_S, HorsePulse
+from app.jobs.horse_pulse import MAX_STEP_S, HorsePulse
 from app.jobs.rq_worker import DeviceWorker
 from app.jobs.runner import PERFORM
 from app.jobs.workers import Worker
@@ -218,8 +218,8 @@ def test_the_worker_of_one_that_cannot_be_ended_is_given_up(
 
 def test_one_that_stood_still_itself_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     pulse = HorsePulse()
-    pulse._looked_at -= 300
-    assert pulse.silent_s() <= LOOK_S
+    pulse._checked_at -= 300
+    assert pulse.silent_s() <= MAX_STEP_S
     pulse._memory[:] = b"12345678"
     assert pulse.silent_s() == 0
 

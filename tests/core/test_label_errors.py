@@ -5,27 +5,27 @@ import random
 import pytest
 
 from app.core.label_errors import BAD_BOX, EXTRA, MISSING, WRONG_CLASS, Suspect, suspects
-from app.core.outcomes import Seen
+from app.core.outcomes import ImageResult
 
 HERE, SHIFTED, FAR = (0.0, 0.0, 100.0, 100.0), (40.0, 30.0, 140.0, 130.0), (300.0, 300.0, 400.0, 400.0)
 
 
-def usual(rng: random.Random, kind: int = 0) -> Seen:
+def usual(rng: random.Random, kind: int = 0) -> ImageResult:
     """An object that is found as what it is, and a doubtful detection of nothing."""
-    return Seen(
+    return ImageResult(
         [kind], [HERE], [kind, kind], [0.8 + rng.random() / 6, 0.12], [HERE, FAR], [(0, 0, 0.86 + rng.random() / 10)]
     )
 
 
 ODD = {
-    MISSING: Seen([0], [HERE], [0, 0], [0.99, 0.98], [HERE, FAR], [(0, 0, 0.9)]),
-    EXTRA: Seen([0, 0], [HERE, FAR], [0], [0.99], [HERE], [(0, 0, 0.9)]),
-    WRONG_CLASS: Seen([1], [HERE], [0], [0.99], [HERE], [(0, 0, 0.9)]),
-    BAD_BOX: Seen([0], [SHIFTED], [0], [0.99], [HERE], [(0, 0, 0.27)]),
+    MISSING: ImageResult([0], [HERE], [0, 0], [0.99, 0.98], [HERE, FAR], [(0, 0, 0.9)]),
+    EXTRA: ImageResult([0, 0], [HERE, FAR], [0], [0.99], [HERE], [(0, 0, 0.9)]),
+    WRONG_CLASS: ImageResult([1], [HERE], [0], [0.99], [HERE], [(0, 0, 0.9)]),
+    BAD_BOX: ImageResult([0], [SHIFTED], [0], [0.99], [HERE], [(0, 0, 0.27)]),
 }
 
 
-def ranked(*odd: Seen) -> list[Suspect]:
+def ranked(*odd: ImageResult) -> list[Suspect]:
     rng = random.Random(1)
     images = [usual(rng, kind) for kind in [0] * 60 + [1] * 60]
     return suspects(enumerate([*images, *odd]))
@@ -47,13 +47,13 @@ def test_all_four_kinds_share_one_order() -> None:
 
 def test_what_the_model_often_gets_wrong_is_no_suspect() -> None:
     """A class of which every second object is missed, and every second detection is of nothing."""
-    missed = Seen([0], [HERE], [0], [0.7], [FAR], [])
-    right = Seen([0], [HERE], [0], [0.7], [HERE], [(0, 0, 0.9)])
+    missed = ImageResult([0], [HERE], [0], [0.7], [FAR], [])
+    right = ImageResult([0], [HERE], [0], [0.7], [HERE], [(0, 0, 0.9)])
     assert max((item.score for item in suspects(enumerate([missed, right] * 30))), default=0.0) < 0.6
 
 
 def test_a_neighbour_that_is_found_does_not_vouch_for_a_false_box() -> None:
-    beside = Seen([0, 0], [HERE, (30.0, 0.0, 130.0, 100.0)], [0], [0.95], [HERE], [(0, 0, 0.92), (0, 1, 0.54)])
+    beside = ImageResult([0, 0], [HERE, (30.0, 0.0, 130.0, 100.0)], [0], [0.95], [HERE], [(0, 0, 0.92), (0, 1, 0.54)])
     first = ranked(beside)[0]
     assert (first.kind, first.image, first.object) == (EXTRA, 120, 1)
 
@@ -61,9 +61,9 @@ def test_a_neighbour_that_is_found_does_not_vouch_for_a_false_box() -> None:
 def test_a_classification() -> None:
     rng = random.Random(2)
 
-    def image(actual: int, predicted: int, sure: float) -> Seen:
+    def image(actual: int, predicted: int, sure: float) -> ImageResult:
         guesses = [predicted, 1 - predicted]
-        return Seen([actual], [()], guesses, [sure, 1 - sure], [()] * 2, [])
+        return ImageResult([actual], [()], guesses, [sure, 1 - sure], [()] * 2, [])
 
     images = [image(kind, kind, 0.7 + rng.random() / 4) for kind in [0, 1] * 30]
     (first,) = suspects(enumerate([*images, image(0, 1, 0.99)]))

@@ -11,10 +11,10 @@ from app.core.outcomes import (
     FALSE,
     MISSED,
     WRONG_CLASS,
+    ImageResult,
     Outcome,
-    Seen,
     area,
-    of_whole_image,
+    of_classification,
     outcomes,
     pack,
     size_of,
@@ -24,10 +24,12 @@ from app.core.outcomes import (
 BOX = (0.0, 0.0, 10.0, 10.0)
 
 
-def seen(objects: list[int], detections: list[tuple[int, float]], overlaps: list[tuple[int, int, float]]) -> Seen:
+def seen(
+    objects: list[int], detections: list[tuple[int, float]], overlaps: list[tuple[int, int, float]]
+) -> ImageResult:
     kinds, confidences = [kind for kind, _ in detections], [conf for _, conf in detections]
     places = [BOX] * len(objects), [BOX] * len(detections)
-    return Seen(objects, places[0], kinds, confidences, places[1], overlaps)
+    return ImageResult(objects, places[0], kinds, confidences, places[1], overlaps)
 
 
 def test_each_object_and_each_detection_is_there_once() -> None:
@@ -61,8 +63,8 @@ def test_a_detection_takes_its_best_free_object() -> None:
 
 
 def test_a_whole_image_is_right_or_wrong() -> None:
-    images = [Seen([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0)]
-    assert [of_whole_image(image)[0].kind for image in images] == [CORRECT, WRONG_CLASS]
+    images = [ImageResult([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0)]
+    assert [of_classification(image)[0].kind for image in images] == [CORRECT, WRONG_CLASS]
 
 
 @pytest.mark.parametrize(
@@ -72,14 +74,14 @@ def test_a_whole_image_is_right_or_wrong() -> None:
         seen([3, 70], [], []),
         seen([], [(0, 0.5)], []),
         seen([1, 2], [(2, 0.75), (1, 0.5)], [(0, 1, 0.5), (1, 0, 0.25)]),
-        Seen([0], [(0.0, 0.0, 8.0, 0.0, 8.0, 4.0, 0.0, 4.0)], [], [], [], []),
-        Seen([1], [()], [1, 0], [0.5, 0.25], [(), ()], []),
+        ImageResult([0], [(0.0, 0.0, 8.0, 0.0, 8.0, 4.0, 0.0, 4.0)], [], [], [], []),
+        ImageResult([1], [()], [1, 0], [0.5, 0.25], [(), ()], []),
     ],
 )
-def test_what_is_packed_comes_back(image: Seen) -> None:
+def test_what_is_packed_comes_back(image: ImageResult) -> None:
     again = unpack(pack(image))
-    assert [list(map(tuple, part)) for part in (again.places, again.found_places, again.overlaps)] == [
-        list(map(tuple, part)) for part in (image.places, image.found_places, image.overlaps)
+    assert [list(map(tuple, part)) for part in (again.object_corners, again.detection_corners, again.overlaps)] == [
+        list(map(tuple, part)) for part in (image.object_corners, image.detection_corners, image.overlaps)
     ]
     assert (list(again.objects), list(again.detections)) == (list(image.objects), list(image.detections))
     assert list(again.confidences) == list(image.confidences)

@@ -57,7 +57,7 @@ def supervised(app: APIFlask, jobs: JobService, training_id: int) -> int:
         assert job is not None
         supervisor = Supervisor(SupervisorContext(jobs.kinds, jobs.live, jobs.root, jobs.announce), job.id, job.attempt)
         supervisor.kind, supervisor.subject = jobs.kinds[job.kind], ("training", training_id)
-        supervisor.devices, supervisor.known = tuple(job.devices or ()), True
+        supervisor.devices, supervisor.loaded = tuple(job.devices or ()), True
         jobs.scheduler.running[job.id] = supervisor
         return job.id
 

@@ -93,25 +93,25 @@ def test_what_is_spare_leaves_to_everybody(use: Use) -> None:
 def test_a_queue() -> None:
     running = Holding(1, WORK, ("4",), ("training", 5))
     plan = Plan(TWO, [running])
-    assert plan.place(2, WORK, "3") == Placement((), "missing_device")
-    assert plan.place(3, WORK, "0") == Placement(("4",), "device", running)
-    assert plan.place(4, WORK, "0,1") == Placement(("4", "7"), "turn", ahead=1)
-    assert plan.place(5, WORK, "1").waits_for == "turn", "what the one before waits for is kept for it"
-    assert plan.place(6, WORK, "cpu") == Placement((CPU,))
-    assert plan.place(7, WORK, "cpu").holder == Holding(6, WORK, (CPU,))
-    assert plan.place(8, MEASURE, ("4",)).waits_for == "turn"
+    assert plan.assign(2, WORK, "3") == Placement((), "missing_device")
+    assert plan.assign(3, WORK, "0") == Placement(("4",), "device", running)
+    assert plan.assign(4, WORK, "0,1") == Placement(("4", "7"), "turn", ahead=1)
+    assert plan.assign(5, WORK, "1").waits_for == "turn", "what the one before waits for is kept for it"
+    assert plan.assign(6, WORK, "cpu") == Placement((CPU,))
+    assert plan.assign(7, WORK, "cpu").holder == Holding(6, WORK, (CPU,))
+    assert plan.assign(8, MEASURE, ("4",)).waits_for == "turn"
 
 
 def test_what_is_spare_waits_behind_who_waits_for_its_device() -> None:
     plan = Plan(Pool(), [])
-    assert plan.place(1, WORK, "auto", other=True).waits_for == "other"
-    assert plan.place(2, SPARE, "auto").waits_for == "turn", "it would only have to leave again"
+    assert plan.assign(1, WORK, "auto", blocked=True).waits_for == "other"
+    assert plan.assign(2, SPARE, "auto").waits_for == "turn", "it would only have to leave again"
     plan = Plan(Pool(), [held(SPARE, CPU)])
-    assert plan.place(1, WORK, "auto") == Placement((CPU,))
-    assert plan.place(2, SPARE, "auto").waits_for == "device"
+    assert plan.assign(1, WORK, "auto") == Placement((CPU,))
+    assert plan.assign(2, SPARE, "auto").waits_for == "device"
 
 
 def test_waiting_for_something_else_keeps_the_turn() -> None:
     plan = Plan(Pool(), [])
-    assert plan.place(1, WORK, "auto", other=True) == Placement((CPU,), "other")
-    assert plan.place(2, WORK, "auto") == Placement((CPU,), "turn", ahead=1)
+    assert plan.assign(1, WORK, "auto", blocked=True) == Placement((CPU,), "other")
+    assert plan.assign(2, WORK, "auto") == Placement((CPU,), "turn", ahead=1)

@@ -8,7 +8,7 @@ import pytest
 
 from app.core.file_lock import FileLock
 from app.object_store.bucket import PART, Bucket, StoredFile
-from app.object_store.cache import HostCache, NoRoom
+from app.object_store.cache import DiskTooFull, HostCache
 from app.object_store.errors import Corrupted, NotStored, StoreAway
 from app.object_store.manifests import is_below, seal, unseal
 from app.object_store.packs import PACK, Version, fetch, files_in, publish, version_key
@@ -161,7 +161,7 @@ def test_a_host_keeps_no_more_than_its_limit_but_what_is_read(bucket: Bucket, tm
     hold(cache, bucket, "3-1", lists["3-1"]).release()
     assert there() == {"3", "4"}
     cache.reserve = 10**18
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskTooFull):
         hold(cache, bucket, "2-1", lists["2-1"])
     assert not list(cache.root.glob("removed-*"))
 

@@ -28,8 +28,8 @@ from app.core.outcome_files import (
     write_outcomes,
     write_view,
 )
-from app.core.outcomes import Seen
-from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON, LABELS_ZIP, MADE
+from app.core.outcomes import ImageResult
+from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON, LABELS_ZIP, RESULT_FOLDER
 from app.database import writing
 from app.jobs import Job
 from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, now
@@ -225,7 +225,7 @@ def add_prediction(app: APIFlask, training_id: int) -> None:
     with app.app_context(), writing() as session:
         session.add(row)
         session.flush()
-        folder = app.extensions["services"].storage.prediction_dir(row.id) / MADE
+        folder = app.extensions["services"].storage.prediction_dir(row.id) / RESULT_FOLDER
     folder.mkdir(parents=True)
     for name, data in content.items():
         (folder / name).write_bytes(data)
@@ -584,7 +584,9 @@ def test_results_that_do_not_belong_together(whole: Path, tmp_path: Path, number
     """Files that can be read and say what cannot be: their own answers say so, and nothing is moved away."""
     folder = copied(whole, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
     images = [
-        Seen([7], [(0.0, 0.0, 9.0, 9.0)], [7], [0.9], [(0.0, 0.0, 9.0, 9.0)], [(0, 5, 0.9)] * (numbers[-1] == "s"))
+        ImageResult(
+            [7], [(0.0, 0.0, 9.0, 9.0)], [7], [0.9], [(0.0, 0.0, 9.0, 9.0)], [(0, 5, 0.9)] * (numbers[-1] == "s")
+        )
     ]
     (folder / OUTCOMES).unlink()
     write_outcomes(folder / OUTCOMES, pictures([] if numbers == "fewer images" else images))

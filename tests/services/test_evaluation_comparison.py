@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 
 from app.core.outcome_files import MATCHES, OUTCOMES, view_name, write_outcomes, write_view
-from app.core.outcomes import CORRECT, Seen, outcomes
+from app.core.outcomes import CORRECT, ImageResult, outcomes
 from app.database import writing
 from app.extensions import db
 from app.models import Evaluation
@@ -17,12 +17,12 @@ from app.worker.matches import write_matches
 from tests.services.test_evaluation_views import BOX, FAR, NAMES, add, pictures
 
 ENGLISH = {"Accept-Language": "en"}
-RIGHT = Seen([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)])
-MISSED = Seen([0], [BOX], [], [], [], [])
-FALSE_TOO = Seen([0], [BOX], [0, 1], [0.9, 0.8], [BOX, FAR], [(0, 0, 0.9)])
+RIGHT = ImageResult([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)])
+MISSED = ImageResult([0], [BOX], [], [], [], [])
+FALSE_TOO = ImageResult([0], [BOX], [0, 1], [0.9, 0.8], [BOX, FAR], [(0, 0, 0.9)])
 
 
-def keep_matches(folder: Path, images: list[Seen]) -> None:
+def keep_matches(folder: Path, images: list[ImageResult]) -> None:
     found = {"conf": [], "pred_cls": [], "target_cls": [], "tp": []}  # type: dict[str, list[Any]]
     for image in images:
         right = [outcome.kind == CORRECT for outcome in outcomes(image, 0.0) if outcome.detection >= 0]
@@ -33,14 +33,14 @@ def keep_matches(folder: Path, images: list[Seen]) -> None:
     write_matches(folder / MATCHES, found, "detect", range(len(images)))
 
 
-def first(app: APIFlask, images: list[Seen]) -> int:
+def first(app: APIFlask, images: list[ImageResult]) -> int:
     number, folder = add(app, pictures(images), 0.5)
     keep_matches(folder, images)
     return number
 
 
 def beside(
-    app: APIFlask, first_id: int, images: list[Seen], training_id: int | None = None, **result: Any
+    app: APIFlask, first_id: int, images: list[ImageResult], training_id: int | None = None, **result: Any
 ) -> tuple[int, Path]:
     """Another evaluation of the same set, of the same run where none is named; its id and its folder."""
     with app.app_context(), writing() as session:
@@ -164,7 +164,7 @@ def test_a_few_images_tell_nothing(idle_app: APIFlask, count: int, images: str) 
 )
 def test_other_image_sizes_round_the_same_labels(idle_app: APIFlask, place: tuple[float, ...], status: int) -> None:
     one = first(idle_app, [RIGHT] * 20)
-    other, _ = beside(idle_app, one, [Seen([0], [place], [], [], [], [])] * 20)
+    other, _ = beside(idle_app, one, [ImageResult([0], [place], [], [], [], [])] * 20)
     answer = compare(idle_app, one, other)
     assert answer.status_code == status, answer.get_json()
 
@@ -196,7 +196,7 @@ def folder_of(app: APIFlask, number: int) -> Path:
 def test_what_cannot_be_compared(idle_app: APIFlask) -> None:
     one = first(idle_app, [RIGHT] * 3)
     fewer, _ = beside(idle_app, one, [RIGHT] * 2)
-    labelled, _ = beside(idle_app, one, [RIGHT, RIGHT, Seen([1], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)])])
+    labelled, _ = beside(idle_app, one, [RIGHT, RIGHT, ImageResult([1], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)])])
     classes, _ = beside(idle_app, one, [RIGHT] * 3, names=[*NAMES, "bird"])
     early, folder = beside(idle_app, one, [FALSE_TOO] * 3)
     (folder / MATCHES).unlink()
@@ -215,8 +215,8 @@ def test_what_cannot_be_compared(idle_app: APIFlask) -> None:
 
 
 def test_classifications_are_compared_by_their_accuracy(idle_app: APIFlask) -> None:
-    def image(actual: int, predicted: int) -> Seen:
-        return Seen([actual], [()], [predicted, 1 - predicted], [0.9, 0.1], [()] * 2, [])
+    def image(actual: int, predicted: int) -> ImageResult:
+        return ImageResult([actual], [()], [predicted, 1 - predicted], [0.9, 0.1], [()] * 2, [])
 
     images = [image(0, 0), image(1, 1)] * 20
     one = first(idle_app, images)

@@ -24,7 +24,7 @@ from app.core.outcome_files import (
     write_outcomes,
     write_view,
 )
-from app.core.outcomes import Seen, pack
+from app.core.outcomes import ImageResult, pack
 from app.database import writing
 from app.models import Dataset, Evaluation, Training
 from app.services.evaluations import views
@@ -36,15 +36,15 @@ BOX, FAR, LARGE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 90.0, 90.0), (0.0, 0.0, 2
 
 PICTURES = [
     # right; wrong class; missed and false; duplicate; nothing in it and nothing detected
-    Seen([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)]),
-    Seen([0], [LARGE], [1], [0.8], [LARGE], [(0, 0, 0.75)]),
-    Seen([1], [BOX], [2], [0.6], [FAR], []),
-    Seen([2], [FAR], [2, 2], [0.9, 0.4], [FAR, FAR], [(0, 0, 0.9), (1, 0, 0.6)]),
-    Seen([], [], [], [], [], []),
+    ImageResult([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)]),
+    ImageResult([0], [LARGE], [1], [0.8], [LARGE], [(0, 0, 0.75)]),
+    ImageResult([1], [BOX], [2], [0.6], [FAR], []),
+    ImageResult([2], [FAR], [2, 2], [0.9, 0.4], [FAR, FAR], [(0, 0, 0.9), (1, 0, 0.6)]),
+    ImageResult([], [], [], [], [], []),
 ]
 
 
-def pictures(images: list[Seen]) -> list[Picture]:
+def pictures(images: list[ImageResult]) -> list[Picture]:
     return [(number, f"images/val/{number}.jpg", 640, 480, pack(image)) for number, image in enumerate(images, 1)]
 
 
@@ -156,14 +156,14 @@ def test_each_object_and_detection_says_what_it_is(idle_app: APIFlask) -> None:
 def test_ten_thousand_images(idle_app: APIFlask) -> None:
     rng = random.Random(0)
 
-    def image() -> Seen:
+    def image() -> ImageResult:
         count = rng.randrange(12)
         places = [(x := rng.random() * 500, y := rng.random() * 400, x + 40, y + 40) for _ in range(count)]
         more = [(0.0, 0.0, 20.0, 20.0)] * 8
         confidences = sorted((rng.random() for _ in range(count + 8)), reverse=True)
         overlaps = [(number, number, 0.5 + rng.random() / 2) for number in range(count)]
         kinds = [rng.randrange(3) for _ in range(count + 8)]
-        return Seen(kinds[:count], places, kinds, confidences, [*places, *more], overlaps)
+        return ImageResult(kinds[:count], places, kinds, confidences, [*places, *more], overlaps)
 
     number, folder = add(idle_app, pictures([image() for _ in range(10_000)]))
     assert sum(path.stat().st_size for path in folder.iterdir()) < 40 * 2**20
@@ -212,9 +212,9 @@ def test_damaged_files_are_set_aside(idle_app: APIFlask) -> None:
 
 
 def test_suspected_label_errors_are_ranked_and_made_where_they_are_not_there(idle_app: APIFlask) -> None:
-    usual = [Seen([kind], [BOX], [kind], [0.9], [BOX], [(0, 0, 0.9)]) for kind in (0, 1)] * 15
-    wrong = Seen([1], [BOX], [0], [0.95], [BOX], [(0, 0, 0.85)])
-    unlabelled = Seen([0], [BOX], [0, 0], [0.9, 0.93], [BOX, FAR], [(0, 0, 0.9)])
+    usual = [ImageResult([kind], [BOX], [kind], [0.9], [BOX], [(0, 0, 0.9)]) for kind in (0, 1)] * 15
+    wrong = ImageResult([1], [BOX], [0], [0.95], [BOX], [(0, 0, 0.85)])
+    unlabelled = ImageResult([0], [BOX], [0, 0], [0.9, 0.93], [BOX, FAR], [(0, 0, 0.9)])
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures([*usual, unlabelled, wrong]))
     assert not (folder / LABEL_ERRORS).exists(), "an evaluation of an earlier version"
     page = get(client, number, "label-errors", per_page=2)

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from app.core.imports import NOT_PLACED
+from app.core.imports import NOT_ACCEPTED
 from app.jobs import Job, JobStatus
 from app.services.datasets.import_failures import reason, refusal
 from app.services.datasets.texts import REASONS, message_of
 
 ERRORS: list[tuple[dict[str, Any], str, str]] = [
     ({"code": "out_of_memory", "message": "the system's memory ran out, and it killed the process"}, "memória", ""),
-    ({"code": "code", "message": NOT_PLACED}, "mover", ""),
+    ({"code": "code", "message": NOT_ACCEPTED}, "mover", ""),
     ({"code": "killed", "message": "signal 11, SIGSEGV"}, "inesperadamente (SIGSEGV)", ""),
     ({"code": "killed", "message": "the process ended while the server was away"}, "inesperadamente. Exclua", ""),
     ({"code": "killed", "message": "the event file was damaged, and the process's result with it"}, "inesperad", ""),

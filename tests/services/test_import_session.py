@@ -360,7 +360,7 @@ def test_a_costly_import_goes_on_in_the_slow_lane(imports: DatasetImports, tmp_p
     assert kind.again(job, found) is None
     slow = kind.lane(job.params)
     assert slow != kind.lane(params)
-    assert [kind.has_place(running, 0, slow.slow) for running in (0, 1)] == [True, False]
+    assert [kind.has_free_slot(running, 0, slow.slow) for running in (0, 1)] == [True, False]
 
 
 def test_one_that_begins_anew_shows_its_old_progress_no_longer(
@@ -388,10 +388,10 @@ def test_one_that_begins_anew_shows_its_old_progress_no_longer(
 
 def test_a_long_import_lets_another_one_begin(imports: DatasetImports) -> None:
     kind = imports.jobs.kinds[IMPORT]
-    assert kind.has_place(running=1, long=0)
-    assert not kind.has_place(running=AT_ONCE, long=0)
-    assert kind.has_place(running=AT_ONCE, long=1)
-    assert not kind.has_place(running=AT_MOST, long=AT_MOST)
+    assert kind.has_free_slot(running=1, long=0)
+    assert not kind.has_free_slot(running=AT_ONCE, long=0)
+    assert kind.has_free_slot(running=AT_ONCE, long=1)
+    assert not kind.has_free_slot(running=AT_MOST, long=AT_MOST)
     busy = [session_of(imports, yolo_zip(4, 2))[0] for _ in range(AT_ONCE)]
     for session in busy:
         session.verdict()

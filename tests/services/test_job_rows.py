@@ -107,7 +107,7 @@ def test_no_child_is_left_alone_when_following_fails(idle_app: APIFlask, monkeyp
         def fail(_job_id: int) -> None:
             raise ValueError("no place")
 
-        monkeypatch.setattr(service(idle_app).jobs, "position", fail)
+        monkeypatch.setattr(service(idle_app).jobs.record, "position", fail)
         supervise(idle_app, training_id)
         assert row_of(idle_app, training_id).status == "failed"
         assert worker.process.wait(60) == -9
@@ -119,11 +119,11 @@ def test_no_child_is_left_alone_when_following_fails(idle_app: APIFlask, monkeyp
 def test_a_database_that_is_away_delays_following(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where to go on reading, and what follows an end, are asked again."""
     training_id = running(idle_app)
-    kind = service(idle_app).jobs
+    kind = service(idle_app).jobs.record
     write_events(service(idle_app).store.attempt_dir(training_id, 1), RUN)
     monkeypatch.setattr(kind, "position", once_away(kind.position, monkeypatch))
     left: list[int] = []
-    monkeypatch.setattr(kind, "left", once_away(left.append, monkeypatch))
+    monkeypatch.setattr(kind, "process_ended", once_away(left.append, monkeypatch))
     supervise(idle_app, training_id)
     assert row_of(idle_app, training_id).status == "completed"
     assert left == [job_of(idle_app, training_id).id]
@@ -248,7 +248,7 @@ def test_a_fault_of_the_database_is_told_without_its_statement(
     def fail(_job_id: int) -> None:
         raise DataError("UPDATE training SET error=?", {"error": "secret"}, Exception("text must not have a NUL"))
 
-    monkeypatch.setattr(service(idle_app).jobs, "position", fail)
+    monkeypatch.setattr(service(idle_app).jobs.record, "position", fail)
     supervise(idle_app, training_id)
     assert row_of(idle_app, training_id).error == "DataError: text must not have a NUL"
 
@@ -263,7 +263,7 @@ def test_an_ending_that_cannot_be_written_leaves_the_row_for_a_later_round(
     def fail(*_: object) -> None:
         raise ValueError("a fault of ours")
 
-    training_id, kind = running(idle_app), service(idle_app).jobs
+    training_id, kind = running(idle_app), service(idle_app).jobs.record
     write_events(service(idle_app).store.attempt_dir(training_id, 1), RUN[:3])
     with monkeypatch.context() as patched:
         patched.setattr(kind, "position", fail)
@@ -284,7 +284,7 @@ def test_what_is_said_beside_the_run_does_not_end_it(idle_app: APIFlask, monkeyp
     write_events(service(idle_app).store.attempt_dir(training_id, 1), RUN)
     monkeypatch.setattr(record, "advise", fail)
     monkeypatch.setattr(service(idle_app).feed, "send", fail)
-    monkeypatch.setattr(service(idle_app).jobs, "left", lambda _job_id: None)
+    monkeypatch.setattr(service(idle_app).jobs.record, "process_ended", lambda _job_id: None)
     monkeypatch.setattr(jobs_supervise, "RETRY_S", 0.0)
     supervise(idle_app, training_id)
     row = row_of(idle_app, training_id)
@@ -367,11 +367,11 @@ def announced(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Announced:
 def test_a_pause_for_the_disk_and_its_end_are_told(idle_app: APIFlask, announced: Announced) -> None:
     training_id = running(idle_app)
     with idle_app.app_context():
-        service(idle_app).jobs.disk_short(job_of(idle_app, training_id).id, FULL)
+        service(idle_app).jobs.record.disk_short(job_of(idle_app, training_id).id, FULL)
         assert announced == [("training", "running", "pause")]
         with writing() as session:
             change(session.get_one(Training, training_id), TrainingStatus.PAUSED)
-        service(idle_app).jobs.resume_paused(DiskSpace(10**12, 10**9))
+        service(idle_app).jobs.record.resume_paused(DiskSpace(10**12, 10**9))
     assert announced[1:] == [("training", "pending", None)]
 
 

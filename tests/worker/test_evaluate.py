@@ -136,8 +136,10 @@ def test_every_image_is_kept_with_all_that_is_in_it(evaluated: Any, task: str) -
     assert {row["name"] for row in result["classes"]} <= {"round", "square"}
     for item, (_number, _name, width, height, _data) in zip(seen, pictures, strict=True):
         assert (width, height) == (160, 120)
-        assert all(len(place) == (8 if task == "obb" else 4) for place in [*item.places, *item.found_places])
-        assert all(-1 <= value <= 161 for place in item.places for value in place[:4]) or task == "obb"
+        assert all(
+            len(place) == (8 if task == "obb" else 4) for place in [*item.object_corners, *item.detection_corners]
+        )
+        assert all(-1 <= value <= 161 for place in item.object_corners for value in place[:4]) or task == "obb"
         assert list(item.confidences) == sorted(item.confidences, reverse=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.outcomes import Seen, pack
+from app.core.outcomes import ImageResult, pack
 from app.worker.evaluation import EvaluationResults, ImageOutcomes, cells_of, match, worst
 from app.worker.previews import IMAGES, Previews, spread, written
 
@@ -57,9 +57,9 @@ def test_a_run_that_resumes_keeps_its_previews_when_their_index_is_damaged(tmp_p
     assert [(folder / name).read_bytes() for name in ("index.json", "index-copy.json")] == [index, index]
 
 
-def image(found: list[tuple[int, float]], truth: list[int], iou: Any = ()) -> Seen:
+def image(found: list[tuple[int, float]], truth: list[int], iou: Any = ()) -> ImageResult:
     overlaps = [(row, place, value) for place, values in enumerate(iou) for row, value in enumerate(values)]
-    return Seen(
+    return ImageResult(
         truth,
         [(0.0, 0.0, 1.0, 1.0)] * len(truth),
         [kind for kind, _ in found],
@@ -89,13 +89,13 @@ def test_the_surest_prediction_takes_its_best_free_object() -> None:
         (image([], []), [], 0),
     ],
 )
-def test_what_is_missed_and_what_is_made_up(told: Seen, pairs: list[Any], errors: int) -> None:
+def test_what_is_missed_and_what_is_made_up(told: ImageResult, pairs: list[Any], errors: int) -> None:
     outcome = match(told, 0.25, "detect")
     assert (outcome["pairs"], outcome["errors"]) == (pairs, errors)
 
 
 def test_a_classification_is_right_or_wrong() -> None:
-    right, wrong = (Seen([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0))
+    right, wrong = (ImageResult([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0))
     outcomes = [match(item, 0.0, "classify") for item in (right, wrong)]
     assert [outcome["errors"] for outcome in outcomes] == [0, 1]
     assert list(worst(outcomes)) == [1]

@@ -96,7 +96,7 @@ class Identities:
         """
         account = self.people.find(principal.account_id or 0)
         expect_person(principal)
-        if account.password is not None and not passwords.fits(account.password, password or "", known=True):
+        if account.password is not None and not passwords.fits(account.password, password or "", trusted=True):
             raise WrongPassword
 
     def link(self, account_id: int, person: Person) -> None:

@@ -103,7 +103,7 @@ class People:
             raise NotAllowed(_("A token can't choose the first password. Log in, or ask an admin."))
         if account.password is None and comes_by_provider(account_id) and not is_fresh(principal):
             raise NotAllowed(_("Log out, log in by the provider again, and choose a password within 15 minutes."))
-        if account.password is not None and not passwords.fits(account.password, current or "", known=True):
+        if account.password is not None and not passwords.fits(account.password, current or "", trusted=True):
             raise WrongPassword
         password_hash = passwords.hashed(password)
         other_sessions = LoginSession.account_id == account_id, LoginSession.digest != principal.digest

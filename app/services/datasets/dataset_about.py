@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.core.splits import SPLITS
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, RevisionStatus
@@ -37,7 +37,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
         set_file_aside(path, "no description of the dataset")
     splits = [split for split in SPLITS if (path.parent / "images" / split).is_dir()]
     document = {"path": str(path.parent)} | {split: f"images/{split}" for split in splits}
-    put_text(path, write_yaml(document | {"nc": len(names), "names": names} | keypoints))
+    atomic_write_text(path, write_yaml(document | {"nc": len(names), "names": names} | keypoints))
     return True
 
 

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from app.core.children import PROGRAM_CHANGED
 from app.core.failure import JobFailure, Reason
-from app.core.imports import NOT_PLACED
+from app.core.imports import NOT_ACCEPTED
 from app.errors import AppError, Conflict, NoSpace, Unavailable, Unprocessable
 from app.jobs import Job, JobStatus
 from app.services.datasets import archive_texts
@@ -55,6 +55,6 @@ def reason_of(failure: JobFailure) -> Reason:
     if code == "killed":
         signal = SIGNAL.search(message)
         return {"code": "died", "data": {"how": signal[0]}} if signal else {"code": "lost", "data": {}}
-    if message == NOT_PLACED:
+    if message == NOT_ACCEPTED:
         return {"code": "not_placed", "data": {}}
     return {"code": "failed", "data": {"error": message}}

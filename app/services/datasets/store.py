@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import Text, select, type_coerce
 
-from app.access.creators import made_by
+from app.access.creators import creator_conditions
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
@@ -32,7 +32,7 @@ class DatasetStore:
         column = getattr(Dataset, query["sort"].lstrip("-"))
         order = column.desc() if query["sort"].startswith("-") else column.asc()
         statement = select(Dataset).order_by(order, Dataset.id.desc())
-        statement = statement.where(*made_by(Dataset.created_by, query.get("created_by")))
+        statement = statement.where(*creator_conditions(Dataset.created_by, query.get("created_by")))
         if query.get("status"):
             statement = statement.where(self.has_status(query["status"]))
         if query.get("search"):

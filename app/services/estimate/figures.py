@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.core.estimate import EstimateFigures, EstimateResult
-from app.events import KEPT_CHECKPOINTS
+from app.events import RETAINED_CHECKPOINTS
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.disk import free_disk
@@ -74,7 +74,7 @@ def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
     """The most bytes that the run needs on the disk: best, last, the resumable copies and the periodic checkpoints."""
     period = configuration.params.get("save_period", -1)
     periodic = configuration.epochs // period if period > 0 else 0
-    needed = checkpoint * (2 + KEPT_CHECKPOINTS + periodic)
+    needed = checkpoint * (2 + RETAINED_CHECKPOINTS + periodic)
     free = free_disk(current_app.extensions["services"].storage.models)
     return {
         "checkpoint_bytes": checkpoint,

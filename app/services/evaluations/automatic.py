@@ -16,7 +16,7 @@ from app.config import settings
 from app.core.image_size import rounded
 from app.database import once_more, writing
 from app.extensions import db
-from app.jobs import KEPT, Job
+from app.jobs import RETENTION, Job
 from app.models import Dataset, Evaluation, Training, TrainingStatus, now
 from app.services.datasets.store import find_revision
 from app.services.evaluations.queue import FIRST, KIND, LAST, UNASKED, UNFINISHED, EvaluationQueue, is_same
@@ -73,7 +73,7 @@ class AutomaticEvaluations:
         begun = begun.where(job.kind.in_((KIND, UNASKED)))
         none = ~begun.exists() & ~select(evaluation.id).where(evaluation.training_id == run.id).exists()
         stopped = (run.status == TrainingStatus.CANCELLED) & run.deleted_at.is_(None)
-        recent = run.end_time > now() - KEPT  # of older ones the jobs are forgotten, also those that were stopped
+        recent = run.end_time > now() - RETENTION  # of older ones the jobs are forgotten, also those that were stopped
         for training_id in db.session.scalars(select(run.id).where(stopped, recent, none)).all():
             try:
                 training = db.session.get(Training, training_id)

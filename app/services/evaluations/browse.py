@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.core.outcome_files import outcomes_of
-from app.core.outcomes import KINDS, SIZES, Outcome, Seen, size_of, unpack
+from app.core.outcomes import KINDS, SIZES, ImageResult, Outcome, size_of, unpack
 from app.errors import Unprocessable
 from app.services.evaluations.read_models import (
     Cell,
@@ -144,24 +144,24 @@ class Browser:
             "detections": self.detections(seen, outcomes),
         }
 
-    def objects(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenObjectView]:
+    def objects(self, seen: ImageResult, outcomes: Sequence[Outcome]) -> list[SeenObjectView]:
         mine = {outcome.object: outcome for outcome in outcomes if outcome.object >= 0}
         return [
             {
                 "class": self.names[kind],
                 "kind": mine[number].kind,
-                "size": size_of(seen.places[number]),
+                "size": size_of(seen.object_corners[number]),
                 "detection": mine[number].detection if mine[number].detection >= 0 else None,
                 "iou": mine[number].iou,
-                **geometry_of(seen.places[number]),
+                **geometry_of(seen.object_corners[number]),
             }
             for number, kind in enumerate(seen.objects)
         ]
 
-    def detections(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
+    def detections(self, seen: ImageResult, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
         """Of a classification its first guesses; only the first is right or wrong."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
-        classification = bool(seen.objects) and not seen.places[0]
+        classification = bool(seen.objects) and not seen.object_corners[0]
         numbers = range(len(seen.detections)) if classification else sorted(mine)
         return [
             {
@@ -170,7 +170,7 @@ class Browser:
                 "kind": mine[number].kind if number in mine else None,
                 "object": mine[number].object if number in mine and mine[number].object >= 0 else None,
                 "iou": mine[number].iou if number in mine else None,
-                **geometry_of(seen.found_places[number]),
+                **geometry_of(seen.detection_corners[number]),
             }
             for number in numbers
         ]

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.core.outcome_files import MATCHES, OUTCOMES, read_only
 from app.core.programs import CompareSpec, Difference, Differences
 from app.database import refuse_writes
@@ -274,7 +274,7 @@ def written(path: Path) -> Differences | None:
 def cache_differences(path: Path, differences: Differences) -> None:
     """Cache the result for the next request."""
     try:
-        put_text(path, json.dumps(differences))
+        atomic_write_text(path, json.dumps(differences))
         remove_copies(path)
     except OSError as error:  # the evaluation was deleted meanwhile, or the disk is full
         logger.warning("a comparison is not kept: %s", error)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.core.label_errors import KINDS
-from app.core.outcomes import Seen, unpack
+from app.core.outcomes import ImageResult, unpack
 from app.services.evaluations.browse import geometry_of
 from app.services.evaluations.read_models import SuspectObject, UnaddressedSuspect
 
@@ -56,21 +56,21 @@ class LabelErrors:
             "iou": iou_of(seen, row["detection"], row["object"]),
         }
 
-    def object(self, seen: Seen, number: int) -> SuspectObject | None:
+    def object(self, seen: ImageResult, number: int) -> SuspectObject | None:
         if number < 0:
             return None
-        return {"class": self.names[seen.objects[number]], **geometry_of(seen.places[number])}
+        return {"class": self.names[seen.objects[number]], **geometry_of(seen.object_corners[number])}
 
-    def detection(self, seen: Seen, number: int) -> SuspectObject | None:
+    def detection(self, seen: ImageResult, number: int) -> SuspectObject | None:
         if number < 0:
             return None
         return {
             "class": self.names[seen.detections[number]],
             "confidence": seen.confidences[number],
-            **geometry_of(seen.found_places[number]),
+            **geometry_of(seen.detection_corners[number]),
         }
 
 
-def iou_of(seen: Seen, detection: int, object_index: int) -> float | None:
+def iou_of(seen: ImageResult, detection: int, object_index: int) -> float | None:
     """The IoU of a detection and an object; None where one is missing or they do not overlap."""
     return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, object_index)), None)

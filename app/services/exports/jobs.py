@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import settings
-from app.core.exports import MADE, ExportResult, ExportSpec, options_of
+from app.core.exports import RESULT_FOLDER, ExportResult, ExportSpec, options_of
 from app.database import writing
 from app.events import Event, Failed, Verified
 from app.extensions import db
@@ -127,7 +127,7 @@ class ExportJobs:
             raise OSError(f"export {row.id}: no figures were written down")
         target = self.files.folder(row)
         db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
-        self.install(directory / MADE, target)
+        self.install(directory / RESULT_FOLDER, target)
         with writing() as session:
             row = export_of(session, job)
             if row is not None:

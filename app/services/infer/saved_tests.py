@@ -13,7 +13,7 @@ from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app.access.creators import made_by
+from app.access.creators import creator_conditions
 from app.core.predict import Inference
 from app.core.shapes import Detection
 from app.database import writing
@@ -147,11 +147,11 @@ class Tests:
 
         Args:
             search: a part of the training's name.
-            created_by: as `made_by` takes it.
+            created_by: as `creator_conditions` takes it.
         """
         query = (
             select(Test)
-            .where(*made_by(Test.created_by, created_by))
+            .where(*creator_conditions(Test.created_by, created_by))
             .options(joinedload(Test.training))
             .order_by(Test.id.desc())
         )

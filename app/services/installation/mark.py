@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.services.storage.damaged import set_file_aside
 
 logger = logging.getLogger("yolo.installation")
@@ -103,4 +103,4 @@ def write(folder: Path, mark: Mark) -> None:
     """
     text = json.dumps(asdict(mark), indent=1)
     for name in NAMES:
-        put_text(folder / name, text)
+        atomic_write_text(folder / name, text)

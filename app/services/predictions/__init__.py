@@ -13,10 +13,10 @@ from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import delete, select
 from sqlalchemy.orm import joinedload
 
-from app.access.creators import made_by
+from app.access.creators import creator_conditions
 from app.config import settings
 from app.core.files import sync_file
-from app.core.predictions import MADE
+from app.core.predictions import RESULT_FOLDER
 from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
@@ -150,7 +150,7 @@ class Predictions:
         self, page: int, per_page: int, training_id: int | None = None, created_by: str | None = None
     ) -> Pagination:
         """The newest first."""
-        conditions = made_by(PredictionRun.created_by, created_by)
+        conditions = creator_conditions(PredictionRun.created_by, created_by)
         query = (
             select(PredictionRun)
             .where(*conditions)
@@ -190,7 +190,7 @@ class Predictions:
         if state["status"] != JobStatus.COMPLETED:
             reason = state["error"]["message"] if state["error"] else _("The prediction isn't ready yet.")
             raise Conflict(reason, members={"current": str(state["status"])})
-        path = self.kind.folder(row.id) / MADE / name
+        path = self.kind.folder(row.id) / RESULT_FOLDER / name
         sizes = row.result.get("files", {}) if row.result else {}
         if name not in sizes or not path.is_file() or path.stat().st_size != sizes[name]:
             raise NotFound(texts.refusals()["files_missing"])

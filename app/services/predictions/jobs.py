@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import settings
-from app.core.predictions import MADE, PredictionResult, PredictionSpec
+from app.core.predictions import RESULT_FOLDER, PredictionResult, PredictionSpec
 from app.database import writing
 from app.errors import AppError
 from app.extensions import db
@@ -113,7 +113,9 @@ class PredictionJobs:
         folder = f"predictions/{row.id}"
         exports = f"models/{row.training_id}/exports"
         inputs = [f"{folder}/{INPUT}", *weights_files(row.training_id), exports]
-        return JobFiles(None, inputs, [f"{folder}/{MADE}", f"{folder}/{INPUT}"])  # which is removed behind the end
+        return JobFiles(
+            None, inputs, [f"{folder}/{RESULT_FOLDER}", f"{folder}/{INPUT}"]
+        )  # the last is removed after the end
 
     def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
         """Move the files to their folder, then complete the row; where they are there, an earlier server did so before
@@ -121,11 +123,11 @@ class PredictionJobs:
         row = prediction_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}
-        output, folder = directory / MADE, self.folder(row.id)
+        output, folder = directory / RESULT_FOLDER, self.folder(row.id)
         if output.is_dir():
-            if (folder / MADE).exists():  # of an attempt that the disk forgot to tell of
-                self.storage.move_to_tmp(folder / MADE)
-            os.replace(output, folder / MADE)
+            if (folder / RESULT_FOLDER).exists():  # of an attempt that the disk forgot to tell of
+                self.storage.move_to_tmp(folder / RESULT_FOLDER)
+            os.replace(output, folder / RESULT_FOLDER)
             sync_folder(folder)
         self.storage.deliver()
         with writing() as session:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.services.installation import mark
 from app.services.snapshots.database import is_database, opened
 from app.services.snapshots.errors import SnapshotError
@@ -57,7 +57,7 @@ class Restorer:
                 + ", ".join(damaged[:20])
                 + (f" and {len(damaged) - 20} more." if len(damaged) > 20 else ".")
             )
-        put_text(self.data / UNDER_WAY, json.dumps({"id": manifest.id}))
+        atomic_write_text(self.data / UNDER_WAY, json.dumps({"id": manifest.id}))
         report(f"Copying {len(manifest.files)} files…")
         self.restore_files(folder, manifest)
         report("Copying the database…")

@@ -8,7 +8,7 @@ from flask import Flask
 
 from app import notify, problems
 from app.access.principal import Principal, current
-from app.access.private import is_limited, seen_by, visible_ids
+from app.access.private import is_limited, visible_ids, visible_to
 from app.config import settings
 from app.extensions import db, socketio
 from app.jobs.devices import Use
@@ -105,7 +105,7 @@ class SystemFeed:
         if not self._watchers or notify.anyone_in([notify.SYSTEM], here=True):
             self.publish_to(notify.SYSTEM)
         for room, principal in list(self._watchers.items()):
-            with seen_by(principal):
+            with visible_to(principal):
                 self.publish_to(room)
 
     def publish_to(self, room: str) -> None:

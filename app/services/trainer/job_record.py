@@ -127,7 +127,7 @@ class TrainingRecord:
     def damaged(self, job_id: int, attempt: int) -> None:
         self.send(recover.note(training_of(job_id), "events_damaged", attempt=attempt))
 
-    def left(self, job_id: int) -> None:
+    def process_ended(self, job_id: int) -> None:
         """Update about.json, notify the listeners of the run's end, and back up its weights."""
         training_id = training_of(job_id)
         self.ephemeral.drop(training_id)
@@ -137,7 +137,7 @@ class TrainingRecord:
         self.store.describe(row)
         if TrainingStatus(row.status).ended:
             self.ended.notify(row)
-        if self.jobs.keeps_files:
+        if self.jobs.retains_files:
             start_backup(training_id)
 
     def stop(self, job: Job) -> None:

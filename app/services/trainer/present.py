@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
-from app.access.creators import made_by
+from app.access.creators import creator_conditions
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import TrainingOut
@@ -110,7 +110,7 @@ def conditions_of(query: TrainingQueryValues) -> list[Any]:
         for name in ("status", "dataset_id", "task")
         if query.get(name) is not None
     ]
-    conditions += made_by(Training.created_by, query.get("created_by"))
+    conditions += creator_conditions(Training.created_by, query.get("created_by"))
     if query.get("model"):
         conditions.append(SORTS["model"] == query["model"])
     if query.get("search"):

@@ -13,7 +13,7 @@ from app.config import settings
 from app.core import metrics
 from app.core.clock import CLOCK
 from app.events import (
-    KEPT_CHECKPOINTS,
+    RETAINED_CHECKPOINTS,
     Cancelled,
     CheckpointSaved,
     Completed,
@@ -159,7 +159,7 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[RoomMessage
     if event.is_best:
         db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
     else:  # its file was replaced, or went when this one was written
-        stale = (Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS) & ~Checkpoint.periodic
+        stale = (Checkpoint.epoch <= event.epoch - RETAINED_CHECKPOINTS) & ~Checkpoint.periodic
         db.session.execute(
             delete(Checkpoint).where(mine, ~Checkpoint.is_best, stale | (Checkpoint.epoch >= event.epoch))
         )

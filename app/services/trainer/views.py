@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from flask_babel import gettext as _
 
-from app.core.files import put_text
+from app.core.files import atomic_write_text
 from app.core.natural import natural_key
 from app.core.previews import PreviewIndex
 from app.errors import NotFound
@@ -163,7 +163,7 @@ def copy_index(folder: Path) -> bool:
 def rewrite_index(path: Path, index: PreviewIndex) -> bool:
     """Write it again; False: the disk refuses."""
     try:
-        put_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
+        atomic_write_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
         remove_copies(path)
         logger.info("%s was restored from its copy", path)
     except OSError as error:  # the next one tries again

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import Flask, current_app
 
 from app.access.principal import on_behalf_of
-from app.database import DATABASE_AWAY, retry_until_writable
+from app.database import DATABASE_UNAVAILABLE, retry_until_writable
 from app.extensions import db, socketio
 from app.models import IdempotencyKey
 from app.services.idempotency import RequestKey
@@ -64,7 +64,7 @@ class Completion:
             except Exception as error:
                 db.session.rollback()
                 problem = app.make_response(app.handle_user_exception(error)).get_json()
-                busy = isinstance(error, DATABASE_AWAY)
+                busy = isinstance(error, DATABASE_UNAVAILABLE)
             if not busy or not remaining:
                 break
             socketio.sleep(AGAIN_S)

@@ -10,10 +10,10 @@ from typing import Any
 from app.core.exports import (
     CALIBRATION,
     IOU,
-    MADE,
     MOST_CALIBRATION,
     NMS_CONF,
     PYTORCH,
+    RESULT_FOLDER,
     ConversionDetails,
     ExportSpec,
 )
@@ -36,7 +36,7 @@ def convert(
     Raises:
         Exception: the exporter cannot make it; nothing is installed to help it.
     """
-    output_folder = directory / MADE
+    output_folder = directory / RESULT_FOLDER
     shutil.rmtree(output_folder, ignore_errors=True)
     output_folder.mkdir(parents=True)
     if spec.format == PYTORCH:

@@ -48,7 +48,7 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
 
     def add_image(image: Any) -> None:
         instances = image.instances
-        rows = zip(instances.detections, instances.confidences, instances.found_places, strict=True)
+        rows = zip(instances.detections, instances.confidences, instances.detection_corners, strict=True)
         detections[image.file] = [[kind, confidence, *corners] for kind, confidence, corners in rows][:MOST_COMPARED]
         step()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.imports import FixEffect, ImportResult
-from app.core.report import Decision, Place
+from app.core.report import Decision, IndexedImage
 from app.worker import formats
 from app.worker.formats import Source
 from app.worker.formats.paths import stem_of
@@ -151,7 +151,7 @@ def locate_examples(decisions: list[Decision], names: dict[str, str], index: Pat
     if not names:
         return
     image_of = {stem_of(name): image for image, name in names.items()}
-    locations: dict[str, Place] = {}
+    locations: dict[str, IndexedImage] = {}
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
         for key, file, width, height in connection.execute("SELECT id, file, width, height FROM image WHERE thumbnail"):
             if image := image_of.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.outcome_files import MATCHES, OUTCOMES, Picture, read_only, read_pictures
-from app.core.outcomes import Seen, unpack
+from app.core.outcomes import ImageResult, unpack
 from app.core.programs import CompareSpec, Difference, Differences
 from app.worker.bootstrap import MAP50, MAP95, ROUNDS, mean_precision, paired, rounds_of
 from app.worker.channel import Channel
@@ -64,7 +64,7 @@ def reading(side: str, file: str) -> Iterator[None]:
         raise InvalidInput("damaged", side=side, file=file) from error
 
 
-def images_in(folder: Path, side: str) -> Iterator[tuple[Picture, Seen]]:
+def images_in(folder: Path, side: str) -> Iterator[tuple[Picture, ImageResult]]:
     """Each image, by its number."""
     with reading(side, OUTCOMES):
         for picture in read_pictures(folder / OUTCOMES):
@@ -88,15 +88,15 @@ def slack(picture: Picture) -> float:
     return 2 + 0.01 * max(width, height)
 
 
-def same_positions(first: Seen, second: Seen, within: float) -> bool:
+def same_positions(first: ImageResult, second: ImageResult, within: float) -> bool:
     """Whether the objects lie in the same places."""
-    if [len(corners) for corners in first.places] != [len(corners) for corners in second.places]:
+    if [len(corners) for corners in first.object_corners] != [len(corners) for corners in second.object_corners]:
         return False
-    pairs = zip(first.places, second.places, strict=True)
+    pairs = zip(first.object_corners, second.object_corners, strict=True)
     return all(abs(a - b) < within for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))
 
 
-def is_right(image: Seen) -> bool:
+def is_right(image: ImageResult) -> bool:
     return bool(image.detections) and image.detections[0] == (image.objects[0] if image.objects else None)
 
 

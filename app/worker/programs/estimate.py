@@ -13,7 +13,7 @@ import sys
 import traceback
 
 from app.core.estimate import EstimateFigures, EstimateResult, EstimateSpec
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.train import TrainSpec
 from app.worker import train
 from app.worker.channel import Channel
@@ -57,6 +57,6 @@ def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
 def begin_anew(channel: Channel, spec: EstimateSpec) -> None:
     """Start again with another spec, as the same process with an empty memory."""
     values = spec.values() | {"program": "estimate"}
-    put(channel.directory / "spec.json", lambda draft: draft.write_text(json.dumps(values), encoding="utf-8"))
+    atomic_write(channel.directory / "spec.json", lambda draft: draft.write_text(json.dumps(values), encoding="utf-8"))
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "app.worker.run", str(channel.directory)])  # noqa: S606

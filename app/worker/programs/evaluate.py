@@ -14,7 +14,7 @@ from typing import Any
 
 from app.core.curves import ModelCurves, NamedCurve, NamedCurves
 from app.core.evaluate import ClassFigures, ClassResult, EvaluateSpec, EvaluationResult
-from app.core.files import file_hash, put
+from app.core.files import atomic_write, file_hash
 from app.core.outcome_files import (
     CURVES,
     LABEL_ERRORS,
@@ -122,15 +122,17 @@ class Evaluating:
         self.output.mkdir(parents=True, exist_ok=True)
         order = natural_order(self.pictures)
         pictures = [(number, *self.pictures[index][1:]) for number, index in enumerate(order, 1)]
-        put(self.output / OUTCOMES, lambda draft: write_outcomes(draft, pictures))
+        atomic_write(self.output / OUTCOMES, lambda draft: write_outcomes(draft, pictures))
         view = self.output / view_name(confidence, IOU)
-        put(view, lambda draft: write_view(draft, pictures, confidence, IOU))
-        put(self.output / LABEL_ERRORS, lambda draft: write_label_errors(draft, pictures))
+        atomic_write(view, lambda draft: write_view(draft, pictures, confidence, IOU))
+        atomic_write(self.output / LABEL_ERRORS, lambda draft: write_label_errors(draft, pictures))
         if self.spec.task in KEYS and len(measured.matches.get("conf", ())) == len(order):
-            put(self.output / MATCHES, lambda draft: write_matches(draft, measured.matches, self.spec.task, order))
+            atomic_write(
+                self.output / MATCHES, lambda draft: write_matches(draft, measured.matches, self.spec.task, order)
+            )
         curves = with_names(model_curves, measured.names)
         text = json.dumps(curves, ensure_ascii=False, separators=(",", ":"))
-        put(self.output / CURVES, lambda draft: draft.write_text(text, encoding="utf-8"))
+        atomic_write(self.output / CURVES, lambda draft: draft.write_text(text, encoding="utf-8"))
         return {
             "names": measured.names,
             "images": len(pictures),

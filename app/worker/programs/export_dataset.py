@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.core.programs import ExportDatasetResult, ExportDatasetSpec
 from app.worker.channel import Channel
 from app.worker.failures import DataError
@@ -29,7 +29,7 @@ def run(channel: Channel) -> ExportDatasetResult:
     progress = ProgressReporter(channel, len(revision.pictures))
     jobs: list[ExportRun] = []
     try:
-        put(output, lambda draft: jobs.append(write(draft, revision, spec, progress)))
+        atomic_write(output, lambda draft: jobs.append(write(draft, revision, spec, progress)))
     except UnsupportedDataset as error:
         raise DataError(str(error)) from error
     return {

@@ -14,9 +14,9 @@ from typing import Any
 from app.core.exports import (
     BFLOAT16,
     EXACT,
-    MADE,
     MOST_VERIFIED,
     PYTORCH,
+    RESULT_FOLDER,
     STEM,
     ConversionDetails,
     ExportCurves,
@@ -119,11 +119,11 @@ def run(channel: Channel) -> ExportResult:
     lower: LowerPrecision | None = None
     if "bf16" in export:
         lower = as_good(reference, export["bf16"], spec.allowed_loss)
-    sync_files(directory / MADE)
+    sync_files(directory / RESULT_FOLDER)
     result: ExportResult = {
         "model": model.name,
         "size_bytes": size(model),
-        "sha256": hashes(directory / MADE),
+        "sha256": hashes(directory / RESULT_FOLDER),
         "names": reference["names"],
         "parameters": parameters(weights, spec.task),
         **details,

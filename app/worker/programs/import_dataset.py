@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.imports import NOT_PLACED, ImportSpec, SkippedFiles
+from app.core.imports import NOT_ACCEPTED, ImportSpec, SkippedFiles
 from app.core.report import Decision
 from app.core.unread import why_no_labels
 from app.events import Planned
@@ -170,7 +170,7 @@ class DatasetImport:
         location_file = self.channel.directory / "placed"
         while not location_file.exists():
             if time.monotonic() > limit:
-                raise TimeoutError(NOT_PLACED)
+                raise TimeoutError(NOT_ACCEPTED)
             self.reporter.go_on()
             time.sleep(0.005)
         self.dataset = Path(json.loads(location_file.read_text(encoding="utf-8"))["dataset"])

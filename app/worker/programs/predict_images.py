@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import cast
 
-from app.core.predictions import MADE, PredictionFigures, PredictionResult, PredictionSpec
+from app.core.predictions import RESULT_FOLDER, PredictionFigures, PredictionResult, PredictionSpec
 from app.core.shapes import Detection, TrackedDetection
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, StopRequested
@@ -29,7 +29,7 @@ def run(channel: Channel) -> PredictionResult:
         StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
-    folder = channel.directory / MADE
+    folder = channel.directory / RESULT_FOLDER
     folder.mkdir()
     path = Path(spec.input)
     with ImageSource(path, channel.directory, spec.limits, spec.max_pixels, spec.decode_seconds) as source:

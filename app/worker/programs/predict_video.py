@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
-from app.core.predictions import MADE, ClassCount, Media, PredictionFigures, PredictionResult, PredictionSpec
+from app.core.predictions import RESULT_FOLDER, ClassCount, Media, PredictionFigures, PredictionResult, PredictionSpec
 from app.core.shapes import TrackedDetection
 from app.events import Advanced
 from app.worker.channel import Channel
@@ -40,7 +40,7 @@ def run(channel: Channel) -> PredictionResult:
         StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
-    folder = channel.directory / MADE
+    folder = channel.directory / RESULT_FOLDER
     folder.mkdir()
     source = VideoSource(Path(spec.input), spec.max_pixels, spec.max_frames, spec.decode_seconds)  # before torch
     try:

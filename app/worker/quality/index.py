@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.core.files import put
+from app.core.files import atomic_write
 from app.worker.quality.model import Finding
 
 RANKS = {"error": 0, "warning": 1, "info": 2}
@@ -151,7 +151,7 @@ def new_index(path: Path, max_findings: int) -> Iterator[IndexWriter]:
         if connection.in_transaction:
             connection.execute("COMMIT")
         connection.close()
-        put(path, lambda target: draft.replace(target))
+        atomic_write(path, lambda target: draft.replace(target))
     finally:
         connection.close()
         draft.unlink(missing_ok=True)

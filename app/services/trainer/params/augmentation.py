@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 
-from app.core.tasks import PLACED
+from app.core.tasks import LOCALIZED
 from app.services.trainer.params.kinds import Parameter
 
 COLOR = (
@@ -18,7 +18,9 @@ COLOR = (
     Parameter(
         "hsv_v", "number", "color", _l("Maximum brightness change, as a fraction. Simulates different lighting."), 0, 1
     ),
-    Parameter("bgr", "number", "color", _l("Probability of swapping the red and blue channels."), 0, 1, tasks=PLACED),
+    Parameter(
+        "bgr", "number", "color", _l("Probability of swapping the red and blue channels."), 0, 1, tasks=LOCALIZED
+    ),
     Parameter(
         "auto_augment",
         "choice",
@@ -54,7 +56,7 @@ GEOMETRY = (
         ),
         0,
         180,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "translate",
@@ -63,7 +65,7 @@ GEOMETRY = (
         _l("Maximum shift, as a fraction of the image, so that some objects are cut at its border."),
         0,
         1,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "scale",
@@ -73,7 +75,7 @@ GEOMETRY = (
         0,
         1,
     ),
-    Parameter("shear", "number", "geometry", _l("Maximum shear, in degrees."), 0, 90, tasks=PLACED),
+    Parameter("shear", "number", "geometry", _l("Maximum shear, in degrees."), 0, 90, tasks=LOCALIZED),
     Parameter(
         "perspective",
         "number",
@@ -81,7 +83,7 @@ GEOMETRY = (
         _l("Perspective distortion, as if seen from the side. Use very small values."),
         0,
         0.001,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "flipud", "number", "geometry", _l("Probability of a vertical flip. Useful for images taken from above."), 0, 1
@@ -104,7 +106,7 @@ MIXING = (
         _l("Probability of combining four images into one (mosaic): smaller objects and new contexts in each batch."),
         0,
         1,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "close_mosaic",
@@ -116,7 +118,7 @@ MIXING = (
         ),
         0,
         10_000,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "mixup",
@@ -125,7 +127,7 @@ MIXING = (
         _l("Probability of blending two images into one (MixUp). Helps large models against overfitting."),
         0,
         1,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "cutmix",
@@ -134,7 +136,7 @@ MIXING = (
         _l("Probability of replacing a rectangle with a piece of another image (CutMix)."),
         0,
         1,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "copy_paste",

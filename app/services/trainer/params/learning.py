@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 
-from app.core.tasks import PLACED
+from app.core.tasks import LOCALIZED
 from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
 
 FREEZABLE = 42  # of yolov9e's 43 layers, the most that a model has: at least the last one learns
@@ -82,7 +82,7 @@ LOSS = (
         _l("Weight of the box position in the loss. Increase it when objects are detected with inaccurate boxes."),
         0,
         100,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "cls",
@@ -91,7 +91,7 @@ LOSS = (
         _l("Weight of the classification in the loss. Increase it when objects are detected with the wrong class."),
         0,
         100,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "cls_pw",
@@ -100,7 +100,7 @@ LOSS = (
         _l("Gives rare classes more weight: 0 means none, 1 the full inverse of their frequency."),
         0,
         1,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "dfl",
@@ -109,7 +109,7 @@ LOSS = (
         _l("Weight of the box edges in the loss (distribution focal loss; L1 for YOLO26)."),
         0,
         100,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter("pose", "number", "loss", _l("Weight of the keypoint position in the loss."), 0, 100, tasks=("pose",)),
     Parameter("kobj", "number", "loss", _l("Weight of the keypoint visibility in the loss."), 0, 100, tasks=("pose",)),
@@ -173,14 +173,14 @@ MODEL = (
         "boolean",
         "model",
         _l("Treats all classes as a single one, for when only the position of objects matters."),
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "cls_remap",
         "boolean",
         "model",
         _l("Keeps what the initial weights learned about a class with the same name."),
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 
-from app.core.tasks import PLACED
+from app.core.tasks import LOCALIZED
 from app.services.trainer.params.kinds import Parameter
 
 RUN = (
@@ -66,7 +66,7 @@ RUN = (
         _l("Maximum number of detections per image in validation. Increase it for crowded images."),
         1,
         3000,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "plots", "boolean", "run", _l("Saves curves, the confusion matrix and example batches in the run folder.")
@@ -97,7 +97,7 @@ DATA = (
             "Batches of images with similar shapes, with less padding. Faster for wide or tall images; turns mosaic "
             "and mixing off."
         ),
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
     Parameter(
         "multi_scale",
@@ -106,7 +106,7 @@ DATA = (
         _l("Varies the image size from batch to batch by up to this fraction, so that the model learns several sizes."),
         0,
         0.9,
-        tasks=PLACED,
+        tasks=LOCALIZED,
     ),
 )
 
