@@ -1,4 +1,4 @@
-"""Holds the services of an application: `services()` finds them from anywhere in it."""
+"""The services of an application; `services()` returns them within its context."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ class Services:
     quotas: "Quotas"
 
     def close(self) -> None:
-        """Start no background work any more. Called from a signal handler too: it takes no lock and wakes nobody."""
+        """Stop all background work. Called from a signal handler too: it acquires no lock."""
         self.jobs.scheduler.close()
         self.jobs.cluster.close()
         self.installation.close()

@@ -50,7 +50,7 @@ def run_idempotent(request: RequestKey | None, work: Callable[[], AnswerT]) -> A
     """Run the work once, or replay its stored answer.
 
     Args:
-        work: opens a write transaction in which it calls `reserve` or `keep`.
+        work: opens a write transaction in which it calls `reserve` or `store_answer`.
 
     Raises:
         Unprocessable: the key came with another body before. And what `work` raises.

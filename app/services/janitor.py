@@ -33,7 +33,7 @@ class Janitor:
     """Periodic cleaning.
 
     Args:
-        held: the services, whose files and rows these are.
+        services: their files and rows are cleaned.
     """
 
     def __init__(self, services: Services) -> None:

@@ -58,7 +58,7 @@ class UploadedModels:
     """Validates and stores uploaded weights.
 
     Args:
-        store: where runs have their folders. feed: tells the browsers.
+        store: where runs have their folders. feed: sends messages to the browsers.
     """
 
     def __init__(self, store: "TrainingStore", feed: "TrainingFeed") -> None:

@@ -1,5 +1,5 @@
-"""People who come by an OpenID Connect provider: their accounts are found by issuer and subject, never by an e-mail
-address, which may be given to somebody else, or be claimed by anybody."""
+"""People who log in by an OpenID Connect provider: accounts are identified by issuer and subject, never by an e-mail
+address, which may be reassigned, or be claimed by anybody."""
 
 import re
 from collections.abc import Sequence
@@ -86,8 +86,7 @@ class Identities:
         return list(db.session.scalars(select(ExternalIdentity).where(theirs).order_by(ExternalIdentity.id)))
 
     def expect_linkable(self, principal: Principal, password: str | None) -> None:
-        """Check that a person may change what their account is linked with: an open session alone gives no lasting way
-        in.
+        """Check that a person may link their account: an open session alone must not add a permanent login.
 
         Raises:
             NotFound: the owner has no account.
@@ -216,8 +215,8 @@ def no_role_here() -> NotAdmitted:
 
 
 def set_role(session: Any, account: Account, role: Role | None) -> None:
-    """What the provider says from now on. None: the sessions and tokens of before end, and a password that was chosen
-    here lets in a viewer."""
+    """Set the role of the provider's claims. None: sessions and tokens end, and a password that was chosen here admits
+    a viewer."""
     if account.role == Role.ADMIN and role != Role.ADMIN:
         end_invitations(session)
     if role is None:
@@ -227,7 +226,7 @@ def set_role(session: Any, account: Account, role: Role | None) -> None:
 
 
 def role_of(claims: Claims, config: Settings) -> Role | None:
-    """What the claims say, else OIDC_ROLE; None: no role."""
+    """The role of the claims, else OIDC_ROLE; None: no role."""
     groups = claim_at(claims, config.OIDC_ROLE_CLAIM) if config.OIDC_ROLE_CLAIM else None
     values = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
     roles = [role for value, role in config.OIDC_ROLES if value in values]

@@ -34,8 +34,8 @@ logger = logging.getLogger("yolo.dataset")
 
 @dataclass(frozen=True)
 class DatasetService:
-    """Datasets as rows and as folders: the objects that make, change and show them, each of which knows the others that
-    it needs; see `create_dataset_service`."""
+    """Datasets as rows and as folders: the objects that create, change and present them, with their collaborators; see
+    `create_dataset_service`."""
 
     store: DatasetStore
     imports: DatasetImports

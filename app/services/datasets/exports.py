@@ -27,7 +27,7 @@ class DatasetExports:
     """Finds and builds the ZIPs.
 
     Args:
-        store: knows revisions, and where their files are.
+        store: has the revisions and their files.
         jobs: has the kind `export_dataset` registered here.
     """
 

@@ -83,8 +83,8 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
 
 
 def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> None:
-    """Images with an object (of the class, where one is asked for) of a size within the bounds. The smallest and the
-    largest of an image decide all but those that have one below and one above."""
+    """Restrict to images with an object (of the class, if any) of a size within the bounds. An image's smallest and
+    largest object decide, unless one is below and one above the bounds."""
     low, high = query.get("min_size"), query.get("max_size")
     if low is not None:
         conditions.add(f"{sized}.largest >= ?", low)

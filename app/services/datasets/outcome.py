@@ -104,7 +104,7 @@ def unusable(result: ImportResult) -> Reason | None:
 
 
 def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
-    """Class folders beside files that may hold the labels are no classification until a person says so."""
+    """Class folders next to files that may hold the labels are no classification until a person confirms it."""
     files = unread(dataset.report.get("skipped") or {})
     if not files or not any(item["code"] in UNASKED for item in result.decisions):
         return None

@@ -28,7 +28,7 @@ class DatasetView:
     """Shows datasets.
 
     Args:
-        imports: knows how far each is.
+        imports: has the progress of each.
     """
 
     def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:

@@ -15,7 +15,7 @@ ROW_S = 2.0  # a refusal waits for its row, so that whoever asks next finds it: 
 
 
 class ImportSession:
-    """A context manager that leaves no job behind unless it was accepted.
+    """A context manager that ends its job unless the import was accepted.
 
     Args:
         params: see `DatasetImports.submit`.

@@ -31,7 +31,7 @@ class EstimateService:
     """Answers from the table `estimate`, has measured what is missing, one at a time on each device.
 
     Args:
-        jobs: run the measurements, and know which devices are in use.
+        jobs: runs the measurements, and has the devices in use.
     """
 
     def __init__(self, jobs: "JobService") -> None:

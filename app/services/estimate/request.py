@@ -58,7 +58,7 @@ class Configuration:
 
     @classmethod
     def of(cls, row: Training) -> Self:
-        """Those of a row."""
+        """The request of a row."""
         return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 

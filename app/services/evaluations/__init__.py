@@ -113,7 +113,7 @@ class EvaluationService:
         return idempotency.run_idempotent(request_key, queue)
 
     def get(self, evaluation_id: int) -> EvaluationDetailValues:
-        """One, as EvaluationDetail takes it.
+        """An evaluation, as EvaluationDetail.
 
         Raises:
             NotFound: no such evaluation.
@@ -132,7 +132,7 @@ class EvaluationService:
         return self.to_dicts(rows)
 
     def to_dicts(self, rows: list[Evaluation]) -> list[EvaluationDetailValues]:
-        """Each as EvaluationDetail takes it."""
+        """Evaluations, as EvaluationDetail."""
         jobs = self.jobs_of(rows)
         names = self.dataset_names({row.dataset_id for row in rows if row.dataset_id is not None})
         return [evaluation_out(row, jobs, names, self.weights_changed(row)) for row in rows]
@@ -162,11 +162,11 @@ class EvaluationService:
     # What was found; all raise NotFound, and Conflict where it is not completed or its files are damaged.
 
     def matrix(self, evaluation_id: int, query: Mapping[str, Any]) -> Matrix:
-        """The confusion matrix, as MatrixOut takes it."""
+        """The confusion matrix, as MatrixOut."""
         return self.reader.matrix(self.row(evaluation_id), query)
 
     def images(self, evaluation_id: int, query: Mapping[str, Any]) -> EvaluatedPageView:
-        """A page of images, as EvaluatedPage takes it."""
+        """A page of images, as EvaluatedPage."""
         return self.reader.images(self.row(evaluation_id), query)
 
     def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPageView:
@@ -178,15 +178,15 @@ class EvaluationService:
         return {"evaluations": self.comparison.comparable(self.row(evaluation_id))}
 
     def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
-        """Two on the same images, as ComparisonOut takes it; Unprocessable where the images differ."""
+        """The comparison of two evaluations, as ComparisonOut; Unprocessable where their images differ."""
         return self.comparison.compare(self.row(evaluation_id), self.row(other_id), query)
 
     def curves(self, evaluation_id: int) -> dict[str, Any]:
-        """As CurvesOut takes them."""
+        """The curves, as CurvesOut."""
         return {"curves": self.reader.curves(self.row(evaluation_id))}
 
     def thresholds(self, evaluation_id: int, query: Mapping[str, Any]) -> ThresholdAdvice:
-        """As AdviceOut takes it."""
+        """The recommended thresholds, as AdviceOut."""
         return self.reader.thresholds(self.row(evaluation_id), query)
 
     def image_file(self, evaluation_id: int, number: int, small: bool) -> Path:
@@ -230,7 +230,7 @@ class EvaluationService:
         return row
 
     def jobs_of(self, rows: list[Evaluation]) -> dict[int, JobView]:
-        """The jobs of those that have not ended, as JobOut takes them, by their ids."""
+        """The jobs of unfinished evaluations by evaluation, as JobOut."""
         ids = [row.job_id for row in rows if not JobStatus(row.status).ended]
         jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
         return {item["id"]: item for item in self.jobs.views(jobs)}

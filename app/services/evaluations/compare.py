@@ -69,7 +69,7 @@ class EvaluationComparison:
         return [brief(other, name) for other, name in rows if other.result is not None]
 
     def compare(self, row: Evaluation, other: Evaluation, query: Mapping[str, Any]) -> EvaluationDifference:
-        """As ComparisonOut takes it.
+        """The comparison, as ComparisonOut.
 
         Raises:
             Conflict: one is not completed, or is of an earlier version.
@@ -235,7 +235,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def brief(row: Evaluation, name: str) -> OtherEvaluationView:
-    """As OtherEvaluationView takes it."""
+    """An evaluation as OtherEvaluationView."""
     return {
         "id": row.id,
         "training_id": row.training_id,

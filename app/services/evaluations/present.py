@@ -14,10 +14,10 @@ from app.services.trainer.thresholds import thresholds
 def evaluation_out(
     row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[int, str], weights_changed: bool
 ) -> EvaluationDetailValues:
-    """As EvaluationDetail takes it.
+    """An evaluation as EvaluationDetail.
 
     Args:
-        jobs: of those that have not ended, as JobOut takes them.
+        jobs: of those that have not ended, as JobOut.
         names: of datasets, by id.
     """
     job = jobs.get(row.job_id or 0)

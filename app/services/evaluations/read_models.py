@@ -17,7 +17,7 @@ class Cell(TypedDict):
 
 
 class Used(TypedDict):
-    """The thresholds that an answer holds for."""
+    """The thresholds of an answer."""
 
     confidence: float
     iou: float
@@ -93,7 +93,7 @@ class SuspectObject(_Classed, ObjectGeometry):
 
 
 class SuspectCase(TypedDict):
-    """What looks like an error of the labels; `rank` 1 is the most suspicious."""
+    """A probable label error; `rank` 1 is the most suspicious."""
 
     rank: int
     kind: str
@@ -121,7 +121,7 @@ class SuspectPageView(PageNumbers):
 
 
 class OperatingPoint(TypedDict):
-    """A confidence and what it gives."""
+    """A confidence and its figures."""
 
     confidence: float
     precision: float
@@ -135,7 +135,7 @@ class ClassAdviceView(TypedDict):
 
 
 class ThresholdAdvice(TypedDict):
-    """None: the wish cannot be met."""
+    """None: no confidence reaches the goal."""
 
     overall: OperatingPoint | None
     classes: list[ClassAdviceView]

@@ -44,7 +44,7 @@ class EvaluationReader:
         self.storage, self.datasets = storage, datasets
 
     def matrix(self, row: Evaluation, query: Mapping[str, Any]) -> Matrix:
-        """As MatrixOut takes it."""
+        """The confusion matrix, as MatrixOut."""
         with self.browser(row, query) as browser:
             return {
                 **used(browser),
@@ -54,7 +54,7 @@ class EvaluationReader:
             }
 
     def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPageView:
-        """A page of images, as EvaluatedPage takes it."""
+        """A page of images, as EvaluatedPage."""
         with self.browser(row, query) as browser:
             page, total = browser.page(query)
             counts = browser.counts()
@@ -62,7 +62,7 @@ class EvaluationReader:
         return {**paged(query, total), **used(browser), "counts": counts, "images": pictures}
 
     def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
-        """A page of what looks like an error of the labels, as SuspectPage takes it."""
+        """A page of probable label errors, as SuspectPage."""
         files = self.files(row)
         with files.opened_suspects() as connection:
             reader = LabelErrors(connection, result_of(row)["names"])
@@ -74,11 +74,11 @@ class EvaluationReader:
         return {**paged(query, total), "counts": counts, "suspects": suspects}
 
     def curves(self, row: Evaluation) -> Any:
-        """As CurvesOut takes them; None of a classification, and where nothing was detected."""
+        """The curves, as CurvesOut; None of a classification, and without detections."""
         return self.files(row).curves()
 
     def thresholds(self, row: Evaluation, query: Mapping[str, Any]) -> ThresholdAdvice:
-        """As AdviceOut takes it."""
+        """The recommended thresholds, as AdviceOut."""
         return advise(self.curves(row), query.get("precision"), query.get("recall"))
 
     def image_file(self, row: Evaluation, number: int, small: bool) -> Path:

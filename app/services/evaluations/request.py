@@ -78,7 +78,7 @@ class Checker:
         return self.trainer.store.row(training_id)
 
     def refuse_without_weights(self, training: Training, checkpoint: str) -> None:
-        """Check that the training has whole weights of this checkpoint.
+        """Check that the training has intact weights of this checkpoint.
 
         Raises:
             Conflict: there are none, or they are damaged.
@@ -101,7 +101,7 @@ class Checker:
         return usable(row)
 
     def revision(self, training: Training, dataset: Dataset, values: Mapping[str, Any]) -> int | None:
-        """The one that is asked for, else what the training used, else the current one."""
+        """The requested revision, else the training's, else the current one."""
         if values.get("revision"):
             return int(values["revision"])
         return training.revision if dataset.id == training.dataset_id else dataset.revision
@@ -125,7 +125,7 @@ class Checker:
     def classes(
         self, training: Training, data: Dataset | DatasetRevision, class_map: Mapping[str, str | None] | None
     ) -> dict[str, str | None] | None:
-        """As the column has it; a model of a single class takes every object for that.
+        """The class map for the column; a model of a single class maps every object to it.
 
         Raises:
             Unprocessable: a class has no counterpart.

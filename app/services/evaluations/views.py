@@ -57,7 +57,7 @@ class DamagedEvaluation(Conflict):
 
 
 class Inconsistent(Conflict):
-    """What the files of an evaluation say does not belong together."""
+    """The files of an evaluation contradict each other."""
 
     def __init__(self) -> None:
         super().__init__(_("The stored results of this evaluation can't be read. Run the evaluation again."))
@@ -80,7 +80,7 @@ class EvaluationFiles:
         self.default_name = view_name(confidence, iou)
 
     def default(self) -> Path:
-        """The view that its program made."""
+        """The view that the evaluation's program wrote."""
         return self.view(self.confidence, self.iou)
 
     def curves(self) -> Any:
@@ -106,12 +106,12 @@ class EvaluationFiles:
         return path
 
     def view(self, confidence: float, iou: float) -> Path:
-        """The file with what follows at these thresholds, made where it is not there."""
+        """The file of the outcomes at these thresholds, cached."""
         path = self.folder / view_name(confidence, iou)
         return self.derived(path, lambda draft, pictures: write_view(draft, pictures, confidence, iou))
 
     def suspects(self) -> Path:
-        """The file with what looks like an error of the labels, made where it is not there."""
+        """The file of probable label errors, cached."""
         return self.derived(self.folder / LABEL_ERRORS, write_label_errors)
 
     def derived(self, path: Path, write: Write) -> Path:
@@ -200,7 +200,7 @@ def opened_of(create: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
 
 
 def check_curves(curves: Any) -> None:
-    """curves.json, as CurvesOut and `advise` take it.
+    """Validate curves.json, for CurvesOut and `advise`.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is not.
@@ -218,7 +218,7 @@ def check_curves(curves: Any) -> None:
 
 
 def is_readable(path: Path) -> bool:
-    """As far as a first look says: its tables and the last row of each. All of it is too much for each request."""
+    """Whether the file's tables and the last row of each can be read; reading it all takes too long for a request."""
     try:
         with closing(connect(path)) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -242,7 +242,7 @@ def busy() -> Unavailable:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Hold the only slot for matching detections again, or give up after WAIT_S seconds.
+    """Acquire the only slot for matching detections, or fail after WAIT_S seconds.
 
     Raises:
         Unavailable: others are waited for already.

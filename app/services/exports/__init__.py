@@ -45,7 +45,7 @@ class ModelExports:
     Args:
         storage: where trainings have their folders.
         jobs: has the kinds registered here that export.
-        ended: tells of runs that have ended.
+        ended: notifies of runs that have ended.
     """
 
     def __init__(self, storage: "StorageService", jobs: "JobService", ended: "EndedRuns") -> None:
@@ -54,12 +54,12 @@ class ModelExports:
         ended.listeners.append(AutomaticExports(storage, self.queue).submit)
 
     def formats(self) -> list[ExportFormatOutValues]:
-        """Every format as ExportFormatOut takes it; those that can't be made here say why."""
+        """Every format as ExportFormatOut; unavailable ones with the reason."""
         gpus = gpus_for_jobs(settings())
         return [described(item, gpus) for item in formats().values()]
 
     def request(self, training_id: int, values: ModelExportInValues) -> tuple[ModelExport, bool]:
-        """The export that is asked for, and whether it has ended already; one that has not has a job.
+        """The requested export, and whether it has ended already; an unfinished one has a job.
 
         Raises:
             NotFound: no such run.
@@ -125,7 +125,7 @@ class ModelExports:
         return row
 
     def of_training(self, training_id: int) -> list[ModelExportOutValues]:
-        """The exports of a run, the newest first, as ExportOut takes them.
+        """The exports of a run, the newest first, as ExportOut.
 
         Raises:
             NotFound: no such run.
@@ -137,7 +137,7 @@ class ModelExports:
         return [self.view(row) for row in rows]
 
     def view(self, row: ModelExport) -> ModelExportOutValues:
-        """An export as ExportOut takes it."""
+        """An export as ExportOut."""
         state = self.state(row)
         offered = state["status"] == JobStatus.COMPLETED
         export_format, weights = (
@@ -198,7 +198,7 @@ class ModelExports:
 
 
 def described(item: ExportFormat, devices: tuple[str, ...]) -> ExportFormatOutValues:
-    """A format as ExportFormatOut takes it; `devices`: the GPUs that jobs can use."""
+    """A format as ExportFormatOut; `devices`: the GPUs that jobs can use."""
     reason = item.why_not(devices)
     no_int8 = item.why_no_int8() if "int8" in item.arguments else None
     arguments = [name for name in item.arguments if name != "int8" or no_int8 is None]

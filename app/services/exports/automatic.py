@@ -27,7 +27,7 @@ FORMAT = "openvino"
 
 
 class AutomaticExports:
-    """Hears of runs that have ended.
+    """Listens for runs that end.
 
     Args:
         storage: has their folders. queue: takes the exports.

@@ -211,7 +211,7 @@ def needs_torchvision(form: str, arguments: ExportArguments) -> bool:
 
 
 def needs(form: str, arguments: ExportArguments) -> tuple[str, ...]:
-    """What `pip install` takes for the example."""
+    """The arguments of `pip install` for the example."""
     if form not in NEEDS:
         return ("ultralytics",)
     more = ("torchvision",) if needs_torchvision(form, arguments) else ()

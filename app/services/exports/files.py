@@ -38,5 +38,5 @@ class ExportFiles:
             return False
 
     def remove(self, folders: Sequence[Path]) -> None:
-        """Those that no row knows any more."""
+        """Remove folders without a row."""
         self.storage.remove_all([moved for folder in folders if (moved := self.storage.move_to_tmp(folder))])

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InferenceService:
-    """Runs inference in a child that is started on first use: what the specification names, and the objects behind it;
-    see `create_inference_service`."""
+    """Runs inference in a child that is started on first use: the methods of the specification, and the objects behind
+    them; see `create_inference_service`."""
 
     warm: WarmModels
     models: TestableModels
@@ -73,7 +73,7 @@ def create_inference_service(
     """Build the service with its collaborators.
 
     Args:
-        storage: where tests are kept.
+        storage: has the folders of tests.
         files: has the weights of trainings.
         jobs: runs the warm worker.
         exports: of models, which may run in their place.

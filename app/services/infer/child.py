@@ -36,7 +36,7 @@ class WarmWorker:
     """The running job of the kind `predict`, and its link.
 
     Args:
-        jobs: runs it. It keeps a GPU only while nobody else uses that, see app/jobs/devices.py.
+        jobs: runs it. It yields its GPU to any other job, see app/jobs/devices.py.
     """
 
     def __init__(self, jobs: "JobService") -> None:

@@ -79,8 +79,8 @@ def files_of(row: ModelExport) -> dict[str, str]:
 
 
 def ratios(row: ModelExport) -> dict[str, float]:
-    """How long it takes for an image, the .pt taking 1, by the precisions that it may run in here: bfloat16 where it
-    was verified so on a CPU like this one; another may round otherwise."""
+    """Seconds per image relative to the .pt, by available precision: bfloat16 where it was verified on a CPU like this
+    one; another may round differently."""
     timed, lower = row.details.get("run_times") or times_apart(row), row.details.get("bfloat16")
     here = {EXACT, BFLOAT16} if lower and lower["cpu"] == cpu_name() else {EXACT}
     return {name: ms / timed["ms"][PYTORCH] for name, ms in timed["ms"].items() if name in here}

@@ -53,7 +53,7 @@ class Prediction:
 
         Args:
             output: where the image with its boxes goes, as JPEG; None draws nothing.
-            floor: also tell, as `weaker`, what is between this confidence and `conf`. Both come from one run: NMS goes
+            floor: return also, as `weaker`, those between this confidence and `conf`. Both come from one run: NMS goes
                 from the surest box down, so weaker boxes change nothing above them.
             sync: the image has to be on the disk before the answer comes: meanwhile the model runs.
             export: of this model, as `Engines.fastest_export` gives it: runs in its place.

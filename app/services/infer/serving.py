@@ -30,7 +30,7 @@ class ModelPredictions:
     """Answers requests.
 
     Args:
-        engines: says what runs a model.
+        engines: chooses the engine of a model.
     """
 
     def __init__(

@@ -249,5 +249,5 @@ class InstallationService:
     # Showing.
 
     def state(self) -> InstallationOutValues:
-        """As schemas.InstallationOut takes it."""
+        """As schemas.InstallationOut."""
         return texts.state(self.verdict)

@@ -99,7 +99,7 @@ def write(folder: Path, mark: Mark) -> None:
     """Both copies, each the old one or the new one at any time.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     text = json.dumps(asdict(mark), indent=1)
     for name in NAMES:

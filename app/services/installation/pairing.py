@@ -29,7 +29,7 @@ class Pairing:
         cluster: the processes that share it.
 
     Attributes:
-        mark: as this process knows it; None: the folder has none yet.
+        mark: as this process has read it; None: the folder has none yet.
     """
 
     def __init__(self, storage: StorageService, cluster: Cluster) -> None:

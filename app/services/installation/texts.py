@@ -47,7 +47,7 @@ def refusal(verdict: Verdict) -> str:
 
 
 def state(verdict: Verdict | None) -> InstallationOutValues:
-    """As schemas.InstallationOut takes it."""
+    """As schemas.InstallationOut."""
     if verdict is None:
         return {"read_only": False, "code": None, "title": None, "reason": None, "without_row": {}, "ways": []}
     return {

@@ -162,7 +162,7 @@ class Predictions:
         return db.paginate(query, page=page, per_page=per_page, error_out=False)
 
     def view(self, row: PredictionRun) -> PredictionRunOutValues:
-        """A prediction as PredictionRunOut takes it."""
+        """A prediction as PredictionRunOut."""
         return self.views([row])[0]
 
     def views(self, rows: Sequence[PredictionRun]) -> list[PredictionRunOutValues]:

@@ -40,7 +40,7 @@ class PredictionJobs:
     """Registers the kinds, and stores the output of their children.
 
     Args:
-        models: finds weights. engines: says what runs them.
+        models: finds weights. engines: chooses their engines.
     """
 
     def __init__(

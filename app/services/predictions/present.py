@@ -45,7 +45,7 @@ def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> Predi
 
 
 def prediction_view(row: PredictionRun, state: PredictionState) -> PredictionRunOutValues:
-    """A prediction as PredictionRunOut takes it."""
+    """A prediction as PredictionRunOut."""
     options: Mapping[str, Any] = {**dict.fromkeys(OPTIONS), **row.options}
     return {
         "id": row.id,

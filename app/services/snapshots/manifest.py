@@ -39,7 +39,7 @@ class Manifest:
     """One backup.
 
     Args:
-        id: tells it from every other one.
+        id: of this backup alone.
         revision: of the database's tables.
         mark: installation.json of the data folder, None where it has none.
         tables: rows by table.

@@ -23,7 +23,7 @@ class Mirror:
 
     Args:
         source: the data folder. target: the copy, a folder of its own.
-        left_out: whether a path below the data folder is never copied.
+        excluded: whether a path below the data folder is never copied.
     """
 
     source: Path

@@ -184,7 +184,7 @@ def restore_file(source: Path, target: Path, item: File) -> None:
 
     Raises:
         SnapshotError: the backup changed since it was read.
-        OSError: no space, say.
+        OSError: it cannot be written.
     """
     if target.exists() and sha256_of(target) == item.sha256:  # by a restore that was cut
         return

@@ -22,7 +22,7 @@ class RevisionFiles:
     """What is done to the files of revisions.
 
     Args:
-        storage: knows where they are.
+        storage: has the folders.
     """
 
     def __init__(self, storage: "StorageService") -> None:

@@ -21,7 +21,7 @@ SIZES = ("used", "free", "total")
 
 
 def exposition(figures: SystemFigures) -> str:
-    """`figures` are those of `system.figures`."""
+    """The figures of `system.figures` in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Exposition(figures))
     return generate_latest(registry).decode()

@@ -34,7 +34,7 @@ class SystemFeed:
     """One for the application.
 
     Args:
-        trainer: knows which training holds which device.
+        trainer: has the devices of running trainings.
         jobs: what runs and waits, and where something is measured.
     """
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingService:
-    """The life of a training, from its row to its weights: what the specification names, and the objects that do the
-    rest, each of which knows the others that it needs; see `create_training_service`."""
+    """The life of a training, from its row to its weights: the methods of the specification, and the objects behind
+    them; see `create_training_service`."""
 
     store: TrainingStore
     feed: TrainingFeed
@@ -128,7 +128,7 @@ def create_training_service(
 
     Args:
         storage: where trainings have their folders.
-        revisions: tells whether a dataset has changed.
+        revisions: hashes the present files of a dataset.
         jobs: runs them.
         limited: whether their memory has a limit.
     """

@@ -37,7 +37,7 @@ class TrainingActions:
     All raise NotFound where there is no such training and Conflict where it is in the trash.
 
     Args:
-        ended: tells of one that was stopped.
+        ended: notifies the listeners of a run that was stopped.
     """
 
     def __init__(self, store: TrainingStore, writer: TrainingWriter, ended: EndedRuns) -> None:

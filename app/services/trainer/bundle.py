@@ -82,7 +82,7 @@ class TrainingBundle:
     """Builds bundles.
 
     Args:
-        reruns: knows the configuration that a training really had.
+        reruns: reads the resolved configuration of a training.
     """
 
     def __init__(self, store: TrainingStore, reruns: TrainingReruns) -> None:

@@ -42,7 +42,7 @@ def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> lis
 
     Args:
         epochs: the run so far, or its newest part; `planned`: how many it will have.
-        last_advised: code of what was said in this run to the epoch it was last said at.
+        last_advised: code to the epoch of its last advice in this run.
     """
     matches = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
     now = epochs[-1]["epoch"]

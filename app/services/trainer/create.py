@@ -32,7 +32,7 @@ class TrainingCreation:
     """Creates and queues new trainings.
 
     Args:
-        feed: tells the browsers.
+        feed: sends messages to the browsers.
         scheduler: starts them as soon as their device is free.
     """
 

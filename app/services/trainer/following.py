@@ -23,7 +23,7 @@ class TrainingFollowing:
     """Reads for the pages, for scripts that poll, and for who joins a room.
 
     Args:
-        shared: whether other processes tell of trainings, too.
+        shared: whether other processes send messages of trainings too.
     """
 
     def __init__(

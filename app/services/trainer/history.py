@@ -132,7 +132,7 @@ def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list
 
 
 def metrics(training_id: int, seq: int) -> list[EpochView]:
-    """Every epoch as MetricOut takes it; each class's values for the newest epochs only, as far as they fit."""
+    """Every epoch as MetricOut; each class's values for the newest epochs only, as far as they fit."""
     columns = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     rows = db.session.execute(select(*columns).where(mine).order_by(TrainingMetric.epoch)).mappings().all()

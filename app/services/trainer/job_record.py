@@ -1,4 +1,4 @@
-"""The training's row as its job changes: what a child says is written down, and decides what follows."""
+"""Updates a training's row as its job changes: the child's events, and what follows from its ending."""
 
 import logging
 from collections.abc import Mapping, Sequence

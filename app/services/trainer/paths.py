@@ -20,7 +20,7 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
     folder on; code from its package on; of any other path its last part is left.
 
     Args:
-        data: the data folder. datasets: names by id. kept: the text was kept, by this version without folders: what
+        data: the data folder. datasets: names by id. stored: by this version, already without folders: what
             stands behind a dataset's name, which may end in anything, is no path of its own.
     """
 

@@ -62,9 +62,9 @@ class TrainingReruns:
 
     Args:
         store: where it ran.
-        feed: tells the browsers.
+        feed: sends messages to the browsers.
         scheduler: starts the new one.
-        revisions: tells whether a dataset has changed since.
+        revisions: hashes the present files of a dataset.
     """
 
     def __init__(

@@ -91,7 +91,7 @@ class TrainingViews:
         return written(judge(facts_of(row, self.store.folder(training_id))))
 
     def evaluation(self, training_id: int) -> EvaluationOutValues:
-        """As EvaluationOut takes it.
+        """The run's evaluation, as EvaluationOut.
 
         Raises:
             NotFound: no such training, or its final validation is still to come.

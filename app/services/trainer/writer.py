@@ -22,8 +22,8 @@ class TrainingWriter:
     """Runs a request's change of a training: once for its key, committed before any message.
 
     Args:
-        feed: tells the browsers.
-        jobs: has the jobs of trainings, whose queue looks again.
+        feed: sends messages to the browsers.
+        jobs: its queue is woken after a change.
         ended: has what followed the end of trainings, which a change may end.
     """
 

@@ -52,7 +52,7 @@ class DatasetPurpose:
         self.creation, self.quotas = creation, quotas
 
     def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
-        """The dataset's form; further names are kept with the upload and change nothing.
+        """The dataset's form; further names are stored with the upload and ignored.
 
         Raises:
             BadUpload: not a ZIP by its name.
@@ -101,7 +101,7 @@ class PredictionPurpose:
         return form | {"name": PurePath(metadata.get("filename", "")).name[:100]}
 
     def expect(self, length: int) -> None:
-        """Nothing is made ready for it."""
+        """Nothing is prepared."""
 
     def create(self, upload: Upload, key: RequestKey) -> int:
         values = {name: value for name, value in upload.form.items() if name != "name"}

@@ -164,9 +164,9 @@ def receive_chunk(
         checksum: of the chunk; where it does not fit, the file is as before.
 
     Raises:
-        Cut: the connection broke; what came is kept, unless there is a checksum that cannot be looked at any more.
-        ChecksumMismatch: nothing is kept.
-        TooLarge: more came than fits; nothing beyond is kept.
+        ConnectionCut: the connection broke; what came is preserved, unless its checksum cannot be verified any more.
+        ChecksumMismatch: nothing is preserved.
+        TooLarge: more came than fits; nothing beyond is preserved.
         OSError: of the disk.
     """
     handle = os.open(path, os.O_WRONLY | os.O_APPEND)
