@@ -213,9 +213,9 @@ def test_one_look_for_all_in_the_room(
     assert len(started) == 1
     for one in others:
         one.disconnect()
-    assert system_room.wanted(), "the first one is still there"
+    assert system_room.has_readers(), "the first one is still there"
     socket.emit("leave_system", callback=True)
-    assert not system_room.wanted()
+    assert not system_room.has_readers()
 
 
 def test_figures_that_cannot_be_had(

@@ -223,7 +223,7 @@ def test_faults_are_answered_as_those_of_tests(client: FlaskClient, serving: API
     large = io.BytesIO()
     Image.new("1", (13000, 13000)).save(large, "PNG")
     assert send(client, training, large.getvalue()).status_code == 413
-    places = serving.extensions["services"].inference.serving._places
+    places = serving.extensions["services"].inference.serving._slots
     taken = 0
     while places.acquire(blocking=False):
         taken += 1

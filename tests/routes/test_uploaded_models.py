@@ -217,12 +217,12 @@ def test_their_classes_are_the_models_not_the_datasets(shared_app: APIFlask, wei
 def test_few_are_checked_at_the_same_time(shared_app: APIFlask, weights: bytes) -> None:
     dataset_id, models = add_dataset(shared_app), shared_app.extensions["services"].uploaded_models
     for _place in range(MOST_AT_ONCE):
-        assert models._places.acquire(blocking=False)
+        assert models._slots.acquire(blocking=False)
     try:
         answer = sent(shared_app, weights, dataset_id)
     finally:
         for _place in range(MOST_AT_ONCE):
-            models._places.release()
+            models._slots.release()
     assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
 
 

@@ -44,7 +44,7 @@ def test_a_running_one_says_how_far_it_is_and_is_asked_to_stop(idle_app: APIFlas
     assert claim(idle_app) == [training_id]
     with idle_app.app_context():
         said = numbered([STARTED, epoch(1)])
-        service(idle_app).jobs.apply(int(str(job_of(client, training_id)["id"])), 1, said, None)
+        service(idle_app).jobs.record.apply(int(str(job_of(client, training_id)["id"])), 1, said, None)
     job = job_of(client, training_id)
     assert (job["status"], job["device"], job["attempt"]) == ("running", "cpu", 1)
     assert job["progress"] == {"stage": None, "done": 1, "total": 3, "percent": 33.3, "rate": None, "eta": 2.0}
