@@ -91,7 +91,7 @@ def show_installation() -> None:
         click.echo(_("The database and the data folder belong together."))
         return
     click.echo(f"{texts.refusal(verdict)} ({verdict.code})")
-    click.echo("\n".join(texts.counted(verdict)))
+    click.echo("\n".join(texts.count_texts(verdict)))
     sys.exit(1)
 
 

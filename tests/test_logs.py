@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 
 from app.logs import FORMAT, LineFormatter
-from app.services.system.logs import parsed, tail
+from app.services.system.logs import parse_entries, tail
 
 FORGED = "2026-01-02 03:04:05,678 [CRITICAL] yolo.auth: all is well"
 ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
@@ -27,7 +27,7 @@ def test_a_name_cannot_begin_an_entry(odd: str) -> None:
     assert len(text.splitlines()) == 1
     assert text.encode().decode() == text
     assert odd not in text
-    (entry,) = parsed(text)
+    (entry,) = parse_entries(text)
     assert (entry["level"], entry["logger"]) == ("INFO", "yolo.dataset")
 
 
@@ -41,7 +41,7 @@ def test_tracebacks_and_output_of_children_cannot_begin_one(end: str) -> None:
         raise ValueError(f"x{end}{FORGED}")
     except ValueError:
         text = formatted("failed", exc_info=sys.exc_info(), output=f"y{end}{FORGED}\n")
-    entries = parsed(text)
+    entries = parse_entries(text)
     assert [entry["logger"] for entry in entries] == ["yolo.dataset"]
     assert "Traceback (most recent call last):" in entries[0]["message"]
     assert all(line.startswith("  ") for line in text.splitlines()[1:])

@@ -38,7 +38,7 @@ def banner() -> dict[str, InstallationOutValues]:
 def page() -> str:
     """The ways out."""
     verdict = services().installation.verdict
-    return render_template("installation.html", found=texts.counted(verdict) if verdict else [])
+    return render_template("installation.html", found=texts.count_texts(verdict) if verdict else [])
 
 
 @blueprint.get("/api/installation")

@@ -132,7 +132,7 @@ class AuditLog:
             if began is not None and began < time.time_ns() - part:
                 self.set_aside(kind)
             for path in self.older(kind):
-                if ended(path) < oldest:
+                if last_entry_ns(path) < oldest:
                     with suppress(OSError):  # as above
                         path.unlink()
 
@@ -142,7 +142,7 @@ class AuditLog:
 
     def older(self, kind: str) -> list[Path]:
         """Files that are set aside, the newest first."""
-        return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=ended, reverse=True)
+        return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=last_entry_ns, reverse=True)
 
     def entries(self, **filters: str) -> Iterator[Entry]:
         """All entries, or those whose fields have these values, the newest first."""
@@ -204,7 +204,7 @@ def rotation_entry(path: Path) -> dict[str, object]:
     }
 
 
-def ended(path: Path) -> int:
+def last_entry_ns(path: Path) -> int:
     """When a file that is set aside got its last entry, in nanoseconds."""
     digits = path.stem.rpartition("-")[2]
     return int(digits) if re.fullmatch(r"[0-9]{1,20}", digits) else 0
@@ -214,7 +214,7 @@ def first_of(path: Path) -> int | None:
     """When a file got its first entry, in nanoseconds; None: there is none."""
     try:
         with open(path, "rb") as file:
-            entry = parsed(file.readline(LONGEST_LINE).decode("utf-8", "replace"))
+            entry = parse_entry(file.readline(LONGEST_LINE).decode("utf-8", "replace"))
     except OSError:
         return None
     return None if entry is None else int(entry["id"])
@@ -230,11 +230,11 @@ def matching_entries(path: Path, filters: dict[str, str]) -> list[Entry]:
         logger.error("a file of the audit log cannot be read: %s", error)
         return []
     parts = [json.dumps(value) for value in filters.values()]
-    likely = (entry for line in reversed(lines) if all(part in line for part in parts) and (entry := parsed(line)))
+    likely = (entry for line in reversed(lines) if all(part in line for part in parts) and (entry := parse_entry(line)))
     return [entry for entry in likely if all(entry.get(name) == value for name, value in filters.items())]
 
 
-def parsed(line: str) -> Entry | None:
+def parse_entry(line: str) -> Entry | None:
     """An entry; None: a line that a crash or a hand has damaged."""
     try:
         entry = json.loads(line)

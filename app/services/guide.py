@@ -37,11 +37,11 @@ def guide(locale: str) -> Guide:
     """The guide in a language; Portuguese where there is none."""
     name = GUIDES.get(locale, GUIDES["pt_BR"])
     path = WIKI / f"{name}.md"
-    return rendered(path, path.stat().st_mtime_ns)
+    return render(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def rendered(path: Path, _changed: int) -> Guide:
+def render(path: Path, _changed: int) -> Guide:
     """A file of the wiki as HTML, cached by its state. HTML in it is escaped: `html` is off."""
     from markdown_it import MarkdownIt  # few starts are followed by this page
 

@@ -129,7 +129,7 @@ class Janitor:
         """Delete leftovers in data/tmp; a folder is old when everything in it is."""
         limit, count = (time - LEFTOVER_AGE).timestamp(), 0
         for path in list(self.services.storage.tmp.iterdir()):
-            if max(changed(path), default=limit) < limit:
+            if max(change_times(path), default=limit) < limit:
                 remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 count += 1
         self.services.backups.tidy(limit)
@@ -181,7 +181,7 @@ def epochs_in_use(session: Any, training_id: int) -> set[int]:
     return {epoch for epoch in names if isinstance(epoch, int)}
 
 
-def changed(path: Path) -> Iterator[float]:
+def change_times(path: Path) -> Iterator[float]:
     """When a file, or each part of a folder, was changed, in seconds since the epoch."""
     yield path.lstat().st_mtime
     for parent, folders, names in os.walk(path):

@@ -13,7 +13,7 @@ class PageNumbers(TypedDict):
     pages: int
 
 
-def paged(query: Mapping[str, Any], total: int) -> PageNumbers:
+def page_numbers(query: Mapping[str, Any], total: int) -> PageNumbers:
     """The page that a query (PageQuery) requests."""
     per_page = query["per_page"]
     return {"total": total, "page": query["page"], "per_page": per_page, "pages": -(-total // per_page)}

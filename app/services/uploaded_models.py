@@ -97,11 +97,11 @@ class UploadedModels:
             with open(weights, "xb") as output:
                 copy(file, output)
             run_blocking(sync_file, weights)
-            return self.store_run(staging, self.checked(weights), upload, key)
+            return self.store_run(staging, self.check_file(weights), upload, key)
         finally:
             remove_tree(staging)
 
-    def checked(self, weights: Path) -> WeightsResult:
+    def check_file(self, weights: Path) -> WeightsResult:
         """Read the file in a child; its result.
 
         Raises:

@@ -60,14 +60,14 @@ def main(folder: Path, data: bytes) -> list[dict[str, Any]]:
     with app.app_context(), writing() as session:
         session.add(Dataset(name="things", status="valid", classes=["round", "square"], task="detect"))
     verdict: list[Any] = []  # the file is the same each time: one process looks at it
-    look = UploadedModels.checked
+    look = UploadedModels.check_file
 
     def checked(self: UploadedModels, weights: Path) -> dict[str, Any]:
         if not verdict:
             verdict.append(look(self, weights))
         return verdict[0]
 
-    UploadedModels.checked = checked  # type: ignore[method-assign]
+    UploadedModels.check_file = checked  # type: ignore[method-assign]
     answers = [sent(app, data, "first") | {"key": "first"}]
     answers += [kill_in(app, data, step, before) for step in STEPS for before in (True, False)]
     app.extensions["services"].close()

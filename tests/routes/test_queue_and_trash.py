@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.database import writing
 from app.extensions import db
 from app.models import Checkpoint, Test, Training, TrainingMetric
-from app.services.trainer.queue import priorities_and_positions, rearranged
+from app.services.trainer.queue import priorities_and_positions, rearrange
 from tests.data import valid_dataset
 from tests.routes.test_training_actions import add, folder_of, refused, row_of
 from tests.routes.test_trainings import counted
@@ -71,7 +71,7 @@ def test_priorities_that_hold_an_order(given: list[int], expected: list[int]) ->
     priorities, positions = priorities_and_positions(rows)
     assert priorities == expected
     assert positions == [7 + number for number in range(len(given))]
-    assert rearranged([1, 2, 3, 4], [4, 2]) == [1, 4, 3, 2]
+    assert rearrange([1, 2, 3, 4], [4, 2]) == [1, 4, 3, 2]
 
 
 def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 
 from app.services.trainer.advise.check import check
 from app.services.trainer.advise.facts import Facts, MachineFacts, Sizes, sizes_of
-from app.services.trainer.advise.memory import largest_batch, needed
+from app.services.trainer.advise.memory import largest_batch, needed_bytes
 from app.services.trainer.advise.presets import presets
 from tests.data import valid_dataset
 
@@ -88,8 +88,10 @@ def test_the_image_size_follows_the_objects(sizes: Sizes | None, size: int) -> N
 
 
 def test_memory_grows_with_the_area_and_decides_the_batch() -> None:
-    fixed = needed("s", 320, 0, True)
-    assert needed("s", 640, 8, True) - fixed == pytest.approx(4 * (needed("s", 320, 8, True) - fixed), abs=16)
+    fixed = needed_bytes("s", 320, 0, True)
+    assert needed_bytes("s", 640, 8, True) - fixed == pytest.approx(
+        4 * (needed_bytes("s", 320, 8, True) - fixed), abs=16
+    )
     assert largest_batch("n", 640, 24 * GB, True) == 64
     assert largest_batch("n", 640, 24 * GB, True, most=100) == 64
     assert largest_batch("x", 1280, 8 * GB, True) < 4

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.services.datasets.options import changed, compose_renames, recipe
+from app.services.datasets.options import apply_changes, compose_renames, recipe
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ def test_renamings_add_up(first: dict[str, str], second: dict[str, str], both: d
 def test_a_recipe_keeps_what_is_not_named() -> None:
     base = recipe({"root": "/a/", "task": "segment"}, 10)
     assert (base["root"], base["merge"]) == ("a", False)
-    assert changed(base, {"merge": True}, None, 10) == base | {"merge": True}
-    assert changed(base, {"root": None}, None, 10) == base | {"root": None}
+    assert apply_changes(base, {"merge": True}, None, 10) == base | {"merge": True}
+    assert apply_changes(base, {"root": None}, None, 10) == base | {"root": None}
     renamed = base | {"rename": {"a": "b"}}
-    assert changed(renamed, {"rename": {"b": "c"}}, ["a"], 10)["rename"] == {"a": "c"}
-    assert changed(renamed, {"rename": {"b": "c"}}, ["a", "b"], 10)["rename"] == {"a": "c", "b": "c"}
-    assert changed(renamed, {"names": ["x"]}, ["a"], 10)["rename"] is None
+    assert apply_changes(renamed, {"rename": {"b": "c"}}, ["a"], 10)["rename"] == {"a": "c"}
+    assert apply_changes(renamed, {"rename": {"b": "c"}}, ["a", "b"], 10)["rename"] == {"a": "c", "b": "c"}
+    assert apply_changes(renamed, {"names": ["x"]}, ["a"], 10)["rename"] is None

@@ -7,7 +7,7 @@ from apiflask import APIFlask
 
 from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
-from app.services.datasets.finding_texts import TEXTS, effects, filled, text_of
+from app.services.datasets.finding_texts import TEXTS, effects, fill_text, text_of
 from app.worker.quality import FIXABLE
 
 WORKER = Path(__file__).parents[2] / "app/worker"
@@ -43,4 +43,4 @@ def test_images_that_a_fix_could_not_save_are_told(app: APIFlask) -> None:
 def test_what_an_older_version_wrote(app: APIFlask) -> None:
     with app.test_request_context():
         assert str(text_of("unheard_of").title) == "unheard_of"
-        assert "%(value)s" in filled(TEXTS["class_float"].message, {})
+        assert "%(value)s" in fill_text(TEXTS["class_float"].message, {})

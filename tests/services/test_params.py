@@ -56,7 +56,7 @@ def test_defaults_are_allowed(idle_app: APIFlask) -> None:
     with idle_app.test_request_context():
         for item in params.catalogue():
             if item["default"] is not None and item["name"] != "device":
-                assert params.checked({item["name"]: item["default"]}) == {item["name"]: item["default"]}
+                assert params.check_params({item["name"]: item["default"]}) == {item["name"]: item["default"]}
 
 
 def test_ultralytics_takes_our_limits_and_models(tmp_path: Path, idle_app: APIFlask) -> None:
@@ -105,11 +105,11 @@ def test_what_does_not_fit_is_refused(idle_app: APIFlask) -> None:
     with idle_app.test_request_context():
         for given, task in MISFITS:
             with pytest.raises(Unprocessable) as caught:
-                params.checked(given, task)
+                params.check_params(given, task)
             assert [item["field"] for item in caught.value.errors] == [f"params.{name}" for name in given]
 
 
 def test_what_fits_is_kept(idle_app: APIFlask) -> None:
     given = {"dropout": 0.1, "erasing": 0, "auto_augment": "", "fliplr": 1}
     with idle_app.test_request_context():
-        assert params.checked(given, "classify") == given
+        assert params.check_params(given, "classify") == given

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from app.services.trainer.learning import ENOUGH, FEW_SCRATCH, Schedule, early_signs, why_nothing
 from app.services.trainer.levels import LEVELS, level_of
 from app.services.trainer.verdict.judge import RunFacts, judge
-from app.services.trainer.verdict.texts import STEPS, USES, certainty, written
+from app.services.trainer.verdict.texts import STEPS, USES, certainty, with_messages
 
 SCRATCH = Schedule(iterations=15, scratch=True)
 CLASSES = [
@@ -169,7 +169,7 @@ def test_the_cause_of_a_classification_speaks_of_classes(idle_app: APIFlask) -> 
     assert (few["cause"]["code"], codes(few)[0]) == ("few_classify", "add_epochs")
     assert (flat["cause"]["code"], codes(flat)) == ("labels_classify", ["check_folders"])
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
-        said = [written(one) for one in (few, flat)]
+        said = [with_messages(one) for one in (few, flat)]
         messages = [one["cause"]["message"] + one["next"][0]["message"] for one in said]
     assert not any(word in message for message in messages for word in ("box", "detect"))
 
@@ -177,7 +177,7 @@ def test_the_cause_of_a_classification_speaks_of_classes(idle_app: APIFlask) -> 
 def test_counts_have_separators(idle_app: APIFlask) -> None:
     matrix = [[0, 0, 5], [3, 0, 1234], [0, 1, 4444]]
     with idle_app.test_request_context(headers={"Accept-Language": "pt-BR"}):
-        verdict = written(judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix})))
+        verdict = with_messages(judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix})))
     assert "4.444 de 4.444 objetos" in verdict["confusion"]["message"]
 
 
@@ -241,7 +241,7 @@ def test_every_part_is_a_sentence_in_both_languages(idle_app: APIFlask, language
     said: set[str] = set()
     with idle_app.test_request_context(headers={"Accept-Language": language}):
         for one in VERDICTS:
-            verdict = written(judge(one))
+            verdict = with_messages(judge(one))
             parts = [verdict[name] for name in ("use", "metric", "weakest", "confusion", "certainty", "cause")]
             sentences = [part["message"] for part in [*filter(None, parts), *verdict["next"]]]
             assert all(text.endswith((".", "?")) and "%(" not in text for text in sentences), sentences
@@ -273,8 +273,8 @@ def test_wrong_labels_are_not_trained_longer() -> None:
 def test_a_half_is_rounded_as_the_cards_round_it(idle_app: APIFlask) -> None:
     """0.6605 of a real run was 0.660 in the verdict and 0.661 on its card."""
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
-        assert "mAP50 0.661 in the best epoch" in written(judge(facts(0.6605)))["metric"]["message"]
-        assert "mAP50 0.123 in the best epoch" in written(judge(facts(0.1234)))["metric"]["message"]
+        assert "mAP50 0.661 in the best epoch" in with_messages(judge(facts(0.6605)))["metric"]["message"]
+        assert "mAP50 0.123 in the best epoch" in with_messages(judge(facts(0.1234)))["metric"]["message"]
 
 
 def test_uploaded_weights_are_evaluated_not_trained_again() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.names import defused
 from app.models import DatasetRevision
-from app.services.datasets.finding_texts import filled, text_of
+from app.services.datasets.finding_texts import fill_text, text_of
 from app.services.datasets.read_models import (
     CodeView,
     FindingCountsView,
@@ -79,8 +79,8 @@ def finding_view(row: Row) -> FindingView:
         "image_id": row["image_id"],
         "image": row["image"],
         "title": str(text.title),
-        "message": filled(text.message, row["data"]),
-        "effect": filled(text.effect, row["data"]),
+        "message": fill_text(text.message, row["data"]),
+        "effect": fill_text(text.effect, row["data"]),
         "fix": str(text.fix) if text.fix and fixable else None,
         "fixable": fixable,
     }

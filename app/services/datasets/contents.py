@@ -32,7 +32,7 @@ from app.services.datasets.read_models import (
 from app.services.datasets.reindex import IndexRebuilds
 from app.services.datasets.revisions import DatasetRevisions
 from app.services.datasets.store import DatasetStore
-from app.services.paging import paged
+from app.services.paging import page_numbers
 from app.services.storage.damaged import set_file_aside
 
 COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable", "image")
@@ -86,7 +86,7 @@ class DatasetContents:
         with index:
             rows, total = index.images(query)
         return {
-            **paged(query, total),
+            **page_numbers(query, total),
             "images": [image_view(row, revision) for row in rows],
             "revision": revision.number,
         }
@@ -143,7 +143,7 @@ class DatasetContents:
             twins = index.twins(rows)
             codes, costs = index.codes(), index.costs()
         return {
-            **paged(query, total),
+            **page_numbers(query, total),
             "findings": [with_twin(row, twins, revision) for row in rows],
             "counts": counts(codes),
             "codes": [code_view(row, costs) for row in codes],

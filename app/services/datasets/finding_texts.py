@@ -82,7 +82,7 @@ def texts_of(counts: Mapping[str, Any]) -> list[Any]:
     return first + [UNSAVED] * bool(counts["unsaved"])
 
 
-def filled(text: Any, data: dict[str, Any]) -> str:
+def fill_text(text: Any, data: dict[str, Any]) -> str:
     """A text with its placeholders filled; unchanged where an older version wrote other data."""
     try:
         return fill(text, ADVISED | data)

@@ -26,8 +26,8 @@ from app.services.datasets.specs import (
     ENVIRONMENT,
     INDEX,
     READ,
-    accepted,
     environment,
+    import_params,
     import_spec,
     is_accepted,
     is_slow,
@@ -101,11 +101,11 @@ class DatasetImports:
 
     def follow(self, dataset_id: int, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
         """Queue the building of a revision whose row exists."""
-        return self.jobs.submit(IMPORT, accepted(number, options, origin), ("dataset", dataset_id))
+        return self.jobs.submit(IMPORT, import_params(number, options, origin), ("dataset", dataset_id))
 
     def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
         """`follow`, in the transaction that creates the row; call `release` after its commit."""
-        accepted_params = accepted(params["number"], params["options"], params["origin"])
+        accepted_params = import_params(params["number"], params["options"], params["origin"])
         return self.jobs.add(session, IMPORT, accepted_params, ("dataset", dataset_id))
 
     def release(self, job_id: int) -> None:

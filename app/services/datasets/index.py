@@ -78,7 +78,7 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
         conditions.add("image.objects <= ?", query["max_objects"])
     add_sizes(query, conditions, sized)
     if query.get("search"):
-        conditions.add("image.file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
+        conditions.add("image.file LIKE ? ESCAPE '!'", f"%{escape_like(query['search'])}%")
     return tables, conditions
 
 
@@ -105,13 +105,13 @@ def finding_conditions(query: Mapping[str, Any]) -> Conditions:
     if query.get("fixable") is not None:
         conditions.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
-        pattern = f"%{escaped(query['search'])}%"
+        pattern = f"%{escape_like(query['search'])}%"
         mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"  # one annotation file is about many
         conditions.add(f"(file LIKE ? ESCAPE '!' OR {mine})", pattern, pattern)
     return conditions
 
 
-def escaped(text: str) -> str:
+def escape_like(text: str) -> str:
     """The text for LIKE, with its wildcards escaped."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
@@ -216,7 +216,7 @@ class Index:
         columns = "image_id, class, kind, x, y, w, h, points, line"
         query = f"SELECT {columns} FROM object WHERE image_id IN ({marks}) ORDER BY id"  # noqa: S608
         for row in self.rows(query, ids):
-            objects[row["image_id"]].append(drawn(row))
+            objects[row["image_id"]].append(labelled_object(row))
         origins = self.origins(marks, ids)
         images = {
             row["id"]: row
@@ -280,7 +280,7 @@ class Index:
         return {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
 
 
-def drawn(row: Row) -> LabelledObject:
+def labelled_object(row: Row) -> LabelledObject:
     """An object as drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
     view: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
     if row["kind"] in {"box", "keypoints"}:

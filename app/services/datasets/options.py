@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.readings import together
-from app.services.storage.names import checked, names_from_form
+from app.services.storage.names import check_names, names_from_form
 
 DEFAULTS: dict[str, Any] = {
     "root": None,
@@ -28,9 +28,9 @@ def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
     values = DEFAULTS | {name: choices[name] for name in DEFAULTS if choices.get(name) is not None}
     names_from_form(values["classes"], max_classes)
     if values["names"]:
-        values["names"] = checked(values["names"], max_classes, "names")
+        values["names"] = check_names(values["names"], max_classes, "names")
     if values["rename"]:
-        new = checked(list(values["rename"].values()), max_classes, "rename")
+        new = check_names(list(values["rename"].values()), max_classes, "rename")
         values["rename"] = dict(zip(values["rename"], new, strict=True))
     if values["reading"]:
         values["reading"] = together(None, values["reading"])
@@ -39,7 +39,7 @@ def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
     return values
 
 
-def changed(
+def apply_changes(
     base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
 ) -> dict[str, Any]:
     """The options of the next revision: omitted ones stay, null resets one, renamings and readings accumulate.

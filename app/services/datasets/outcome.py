@@ -111,7 +111,7 @@ def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
     return {"code": "labels_beside", "data": {"files": ", ".join(files)}}
 
 
-def explained(dataset: Dataset, reason: Reason) -> Reason:
+def explain(dataset: Dataset, reason: Reason) -> Reason:
     """The reason why no images were found, with the files that may be meant."""
     if reason["code"] in {"no_labels", "no_layout"} and (why := why_no_labels(dataset.report.get("skipped") or {})):
         return why
@@ -138,7 +138,7 @@ def update_status(dataset: Dataset) -> None:
 
 def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
     """Mark a revision as failed; the dataset stays as it is, or becomes invalid where it has no other revision."""
-    reason = explained(dataset, reason)
+    reason = explain(dataset, reason)
     revision.become(RevisionStatus.FAILED)
     revision.error = message_of(REASONS, reason["code"], reason["data"])
     revision.report = {**revision.report, "reason": reason}
@@ -150,7 +150,7 @@ def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -
 
 def invalidate(dataset: Dataset, reason: Reason) -> None:
     """Mark a dataset that cannot be used any more."""
-    reason = explained(dataset, reason)
+    reason = explain(dataset, reason)
     dataset.error = message_of(REASONS, reason["code"], reason["data"])
     dataset.report = {**dataset.report, "reason": reason}
     update_status(dataset)

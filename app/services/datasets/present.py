@@ -161,7 +161,7 @@ def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     view: DecisionView = {
         "code": item["code"],
         "data": data,
-        "message": message_of(DECISIONS, item["code"], called(data)),
+        "message": message_of(DECISIONS, item["code"], name_formats(data)),
         "change": None,
     }
     if change:
@@ -188,7 +188,7 @@ def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def called(data: Mapping[str, Any]) -> dict[str, Any]:
+def name_formats(data: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a text with formats by their names; several are separated by commas."""
     values = dict(data)
     if "format" in values:
@@ -200,7 +200,7 @@ def called(data: Mapping[str, Any]) -> dict[str, Any]:
 def error(report: DatasetReport) -> str | None:
     """Why it cannot be used."""
     reason = report.get("reason")
-    return message_of(REASONS, reason["code"], called(reason["data"])) if reason else None
+    return message_of(REASONS, reason["code"], name_formats(reason["data"])) if reason else None
 
 
 def thumbnail(dataset: Dataset, image: int) -> str:

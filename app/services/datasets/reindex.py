@@ -18,7 +18,7 @@ from app.jobs import Job, JobKind, JobService, JobStatus
 from app.models import Dataset, DatasetRevision
 from app.notify import to_dashboard
 from app.services.datasets.index import DamagedIndex
-from app.services.datasets.specs import INDEX, accepted, environment, import_spec
+from app.services.datasets.specs import INDEX, environment, import_params, import_spec
 from app.services.storage import StorageService
 from app.services.storage.damaged import remove_copies
 
@@ -61,7 +61,7 @@ class IndexRebuilds:
                 return DamagedIndex()
             if self.has_failed(dataset_id, number):
                 return DamagedIndex()
-            params = accepted(number, row.options, row.origin) | {"hash": row.hash}
+            params = import_params(number, row.options, row.origin) | {"hash": row.hash}
             job = self.jobs.submit(INDEX, params, ("dataset", dataset_id))
         except NOT_WRITABLE as error:  # whoever asks next has it begun
             logger.warning("the index of version %d of dataset %d can't be rebuilt yet: %s", number, dataset_id, error)

@@ -16,7 +16,7 @@ from app.notify import to_dashboard
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.finding_texts import text_of
 from app.services.datasets.imports import DatasetImports
-from app.services.datasets.options import changed
+from app.services.datasets.options import apply_changes
 from app.services.datasets.outcome import set_current_revision, update_status
 from app.services.datasets.session import ImportSession
 from app.services.datasets.store import DatasetStore, find_revision
@@ -93,7 +93,7 @@ class DatasetRevisions:
             base = find_revision(session, dataset_id, dataset.revision) if dataset.revision else newest
             base = base or newest
             refuse_unknown(base, changes)
-            options = changed(base.options, changes, base.report.get("source_names"), most)
+            options = apply_changes(base.options, changes, base.report.get("source_names"), most)
             codes = merge_fixes(base.origin.get("fixes"), fixes)
             origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": codes}
             row = DatasetRevision(

@@ -50,7 +50,7 @@ def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str,
     return asdict(spec)
 
 
-def accepted(number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+def import_params(number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
     """The params of an import that no request waits for."""
     return {"number": number, "options": dict(options), "origin": dict(origin), "accepted": True}
 

@@ -33,23 +33,23 @@ def split_preview(storage: StorageService, dataset: Dataset, split: SplitOptions
         Conflict: the version is from before such previews, or what they need is damaged.
     """
     folder = storage.revision_dir(dataset.id, dataset.revision or 0)
-    preview = computed(storage, folder, split) if (folder / MATERIAL).is_file() else None
+    preview = compute_split(storage, folder, split) if (folder / MATERIAL).is_file() else None
     if preview is None:
         raise Conflict(_("The exact numbers are known once the new version is created."))
     names = dataset.classes
     classes: list[SplitClassOutValues] = [
-        {"name": named(row["class"], names), "train": row["train"], "val": row["val"], "test": row["test"]}
+        {"name": class_label(row["class"], names), "train": row["train"], "val": row["val"], "test": row["test"]}
         for row in preview["classes"]
     ]
     return {"how": preview["how"], "splits": preview["splits"], "classes": classes, "torn": preview["torn"]}
 
 
-def named(kind: int | str, names: Sequence[str]) -> str:
+def class_label(kind: int | str, names: Sequence[str]) -> str:
     """A class by its number or its name."""
     return kind if isinstance(kind, str) else names[kind] if kind < len(names) else str(kind)
 
 
-def computed(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
+def compute_split(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
     """Compute it in a child: 100,000 images take seconds. None: the stored data is damaged, and was set aside."""
     with storage.temporary() as scratch:
         ending = run_program("split_preview", scratch, SplitSpec(str(folder), split).values(), LONGEST_S)

@@ -30,7 +30,7 @@ from app.services.evaluations.read_models import (
 )
 from app.services.evaluations.reads import EvaluationReader, addresses, result_of
 from app.services.evaluations.views import WAIT_S, DamagedEvaluation, EvaluationFiles, Inconsistent, no_files, opened_of
-from app.services.paging import paged
+from app.services.paging import page_numbers
 from app.services.storage.damaged import remove_copies, set_file_aside
 from app.services.trainer.documents import document, numbers
 
@@ -100,7 +100,7 @@ class EvaluationComparison:
             NotFound: files are gone.
         """
         cache = files.folder / f"compare-{theirs.folder.name}.json"
-        differences = written(cache)
+        differences = read_cached(cache)
         if differences is None:
             for item in (files, theirs):
                 item.required(OUTCOMES)
@@ -113,13 +113,13 @@ class EvaluationComparison:
                 )
             refuse_writes()
             with one_at_a_time():
-                differences = written(cache) or self.computed(files.folder, theirs.folder, classification)
+                differences = read_cached(cache) or self.run_comparison(files.folder, theirs.folder, classification)
                 cache_differences(cache, differences)
         if problem := differences.get("differ"):
             raise Unprocessable(DIFFER[problem]())
         return differences
 
-    def computed(self, this: Path, other: Path, classification: bool) -> Differences:
+    def run_comparison(self, this: Path, other: Path, classification: bool) -> Differences:
         with self.storage.temporary() as scratch:
             values = CompareSpec(str(this), str(other), classification).values()
             ending = run_program("compare_evaluations", scratch, values, LONGEST_S)
@@ -155,7 +155,7 @@ class EvaluationComparison:
             }
             for item in rows
         ]
-        return {**paged(query, total), "counts": counts, "images": images}
+        return {**page_numbers(query, total), "counts": counts, "images": images}
 
 
 def intact_view(files: EvaluationFiles) -> Path:
@@ -266,7 +266,7 @@ def check(differences: Differences) -> Differences:
     return differences
 
 
-def written(path: Path) -> Differences | None:
+def read_cached(path: Path) -> Differences | None:
     """The cached result; None: there is none, or it is damaged."""
     return document(path, check)
 

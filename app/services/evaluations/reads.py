@@ -26,7 +26,7 @@ from app.services.evaluations.read_models import (
     Used,
 )
 from app.services.evaluations.views import EvaluationFiles
-from app.services.paging import paged
+from app.services.paging import page_numbers
 
 if TYPE_CHECKING:
     from app.services.datasets import DatasetService
@@ -47,7 +47,7 @@ class EvaluationReader:
         """The confusion matrix, as MatrixOut."""
         with self.browser(row, query) as browser:
             return {
-                **used(browser),
+                **used_thresholds(browser),
                 "cells": browser.matrix(),
                 "counts": browser.counts(),
                 "names": list(browser.names),
@@ -59,7 +59,7 @@ class EvaluationReader:
             page, total = browser.page(query)
             counts = browser.counts()
         pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in page]
-        return {**paged(query, total), **used(browser), "counts": counts, "images": pictures}
+        return {**page_numbers(query, total), **used_thresholds(browser), "counts": counts, "images": pictures}
 
     def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
         """A page of probable label errors, as SuspectPage."""
@@ -71,7 +71,7 @@ class EvaluationReader:
         suspects: list[AddressedSuspect] = [
             {**item, "image": {**item["image"], **addresses(row, item["image"]["id"])}} for item in cases
         ]
-        return {**paged(query, total), "counts": counts, "suspects": suspects}
+        return {**page_numbers(query, total), "counts": counts, "suspects": suspects}
 
     def curves(self, row: Evaluation) -> Any:
         """The curves, as CurvesOut; None of a classification, and without detections."""
@@ -168,5 +168,5 @@ def addresses(row: Evaluation, number: int) -> Addresses:
     return {"url": f"{address}/file", "thumbnail": f"{address}/thumbnail"}
 
 
-def used(browser: Browser) -> Used:
+def used_thresholds(browser: Browser) -> Used:
     return {"confidence": browser.confidence, "iou": browser.iou}

@@ -184,7 +184,7 @@ def mapping(
     unknown = [name for name in class_map if name not in theirs]
     unknown += [name for name in class_map.values() if name is not None and name not in ours]
     if unknown:
-        raise refuse("classes", _("These classes don't exist: %(names)s.", names=listed(unknown)))
+        raise refuse("classes", _("These classes don't exist: %(names)s.", names=join_names(unknown)))
     if list(ours) == list(theirs) and not class_map:
         return None
     lacking = [name for name in theirs if name not in class_map and name not in ours]
@@ -192,12 +192,12 @@ def mapping(
         problem = _(
             "The model doesn't know these classes of the dataset: %(names)s. Map each of them to a class of the model "
             "in `classes`, or to null to ignore its objects.",
-            names=listed(lacking),
+            names=join_names(lacking),
         )
         errors = [{"field": "classes", "message": str(problem)}]
         raise Unprocessable(problem, errors, members={"missing": lacking, "classes": list(ours)})
     return {name: class_map.get(name, name) for name in theirs}
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + (" …" if len(names) > MAX_NAMES else "")

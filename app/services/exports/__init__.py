@@ -27,8 +27,8 @@ from app.services.exports.formats import ExportFormat, formats
 from app.services.exports.jobs import ExportJobs
 from app.services.exports.package import Package
 from app.services.exports.queue import UNFINISHED, ExportQueue, ExportState
-from app.services.exports.request import checked, key_of, refuse_without_classes
-from app.services.storage.hashed import hashed, is_replaced
+from app.services.exports.request import check_arguments, key_of, refuse_without_classes
+from app.services.storage.hashed import hash_file, is_replaced
 from app.services.trainer import present
 from app.services.trainer.integrity import require_intact
 from app.services.trainer.store import not_deleted, training_not_found
@@ -56,7 +56,7 @@ class ModelExports:
     def formats(self) -> list[ExportFormatOutValues]:
         """Every format as ExportFormatOut; unavailable ones with the reason."""
         gpus = gpus_for_jobs(settings())
-        return [described(item, gpus) for item in formats().values()]
+        return [format_view(item, gpus) for item in formats().values()]
 
     def request(self, training_id: int, values: ModelExportInValues) -> tuple[ModelExport, bool]:
         """The requested export, and whether it has ended already; an unfinished one has a job.
@@ -73,12 +73,12 @@ class ModelExports:
             raise Conflict(_("This run has no weights yet. Wait for its first epoch."))
         require_intact(folder, weights)
         refuse_without_classes(training)
-        arguments = checked(training, values)
-        sha256 = hashed(weights)
+        arguments = check_arguments(training, values)
+        sha256 = hash_file(weights)
         key = key_of(sha256, values["format"], arguments)
         if (row := self.queue.find_existing(training_id, key)) is not None and self.queue.bring_forward(row.id):
             return row, row.status == JobStatus.COMPLETED
-        if (row := self.queue.failed(training_id, key)) is not None:
+        if (row := self.queue.find_failed(training_id, key)) is not None:
             return row, True
         return self.queue.begin(training_id, key, values["format"], arguments, sha256), False
 
@@ -197,7 +197,7 @@ class ModelExports:
         return not_deleted(training)
 
 
-def described(item: ExportFormat, devices: tuple[str, ...]) -> ExportFormatOutValues:
+def format_view(item: ExportFormat, devices: tuple[str, ...]) -> ExportFormatOutValues:
     """A format as ExportFormatOut; `devices`: the GPUs that jobs can use."""
     reason = item.why_not(devices)
     no_int8 = item.why_no_int8() if "int8" in item.arguments else None

@@ -16,7 +16,7 @@ from app.models import Training, TrainingStatus
 from app.services.exports.formats import formats
 from app.services.exports.queue import ExportQueue
 from app.services.exports.request import key_of
-from app.services.storage.hashed import hashed
+from app.services.storage.hashed import hash_file
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -42,9 +42,9 @@ class AutomaticExports:
         if not self.is_worthwhile(training) or not best.is_file():
             return
         arguments: ExportArguments = {"img_size": rounded(training.img_size)}
-        sha256 = hashed(best)
+        sha256 = hash_file(best)
         key = key_of(sha256, FORMAT, arguments)
-        if self.queue.find_existing(training.id, key) is None and self.queue.failed(training.id, key) is None:
+        if self.queue.find_existing(training.id, key) is None and self.queue.find_failed(training.id, key) is None:
             training_id = training.id
             once_more(lambda: self.queue.begin(training_id, key, FORMAT, arguments, sha256, automatic=True))
             logger.info("training %s: an export follows its end", training_id)

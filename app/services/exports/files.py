@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.models import ModelExport
-from app.services.storage.hashed import hashed
+from app.services.storage.hashed import hash_file
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -32,7 +32,7 @@ class ExportFiles:
             if sum(path.stat().st_size for path in self.of(row)) != row.size_bytes:
                 return False
             return expected is None or expected == {
-                path.relative_to(folder).as_posix(): hashed(path) for path in self.of(row)
+                path.relative_to(folder).as_posix(): hash_file(path) for path in self.of(row)
             }
         except OSError:  # deleted meanwhile, or it cannot be read
             return False

@@ -14,7 +14,7 @@ from app.jobs.devices import CPU
 from app.models import ModelExport, Training
 from app.services.exports import examples
 from app.services.exports.formats import formats, packages_used
-from app.services.trainer.bundle import harmless, packed
+from app.services.trainer.bundle import harmless, pack
 
 LEAST = 0.25  # of a model without an advised threshold; ultralytics' own, too
 
@@ -102,7 +102,7 @@ class Package:
             files: of the model, below its folder.
         """
         named = ((path.relative_to(self.folder).as_posix(), path) for path in files)
-        return packed(self.texts(), named)
+        return pack(self.texts(), named)
 
     def texts(self) -> dict[str, str]:
         """What is written for the ZIP, by name."""
@@ -156,7 +156,7 @@ class Package:
             what=f"{self.kind()}, for {examples.runs_with(row.format)}.",
             architecture=harmless(training.architecture or f"yolov8{training.model_version}"),
             task=training.task,
-            classes=counted(len(self.names), "class", "classes"),
+            classes=pluralize(len(self.names), "class", "classes"),
             sha256=row.weights_sha256,
             dataset=harmless(training.dataset.name),
             revision=harmless(training.dataset_revision or training.revision or "unknown"),
@@ -169,7 +169,7 @@ class Package:
             options=", ".join(f"{key} {value}" for key, value in row.arguments.items() if key != "img_size") or "none",
             versions=", ".join(f"{key} {value}" for key, value in versions.items()),
             version=__version__,
-            images=counted(self.verification["images"], "validation image", "validation images"),
+            images=pluralize(self.verification["images"], "validation image", "validation images"),
             how="ultralytics" if row.format == PYTORCH else "the runtime itself, in a process of its own",
             device="the CPU" if self.verification["device"] == CPU else f"GPU {self.verification['device']}",
             alone=self.alone(),
@@ -193,7 +193,7 @@ class Package:
         if row.is_uploaded:
             return f"elsewhere; uploaded as {harmless(row.start['file'])}, run {row.id}"
         best = max((item for item in row.checkpoints if item.is_best), key=lambda item: item.id, default=None)
-        epochs = counted(row.current_epoch, "epoch", "epochs") + (f", the best one {best.epoch}" if best else "")
+        epochs = pluralize(row.current_epoch, "epoch", "epochs") + (f", the best one {best.epoch}" if best else "")
         batch = f"{row.batch_size}" + (f", reduced to {row.batch_now}" if row.batch_now else "")
         return f"{epochs}; batch {batch}; {row.img_size} px; run {row.id}"
 
@@ -278,7 +278,7 @@ class Package:
         count, control = self.row.details.get("calibration_images"), self.row.details.get("accuracy_control_images")
         if count is None:
             return ""
-        images = counted(count, "training image", "training images")
+        images = pluralize(count, "training image", "training images")
         text = f"INT8 was calibrated with {images}, none of them of validation."
         if count < CALIBRATION:
             text += f" At least {CALIBRATION} are recommended."
@@ -287,5 +287,5 @@ class Package:
         return text
 
 
-def counted(number: int, one: str, many: str) -> str:
+def pluralize(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"

@@ -59,7 +59,7 @@ class ExportQueue:
                 return row
         return None
 
-    def failed(self, training_id: int, key: str) -> ModelExport | None:
+    def find_failed(self, training_id: int, key: str) -> ModelExport | None:
         """The newest failure with this key, where another try with the installed packages would fail in the same
         way."""
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)

@@ -19,7 +19,7 @@ from app.services.exports.formats import ExportFormat, formats
 from app.services.exports.jobs import classes_of
 
 
-def checked(training: Training, values: ModelExportInValues) -> ExportArguments:
+def check_arguments(training: Training, values: ModelExportInValues) -> ExportArguments:
     """The arguments of a request with their defaults, without those that change nothing.
 
     Raises:

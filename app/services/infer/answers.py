@@ -58,7 +58,7 @@ def failure(answer: dict[str, Any]) -> Exception:
     return refusals[code]
 
 
-def ended(code: str | None) -> Unavailable:
+def worker_died(code: str | None) -> Unavailable:
     """The error for the user where the worker died twice on one image; `code` of its failure."""
     if code in {"killed", "out_of_memory"}:
         return Unavailable(

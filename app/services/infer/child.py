@@ -17,7 +17,7 @@ from app.extensions import db
 from app.jobs import Job, JobKind, JobStatus
 from app.jobs.devices import CPU, Use
 from app.jobs.duplex import ChildEnded, ChildSilent, Link, Links
-from app.services.infer.answers import ended, failure
+from app.services.infer.answers import failure, worker_died
 from app.services.trainer.launch import environment
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class WarmModels:
         try:
             return self._exchange_once(question)
         except ChildEnded as error:
-            raise ended(self._lost("ended again")) from error
+            raise worker_died(self._lost("ended again")) from error
 
     def _exchange_once(self, question: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -14,7 +14,7 @@ from app.core.predict import EngineExport
 from app.extensions import db
 from app.jobs import JobStatus
 from app.models import ModelExport, Training
-from app.services.storage.hashed import hashed
+from app.services.storage.hashed import hash_file
 
 if TYPE_CHECKING:
     from app.services.exports import ModelExports
@@ -38,7 +38,7 @@ class Engines:
         if training is None or not rows:
             return None
         try:
-            sha256 = hashed(weights)
+            sha256 = hash_file(weights)
         except OSError:  # gone meanwhile: the program says so
             return None
         fitting = [row for row in rows if row.weights_sha256 == sha256]

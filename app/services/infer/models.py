@@ -9,7 +9,7 @@ from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Dataset, Training, TrainingStatus
 from app.services.infer.read_models import ModelsView
-from app.services.paging import paged
+from app.services.paging import page_numbers
 from app.services.trainer import present
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.integrity import require_intact
@@ -39,7 +39,7 @@ class TestableModels:
         Args:
             search: a part of the training's or the dataset's name.
         """
-        conditions = [~present.deleted(), or_(Training.checkpoints.any(), Training.status == TrainingStatus.COMPLETED)]
+        conditions = [~present.in_trash(), or_(Training.checkpoints.any(), Training.status == TrainingStatus.COMPLETED)]
         if search:
             parts = (column.icontains(search, autoescape=True) for column in (Training.name, Dataset.name))
             conditions.append(or_(*parts))
@@ -50,12 +50,12 @@ class TestableModels:
         return {
             "models": views,
             "default": self.default_model(),
-            **paged({"page": page, "per_page": per_page}, total),
+            **page_numbers({"page": page, "per_page": per_page}, total),
         }
 
     def default_model(self) -> TrainingView | None:
         """The model to try first: the newest completed one that learned something, else any that has weights."""
-        query = present.rows().where(~present.deleted())
+        query = present.rows().where(~present.in_trash())
         ended = query.where(Training.status == TrainingStatus.COMPLETED).order_by(Training.end_time.desc().nulls_last())
         unfinished = query.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
         candidates = usable(

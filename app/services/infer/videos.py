@@ -82,14 +82,14 @@ def copy(source: IO[bytes], target: Path) -> None:
 def failure(ending: Event) -> AppError:
     """The error where there is no video, by the program's ending."""
     if isinstance(ending, Refused):
-        return refused(ending.code)
+        return refusal(ending.code)
     logger.warning("a video was not converted: %s", ending)
     if isinstance(ending, Failed) and ending.kind == "disk_full":
         return NoSpace(_("The disk is full. Free some space and try again."))
-    return refused(ending.kind if isinstance(ending, Failed) else "broken")
+    return refusal(ending.kind if isinstance(ending, Failed) else "broken")
 
 
-def refused(code: str) -> AppError:
+def refusal(code: str) -> AppError:
     """What happened and what to do."""
     texts = {
         "not_video": _("The file is not a video that can be decoded. Use MP4, MOV, AVI, MKV or WebM."),

@@ -35,7 +35,7 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
     """
     description = about.read(folder, "dataset")
     values = about.columns(Dataset, description.get("row", {}), "id", "path")
-    dataset = Dataset(**{"name": _("Dataset %(id)s", id=number), "created_at": created(folder), **values}, id=number)
+    dataset = Dataset(**{"name": _("Dataset %(id)s", id=number), "created_at": created_at(folder), **values}, id=number)
     dataset.path = str(folder.with_name(str(number)))[-255:]
     session.add(dataset)
     session.flush()
@@ -93,13 +93,13 @@ def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str
     """The row of a complete revision, from about.json or counted from its index."""
     values = about.columns(DatasetRevision, described or {}, "id", "dataset_id", "number", "status")
     if not values.get("report"):
-        values |= counted(folder / "revisions" / str(number))
+        values |= count_index(folder / "revisions" / str(number))
     values |= {"origin": values.get("origin") or {"kind": "upload", "base": "source"}}
     values |= {"options": values.get("options") or dict(DEFAULTS)}
     return DatasetRevision(**values, dataset_id=dataset_id, number=number, status=RevisionStatus.READY)
 
 
-def counted(index_file: Path) -> dict[str, Any]:
+def count_index(index_file: Path) -> dict[str, Any]:
     """The columns counted from a revision's index; the class names alone where it cannot be read."""
     names = class_names(index_file / "dataset.yaml")
     try:
@@ -133,7 +133,7 @@ def class_names(path: Path) -> list[str]:
     return [str(name) for name in (names.values() if isinstance(names, dict) else names)]
 
 
-def created(folder: Path) -> datetime:
+def created_at(folder: Path) -> datetime:
     """About when it came: the oldest time that its first files have."""
     times = [path.stat().st_mtime for path in (folder, folder / "original.zip", folder / "source") if path.exists()]
     return datetime.fromtimestamp(min(times), UTC)

@@ -17,7 +17,7 @@ from app.models import Checkpoint, Dataset, DatasetStatus, Evaluation, Test, Tra
 from app.services import about
 from app.services.trainer import checkpoints, present, results
 from app.services.trainer.record import record
-from app.services.trainer.record import redacted as without_paths
+from app.services.trainer.record import redact as without_paths
 from app.services.trainer.transitions import leave_as
 
 if TYPE_CHECKING:

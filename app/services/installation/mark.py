@@ -71,7 +71,7 @@ def read(folder: Path) -> Mark | None:
 def read_copy(path: Path) -> Mark | None:
     """One copy of the mark; None: there is none, or it was damaged and is set aside."""
     try:
-        return parsed(json.loads(path.read_bytes()))
+        return parse(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
@@ -80,7 +80,7 @@ def read_copy(path: Path) -> Mark | None:
         return None
 
 
-def parsed(values: Any) -> Mark:
+def parse(values: Any) -> Mark:
     """The installation's mark from its JSON.
 
     Raises:

@@ -60,7 +60,7 @@ def state(verdict: Verdict | None) -> InstallationOutValues:
     }
 
 
-def counted(verdict: Verdict) -> list[str]:
+def count_texts(verdict: Verdict) -> list[str]:
     """What lies in the folder and has no row, as short texts: "3 datasets"."""
     number = dict(verdict.unknown)
     formatters: list[tuple[str, Any]] = [

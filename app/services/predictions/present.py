@@ -103,7 +103,8 @@ def images_view(result: ImageCounts | None) -> ImagesOutValues | None:
         return None
     unread = result["unread"]
     first: list[UnreadImageOutValues] = [
-        {"image": item["image"], "message": texts.unread(item["code"], item["detail"])} for item in unread["first"]
+        {"image": item["image"], "message": texts.unread_reason(item["code"], item["detail"])}
+        for item in unread["first"]
     ]
     return {"read": result["read"], "unread": {"count": unread["count"], "first": first}, "skipped": result["skipped"]}
 

@@ -32,7 +32,7 @@ def failure(error: JobFailure | None, source: str) -> PredictionErrorOutValues |
 def refusal(code: str, data: Mapping[str, Any], source: str) -> str | None:
     """Why what was sent can't be used."""
     if code == "no_images_read":
-        why = unread(data.get("why", ""), data.get("detail", ""))
+        why = unread_reason(data.get("why", ""), data.get("detail", ""))
         return _("None of the images can be read. %(name)s: %(why)s", name=data.get("name", "?"), why=why)
     texts = refusals() | (of_video() if source == VIDEO else of_images())
     if (text := texts.get(code)) is not None:
@@ -41,7 +41,7 @@ def refusal(code: str, data: Mapping[str, Any], source: str) -> str | None:
     return str(archive) if archive else None
 
 
-def unread(code: str, detail: str) -> str:
+def unread_reason(code: str, detail: str) -> str:
     """Why one image can't be read."""
     if code == "too_many_pixels":
         most = settings().MAX_IMAGE_PIXELS // 1_000_000

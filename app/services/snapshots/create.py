@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from app.core.files import sync_file
 from app.jobs.kinds import Kinds
 from app.services.installation import mark
-from app.services.snapshots.database import is_database, opened, revision_of, save
+from app.services.snapshots.database import connect_file, is_database, revision_of, save
 from app.services.snapshots.errors import SnapshotError
 from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, Manifest, sha256_of, verify
 from app.services.snapshots.mirror import Mirror, walk
@@ -101,7 +101,7 @@ class SnapshotMaker:
 
     def save_rows(self, file: Path) -> Moment:
         save(self.engine, file)
-        with opened(file) as rows:
+        with connect_file(file) as rows:
             return Moment.of(rows, self.kinds)
 
     def present(self) -> Moment:
@@ -112,7 +112,7 @@ class SnapshotMaker:
         if self.secret_key is not None and self.secret_key.is_file():
             shutil.copyfile(self.secret_key, draft / SECRET_KEY)
         hashes = {name: str(sha256_of(draft / name)) for name in (DATABASE, SECRET_KEY) if (draft / name).is_file()}
-        with opened(draft / DATABASE) as rows:
+        with connect_file(draft / DATABASE) as rows:
             tables = count_rows(rows)
         return Manifest(
             id=uuid4().hex,

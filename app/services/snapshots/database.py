@@ -44,7 +44,7 @@ def save_sqlite(source: Engine, file: Path) -> None:
 
 def save_tables(source: Engine, file: Path) -> None:
     """By copying PostgreSQL's tables in one transaction, which sees one state of all of them."""
-    with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, opened(file) as copy:
+    with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, connect_file(file) as copy:
         Base.metadata.create_all(copy)
         revision = rows.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
         copy.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
@@ -55,7 +55,7 @@ def save_tables(source: Engine, file: Path) -> None:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Connection]:
+def connect_file(file: Path) -> Iterator[Connection]:
     """A connection to a file without other users."""
     engine = create_engine(f"sqlite:///{file}")
     try:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from app.core.files import atomic_write_text
 from app.services.installation import mark
-from app.services.snapshots.database import is_database, opened
+from app.services.snapshots.database import connect_file, is_database
 from app.services.snapshots.errors import SnapshotError
 from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, File, Manifest, sha256_of, verify
 from app.services.snapshots.mirror import copy_file, walk
@@ -116,7 +116,7 @@ class Restorer:
         for item in manifest.files:
             target = self.data / item.path
             first = named.get(item.group) if item.group else None
-            if first is None or not linked(first, target):
+            if first is None or not link(first, target):
                 restore_file(folder / DATA / item.path, target, item)
             if item.group:
                 named.setdefault(item.group, target)
@@ -136,7 +136,7 @@ class Restorer:
         try:
             shutil.copyfile(folder / DATABASE, file)
             self.upgrade(file)
-            with opened(file) as source:
+            with connect_file(file) as source:
                 source.execute(
                     text("UPDATE job SET runner = :gone WHERE runner IS NOT NULL"), {"gone": json.dumps(ENDED_RUNNER)}
                 )
@@ -159,7 +159,7 @@ class Restorer:
             shutil.copyfile(folder / SECRET_KEY, draft)
             os.replace(draft, self.secret_key)
         if manifest.mark is not None:
-            mark.write(self.data, mark.parsed(manifest.mark))
+            mark.write(self.data, mark.parse(manifest.mark))
         (self.data / UNDER_WAY).unlink()
         os.sync()
 
@@ -168,7 +168,7 @@ class Restorer:
 ENDED_RUNNER = {"host": "", "pid": 0, "started": 0.0}
 
 
-def linked(first: Path, target: Path) -> bool:
+def link(first: Path, target: Path) -> bool:
     """Add a hard link to a restored file; whether the disk supports it."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

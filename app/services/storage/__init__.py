@@ -116,12 +116,12 @@ class StorageService:
         Raises:
             AppError: it was refused, and nothing is left of it.
         """
-        from app.services.storage.unpacked import unpacked  # not at import: most processes never need it
+        from app.services.storage.unpack_dataset import unpack_dataset  # not at import: most processes never need it
 
         folder, work = self.new_tmp(), self.new_tmp()
         try:
             self.stage_original(file, folder)
-            archive = unpacked(folder, work, limits or ArchiveLimits())
+            archive = unpack_dataset(folder, work, limits or ArchiveLimits())
             self.install_dataset(folder, dataset_id)
         except BaseException:
             self.remove(folder)

@@ -7,7 +7,7 @@ from app.core.files import cached_hash
 from app.threads import run_blocking
 
 
-def hashed(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """SHA-256 of a file; yields to other requests.
 
     Raises:
@@ -25,6 +25,6 @@ def is_replaced(path: Path, sha256: str | None, since: datetime) -> bool:
     try:
         if sha256 is None or path.stat().st_mtime <= since.timestamp():
             return False
-        return hashed(path) != sha256
+        return hash_file(path) != sha256
     except OSError:  # gone
         return False

@@ -14,10 +14,10 @@ MAX_NAME = 200  # characters
 
 def names_from_form(text: str, max_classes: int) -> list[str] | None:
     """Comma separated names; None for an empty field."""
-    return checked([name.strip() for name in text.split(",")], max_classes, "classes") if text.strip() else None
+    return check_names([name.strip() for name in text.split(",")], max_classes, "classes") if text.strip() else None
 
 
-def checked(names: list[str], max_classes: int, source: str) -> list[str]:
+def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
     """The names, stripped.
 
     Raises:

@@ -8,7 +8,7 @@ from app.events import Finished, Refused
 from app.jobs.short import run_program
 
 
-def unpacked(folder: Path, work: Path, limits: ArchiveLimits) -> Unpacked:
+def unpack_dataset(folder: Path, work: Path, limits: ArchiveLimits) -> Unpacked:
     """Extract `original.zip` of a staged dataset to `source/`.
 
     Args:

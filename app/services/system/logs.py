@@ -30,14 +30,14 @@ def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
     least = logging.getLevelName(level)
     entries = [
         entry
-        for entry in parsed(text)
+        for entry in parse_entries(text)
         if logging.getLevelNamesMapping().get(entry["level"], 0) >= least
         and search.lower() in f"{entry['logger']} {entry['message']}".lower()
     ]
     return {"entries": entries[-most:], "complete": size <= READ}
 
 
-def parsed(text: str) -> list[LogEntryOutValues]:
+def parse_entries(text: str) -> list[LogEntryOutValues]:
     """Entries; what stands before the first one is the rest of another."""
     entries: list[LogEntryOutValues] = []
     for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line, see app/logs.py

@@ -19,7 +19,7 @@ JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
 
 def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     """Advice after an epoch, which was recorded in this transaction."""
-    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, recorded_advice(row.id)
+    epochs, planned, before = recent_epochs(row.id, epoch), row.total_epochs or row.epochs, recorded_advice(row.id)
     messages = []
     for item in [*coach.advise(epochs, planned, before), *learning(row, epochs, planned, before)]:
         data = item.data | names(row, item.data)
@@ -36,7 +36,7 @@ def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: 
     return [coach.Advice(sign[0], "warning", epochs[-1]["epoch"], sign[1])] if sign and sign[0] not in before else []
 
 
-def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
+def recent_epochs(training_id: int, epoch: int) -> list[dict[str, Any]]:
     """The newest epochs up to one, oldest first."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
     newest = TrainingMetric.epoch.desc()

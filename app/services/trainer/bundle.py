@@ -100,7 +100,7 @@ class TrainingBundle:
             raise NotFound(_("This run hasn't started yet, so it can't be reproduced."))
         texts = self.texts(row, used)
         name = re.sub(r"[^\w.-]+", "-", row.name, flags=re.ASCII).strip("-.") or "training"
-        return packed(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"
+        return pack(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"
 
     def texts(self, row: Training, used: RunConfig) -> dict[str, str]:
         """What is written for the bundle, by name."""
@@ -117,7 +117,7 @@ class TrainingBundle:
             "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(portable),
             "config.yaml": redacted((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
-            **{name: redacted(text) for name, text in printed(folder)},
+            **{name: redacted(text) for name, text in log_texts(folder)},
         }
 
     def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:
@@ -134,7 +134,7 @@ class TrainingBundle:
                 yield f"plots/{path.name}", path
 
 
-def printed(folder: Path) -> Iterator[tuple[str, str]]:
+def log_texts(folder: Path) -> Iterator[tuple[str, str]]:
     """The ends of the newest attempts' logs and events, by name in the ZIP."""
     numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
     for number in numbers[-ATTEMPTS:]:
@@ -149,7 +149,7 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
                     )
 
 
-def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
+def pack(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
     """The ZIP in pieces, little of it in memory at once; yields to other requests."""
     sink, pacer = Sink(), Pacer()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]

@@ -39,7 +39,7 @@ def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -
             fits_source(source, f"yolov8{size}")
             return size, None, "detect"
         name = f"yolov8{size}{SUFFIXES.get(dataset.task, '')}"
-    chosen = named(name)
+    chosen = require_architecture(name)
     if values.get("model_version") not in {None, chosen.size}:
         raise refuse(
             "model_version",
@@ -65,7 +65,7 @@ def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -
     return chosen.size, chosen.name, chosen.task
 
 
-def named(name: str) -> Architecture:
+def require_architecture(name: str) -> Architecture:
     """The architecture with this name.
 
     Raises:

@@ -40,7 +40,7 @@ class TrainingCloning:
         """
         row = not_deleted(self.store.row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
-        values["params"] = merged(row, changes)
+        values["params"] = merge_changes(row, changes)
         if "name" not in changes:
             values["name"] = next_name(row.name)
         if "model_version" in changes and "architecture" not in changes:
@@ -48,7 +48,7 @@ class TrainingCloning:
         if values["params"].get("optimizer") == "auto" and "learning_rate" not in changes:
             values.pop("learning_rate", None)
         private.expect_start(values.get("start"))
-        return self.creation.create_once(loaded(values), key, training_id)
+        return self.creation.create_once(load_request(values), key, training_id)
 
 
 def request_of(row: Training) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def request_of(row: Training) -> dict[str, Any]:
     return values
 
 
-def loaded(values: dict[str, Any]) -> TrainingInValues:
+def load_request(values: dict[str, Any]) -> TrainingInValues:
     """A complete request, validated like one that was sent."""
     try:
         request: TrainingInValues = TrainingIn().load(values)
@@ -79,7 +79,7 @@ def loaded(values: dict[str, Any]) -> TrainingInValues:
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from error
 
 
-def merged(row: Training, changes: dict[str, Any]) -> dict[str, Any]:
+def merge_changes(row: Training, changes: dict[str, Any]) -> dict[str, Any]:
     params = dict(row.params) | changes.get("params", {})
     return {name: value for name, value in params.items() if value is not None}
 

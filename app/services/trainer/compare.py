@@ -22,7 +22,7 @@ def compare(ids: Sequence[int], models: Path) -> Comparison:
     Raises:
         NotFound: there is none of them.
     """
-    by_id = {item["id"]: item for item in present.to_dicts(present.listed().where(Training.id.in_(ids)), models)}
+    by_id = {item["id"]: item for item in present.to_dicts(present.list_rows().where(Training.id.in_(ids)), models)}
     if not by_id:
         count = len(set(ids))
         raise NotFound(ngettext("This run no longer exists.", "These runs no longer exist.", count))

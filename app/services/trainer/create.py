@@ -112,7 +112,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
         Conflict: the dataset is not valid.
     """
     config = settings()
-    checked = params.checked(values["params"])
+    checked = params.check_params(values["params"])
     if not Pool(gpus_for_jobs(config)).has(checked.get("device", "auto")):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
@@ -120,7 +120,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
     start: TrainingStart = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
-    params.checked(checked, task)
+    params.check_params(checked, task)
     choose.check_freeze(checked, model)
     checked, rate = params.with_optimizer(checked, values.get("learning_rate"))
     epochs = values.get("epochs", config.DEFAULT_EPOCHS)

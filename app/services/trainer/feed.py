@@ -55,7 +55,7 @@ class TrainingFeed:
 def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]:
     """A message's payload for all readers of its rooms. With PRIVATE_DATA it does not name the run that holds the
     device: not all of them may see that one."""
-    filled = history.filled(event, payload, models)
+    filled = history.fill_payload(event, payload, models)
     waits = (filled.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
     if not waits or "training_id" not in waits:
         return filled

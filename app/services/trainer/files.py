@@ -15,7 +15,7 @@ from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer import present
 from app.services.trainer.integrity import require_intact
 from app.services.trainer.output import read_log
-from app.services.trainer.results import Cell, DamagedResults, read, recorded
+from app.services.trainer.results import Cell, DamagedResults, read, recorded_table
 from app.services.trainer.store import TrainingStore
 
 LOG_PAGE = 256 * 1024
@@ -56,7 +56,7 @@ class TrainingFiles:
         except DamagedResults as error:
             if row.status != TrainingStatus.RUNNING:  # else its process goes on with the file
                 set_file_aside(path, error)
-        columns, rows = recorded(present.metrics(training_id))
+        columns, rows = recorded_table(present.metrics(training_id))
         if not rows:
             raise NotFound(_("No results yet: the first epoch isn't finished."))
         return columns, rows, None

@@ -30,38 +30,38 @@ Payload = dict[str, Any]
 NumberedMessage = TrainingEvent | Unwritten
 
 
-def filled(event: str, payload: Payload, models: Path) -> Payload:
+def fill_payload(event: str, payload: Payload, models: Path) -> Payload:
     """The payload with what is not stored in the message. Texts are in the language of the context."""
     if event not in FILLERS:
         return payload
     return payload | FILLERS[event](payload, models)
 
 
-def status_filled(payload: Payload, models: Path) -> Payload:
+def fill_status(payload: Payload, models: Path) -> Payload:
     view = present.one(payload["training_id"], models)
     return {"training": present.as_json(view)} if view else {}
 
 
-def log_filled(payload: Payload, models: Path) -> Payload:
+def fill_log(payload: Payload, models: Path) -> Payload:
     directory = models / str(payload["training_id"]) / "attempts" / str(payload["attempt"])
     return {"text": read_piece(directory, payload["start"], payload["offset"])}
 
 
-def error_filled(payload: Payload, models: Path) -> Payload:
+def fill_error(payload: Payload, models: Path) -> Payload:
     """Redact an error that an earlier version stored unredacted."""
     return {name: redact_paths(payload[name] or "", models.parent, stored=True) for name in ("error", "traceback")}
 
 
-def update_filled(payload: Payload, _models: Path) -> Payload:
+def fill_update(payload: Payload, _models: Path) -> Payload:
     mine = (TrainingMetric.training_id == payload["training_id"]) & (TrainingMetric.epoch == payload["epoch"])
     return {"classes": db.session.scalar(select(TrainingMetric.classes).where(mine)) or []}
 
 
 FILLERS: dict[str, Callable[[Payload, Path], Payload]] = {
-    "training_status": status_filled,
-    "training_log": log_filled,
-    "training_update": update_filled,
-    "training_error": error_filled,
+    "training_status": fill_status,
+    "training_log": fill_log,
+    "training_update": fill_update,
+    "training_error": fill_error,
     "training_note": lambda payload, _: {"message": texts.note(payload["code"], payload["data"])},
     "training_advice": lambda payload, _: coach_texts.advice(payload["code"], payload["data"]),
 }
@@ -98,10 +98,10 @@ def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[dict[st
     for row in rows:
         payload = {"training_id": row.training_id, "seq": row.seq} | row.payload
         if row.event == "training_status":
-            training = training or status_filled(payload, models)
+            training = training or fill_status(payload, models)
             payload |= training
         else:
-            payload = filled(row.event, payload, models)
+            payload = fill_payload(row.event, payload, models)
         yield {"seq": row.seq, "event": row.event, "time": stamp(row.time), "payload": payload}
 
 
@@ -116,7 +116,7 @@ def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[
     ...}."""
     count_stored = select(func.count()).where(*up_to(training_id, "training_progress", seq))
     step = -(-(db.session.scalar(count_stored) or 0) // MOST_LOSSES) or 1
-    messages = thinned(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
+    messages = sample_messages(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
     names = ("epoch", "batch", "batches", "loss", "parts")
     return [
         {"seq": number} | {name: payload["progress"].get(name) for name in names}
@@ -173,19 +173,19 @@ def up_to(training_id: int, event: str, seq: int) -> tuple[Any, ...]:
 
 def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int, Payload]]:
     raw = select(TrainingEvent.seq, type_coerce(TrainingEvent.payload, Text)).where(*up_to(training_id, event, seq))
-    return parsed(db.session.execute(raw.order_by(TrainingEvent.seq.desc()).limit(limit)).all())
+    return parse_payloads(db.session.execute(raw.order_by(TrainingEvent.seq.desc()).limit(limit)).all())
 
 
-def thinned(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
+def sample_messages(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
     """Every n-th message, counted from the newest; oldest first."""
     number = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
     text = type_coerce(TrainingEvent.payload, Text).label("text")
     inner = select(TrainingEvent.seq, text, number).where(*up_to(training_id, event, seq)).subquery()
     query = select(inner.c.seq, inner.c.text).where((inner.c.place - 1) % step == 0).order_by(inner.c.seq)
-    return parsed(db.session.execute(query).all())
+    return parse_payloads(db.session.execute(query).all())
 
 
-def parsed(rows: Sequence[Any]) -> list[tuple[int, Payload]]:
+def parse_payloads(rows: Sequence[Any]) -> list[tuple[int, Payload]]:
     """One call of the JSON parser for all: several times faster than one each."""
     payloads = json.loads("[" + ",".join(text for _, text in rows) + "]")
     return [(number, payload) for (number, _), payload in zip(rows, payloads, strict=True)]

@@ -44,7 +44,7 @@ def require_intact(folder: Path, path: Path) -> Path:
     if is_intact(path):
         return path
     alternatives = list(intact_alternatives(folder, path))
-    raise Conflict(damaged(path.name, alternatives), members={"file": path.name, "whole": alternatives})
+    raise Conflict(damaged_text(path.name, alternatives), members={"file": path.name, "whole": alternatives})
 
 
 def intact_alternatives(folder: Path, path: Path) -> Iterator[str]:
@@ -58,7 +58,7 @@ def intact_alternatives(folder: Path, path: Path) -> Iterator[str]:
             yield name
 
 
-def damaged(name: str, alternatives: list[str]) -> str:
+def damaged_text(name: str, alternatives: list[str]) -> str:
     if alternatives:
         return _(
             "The file %(file)s of this run is damaged. Whole checkpoints of this run: %(others)s. Use one of them, or "

@@ -51,7 +51,7 @@ def rows() -> Any:
     )
 
 
-def listed() -> Any:
+def list_rows() -> Any:
     """`rows` for lists: the best epoch without its classes, which are long."""
     return rows().options(defer(TrainingMetric.classes))
 
@@ -63,17 +63,17 @@ def one(training_id: int, models: Path) -> TrainingView | None:
 
 def active(models: Path) -> list[TrainingView]:
     """Running trainings, then the queue in its order."""
-    query = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
+    query = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~in_trash())
     return to_dicts(query.order_by(Training.status.desc(), *queue_order()), models)
 
 
 def waiting(models: Path) -> list[TrainingView]:
     """The queue in its order."""
-    query = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
+    query = rows().where(Training.status == TrainingStatus.PENDING, ~in_trash())
     return to_dicts(query.order_by(*queue_order()), models)
 
 
-def deleted() -> Any:
+def in_trash() -> Any:
     """In the trash."""
     return Training.deleted_at.is_not(None)
 
@@ -86,7 +86,7 @@ def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
     order = SORTS[key].desc() if query["sort"].startswith("-") else SORTS[key].asc()
     size = query["per_page"]
     part = (
-        listed()
+        list_rows()
         .where(*conditions)
         .order_by(order.nulls_last(), Training.id.desc())
         .limit(size)
@@ -104,7 +104,7 @@ def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
 
 
 def conditions_of(query: TrainingQueryValues) -> list[Any]:
-    conditions: list[Any] = [deleted() if query.get("trash") else ~deleted()]
+    conditions: list[Any] = [in_trash() if query.get("trash") else ~in_trash()]
     conditions += [
         getattr(Training, name) == query[name]
         for name in ("status", "dataset_id", "task")
@@ -123,7 +123,7 @@ def choices() -> FilterChoicesView:
     """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
     model = SORTS["model"].label("model")
     number = func.count().label("number")
-    counted = select(Training.dataset_id, model, Training.task, number).where(~deleted())
+    counted = select(Training.dataset_id, model, Training.task, number).where(~in_trash())
     groups = db.session.execute(counted.group_by(Training.dataset_id, model, Training.task)).all()
     named = select(Dataset.id, Dataset.name).where(Dataset.id.in_({row.dataset_id for row in groups}))
     names = {row.id: row.name for row in db.session.execute(named.order_by(func.lower(Dataset.name), Dataset.id))}

@@ -50,7 +50,7 @@ class TrainingQueue:
             now = {row.id: row for row in rows}
             if not now.keys() >= set(requested):
                 raise no_longer_waiting(requested, list(now))
-            order = [now[training_id] for training_id in rearranged(list(now), requested)]
+            order = [now[training_id] for training_id in rearrange(list(now), requested)]
             before = [row.priority for row in order]
             for row, priority, position in zip(order, *priorities_and_positions(order), strict=True):
                 row.priority, row.position = priority, position
@@ -62,7 +62,7 @@ class TrainingQueue:
         return self.waiting()
 
 
-def rearranged(now: Sequence[int], requested: Sequence[int]) -> list[int]:
+def rearrange(now: Sequence[int], requested: Sequence[int]) -> list[int]:
     """The complete order, with `requested` at the positions that they have among `now`."""
     next_one, moved = iter(requested), set(requested)
     return [next(next_one) if training_id in moved else training_id for training_id in now]

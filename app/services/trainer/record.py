@@ -74,7 +74,7 @@ def _(event: Download, row: Training | RunState, time: datetime) -> list[RoomMes
 
 @record.register
 def _(event: Note, row: Training, time: datetime) -> list[RoomMessage]:
-    data = {key: redacted(row, value) if isinstance(value, str) else value for key, value in event.data.items()}
+    data = {key: redact(row, value) if isinstance(value, str) else value for key, value in event.data.items()}
     row.notes = [*row.notes, {"code": event.code, "data": data}]
     return [note_message(row, event.code, data, time), status_message(row)]
 
@@ -199,18 +199,18 @@ def _(event: Completed, row: Training, time: datetime) -> list[RoomMessage]:
 
 @record.register
 def _(event: Cancelled, row: Training, time: datetime) -> list[RoomMessage]:
-    return recover.cancelled(row, time, event.model_path)
+    return recover.record_cancel(row, time, event.model_path)
 
 
 @record.register
 def _(event: Paused, row: Training, time: datetime) -> list[RoomMessage]:
-    return recover.paused(row, event, time)
+    return recover.record_pause(row, event, time)
 
 
 @record.register
 def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
     if row.stop_requested:  # it ends all the same, and nobody waits for it any more
-        return recover.cancelled(row, time, recover.best_weights(recover.folder(row)))
+        return recover.record_cancel(row, time, recover.best_weights(recover.folder(row)))
     messages = recover.recover_from(row, event)
     if messages is not None:
         return messages
@@ -220,9 +220,9 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
         TrainingStatus.FAILED,
         end_time=time,
         model_path=recover.below(row, recover.best_weights(recover.folder(row))),
-        error=redacted(row, event.error),
+        error=redact(row, event.error),
         error_kind=kind,
-        traceback=redacted(row, event.traceback),
+        traceback=redact(row, event.traceback),
     )
     return [
         message("training_error", row, error=row.error, traceback=row.traceback, kind=kind),
@@ -230,6 +230,6 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
     ]
 
 
-def redacted(row: Training, text: str) -> str:
+def redact(row: Training, text: str) -> str:
     """A child's text, without colours and this machine's paths."""
     return redact_paths(without_controls(text), settings().DATA_ROOT, {row.dataset_id: row.dataset.name})

@@ -85,10 +85,10 @@ def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | Non
     return requeue(row, note)
 
 
-def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
+def record_pause(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
     """Record a requested pause."""
     if row.stop_requested:
-        return cancelled(row, time, best_weights(folder(row)))
+        return record_cancel(row, time, best_weights(folder(row)))
     if row.pause_requested:
         return pause(row, row.pause_reason or "asked", [])
     if event.reason == "terminated":  # not by us
@@ -144,7 +144,7 @@ def pause(row: Training, reason: str, messages: list[RoomMessage]) -> list[RoomM
     return [*messages, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
 
 
-def cancelled(row: Training, time: datetime, path: str | None) -> list[RoomMessage]:
+def record_cancel(row: Training, time: datetime, path: str | None) -> list[RoomMessage]:
     """Record a requested end; `path` of its weights is relative to the training's folder."""
     change(row, TrainingStatus.CANCELLED, end_time=time, model_path=below(row, path))
     return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]

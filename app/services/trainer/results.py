@@ -76,7 +76,7 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield int(row[0] or 0), metrics | {"parts": parts}
 
 
-def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:
+def recorded_table(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:
     """The table as the database has it, with ultralytics' names."""
     parts = list(dict.fromkeys(name for item in epochs for name in item.parts or {}))
     measures = {name: ours for name, ours in MEASURES.items() if ours != "learning_rate" and not name.endswith("top1")}

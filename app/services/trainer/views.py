@@ -23,7 +23,7 @@ from app.services.trainer.store import TrainingStore
 from app.services.trainer.thresholds import thresholds
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
-from app.services.trainer.verdict.texts import written
+from app.services.trainer.verdict.texts import with_messages
 
 logger = logging.getLogger("yolo.trainer")
 
@@ -88,7 +88,7 @@ class TrainingViews:
         row = self.store.row(training_id)
         if not TrainingStatus(row.status).ended:
             raise NotFound(_("There is no verdict yet: it is given when the run has ended."))
-        return written(judge(facts_of(row, self.store.folder(training_id))))
+        return with_messages(judge(facts_of(row, self.store.folder(training_id))))
 
     def evaluation(self, training_id: int) -> EvaluationOutValues:
         """The run's evaluation, as EvaluationOut.

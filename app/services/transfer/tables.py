@@ -57,14 +57,14 @@ def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
     Raises:
         TransferError: a value is not of its column's type.
     """
-    query = select(table).order_by(*(ordered(column, connection) for column in table.primary_key))
+    query = select(table).order_by(*(binary_order(column, connection) for column in table.primary_key))
     try:
         yield from connection.execute(query.execution_options(yield_per=BATCH))
     except (ValueError, TypeError) as error:
         raise TransferError(f"Table {table.name} has a value that cannot be read: {error}.") from error
 
 
-def ordered(column: Any, connection: Connection) -> Any:
+def binary_order(column: Any, connection: Connection) -> Any:
     """The column with binary collation: SQLite sorts text by bytes, PostgreSQL by a language."""
     is_text = isinstance(column.type, String) and connection.dialect.name == "postgresql"
     return collate(column, "C") if is_text else column
@@ -75,10 +75,10 @@ def insert_batch(table: Table, target: Connection, batch: list[dict[str, Any]]) 
         with target.begin_nested():
             target.execute(insert(table), batch)
     except DBAPIError as error:
-        raise refused(table, target, batch) or error from error
+        raise refused_row(table, target, batch) or error from error
 
 
-def refused(table: Table, target: Connection, batch: list[dict[str, Any]]) -> TransferError | None:
+def refused_row(table: Table, target: Connection, batch: list[dict[str, Any]]) -> TransferError | None:
     """Which row of a batch was refused, and why."""
     for row in batch:
         try:

@@ -115,7 +115,7 @@ class Upload:
         write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
 
 
-def checked(values: dict[str, Any]) -> dict[str, Any]:
+def check_info(values: dict[str, Any]) -> dict[str, Any]:
     """The validated content of info.json, without unknown fields.
 
     Raises:
@@ -206,7 +206,7 @@ class UploadStore:
         try:
             if not ID.fullmatch(upload_id):
                 raise FileNotFoundError
-            return Upload(folder=folder, **checked(json.loads((folder / "info.json").read_bytes())))
+            return Upload(folder=folder, **check_info(json.loads((folder / "info.json").read_bytes())))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             set_file_aside(folder / "info.json", error)
             raise NotFound(

@@ -7,7 +7,7 @@ from app.core.image_size import STRIDE, rounded
 from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
-from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
+from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed_bytes
 from app.services.trainer.advise.presets import CELL, FROM_SCRATCH, GOALS, epochs_for, size_for
 from app.services.trainer.learning import iterations
 
@@ -72,13 +72,13 @@ def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
     if version not in SIZES or chosen not in {"auto", machine.device}:
         return
     batch = values["batch_size"]
-    wants = needed(version, values["img_size"], batch, machine.gpu)
+    wants = needed_bytes(version, values["img_size"], batch, machine.gpu)
     if wants <= machine.memory * LIMIT:
         return
     fits = largest_batch(version, values["img_size"], machine.memory, machine.gpu, LIMIT, most=batch)
     smaller = (
         fits
-        if fits < batch and needed(version, values["img_size"], fits, machine.gpu) <= machine.memory * LIMIT
+        if fits < batch and needed_bytes(version, values["img_size"], fits, machine.gpu) <= machine.memory * LIMIT
         else None
     )
     code = "batch_memory" if smaller else "memory"

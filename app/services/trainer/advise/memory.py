@@ -37,7 +37,7 @@ AIM = 0.6  # of the memory: what ultralytics' own automatic batch aims at (utils
 LIMIT = 0.9
 
 
-def needed(version: str, img_size: int, batch: int, gpu: bool) -> int:
+def needed_bytes(version: str, img_size: int, batch: int, gpu: bool) -> int:
     """The most bytes that a training would use."""
     size = SIZES[version]
     picture = size.saved * MB * (img_size / 640) ** 2 * (MIXED if gpu else 1.0) * SLACK
@@ -47,6 +47,6 @@ def needed(version: str, img_size: int, batch: int, gpu: bool) -> int:
 def largest_batch(version: str, img_size: int, memory: int, gpu: bool, share: float = AIM, most: int = 64) -> int:
     """The largest power of two that fits into this share of the memory; 1 where none does."""
     batch = 1 << (max(1, most).bit_length() - 1)
-    while batch > 1 and needed(version, img_size, batch, gpu) > memory * share:
+    while batch > 1 and needed_bytes(version, img_size, batch, gpu) > memory * share:
         batch //= 2
     return batch

@@ -15,7 +15,7 @@ from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
 from app.services.trainer.params.titles import GROUPS
 from app.services.trainer.ultralytics_files import defaults
 
-__all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "checked", "defaults_of", "with_optimizer"]
+__all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "check_params", "defaults_of", "with_optimizer"]
 
 SGD_FROM = 0.005  # a rate from here on would make Adam's steps diverge
 PLATFORM_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
@@ -25,7 +25,7 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
-def checked(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
+def check_params(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
     """The parameters, validated and normalised. With a task, those of other tasks are refused.
 
     Raises:

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric
 from app.services.datasets.index import DamagedIndex, Index
 from app.services.trainer import present
-from app.services.trainer.advice import recorded, recorded_advice
+from app.services.trainer.advice import recent_epochs, recorded_advice
 from app.services.trainer.documents import document
 from app.services.trainer.schedules import dataset_of, schedule_of
 from app.services.trainer.verdict.judge import RunFacts
@@ -29,7 +29,7 @@ def facts_of(row: Training, folder: Path) -> RunFacts:
         status=str(row.status),
         names=list(data.classes),
         best=best,
-        epochs=recorded(row.id, last),
+        epochs=recent_epochs(row.id, last),
         planned=row.total_epochs or row.epochs,
         done=last,
         schedule=schedule_of(row),

@@ -74,7 +74,7 @@ STEPS = {
 }
 
 
-def written(verdict: Data) -> Data:
+def with_messages(verdict: Data) -> Data:
     """The verdict with `title`, and a `message` in each of its parts."""
     title = verdict["use"] if verdict["use"] in TITLES else verdict["level"]
     spoken = {"title": str(TITLES[title]), "use": {"code": verdict["use"], "message": str(USES[verdict["use"]])}}
