@@ -160,7 +160,7 @@ class Cluster:
         return process.stdout.strip()
 
     def ended(self) -> Iterator[Part]:
-        """Each part that has ended since the last look; the others go on, as they would on other machines."""
+        """Each part that has ended since the last check; the others go on, as they would on other machines."""
         for part in list(self.parts):
             if not is_running(part.pid):
                 self.parts.remove(part)

@@ -63,7 +63,7 @@ class Result:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Say what is done and keep how long it took."""
+        """Print a step, and record its duration."""
         began = time.monotonic()
         console.print(f"{name} …")
         yield
@@ -134,7 +134,7 @@ def follow(client: Client, training_id: int) -> dict[str, Any]:
 
 
 def walk_through(client: Client, sample: Path, result: Result) -> None:
-    """What a user does: upload, train, test, take away."""
+    """What a user does: upload, train, test, download."""
     with result.step("Uploading and validating the dataset"):
         dataset_id = client.upload(sample, "Shapes")
         dataset = client.wait_until_valid(dataset_id)

@@ -1,4 +1,4 @@
-"""`make fuzz`: feeds the server and what reads strangers' bytes with anything, for as long as is asked for.
+"""`make fuzz`: feeds the server and the readers of untrusted bytes with random input, for a given time.
 
     make fuzz ARGS="--minutes 20 --cases 100000 --each 10"
 
@@ -42,7 +42,7 @@ GUIDED = (
 
 
 def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
-    """Whether it found nothing.
+    """Whether the program found no fault.
 
     Args:
         folder: where it runs, and leaves what it writes.
@@ -74,7 +74,7 @@ def requests(folder: Path, minutes: float) -> bool:
         log = server.read_log()
     if "Traceback" in log:
         (folder / "server.txt").write_text(log)
-        print(f"the server's log has a traceback: {folder / 'server.txt'}")
+        print(f"The server's log has a traceback: {folder / 'server.txt'}")
         return False
     return passed
 

@@ -38,7 +38,7 @@ def extracted() -> Catalog:
 
 
 def is_source_folder(folder: str) -> bool:
-    """Folders that hold our own code."""
+    """Whether a folder has our own code."""
     name = Path(folder).name
     return not name.startswith((".", "_")) and name not in {"vendor", "node_modules", "data", "instance", "migrations"}
 
@@ -56,7 +56,7 @@ def translated(message: Message) -> bool:
 
 
 def fill_empty_texts(catalog: Catalog, pending: dict[str, str | list[str]]) -> list[str]:
-    """Fill the empty texts of the catalogue from `pending`; the keys that nobody asks for are returned."""
+    """Fill the empty texts of the catalogue from `pending`; returns the unused keys."""
     unused = []
     for key, text in pending.items():
         message = catalog.get(key)

@@ -85,7 +85,7 @@ def viewer_processes(url: str, training_id: int, count: int) -> Iterator[list[su
 
 
 def next_line(process: subprocess.Popen[str]) -> str:
-    """What a process of viewers says next.
+    """The next line of a process of viewers.
 
     Raises:
         ViewerFailed: it has ended without a word.
@@ -99,7 +99,7 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 
 def watch(url: str, training_id: int, count: int, go: Path) -> list[tuple[dict[str, int], list[float]]]:
-    """What each viewer heard; the run begins when all of them have joined.
+    """The messages of each viewer; the run begins when all of them have joined.
 
     Raises:
         ViewerFailed: a viewer could not connect, or did not hear the end.

@@ -1,4 +1,4 @@
-"""Viewers of one training, in a process of their own that knows nothing of the application.
+"""Viewers of one training, in a process without the application.
 
 `python -m scripts.load_viewers URL TRAINING_ID COUNT`: connects COUNT viewers, prints `ready`, waits for the end of the
 training, prints as one line of JSON what each has heard. A viewer that fails ends the process with its reason.
@@ -73,7 +73,7 @@ class Viewer:
 
 
 def watch(viewers: list[Viewer]) -> None:
-    """Read what arrives until all have heard the training's end.
+    """Read what arrives until all have received the training's end.
 
     Raises:
         TimeoutError: its end was not heard.

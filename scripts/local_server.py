@@ -43,7 +43,7 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody has, and that the system gives to nobody."""
+    """A free loopback port, outside those that the system assigns."""
     while True:
         port = random.SystemRandom().choice(PORTS)  # a test may have seeded the other one, in several processes
         with socket.socket() as probe, suppress(OSError):

@@ -43,7 +43,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class RedisServer:
-    """One that keeps nothing.
+    """A Redis server without persistence.
 
     Args:
         folder: where it works.

@@ -51,7 +51,7 @@ class Run:
 
 
 def forget_triangles(folder: Path) -> None:
-    """As if nobody had labelled them in the training images: one image is left that has them."""
+    """Remove their labels from all training images but one."""
     has_one = False
     for path in sorted((folder / "labels" / "train").glob("*.txt")):
         lines = path.read_text().splitlines()

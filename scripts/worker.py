@@ -93,7 +93,7 @@ def run(devices: tuple[str, ...]) -> None:
 
 
 def cards(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """What names each GPU in one way: two workers of one card must not both believe that they have it alone."""
+    """One name for each GPU: two workers of one card must not both believe that they have it alone."""
     gpu_uuids = uuids()
     return tuple(card(device, gpu_uuids) for device in devices)
 
@@ -107,7 +107,7 @@ def create_locks_folder(folder: Path) -> None:
 
 
 def location_id(folder: Path) -> str:
-    """Tells apart where the locks lie: containers of one host may have its name, but not the same folder."""
+    """An id of the locks' folder: containers of one host may have its name, but not the same folder."""
     lock, file = FileLock(folder / "place.lock"), folder / "place"
     lock.acquire(wait=True)
     try:
@@ -143,7 +143,7 @@ def wait_for_platform(app: Any) -> None:
             verdict = error.orig
         if verdict is None:
             return
-        logger.warning("waiting for the platform: %s", getattr(verdict, "code", verdict))
+        logger.warning("Waiting for the platform: %s", getattr(verdict, "code", verdict))
         time.sleep(AGAIN_S)
 
 
@@ -169,7 +169,7 @@ def wait_for_store(app: Any) -> None:
             verdict = "the store"
         if verdict is None:
             return
-        logger.warning("waiting for the platform: %s", verdict)
+        logger.warning("Waiting for the platform: %s", verdict)
         time.sleep(AGAIN_S)
 
 
@@ -182,12 +182,12 @@ def create_worker(app: Any, identity: WorkerName) -> DeviceWorker:
         try:
             return DeviceWorker(config.REDIS_URL, uri, identity, horse, about, config.ON_SHUTDOWN == "stop")
         except RedisError as error:
-            logger.warning("waiting for Redis: %s", error)
+            logger.warning("Waiting for Redis: %s", error)
             time.sleep(AGAIN_S)
 
 
 def describe(identity: WorkerName) -> dict[str, Any]:
-    """What the System page shows of it; and where its locks lie."""
+    """The worker's data for the System page; and the id of its locks' folder."""
     from app import __version__
 
     gpu_uuids, cards_here = uuids(), cards(identity.devices)

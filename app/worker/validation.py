@@ -84,7 +84,7 @@ class ValidationTrainer(ReportingTrainer):
             act(*arguments)
         except Exception:
             self.previews = None
-            print("No previews from here on:", traceback.format_exc(), flush=True)
+            print("Previews stopped after an error:", traceback.format_exc(), flush=True)
 
     def try_evaluation(self, name: str, *arguments: Any) -> None:
         """Of several processes each must still gather what it has, so it stays, broken."""
@@ -94,10 +94,10 @@ class ValidationTrainer(ReportingTrainer):
             getattr(self.evaluation, name)(*arguments)
         except Exception:
             self.evaluation.broken = True
-            print("No evaluation:", traceback.format_exc(), flush=True)
+            print("The evaluation failed:", traceback.format_exc(), flush=True)
 
     def abandon_records(self) -> None:
         self.previews = None
         if self.evaluation is not None:
             self.evaluation.broken = True
-        print("Neither previews nor evaluation:", traceback.format_exc(), flush=True)
+        print("Previews and evaluation stopped after an error:", traceback.format_exc(), flush=True)

@@ -28,7 +28,7 @@ def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]")
 
 
 class Pulse:
-    """Asks /health all the time, in a process of its own: the one that uploads is busy, and would add its own waits."""
+    """Asks /health all the time, in its own process: the uploading one is busy, and would add its own waits."""
 
     def __init__(self, url: str) -> None:
         context = multiprocessing.get_context("spawn")

@@ -83,7 +83,7 @@ def train(folder: Path, data: Path) -> Path:
 
 
 def evaluate(folder: Path, weights: Path, data: Path, size: int) -> Path:
-    """What the program of an evaluation leaves."""
+    """The output of an evaluation's program."""
     directory = new_folder(folder, "job")
     spec = {"program": "evaluate", "weights": str(weights), "data": str(data), "task": "detect", "split": "val"}
     spec |= {"img_size": size, "classes": None, "device": "cpu", "output": str(directory / "output")}

@@ -11,7 +11,7 @@ MESSAGES, PAUSE_S = 80, 0.25
 
 
 def load(folder: Path, args: argparse.Namespace) -> Figures:
-    """`asked.viewers` viewers in each mode, and the server's CPU without any for comparison."""
+    """`args.viewers` viewers in each mode, and the server's CPU without any for comparison."""
     figures: Figures = {"viewers": float(args.viewers), "messages a second": 1 / PAUSE_S}
     for mode in MODES:
         alone = measure(new_folder(folder, f"{mode}-alone"), mode, 0, MESSAGES, PAUSE_S)

@@ -20,7 +20,7 @@ SHARED = ("DATA_ROOT", "INSTANCE_PATH")
 
 
 def replicas(folder: Path, args: argparse.Namespace) -> Figures:
-    """`asked.viewers` viewers on each of the two; nothing without PostgreSQL and Redis on this machine."""
+    """`args.viewers` viewers on each of the two; nothing without PostgreSQL and Redis on this machine."""
     shared_folder = new_folder(folder, "shared")
     postgres, redis = PostgresServer(), RedisServer(shared_folder)
     try:

@@ -38,7 +38,7 @@ def large_zip(path: Path) -> Path:
 
 
 def copy_and_sync(source: Path, target: Path) -> float:
-    """Seconds that the plain tools need to have the same bytes on the same disk."""
+    """Seconds of `cp` and `sync` for the same bytes on the same disk."""
     began = time.monotonic()
     subprocess.run(["cp", str(source), str(target)], check=True)
     subprocess.run(["sync", str(target)], check=True)
@@ -112,7 +112,7 @@ def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
 
 
 def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
-    """Send back how long each of many small requests took, in ms, once told to end."""
+    """Send back the duration of each of many small requests, in ms, once asked to end."""
     durations: list[float] = []
     with requests.Session() as session:
         while not ours.poll(pause):

@@ -42,7 +42,7 @@ for line in sys.stdin:
 
 
 class YoloPredictor:
-    """The plain tool with the model loaded, in a process of its own; a context manager."""
+    """ultralytics with the model loaded, in its own process; a context manager."""
 
     def __init__(self, folder: Path, weights: Path, image: Path) -> None:
         command = [sys.executable, "-c", YOLO_PREDICT, str(weights), str(image), str(SIZE)]

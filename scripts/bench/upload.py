@@ -16,7 +16,7 @@ FILLER_MB = 150  # makes the upload long enough to see who waits for it
 
 
 def seconds_to_copy(archive: Path, folder: Path) -> float:
-    """What the plain tools need: extract, then copy once."""
+    """Seconds to extract, then copy once."""
     began = time.monotonic()
     shutil.unpack_archive(archive, folder / "unpacked", "zip")
     shutil.copytree(folder / "unpacked", folder / "copied")

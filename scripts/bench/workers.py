@@ -1,4 +1,4 @@
-"""Jobs through RQ to a worker (DISPATCH=rq): how soon they begin, and how fast what they say is written down."""
+"""Jobs through RQ to a worker (DISPATCH=rq): how soon they begin, and how fast their events are recorded."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Requests to the server under test, and what they tell of a training."""
+"""Requests to the server under test, and the state of a training by them."""
 
 import os
 from typing import Any
@@ -56,7 +56,7 @@ def children(server: Server, training_id: int) -> list[int]:
 
 
 def brief(value: Any) -> str:
-    """What was seen last, in a line."""
+    """The last answer, in a line."""
     if isinstance(value, dict):
         value = {
             key: value.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in value

@@ -26,7 +26,7 @@ class Evidence:
         self.before = smi("-q")
 
     def collect(self, results: dict[str, Any], check: str) -> Path:
-        """Copy what tells what happened until now, right after a check has failed; the folder."""
+        """Copy logs and records right after a check has failed; the folder."""
         self.target.mkdir(exist_ok=True)
         self._write("versions.json", versions() | {"packages": packages(), "environment": variables()})
         (self.target / "nvidia-smi-before.txt").write_text(self.before or NO_GPU)
@@ -45,7 +45,7 @@ class Evidence:
         (self.target / name).write_text(json.dumps(content, indent=1))
 
     def _copy(self, free: int) -> None:
-        """The newest files first, as many as there is room for."""
+        """Copy the newest files first, as many as fit."""
         for path in self._logs():
             content = database(path) if path.suffix == ".db" else both_ends(path)
             if len(content) > free:

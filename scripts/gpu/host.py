@@ -1,4 +1,4 @@
-"""The host as `nvidia-smi` and the packages tell it."""
+"""The host as `nvidia-smi` and the packages report it."""
 
 import importlib.metadata
 import os
@@ -19,7 +19,7 @@ MB = 1024**2
 
 @dataclass(frozen=True)
 class Reading:
-    """One GPU at one moment. `None`: the card does not tell."""
+    """One GPU at one moment. `None`: the card does not report it."""
 
     time: float  # time.monotonic()
     utilization: float | None  # %
@@ -43,7 +43,7 @@ def smi(*arguments: str) -> str:
 
 
 def read_gpu(index: int) -> Reading:
-    """What nvidia-smi says of a GPU now."""
+    """A GPU's present reading by nvidia-smi."""
     text = smi(f"--id={index}", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits")
     values = [number(part) for part in text.strip().split(",")] if text.strip() else [None] * len(QUERY)
     utilization, memory, temperature, power = values
@@ -51,7 +51,7 @@ def read_gpu(index: int) -> Reading:
 
 
 def compute_capability(index: int) -> float | None:
-    """As CUDA counts it, 8.0 of an A100; None where nvidia-smi does not tell."""
+    """As CUDA counts it, 8.0 of an A100; None where nvidia-smi does not report it."""
     return number(smi(f"--id={index}", "--query-gpu=compute_cap", "--format=csv,noheader"))
 
 
@@ -112,7 +112,7 @@ def versions() -> dict[str, Any]:
 
 
 def difference_of_means(pairs: list[tuple[float | None, float | None]]) -> float | None:
-    """Over the pairs in which both sides tell: for figures that jump between two looks."""
+    """Over the pairs in which both sides tell: for figures that jump between two readings."""
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     return abs(mean(differences)) if differences else None
 

@@ -99,7 +99,7 @@ class Kit:
         return cls(folder, device, scale, deadline, data, Servers(folder / "servers", common), index)
 
     def shortened(self) -> "Kit":
-        """The same, for a second look at what has been seen."""
+        """The same, for a repeated check."""
         return replace(self, in_short=True)
 
     @property
@@ -137,7 +137,7 @@ class Kit:
         return stage.training_id
 
     def upload(self, server: Server, name: str) -> int:
-        """The drawn dataset anew; its id once it is valid."""
+        """Upload the drawn dataset again; its id once it is valid."""
         with open(self.data.archive, "rb") as file:
             form = {"data": {"name": name}, "files": {"file": ("shapes.zip", file)}}
             dataset_id = post(server, "/api/datasets", **form)["dataset_id"]
@@ -167,7 +167,7 @@ class Kit:
         return post(server, "/api/trainings", json=fields)["training_id"]
 
     def listen(self, server: Server, training_id: int) -> AbstractContextManager[Listener]:
-        """Everything that the training's room hears while it is entered."""
+        """Everything that the training's room receives within the block."""
         return Listener(server.url, training_id)
 
     # Waiting.
@@ -175,7 +175,7 @@ class Kit:
     def wait(
         self, poll: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.1
     ) -> Any:
-        """The first thing seen that `reached` takes.
+        """Poll until `reached` accepts the value; that value.
 
         Raises:
             Fails: not within the seconds.

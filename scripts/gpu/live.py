@@ -10,7 +10,7 @@ EVENTS = ("training_update", "training_system", "training_status", "training_com
 
 
 class Listener:
-    """Keeps what the room of a training hears, with the time of arrival; a context manager.
+    """Records the messages of a training's room, with the time of arrival; a context manager.
 
     `received`: (time.monotonic(), event, payload) each.
     """

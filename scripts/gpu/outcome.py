@@ -2,7 +2,7 @@
 
 
 class Fails(Exception):
-    """Something does not hold; the message says what was seen."""
+    """A check failed; the message says what was observed."""
 
 
 class Skipped(Exception):

@@ -1,4 +1,4 @@
-"""One check after the other, and what came of each."""
+"""Runs one check after the other, and records the result of each."""
 
 import json
 import signal
@@ -35,7 +35,7 @@ class Row:
 
 
 class Run:
-    """Runs checks; `results.json` is whole after each of them.
+    """Runs checks; `results.json` is complete after each of them.
 
     Args:
         checks: by name. What raises Unusable keeps all that follow from being run.
@@ -64,7 +64,7 @@ class Run:
         return self._conclude()
 
     def check(self, name: str) -> Row:
-        """One check; whatever goes wrong in it is its result."""
+        """Run one check; any error in it is its result."""
         if self.unusable:
             return Row(name, NOT_RUN, self.unusable, 0.0)
         if self.kit.remaining_s() <= 0:
@@ -138,7 +138,7 @@ def ending_at(deadline: float) -> Iterator[None]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; what goes away meanwhile does not count."""
+    """Bytes of all files below a folder; files deleted meanwhile do not count."""
     size = 0
     for path in folder.rglob("*"):
         try:

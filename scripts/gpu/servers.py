@@ -13,7 +13,7 @@ EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit)\b.*")
 
 @dataclass
 class Stage:
-    """What a folder of the platform has for whoever comes next: a dataset, and a training that has completed."""
+    """The contents of a platform's folder for the next check: a dataset, and a completed training."""
 
     folder: Path
     dataset_id: int | None = None
@@ -63,7 +63,7 @@ class Servers:
             ) from error
 
     def _is(self, requested: Server) -> bool:
-        """Whether the one that runs is what is wanted, but for its port."""
+        """Whether the running server is the requested one, but for its port."""
         server = self.server
         if server is None or server.process is None or server.process.poll() is not None:
             return False
@@ -77,7 +77,7 @@ class Servers:
         return f"; the server has ended ({signal.Signals(-status).name if status < 0 else f'status {status}'})"
 
     def stop(self) -> None:
-        """End the server and all that it has started; what is in its folder stays of use."""
+        """End the server and its children; its folder stays usable."""
         if self.server is not None:
             self.server.end()
         self.server = None

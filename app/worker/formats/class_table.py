@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from app.core.names import printable_name
 from app.worker.formats.class_names import check_names
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings
 from app.worker.formats.drafts import create_source
@@ -109,7 +109,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     Raises:
         InvalidInput: fewer than two classes.
     """
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     classes: dict[str, tuple[str, str | None]] = {}
     for path in detected.hint:
         table, notes = ClassTable(tree, path), FileFindings(path, findings)

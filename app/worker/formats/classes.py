@@ -13,10 +13,10 @@ from app.worker.formats.paths import folder_of
 from app.worker.formats.readings import reading
 from app.worker.formats.tree import Tree
 
-__all__ = ["LISTS", "YAML_NAMES", "KnownClasses", "index_by_name", "merge_names"]
+__all__ = ["LISTS", "YAML_NAMES", "ClassList", "index_by_name", "merge_names"]
 
 
-class KnownClasses:
+class ClassList:
     """The class names that files and form list, before the labels are read.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections import Counter
 from app.core.names import printable_name
 from app.core.report import Decision, Keypoints
 from app.worker.formats.class_names import MAX_KEYPOINTS
-from app.worker.formats.classes import KnownClasses, merge_names
+from app.worker.formats.classes import ClassList, merge_names
 from app.worker.formats.coco_coordinates import Coordinates, infer_coordinates
 from app.worker.formats.coco_file import CocoFile, annotations, ids_as_text, lookup, survey_file
 from app.worker.formats.coco_objects import CocoObjects
@@ -38,7 +38,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     paths, decisions = choose_files(detected.hint, options)
     pictures: dict[str, Item] = {}
     files = [survey_file(tree, path, detected.root, pictures, findings) for path in paths]
@@ -83,7 +83,7 @@ def kind_of(path: str) -> str:
     return "_".join(word.casefold() for word in words if not split_of(word))
 
 
-def class_names(files: list[CocoFile], class_list: KnownClasses, options: Options) -> tuple[list[str], list[Decision]]:
+def class_names(files: list[CocoFile], class_list: ClassList, options: Options) -> tuple[list[str], list[Decision]]:
     """The classes of all files by name, in the order of their ids; without the heading that Roboflow adds to them."""
     used = Counter[str]()
     for file in files:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts
 from app.worker.formats.geometry import number
 from app.worker.formats.jsonstream import walk
@@ -19,7 +19,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts = []
     for path in detected.hint:
         split, line = split_in(path, detected.root, with_name=True), 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import FileFindings, dicts, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape, rotated_shape
 from app.worker.formats.geometry import Points, ellipse, number, side
@@ -34,7 +34,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses, index_by_name, merge_names
+from app.worker.formats.classes import ClassList, index_by_name, merge_names
 from app.worker.formats.coordinate_frames import CoordinateFrame, FrameFitting, SizeClaim
 from app.worker.formats.draft_boxes import USUAL, DraftSet
 from app.worker.formats.geometry import Points, RowBuilder, bounding_box, corners_of, join_outlines, rotated_box
@@ -129,7 +129,7 @@ def convert_drafts(
     detected: DetectedDataset,
     options: Options,
     drafts: list[Draft],
-    class_list: KnownClasses,
+    class_list: ClassList,
     findings: list[Finding],
     names: list[str] | None = None,
     keypoints: Sequence[str] = (),

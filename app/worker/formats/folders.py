@@ -5,7 +5,7 @@ from collections import Counter
 
 from app.worker.formats import masks
 from app.worker.formats.class_names import check_names
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.item_names import ensure_unique_names
 from app.worker.formats.layout import NO_LABELS
 from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Source, decision
@@ -92,7 +92,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     if not has_two_classes(detected):
         raise InvalidInput("classes_two")
     names = check_names(classes_of(detected), options.max_classes, "ZIP")
-    class_list = KnownClasses(tree, detected.root, options)
+    class_list = ClassList(tree, detected.root, options)
     decisions = [item for item in class_list.decisions if item["code"] == "download_ignored"]
     if class_list.names and class_list.names != names:
         decisions.append(decision("folder_names", "names"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings, dicts, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
@@ -67,7 +67,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     predicted = 0
     for path in detected.hint:

@@ -7,7 +7,7 @@ from typing import Any
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.class_names import MAX_KEYPOINTS
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import load_document, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
 from app.worker.formats.geometry import Points, bounding_box, ellipse, number, side
@@ -40,7 +40,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
     for path in detected.hint:
         file = LabelMeFile(tree, path, findings)

@@ -4,7 +4,7 @@ the number among the names; a mask of black and one other value has one class.""
 import re
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.mask_pixels import COLOURED
 from app.worker.formats.model import Decision, InvalidInput, decision
@@ -28,7 +28,7 @@ class Palette:
         order: the classes, where a file lists them.
     """
 
-    def __init__(self, tree: Tree, root: str, class_list: KnownClasses) -> None:
+    def __init__(self, tree: Tree, root: str, class_list: ClassList) -> None:
         self.class_list = class_list
         self.decisions: list[Decision] = []
         self.order: list[str] = []

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.drafts import Draft, convert_drafts
 from app.worker.formats.mask_codecs import BadMask
 from app.worker.formats.mask_objects import ImageMasks, MaskedImage
@@ -158,7 +158,7 @@ def shared_parents(first: str, second: str) -> int:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     pairs, coordinates = detected.hint
     masks = [ImageMasks(tree, pair, findings) for pair in sorted(pairs, key=lambda pair: pair.image)]
     palette = Palette(tree, detected.root, class_list)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import FileFindings, dicts, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
 from app.worker.formats.geometry import Points, number, side
@@ -40,7 +40,7 @@ def detect_ultralytics(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read_labelbox(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """Labelbox's dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     for path in detected.hint:
         drafts += Labelbox(tree, path, detected.root, findings).read()
@@ -140,7 +140,7 @@ def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> DraftShape | 
 
 def read_ultralytics(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root; its rows are YOLO's, in fractions."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     for path in detected.hint:

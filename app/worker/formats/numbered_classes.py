@@ -3,7 +3,7 @@
 import re
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.model import decision
 from app.worker.formats.table_headings import IMAGES, normalised_heading
@@ -19,7 +19,7 @@ MAX_NAMES = 4 * 1024**2  # bytes of a table of class names
 class NumberedClasses:
     """Looks names of numbered classes up in the other tables of a dataset, and in its list of names."""
 
-    def __init__(self, tree: Tree, class_list: KnownClasses) -> None:
+    def __init__(self, tree: Tree, class_list: ClassList) -> None:
         self.tree, self.class_list = tree, class_list
         self.tables: list[tuple[str, dict[str, str]]] | None = None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import FileFindings, dicts, load_document, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape
 from app.worker.formats.geometry import Points, number, side
@@ -47,7 +47,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     meta = ProjectMeta(tree, join(detected.root, "meta.json"))
     files = [SuperviselyFile(tree, path, findings, meta) for path in detected.hint]
     drafts = [draft for file in files if (draft := file.read(detected.root))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
@@ -70,7 +70,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: dict[str, Draft] = {}
     labels = NumberedClasses(tree, class_list)
     files = [BoxTable(tree, path, detected.root, class_list, findings, labels, drafts) for path in detected.hint]
@@ -107,7 +107,7 @@ class BoxTable:
         tree: Tree,
         path: str,
         root: str,
-        class_list: KnownClasses,
+        class_list: ClassList,
         findings: list[Finding],
         labels: NumberedClasses,
         drafts: dict[str, Draft],

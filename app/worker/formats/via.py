@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
@@ -67,7 +67,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     files = []
     for path in detected.hint:
         file = ViaFile(path, split_in(path, detected.root, with_name=True))

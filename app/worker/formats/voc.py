@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.core.names import printable_name
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, rotated_shape
 from app.worker.formats.geometry import number, side
 from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision, finding
@@ -38,7 +38,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    class_list, findings = KnownClasses(tree, detected.root, options), list[Finding]()
+    class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     sets = VocSplits(tree, detected.root)
     drafts: list[Draft] = []
     unlisted, counts = 0, [0, 0]  # files that count pixels from 0, from 1

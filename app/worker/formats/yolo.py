@@ -7,7 +7,7 @@ from app.core.names import printable_name
 from app.core.report import Decision, Keypoints
 from app.worker.formats import layout, pairs, split_lists
 from app.worker.formats.class_names import first_class
-from app.worker.formats.classes import KnownClasses
+from app.worker.formats.classes import ClassList
 from app.worker.formats.item_names import ensure_unique_names
 from app.worker.formats.layout import LocatedImage
 from app.worker.formats.meaning import Meaning, apply
@@ -91,7 +91,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
     images, labels = detected.hint.images, detected.hint.labels
     refuse_unpaired(tree, [located.image for located in images if located.label is None], labels, len(images))
-    class_list = KnownClasses(tree, detected.root, options)
+    class_list = ClassList(tree, detected.root, options)
     lists = split_lists.read_lists(tree, detected.root, class_list.document)
     images, decisions, findings = split_lists.apply(images, lists, class_list.document)
     layout.refuse_collisions(images)

@@ -198,7 +198,7 @@ def unread(name: str, error: Exception, memory: int = 0) -> Still:
         return Still(name, code="stopped", detail=error.what, reserved_pixels=memory)
     if isinstance(error, (OSError, ForkServerGone)):
         raise error
-    logger.error("an image can't be decoded", exc_info=error)
+    logger.error("An image can't be decoded", exc_info=error)
     return Still(name, code="not_image", reserved_pixels=memory)
 
 

@@ -150,7 +150,7 @@ class Client:
             return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
 
     def predict(self, training_id: int, image: Path, **options: Any) -> dict[str, Any]:
-        """What the trained model detects in an image, with its own thresholds; nothing is kept.
+        """What the trained model detects in an image, with its own thresholds; nothing is stored.
 
         Args:
             options: confidence, iou, classes ({name: confidence}), format ("yolo": `labels`, too).
@@ -274,7 +274,7 @@ class Client:
 
 
 def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """What `ask` tells once its status is completed.
+    """The answer of `ask` once its status is completed.
 
     Raises:
         ApiError: it failed or was stopped, or the time is over.
@@ -291,7 +291,7 @@ def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> d
 
 
 def new_events(events: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
-    """What was heard, without what the snapshot already holds, until the training has ended."""
+    """The received events, without those that the snapshot includes, until the training has ended."""
     last_seq = -1
     while True:
         try:

@@ -71,5 +71,5 @@ def explained(problem: dict[str, Any]) -> str:
 
 
 def new_key() -> dict[str, str]:
-    """A key of its own for each request: whoever sends this one again gets the same answer."""
+    """An idempotency key for each request: a repeated one gets the same answer."""
     return {"Idempotency-Key": uuid.uuid4().hex}

@@ -89,7 +89,7 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(client: "Client", args: argparse.Namespace) -> Any:
-    """Carry out one of COMMANDS; what it has to say."""
+    """Carry out one of COMMANDS; its answer."""
     path = f"/api/datasets/{getattr(args, 'dataset_id', '')}"
     match args.command:
         case "folders":

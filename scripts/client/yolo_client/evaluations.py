@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Carry out one of COMMANDS; what it shows."""
+    """Carry out one of COMMANDS; the rows to print."""
     if args.command == "evaluations":
         return [{name: evaluation[name] for name in PRINTED} for evaluation in client.evaluations(args.training_id)]
     options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}

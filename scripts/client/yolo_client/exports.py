@@ -28,7 +28,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Carry out one of COMMANDS; what it shows."""
+    """Carry out one of COMMANDS; the rows to print."""
     if args.command == "export-formats":
         return [{name: exported[name] for name in FORMAT} for exported in client.export_formats()]
     if args.command == "model-exports":

@@ -48,7 +48,7 @@ class Login(requests.auth.AuthBase):
 
     @cached_property
     def token(self) -> str | None:
-        """What is sent; None: nothing is needed, or nothing is known."""
+        """The token to send; None where none is needed, or none is available."""
         address = urlsplit(self.url)
         if self._explicit_token or address.hostname not in LOOPBACK or not (owned := owner_token()):
             return self._explicit_token

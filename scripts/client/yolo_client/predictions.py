@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run(client: "Client", args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Carry out one of COMMANDS; what it shows."""
+    """Carry out one of COMMANDS; the rows to print."""
     options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
     if args.command == "predict-video":
         yield wait_and_download(

@@ -19,7 +19,7 @@ NOT_FOUND = {404, 410}
 
 
 class Refused(Exception):
-    """The server's problem+json, or what is known of a connection that broke."""
+    """The server's problem+json, or the error of a broken connection."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__(problem.get("detail"))
@@ -65,7 +65,7 @@ def upload(
 
 
 def key_of(file: Path, fields: Mapping[str, str]) -> str:
-    """What an upload is found by in the state: the same file with other fields is another one."""
+    """The key of an upload in the state: the same file with other fields is another one."""
     from tusclient.fingerprint.fingerprint import Fingerprint
 
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -117,7 +117,7 @@ def created(connection: "Connection", path: str, id_field: str) -> int:
 
 
 def problem_of(error: Any) -> dict[str, Any]:
-    """What the server said; else what tuspy says."""
+    """The server's problem; else tuspy's message."""
     try:
         return json.loads(error.response_content)
     except (TypeError, ValueError):
