@@ -20,7 +20,7 @@ FILE = "split.json.gz"  # in the folder of a version
 
 @dataclass
 class Material:
-    """What the splits of a dataset's images depend on, by image.
+    """What the splits of a dataset's images depend on, by image. Each version stores it under these names.
 
     Attributes:
         keys: what identifies its content. given: its split in the upload. classes: those of its objects.
@@ -28,7 +28,7 @@ class Material:
     """
 
     keys: list[str]
-    splits: list[str | None]
+    given: list[str | None]
     classes: list[list[int | str]]
     ties: list[list[int]]
 
@@ -60,10 +60,10 @@ def assign(material: Material, requested: SplitShares | None) -> Assigned:
     """The source's splits; stratified ones where there are none, or shares are requested.
 
     Args:
-        wish: shares that someone asked for; None: as given, else the default.
+        requested: shares; None: the source's splits, else the default shares.
     """
-    splits = [name or "train" for name in material.splits]
-    source_splits = set(material.splits)
+    splits = [name or "train" for name in material.given]
+    source_splits = set(material.given)
     if requested or source_splits == {None}:
         how = "split_made" if requested is None else "split_wished"
         return apart(material, splits, requested or SplitShares(), range(len(splits)), how)

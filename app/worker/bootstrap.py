@@ -59,7 +59,7 @@ def paired(first: Callable[[Any], Any], second: Callable[[Any], Any], images: in
     """What `first` has more than `second`, of each figure, with the limits of its 95 % interval, on the same drawings.
 
     Args:
-        one, other: the figures where each image counts as often as its weight says; None where there are none.
+        first, second: the figures where each image counts as often as its weight says; None where there are none.
     """
     import numpy as np
 

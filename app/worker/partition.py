@@ -38,7 +38,7 @@ def partition(
     belongs together.
 
     Args:
-        wish: shares that someone asked for; None: the source's splits, else the default shares.
+        requested: shares that someone asked for; None: the source's splits, else the default shares.
         folder: the source, for the classes in label files.
         originals: what images were called, where they are stored under another name, by path below the source.
         class_names: see `sources.sources`.
@@ -54,7 +54,7 @@ def partition(
             groups[index] = number
     material = Material(
         keys=[picture.sha256 or item.image for item, picture in zip(items, pictures, strict=True)],
-        splits=[item.split for item in items],
+        given=[item.split for item in items],
         classes=[sorted(classes, key=str) for classes in kinds],
         ties=[*alike, *by_key([item.label or "" for item in items]), *by_key(of)],
     )

@@ -1,14 +1,17 @@
 """The split: shares, classes, groups that stay together, and that it is the same each time."""
 
+import gzip
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.splits import SPLITS
-from app.worker.assign import Material, assign, counted
+from app.worker.assign import FILE, Material, assign, counted
 from app.worker.split import MOST, SplitShares, joined, same, split
 
 
@@ -153,3 +156,13 @@ def test_100_000_images_take_seconds() -> None:
     ties = [[place, place + 1] for place in range(0, count, 7)]
     done = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, SplitShares())
     assert abs(done.splits.count("train") / count - 0.8) < 0.01
+
+
+def test_what_earlier_versions_stored_is_read(tmp_path: Path) -> None:
+    """The names of the fields are in a file of each version of a dataset."""
+    stored = {"keys": ["a", "b"], "given": ["val", None], "classes": [[0], ["cat"]], "ties": [[0, 1]]}
+    (tmp_path / FILE).write_bytes(gzip.compress(json.dumps(stored).encode()))
+    material = Material.load(tmp_path)
+    assert material == Material(["a", "b"], ["val", None], [[0], ["cat"]], [[0, 1]])
+    material.save(tmp_path)
+    assert json.loads(gzip.decompress((tmp_path / FILE).read_bytes())) == stored

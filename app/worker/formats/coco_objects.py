@@ -145,7 +145,7 @@ class CocoObjects:
 
     Args:
         keypoints: of each row; 0 unless the task is pose.
-        places: what the numbers of boxes and the places of everything are.
+        coordinates: what the numbers of boxes and the places of everything are.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ class FrameImages:
 
     Args:
         tracks: of the video.
-        taken: images that are annotated already.
+        used: images that are annotated already.
         folder: where its images are; None: near the file.
 
     Raises:

@@ -35,9 +35,9 @@ class Choice:
     """A question that has several answers.
 
     Args:
-        taken: one of `ways`, which say what each answer changes of a meaning.
+        chosen: one of `ways`, which say what each answer changes of a meaning.
         data: for its text.
-        telling: rows that tell the ways apart.
+        distinctive: rows that tell the ways apart.
     """
 
     question: str

@@ -26,7 +26,7 @@ def reading(
     """The decision for one reading, with the alternatives.
 
     Args:
-        others: what else it could be, the likeliest first.
+        alternatives: what else it could be, the likeliest first.
         examples: of `example`; only the first EXAMPLES count.
         data: fills the text of the code `reading_{chosen}`.
     """

@@ -25,7 +25,7 @@ class RowColumns:
         kind: box, polygon or keypoints.
         extra: columns at the end of an outline that are none of it; behind boxes and keypoints whatever follows is.
         keypoints: how many, and how many numbers each has; 0 without.
-        others: kinds that the rows could be as well.
+        alternatives: kinds that the rows could be as well.
         dropped: what the columns behind are: "confidence", "track", "both", "angle" or "rest"; "" none.
         certain: the rows say so themselves: each keypoint has a visibility of 0, 1 or 2.
     """
@@ -42,7 +42,7 @@ def infer_columns(rows: Sequence[Row], declared: tuple[int, int] | None, chosen:
     """What the rows of a set are.
 
     Args:
-        known: keypoints and their dimensions by data.yaml.
+        declared: keypoints and their dimensions by data.yaml.
         chosen: box, polygon or keypoints, by a person.
     """
     lengths = Counter(map(len, rows))

@@ -42,7 +42,7 @@ class LabelLines:
     """The lines of a label file.
 
     Attributes:
-        found: number in the file, columns as they came (None where commas must be told apart first), text.
+        rows: number in the file, columns as they came (None where commas must be told apart first), text.
         mended: how many lines were left out or written otherwise; 0 where the file can stay as it is.
         layout: "KITTI", "DOTA", "VisDrone" or "class last" where a line had that; "" none.
     """
@@ -56,7 +56,7 @@ def read_lines(raw: bytes, class_names: Collection[str] = ()) -> LabelLines:
     """The lines that hold objects, as "class numbers".
 
     Args:
-        known: names of classes by `rows.key_of`; empty where nobody listed them.
+        class_names: names of classes by `rows.key_of`; empty where nobody listed them.
     """
     read = decode(raw)
     padded = read.text.translate(PADDING)

@@ -44,7 +44,7 @@ class Still:
         name: its path in the ZIP.
         pixels: BGR; None: it can't be read.
         code, detail: why, as BadPicture has them, or `member_damaged`.
-        taken: pixels of the memory that it counts for.
+        reserved_pixels: pixels of the memory that it counts for.
     """
 
     name: str

@@ -40,7 +40,7 @@ class ImagePrediction:
     """The images of one ZIP.
 
     Args:
-        made: the folder of the files.
+        folder: the folder of the files.
     """
 
     def __init__(self, channel: Channel, spec: PredictionSpec, source: ImageSource, folder: Path) -> None:

@@ -85,7 +85,7 @@ class VideoPrediction:
     """One video.
 
     Args:
-        made: the folder of its files.
+        folder: the folder of its files.
     """
 
     def __init__(self, spec: PredictionSpec, source: VideoSource, folder: Path, meter: VideoProgress) -> None:
@@ -155,7 +155,7 @@ class Ahead:
 
     Args:
         most: that wait.
-        look: called while nothing comes; what it raises ends the waiting.
+        on_wait: called while nothing comes; what it raises ends the waiting.
     """
 
     def __init__(self, items: Iterable[Any], most: int, on_wait: Callable[[], None] = lambda: None) -> None:

@@ -32,7 +32,7 @@ class Examination:
         keypoints: `kpt_shape` (and `flip_idx`) of data.yaml, or None.
         image_size: of the training that small boxes are judged for, in pixels.
         orphans: label files without an image, by the path that findings shall name.
-        found: findings of the conversion that are about no image (those are its entry's), complete.
+        findings: findings of the conversion that are about no image (those are its entry's), complete.
         max_findings: stored of each severity; all are counted.
     """
 

@@ -40,7 +40,7 @@ def upload(
 
     Args:
         fields: of the form that a small file would be sent with.
-        made: what the server names the id that is returned: `dataset_id` or `prediction_id`.
+        id_field: what the server names the id that is returned: `dataset_id` or `prediction_id`.
         state: remembers where the upload is, so that the next call goes on there.
 
     Raises:
