@@ -49,9 +49,9 @@ class Curve extends Chart.DatasetController {
     const { data, borderColor, borderWidth, borderDash, dots } = this.getDataset();
     const { xScale, yScale } = this.chart.getDatasetMeta(this.index);
     const [toX, toY] = [(x) => xScale.getPixelForValue(x), (y) => yScale.getPixelForValue(y)];
-    const look = { strokeStyle: borderColor, fillStyle: borderColor, lineWidth: borderWidth, lineDashOffset };
+    const style = { strokeStyle: borderColor, fillStyle: borderColor, lineWidth: borderWidth, lineDashOffset };
     // round and mitred joins cost three times as much, and look the same
-    Object.assign(ctx, { ...look, lineJoin: "bevel" });
+    Object.assign(ctx, { ...style, lineJoin: "bevel" });
     ctx.setLineDash(borderDash);
     ctx.beginPath();
     const length = trace(points, toX, toY, (x, y) => ctx.lineTo(x, y));

@@ -6,7 +6,7 @@ const waiting = new Set();
 const plots = new WeakMap(); // by element
 let frame = 0;
 
-const seen = new IntersectionObserver(
+const visibility = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
       const plot = plots.get(target);
@@ -20,11 +20,11 @@ const seen = new IntersectionObserver(
 export function watch(plot) {
   plots.set(plot.element, plot);
   plot.onScreen = false;
-  seen.observe(plot.element);
+  visibility.observe(plot.element);
 }
 
 export function unwatch(plot) {
-  seen.unobserve(plot.element);
+  visibility.unobserve(plot.element);
   waiting.delete(plot);
 }
 

@@ -12,9 +12,9 @@ let events = []; // [{epoch, kind, text}], by epoch
 
 /** Events for the axes of all charts over epochs. */
 export function setMarks(marks) {
-  const wanted = marks.filter(({ epoch }) => epoch > 0).sort((a, b) => a.epoch - b.epoch);
-  if (JSON.stringify(wanted) === JSON.stringify(events)) return;
-  events = wanted;
+  const sorted = marks.filter(({ epoch }) => epoch > 0).sort((a, b) => a.epoch - b.epoch);
+  if (JSON.stringify(sorted) === JSON.stringify(events)) return;
+  events = sorted;
   for (const chart of epochs.charts) chart.changed();
 }
 

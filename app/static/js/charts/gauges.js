@@ -1,10 +1,10 @@
 /* Figures of the machine with their course over the last minutes. */
-import { h, put } from "../lib/dom.js";
-import { bytes, fixed, known, number, percent } from "../lib/format.js";
+import { h, setChildren } from "../lib/dom.js";
+import { bytes, fixed, isNumber, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { SmallCurve } from "./small_curve.js";
 
-const KEEP = 150; // five minutes at one figure every two seconds
+const MAX_POINTS = 150; // five minutes at one figure every two seconds
 const rate = (value) => t("{size}/s", { size: bytes(value || 0) });
 const used = (part, whole) => t("{used} of {total}", { used: bytes(part), total: bytes(whole) });
 
@@ -29,10 +29,10 @@ class Gauge {
   }
 
   show(figure, text, ...notes) {
-    this.values = [...this.values, figure ?? 0].slice(-KEEP);
+    this.values = [...this.values, figure ?? 0].slice(-MAX_POINTS);
     this.value.textContent = text;
     this.note.textContent = notes.filter(Boolean).join(" · ");
-    this.curve.setLatest(this.values, KEEP, this.top);
+    this.curve.setLatest(this.values, MAX_POINTS, this.top);
   }
 }
 
@@ -67,7 +67,7 @@ export class Gauges {
       percent(disk.percent / 100),
       t("{free} free of {total}", { free: bytes(disk.free), total: bytes(disk.used + disk.free) }),
     );
-    if (known(disk.read))
+    if (isNumber(disk.read))
       this.gauge("io", t("Disk read and write"), { colour: 3, top: null }).show(
         disk.read + disk.write,
         rate(disk.read + disk.write),
@@ -89,7 +89,7 @@ export class Gauges {
       t("load {load}", { load: cpu.load.map((value) => fixed(value, 2)).join(" · ") }),
       tn("{n} core", "{n} cores", cpu.count),
     );
-    put(
+    setChildren(
       this.cores,
       cpu.each.map((value) => h("span", { style: { height: `${value}%` } })),
     );
@@ -97,16 +97,16 @@ export class Gauges {
 
   showGpu(gpu) {
     const facts = [
-      known(gpu.memory_used) && used(gpu.memory_used, gpu.memory_total),
-      known(gpu.temperature) && t("{degrees} °C", { degrees: number(gpu.temperature) }),
-      known(gpu.power) &&
-        (known(gpu.power_limit)
+      isNumber(gpu.memory_used) && used(gpu.memory_used, gpu.memory_total),
+      isNumber(gpu.temperature) && t("{degrees} °C", { degrees: number(gpu.temperature) }),
+      isNumber(gpu.power) &&
+        (isNumber(gpu.power_limit)
           ? t("{power} of {limit} W", { power: number(gpu.power), limit: number(gpu.power_limit) })
           : t("{power} W", { power: number(gpu.power) })),
     ];
     this.gauge(`gpu${gpu.index}`, `GPU ${gpu.index}: ${gpu.name || ""}`, { colour: 5 }).show(
       gpu.utilization,
-      known(gpu.utilization) ? percent(gpu.utilization / 100) : "–",
+      isNumber(gpu.utilization) ? percent(gpu.utilization / 100) : "–",
       facts.filter(Boolean).join(" · "),
     );
   }

@@ -1,7 +1,7 @@
 /* The core of all charts of lines. A chart is created once, when it comes to the screen; its datasets are changed in
    place and drawn again without animation. Its legend shows the values under the crosshair, else the latest ones. Plot
    and Overlay say what its lines are and where they come from. */
-import { h, put, write } from "../lib/dom.js";
+import { h, setChildren, write } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { vertical } from "./crosshair.js";
 import "./curve.js";
@@ -52,7 +52,7 @@ export class LineChart {
       "aria-label": spec.title,
       tabindex: 0,
       onkeydown: (event) => pressed(this, event, this.along()),
-      onblur: () => this.left(),
+      onblur: () => this.onPointerLeave(),
     });
     this.wait = h("div", { class: "chart-wait" }, spec.wait);
     this.note = h("div", { class: "chart-note", hidden: true });
@@ -188,7 +188,7 @@ export class LineChart {
     this.showValues();
   }
 
-  left() {
+  onPointerLeave() {
     if (this.pointer !== null && !this.element.matches(":hover")) this.pointTo(null);
     this.note.hidden = true;
   }
@@ -205,7 +205,7 @@ export class LineChart {
   /** Keys for the lines, with a click that shows or hides each. */
   showKeys(toggle, isHidden, look) {
     this.keys = this.lines().map((line, index) => key(line, isHidden(index), () => toggle(index), look));
-    put(
+    setChildren(
       this.legend,
       this.keys.map(({ element }) => element),
     );
@@ -283,7 +283,7 @@ export class LineChart {
 
 /** Put charts into a grid and draw them. */
 export function mount(container, charts) {
-  put(
+  setChildren(
     container,
     charts.map((chart) => chart.element),
   );

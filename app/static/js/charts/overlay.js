@@ -42,7 +42,7 @@ export class Overlay extends LineChart {
   /** @param {Run[]} runs @param {string} axis */
   show(runs, axis) {
     if (axis !== this.axis) shared.moveTo(null); // a place on the other axis
-    const sameLines = String(runs.map(lookOf)) === String(this.runs.map(lookOf));
+    const sameLines = String(runs.map(styleKey)) === String(this.runs.map(styleKey));
     this.axis = axis;
     this.runs = runs;
     if (!sameLines) this.replaceLines();
@@ -136,4 +136,4 @@ export class Overlay extends LineChart {
   }
 }
 
-const lookOf = ({ id, name, slot }) => JSON.stringify([id, name, slot]);
+const styleKey = ({ id, name, slot }) => JSON.stringify([id, name, slot]);

@@ -1,6 +1,6 @@
 /* A chart of a training's figures: over its epochs, with a crosshair that all of them share; or over something else,
    alone. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { significant, steady } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { readPref, savePref } from "../lib/prefs.js";
@@ -226,7 +226,7 @@ export class Plot extends LineChart {
     const near = here && this.chart ? marksNear(this.chart, epoch) : [];
     this.note.hidden = !near.length;
     if (near.length)
-      put(
+      setChildren(
         this.note,
         near
           .slice(-3)

@@ -2,7 +2,7 @@
 import { t } from "../lib/i18n.js";
 
 const ZIP = [0x50, 0x4b];
-const OTHERS = [
+const OTHER_ARCHIVES = [
   ["RAR", [0x52, 0x61, 0x72, 0x21]],
   ["7z", [0x37, 0x7a, 0xbc, 0xaf]],
   ["gzip", [0x1f, 0x8b]],
@@ -18,7 +18,7 @@ const begins = (bytes, mark, at = 0) => mark.every((byte, index) => bytes[at + i
 /** Why the file cannot be a dataset's ZIP, and what to do; null where it may be one. */
 export async function whyNoZip(file) {
   const head = await bytesOf(file.slice(0, 4));
-  const other = OTHERS.find(([, mark]) => begins(head, mark));
+  const other = OTHER_ARCHIVES.find(([, mark]) => begins(head, mark));
   if (other)
     return t("This is a {kind} archive renamed to ZIP. Extract it and create a ZIP of its contents.", {
       kind: other[0],

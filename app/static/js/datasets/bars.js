@@ -110,8 +110,8 @@ export class Bars {
   }
 
   tooltip({ dataset, raw, datasetIndex }) {
-    const whole = this.spec.series[datasetIndex].values.reduce((sum, value) => sum + value, 0);
-    const share = this.spec.share && whole ? ` (${percent(raw / whole, 1)})` : "";
+    const total = this.spec.series[datasetIndex].values.reduce((sum, value) => sum + value, 0);
+    const share = this.spec.share && total ? ` (${percent(raw / total, 1)})` : "";
     return `${this.spec.series.length > 1 ? `${dataset.label}: ` : ""}${number(raw)}${share}`;
   }
 

@@ -143,10 +143,10 @@ const LABEL_FILES = ["yolo", "darknet", "cvat-yolo"]; // of other formats the im
 
 function askTask(current, { options }, send) {
   const { data } = current;
-  const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
+  const taskOptions = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
   const task = choices(
     t("Task"),
-    known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })),
+    taskOptions.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })),
     data.task,
   );
   const corners = tick(

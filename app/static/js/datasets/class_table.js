@@ -1,5 +1,5 @@
 /* The classes as a table, the words beside the chart: images and objects by split. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { SPLITS, splitName } from "../lib/vocabulary.js";
@@ -15,17 +15,17 @@ export class ClassTable {
   show(counted) {
     const { classes, busy } = this.current;
     if (!classes.length) {
-      put(
+      setChildren(
         this.container,
         h("p", { class: "panel-empty" }, busy ? t("The dataset check is counting the objects.") : t("No classes yet.")),
       );
       return;
     }
     const splits = SPLITS.filter((split) => split !== "test" || this.current.data.test_images);
-    const known = new Map((counted || []).map((item) => [item.class, item]));
-    const whole = this.current.data.task === "classify"; // a class is an image's
+    const countOf = new Map((counted || []).map((item) => [item.class, item]));
+    const classifies = this.current.data.task === "classify"; // a class is an image's
     const cell = (item, split) => {
-      const objects = (whole ? item?.images : item?.objects)?.[split] ?? 0;
+      const objects = (classifies ? item?.images : item?.objects)?.[split] ?? 0;
       return h(
         "td",
         {
@@ -35,7 +35,7 @@ export class ClassTable {
         item ? number(objects) : "–",
       );
     };
-    put(
+    setChildren(
       this.container,
       h(
         "div",
@@ -69,7 +69,7 @@ export class ClassTable {
                     classTag(classes, index),
                   ),
                 ),
-                splits.map((split) => cell(known.get(index), split)),
+                splits.map((split) => cell(countOf.get(index), split)),
               ),
             ),
           ),

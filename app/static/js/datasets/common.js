@@ -62,11 +62,11 @@ export function sampleButton(button) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const known = await get("/api/datasets/sample");
-      const chosen = known.dataset_id ? await offered(known) : "new";
+      const existing = await get("/api/datasets/sample");
+      const chosen = existing.dataset_id ? await offered(existing) : "new";
       busy(chosen === "new");
       if (chosen === "new") window.location.assign(`/datasets/${(await post("/api/datasets/sample")).dataset_id}`);
-      else if (chosen) window.location.assign(`/datasets/${known.dataset_id}`);
+      else if (chosen) window.location.assign(`/datasets/${existing.dataset_id}`);
     } catch (error) {
       busy(false);
       toast(error.detail || error.title, "failed");

@@ -1,6 +1,6 @@
 /* What the import decided by itself, and its changes. Each change makes a new revision; nothing is uploaded again. */
 import { mayChangeHere } from "../lib/access.js";
-import { $, button, h, icon, put } from "../lib/dom.js";
+import { $, button, h, icon, setChildren } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 import { CHANGES } from "./changes.js";
 
@@ -22,7 +22,7 @@ export class Decisions {
     const state = JSON.stringify([data.revision, data.status, data.classes.length, busy, decisions]);
     if (state === this.state) return; // a menu that is open stays so
     this.state = state;
-    put(
+    setChildren(
       $("[data-decisions]", this.panel),
       decisions.length
         ? h(
@@ -39,8 +39,8 @@ export class Decisions {
           ),
     );
     const open = this.current.ready && mayChangeHere({});
-    put($("[data-change-tools]", this.panel), open && this.menu(OFFERS));
-    put(
+    setChildren($("[data-change-tools]", this.panel), open && this.menu(OFFERS));
+    setChildren(
       $("[data-class-tools]", this.panel),
       open &&
         data.classes.length > 0 &&
@@ -51,13 +51,14 @@ export class Decisions {
   decision(item) {
     const { parameter } = item.change || {};
     const mine = mayChangeHere({});
-    const known = mine && parameter && CHANGES[parameter] && this.current.data.status !== "validating";
+    const changeable = mine && parameter && CHANGES[parameter] && this.current.data.status !== "validating";
     return h(
       "li",
       { class: "decision" },
       icon("signpost-split"),
       h("p", {}, item.message || item.code),
-      known && button("", CHANGES[parameter].label(), () => this.open(parameter, item.change), "btn-outline btn-sm"),
+      changeable &&
+        button("", CHANGES[parameter].label(), () => this.open(parameter, item.change), "btn-outline btn-sm"),
       mine &&
         item.confirmed &&
         item.readings?.length > 1 &&
@@ -116,8 +117,8 @@ const bySystem = (name) => name.split("/").some((part) => part === "__MACOSX" ||
 function skipped({ count = 0, kinds = {}, names = [] } = {}) {
   const system = BY_SYSTEM.reduce((sum, kind) => sum + (kinds[kind] || 0), 0);
   const rest = count - system;
-  const known = names.filter((name) => !bySystem(name)).slice(0, 5);
-  const some = known.join(", ") + (rest > known.length ? " …" : "");
+  const examples = names.filter((name) => !bySystem(name)).slice(0, 5);
+  const some = examples.join(", ") + (rest > examples.length ? " …" : "");
   return [
     rest > 0 && {
       message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", rest, { names: some }),

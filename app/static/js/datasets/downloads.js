@@ -1,6 +1,6 @@
 /* What can be taken away: the original, and the present revision in the usual formats. */
 import { ApiError, problem } from "../lib/api.js";
-import { h, icon, put, toast } from "../lib/dom.js";
+import { h, icon, setChildren, toast } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 import { locale, t } from "../lib/i18n.js";
 import { EXPORTS, formatName } from "../lib/vocabulary.js";
@@ -35,7 +35,7 @@ export function showDownloads(container, current) {
       ),
     );
   const boxes = data.task !== "classify";
-  put(
+  setChildren(
     container,
     data.original &&
       item(

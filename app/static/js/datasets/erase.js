@@ -38,7 +38,7 @@ async function inUse({ id, name, trainings, trashed }) {
         trashed,
       ),
   ].filter(Boolean);
-  const seen = await ask({
+  const answer = await ask({
     title: t("“{name}” can't be deleted yet", { name }),
     action: trainings ? t("Open the training runs") : t("Open the trash"),
     body: h(
@@ -47,7 +47,7 @@ async function inUse({ id, name, trainings, trashed }) {
       uses.map((text) => h("li", {}, text)),
     ),
   });
-  if (seen)
+  if (answer)
     window.location.assign(trainings ? `/datasets/${id}?tab=trainings` : `/trainings?trash=true&dataset_id=${id}`);
 }
 

@@ -1,5 +1,5 @@
 /* The head of the tab of the findings: their numbers by severity, the report as a file, and the fix of all. */
-import { button, h, icon, put } from "../lib/dom.js";
+import { button, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -33,7 +33,7 @@ export function showSummary(place, current, { counts, codes }, fix) {
       " ",
       kind.toUpperCase(),
     );
-  put(
+  setChildren(
     place,
     h(
       "div",

@@ -1,6 +1,6 @@
 /* The tab of the findings: a group for each code, with file and line, what YOLO does, and the fix. */
 import { get } from "../lib/api.js";
-import { $, $$, blank, failure, h, put, skeleton } from "../lib/dom.js";
+import { $, $$, blank, failure, h, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bind, change } from "./address.js";
@@ -63,11 +63,11 @@ export class FindingsTab {
       if (key === this.key && page === this.page) this.show(answer);
     } catch (error) {
       if (key !== this.key) return;
-      put($("[data-finding-summary]", this.panel));
-      put(
+      setChildren($("[data-finding-summary]", this.panel));
+      setChildren(
         this.container,
         failure(error, () => {
-          put(this.container, skeleton(6));
+          setChildren(this.container, skeleton(6));
           this.load();
         }),
       );
@@ -78,8 +78,8 @@ export class FindingsTab {
 
   none() {
     const { data, busy } = this.current;
-    put($("[data-finding-summary]", this.panel));
-    put(
+    setChildren($("[data-finding-summary]", this.panel));
+    setChildren(
       this.container,
       h(
         "div",
@@ -96,11 +96,11 @@ export class FindingsTab {
       .sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.count - a.count);
     showSummary($("[data-finding-summary]", this.panel), this.current, answer, this.fix);
     if (!answer.codes.length) {
-      put(this.container, this.clean());
+      setChildren(this.container, this.clean());
       return;
     }
     if (!groups.length) {
-      put(
+      setChildren(
         this.container,
         h(
           "div",
@@ -115,7 +115,7 @@ export class FindingsTab {
     const open = this.code && groups.find((item) => item.code === this.code);
     this.images = open ? [...new Set(answer.findings.map((item) => item.image_id).filter(Boolean))] : [];
     const focusedCode = /** @type {HTMLElement} */ (document.activeElement?.closest("[data-code]"))?.dataset.code;
-    put(
+    setChildren(
       this.container,
       h(
         "div",

@@ -1,6 +1,6 @@
 /* Fixing findings: what will happen is said before, what was done is said after. */
 import { post } from "../lib/api.js";
-import { ask, h, icon, put, toast } from "../lib/dom.js";
+import { ask, h, icon, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { badge } from "../ui/status.js";
@@ -73,23 +73,25 @@ export class Work {
 
   /** The revisions are known anew: tell how the one ended that was asked for here, and what the present one fixed. */
   revisionsChanged(revisions) {
-    const done = revisions.find((item) => item.number === this.requested);
-    if (done && done.status !== "building") {
+    const revision = revisions.find((item) => item.number === this.requested);
+    if (revision && revision.status !== "building") {
       this.requested = null;
-      if (done.status === "failed")
-        toast(done.error || t("Version {n} couldn't be created.", { n: number(done.number) }), "failed");
-      else if (!done.current)
+      if (revision.status === "failed")
+        toast(revision.error || t("Version {n} couldn't be created.", { n: number(revision.number) }), "failed");
+      else if (!revision.current)
         toast(
           [
-            t("Version {n} can't be used for training. The previous version stays in use.", { n: number(done.number) }),
-            done.error,
+            t("Version {n} can't be used for training. The previous version stays in use.", {
+              n: number(revision.number),
+            }),
+            revision.error,
           ]
             .filter(Boolean)
             .join(" "),
           "failed",
         );
-      else if (done.error) toast(done.error, "failed");
-      else toast(t("Version {n} is ready and is now the current one.", { n: number(done.number) }), "success");
+      else if (revision.error) toast(revision.error, "failed");
+      else toast(t("Version {n} is ready and is now the current one.", { n: number(revision.number) }), "success");
     }
     const present = revisions.find((item) => item.number === this.current.data.revision);
     if (present?.number !== this.revision) this.fixed(present);
@@ -98,7 +100,7 @@ export class Work {
   /** What the present revision fixed, with the findings of the one that it was made from beside its own. */
   async fixed(revision) {
     this.revision = revision?.number;
-    put(this.container);
+    setChildren(this.container);
     const effects = Object.entries(this.current.data.report?.effects || {});
     if (revision?.origin?.kind !== "fix" || !effects.length) return;
     const [before, after] = await Promise.all(
@@ -107,9 +109,9 @@ export class Work {
       ),
     );
     if (this.revision === revision.number)
-      put(
+      setChildren(
         this.container,
-        report(revision, effects, before, after, () => put(this.container)),
+        report(revision, effects, before, after, () => setChildren(this.container)),
       );
   }
 }

@@ -1,5 +1,5 @@
 /* Thumbnails with their objects drawn over them. One tile is in the Tab order; arrow keys move among them. */
-import { $, $$, h, icon, put } from "../lib/dom.js";
+import { $, $$, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { paint } from "./marks.js";
@@ -17,7 +17,7 @@ export class Grid {
     this.look = { boxes: true, labels: true };
     this.drawn = new Set();
     this.images = new Map();
-    this.near = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: AHEAD });
+    this.near = new IntersectionObserver((entries) => this.onIntersection(entries), { rootMargin: AHEAD });
     this.sized = new ResizeObserver(() => {
       cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(() => this.redraw());
@@ -39,7 +39,7 @@ export class Grid {
       },
       images.map((image, index) => this.tile(image, index)),
     );
-    put(this.container, this.list);
+    setChildren(this.container, this.list);
     this.sized.disconnect();
     this.sized.observe(this.list);
     for (const tile of $$(".tile", this.list)) this.near.observe(tile);
@@ -94,7 +94,7 @@ export class Grid {
 
   /** What a tile's foot tells: its findings, and its class or the number of its objects. */
   marks(image) {
-    const whole = image.objects.find((object) => object.kind === "class");
+    const imageClass = image.objects.find((object) => object.kind === "class");
     return h(
       "span",
       { class: "tile-marks tabular" },
@@ -104,7 +104,9 @@ export class Grid {
           { class: "tile-finding", title: tn("{n} issue", "{n} issues", image.findings.length) },
           icon("exclamation-triangle-fill"),
         ),
-      whole ? className(this.names(), whole.class) : [icon("bounding-box"), " ", number(image.objects.length)],
+      imageClass
+        ? className(this.names(), imageClass.class)
+        : [icon("bounding-box"), " ", number(image.objects.length)],
     );
   }
 
@@ -116,7 +118,7 @@ export class Grid {
     return [name, image.split, ...counts].join(", ");
   }
 
-  seen(entries) {
+  onIntersection(entries) {
     for (const { target, isIntersecting } of entries) {
       if (isIntersecting) {
         this.drawn.add(target);

@@ -2,7 +2,7 @@
 import { get } from "../lib/api.js";
 import { withClass } from "./objects.js";
 
-const KEEP = 40; // answers
+const CACHED_RECORDS = 40; // answers
 
 export class ImageRecords {
   /** @param {any} current the dataset */
@@ -12,7 +12,7 @@ export class ImageRecords {
   }
 
   /** Undefined where it was not asked for yet. @param {number} id */
-  known(id) {
+  cached(id) {
     return this.answers.get(id);
   }
 
@@ -21,7 +21,7 @@ export class ImageRecords {
     if (!this.answers.has(id)) {
       const record = await get(`${this.current.path}/images/${id}`);
       this.answers.set(id, withClass(record, this.current));
-      if (this.answers.size > KEEP) this.answers.delete(this.answers.keys().next().value);
+      if (this.answers.size > CACHED_RECORDS) this.answers.delete(this.answers.keys().next().value);
     }
     return this.answers.get(id);
   }

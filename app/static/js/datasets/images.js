@@ -1,6 +1,6 @@
 /* The tab of the images: filters, pages of thumbnails, the order in which the viewer steps. */
 import { get } from "../lib/api.js";
-import { $, $$, failure, h, icon, put } from "../lib/dom.js";
+import { $, $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
@@ -10,7 +10,7 @@ import { classTag, className, withClass } from "./objects.js";
 
 const PER_PAGE = 60;
 const FILTERS = ["search", "class", "split", "finding", "sort", "min_objects", "max_objects", "min_size", "max_size"];
-const KEEP = 8; // pages
+const CACHED_PAGES = 8; // pages
 const LEGEND = 12; // classes that are named above the grid
 
 export class ImagesTab {
@@ -118,7 +118,7 @@ export class ImagesTab {
     const { classes } = this.current;
     const rest = classes.length - LEGEND;
     const toggle = (index) => change({ page: "", class: read().class === String(index) ? "" : String(index) });
-    put(
+    setChildren(
       $("[data-legend]", this.panel),
       classes.slice(0, LEGEND).map((_name, index) =>
         h(
@@ -159,7 +159,7 @@ export class ImagesTab {
       if (key !== this.key) return;
       $("[data-image-total]", this.panel).textContent = "";
       $("[data-grid-pager]", this.panel).hidden = true;
-      put(
+      setChildren(
         this.container,
         failure(error, () => this.load()),
       );
@@ -171,7 +171,7 @@ export class ImagesTab {
   /** There is no revision yet, or none could be made. */
   none() {
     $("[data-image-total]", this.panel).textContent = "";
-    put(
+    setChildren(
       this.container,
       h(
         "div",
@@ -188,7 +188,7 @@ export class ImagesTab {
       answer.images = answer.images.map((image) => withClass(image, this.current));
       if (order !== this.order) return answer; // the filters changed meanwhile
       this.pages.set(page, answer);
-      if (this.pages.size > KEEP) this.pages.delete(this.pages.keys().next().value);
+      if (this.pages.size > CACHED_PAGES) this.pages.delete(this.pages.keys().next().value);
     }
     return this.pages.get(page);
   }
@@ -206,7 +206,7 @@ export class ImagesTab {
     });
     if (answer.images.length) this.grid.show(answer.images);
     else
-      put(
+      setChildren(
         this.container,
         h(
           "div",

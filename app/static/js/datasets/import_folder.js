@@ -1,6 +1,6 @@
 /* A dataset from a folder of the server: look through the folders below IMPORT_ROOT, take one. */
 import { get, post } from "../lib/api.js";
-import { ask, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { ask, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
 const last = (path) => path.split("/").filter(Boolean).pop() || "";
@@ -25,10 +25,10 @@ export async function importFolder() {
       const answer = await get("/api/datasets/import", { path });
       Object.assign(state, { path: answer.path });
       if (!state.named) name.value = last(answer.path).slice(0, 100);
-      put(listing, folders(answer, open));
+      setChildren(listing, folders(answer, open));
       if (focus) listing.querySelector("button")?.focus();
     } catch (problem) {
-      put(
+      setChildren(
         listing,
         failure(problem, () => open(path)),
       );
@@ -36,7 +36,7 @@ export async function importFolder() {
   };
   open("", false);
   const complain = (...text) => {
-    put(error, h("p", { class: "field-error" }, ...text));
+    setChildren(error, h("p", { class: "field-error" }, ...text));
     return null;
   };
   /** @type {any} */

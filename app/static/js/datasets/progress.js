@@ -1,5 +1,5 @@
 /* What a child does with the dataset now: its stage, how far it is, how long it will take. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { duration, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar } from "../ui/status.js";
@@ -20,10 +20,11 @@ export const stageShare = (progress) => (progress?.total ? Math.min(1, progress.
 
 const began = new Map(); // stage → {time, done, last}: when this page saw it first, and the newest figure
 
-function left({ stage, done, total, revision }) {
+function remaining({ stage, done, total, revision }) {
   const key = `${revision}:${stage}`;
-  const known = began.get(key);
-  const start = known && (done || 0) >= known.last ? known : { time: performance.now(), done: done || 0, last: 0 };
+  const started = began.get(key);
+  const start =
+    started && (done || 0) >= started.last ? started : { time: performance.now(), done: done || 0, last: 0 };
   start.last = done || 0; // fewer than before: it began anew, after a time in which nothing was done
   began.set(key, start);
   const [seconds, advanced] = [(performance.now() - start.time) / 1000, (done || 0) - start.done];
@@ -41,7 +42,7 @@ export function showProgress(container, current, progress) {
   container.hidden = !going;
   if (!going) {
     began.clear();
-    put(container);
+    setChildren(container);
     return;
   }
   const { stage, done, total, revision } = progress || {};
@@ -49,7 +50,7 @@ export function showProgress(container, current, progress) {
   const title = first
     ? stageName(stage)
     : t("Creating version {n}: {stage}", { n: number(revision), stage: stageName(stage) });
-  put(
+  setChildren(
     container,
     h(
       "div",
@@ -71,7 +72,7 @@ export function showProgress(container, current, progress) {
         ),
       ),
       bar(stageShare(progress), "", t("Checking")),
-      h("p", { class: "quiet tabular progress-left" }, total ? left(progress) : ""),
+      h("p", { class: "quiet tabular progress-left" }, total ? remaining(progress) : ""),
     ),
   );
 }

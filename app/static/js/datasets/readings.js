@@ -2,7 +2,7 @@
    another one, one to say that this one is right. */
 import { mayChangeHere } from "../lib/access.js";
 import { post } from "../lib/api.js";
-import { $, button, h, icon, put, toast } from "../lib/dom.js";
+import { $, button, h, icon, setChildren, toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { drawing, names } from "./marks.js";
 
@@ -32,7 +32,7 @@ export class Readings {
     this.state = state;
     const container = $("[data-readings]", this.panel);
     container.hidden = !open.length || busy;
-    put(container, !container.hidden && this.section(open, data.needs_review));
+    setChildren(container, !container.hidden && this.section(open, data.needs_review));
   }
 
   /** Show a choice again that was confirmed. */

@@ -188,10 +188,10 @@ export class Transfer {
 
   /** Its end has been seen: the same file is a new upload from now on. */
   async forget() {
-    const own = (await tus.defaultOptions.urlStorage.findAllUploads()).filter(
+    const uploads = (await tus.defaultOptions.urlStorage.findAllUploads()).filter(
       (entry) => entry.uploadUrl === this.upload.url,
     );
-    own.forEach(forget);
+    uploads.forEach(forget);
   }
 }
 

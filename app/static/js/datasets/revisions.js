@@ -1,7 +1,7 @@
 /* The revisions of the dataset: what made each, what is in it, who used it, and which one is used now. */
 import { mayChangeHere } from "../lib/access.js";
 import { get, post } from "../lib/api.js";
-import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../lib/dom.js";
+import { $, button, confirmed, fillFrom, h, icon, setChildren, toast } from "../lib/dom.js";
 import { ago, bytes, dateTime, number } from "../lib/format.js";
 import { locale, t, tn } from "../lib/i18n.js";
 import { bar } from "../ui/status.js";
@@ -90,7 +90,7 @@ export class Revisions {
     this.list = [...revisions].sort((a, b) => b.number - a.number);
     const visible = this.all ? this.list : this.list.slice(0, FEW);
     $("[data-revision-count]", this.panel).textContent = this.list.length ? number(this.list.length) : "";
-    put(
+    setChildren(
       $("[data-revisions]", this.panel),
       visible.length
         ? h(

@@ -1,6 +1,6 @@
 /* Uploads that lie unfinished on the server, of any browser: what has arrived of each, and its removal. */
 import { get } from "../lib/api.js";
-import { $, confirmed, h, put, toast } from "../lib/dom.js";
+import { $, confirmed, h, setChildren, toast } from "../lib/dom.js";
 import { ago, bytes } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { erase } from "./resumable.js";
@@ -12,7 +12,7 @@ export async function serverUploads(container, mine) {
   const { waiting, total } = await unfinished(mine);
   const reload = () => serverUploads(container, mine);
   container.hidden = !waiting.length;
-  put(
+  setChildren(
     container,
     waiting.length > 0 &&
       h(
@@ -32,9 +32,9 @@ export async function serverUploads(container, mine) {
 /** Those of a first page that may be removed here, and how many there are on all pages. */
 async function unfinished(mine) {
   const answer = await get("/api/uploads", { unfinished: true, per_page: MOST }).catch(() => null);
-  const shown = answer?.uploads || [];
-  const waiting = shown.filter((upload) => upload.state !== "checking" && !mine.has(upload.id));
-  return { waiting, total: (answer?.total || 0) - (shown.length - waiting.length) };
+  const uploads = answer?.uploads || [];
+  const waiting = uploads.filter((upload) => upload.state !== "checking" && !mine.has(upload.id));
+  return { waiting, total: (answer?.total || 0) - (uploads.length - waiting.length) };
 }
 
 const small = (label, onclick) => h("button", { class: "btn btn-outline btn-sm", type: "button", onclick }, label);
@@ -56,25 +56,25 @@ function row(upload, reload) {
 }
 
 async function removed(upload, reload) {
-  const sure = await confirmed({
+  const confirmation = await confirmed({
     title: t("Remove this upload?"),
     action: t("Remove"),
     text: t("The received part of “{name}” will be deleted. Someone may still be uploading the file.", {
       name: upload.name,
     }),
   });
-  if (!sure) return;
+  if (!confirmation) return;
   await erase(upload.id).catch(refused);
   reload();
 }
 
 async function allRemoved(total, mine, reload) {
-  const sure = await confirmed({
+  const confirmation = await confirmed({
     title: tn("Remove {n} upload?", "Remove {n} uploads?", total),
     action: t("Remove all"),
     text: t("The received parts will be deleted. Someone may still be uploading one of the files."),
   });
-  if (!sure) return;
+  if (!confirmation) return;
   try {
     for (let { waiting } = await unfinished(mine); waiting.length; { waiting } = await unfinished(mine)) {
       for (const upload of waiting) await erase(upload.id);

@@ -1,6 +1,6 @@
 /* What a new split will be: asked of the server, which counts it with the function that makes it. */
 import { post } from "../lib/api.js";
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { splitName } from "../lib/vocabulary.js";
@@ -18,20 +18,20 @@ export class SplitPromise {
 
   refuse(text) {
     this.turn += 1;
-    put(this.element, text);
+    setChildren(this.element, text);
   }
 
   /** `split`: shares and seed; null: as in the upload. What stands there stays until the answer comes. */
   ask(split) {
     const turn = ++this.turn;
     clearTimeout(this.timer);
-    if (!this.element.firstChild) put(this.element, t("Calculating the split…"));
+    if (!this.element.firstChild) setChildren(this.element, t("Calculating the split…"));
     this.timer = setTimeout(async () => {
       try {
         const preview = await post(`/api/datasets/${this.data.id}/split-preview`, { split });
-        if (turn === this.turn) put(this.element, this.texts(preview));
+        if (turn === this.turn) setChildren(this.element, this.texts(preview));
       } catch (error) {
-        if (turn === this.turn) put(this.element, error.detail || error.title);
+        if (turn === this.turn) setChildren(this.element, error.detail || error.title);
       }
     }, AFTER_MS);
   }

@@ -1,5 +1,5 @@
 /* The charts of the overview, from the statistics of the revision. */
-import { $, failure, h, put, skeleton } from "../lib/dom.js";
+import { $, failure, h, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { SPLITS, splitName } from "../lib/vocabulary.js";
@@ -46,20 +46,20 @@ export class Statistics {
     this.revision = null;
     this.clear();
     const text = this.current.busy ? t("The dataset check is counting the objects.") : t("No statistics.");
-    put($("[data-class-chart]", this.panel), h("section", { class: "panel panel-empty" }, text));
+    setChildren($("[data-class-chart]", this.panel), h("section", { class: "panel panel-empty" }, text));
     this.table.show(null);
-    put($("[data-charts]", this.panel));
+    setChildren($("[data-charts]", this.panel));
   }
 
   failed(error) {
     const again = () => {
-      put($("[data-charts]", this.panel));
-      put($("[data-class-chart]", this.panel), h("div", { class: "panel" }, skeleton(6)));
+      setChildren($("[data-charts]", this.panel));
+      setChildren($("[data-class-chart]", this.panel), h("div", { class: "panel" }, skeleton(6)));
       this.load();
     };
     this.clear();
     this.revision = null;
-    put($("[data-class-chart]", this.panel), failure(error, again));
+    setChildren($("[data-class-chart]", this.panel), failure(error, again));
     this.table.show(null);
   }
 
@@ -68,22 +68,22 @@ export class Statistics {
     const name = `dataset-${this.current.id}`;
     this.table.show(answer.classes);
     const chart = answer.classes.length ? this.classes(answer, name) : null;
-    put(
+    setChildren(
       $("[data-class-chart]", this.panel),
       chart ? chart.element : h("section", { class: "panel panel-empty" }, t("No classes yet.")),
     );
-    const others = this.others(answer, name);
-    put(
+    const plots = this.otherPlots(answer, name);
+    setChildren(
       $("[data-charts]", this.panel),
-      others.map((plot) => plot.element),
+      plots.map((plot) => plot.element),
     );
-    this.plots = [chart, ...others].filter(Boolean).map((plot) => plot.start());
+    this.plots = [chart, ...plots].filter(Boolean).map((plot) => plot.start());
   }
 
   classes({ classes }, name) {
     const visible = classes.slice(0, MOST);
-    const whole = this.current.data.task === "classify"; // a class is an image's
-    const title = whole ? t("Images per class and set") : t("Objects per class and set");
+    const classifies = this.current.data.task === "classify"; // a class is an image's
+    const title = classifies ? t("Images per class and set") : t("Objects per class and set");
     return new Bars({
       title: classes.length > MOST ? t("{title} (first {n})", { title, n: number(MOST) }) : title,
       name: `${name}-classes`,
@@ -95,13 +95,13 @@ export class Statistics {
       series: SPLITS.map((split, index) => ({
         split,
         label: splitName(split),
-        values: visible.map((item) => (whole ? item.images : item.objects)[split] || 0),
+        values: visible.map((item) => (classifies ? item.images : item.objects)[split] || 0),
         colour: index + 1,
       })).filter(({ split }) => this.current.data[`${split}_images`]),
     });
   }
 
-  others(answer, name) {
+  otherPlots(answer, name) {
     const objects = this.current.data.task !== "classify";
     const bars = (title, note, key, labels, values) =>
       new Bars({
@@ -174,9 +174,9 @@ const SIZES = 10;
 
 function sizes(list) {
   const [visible, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
-  const others = rest.reduce((sum, item) => sum + item.count, 0);
+  const otherCount = rest.reduce((sum, item) => sum + item.count, 0);
   return [
-    [...visible.map((item) => `${item.width}×${item.height}`), ...(others ? [t("other")] : [])],
-    [...visible.map((item) => item.count), ...(others ? [others] : [])],
+    [...visible.map((item) => `${item.width}×${item.height}`), ...(otherCount ? [t("other")] : [])],
+    [...visible.map((item) => item.count), ...(otherCount ? [otherCount] : [])],
   ];
 }

@@ -1,12 +1,12 @@
 /* What training will use: how many of the images, in which splits, and why not the rest. Figures beside it. */
 import { splitBar } from "./common.js";
-import { $, h, icon, put } from "../lib/dom.js";
+import { $, h, icon, setChildren } from "../lib/dom.js";
 import { bytes, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { formatName, taskName } from "../lib/vocabulary.js";
 
 export function showSummary(panel, dataset, busy) {
-  put(
+  setChildren(
     $("[data-summary]", panel),
     dataset.summary
       ? uses(dataset)
@@ -16,7 +16,7 @@ export function showSummary(panel, dataset, busy) {
           busy ? t("The dataset check isn't finished.") : t("No image can be used. See the issues."),
         ),
   );
-  put($("[data-figures]", panel), figures(dataset));
+  setChildren($("[data-figures]", panel), figures(dataset));
 }
 
 function uses(dataset) {

@@ -17,7 +17,7 @@ export class TrainableDatasets {
   }
 
   /** @param {string | null} id */
-  known(id) {
+  cached(id) {
     return this.all.find((item) => String(item.id) === id);
   }
 
@@ -28,7 +28,7 @@ export class TrainableDatasets {
       per_page: MOST,
       ...(search ? { search } : {}),
     });
-    this.all.push(...matches.filter(({ id }) => !this.known(String(id))));
+    this.all.push(...matches.filter(({ id }) => !this.cached(String(id))));
     return { total, options: matches.map(({ id, name }) => [id, name]) };
   }
 

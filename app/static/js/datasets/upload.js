@@ -25,12 +25,12 @@ export class Upload {
     if (reason) this.failed({ title: t("This file can't be uploaded"), detail: reason });
     else {
       this.ask();
-      this.look();
+      this.checkArchive();
     }
   }
 
   /** Refuse what is no ZIP, or half of one, before it is sent. A file that cannot be read says so when it is. */
-  async look() {
+  async checkArchive() {
     const reason = await whyNoZip(this.file).catch(() => null);
     if (!reason || !this.asking) return;
     this.asking = null;

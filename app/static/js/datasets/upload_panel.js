@@ -1,5 +1,5 @@
 /* What is seen of one upload: the file, and below it a form, how far it is, or why it failed. */
-import { h, icon, put } from "../lib/dom.js";
+import { h, icon, setChildren } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar, moveBar } from "../ui/status.js";
@@ -22,7 +22,7 @@ export class UploadPanel {
   /** @param {HTMLElement} form */
   ask(form) {
     this.bar = null;
-    put(this.element, this.head(), form);
+    setChildren(this.element, this.head(), form);
   }
 
   head() {
@@ -39,9 +39,9 @@ export class UploadPanel {
    *  @param {string} kind @param {() => any[]} actions */
   show(left, right, value, kind = "", actions = () => []) {
     if (!this.bar) this.build(value);
-    put(this.left, left);
-    put(this.right, right);
-    if (kind !== this.kind || !kind) put(this.tools, actions());
+    setChildren(this.left, left);
+    setChildren(this.right, right);
+    if (kind !== this.kind || !kind) setChildren(this.tools, actions());
     this.kind = kind;
     this.bar.classList.toggle("is-open", value === null);
     if (value !== null) moveBar(this.bar, value);
@@ -54,7 +54,7 @@ export class UploadPanel {
     this.tools = h("span", { class: "upload-tools" });
     this.kind = "";
     this.bar = bar(value, "", this.file.name);
-    put(
+    setChildren(
       this.element,
       this.head(),
       this.bar,
@@ -77,7 +77,7 @@ export class UploadPanel {
   fail(title, { detail, errors }, actions) {
     this.bar = null;
     const fields = errors?.map((item) => h("li", {}, `${item.field}: ${item.message}`)) || [];
-    put(
+    setChildren(
       this.element,
       h(
         "div",

@@ -1,6 +1,6 @@
 /* The tab of the trainings that used the dataset, each with its revision. */
 import { get } from "../lib/api.js";
-import { $, blank, fillFrom, h, icon, put } from "../lib/dom.js";
+import { $, blank, fillFrom, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
@@ -28,7 +28,7 @@ export class TrainingsTab {
       () => get("/api/trainings", { dataset_id: this.current.id, page: this.page, per_page: 20 }),
       (answer, container) => {
         showPager($("[data-trainings-pager]", this.panel), answer, (page) => change({ page: page > 1 ? page : "" }));
-        put(
+        setChildren(
           container,
           answer.trainings.length
             ? trainingTable(answer.trainings, { withDataset: false, actions: (training) => revision(training) })

@@ -1,5 +1,5 @@
 /* One image, large: its objects drawn, its findings told, steps to its neighbours by arrow keys. */
-import { $$, failure, h, icon, put } from "../lib/dom.js";
+import { $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { drawing, names } from "./marks.js";
@@ -112,9 +112,9 @@ export class Viewer {
       this.dialog.showModal();
       this.frame.focus();
     }
-    const early = this.records.known(id) || source.record(id);
+    const early = this.records.cached(id) || source.record(id);
     if (early) this.draw(early);
-    else put(this.wait, h("span", { class: "skeleton" }));
+    else setChildren(this.wait, h("span", { class: "skeleton" }));
     clearTimeout(this.stays);
     this.staying = stepping;
     if (stepping)
@@ -138,10 +138,10 @@ export class Viewer {
 
   failed(error) {
     this.record = null;
-    put(this.sheet);
-    put(this.side);
+    setChildren(this.sheet);
+    setChildren(this.side);
     this.title.textContent = t("Image {id}", { id: this.id });
-    put(
+    setChildren(
       this.wait,
       failure(error, () => this.show(this.id, this.source)),
     );
@@ -156,16 +156,16 @@ export class Viewer {
     this.position.textContent = position
       ? t("{at} of {total}", { at: number(position.at), total: number(position.total) })
       : "";
-    put(
+    setChildren(
       this.side,
       aside(record, this.current.classes, (index, is) => this.mark(index, is)),
     );
     this.beside(record);
     if (same) return; // only the findings came
-    put(this.wait);
+    setChildren(this.wait);
     if (!record.url) {
-      put(this.sheet);
-      put(
+      setChildren(this.sheet);
+      setChildren(
         this.wait,
         h(
           "p",
@@ -184,12 +184,12 @@ export class Viewer {
       width: record.width || null,
       height: record.height || null,
       onerror: () =>
-        put(
+        setChildren(
           this.wait,
           h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser can't display this file.")),
         ),
     });
-    put(this.sheet, this.image, drawing(record), names(record, this.current.classes));
+    setChildren(this.sheet, this.image, drawing(record), names(record, this.current.classes));
     this.size();
     this.stage.fit();
   }
@@ -200,15 +200,15 @@ export class Viewer {
     this.twin.hidden = !other;
     this.stageElement.classList.toggle("has-twin", Boolean(other));
     if (!other) {
-      put(this.twin);
+      setChildren(this.twin);
       return;
     }
-    put(
+    setChildren(
       this.twin,
       h("figcaption", {}, splitTag(other.split), " ", h("span", { class: "file" }, other.file)),
       h("img", { src: other.url, alt: t("The other image: {file}", { file: other.file }), draggable: "false" }),
     );
-    put(this.own, splitTag(split), " ", h("span", { class: "file" }, file));
+    setChildren(this.own, splitTag(split), " ", h("span", { class: "file" }, file));
   }
 
   /** The sheet is as large as the picture fits into the frame; small pictures grow. */
@@ -304,7 +304,7 @@ export class Viewer {
     this.staying = false;
     this.id = null;
     this.record = null;
-    put(this.sheet);
+    setChildren(this.sheet);
     if (id !== null) this.closed(id);
   }
 }

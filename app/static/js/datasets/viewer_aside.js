@@ -35,7 +35,7 @@ function figures(image) {
 
 function findings(image, mark) {
   if (!image.findings.length) return null;
-  const whole = image.findings.filter((item) => item.message); // from a list there are only codes
+  const described = image.findings.filter((item) => item.message); // from a list there are only codes
   return h(
     "section",
     { "aria-labelledby": "viewer-findings" },
@@ -43,7 +43,7 @@ function findings(image, mark) {
     h(
       "ul",
       { class: "viewer-findings" },
-      alike(whole).map(([item, ...others]) =>
+      alike(described).map(([item, ...others]) =>
         h(
           "li",
           others.length ? {} : pointing(item, image, mark),

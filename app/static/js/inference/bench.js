@@ -1,5 +1,5 @@
 /* The picture that is looked at, by one model or by two side by side, and the list of what was found in it. */
-import { $, h, put, skeleton } from "../lib/dom.js";
+import { $, h, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { match } from "./matching.js";
@@ -20,7 +20,7 @@ export class Bench {
     this.results = $("[data-found]");
   }
 
-  look(item) {
+  select(item) {
     this.item = item;
     this.refresh();
   }
@@ -60,8 +60,8 @@ export class Bench {
   clear() {
     this.end();
     $("[data-found-count]").textContent = "";
-    put($("[data-times]"));
-    put(this.results, h("p", { class: "panel-empty" }, t("Detections are listed here.")));
+    setChildren($("[data-times]"));
+    setChildren(this.results, h("p", { class: "panel-empty" }, t("Detections are listed here.")));
   }
 
   end() {
@@ -69,31 +69,31 @@ export class Bench {
     this.viewers = {};
     this.captions = {};
     this.made = "";
-    put(this.container);
+    setChildren(this.container);
   }
 
   /** Elements for the picture, unless they are there. */
   make() {
     const { item } = this;
     const drawn = item.unshowable && this.sides.map((side) => item.answers[side]?.image_url || "").join();
-    const wanted = [item.id, this.sides.length, item.state === "failed", this.waiting, drawn].join();
-    if (wanted === this.made) return;
+    const rendered = [item.id, this.sides.length, item.state === "failed", this.waiting, drawn].join();
+    if (rendered === this.made) return;
     this.end();
-    this.made = wanted;
+    this.made = rendered;
     this.container.classList.toggle("is-two", this.sides.length > 1 && !this.waiting);
     if (item.state === "failed") {
-      put(this.container, this.refused(item));
+      setChildren(this.container, this.refused(item));
       return;
     }
     if (this.waiting) {
-      put(
+      setChildren(
         this.container,
         h("p", { class: "panel-empty", role: "status" }, t("Both models are analyzing the image…")),
         skeleton(4),
       );
       return;
     }
-    put(
+    setChildren(
       this.container,
       this.sides.map((side) => this.figure(item, side)),
     );
@@ -133,14 +133,14 @@ export class Bench {
         ? t("The browser can't display this image format. These are the boxes drawn by the server.")
         : t("The browser can't display this image format. Detections are listed below."),
     );
-    return put(figure, drawn && h("img", { class: "test-plain", src: drawn, alt: item.name }), note);
+    return setChildren(figure, drawn && h("img", { class: "test-plain", src: drawn, alt: item.name }), note);
   }
 
   /** The list beside the picture. */
   list() {
     const { item, results } = this;
     const answers = this.sides.map((side) => item.answers[side]);
-    put(
+    setChildren(
       $("[data-times]"),
       answers
         .filter(Boolean)
@@ -154,13 +154,13 @@ export class Bench {
     );
     if (item.state === "failed") {
       $("[data-found-count]").textContent = "";
-      put(results, h("p", { class: "panel-empty" }, t("This image can't be used.")));
+      setChildren(results, h("p", { class: "panel-empty" }, t("This image can't be used.")));
       return;
     }
     if (this.waiting || answers.some((answer) => !answer)) {
       $("[data-found-count]").textContent = "";
-      put($("[data-times]"));
-      put(results, h("p", { class: "panel-empty" }, t("Analyzing…")), skeleton(3));
+      setChildren($("[data-times]"));
+      setChildren(results, h("p", { class: "panel-empty" }, t("Analyzing…")), skeleton(3));
       return;
     }
     this.count(answers.map((answer) => settings.visible(answer.detections)));
@@ -180,9 +180,9 @@ export class Bench {
     const rows = match(first, second);
     $("[data-found-count]").textContent = number(rows.length);
     const both = new Set(rows.filter(({ a, b }) => a && b).flatMap(({ a, b }) => [a, b]));
-    const look = (item) => (both.has(item) ? { quiet: true } : { strong: true });
+    const emphasis = (item) => (both.has(item) ? { quiet: true } : { strong: true });
     for (const side of this.sides)
-      this.viewers[side]?.show(this.item.answers[side].detections, this.item.answers[side].size, look);
+      this.viewers[side]?.show(this.item.answers[side].detections, this.item.answers[side].size, emphasis);
     showDifferences(this.results, rows, (a, b) => {
       this.viewers.a?.mark(a);
       this.viewers.b?.mark(b);

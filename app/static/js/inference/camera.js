@@ -1,5 +1,5 @@
 /* The camera: the next frame goes to the model only after the answer to the last one. */
-import { $, failure, h, put, toast } from "../lib/dom.js";
+import { $, failure, h, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { askAbout, grab } from "./frames.js";
@@ -34,7 +34,7 @@ export class CameraView {
     this.times = [];
     $("[data-camera-start]").addEventListener("click", () => this.start());
     $("[data-camera-stop]").addEventListener("click", () => this.stop());
-    $("[data-camera-keep]").addEventListener("click", () => this.takePicture());
+    $("[data-camera-keep]").addEventListener("click", () => this.capture());
     $("[data-camera-choice]").addEventListener("change", () => {
       this.stop();
       this.start();
@@ -44,7 +44,7 @@ export class CameraView {
 
   async start() {
     const notice = $("[data-camera-notice]");
-    put(notice);
+    setChildren(notice);
     try {
       if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia)
         throw Object.assign(new Error(), { name: "insecure" });
@@ -58,7 +58,7 @@ export class CameraView {
       });
     } catch (error) {
       const [title, detail] = (REASONS[error.name] || (() => [t("The camera can't be used"), error.message]))();
-      put(
+      setChildren(
         notice,
         failure({ title, detail }, () => this.start()),
       );
@@ -80,7 +80,7 @@ export class CameraView {
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     const choice = $("[data-camera-choice]");
     const now = this.stream?.getVideoTracks()[0].getSettings().deviceId;
-    put(
+    setChildren(
       choice,
       cameras.map(({ deviceId, label }, index) =>
         h("option", { value: deviceId }, label || t("Camera {number}", { number: index + 1 })),
@@ -96,11 +96,11 @@ export class CameraView {
   }
 
   async loop(video) {
-    const own = new AbortController();
-    this.running = own;
+    const running = new AbortController();
+    this.running = running;
     this.times = [];
     $("[data-camera-figures]").textContent = t("Analyzing…"); // the first answer waits for the model to load
-    while (this.running === own) {
+    while (this.running === running) {
       try {
         const frame = await grab(video);
         if (!frame) {
@@ -110,22 +110,22 @@ export class CameraView {
           continue;
         }
         const sent = performance.now();
-        const answer = await askAbout(frame, this.picker, own.signal);
-        if (this.running !== own) return;
+        const answer = await askAbout(frame, this.picker, running.signal);
+        if (this.running !== running) return;
         this.last = { ...answer, blob: frame.blob };
         this.viewer.show(answer.detections, answer.size);
         this.onFrame(this.last);
         this.figures(performance.now() - sent, answer.time);
       } catch (error) {
-        if (this.running !== own || own.signal.aborted) return;
+        if (this.running !== running || running.signal.aborted) return;
         this.stop();
-        put(
+        setChildren(
           $("[data-camera-notice]"),
           failure(error, () => this.start()),
         );
         return;
       }
-      while (document.hidden && this.running === own)
+      while (document.hidden && this.running === running)
         await new Promise((done) => {
           setTimeout(done, 300);
         });
@@ -143,7 +143,7 @@ export class CameraView {
     );
   }
 
-  takePicture() {
+  capture() {
     if (!this.last) return;
     const name = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
     this.onPicture(new File([this.last.blob], name, { type: "image/jpeg" }));

@@ -3,7 +3,7 @@
 import { classColour } from "../ui/palette.js";
 
 const KEY = "test-colours";
-const given = new Map();
+const assigned = new Map();
 const chosen = read();
 
 function read() {
@@ -15,14 +15,14 @@ function read() {
 }
 
 export function colour(name) {
-  if (!given.has(name)) given.set(name, classColour(given.size));
-  return chosen.get(name) || given.get(name);
+  if (!assigned.has(name)) assigned.set(name, classColour(assigned.size));
+  return chosen.get(name) || assigned.get(name);
 }
 
 /** The classes of a model in the order of their numbers: they get the colours that they have on the other pages. */
 export function introduce(names) {
   names.forEach((name, index) => {
-    if (!given.has(name)) given.set(name, classColour(index));
+    if (!assigned.has(name)) assigned.set(name, classColour(index));
   });
 }
 

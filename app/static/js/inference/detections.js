@@ -27,7 +27,7 @@ const LIMBS = [
   [3, 5],
   [4, 6],
 ];
-const SURE = 0.5; // keypoints below are not drawn
+const KEYPOINT_CONFIDENCE = 0.5; // keypoints below are not drawn
 const EDGE = "rgb(255 255 255 / 80%)";
 
 export const labelOf = (item) => `${item.class} ${percent(item.confidence)}`;
@@ -73,15 +73,15 @@ function shape(context, item, scale, line, { quiet = false, strong = false, mark
 const cornersOf = ({ polygon, corners, bbox }) => (polygon?.length > 2 ? polygon : corners || boxCorners(...bbox));
 
 function keypoints(context, item, scale, line) {
-  const seen = (point) => point && (point.length < 3 || point[2] >= SURE);
+  const isVisible = (point) => point && (point.length < 3 || point[2] >= KEYPOINT_CONFIDENCE);
   const pairs = item.keypoints.length === 17 ? LIMBS.map((limb) => limb.map((index) => item.keypoints[index])) : [];
   limbs(
     context,
-    pairs.filter((pair) => pair.every(seen)).map((pair) => scaled(pair, scale)),
+    pairs.filter((pair) => pair.every(isVisible)).map((pair) => scaled(pair, scale)),
     colour(item.class),
     line,
   );
-  for (const point of scaled(item.keypoints.filter(seen), scale))
+  for (const point of scaled(item.keypoints.filter(isVisible), scale))
     fillDot(context, point, Math.max(3.2, line * 1.6), colour(item.class), true);
 }
 

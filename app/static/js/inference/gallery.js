@@ -1,5 +1,5 @@
 /* The pictures as a grid: what was found in each, what failed, and which one is looked at. */
-import { $, h, icon, put } from "../lib/dom.js";
+import { $, h, icon, setChildren } from "../lib/dom.js";
 import { duration, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
@@ -63,7 +63,7 @@ export class Gallery {
     $("[data-gallery]").hidden = items.length < 1;
     const tiles = new Map(part.map((item) => [item.id, this.tiles.get(item.id) || this.tile(item)]));
     this.tiles = tiles;
-    if (!sameChildren($("[data-tiles]"), [...tiles.values()])) put($("[data-tiles]"), [...tiles.values()]);
+    if (!sameChildren($("[data-tiles]"), [...tiles.values()])) setChildren($("[data-tiles]"), [...tiles.values()]);
     for (const item of part) this.fill(item);
     showPager(
       $("[data-gallery-pager]"),
@@ -93,8 +93,8 @@ export class Gallery {
     tile.setAttribute("aria-current", item === this.current);
     tile.dataset.state = item.state;
     const thumb = $(".test-thumb", tile);
-    if (!thumb.childElementCount) put(thumb, this.thumb(item));
-    put($(".test-tile-state", tile), this.words(item));
+    if (!thumb.childElementCount) setChildren(thumb, this.thumb(item));
+    setChildren($(".test-tile-state", tile), this.words(item));
   }
 
   thumb(item) {
@@ -124,23 +124,26 @@ export class Gallery {
     const { items, busy, waiting, began, done, working } = this.pictures;
     const container = $("[data-queue]");
     const failed = items.filter(({ state }) => state === "failed").length;
-    const left = waiting + working.size;
-    const ready = items.length - left;
+    const remaining = waiting + working.size;
+    const ready = items.length - remaining;
     $("[data-gallery-count]").textContent = items.length > 1 ? number(items.length) : "";
-    container.hidden = !left;
-    if (left) {
+    container.hidden = !remaining;
+    if (remaining) {
       const seconds = (performance.now() - began) / 1000;
       const rate = done / seconds;
       const parts = [t("Images: {done} of {total}", { done: number(ready), total: number(items.length) })];
       if (busy && done > 1)
         parts.push(
           t("{rate} per second", { rate: number(rate, 1) }),
-          t("about {time} left", { time: duration(left / rate) }),
+          t("about {time} left", { time: duration(remaining / rate) }),
         );
       if (failed) parts.push(tn("{n} failed", "{n} failed", failed));
       $("[data-queue-bar]").style.width = `${(100 * ready) / items.length}%`;
       $("[data-queue-text]").textContent = parts.join(" · ");
-      put($("[data-stop-queue]"), busy ? [icon("pause-fill"), " ", t("Stop")] : [icon("play-fill"), " ", t("Resume")]);
+      setChildren(
+        $("[data-stop-queue]"),
+        busy ? [icon("pause-fill"), " ", t("Stop")] : [icon("play-fill"), " ", t("Resume")],
+      );
     }
   }
 }

@@ -1,7 +1,7 @@
 /* The tests that the server keeps: searched and paged there, opened again, deleted. */
 import { mayChange } from "../lib/access.js";
 import { get, remove } from "../lib/api.js";
-import { $, confirmed, fillFrom, h, icon, put, toast } from "../lib/dom.js";
+import { $, confirmed, fillFrom, h, icon, setChildren, toast } from "../lib/dom.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
@@ -47,7 +47,7 @@ export class TestHistory {
         $("[data-history-count]").textContent = answer.total ? number(answer.total) : "";
         showPager($("[data-pager]"), answer, (target) => this.load(target));
         const empty = search && !mine ? t("No tests match this model name.") : t("Your tests appear here.");
-        put(
+        setChildren(
           container,
           answer.tests.length ? answer.tests.map((test) => this.shot(test)) : h("p", { class: "panel-empty" }, empty),
         );
@@ -57,8 +57,8 @@ export class TestHistory {
 
   shot(test) {
     const [first] = test.detections;
-    const whole = first?.top5 && labelOf(first);
-    const summary = whole || tn("{n} object detected", "{n} objects detected", test.detections.length);
+    const label = first?.top5 && labelOf(first);
+    const summary = label || tn("{n} object detected", "{n} objects detected", test.detections.length);
     const open = t("Open test: {found}, {model}", { found: summary, model: test.training_name });
     return h(
       "div",
@@ -76,7 +76,7 @@ export class TestHistory {
         h(
           "span",
           { class: "test-shot-text" },
-          h("strong", { title: whole || null }, whole || tn("{n} object", "{n} objects", test.detections.length)),
+          h("strong", { title: label || null }, label || tn("{n} object", "{n} objects", test.detections.length)),
           h("span", { class: "quiet" }, test.training_name),
           h("span", { class: "quiet" }, ago(test.created_at)),
         ),

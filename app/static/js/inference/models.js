@@ -1,7 +1,7 @@
 /* The choice of a model: a training, searched on the server, and one of its checkpoints. */
 import { Emitter } from "../lib/emitter.js";
 import { get } from "../lib/api.js";
-import { $, h, icon, put } from "../lib/dom.js";
+import { $, h, icon, setChildren } from "../lib/dom.js";
 import { ago, fixed, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { isUploaded, modelName } from "../ui/status.js";
@@ -69,7 +69,7 @@ export class ModelPicker extends Emitter {
 
   show({ models, total }) {
     this.options = models.filter((item) => item.downloadable);
-    put(
+    setChildren(
       this.list,
       this.options.map((item, index) => this.option(item, index)),
       !this.options.length && h("li", { class: "test-more", role: "presentation" }, t("No model matches this name.")),
@@ -90,7 +90,7 @@ export class ModelPicker extends Emitter {
   }
 
   note(text) {
-    put(this.list, h("li", { class: "test-more", role: "presentation" }, text));
+    setChildren(this.list, h("li", { class: "test-more", role: "presentation" }, text));
     this.options = [];
     this.expand(true);
   }
@@ -159,7 +159,7 @@ export class ModelPicker extends Emitter {
     this.training = training;
     this.ready = false;
     this.close();
-    put(this.select, h("option", { value: "" }, t("Best")));
+    setChildren(this.select, h("option", { value: "" }, t("Best")));
     this.help();
     await Promise.all([this.checkpoints(training, checkpoint), this.classes(training), this.advised(training)]);
     if (this.training !== training) return;
@@ -200,12 +200,12 @@ export class ModelPicker extends Emitter {
     }
     if (this.training !== training) return;
     const best = checkpoints.find((item) => item.is_best);
-    const others = new Map(checkpoints.filter((item) => !item.is_best).map((item) => [item.epoch, item]));
-    put(
+    const periodic = new Map(checkpoints.filter((item) => !item.is_best).map((item) => [item.epoch, item]));
+    setChildren(
       this.select,
       h("option", { value: best ? "best" : "" }, best ? label(bestText(training, best), best) : t("Best")),
-      others.size > 0 && h("option", { value: "last" }, t("Last")),
-      [...others.values()].map((item) =>
+      periodic.size > 0 && h("option", { value: "last" }, t("Last")),
+      [...periodic.values()].map((item) =>
         h("option", { value: String(item.epoch) }, label(t("Epoch {epoch}", { epoch: number(item.epoch) }), item)),
       ),
     );
@@ -216,7 +216,7 @@ export class ModelPicker extends Emitter {
   help() {
     const { training } = this;
     $("[data-checkpoint-label]", this.root).textContent = checkpointLabel(training);
-    put(
+    setChildren(
       $("[data-model-help]", this.root),
       h("a", { href: `/trainings/${training.id}` }, modelName(training)),
       " · ",
@@ -241,15 +241,15 @@ export const bestText = (training, { epoch }) =>
 
 /** The model that the address names, else the one to try first: the newest completed one that learned something. */
 export async function firstModel() {
-  const wanted = new URLSearchParams(window.location.search);
+  const query = new URLSearchParams(window.location.search);
   const { models, default: usual } = await get("/api/tests/models", { per_page: PER_PAGE });
-  const named = wanted.get("training_id");
+  const named = query.get("training_id");
   let training = models.find((item) => item.downloadable && String(item.id) === named);
   if (named && !training) training = await get(`/api/trainings/${named}`).catch(() => null);
   const usable = training?.downloadable;
   return {
     training: usable ? training : usual,
-    checkpoint: usable ? wanted.get("checkpoint") || "" : "",
+    checkpoint: usable ? query.get("checkpoint") || "" : "",
     missing: Boolean(named && !usable),
   };
 }
@@ -258,7 +258,7 @@ export async function firstModel() {
  *  where there is none. */
 export async function rivalOf({ id, task, dataset_id: dataset }) {
   const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
-  const others = models.filter(
+  const alternatives = models.filter(
     (item) =>
       item.downloadable &&
       item.id !== id &&
@@ -266,5 +266,5 @@ export async function rivalOf({ id, task, dataset_id: dataset }) {
       item.status === "completed" &&
       item.level !== "nothing",
   );
-  return others.find((item) => item.dataset_id === dataset) || others[0] || null;
+  return alternatives.find((item) => item.dataset_id === dataset) || alternatives[0] || null;
 }

@@ -45,8 +45,8 @@ export class Pictures extends Emitter {
 
   /** A test of the history; it has no file of its own. */
   addAnswered(item) {
-    const known = this.items.find(({ test }) => test && test === item.test);
-    if (known) return known;
+    const existing = this.items.find(({ test }) => test && test === item.test);
+    if (existing) return existing;
     const answered = { id: ++numbers, file: null, state: "done", error: null, ...item };
     this.items.push(answered);
     this.changed();
@@ -142,12 +142,12 @@ export class Pictures extends Emitter {
       return;
     }
     if (!error.title) console.error(error);
-    const own = [400, 413, 415, 422].includes(error.status);
+    const refused = [400, 413, 415, 422].includes(error.status);
     Object.assign(item, {
-      state: own ? "failed" : "waiting",
-      error: own ? error.errors?.[0]?.message || error.detail || error.title : null,
+      state: refused ? "failed" : "waiting",
+      error: refused ? error.errors?.[0]?.message || error.detail || error.title : null,
     });
-    if (own) return;
+    if (refused) return;
     this.stopping = true;
     this.emit("stopped", error);
   }

@@ -41,7 +41,7 @@ export function resultOf(row) {
     row.media?.damaged > 0 &&
       h("p", { class: "video-job-note" }, t("Parts of the video are damaged: frames are missing.")),
     row.images && unread(row.images),
-    found(row),
+    classList(row),
     h("p", { class: "video-job-files" }, [...row.files].reverse().map(fileLink)),
   );
 }
@@ -81,7 +81,7 @@ function unread({ unread: images, skipped }) {
 }
 
 /** Classes with their detections and the objects that were followed. */
-function found({ found: classes, tracked }) {
+function classList({ found: classes, tracked }) {
   if (!classes.length) return h("p", { class: "panel-note" }, t("No objects detected."));
   return h(
     "ul",

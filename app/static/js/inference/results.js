@@ -1,5 +1,5 @@
 /* The list of what was found: a table, the differences of two models, or the classes of a whole picture as bars. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { colour } from "./class_colours.js";
@@ -55,8 +55,8 @@ const nothing = () =>
   h("p", { class: "panel-empty" }, t("No detections above this threshold. Lower it to see less certain ones."));
 
 export function showDetections(element, visible, mark) {
-  if (!visible.length) return put(element, nothing());
-  if (visible[0].top5) return put(element, bars(visible[0].top5));
+  if (!visible.length) return setChildren(element, nothing());
+  if (visible[0].top5) return setChildren(element, bars(visible[0].top5));
   const rows = visible
     .slice(0, MOST_ROWS)
     .map((item) =>
@@ -67,7 +67,7 @@ export function showDetections(element, visible, mark) {
         h("td", { class: "number under" }, position(item)),
       ),
     );
-  return put(
+  return setChildren(
     element,
     table([[t("Class")], [t("Confidence"), "number"], [t("Box (px)"), "number"]], rows, visible.length),
   );
@@ -99,7 +99,7 @@ function bars(best) {
 
 /** Rows of matching.js; `mark(a, b)` marks the pair. */
 export function showDifferences(element, rows, mark) {
-  if (!rows.length) return put(element, nothing());
+  if (!rows.length) return setChildren(element, nothing());
   const count = (test) => number(rows.filter(test).length);
   const summary = h(
     "p",
@@ -120,7 +120,7 @@ export function showDifferences(element, rows, mark) {
         h("td", { class: "number" }, percent(pair.b?.confidence, 1)),
       ),
     );
-  return put(
+  return setChildren(
     element,
     summary,
     table([[t("Class")], [t("Detected by")], ["A", "number"], ["B", "number"]], body, rows.length),
@@ -130,7 +130,7 @@ export function showDifferences(element, rows, mark) {
 /** The first choices of two models for a whole picture. */
 export function showTwoChoices(element, first, second) {
   const same = first.class === second.class;
-  put(
+  setChildren(
     element,
     h("p", { class: "test-summary" }, same ? t("Both models agree.") : t("The models disagree.")),
     h("h3", { class: "test-side" }, "A"),

@@ -1,7 +1,7 @@
 /* What is shown of what was found: confidence, classes, labels. Changes are announced as `change`; a change of `iou`
    asks the server again and is announced as `ask`. */
 import { Emitter } from "../lib/emitter.js";
-import { $, $$, h, put } from "../lib/dom.js";
+import { $, $$, h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { choose, colour } from "./class_colours.js";
@@ -57,7 +57,7 @@ class Settings extends Emitter {
   forgetClasses() {
     this.counts.clear();
     this.hidden.clear();
-    put($("[data-classes]"));
+    setChildren($("[data-classes]"));
     $("[data-classes-field]").hidden = true;
   }
 
@@ -74,7 +74,7 @@ class Settings extends Emitter {
     const same = recommended !== null && Math.abs(this.confidence - recommended) < 0.005;
     container.hidden = recommended === null;
     if (recommended === null) return;
-    put(
+    setChildren(
       container,
       same
         ? this.chosen
@@ -108,7 +108,7 @@ class Settings extends Emitter {
     const list = $("[data-classes]");
     $("[data-classes-field]").hidden = !this.counts.size;
     if (list.childElementCount !== this.counts.size)
-      put(
+      setChildren(
         list,
         [...this.counts.keys()].sort((a, b) => a.localeCompare(b)).map((name) => this.row(name)),
       );

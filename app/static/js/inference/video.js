@@ -1,6 +1,6 @@
 /* A video: frames at a chosen rate go to the model; what it found is drawn over the playback. */
 import { upload } from "../lib/api.js";
-import { $, button, failure, h, icon, put } from "../lib/dom.js";
+import { $, button, failure, h, icon, setChildren } from "../lib/dom.js";
 import { duration, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar, moveBar } from "../ui/status.js";
@@ -38,7 +38,7 @@ export class VideoView {
     this.timeline = new Timeline((time) => {
       if (this.player) this.player.currentTime = time;
     });
-    put($("[data-timeline]"), this.timeline.canvas);
+    setChildren($("[data-timeline]"), this.timeline.canvas);
   }
 
   get rate() {
@@ -63,7 +63,7 @@ export class VideoView {
     this.player = make(true);
     this.probe = make(false);
     this.probe.muted = true;
-    put($("[data-video-notice]"));
+    setChildren($("[data-video-notice]"));
     try {
       const wrong = event(this.probe, "error", 3600_000).then(() => Promise.reject(new Error("unreadable")));
       wrong.catch(() => {});
@@ -93,7 +93,7 @@ export class VideoView {
     const text = h("span", { class: "tabular" }, t("Uploading the video…"));
     const progress = bar(null, "", t("Converting the video"));
     const cancel = button("x-lg", t("Cancel"), async () => this.sending?.abort(), "btn-outline btn-sm");
-    put(
+    setChildren(
       $("[data-video-notice]"),
       h(
         "div",
@@ -111,7 +111,7 @@ export class VideoView {
       ({ sent, total }) => {
         if (sent < total) moveBar(progress, sent / total);
         else {
-          put(text, t("Decoding on the server…"));
+          setChildren(text, t("Decoding on the server…"));
           progress.classList.add("is-open");
           progress.removeAttribute("aria-valuenow");
           progress.firstElementChild.style.width = "";
@@ -119,14 +119,14 @@ export class VideoView {
       },
       "blob",
     );
-    const own = this.sending;
+    const request = this.sending;
     try {
-      const video = await own.done;
+      const video = await request.done;
       if (this.file !== file) return;
-      const cut = own.header("X-Video-Cut") === "true";
+      const cut = request.header("X-Video-Cut") === "true";
       await this.load(new File([video], file.name, { type: "video/webm" }), true);
       if (cut)
-        put(
+        setChildren(
           $("[data-video-notice]"),
           h(
             "div",
@@ -136,7 +136,7 @@ export class VideoView {
               "div",
               { class: "notice-text" },
               t("The video is long: only its first {time} were converted.", {
-                time: duration(Number(own.header("X-Video-Seconds"))),
+                time: duration(Number(request.header("X-Video-Seconds"))),
               }),
             ),
           ),
@@ -144,12 +144,15 @@ export class VideoView {
     } catch (error) {
       if (this.file === file) this.refuse(file, error.errors?.[0]?.message || error.detail || error.title);
     } finally {
-      if (this.sending === own) this.sending = null;
+      if (this.sending === request) this.sending = null;
     }
   }
 
   refuse(file, detail) {
-    put($("[data-video-notice]"), failure({ title: t("“{name}” can't be used", { name: file.name }), detail }, null));
+    setChildren(
+      $("[data-video-notice]"),
+      failure({ title: t("“{name}” can't be used", { name: file.name }), detail }, null),
+    );
     $("[data-video-drop]").hidden = false;
     $("[data-video-bench]").hidden = true;
     this.file = null;
@@ -174,22 +177,22 @@ export class VideoView {
   /** Look at each frame in turn; those that were looked at stay. */
   async analyse() {
     if (!this.file || !this.picker.ready) return;
-    const own = new AbortController();
-    this.running = own;
+    const running = new AbortController();
+    this.running = running;
     this.key = keyOf(this.picker);
     this.began = performance.now();
     this.fresh = 0;
-    put($("[data-video-notice]"));
+    setChildren($("[data-video-notice]"));
     const { rate } = this;
     const last = Math.floor(Math.max(0, this.length - 0.01) * rate);
     try {
-      for (let index = 0; index <= last && this.running === own; index += 1) {
-        if (!this.samples.has(index)) await this.look(index, index / rate, own.signal);
+      for (let index = 0; index <= last && this.running === running; index += 1) {
+        if (!this.samples.has(index)) await this.analyseFrame(index, index / rate, running.signal);
         this.progress();
       }
     } catch (error) {
-      if (this.running === own && !own.signal.aborted)
-        put(
+      if (this.running === running && !running.signal.aborted)
+        setChildren(
           $("[data-video-notice]"),
           failure(
             error.title
@@ -202,11 +205,11 @@ export class VideoView {
           ),
         );
     }
-    if (this.running === own) this.running = null;
+    if (this.running === running) this.running = null;
     this.progress();
   }
 
-  async look(index, time, signal) {
+  async analyseFrame(index, time, signal) {
     if (Math.abs(this.probe.currentTime - time) > 0.001) {
       this.probe.currentTime = time;
       await event(this.probe, "seeked");
@@ -222,23 +225,23 @@ export class VideoView {
 
   progress() {
     const total = Math.floor(Math.max(0, this.length - 0.01) * this.rate) + 1;
-    const done = this.samples.size;
+    const sampled = this.samples.size;
     const rate = this.fresh / ((performance.now() - this.began) / 1000);
-    const parts = [t("Frames: {done} of {total}", { done: number(done), total: number(total) })];
+    const parts = [t("Frames: {done} of {total}", { done: number(sampled), total: number(total) })];
     if (this.running && this.fresh > 2)
       parts.push(
         t("{rate} per second", { rate: number(rate, 1) }),
-        t("about {time} left", { time: duration((total - done) / rate) }),
+        t("about {time} left", { time: duration((total - sampled) / rate) }),
       );
     $("[data-video-text]").textContent = parts.join(" · ");
-    $("[data-video-bar]").style.width = `${(100 * done) / total}%`;
+    $("[data-video-bar]").style.width = `${(100 * sampled) / total}%`;
     const label = this.running
       ? ["pause-fill", t("Stop")]
-      : done >= total
+      : sampled >= total
         ? ["check-lg", t("Analysis complete")]
-        : ["play-fill", done ? t("Resume") : t("Analyze video")];
-    this.action.disabled = !this.running && done >= total;
-    put(this.action, icon(label[0]), " ", label[1]);
+        : ["play-fill", sampled ? t("Resume") : t("Analyze video")];
+    this.action.disabled = !this.running && sampled >= total;
+    setChildren(this.action, icon(label[0]), " ", label[1]);
   }
 
   /** The boxes of the frame that is played. */

@@ -1,7 +1,7 @@
 /* Whole videos and many images on the server: upload, progress, the annotated video, the detections to download. */
 import { mayChange } from "../lib/access.js";
 import { get, post, remove } from "../lib/api.js";
-import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../lib/dom.js";
+import { $, button, confirmed, fillFrom, h, icon, setChildren, toast } from "../lib/dom.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
@@ -73,7 +73,7 @@ export class VideoJobs {
     showPager($("[data-video-job-pager]"), answer, (target) => this.load(target));
     if (predictions.length) this.fill(predictions);
     else
-      put(
+      setChildren(
         this.list,
         h("p", { class: "panel-empty" }, t("Videos and images that the server has analyzed appear here.")),
       );
@@ -83,18 +83,18 @@ export class VideoJobs {
 
   /** Show the rows; one that says the same is not touched: taken out and put back, its video would stop. */
   fill(predictions) {
-    const told = new Map(predictions.map((row) => [String(row.id), saidOf(row)]));
-    for (const place of [...this.list.children])
-      if (!told.has(place.dataset.prediction) || this.said.get(place) !== told.get(place.dataset.prediction))
-        place.remove();
+    const current = new Map(predictions.map((row) => [String(row.id), contentOf(row)]));
+    for (const row of [...this.list.children])
+      if (!current.has(row.dataset.prediction) || this.said.get(row) !== current.get(row.dataset.prediction))
+        row.remove();
     let next = this.list.firstElementChild;
     for (const row of predictions)
       if (next?.dataset.prediction === String(row.id)) {
         this.move(row);
         next = next.nextElementSibling;
       } else {
-        const place = this.list.insertBefore(this.row(row), next);
-        this.said.set(place, told.get(String(row.id)));
+        const inserted = this.list.insertBefore(this.row(row), next);
+        this.said.set(inserted, current.get(String(row.id)));
       }
   }
 
@@ -151,11 +151,11 @@ export class VideoJobs {
   }
 
   move(row) {
-    const place = this.list.querySelector(`[data-prediction="${row.id}"]`);
-    const text = place?.querySelector("[data-video-job-text]");
+    const current = this.list.querySelector(`[data-prediction="${row.id}"]`);
+    const text = current?.querySelector("[data-video-job-text]");
     if (!text) return;
     text.textContent = stateOf(row);
-    moveBar(place.querySelector(".bar"), shareOf(row));
+    moveBar(current.querySelector(".bar"), shareOf(row));
   }
 
   /** @param {string} field of the form @param {File[]} files @param {string} doing what the bar says */
@@ -167,15 +167,15 @@ export class VideoJobs {
     if (checkpoint) values.checkpoint = checkpoint;
     const notice = $("[data-video-job-notice]");
     this.sending = new JobUpload(field, files, values, doing);
-    put(notice, this.sending.element);
+    setChildren(notice, this.sending.element);
     this.choose.disabled = this.chooseImages.disabled = true;
     try {
       await this.sending.send();
-      put(notice);
+      setChildren(notice);
       await this.load(1);
     } catch (error) {
       const why = error.errors?.[0]?.message || error.detail || error.title; // cancelled: none
-      put(
+      setChildren(
         notice,
         why &&
           h(
@@ -220,7 +220,7 @@ export class VideoJobs {
 }
 
 /** All that a prediction says, but how far it is: two that differ look different. */
-const saidOf = ({ progress: _, ...rest }) => JSON.stringify(rest);
+const contentOf = ({ progress: _, ...rest }) => JSON.stringify(rest);
 
 /** Of a prediction, from 0 to 1; null: not known. */
 const shareOf = ({ progress }) => (progress?.percent === null || !progress ? null : progress.percent / 100);

@@ -1,5 +1,5 @@
 /* A picture or a video with what was found drawn over it. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { sharpContext } from "../ui/marks.js";
@@ -15,7 +15,7 @@ export class Viewer {
     this.size = null;
     this.look = () => ({});
     this.box = h("div", { class: "test-media" }, media, this.canvas);
-    put(container, this.box, caption && h("figcaption", { class: "test-caption" }, caption));
+    setChildren(container, this.box, caption && h("figcaption", { class: "test-caption" }, caption));
     this.watch = new ResizeObserver(() => this.draw());
     this.watch.observe(media);
     for (const event of ["load", "loadedmetadata"])
@@ -68,10 +68,10 @@ export class Viewer {
   }
 
   paint(context, visible, width, height) {
-    const whole = this.size?.width || this.natural.width;
-    if (whole)
+    const imageWidth = this.size?.width || this.natural.width;
+    if (imageWidth)
       draw(context, visible, {
-        scale: width / whole,
+        scale: width / imageWidth,
         width,
         height,
         labels: settings.labels,

@@ -33,13 +33,13 @@ export function problem(status, text) {
 /** @param {number} status @param {any} body a problem+json, or anything else
  *  @param {string | null} [wait] Retry-After */
 function failed(status, body, wait) {
-  const known = body && typeof body === "object" ? body : {};
+  const fields = body && typeof body === "object" ? body : {};
   return new ApiError({
     status,
-    title: known.title || t("The server returned error {status}", { status }),
-    detail: known.detail || "",
-    errors: known.errors || [],
-    members: known,
+    title: fields.title || t("The server returned error {status}", { status }),
+    detail: fields.detail || "",
+    errors: fields.errors || [],
+    members: fields,
     wait: Number(wait) || 0,
   });
 }
@@ -113,7 +113,7 @@ export const remove = (path, query) => call("DELETE", path, { query });
  *  @param {XMLHttpRequestResponseType} kind */
 export function upload(path, form, progress, kind = "json") {
   const request = new XMLHttpRequest();
-  const done = new Promise((resolve, reject) => {
+  const answer = new Promise((resolve, reject) => {
     const rate = rateMeter();
     request.upload.addEventListener("progress", ({ loaded, total }) =>
       progress({ sent: loaded, total, ...rate(loaded, total) }),
@@ -143,7 +143,7 @@ export function upload(path, form, progress, kind = "json") {
     request.send(form);
   });
   return {
-    done,
+    done: answer,
     abort: () => request.abort(),
     header: (/** @type {string} */ name) => request.getResponseHeader(name),
   };

@@ -43,7 +43,7 @@ export function longName(name) {
 
 /** Replace what is in `element`.
  *  @template {Element} E @param {E} element @param {any[]} children @returns {E} */
-export function put(element, ...children) {
+export function setChildren(element, ...children) {
   element.replaceChildren(
     ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
   );
@@ -113,10 +113,10 @@ export async function fillFrom(container, load, show) {
     return data;
   } catch (error) {
     if (!(error instanceof Error && "title" in error)) console.error(error);
-    put(
+    setChildren(
       container,
       failure(error, () => {
-        put(container, skeleton());
+        setChildren(container, skeleton());
         fillFrom(container, load, show);
       }),
     );

@@ -6,7 +6,7 @@ const DASH = "–";
 /** @typedef {number | null | undefined} Figure one that may not be known */
 
 /** @param {any} value @returns {value is number} */
-export const known = (value) => value !== null && value !== undefined && Number.isFinite(Number(value));
+export const isNumber = (value) => value !== null && value !== undefined && Number.isFinite(Number(value));
 /** @type {Map<string, Intl.NumberFormat>} */
 const cache = new Map();
 
@@ -20,13 +20,13 @@ function formatter(options) {
 
 /** A number with at most `digits` decimals. @param {Figure} value @param {number} digits */
 export function number(value, digits = 0) {
-  return known(value) ? formatter({ maximumFractionDigits: digits }).format(value) : DASH;
+  return isNumber(value) ? formatter({ maximumFractionDigits: digits }).format(value) : DASH;
 }
 
 /** A number with exactly `digits` decimals, so that columns stand still. @param {Figure} value
  *  @param {number} digits */
 export function fixed(value, digits = 3) {
-  return known(value)
+  return isNumber(value)
     ? formatter({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
     : DASH;
 }
@@ -34,7 +34,7 @@ export function fixed(value, digits = 3) {
 /** A number with `digits` significant digits; small ones as powers of ten. @param {Figure} value
  *  @param {number} digits */
 export function significant(value, digits = 3) {
-  if (!known(value)) return DASH;
+  if (!isNumber(value)) return DASH;
   const small = value !== 0 && Math.abs(value) < 1e-4;
   return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
 }
@@ -42,13 +42,13 @@ export function significant(value, digits = 3) {
 /** A number with exactly `digits` significant digits, where the next value must not change its width.
  *  @param {Figure} value @param {number} digits */
 export function steady(value, digits = 3) {
-  if (!known(value) || (value !== 0 && Math.abs(value) < 1e-4)) return significant(value, digits);
+  if (!isNumber(value) || (value !== 0 && Math.abs(value) < 1e-4)) return significant(value, digits);
   return formatter({ minimumSignificantDigits: digits, maximumSignificantDigits: digits }).format(value);
 }
 
 /** 0..1 as percent, with exactly `digits` decimals. @param {Figure} value @param {number} digits */
 export function percent(value, digits = 0) {
-  return known(value)
+  return isNumber(value)
     ? formatter({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
     : DASH;
 }
@@ -57,7 +57,7 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
 /** Bytes in units of 1024, as the server counts them, from kB on. @param {Figure} value */
 export function bytes(value) {
-  if (!known(value)) return DASH;
+  if (!isNumber(value)) return DASH;
   const power = Math.min(UNITS.length - 1, value < 1024 ? 1 : Math.floor(Math.log(value) / Math.log(1024)));
   const amount = value / 1024 ** power;
   const digits = (power === 1 && amount >= 1) || amount >= 100 ? 0 : 1;
@@ -68,22 +68,22 @@ export function bytes(value) {
 
 /** Seconds as "2 h 5 min", "3 min 10 s" or "8 s". @param {Figure} seconds */
 export function duration(seconds) {
-  if (!known(seconds)) return DASH;
-  const whole = Math.max(0, Math.round(seconds));
+  if (!isNumber(seconds)) return DASH;
+  const rounded = Math.max(0, Math.round(seconds));
   const [days, hours, minutes] = [
-    Math.floor(whole / 86400),
-    Math.floor(whole / 3600) % 24,
-    Math.floor(whole / 60) % 60,
+    Math.floor(rounded / 86400),
+    Math.floor(rounded / 3600) % 24,
+    Math.floor(rounded / 60) % 60,
   ];
   if (days) return `${number(days)} d ${hours} h`;
   if (hours) return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
-  if (minutes) return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
-  return `${whole} s`;
+  if (minutes) return rounded % 60 ? `${minutes} min ${rounded % 60} s` : `${minutes} min`;
+  return `${rounded} s`;
 }
 
 /** The time left, rounded so that it does not flicker. @param {Figure} seconds */
 export function remaining(seconds) {
-  if (!known(seconds)) return t("estimating the time left");
+  if (!isNumber(seconds)) return t("estimating the time left");
   if (seconds < 1) return t("almost done");
   const step = seconds > 600 ? 60 : seconds > 90 ? 10 : 1;
   return t("about {time} left", { time: duration(Math.ceil(seconds / step) * step) });

@@ -1,6 +1,6 @@
 /* The account: tokens for scripts; for admins, the users. */
 import { get, patch, post, put as send, remove } from "../lib/api.js";
-import { $, button, confirmed, failure, fillFrom, h, put, toast } from "../lib/dom.js";
+import { $, button, confirmed, failure, fillFrom, h, setChildren, toast } from "../lib/dom.js";
 import { ago, dateTime } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { accountTable } from "../ui/account_table.js";
@@ -8,7 +8,7 @@ import { accountTable } from "../ui/account_table.js";
 const DAY_MS = 86_400_000;
 const ROLES = { viewer: () => t("Viewer"), trainer: () => t("Trainer"), admin: () => t("Admin") };
 
-const refused = (error) => put($("[data-failure]"), failure(error));
+const refused = (error) => setChildren($("[data-failure]"), failure(error));
 
 /** What is shown this once, with a way to copy it. */
 function secret(place, text, value) {
@@ -21,12 +21,17 @@ function secret(place, text, value) {
     }
   };
   place.hidden = false;
-  put(place, h("p", {}, text), h("code", {}, value), button("clipboard", t("Copy"), copy, "btn-outline btn-sm"));
+  setChildren(
+    place,
+    h("p", {}, text),
+    h("code", {}, value),
+    button("clipboard", t("Copy"), copy, "btn-outline btn-sm"),
+  );
 }
 
 /** Do it, show its failure on the page, and load the list anew. */
 async function change(act, reload) {
-  put($("[data-failure]"));
+  setChildren($("[data-failure]"));
   try {
     await act();
   } catch (error) {
@@ -109,7 +114,7 @@ const loadUsers = () =>
     () => get("/api/users"),
     ({ users }, place) => {
       $("[data-user-count]").textContent = users.length || "";
-      put(
+      setChildren(
         place,
         users.length
           ? accountTable([t("Name"), t("Role"), t("Last login"), ""], users.map(userRow))
@@ -136,7 +141,7 @@ const loadInvitations = () =>
     $("[data-invitations]"),
     () => get("/api/invitations"),
     ({ invitations }, place) =>
-      put(
+      setChildren(
         place,
         invitations.length > 0 &&
           accountTable([t("Open invitations"), t("Created"), t("Expires"), ""], invitations.map(invitationRow)),
@@ -168,7 +173,7 @@ const loadTokens = () =>
     () => get("/api/tokens"),
     ({ tokens }, place) => {
       $("[data-token-count]").textContent = tokens.length || "";
-      put(
+      setChildren(
         place,
         tokens.length
           ? accountTable([t("Name"), t("Role"), t("Expires"), ""], tokens.map(tokenRow))
@@ -192,7 +197,7 @@ $("[data-new-token]").addEventListener("submit", (event) => {
 $("[data-password]")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { current, password } = values(event.target);
-  put($("[data-failure]"));
+  setChildren($("[data-failure]"));
   try {
     const { message } = await send("/api/me/password", current ? { current, password } : { password });
     event.target.reset();
@@ -204,7 +209,7 @@ $("[data-password]")?.addEventListener("submit", async (event) => {
 $("[data-link]")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { current } = values(event.target);
-  put($("[data-failure]"));
+  setChildren($("[data-failure]"));
   try {
     const { url } = await post("/api/me/identity", current ? { current } : {});
     window.location.assign(url);
@@ -219,7 +224,7 @@ $("[data-unlink]")?.addEventListener("click", async () => {
     action: t("Remove the link"),
   };
   if (!(await confirmed(question))) return;
-  put($("[data-failure]"));
+  setChildren($("[data-failure]"));
   try {
     await remove("/api/me/identity");
     window.location.reload();

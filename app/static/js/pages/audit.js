@@ -1,6 +1,6 @@
 /* The audit log: the newest entries, older ones by a button. */
 import { get } from "../lib/api.js";
-import { $, button, failure, fillFrom, h, icon, put } from "../lib/dom.js";
+import { $, button, failure, fillFrom, h, icon, setChildren } from "../lib/dom.js";
 import { dateTime } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { accountTable } from "../ui/account_table.js";
@@ -51,26 +51,29 @@ const filter = () => Object.fromEntries(new FormData($("[data-filter]")));
 
 /** A button for what is older than these entries. @param {string | null} before */
 function offerMore(before) {
-  const place = $("[data-more]");
+  const container = $("[data-more]");
   const loadOlder = async () => {
     try {
       const { entries, next } = await get("/api/audit", { ...filter(), before });
       $("[data-entries] tbody").append(...entries.map(row));
       offerMore(next);
     } catch (error) {
-      put(place, failure(error, loadOlder));
+      setChildren(container, failure(error, loadOlder));
     }
   };
-  put(place, before ? button("chevron-down", t("Show older entries"), loadOlder, "btn-outline btn-sm") : null);
+  setChildren(
+    container,
+    before ? button("chevron-down", t("Show older entries"), loadOlder, "btn-outline btn-sm") : null,
+  );
 }
 
 function load() {
-  put($("[data-more]"));
+  setChildren($("[data-more]"));
   return fillFrom(
     $("[data-entries]"),
     () => get("/api/audit", filter()),
     ({ entries, next }, place) => {
-      put(
+      setChildren(
         place,
         entries.length ? accountTable(heads(), entries.map(row)) : h("p", { class: "panel-empty" }, t("No entries.")),
       );

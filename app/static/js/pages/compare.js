@@ -1,6 +1,6 @@
 /* Trainings side by side. */
 import { get } from "../lib/api.js";
-import { $, $$, blank, failure, h, icon, longName, put, skeleton, toast } from "../lib/dom.js";
+import { $, $$, blank, failure, h, icon, longName, setChildren, skeleton, toast } from "../lib/dom.js";
 import { doubt, settings, settingsTable, valueTable } from "../trainings/differences.js";
 import { percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -37,25 +37,25 @@ async function load() {
   $("[data-comparison]").hidden = !state.ids.length;
   showTools();
   if (!state.ids.length) {
-    put($("[data-none]"), none());
+    setChildren($("[data-none]"), none());
     runs = [];
     showRuns();
     return;
   }
   try {
     answer = await get("/api/trainings/compare", { ids: state.ids.join(",") });
-    put(container);
+    setChildren(container);
     show();
   } catch (error) {
     $("[data-comparison]").hidden = !answer;
-    const gone = error.status === 404; // asking again would not bring them back
-    $("[data-none]").hidden = !gone;
-    put($("[data-none]"), gone && none());
+    const removed = error.status === 404; // asking again would not bring them back
+    $("[data-none]").hidden = !removed;
+    setChildren($("[data-none]"), removed && none());
     const retry = () => {
-      put(container, skeleton(2));
+      setChildren(container, skeleton(2));
       load();
     };
-    put(container, failure(error, gone ? null : retry));
+    setChildren(container, failure(error, removed ? null : retry));
   }
 }
 
@@ -97,14 +97,14 @@ function show() {
   showRuns();
   showCharts();
   showDoubt();
-  put($("[data-values]"), valueTable(runs, answer.differs, swatch));
+  setChildren($("[data-values]"), valueTable(runs, answer.differs, swatch));
   showSettings();
 }
 
 /** Before the figures: what can't be ranked, and why. */
 function showDoubt() {
   const text = runs.length > 1 && doubt(answer.differs);
-  put(
+  setChildren(
     $("[data-doubt]"),
     text &&
       h(
@@ -140,7 +140,7 @@ function showRuns() {
         icon("x-lg"),
       ),
     );
-  put($("[data-runs]"), runs.map(chip));
+  setChildren($("[data-runs]"), runs.map(chip));
   $("[data-tools]").hidden = !state.ids.length;
   $("[data-add]").disabled = state.ids.length >= MOST;
   $("[data-add]").title =
@@ -162,7 +162,7 @@ function showCharts() {
       overlays.delete(key);
     }
   const grid = $("[data-charts]");
-  if (!overlays.size) put(grid);
+  if (!overlays.size) setChildren(grid);
   for (const spec of CHARTS.filter(({ key }) => state.charts.includes(key))) {
     if (!overlays.has(spec.key)) {
       const fresh = new Overlay(spec, state.axis);
@@ -180,7 +180,7 @@ function showSettings() {
   const trainings = runs.map(({ training }) => training);
   const differ = runs.length > 1 ? settings(trainings, answer.defaults).filter(({ differs }) => differs).length : 0;
   $("[data-differ]").textContent = differ ? tn("{n} difference", "{n} differences", differ) : "";
-  put($("[data-settings]"), settingsTable(runs, answer.defaults, state.all || runs.length === 1, swatch));
+  setChildren($("[data-settings]"), settingsTable(runs, answer.defaults, state.all || runs.length === 1, swatch));
 }
 
 function showTools() {
@@ -213,7 +213,7 @@ function setSmooth(weight, replace = true) {
   $("[data-smooth-value]").textContent = weight ? percent(weight) : t("off");
 }
 
-put(
+setChildren(
   $("[data-chart-choice]"),
   CHARTS.map(({ key, title }) =>
     h(

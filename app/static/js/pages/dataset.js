@@ -1,7 +1,7 @@
 /* One dataset: its head, its tabs, what a child does with it now, and the image that is looked at. */
 import { showDamaged } from "../ui/damaged.js";
 import { get } from "../lib/api.js";
-import { $, failure, h, icon, put } from "../lib/dom.js";
+import { $, failure, h, icon, setChildren } from "../lib/dom.js";
 import { change, follow, go, read } from "../datasets/address.js";
 import { Current } from "../datasets/current.js";
 import { Decisions } from "../datasets/decisions.js";
@@ -71,7 +71,7 @@ function show() {
   const { data } = current;
   $("[data-name]").textContent = data.name;
   document.title = `${data.name} · YOLO Training Platform`;
-  put(
+  setChildren(
     $("[data-status]"),
     badge(data.status),
     data.needs_review &&
@@ -83,20 +83,20 @@ function show() {
         t("Check the labels"),
       ),
   );
-  put(
+  setChildren(
     $("[data-sub]"),
     h("span", { title: dateTime(data.created_at) }, ago(data.created_at)),
     data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`,
     sharedText(data),
     data.description && ` · ${data.description}`,
   );
-  put($("[data-share]"), icon("share"), ` ${shareLabel(data)}`);
+  setChildren($("[data-share]"), icon("share"), ` ${shareLabel(data)}`);
   $("[data-share]").title = shareHelp();
   $("[data-share]").hidden = data.shared === undefined;
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
   showDamaged($("[data-failure]"), data.damaged);
-  put(
+  setChildren(
     $("[data-failure]"),
     data.status === "invalid" && failure({ title: t("This dataset can't be used for training"), detail: data.error }),
   );
@@ -116,7 +116,7 @@ async function count() {
   }
   const answer = await current.once("findings", { per_page: 1 }).catch(() => null);
   const total = answer ? answer.counts.error + answer.counts.warning : 0;
-  put($('[data-count="findings"]'), total > 0 && number(total));
+  setChildren($('[data-count="findings"]'), total > 0 && number(total));
 }
 
 async function countTrainings() {
@@ -130,7 +130,7 @@ async function reload({ anew = false } = {}) {
   try {
     await current.load();
   } catch (error) {
-    put($("[data-failure]"), failure(error, reload));
+    setChildren($("[data-failure]"), failure(error, reload));
     $("[data-parts]").hidden = !current.data;
     return;
   }

@@ -4,7 +4,7 @@ import { card } from "../datasets/card.js";
 import { eraseDataset } from "../datasets/erase.js";
 import { importFolder } from "../datasets/import_folder.js";
 import { sampleButton } from "../datasets/common.js";
-import { $, $$, blank, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { $, $$, blank, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { filters, showPager } from "../ui/pager.js";
@@ -28,10 +28,10 @@ async function load(query) {
     const answer = await get("/api/datasets", { ...query, per_page: PER_PAGE });
     show(answer, query);
   } catch (error) {
-    put(
+    setChildren(
       list,
       failure(error, () => {
-        put(list, skeleton(3, "skeleton-cards"));
+        setChildren(list, skeleton(3, "skeleton-cards"));
         load(query);
       }),
     );
@@ -45,9 +45,9 @@ function show(answer, query) {
   $("[data-total]").textContent = answer.total ? tn("{n} dataset", "{n} datasets", answer.total) : "";
   if (state.beyond(answer)) return;
   showPager($("[data-pager]"), answer, (page) => state.go(page));
-  if (answer.datasets.length) put(list, answer.datasets.map(cachedCard));
+  if (answer.datasets.length) setChildren(list, answer.datasets.map(cachedCard));
   else
-    put(
+    setChildren(
       list,
       h(
         "div",
@@ -81,16 +81,16 @@ const reload = () => {
 
 room.on("dataset_update", ({ dataset_id: id, status, stage, done, total }) => {
   uploads.checked(id, { status, stage, done, total });
-  const known = cards.get(id);
+  const listed = cards.get(id);
   if (stage) checking.set(id, { stage, done, total });
   else checking.delete(id);
-  if (!known || !stage) {
+  if (!listed || !stage) {
     reload();
     return;
   }
-  known.status = status;
+  listed.status = status;
   const old = $(`[data-dataset="${id}"]`, list);
-  if (old && !old.contains(document.activeElement)) old.replaceWith(cachedCard(known));
+  if (old && !old.contains(document.activeElement)) old.replaceWith(cachedCard(listed));
 });
 room.on("snapshot", () => reload());
 

@@ -1,6 +1,6 @@
 /* One evaluation: how good the model is, where it is wrong, and every image behind it. */
 import { get, put as send, remove } from "../lib/api.js";
-import { $, $$, confirmed, failure, h, put, toast } from "../lib/dom.js";
+import { $, $$, confirmed, failure, h, setChildren, toast } from "../lib/dom.js";
 import { ErrorBrowser } from "../trainings/error_browser.js";
 import { LabelErrors } from "../trainings/label_errors.js";
 import { fixed, percent } from "../lib/format.js";
@@ -31,7 +31,7 @@ async function load() {
   try {
     evaluation = await get(address);
   } catch (error) {
-    put(state, failure(error, load));
+    setChildren(state, failure(error, load));
     return;
   }
   head();
@@ -41,8 +41,8 @@ async function load() {
 
 function head() {
   const { status, split, checkpoint, dataset_id: dataset, dataset_name: name, revision } = evaluation;
-  put($("[data-status]"), badge(status));
-  put(
+  setChildren($("[data-status]"), badge(status));
+  setChildren(
     $("[data-sub]"),
     splitText(split),
     " · ",
@@ -57,11 +57,11 @@ function head() {
 function waiting() {
   const { status, progress, error } = evaluation;
   if (["failed", "cancelled"].includes(status)) {
-    put(state, h("p", {}, error?.message ?? t("The evaluation was stopped.")), back());
+    setChildren(state, h("p", {}, error?.message ?? t("The evaluation was stopped.")), back());
     return;
   }
   const share = progress.percent === null ? undefined : progress.percent;
-  put(
+  setChildren(
     state,
     h("p", {}, status === "pending" ? t("The evaluation waits for its device.") : t("The evaluation is running.")),
     h("progress", { class: "job-progress", max: 100, value: share, "aria-label": t("Progress") }),
@@ -76,9 +76,13 @@ function results() {
   const { images, objects, names, confidence, iou } = evaluation;
   state.hidden = true;
   $("[data-results]").hidden = false;
-  put($("[data-about]"), tn("{n} image", "{n} images", images), ", ", tn("{n} object", "{n} objects", objects));
-  put($("[data-figures]"), h("p", { class: "evaluated-verdict" }, verdictText(evaluation)), figures(evaluation));
-  put(
+  setChildren($("[data-about]"), tn("{n} image", "{n} images", images), ", ", tn("{n} object", "{n} objects", objects));
+  setChildren(
+    $("[data-figures]"),
+    h("p", { class: "evaluated-verdict" }, verdictText(evaluation)),
+    figures(evaluation),
+  );
+  setChildren(
     $("[data-class-figures]"),
     classTable(evaluation, (name) => browser.show({ class: name })),
   );
@@ -98,11 +102,11 @@ function results() {
 
 /** Without curves there is no section: of a classification, and where nothing was detected. */
 async function curves() {
-  const found = await get(`${address}/curves`).catch(() => ({ curves: null }));
-  if (!found.curves) return;
+  const answer = await get(`${address}/curves`).catch(() => ({ curves: null }));
+  if (!answer.curves) return;
   $("[data-curves]").hidden = false;
   curvePlots($("[data-curve-plots]"), {
-    curves: found.curves,
+    curves: answer.curves,
     threshold: evaluation.thresholds.length ? evaluation.confidence : null,
     name: () => `evaluation-${id}`,
   });
@@ -116,7 +120,7 @@ function values() {
 /** What is recommended, as buttons that set the slider. */
 function advised() {
   const wishes = { balanced: t("Best F1"), precise: t("Few false positives"), sensitive: t("Few false negatives") };
-  put(
+  setChildren(
     $("[data-advised]"),
     evaluation.thresholds.length ? t("Recommended:") : null,
     evaluation.thresholds.map((row) =>
@@ -151,15 +155,15 @@ async function refresh() {
   browser.load();
   const container = $("[data-matrix]");
   try {
-    const found = await get(`${address}/matrix`, chosen());
+    const answer = await get(`${address}/matrix`, chosen());
     if (turn !== latest) return;
-    browser.counts(found.counts);
-    put(
+    browser.counts(answer.counts);
+    setChildren(
       container,
-      matrixTable(asTable(found), ([row, column]) => browser.show(cellOf(found.names, row, column))),
+      matrixTable(asTable(answer), ([row, column]) => browser.show(cellOf(answer.names, row, column))),
     );
   } catch (error) {
-    if (turn === latest) put(container, failure(error, refresh));
+    if (turn === latest) setChildren(container, failure(error, refresh));
   }
 }
 
@@ -185,12 +189,12 @@ $("[data-keep]").addEventListener("click", async () => {
   }
 });
 $("[data-remove]").addEventListener("click", async () => {
-  const sure = await confirmed({
+  const confirmation = await confirmed({
     title: t("Delete this evaluation?"),
     text: t("Its metrics and results are deleted. The model and the dataset stay."),
     action: t("Delete"),
   });
-  if (!sure) return;
+  if (!confirmation) return;
   try {
     await remove(address);
     window.location.assign(`/trainings/${evaluation.training_id}`);

@@ -1,7 +1,7 @@
 /* The dashboard: what runs, what waits, what came out, how the machine is. */
 import { get } from "../lib/api.js";
 import { pictures, sampleButton } from "../datasets/common.js";
-import { $, failure, fillFrom, h, icon, put, skeleton } from "../lib/dom.js";
+import { $, failure, fillFrom, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { ago, bytes, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { badge, bar, fraction, pauseText } from "../ui/status.js";
@@ -24,10 +24,10 @@ function showRunning() {
     }
   const container = $("[data-live]");
   if (!running.length) {
-    put(container, idle());
+    setChildren(container, idle());
     return;
   }
-  if (!cards.size) put(container);
+  if (!cards.size) setChildren(container);
   for (const training of running) {
     const card = cards.get(training.id);
     if (card) {
@@ -56,7 +56,7 @@ function rows(items, empty) {
 function showQueue() {
   const waiting = active.pending;
   $("[data-queue-count]").textContent = waiting.length ? number(waiting.length) : "";
-  put(
+  setChildren(
     $("[data-queue]"),
     waiting.length
       ? h("ol", { class: "queue" }, waiting.slice(0, 4).map(queueRow))
@@ -69,7 +69,7 @@ function showPaused() {
   const { paused } = active;
   $("[data-paused-panel]").hidden = !paused.length;
   $("[data-paused-count]").textContent = number(paused.length);
-  put(
+  setChildren(
     $("[data-paused]"),
     rows(
       paused
@@ -104,7 +104,7 @@ const getLatest = () => get("/api/trainings", { per_page: 10 });
 const getDatasets = () => get("/api/datasets", { per_page: 4 });
 
 function showLatest({ trainings }, container) {
-  put(
+  setChildren(
     container,
     trainings.length
       ? trainingTable(trainings, { compact: true, curves: true })
@@ -113,7 +113,7 @@ function showLatest({ trainings }, container) {
 }
 
 function showDatasets({ datasets }, container) {
-  put(
+  setChildren(
     container,
     rows(
       datasets.map((item) =>
@@ -149,7 +149,7 @@ function meter(label, value, text) {
 function showMachine(system, container) {
   const { cpu = {}, memory = {}, disk = {}, gpus = [] } = system;
   const used = (part) => t("{used} of {total}", { used: bytes(part.used), total: bytes(part.total) });
-  put(
+  setChildren(
     container,
     meter(
       t("CPU"),
@@ -175,10 +175,10 @@ function showMachine(system, container) {
 const machine = new SystemFeed({
   show: (system) => showMachine(system, $("[data-machine]")),
   fail: (error) =>
-    put(
+    setChildren(
       $("[data-machine]"),
       failure(error, () => {
-        put($("[data-machine]"), skeleton());
+        setChildren($("[data-machine]"), skeleton());
         machine.ask();
       }),
     ),
@@ -192,7 +192,7 @@ async function start() {
   const container = $("[data-failure]");
   try {
     const [datasets, trainings] = await Promise.all([getDatasets(), getLatest()]);
-    put(container);
+    setChildren(container);
     const empty = !datasets.total && !trainings.total;
     $("[data-welcome]").hidden = !empty;
     $("[data-full]").hidden = empty;
@@ -201,7 +201,7 @@ async function start() {
     showLatest(trainings, $("[data-latest]"));
     showDatasets(datasets, $("[data-datasets]"));
   } catch (error) {
-    put(container, failure(error, start));
+    setChildren(container, failure(error, start));
     $("[data-full]").hidden = true;
     return;
   }

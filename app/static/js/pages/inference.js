@@ -1,6 +1,6 @@
 /* Try models on pictures, a video or the camera. What was found is drawn here, so the confidence slider answers at
    once. */
-import { $, $$, blank, failure, h, icon, put, toast } from "../lib/dom.js";
+import { $, $$, blank, failure, h, icon, setChildren, toast } from "../lib/dom.js";
 import { dropZone } from "../ui/drop.js";
 import { t } from "../lib/i18n.js";
 import { Bench } from "../inference/bench.js";
@@ -24,7 +24,7 @@ const pictures = new Pictures(() => (form.elements.compare.checked ? pickers : {
 const bench = new Bench(pictures, comparing);
 const gallery = new Gallery(pictures, (item) => {
   if (item) pictures.askAbout(item);
-  bench.look(item);
+  bench.select(item);
   classes();
 });
 const history = new TestHistory(reopen);
@@ -45,12 +45,12 @@ let mode = "pictures";
 async function start() {
   try {
     const first = await firstModel();
-    put($("[data-failure]"));
+    setChildren($("[data-failure]"));
     $("[data-bench]").hidden = $("[data-tabs]").hidden = !first.training;
     $("[data-none]").hidden = Boolean(first.training);
     $("[data-loading]").hidden = true;
     if (!first.training) {
-      put($("[data-none]"), none());
+      setChildren($("[data-none]"), none());
       $("[data-history-panel]").hidden = true;
       return;
     }
@@ -61,7 +61,7 @@ async function start() {
   } catch (error) {
     if (!error.title) console.error(error);
     $("[data-loading]").hidden = true;
-    put($("[data-failure]"), failure(error, start));
+    setChildren($("[data-failure]"), failure(error, start));
   }
 }
 
@@ -132,10 +132,10 @@ function setMode(chosen) {
 function showLive(sample, empty = t("Detections are listed here.")) {
   const visible = settings.visible(sample?.detections);
   $("[data-found-count]").textContent = sample && !visible[0]?.top5 ? number(visible.length) : "";
-  put($("[data-times]"), sample ? t("{time} ms", { time: number(sample.time, 1) }) : "");
+  setChildren($("[data-times]"), sample ? t("{time} ms", { time: number(sample.time, 1) }) : "");
   if (sample)
     showDetections($("[data-found]"), visible, (item) => (mode === "video" ? video : camera).viewer?.mark(item));
-  else put($("[data-found]"), h("p", { class: "panel-empty" }, empty));
+  else setChildren($("[data-found]"), h("p", { class: "panel-empty" }, empty));
   classes();
 }
 
@@ -228,11 +228,11 @@ pictures.on("change", (item) => {
     bench.refresh();
     classes();
   }
-  if (item?.state === "sending" || !pictures.items.length) put($("[data-queue-notice]"));
+  if (item?.state === "sending" || !pictures.items.length) setChildren($("[data-queue-notice]"));
   stale();
 });
 pictures.on("stopped", (error) =>
-  put(
+  setChildren(
     $("[data-queue-notice]"),
     failure(error, () => pictures.go()),
   ),

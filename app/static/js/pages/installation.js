@@ -1,6 +1,6 @@
 /* The ways out where the database and the data folder do not belong together. */
 import { post } from "../lib/api.js";
-import { $, $$, confirmed, failure, put } from "../lib/dom.js";
+import { $, $$, confirmed, failure, setChildren } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 const QUESTIONS = {
@@ -28,7 +28,7 @@ async function decide(button) {
     await post(`/api/installation/${way}`);
     window.location.reload();
   } catch (error) {
-    put($("[data-failure]"), failure(error));
+    setChildren($("[data-failure]"), failure(error));
     for (const each of $$("[data-decide]")) each.disabled = false;
   }
 }

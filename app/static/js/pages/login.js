@@ -1,13 +1,13 @@
 /* The way in: name and password, a provider, a token, or a link whose secret stands behind the # of its address, which
    no server, log or Referer sees. */
 import { post } from "../lib/api.js";
-import { $, $$, failure, put } from "../lib/dom.js";
+import { $, $$, failure, setChildren } from "../lib/dom.js";
 
 const FORMS = ["password", "token", "invitation", "link"];
-const KEPT = "way-in"; // the hash, while the page is loaded anew in another language
-const hash = window.location.hash || sessionStorage.getItem(KEPT) || "";
+const HASH_KEY = "way-in"; // the hash, while the page is loaded anew in another language
+const hash = window.location.hash || sessionStorage.getItem(HASH_KEY) || "";
 const [, way, secret] = hash.match(/^#(link|invitation)=(ytp_[\w-]+)$/) || [];
-sessionStorage.removeItem(KEPT);
+sessionStorage.removeItem(HASH_KEY);
 
 /** @param {string} name */
 function show(name) {
@@ -17,28 +17,28 @@ function show(name) {
 
 /** @param {string} form @param {object} body */
 async function enter(form, body) {
-  const place = $(`[data-${form}] [data-failure]`);
-  put(place);
+  const message = $(`[data-${form}] [data-failure]`);
+  setChildren(message);
   for (const button of $$(`[data-${form}] button`)) button.disabled = true;
   try {
     await post("/api/login", body);
     window.location.replace($("main").dataset.next);
   } catch (error) {
-    put(place, failure(error));
+    setChildren(message, failure(error));
     for (const button of $$(`[data-${form}] button`)) button.disabled = false;
   }
 }
 
 /** The provider's page; it sends the browser back to /login/oidc. */
 async function byProvider() {
-  const place = $("[data-password] [data-failure]");
-  put(place);
+  const message = $("[data-password] [data-failure]");
+  setChildren(message);
   $("[data-provider]").disabled = true;
   try {
     const { url } = await post("/api/login/oidc", { next: $("main").dataset.next });
     window.location.assign(url);
   } catch (error) {
-    put(place, failure(error));
+    setChildren(message, failure(error));
   }
   $("[data-provider]").disabled = false;
 }
@@ -52,14 +52,14 @@ for (const form of FORMS.slice(0, 3))
 for (const button of $$("[data-show]")) button.addEventListener("click", () => show(button.dataset.show));
 
 if (way === "invitation")
-  $("[data-language]").addEventListener("submit", () => sessionStorage.setItem(KEPT, `#${way}=${secret}`));
+  $("[data-language]").addEventListener("submit", () => sessionStorage.setItem(HASH_KEY, `#${way}=${secret}`));
 $("[data-provider]")?.addEventListener("click", () => byProvider());
 window.addEventListener("hashchange", () => window.location.reload()); // a link was opened where this page was open
 
 // Without the link's secret; and without what a provider has sent, which works once.
 const here = window.location.pathname + window.location.search;
-const shown =
+const initialForm =
   window.location.pathname === "/login" ? here : `/login?next=${encodeURIComponent($("main").dataset.next)}`;
-if (way || shown !== here) window.history.replaceState(null, "", shown);
+if (way || initialForm !== here) window.history.replaceState(null, "", initialForm);
 if (way) show(way);
 if (way === "link") enter("link", { link: secret });

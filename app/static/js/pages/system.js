@@ -1,6 +1,6 @@
 /* The machine, live: figures, devices and who uses them, the database, processes, the log. */
 import { AppLog } from "../ui/app_log.js";
-import { $, blank, failure, h, put } from "../lib/dom.js";
+import { $, blank, failure, h, setChildren } from "../lib/dom.js";
 import { bytes, duration, number, percent, significant } from "../lib/format.js";
 import { Gauges } from "../charts/gauges.js";
 import { t } from "../lib/i18n.js";
@@ -36,7 +36,7 @@ const link = ({ id, name }) =>
   h("a", { class: "name-link", href: `/trainings/${id}`, title: name }, name || t("run {id}", { id }));
 
 function showDevices(devices, jobs) {
-  put(
+  setChildren(
     $("[data-devices]"),
     devices.map(({ device, name, trainings, measuring }) => {
       const users = [
@@ -64,7 +64,7 @@ function showDatabase({ kind, size, queries, median, p95, longest }) {
     [t("95th percentile"), time(p95)],
     [t("Slowest"), time(longest)],
   ];
-  put(
+  setChildren(
     $("[data-database]"),
     rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "tabular" }, value)]),
   );
@@ -73,7 +73,7 @@ function showDatabase({ kind, size, queries, median, p95, longest }) {
 function showProcesses(processes) {
   $("[data-process-count]").textContent = number(processes.length);
   const head = [t("Process"), "PID", t("CPU"), t("Memory"), t("Threads"), t("Running for")];
-  put(
+  setChildren(
     $("[data-processes]"),
     h(
       "div",
@@ -130,7 +130,7 @@ function show(system) {
   showWorkers(system.workers, system.jobs);
   showJobs(system.jobs);
   showProcesses(system.processes);
-  put(
+  setChildren(
     $("[data-about]"),
     [
       [t("Host"), system.host.system],
@@ -152,19 +152,19 @@ const off = () =>
 const feed = new SystemFeed({
   show: (system) => {
     show(system);
-    put(failed);
+    setChildren(failed);
   },
   fail: (error) => {
     $("[data-waiting]").hidden = true;
     if (!error.title) console.error(error);
-    put(
+    setChildren(
       failed,
       failure(error, () => feed.ask()),
     ); // what stands below stays: it is what was known last
   },
   off: () => {
     $("[data-waiting]").hidden = true;
-    put(failed, h("section", { class: "panel" }, off()));
+    setChildren(failed, h("section", { class: "panel" }, off()));
   },
 });
 feed.start();

@@ -6,7 +6,7 @@ import { Bell } from "../trainings/bell.js";
 import { Cards } from "../trainings/cards.js";
 import { CheckpointsView } from "../trainings/checkpoints.js";
 import { ClassesView } from "../trainings/classes.js";
-import { $, $$, failure, put, toast } from "../lib/dom.js";
+import { $, $$, failure, setChildren, toast } from "../lib/dom.js";
 import { EvaluationView } from "../trainings/evaluation.js";
 import { EvaluationsView } from "../trainings/evaluations.js";
 import { ExportsView } from "../trainings/exports.js";
@@ -70,7 +70,7 @@ const active = () => ["pending", "running", "paused"].includes(state.training.st
 function showTraining() {
   head.show();
   judge();
-  sayEmpty();
+  explainEmptyCharts();
   events.state(state.training);
   parameters.show(state.training);
   evaluations.show(state.training);
@@ -81,14 +81,14 @@ function showTraining() {
 let judged = "";
 function judge(anew = false) {
   const { status, current_epoch: epoch, downloadable, evaluated } = state.training;
-  const look = JSON.stringify([status, epoch, downloadable, evaluated]);
-  if (look === judged && !anew) return;
-  judged = look;
+  const rendered = JSON.stringify([status, epoch, downloadable, evaluated]);
+  if (rendered === judged && !anew) return;
+  judged = rendered;
   verdict.update();
 }
 
 /** A run that has ended without an epoch of its own promises no values. */
-function sayEmpty() {
+function explainEmptyCharts() {
   checkpoints.ended = !active();
   checkpoints.uploaded = isUploaded(state.training);
   const none = isUploaded(state.training)
@@ -103,7 +103,7 @@ function setMetrics({ epochs }) {
   const best = bestEpoch(epochs);
   cards.show(task, epochs, best);
   curves.set(task, epochs, best);
-  sayEmpty();
+  explainEmptyCharts();
   classes.forTask(task);
   classes.set(epochs);
 }
@@ -229,7 +229,7 @@ function saved() {
 }
 
 const reportFailure = (error) => toast(error.detail || error.title || String(error), "failed");
-const known = (handler) => (data) => {
+const once = (handler) => (data) => {
   if (state.training) handler(data);
 };
 
@@ -265,29 +265,29 @@ $("[data-metric-help]").addEventListener("click", () => showMetricHelp(state.tra
 room
   .on("snapshot", setAll)
   .on("refused", ({ error }) =>
-    put($("[data-failure]"), failure({ title: t("Live data is not available"), detail: error }, reload)),
+    setChildren($("[data-failure]"), failure({ title: t("Live data is not available"), detail: error }, reload)),
   )
-  .on("training_update", known(addEpoch))
-  .on("training_progress", known(progressed))
-  .on("training_status", known(setStatus))
+  .on("training_update", once(addEpoch))
+  .on("training_progress", once(progressed))
+  .on("training_status", once(setStatus))
   .on("training_log", (data) => log.append(data))
   .on(
     "training_system",
-    known((data) => machine.push(data.figures || data)),
+    once((data) => machine.push(data.figures || data)),
   )
   .on("training_deleted", () => window.location.assign("/trainings"))
-  .on("training_checkpoint", known(saved));
+  .on("training_checkpoint", once(saved));
 for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"])
   room.on(name, ended);
 for (const name of ["training_note", "training_advice"])
   room.on(
     name,
-    known((data) => events.arrived(name, data)),
+    once((data) => events.arrived(name, data)),
   );
 
 early.then(setFirst, () => {}); // what failed is asked for again
 // Without a socket (blocked by a proxy, say) the page still shows what is known now.
-const alone = () => reload().catch((error) => put($("[data-failure]"), failure(error, reload)));
+const alone = () => reload().catch((error) => setChildren($("[data-failure]"), failure(error, reload)));
 setTimeout(() => {
   if (!state.training) alone();
 }, 1500);

@@ -3,9 +3,9 @@ import { get, newKey, post } from "../lib/api.js";
 import { fitting, listArchitectures, listDevices } from "../trainings/architectures.js";
 import { classChips, pictures, splitBar } from "../datasets/common.js";
 import { noDataset, TrainableDatasets, uncheckedLabels } from "../datasets/trainable.js";
-import { $, failure, h, put } from "../lib/dom.js";
+import { $, failure, h, setChildren } from "../lib/dom.js";
 import { Estimate } from "../trainings/estimate.js";
-import { showErrors, showOwn } from "../trainings/field_errors.js";
+import { showErrors, showError } from "../trainings/field_errors.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Narrowed } from "../ui/narrow.js";
@@ -25,7 +25,7 @@ let architectures = [];
 let original = null; // the training that is copied
 let sent = { body: null, key: null };
 
-const chosen = () => datasets.known(select.value);
+const chosen = () => datasets.cached(select.value);
 const narrowed = new Narrowed(
   select,
   $("[data-narrow=dataset]"),
@@ -57,17 +57,17 @@ const unusual = new Unusual(
 async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
-    const wanted = original ? String(original.dataset_id) : query.get("dataset_id");
+    const datasetId = original ? String(original.dataset_id) : query.get("dataset_id");
     const listed = await datasets.list("");
-    if (wanted && !datasets.known(wanted)) listed.options.unshift(...(await datasets.one(wanted)));
-    put($("[data-failure]"));
+    if (datasetId && !datasets.cached(datasetId)) listed.options.unshift(...(await datasets.one(datasetId)));
+    setChildren($("[data-failure]"));
     form.hidden = !datasets.any;
     $("[data-none]").hidden = datasets.any;
     if (!datasets.any) {
-      put($("[data-none]"), noDataset());
+      setChildren($("[data-none]"), noDataset());
       return;
     }
-    narrowed.fill(listed, wanted);
+    narrowed.fill(listed, datasetId);
     if (original) $("[data-preset-panel]").hidden = true;
     else propose();
     show();
@@ -75,7 +75,7 @@ async function begin() {
     if (original) await fillFrom();
   } catch (error) {
     form.hidden = !datasets.any; // without any there is nothing to choose from
-    put($("[data-failure]"), failure(error, begin));
+    setChildren($("[data-failure]"), failure(error, begin));
   }
 }
 
@@ -88,10 +88,10 @@ async function fillArchitectures() {
 async function fillFrom() {
   const { model_version: version, architecture, params, name } = original;
   $("[data-copied]").hidden = false;
-  put($("[data-copied-from]"), h("a", { href: `/trainings/${original.id}` }, name));
+  setChildren($("[data-copied-from]"), h("a", { href: `/trainings/${original.id}` }, name));
   for (const field of ["epochs", "batch_size", "img_size", "priority"])
     form.elements[field].value = original[field] ?? "";
-  form.elements.learning_rate.value = hasOwnRate() ? original.learning_rate : "";
+  form.elements.learning_rate.value = hasChosenRate() ? original.learning_rate : "";
   if (architecture) form.elements.architecture.value = architecture;
   else form.elements.model_version.value = version;
   setDevice(params.device);
@@ -102,7 +102,7 @@ async function fillFrom() {
 
 /** Whether the user set the original's rate; "auto" chooses its own. */
 const reveal = (field) => parameters.reveal(field);
-const hasOwnRate = () => Boolean(original) && (original.params.optimizer ?? "auto") !== "auto";
+const hasChosenRate = () => Boolean(original) && (original.params.optimizer ?? "auto") !== "auto";
 
 function setDevice(device) {
   const control = form.elements.device;
@@ -118,7 +118,7 @@ function show() {
   const container = $("[data-chosen]");
   container.hidden = !dataset;
   if (dataset) {
-    put(
+    setChildren(
       container,
       classChips(dataset.classes, 10),
       splitBar(dataset),
@@ -168,19 +168,19 @@ const imagesUsed = (images, { fraction }) =>
 function summary() {
   const dataset = chosen();
   const value = (name) => form.elements[name].value;
-  const known = (name) => !fault(form.elements[name]) && value(name) !== "";
+  const isFilled = (name) => !fault(form.elements[name]) && value(name) !== "";
   const images = dataset && imagesUsed(dataset.train_images, parameters.values());
-  const steps = dataset && known("batch_size") ? Math.ceil(images / value("batch_size")) : null;
+  const steps = dataset && isFilled("batch_size") ? Math.ceil(images / value("batch_size")) : null;
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
     [t("Training images"), dataset ? pictures(images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
     [t("Initial weights"), startsFrom()],
-    [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
+    [t("Epochs"), isFilled("epochs") ? number(value("epochs")) : "–"],
     [t("Iterations per epoch"), number(steps)],
-    [t("Total iterations"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
+    [t("Total iterations"), steps === null || !isFilled("epochs") ? "–" : number(steps * value("epochs"))],
   ];
-  put(
+  setChildren(
     $("[data-summary]"),
     rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]),
   );
@@ -214,7 +214,7 @@ function payload() {
  *  @returns {[string, object]} */
 function request() {
   const data = payload();
-  if (!original || (hasOwnRate() && data.learning_rate === undefined)) return ["/api/trainings", data];
+  if (!original || (hasChosenRate() && data.learning_rate === undefined)) return ["/api/trainings", data];
   const removed = Object.keys(original.params).filter((name) => !(name in (data.params || {})));
   return [
     `/api/trainings/${original.id}/clone`,
@@ -272,7 +272,7 @@ $("[data-estimate-answer]").addEventListener("batch", ({ detail }) => {
   changed();
 });
 form.addEventListener("change", ({ target }) => {
-  if (target.matches("input")) showOwn(target);
+  if (target.matches("input")) showError(target);
 });
 form.addEventListener("submit", submit);
 window.addEventListener("pageshow", ({ persisted }) => {

@@ -2,7 +2,7 @@
 import { deleteForGood, restore } from "../trainings/actions.js";
 import { addModel } from "../trainings/add_model.js";
 import { get } from "../lib/api.js";
-import { $, blank, button, failure, h, icon, put, skeleton, toast } from "../lib/dom.js";
+import { $, blank, button, failure, h, icon, setChildren, skeleton, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { filters, offer, showPager } from "../ui/pager.js";
@@ -28,10 +28,10 @@ async function load(query) {
     if (turn === turns) show(answer, query);
   } catch (error) {
     if (turn !== turns) return;
-    put(
+    setChildren(
       list,
       failure(error, () => {
-        put(list, skeleton(6));
+        setChildren(list, skeleton(6));
         load(query);
       }),
     );
@@ -46,9 +46,9 @@ function show(answer, query) {
   const filtered = query.search || query.status || query.dataset_id || query.model || query.task || query.created_by;
   form.hidden = !answer.total && !filtered;
   if (state.beyond(answer)) return;
-  if (answer.trainings.length) put(list, trainingTable(answer.trainings, options(query)));
-  else if (filtered) put(list, state.nothing(t("No runs match these filters.")));
-  else put(list, inTrash ? emptyTrash() : empty());
+  if (answer.trainings.length) setChildren(list, trainingTable(answer.trainings, options(query)));
+  else if (filtered) setChildren(list, state.nothing(t("No runs match these filters.")));
+  else setChildren(list, inTrash ? emptyTrash() : empty());
   selection?.refresh(answer.trainings);
   showPager($("[data-pager]"), answer, (to) => state.go(to));
 }

@@ -50,7 +50,7 @@ async function extend(training, changed, { lastRate, epochs } = {}) {
 
 /** Epochs, and what the learning rate does meanwhile. */
 function extendForm(training, lastRate, epochs) {
-  const done = training.current_epoch;
+  const epoch = training.current_epoch;
   const total = h("output", { class: "quiet" });
   const error = h("p", { class: "field-error", hidden: true, role: "alert" });
   const count = h("input", {
@@ -62,13 +62,13 @@ function extendForm(training, lastRate, epochs) {
     max: 10000,
     step: 1,
     required: true,
-    value: epochs || Math.max(1, Math.round(done / 2)),
+    value: epochs || Math.max(1, Math.round(epoch / 2)),
     oninput: () => show(),
   });
   const show = () => {
     total.textContent = t("Completed epochs: {done} of {total}", {
-      done: number(done),
-      total: number(done + (Number(count.value) || 0)),
+      done: number(epoch),
+      total: number(epoch + (Number(count.value) || 0)),
     });
   };
   const option = (value, title, text, checked) =>

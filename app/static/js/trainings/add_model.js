@@ -1,14 +1,14 @@
 /* Uploads weights that were trained elsewhere: the file, and the dataset on whose images they are verified. */
 import { get, upload } from "../lib/api.js";
-import { ask, h, put } from "../lib/dom.js";
+import { ask, h, setChildren } from "../lib/dom.js";
 import { bytes, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
-const SHOWN = 100; // datasets, the newest first
+const MAX_DATASETS = 100; // datasets, the newest first
 
 /** Asks for the file and opens the page of its run. */
 export async function addModel() {
-  const { datasets } = await get("/api/datasets", { status: "valid", per_page: SHOWN });
+  const { datasets } = await get("/api/datasets", { status: "valid", per_page: MAX_DATASETS });
   const form = fields(datasets);
   const body = datasets.length
     ? form.elements
@@ -34,7 +34,7 @@ function fields(datasets) {
   const state = h("p", { class: "quiet", role: "status", hidden: true });
   const wrong = h("div", { role: "alert" });
   const complain = (text) => {
-    put(wrong, h("p", { class: "field-error" }, text));
+    setChildren(wrong, h("p", { class: "field-error" }, text));
     return null;
   };
   const show = (text) => {
@@ -42,7 +42,7 @@ function fields(datasets) {
     state.textContent = text || "";
   };
   const send = async () => {
-    put(wrong);
+    setChildren(wrong);
     if (!datasets.length) return true;
     if (!file.files.length) return complain(t("Choose a .pt file."));
     const form = new FormData();

@@ -1,6 +1,6 @@
 /* The models beyond YOLOv8's five, and the devices of this machine, as choices of a form. */
 import { get } from "../lib/api.js";
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
 /** What can be learned from a dataset of a task: polygons give boxes and turned boxes, keypoints come with a box. */
@@ -41,7 +41,7 @@ export function fitting(select, architectures, datasetTask) {
     const name = `${item.family} · ${TASK_NAMES[item.task]?.() || item.task}`;
     groups.set(name, [...(groups.get(name) || []), item]);
   }
-  put(
+  setChildren(
     select,
     select.options[0],
     [...groups].map(([label, items]) =>

@@ -2,7 +2,7 @@
 import { Plot } from "../charts/plot.js";
 import { t } from "../lib/i18n.js";
 
-const KEEP = 1500;
+const MAX_POINTS = 1500;
 const SLACK = 150; // so many more before the oldest go: moving the whole list costs
 const DRAW_EVERY_MS = 250;
 const SMOOTH = 0.06; // weight of the newest batch in the running mean
@@ -33,7 +33,7 @@ export class BatchPlot extends Plot {
   /** All at once: [{epoch, batch, batches, loss}], oldest first. */
   fill(batches) {
     const points = [];
-    batches.slice(-KEEP).forEach((batch) => points.push(this.point(batch, points.at(-1))));
+    batches.slice(-MAX_POINTS).forEach((batch) => points.push(this.point(batch, points.at(-1))));
     this.set(points);
   }
 
@@ -48,8 +48,8 @@ export class BatchPlot extends Plot {
     this.metrics.push(point);
     this.wait.hidden = true;
     this.add(point);
-    if (this.metrics.length > KEEP + SLACK) {
-      this.shift(this.metrics.length - KEEP);
+    if (this.metrics.length > MAX_POINTS + SLACK) {
+      this.shift(this.metrics.length - MAX_POINTS);
       this.outgrown = true;
     }
     this.outgrown ||= !this.fits();

@@ -1,6 +1,6 @@
 /* A word when a training ends, if the reader wants it: the browser's notification and a mark in the page's title.
    Permission is asked for on the click alone. */
-import { $, icon, put, toast } from "../lib/dom.js";
+import { $, icon, setChildren, toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { readPref, savePref } from "../lib/prefs.js";
 import { learnedNothing } from "../ui/status.js";
@@ -51,7 +51,7 @@ export class Bell {
     this.button.setAttribute("aria-pressed", wanted);
     this.button.title = wanted ? t("Notification when finished: on") : t("Notify when finished");
     this.button.setAttribute("aria-label", this.button.title);
-    put(this.button, icon(wanted ? "bell-fill" : "bell"));
+    setChildren(this.button, icon(wanted ? "bell-fill" : "bell"));
   }
 
   /** The training has just ended, or was paused, while the page was open. */
@@ -77,11 +77,11 @@ export class Bell {
   mark(training) {
     this.sign = learnedNothing(training) ? "!" : MARKS[training.status];
     document.title = `${this.sign} ${document.title}`;
-    const seen = () => {
+    const markRead = () => {
       if (document.hidden) return;
-      document.removeEventListener("visibilitychange", seen);
+      document.removeEventListener("visibilitychange", markRead);
       document.title = document.title.replace(`${this.sign} `, "");
     };
-    document.addEventListener("visibilitychange", seen);
+    document.addEventListener("visibilitychange", markRead);
   }
 }

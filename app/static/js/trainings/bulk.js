@@ -8,21 +8,21 @@ const AT_ONCE = 4;
 /** Do it for each; {done, failed: [[training, error]]}. */
 async function each(trainings, act) {
   const waiting = [...trainings];
-  const done = [];
+  const completed = [];
   const failed = [];
   const work = async () => {
     while (waiting.length) {
       const training = waiting.shift();
       try {
         await act(training);
-        done.push(training);
+        completed.push(training);
       } catch (error) {
         failed.push([training, error]);
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { done, failed };
+  return { done: completed, failed };
 }
 
 const ask = (name) => (training) => post(`/api/trainings/${training.id}/${name}`, undefined, newKey());

@@ -1,20 +1,20 @@
 /* The cards above the curves: a figure, where it is going, what it means, and whether it is good. Made once, then
    changed in place. */
 import { SmallCurve } from "../charts/small_curve.js";
-import { h, icon, put, write } from "../lib/dom.js";
+import { h, icon, setChildren, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { countedIn, judged } from "./judging.js";
 
 const part = (name) => (metric) => metric.parts?.[name];
-const own = (name) => (metric) => metric[name];
+const measure = (name) => (metric) => metric[name];
 
 const BOXES = [
   {
     key: "map50",
     label: () => "mAP50",
     up: true,
-    value: own("map50"),
+    value: measure("map50"),
     help: () =>
       t("Mean average precision at IoU {iou}: how well objects are found and classified. Higher is better.", {
         iou: number(0.5, 2),
@@ -24,7 +24,7 @@ const BOXES = [
     key: "map95",
     label: () => "mAP50-95",
     up: true,
-    value: own("map95"),
+    value: measure("map95"),
     help: () =>
       t("mAP averaged over IoU {low} to {high}: also rewards tight boxes. Higher is better.", {
         low: number(0.5, 2),
@@ -35,14 +35,14 @@ const BOXES = [
     key: "precision",
     label: () => t("Precision"),
     up: true,
-    value: own("precision"),
+    value: measure("precision"),
     help: () => t("Share of detections that are correct. Low means many false positives."),
   },
   {
     key: "recall",
     label: () => t("Recall"),
     up: true,
-    value: own("recall"),
+    value: measure("recall"),
     help: () => t("Share of the actual objects that are detected. Low means many missed objects (false negatives)."),
   },
 ];
@@ -67,14 +67,14 @@ const LOSSES = [
     key: "loss",
     label: () => t("Training loss"),
     up: false,
-    value: own("loss"),
+    value: measure("loss"),
     help: () => t("Error on the training images. It should fall, quickly at first."),
   },
   {
     key: "val_loss",
     label: () => t("Validation loss"),
     up: false,
-    value: own("val_loss"),
+    value: measure("val_loss"),
     help: () =>
       t(
         "Error on the validation images, which are never used for training. If it rises while training loss " +
@@ -156,7 +156,7 @@ class Card {
       fair: fixed(judgement.limits[1], 2),
     });
     if (judgement.doubt) {
-      if (!this.doubt.firstChild) put(this.doubt, icon("plus-slash-minus"), " ", h("span"));
+      if (!this.doubt.firstChild) setChildren(this.doubt, icon("plus-slash-minus"), " ", h("span"));
       write(this.doubt.lastChild, judgement.doubt.text);
     }
   }
@@ -164,7 +164,7 @@ class Card {
   /** Where it has gone: the mean of the last epochs against that of those before, unless it is within their noise. */
   trended(values) {
     if (values.length < 2) {
-      put(this.trend);
+      setChildren(this.trend);
       return;
     }
     const half = Math.floor(values.length / 2);
@@ -177,7 +177,7 @@ class Card {
     if (this.trend.dataset.look === symbol + word) return;
     this.trend.dataset.look = symbol + word;
     this.trend.title = t("The last five epochs compared to the five before");
-    put(this.trend, icon(symbol), " ", word);
+    setChildren(this.trend, icon(symbol), " ", word);
   }
 
   draw(metrics) {
@@ -208,7 +208,7 @@ export class Cards {
       this.task = task;
       this.cards = specs.map((spec) => new Card(spec, task));
       this.container.dataset.count = this.cards.length;
-      put(
+      setChildren(
         this.container,
         this.cards.map(({ element }) => element),
       );

@@ -1,6 +1,6 @@
 /* The weights that were saved during a training. */
 import { get } from "../lib/api.js";
-import { failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { ago, bytes, dateTime, fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
@@ -30,13 +30,13 @@ export class CheckpointsView {
       this.loaded(checkpoints);
     } catch (error) {
       if (turn === this.turn)
-        put(
+        setChildren(
           this.container,
           h(
             "div",
             { class: "panel-body" },
             failure(error, () => {
-              put(this.container, skeleton(2));
+              setChildren(this.container, skeleton(2));
               this.load();
             }),
           ),
@@ -49,7 +49,7 @@ export class CheckpointsView {
       const text = this.ended
         ? t("No checkpoints: the run ended before its first epoch was completed.")
         : t("The first checkpoint is saved after the first epoch.");
-      put(this.container, h("p", { class: "panel-empty" }, text));
+      setChildren(this.container, h("p", { class: "panel-empty" }, text));
       return;
     }
     // those of a classification have none
@@ -65,7 +65,7 @@ export class CheckpointsView {
       ["number", t("Size")],
       ["", ""],
     ];
-    put(
+    setChildren(
       this.container,
       h(
         "div",

@@ -1,6 +1,6 @@
 /* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
 import { Plot } from "../charts/plot.js";
-import { $, h, longName, put, write } from "../lib/dom.js";
+import { $, h, longName, setChildren, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { seriesOf } from "../ui/palette.js";
@@ -105,7 +105,7 @@ export class ClassesView {
         colour: colours.get(index),
       })),
     });
-    put($("[data-class-chart]", this.panel), this.plot.element);
+    setChildren($("[data-class-chart]", this.panel), this.plot.element);
     this.plot.start();
     this.refresh();
   }
@@ -119,9 +119,9 @@ export class ClassesView {
    *  epoch. */
   table() {
     const items = this.latest();
-    const look = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);
-    if (look !== this.look) {
-      this.look = look;
+    const rendered = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);
+    if (rendered !== this.look) {
+      this.look = rendered;
       const colours = seriesOf(this.chosen);
       this.rows = items.map((item) => this.row(item, colours.get(item.class)));
       const head = [
@@ -131,7 +131,7 @@ export class ClassesView {
         t("Precision"),
         t("Recall"),
       ];
-      put(
+      setChildren(
         $("[data-class-table]", this.panel),
         h(
           "table",

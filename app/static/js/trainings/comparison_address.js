@@ -8,18 +8,18 @@ const USUAL = ["map50", "map95", "loss", "val_loss"];
 
 /** @param {string} search  the query of an address */
 export function parse(search) {
-  const given = new URLSearchParams(search);
-  const ids = (given.get("ids") || "")
+  const parameters = new URLSearchParams(search);
+  const ids = (parameters.get("ids") || "")
     .split(",")
     .map(Number)
     .filter((id) => Number.isSafeInteger(id) && id > 0);
-  const charts = (given.get("charts") || "").split(",").filter((key) => CHARTS.some((chart) => chart.key === key));
-  const smooth = Number(given.get("smooth"));
+  const charts = (parameters.get("charts") || "").split(",").filter((key) => CHARTS.some((chart) => chart.key === key));
+  const smooth = Number(parameters.get("smooth"));
   return {
     ids: [...new Set(ids)].slice(0, MOST),
-    axis: given.get("axis") === "time" ? "time" : "epoch",
+    axis: parameters.get("axis") === "time" ? "time" : "epoch",
     charts: charts.length ? charts : USUAL,
-    all: given.get("all") === "1",
+    all: parameters.get("all") === "1",
     smooth: smooth > 0 && smooth <= MOST_SMOOTH ? smooth : 0,
   };
 }

@@ -27,19 +27,19 @@ class Active extends Emitter {
   /** New places in the queue, of those that are known: {training_id, priority, position, ahead}. */
   reorder(queue) {
     for (const { training_id: id, priority, position, ahead } of queue) {
-      const known = this.trainings.get(id);
-      if (!known) continue;
+      const previous = this.trainings.get(id);
+      if (!previous) continue;
       const reason = ahead === null ? {} : { waiting_for: { code: "turn", ahead } };
-      this.trainings.set(id, { ...known, priority, position, ...reason });
+      this.trainings.set(id, { ...previous, priority, position, ...reason });
     }
     this.emit("change", {});
   }
 
   /** Change what is known; a training that is not known yet is fetched. */
   async patch(id, change) {
-    const known = this.trainings.get(id);
-    if (known) {
-      this.set(id, { ...known, ...change });
+    const previous = this.trainings.get(id);
+    if (previous) {
+      this.set(id, { ...previous, ...change });
       return;
     }
     await this.ask(id);

@@ -1,6 +1,6 @@
 /* The curves of a measured model: precision, recall and F1 over the confidence, and precision over recall, by class. */
 import { Plot } from "../charts/plot.js";
-import { put } from "../lib/dom.js";
+import { setChildren } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { seriesOf } from "../ui/palette.js";
@@ -12,19 +12,19 @@ const MOST = 5; // classes with a curve of their own
  *  `curves`: as the API has them, each class with its name and maybe its number; `threshold`: the recommended
  *  confidence, or null; `name()`: how files that are saved begin. */
 export function curvePlots(container, { curves, threshold, name }) {
-  const shown = curves.classes.slice(0, MOST);
+  const classes = curves.classes.slice(0, MOST);
   const points = curves.x.map((x, index) => ({
     x,
     precision: curves.precision[index],
     recall: curves.recall[index],
     f1: curves.f1[index],
     pr: curves.pr[index],
-    classes: shown.map((item) => ({ f1: item.f1[index], pr: item.pr[index] })),
+    classes: classes.map((item) => ({ f1: item.f1[index], pr: item.pr[index] })),
   }));
-  const numbers = shown.map((item, index) => item.class ?? index);
+  const numbers = classes.map((item, index) => item.class ?? index);
   const colours = seriesOf(numbers);
   const byClass = (key) =>
-    shown.map((item, index) => ({
+    classes.map((item, index) => ({
       label: item.name,
       colour: colours.get(numbers[index]),
       faint: true,
@@ -67,7 +67,7 @@ export function curvePlots(container, { curves, threshold, name }) {
         ]
       : []),
   ];
-  put(
+  setChildren(
     container,
     plots.map((plot) => plot.element),
   );

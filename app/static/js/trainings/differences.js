@@ -1,6 +1,6 @@
 /* What two or more trainings have in common and in what they differ, and their best values. */
 import { h, icon, longName } from "../lib/dom.js";
-import { dateTime, duration, fixed, known, number } from "../lib/format.js";
+import { dateTime, duration, fixed, isNumber, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { valueText } from "./parameters.js";
 import { deviceName, isUploaded, modelName, rateText, startWord, trainingBadge, waitedBetween } from "../ui/status.js";
@@ -13,7 +13,7 @@ const lowest = (values) =>
 /** Of a classification, how often its first choice is right. */
 const accuracy = ({ task, best }) => (task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null);
 const mean = (values) => {
-  const there = values.filter(known);
+  const there = values.filter(isNumber);
   return there.length ? there.reduce((sum, value) => sum + value, 0) / there.length : null;
 };
 
@@ -47,7 +47,7 @@ const VALUES = [
 
 /** The place of the best value, -1 where nothing is better than the rest. */
 export function bestOf(values, sign) {
-  const there = values.filter(known);
+  const there = values.filter(isNumber);
   if (!sign || there.length < 2 || there.every((value) => value === there[0])) return -1;
   return values.indexOf(sign > 0 ? Math.max(...there) : Math.min(...there));
 }
@@ -94,7 +94,7 @@ export function doubt(differs) {
 /** The rows of values that say something of these runs. */
 export function valuesOf(runs) {
   const waited = runs.some(({ training }) => waitedBetween(training.training_seconds, training.duration));
-  const classified = runs.some(({ training }) => known(accuracy(training)));
+  const classified = runs.some(({ training }) => isNumber(accuracy(training)));
   return VALUES.filter(([, , , , kind]) => (kind !== "waited" || waited) && (kind !== "accuracy" || classified));
 }
 
@@ -171,7 +171,7 @@ const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting
  *  @returns {Setting[]} */
 export function settings(trainings, defaults) {
   /** @type {Setting[]} */
-  const own = SETTINGS.map(([title, value], index) => ({
+  const always = SETTINGS.map(([title, value], index) => ({
     title: title(),
     values: trainings.map(value),
     counts: index < SETTINGS.length - ALWAYS_DIFFER,
@@ -187,7 +187,7 @@ export function settings(trainings, defaults) {
     ),
     keys: trainings.map(ours(({ params: set }) => JSON.stringify(name in set ? set[name] : usual))),
   }));
-  return [...own, ...params].map((row) => ({
+  return [...always, ...params].map((row) => ({
     ...row,
     differs: row.counts && new Set(row.keys || row.values).size > 1,
   }));

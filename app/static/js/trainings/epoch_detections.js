@@ -29,14 +29,14 @@ export class EpochDetections {
   async load(epoch) {
     if (epoch === null || this.has(epoch)) return;
     try {
-      this.keep(await get(`/api/trainings/${this.id}/previews/${epoch}`));
+      this.remember(await get(`/api/trainings/${this.id}/previews/${epoch}`));
     } catch {
       /* it was thinned out meanwhile: the picture stays without */
     }
   }
 
   /** @param {{epoch: number, images: any[]}} answer */
-  keep({ epoch, images }) {
+  remember({ epoch, images }) {
     this.epochs.set(epoch, images);
     if (this.epochs.size > REMEMBERED) this.epochs.delete(this.epochs.keys().next().value);
   }

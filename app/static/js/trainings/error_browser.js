@@ -1,6 +1,6 @@
 /* Every image of an evaluation, found by what is right or wrong in it; arrow keys go through them, over pages, too. */
 import { get } from "../lib/api.js";
-import { $, $$, failure, h, icon, put } from "../lib/dom.js";
+import { $, $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
@@ -17,7 +17,7 @@ const KINDS = {
   duplicate: () => t("Duplicate"),
   correct: () => t("Correct"),
 };
-const OF_WHOLE_IMAGES = new Set(["", "wrong_class", "correct"]);
+const IMAGE_KINDS = new Set(["", "wrong_class", "correct"]);
 
 export class ErrorBrowser {
   /** `thresholds()`: the query's confidence and IoU. */
@@ -41,10 +41,10 @@ export class ErrorBrowser {
   /** How many there are of each kind, as buttons. */
   counts(found) {
     this.found = found;
-    const shown = Object.keys(KINDS).filter((kind) => this.task !== "classify" || OF_WHOLE_IMAGES.has(kind));
-    put(
+    const kinds = Object.keys(KINDS).filter((kind) => this.task !== "classify" || IMAGE_KINDS.has(kind));
+    setChildren(
       $("[data-kinds]", this.panel),
-      shown.map((kind) =>
+      kinds.map((kind) =>
         h(
           "button",
           {
@@ -76,7 +76,7 @@ export class ErrorBrowser {
   }
 
   /** What the server is asked: empty filters say nothing, but an empty class of a cell is the background. */
-  asked(page = this.page) {
+  parameters(page = this.page) {
     const { actual, predicted, ...others } = this.query;
     const filled = Object.fromEntries(Object.entries(others).filter(([, value]) => value));
     const cell = actual === undefined ? {} : { actual, predicted };
@@ -95,13 +95,13 @@ export class ErrorBrowser {
     const container = $("[data-images]", this.panel);
     this.cell();
     try {
-      const found = await get(`${this.address}/images?${this.asked()}`);
+      const result = await get(`${this.address}/images?${this.parameters()}`);
       if (turn !== this.latest) return;
-      this.list = found;
-      this.draw(container, found);
+      this.list = result;
+      this.draw(container, result);
     } catch (error) {
       if (turn === this.latest)
-        put(
+        setChildren(
           container,
           failure(error, () => this.load()),
         );
@@ -112,7 +112,7 @@ export class ErrorBrowser {
   cell() {
     const { actual, predicted } = this.query;
     const label = (name) => name || t("background");
-    put(
+    setChildren(
       $("[data-cell]", this.panel),
       actual !== undefined &&
         h(
@@ -130,10 +130,10 @@ export class ErrorBrowser {
   }
 
   draw(container, found) {
-    put($("[data-total]", this.panel), tn("{n} image", "{n} images", found.total));
-    put($("[data-legend]", this.panel), this.task !== "classify" && found.images.length ? legend() : null);
+    setChildren($("[data-total]", this.panel), tn("{n} image", "{n} images", found.total));
+    setChildren($("[data-legend]", this.panel), this.task !== "classify" && found.images.length ? legend() : null);
     showPager($("[data-pager]", this.panel), found, (page) => this.go(page));
-    put(
+    setChildren(
       container,
       found.images.length
         ? h(
@@ -173,7 +173,7 @@ export class ErrorBrowser {
   items() {
     return this.list.images.map((image) => ({
       title: image.file,
-      body: () => [this.picture(image, image.url), this.task === "classify" ? null : legend(), told(image)],
+      body: () => [this.picture(image, image.url), this.task === "classify" ? null : legend(), description(image)],
     }));
   }
 }
@@ -194,7 +194,7 @@ function legend() {
 }
 
 /** The errors of an image in words. */
-function told(image) {
+function description(image) {
   const lines = [
     ...image.objects.filter(({ kind }) => kind === "missed").map((item) => [KINDS.missed(), item.class, ""]),
     ...image.detections

@@ -1,6 +1,6 @@
 /* What a training would need: asked for on demand, because a few real batches are measured on the device. */
 import { post } from "../lib/api.js";
-import { failure, h, icon, put, write } from "../lib/dom.js";
+import { failure, h, icon, setChildren, write } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { bar, deviceName, moveBar } from "../ui/status.js";
@@ -28,7 +28,7 @@ export class Estimate {
     this.body = null;
     this.turn += 1;
     this.button.disabled = false;
-    put(this.container, h("p", { class: "under" }, t("The values have changed. Estimate again.")));
+    setChildren(this.container, h("p", { class: "under" }, t("The values have changed. Estimate again.")));
   }
 
   async ask() {
@@ -38,7 +38,7 @@ export class Estimate {
     this.button.disabled = true;
     const doing = h("p", { class: "under", "data-doing": true }, t("Measuring a few real batches on the device"));
     const moving = bar(0, "", t("Measuring"));
-    put(this.container, doing, moving);
+    setChildren(this.container, doing, moving);
     try {
       let answer = await post("/api/trainings/estimate", body);
       while (answer.status === "measuring" && turn === this.turn) {
@@ -51,14 +51,14 @@ export class Estimate {
       if (answer.status === "ready") this.container.dispatchEvent(new CustomEvent("estimated"));
     } catch (error) {
       if (turn === this.turn)
-        put(this.container, failure(error, null, error.detail ? t("No estimate available") : error.title));
+        setChildren(this.container, failure(error, null, error.detail ? t("No estimate available") : error.title));
     }
     if (turn === this.turn) this.button.disabled = false;
   }
 
   show(answer) {
     if (answer.status === "unavailable") {
-      put(this.container, h("p", { class: "under" }, icon("info-circle"), " ", answer.reason));
+      setChildren(this.container, h("p", { class: "under" }, icon("info-circle"), " ", answer.reason));
       return;
     }
     const {
@@ -89,7 +89,7 @@ export class Estimate {
       ],
       device && [t("Device"), deviceName({ device, devices: null })],
     ].filter(Boolean);
-    put(
+    setChildren(
       this.container,
       answer.fits === false &&
         problem(

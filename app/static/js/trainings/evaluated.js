@@ -1,6 +1,6 @@
 /* What was measured of a model on a set: the verdict, the figures with their uncertainty, and each class. */
 import { h } from "../lib/dom.js";
-import { fixed, known, number, percent } from "../lib/format.js";
+import { fixed, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { judged } from "./judging.js";
 
@@ -22,15 +22,15 @@ const LEVEL_TEXTS = {
 
 /** Good or not, by the limits of the run's own page, where not, and how sure that is. */
 export function verdictText({ metrics, classes, split, images, names, weights_changed: changed }) {
-  if (metrics.top1 === undefined && !known(metrics.map50))
+  if (metrics.top1 === undefined && !isNumber(metrics.map50))
     return t("This set has no objects, so its metrics can't be computed.");
-  const whole = metrics.top1 !== undefined;
-  const value = whole ? metrics.top1 : metrics.map50;
+  const classifies = metrics.top1 !== undefined;
+  const value = classifies ? metrics.top1 : metrics.map50;
   const level =
-    !whole && value < NOTHING
+    !classifies && value < NOTHING
       ? t("The model detects almost nothing on this set.")
-      : LEVEL_TEXTS[judged(whole ? "classify" : "", whole ? "top1" : "map50", value, null)?.level]?.();
-  const key = whole ? "recall" : "map50";
+      : LEVEL_TEXTS[judged(classifies ? "classify" : "", classifies ? "top1" : "map50", value, null)?.level]?.();
+  const key = classifies ? "recall" : "map50";
   const worst = [...classes].sort((a, b) => a[key] - b[key])[0];
   const weak = names.length > 1 && worst && worst[key] < value - 0.1;
   return [
@@ -58,15 +58,15 @@ export function figures({ metrics, intervals, sizes, speed_ms: speed }) {
   const entry = (label, value, note) =>
     h("div", {}, h("dt", {}, label), h("dd", {}, value, note && h("small", {}, note)));
   const range = (name) => {
-    const found = intervals?.[name];
-    return found && t("{low} to {high} (95%)", { low: fixed(found[0], 2), high: fixed(found[1], 2) });
+    const interval = intervals?.[name];
+    return interval && t("{low} to {high} (95%)", { low: fixed(interval[0], 2), high: fixed(interval[1], 2) });
   };
   const sized = { small: t("Recall, small"), medium: t("Recall, medium"), large: t("Recall, large") };
   return h(
     "dl",
     { class: "evaluated-figures" },
     Object.keys(LABELS)
-      .filter((name) => known(metrics[name]))
+      .filter((name) => isNumber(metrics[name]))
       .map((name) => entry(LABELS[name](), fixed(metrics[name], 3), range(name))),
     Object.entries(sizes || {})
       .filter(([, size]) => size.objects)
@@ -84,19 +84,19 @@ export function figures({ metrics, intervals, sizes, speed_ms: speed }) {
 /** A row a class, the worst first; `open(name)` shows its images. */
 export function classTable({ classes, metrics }, open) {
   if (classes.length < 2) return null;
-  const whole = metrics.top1 !== undefined;
-  const two = (value) => (known(value) ? fixed(value, 2) : "–");
+  const classifies = metrics.top1 !== undefined;
+  const two = (value) => (isNumber(value) ? fixed(value, 2) : "–");
   const column = (name, label, text = two) => ({ name, label, text });
   const columns = [
     column("images", t("Images"), number),
-    ...(whole ? [] : [column("objects", t("Objects"), number)]),
+    ...(classifies ? [] : [column("objects", t("Objects"), number)]),
     column("precision", t("Precision")),
     column("recall", t("Recall")),
-    ...(whole
+    ...(classifies
       ? []
       : [column("map50", "AP50"), column("map95", "AP50-95"), column("best_confidence", t("Best confidence"))]),
   ];
-  const key = whole ? "recall" : "map50";
+  const key = classifies ? "recall" : "map50";
   const row = (item) =>
     h(
       "tr",

@@ -1,7 +1,7 @@
 /* The final validation as data: which confidence to use, what is taken for what, the curves behind it, and the worst
    images. */
 import { get } from "../lib/api.js";
-import { $, fillFrom, h, icon, put } from "../lib/dom.js";
+import { $, fillFrom, h, icon, setChildren } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
@@ -44,20 +44,20 @@ export class EvaluationView {
   show(data) {
     this.data = data;
     this.plots.forEach((plot) => plot.end());
-    put(
+    setChildren(
       $("[data-evaluation-about]", this.panel),
       tn("{n} image", "{n} images", data.images),
       ", ",
       tn("{n} object", "{n} objects", data.objects),
     );
-    put($("[data-threshold]", this.panel), this.advice());
+    setChildren($("[data-threshold]", this.panel), this.advice());
     this.curves();
     $(".evaluation", this.panel).classList.toggle("is-tall", data.names.length > DENSE);
-    put(
+    setChildren(
       $("[data-matrix]", this.panel),
       matrixTable(data, (cell) => this.openCell(cell)),
     );
-    put($("[data-worst]", this.panel), this.worst());
+    setChildren($("[data-worst]", this.panel), this.worst());
   }
 
   nameOf(index) {

@@ -1,8 +1,8 @@
 /* The evaluations of a run: their list, and starting one on any set, with classes mapped where the dataset is
    another. */
 import { ApiError, get, newKey, post } from "../lib/api.js";
-import { $, ask, fillFrom, h, put } from "../lib/dom.js";
-import { ago, fixed, known, number, percent } from "../lib/format.js";
+import { $, ask, fillFrom, h, setChildren } from "../lib/dom.js";
+import { ago, fixed, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { datasetLink } from "../ui/dataset_link.js";
 import { badge } from "../ui/status.js";
@@ -52,7 +52,7 @@ export class EvaluationsView {
   list(evaluations) {
     clearTimeout(this.timer);
     const newest = evaluations.find(({ status }) => status === "completed");
-    put(
+    setChildren(
       $("[data-evaluation-list]", this.panel),
       newest && newestVerdict(newest),
       evaluations.length ? table(evaluations) : this.empty(),
@@ -110,7 +110,7 @@ export class EvaluationsView {
       mapping,
       error,
     );
-    $("#evaluate-dataset", body).addEventListener("change", () => put(mapping));
+    $("#evaluate-dataset", body).addEventListener("change", () => setChildren(mapping));
     const value = (name) => $(`#evaluate-${name}`, body).value;
     const read = async () => {
       const request = {
@@ -127,7 +127,7 @@ export class EvaluationsView {
         error.textContent = problem.detail || problem.title;
         error.hidden = false;
         const { missing, classes } = problem.members;
-        if (missing) put(mapping, mapper(missing, classes));
+        if (missing) setChildren(mapping, mapper(missing, classes));
         return null;
       }
     };
@@ -205,7 +205,7 @@ function table(evaluations) {
 
 function row(item) {
   const { id, split, checkpoint, dataset_id: dataset, status, progress, images, metrics, created_at: created } = item;
-  const value = (name) => (known(metrics?.[name]) ? fixed(metrics[name], 3) : "–");
+  const value = (name) => (isNumber(metrics?.[name]) ? fixed(metrics[name], 3) : "–");
   const main = metrics?.top1 === undefined ? value("map50") : t("top-1 {value}", { value: percent(metrics.top1, 1) });
   return h(
     "tr",
@@ -225,7 +225,7 @@ function row(item) {
       badge(status),
       status === "running" && progress.percent !== null ? ` ${percent(progress.percent / 100)}` : "",
     ),
-    h("td", { class: "number" }, known(images) ? number(images) : "–"),
+    h("td", { class: "number" }, isNumber(images) ? number(images) : "–"),
     h("td", { class: "number" }, value("precision")),
     h("td", { class: "number" }, value("recall")),
     h("td", { class: "number" }, main),

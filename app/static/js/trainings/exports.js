@@ -1,8 +1,8 @@
 /* The best weights in other formats: what can be made, what was made, and how good it is beside the .pt. */
 import { mayChangeHere } from "../lib/access.js";
 import { get, post, remove } from "../lib/api.js";
-import { button, failure, h, icon, put, skeleton, toast } from "../lib/dom.js";
-import { bytes, fixed, known, percent } from "../lib/format.js";
+import { button, failure, h, icon, setChildren, skeleton, toast } from "../lib/dom.js";
+import { bytes, fixed, isNumber, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { isUploaded } from "../ui/status.js";
 
@@ -28,22 +28,22 @@ export class ExportsView {
   /** @param {{downloadable: boolean, deleted_at: string | null, start: {kind: string} | null}} training */
   show(training) {
     this.uploaded = isUploaded(training);
-    const wanted = training.downloadable && !training.deleted_at;
-    this.section.hidden = !wanted;
-    if (wanted && !this.formats && !this.loading) this.load();
+    const exportable = training.downloadable && !training.deleted_at;
+    this.section.hidden = !exportable;
+    if (exportable && !this.formats && !this.loading) this.load();
   }
 
   async load() {
     this.loading = true;
-    put(this.body, skeleton(3));
+    setChildren(this.body, skeleton(3));
     try {
       const [{ formats }, { exports }] = await Promise.all([get("/api/export-formats"), this.ask()]);
       this.formats = formats;
       this.list = h("div", { "data-export-list": true });
-      put(this.body, this.available.length > 0 && this.form(), this.list, this.missing());
+      setChildren(this.body, this.available.length > 0 && this.form(), this.list, this.missing());
       this.fill(exports);
     } catch (error) {
-      put(
+      setChildren(
         this.body,
         h(
           "div",
@@ -78,7 +78,7 @@ export class ExportsView {
     });
     const offer = () => {
       const { arguments: names } = available.find((item) => item.format === format.value);
-      put(
+      setChildren(
         precision,
         Object.entries(PRECISIONS)
           .filter(([name]) => !name || names.includes(name))
@@ -123,7 +123,7 @@ export class ExportsView {
   fill(exports) {
     clearTimeout(this.timer);
     const erase = (item, control) => this.erase(item, control);
-    put(
+    setChildren(
       this.list,
       exports.length ? table(exports, erase, this.uploaded) : h("p", { class: "panel-empty" }, t("No exports yet.")),
     );
@@ -192,7 +192,7 @@ function table(exports, erase, uploaded) {
       ),
     ),
   );
-  return [rows, exports.some(({ verification: told }) => known(told?.map95)) && !uploaded && measuredAlone()];
+  return [rows, exports.some(({ verification: told }) => isNumber(told?.map95)) && !uploaded && measuredAlone()];
 }
 
 /** Why the .pt has not exactly the metrics of the run; those of uploaded weights are not known. */
@@ -215,7 +215,7 @@ function row(item, erase) {
     { class: notes ? "has-about" : null, "data-export": item.id, "data-export-status": item.status },
     h("td", {}, h("strong", {}, item.label), h("span", { class: "under" }, ` ${precision} · ${options.img_size} px`)),
     h("td", { class: "number" }, beside(main(told), main(told?.reference), 3)),
-    h("td", { class: "number extra" }, known(item.threshold) ? fixed(item.threshold, 2) : "–"),
+    h("td", { class: "number extra" }, isNumber(item.threshold) ? fixed(item.threshold, 2) : "–"),
     h("td", { class: "number extra" }, beside(told?.latency_ms.p50, told?.reference.latency_ms.p50, 1, " ms")),
     h("td", { class: "number under" }, item.size_bytes ? bytes(item.size_bytes) : "–"),
     h("td", { class: "number export-actions" }, item.url && download(item), mayChangeHere(item) && eraser(item, erase)),
@@ -225,13 +225,13 @@ function row(item, erase) {
 
 /** What `main` is called. @param {{verification: {top1?: number} | null}[]} exports of one run */
 export const mainName = (exports) =>
-  exports.some(({ verification: told }) => known(told?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
+  exports.some(({ verification: told }) => isNumber(told?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
 
 /** mAP50-95; of a classification the top-1 accuracy. */
 const main = (figures) => figures?.map95 ?? figures?.top1;
 
 const beside = (mine, theirs, digits, unit = "") =>
-  known(mine)
+  isNumber(mine)
     ? [
         `${fixed(mine, digits)}${unit}`,
         h("span", { class: "under export-reference" }, `.pt ${fixed(theirs, digits)}${unit}`),

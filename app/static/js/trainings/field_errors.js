@@ -7,11 +7,11 @@ import { fault } from "../ui/validity.js";
  *  @param {(field: string) => void} reveal of a parameter among the advanced ones */
 export function showErrors(form, errors, reveal) {
   for (const line of $$("[data-error]")) {
-    const own = errors.filter((item) => item.field === line.dataset.error);
-    line.hidden = !own.length;
-    line.textContent = own.map((item) => item.message).join(" ");
+    const matching = errors.filter((item) => item.field === line.dataset.error);
+    line.hidden = !matching.length;
+    line.textContent = matching.map((item) => item.message).join(" ");
     const control = form.elements[line.dataset.error] || line.parentElement.querySelector("[data-param]");
-    if (control?.setAttribute) control.setAttribute("aria-invalid", own.length > 0);
+    if (control?.setAttribute) control.setAttribute("aria-invalid", matching.length > 0);
   }
   if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field)))
     $("[data-when]").open = true;
@@ -21,7 +21,7 @@ export function showErrors(form, errors, reveal) {
 }
 
 /** What is wrong with the field that was just left, beside it. */
-export function showOwn(control) {
+export function showError(control) {
   const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
   const line = $$("[data-error]").find(({ dataset }) => dataset.error === field);
   if (!line) return;

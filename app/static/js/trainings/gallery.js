@@ -1,7 +1,7 @@
 /* The pictures that ultralytics draws, each with what it shows and what to look for. */
 import { showDamaged } from "../ui/damaged.js";
 import { get } from "../lib/api.js";
-import { failure, h, put, skeleton } from "../lib/dom.js";
+import { failure, h, setChildren, skeleton } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
 
@@ -65,13 +65,13 @@ export class GalleryView {
       return answer;
     } catch (error) {
       if (turn === this.turn)
-        put(
+        setChildren(
           this.container,
           h(
             "div",
             { class: "panel-body" },
             failure(error, () => {
-              put(this.container, skeleton(2));
+              setChildren(this.container, skeleton(2));
               this.load(finished);
             }),
           ),
@@ -81,11 +81,11 @@ export class GalleryView {
   }
 
   show(files, finished) {
-    const look = JSON.stringify([files.map(({ name, size_bytes: size }) => [name, size]), finished]);
-    if (look === this.look) return;
-    this.look = look;
+    const rendered = JSON.stringify([files.map(({ name, size_bytes: size }) => [name, size]), finished]);
+    if (rendered === this.look) return;
+    this.look = rendered;
     if (!files.length) {
-      put(
+      setChildren(
         this.container,
         h(
           "p",
@@ -102,7 +102,7 @@ export class GalleryView {
       title,
       body: () => [h("img", { src: versioned(file), alt: title }), h("p", {}, text)],
     }));
-    put(
+    setChildren(
       this.container,
       h(
         "div",

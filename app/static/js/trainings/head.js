@@ -2,7 +2,7 @@
 import { actionsOf } from "../lib/access.js";
 import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
 import { progressTexts } from "./progress_texts.js";
-import { $, button, failure, h, icon, put, write } from "../lib/dom.js";
+import { $, button, failure, h, icon, setChildren, write } from "../lib/dom.js";
 import { ago, dateTime, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { sharedText } from "../ui/sharing.js";
@@ -19,9 +19,9 @@ import {
 } from "../ui/status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
-const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
+const CLASSES = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
 
-const lookOf = (training) => (learnedNothing(training) ? "is-cancelled" : LOOKS[training.status] || "");
+const classOf = (training) => (learnedNothing(training) ? "is-cancelled" : CLASSES[training.status] || "");
 
 /** Show the head of `state.training`; `changed` is called after an action. */
 export class Head {
@@ -51,7 +51,7 @@ export class Head {
   /** What stays the same from batch to batch is not drawn again. */
   about(training) {
     const since = ago(training.start_time || training.created_at);
-    const look = JSON.stringify([
+    const rendered = JSON.stringify([
       training.name,
       stateOf(training),
       training.level,
@@ -63,11 +63,11 @@ export class Head {
       training.shared,
       training.downloadable,
     ]);
-    if (look === this.look) return;
-    this.look = look;
+    if (rendered === this.look) return;
+    this.look = rendered;
     $("[data-name]").textContent = training.name;
-    put($("[data-status]"), trainingBadge(training));
-    put(
+    setChildren($("[data-status]"), trainingBadge(training));
+    setChildren(
       $("[data-sub]"),
       h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name),
       ` · ${modelName(training)}`,
@@ -99,10 +99,10 @@ export class Head {
       pause_requested: requested,
       deleted_at: deleted,
     } = this.state.training;
-    const look = JSON.stringify([status, error, reason, requested, deleted]);
-    if (look === this.noticed) return;
-    this.noticed = look;
-    put($("[data-failure]"), this.notices());
+    const rendered = JSON.stringify([status, error, reason, requested, deleted]);
+    if (rendered === this.noticed) return;
+    this.noticed = rendered;
+    setChildren($("[data-failure]"), this.notices());
   }
 
   /** The coach's newest advice, while something can still be done with it. */
@@ -112,7 +112,7 @@ export class Head {
     container.hidden = !advice || !["running", "paused"].includes(training.status);
     if (container.hidden || this.advised === advice.key) return;
     this.advised = advice.key;
-    put(
+    setChildren(
       container,
       icon("lightbulb-fill"),
       h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)),
@@ -123,7 +123,7 @@ export class Head {
   /** Drawn again only when they differ: an open menu stays open while numbers move. */
   actions() {
     const { training } = this.state;
-    const look = JSON.stringify([
+    const rendered = JSON.stringify([
       training.actions,
       training.important,
       training.shared,
@@ -131,12 +131,12 @@ export class Head {
       training.pause_requested,
       training.status,
     ]);
-    if (look === this.drawn) return;
-    this.drawn = look;
+    if (rendered === this.drawn) return;
+    this.drawn = rendered;
     const now = () => ({ training: this.state.training, lastRate: this.state.metrics.at(-1)?.learning_rate });
-    put($("[data-actions]"), actionButtons(training, this.changed, now));
+    setChildren($("[data-actions]"), actionButtons(training, this.changed, now));
     this.weigh(training.status);
-    put($("[data-menu]"), actionMenu(training, this.changed));
+    setChildren($("[data-menu]"), actionMenu(training, this.changed));
     $("[data-more]").hidden = Boolean(training.deleted_at);
     $("[data-bell]").classList.toggle("is-useless", !ACTIVE.includes(training.status));
   }
@@ -157,8 +157,8 @@ export class Head {
     const { training } = this.state;
     const { main, side, strong } = progressTexts(training, this.state.metrics);
     const texts = [main, ...side.filter(Boolean), strong];
-    const look = `${texts.length} ${lookOf(training)}`;
-    if (this.advance?.look !== look) this.advance = this.advanceFrame(look, texts.length - 2);
+    const rendered = `${texts.length} ${classOf(training)}`;
+    if (this.advance?.look !== rendered) this.advance = this.advanceFrame(rendered, texts.length - 2);
     this.advance.cells.forEach((cell, index) => write(cell, texts[index] || ""));
     moveBar(this.advance.bar, fraction(training));
   }
@@ -167,8 +167,8 @@ export class Head {
   advanceFrame(look, count) {
     const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
     const side = Array.from({ length: count }, () => h("span"));
-    const moving = bar(0, lookOf(this.state.training));
-    put(
+    const moving = bar(0, classOf(this.state.training));
+    setChildren(
       $("[data-advance]"),
       h("div", { class: "advance-row" }, main, h("span", { class: "advance-side" }, side, strong)),
       moving,

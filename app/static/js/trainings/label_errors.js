@@ -1,6 +1,6 @@
 /* What looks like an error of the labels, the most suspicious first: as it is labelled, and as the model sees it. */
 import { get } from "../lib/api.js";
-import { $, failure, h, put } from "../lib/dom.js";
+import { $, failure, h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
@@ -40,13 +40,13 @@ export class LabelErrors {
     const query = new URLSearchParams({ page: String(this.page), per_page: String(PER_PAGE) });
     if (this.kind) query.set("kind", this.kind);
     try {
-      const found = await get(`${this.address}/label-errors?${query}`);
+      const result = await get(`${this.address}/label-errors?${query}`);
       if (turn !== this.latest) return;
-      this.list = found;
-      this.draw(container, found);
+      this.list = result;
+      this.draw(container, result);
     } catch (error) {
       if (turn === this.latest)
-        put(
+        setChildren(
           container,
           failure(error, () => this.load()),
         );
@@ -55,11 +55,14 @@ export class LabelErrors {
 
   draw(container, found) {
     const all = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
-    put($("[data-suspect-total]", this.panel), all ? tn("{n} suspected error", "{n} suspected errors", all) : "");
-    put($("[data-suspect-kinds]", this.panel), all && !this.whole ? this.kinds(found.counts) : null);
-    put($("[data-suspect-legend]", this.panel), all && !this.whole ? legend() : null);
+    setChildren(
+      $("[data-suspect-total]", this.panel),
+      all ? tn("{n} suspected error", "{n} suspected errors", all) : "",
+    );
+    setChildren($("[data-suspect-kinds]", this.panel), all && !this.whole ? this.kinds(found.counts) : null);
+    setChildren($("[data-suspect-legend]", this.panel), all && !this.whole ? legend() : null);
     showPager($("[data-suspect-pager]", this.panel), found, (page) => this.go(page));
-    put(
+    setChildren(
       container,
       found.suspects.length
         ? h(

@@ -1,7 +1,7 @@
 /* A run in progress as a card of the dashboard: its curve, its newest values, how far it is. */
 import { get } from "../lib/api.js";
 import { SmallCurve } from "../charts/small_curve.js";
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 import { fixed, percent, remaining } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar, epochText, fraction, moveBar, stageText, trainingBadge } from "../ui/status.js";
@@ -50,7 +50,7 @@ export class LiveCard {
     this.wait.hidden = metrics.length > 0;
     this.draw();
     const last = metrics.at(-1);
-    put(
+    setChildren(
       this.values,
       last
         ? [
@@ -76,10 +76,10 @@ export class LiveCard {
       this.epochs = epochs;
       this.draw();
     }
-    put(this.state, trainingBadge(training));
+    setChildren(this.state, trainingBadge(training));
     moveBar(this.bar, fraction(training));
     const begun = training.current_epoch > 0 || training.progress?.epoch > 0;
-    put(
+    setChildren(
       this.figures,
       h("span", {}, (!begun && stageText(training)) || epochText(training)),
       h("span", {}, `${percent(fraction(training))} · ${remaining(training.eta)}`),

@@ -1,7 +1,7 @@
 /* A growing log: appended by position, so that nothing is missing or doubled; search; follow. */
 import { t } from "../lib/i18n.js";
 
-const KEEP_LINES = 5000;
+const MAX_LINES = 5000;
 const encoder = new TextEncoder();
 
 /** `fetchFrom(offset)` → {text, offset}: what was written after that byte. */
@@ -57,7 +57,7 @@ export class LogView {
       .split("\n");
     this.lines[this.lines.length - 1] += pieces[0];
     this.lines.push(...pieces.slice(1));
-    this.lines = this.lines.slice(-KEEP_LINES).map((line) => (line.includes("\r") ? lastFrame(line) : line));
+    this.lines = this.lines.slice(-MAX_LINES).map((line) => (line.includes("\r") ? lastFrame(line) : line));
     this.schedule();
   }
 
@@ -69,8 +69,8 @@ export class LogView {
   }
 
   show() {
-    const wanted = this.search.value.trim().toLowerCase();
-    const lines = wanted ? this.lines.filter((line) => line.toLowerCase().includes(wanted)) : this.lines;
+    const term = this.search.value.trim().toLowerCase();
+    const lines = term ? this.lines.filter((line) => line.toLowerCase().includes(term)) : this.lines;
     this.container.textContent = lines.join("\n");
     this.scroll();
   }

@@ -1,10 +1,10 @@
 /* The machine during a training: its figures with the last minutes as small curves. */
-import { h, put, write } from "../lib/dom.js";
-import { ago, bytes, known, number, percent } from "../lib/format.js";
+import { h, setChildren, write } from "../lib/dom.js";
+import { ago, bytes, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { SmallCurve } from "../charts/small_curve.js";
 
-const KEEP = 150;
+const MAX_POINTS = 150;
 const OLD_AFTER_MS = 15_000;
 const rate = (value) => t("{size}/s", { size: bytes(value) });
 const of = (used, total) => t("{used} of {total}", { used: bytes(used), total: bytes(total) });
@@ -24,25 +24,25 @@ function rowsOf(figures) {
     },
   ];
   (figures.gpus || []).forEach((gpu, index) => {
-    const own = (item) => item.gpus?.[index] || {};
+    const gpuOf = (item) => item.gpus?.[index] || {};
     rows.push({
       key: `gpu${index}`,
       label: gpu.name || t("GPU"),
       top: 100,
-      value: (item) => own(item).utilization,
-      text: (item) => percent(own(item).utilization / 100),
+      value: (item) => gpuOf(item).utilization,
+      text: (item) => percent(gpuOf(item).utilization / 100),
       note: (item) =>
         joined([
-          known(own(item).temperature) && `${number(own(item).temperature)} °C`,
-          known(own(item).power) && `${number(own(item).power)} W`,
+          isNumber(gpuOf(item).temperature) && `${number(gpuOf(item).temperature)} °C`,
+          isNumber(gpuOf(item).power) && `${number(gpuOf(item).power)} W`,
         ]),
     });
     rows.push({
       key: `gpu-memory${index}`,
       label: t("GPU memory"),
       top: gpu.memory_total,
-      value: (item) => own(item).memory_used,
-      text: (item) => of(own(item).memory_used, own(item).memory_total),
+      value: (item) => gpuOf(item).memory_used,
+      text: (item) => of(gpuOf(item).memory_used, gpuOf(item).memory_total),
     });
   });
   return [
@@ -75,21 +75,21 @@ export class MachineView {
 
   /** Everything known so far, oldest first; `running` says whether more will come. */
   set(figures, running) {
-    this.all = figures.slice(-KEEP);
+    this.all = figures.slice(-MAX_POINTS);
     this.rows = null;
     this.running = running;
     this.show();
   }
 
   push(figures) {
-    this.all = [...this.all.slice(1 - KEEP), figures];
+    this.all = [...this.all.slice(1 - MAX_POINTS), figures];
     this.show();
   }
 
   show() {
     const last = this.all.at(-1);
     if (!last) {
-      put(
+      setChildren(
         this.container,
         h(
           "p",
@@ -101,15 +101,15 @@ export class MachineView {
       );
       return;
     }
-    const wanted = rowsOf(last);
-    if (this.rows?.length !== wanted.length) this.build(wanted);
+    const rows = rowsOf(last);
+    if (this.rows?.length !== rows.length) this.build(rows);
     this.rows.forEach((row, index) => {
-      const { text, note, value } = wanted[index];
+      const { text, note, value } = rows[index];
       write(row.text, text(last));
       write(row.note, note?.(last) || "");
       row.curve.setLatest(
         this.all.map((item) => value(item) ?? 0),
-        KEEP,
+        MAX_POINTS,
         row.top ?? null,
       );
     });
@@ -127,7 +127,7 @@ export class MachineView {
       note: h("span", { class: "machine-note" }),
     }));
     this.old = h("p", { class: "under", hidden: true });
-    put(
+    setChildren(
       this.container,
       h(
         "div",

@@ -24,11 +24,11 @@ export function matrixTable({ names, matrix, cells, task }, open) {
       truth: label(column),
       predicted: label(row),
     });
-    const look = {
+    const style = {
       class: `matrix-cell ${right ? "is-right" : "is-wrong"} ${n ? "" : "is-none"}`,
       style: { "--share": share.toFixed(3) },
     };
-    if (!n || (right && row === names.length)) return h("td", look);
+    if (!n || (right && row === names.length)) return h("td", style);
     const inside = cells[`${row},${column}`]?.length
       ? h(
           "button",
@@ -41,7 +41,7 @@ export function matrixTable({ names, matrix, cells, task }, open) {
           number(n),
         )
       : h("span", { title: `${spoken} (${percent(share)})` }, number(n));
-    return h("td", look, inside);
+    return h("td", style, inside);
   };
   const dense = classes.length > DENSE;
   const numbered = (index, scope) =>

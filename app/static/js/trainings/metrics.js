@@ -139,9 +139,9 @@ export class Curves {
   /** Every epoch so far. */
   set(task, metrics, best) {
     const names = [...new Set(metrics.flatMap((metric) => Object.keys(metric.parts || {})))].sort();
-    const look = JSON.stringify([task, names]);
-    if (look !== this.look) this.build(task, names);
-    this.look = look;
+    const rendered = JSON.stringify([task, names]);
+    if (rendered !== this.look) this.build(task, names);
+    this.look = rendered;
     for (const plot of this.plots) {
       plot.best(best);
       plot.set(metrics);
@@ -168,8 +168,8 @@ export class Curves {
 
   /** One more epoch; false where it records something else than those before, and everything must be set. */
   push(metric, best) {
-    const known = JSON.parse(this.look || "[null, []]")[1];
-    if (!this.mounted || Object.keys(metric.parts || {}).some((name) => !known.includes(name))) return false;
+    const partNames = JSON.parse(this.look || "[null, []]")[1];
+    if (!this.mounted || Object.keys(metric.parts || {}).some((name) => !partNames.includes(name))) return false;
     for (const plot of this.plots) {
       plot.best(best);
       plot.push(metric);

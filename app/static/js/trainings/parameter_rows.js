@@ -98,13 +98,13 @@ export class ParametersView {
   }
 
   show(training) {
-    const look = JSON.stringify([
+    const rendered = JSON.stringify([
       mainRows(training).map(([name, value]) => [name, String(value.textContent ?? value)]),
       training.params,
       this.specs?.size,
     ]);
-    if (look === this.look) return;
-    this.look = look;
+    if (rendered === this.look) return;
+    this.look = rendered;
     const changed = Object.entries(training.params || {}).filter(
       ([name, value]) => !same(value, this.specs?.get(name)?.default),
     );
@@ -154,17 +154,17 @@ export class ParametersView {
 
   rest(training, changed) {
     if (!this.specs || isUploaded(training)) return "";
-    const left = [...this.specs.values()].filter(
+    const available = [...this.specs.values()].filter(
       ({ name, tasks }) => !changed.includes(name) && (!tasks.length || tasks.includes(training.task)),
     );
     return h(
       "details",
       { class: "pairs-rest" },
-      h("summary", {}, tn("{n} default value", "{n} default values", left.length)),
+      h("summary", {}, tn("{n} default value", "{n} default values", available.length)),
       h(
         "dl",
         { class: "pairs" },
-        left.flatMap((spec) => [
+        available.flatMap((spec) => [
           h("dt", {}, explained(h("code", {}, spec.name), spec.description)),
           h("dd", {}, valueText(spec.default)),
         ]),

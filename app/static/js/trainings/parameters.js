@@ -1,11 +1,11 @@
 /* All parameters of a training, grouped, each with what it does, its default and its range. Only changed ones count. */
 import { get } from "../lib/api.js";
-import { $, $$, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { $, $$, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { fault } from "../ui/validity.js";
 
-const OWN_FIELDS = new Set(["device"]); // stand elsewhere in the form
+const SEPARATE_FIELDS = new Set(["device"]); // stand elsewhere in the form
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** A value in words. */
@@ -159,12 +159,12 @@ export class ParameterForm {
   }
 
   async read() {
-    put(this.groups, skeleton(6));
+    setChildren(this.groups, skeleton(6));
     try {
       const { parameters } = await get("/api/training-parameters");
-      this.build(parameters.filter(({ name }) => !OWN_FIELDS.has(name)));
+      this.build(parameters.filter(({ name }) => !SEPARATE_FIELDS.has(name)));
     } catch (error) {
-      put(
+      setChildren(
         this.groups,
         failure(error, () => {
           this.loading = null;
@@ -180,7 +180,7 @@ export class ParameterForm {
       this.parameters.set(spec.name, new Parameter(spec, () => this.count()));
       titles.set(spec.group, spec.group_title || spec.group);
     }
-    put(
+    setChildren(
       this.groups,
       [...titles].map(([group, title]) =>
         h(
@@ -201,7 +201,7 @@ export class ParameterForm {
   /** Set values, of an earlier training say; what is not named gets its default. */
   async set(values) {
     this.copied = values;
-    if (Object.keys(values).some((name) => !OWN_FIELDS.has(name))) await this.load();
+    if (Object.keys(values).some((name) => !SEPARATE_FIELDS.has(name))) await this.load();
     if (this.parameters.size) this.fill(values);
   }
 

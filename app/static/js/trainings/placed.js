@@ -30,8 +30,8 @@ export function marked(image, url, { task, names }) {
 
 /** As marked_picture.js draws it: in parts of the image's sides. */
 export function shape({ box, corners, class: name, confidence, kind }, { width, height }, names) {
-  const place = box
+  const geometry = box
     ? { box: box.map((value, index) => value / (index % 2 ? height : width)) }
     : { polygon: (corners || []).flatMap(([x, y]) => [x / width, y / height]) };
-  return { ...place, class: names.indexOf(name), conf: confidence, kind };
+  return { ...geometry, class: names.indexOf(name), conf: confidence, kind };
 }

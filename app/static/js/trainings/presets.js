@@ -1,7 +1,7 @@
 /* Values for a dataset on this machine, by what is wished. A field that the reader has set, or is in, keeps its value,
    until a preset is chosen; beside each value stands why. */
 import { get } from "../lib/api.js";
-import { $, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { bytes, duration, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -31,15 +31,15 @@ export class Presets {
       if (turn !== this.turn) return;
       this.presets = presets;
       this.chosen = this.chosen || recommended;
-      $("[data-preset-facts]").textContent = this.known(facts);
+      $("[data-preset-facts]").textContent = this.basis(facts);
       this.show();
       this.apply(false);
     } catch (error) {
       if (turn === this.turn)
-        put(
+        setChildren(
           this.container,
           failure(error, () => {
-            put(this.container, skeleton(2));
+            setChildren(this.container, skeleton(2));
             this.load(dataset, start);
           }),
         );
@@ -47,7 +47,7 @@ export class Presets {
   }
 
   /** What the values were made from. */
-  known({
+  basis({
     train_images: images,
     classes,
     picture_size: picture,
@@ -71,7 +71,7 @@ export class Presets {
   }
 
   show() {
-    put(
+    setChildren(
       this.container,
       h(
         "div",
@@ -139,8 +139,8 @@ export class Presets {
     for (const { field, message } of reasons) {
       const line = $(`[data-why="${field}"]`, this.form);
       const now = this.form.elements[field].value;
-      const wanted = values[field] === undefined ? "" : String(values[field]);
-      const same = now === wanted && !(field === "model_version" && this.form.elements.architecture.value);
+      const suggested = values[field] === undefined ? "" : String(values[field]);
+      const same = now === suggested && !(field === "model_version" && this.form.elements.architecture.value);
       // it counts steps
       const stale = field === "epochs" && this.form.elements.batch_size.value !== String(values.batch_size);
       const back = h(
@@ -149,13 +149,13 @@ export class Presets {
           class: "link-button",
           type: "button",
           onclick: () => {
-            this.set(field, wanted);
+            this.set(field, suggested);
             this.changed();
           },
         },
-        this.proposed(field, wanted),
+        this.proposed(field, suggested),
       );
-      put(
+      setChildren(
         $("[data-why-text]", line) || line.appendChild(h("p", { "data-why-text": true })),
         same ? (stale ? [] : [icon("lightbulb"), ` ${message}`]) : back,
       );

@@ -1,6 +1,6 @@
 /* The same validation images after each epoch: a slider, or a film, shows how the model learns to see them. */
 import { get } from "../lib/api.js";
-import { $, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { classKey, EpochDetections } from "./epoch_detections.js";
@@ -24,13 +24,13 @@ export class PreviewsView {
     this.options = { truth: true, detections: true, conf: 0.25, ...readPref("previews", {}) };
     this.container = $("[data-preview-body]", panel);
     this.onScreen = false;
-    new IntersectionObserver((entries) => this.seen(entries.at(-1).isIntersecting), { rootMargin: "60px" }).observe(
-      panel,
-    );
+    new IntersectionObserver((entries) => this.setOnScreen(entries.at(-1).isIntersecting), {
+      rootMargin: "60px",
+    }).observe(panel);
   }
 
   /** What came while nobody saw it is asked for now. */
-  seen(onScreen) {
+  setOnScreen(onScreen) {
     this.onScreen = onScreen;
     if (onScreen && this.stale) this.load(this.finished);
   }
@@ -57,20 +57,20 @@ export class PreviewsView {
       )
         this.build(index);
       this.detections.forget(this.epochs.at(-1)); // it may have come again
-      if (index.newest) this.detections.keep(index.newest);
+      if (index.newest) this.detections.remember(index.newest);
       const epoch = newest || !this.epochs.includes(this.at) ? (this.epochs.at(-1) ?? null) : this.at;
       await this.detections.load(epoch); // before it is shown: the page changes once
       await this.show(epoch);
     } catch (error) {
       if (this.index) return; // the next epoch asks again
       this.panel.hidden = false;
-      put(
+      setChildren(
         this.container,
         h(
           "div",
           { class: "panel-body" },
           failure(error, () => {
-            put(this.container, skeleton(3));
+            setChildren(this.container, skeleton(3));
             this.load(finished);
           }),
         ),
@@ -84,7 +84,7 @@ export class PreviewsView {
     this.pictures.forEach((picture) => picture.end());
     this.pictures = index.images.map((image) => new MarkedPicture(image.url, image, image.file));
     this.captions = index.images.map(() => h("figcaption", { class: "under" }));
-    put(
+    setChildren(
       this.container,
       this.controls(),
       classKey(index),
@@ -123,7 +123,7 @@ export class PreviewsView {
       type: "button",
       onclick: () => (this.playing ? this.stop() : this.play()),
     });
-    this.buttonLook(false);
+    this.updateButton(false);
     const conf = h("input", {
       class: "form-range",
       type: "range",
@@ -178,14 +178,14 @@ export class PreviewsView {
     this.paint();
   }
 
-  buttonLook(playing) {
-    put(this.button, icon(playing ? "pause-fill" : "play-fill"), " ", playing ? t("Stop playback") : t("Play"));
+  updateButton(playing) {
+    setChildren(this.button, icon(playing ? "pause-fill" : "play-fill"), " ", playing ? t("Stop playback") : t("Play"));
   }
 
   play() {
     if (this.epochs.length < 2) return;
     let position = this.at === this.epochs.at(-1) ? 0 : this.epochs.indexOf(this.at);
-    this.buttonLook(true);
+    this.updateButton(true);
     const step = async () => {
       await this.show(this.epochs[position]);
       if (!this.playing) return;
@@ -200,7 +200,7 @@ export class PreviewsView {
 
   stop() {
     clearTimeout(this.playing);
-    if (this.playing) this.buttonLook(false);
+    if (this.playing) this.updateButton(false);
     this.playing = null;
   }
 
@@ -240,10 +240,10 @@ export class PreviewsView {
           : []),
         ...(this.options.detections ? [{ shapes, names, labels: true }] : []),
       ]);
-      const look = JSON.stringify(task === "classify" ? all[0] : [predicted, shapes.length]);
-      if (this.descriptions[position] === look) return;
-      this.descriptions[position] = look;
-      put(
+      const rendered = JSON.stringify(task === "classify" ? all[0] : [predicted, shapes.length]);
+      if (this.descriptions[position] === rendered) return;
+      this.descriptions[position] = rendered;
+      setChildren(
         this.captions[position],
         task === "classify"
           ? guess(all[0], images[position].truth[0], names)

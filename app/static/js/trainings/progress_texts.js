@@ -39,8 +39,8 @@ export function progressTexts(training, metrics) {
       ...ended,
     }),
   };
-  const own = texts[training.status];
-  if (own) return own();
+  const describe = texts[training.status];
+  if (describe) return describe();
   return {
     main: training.current_epoch
       ? t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total })

@@ -1,6 +1,6 @@
 /* The queue: what waits, in its order, and for what. Rows move by the pointer (mouse, finger) and by the keyboard. */
 import { patch, put as send } from "../lib/api.js";
-import { $, ask, h, icon, longName, put, toast } from "../lib/dom.js";
+import { $, ask, h, icon, longName, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { modelName, waitingText } from "../ui/status.js";
@@ -67,7 +67,7 @@ export class QueueView {
     const focused = /** @type {HTMLElement} */ (document.activeElement?.closest("[data-move]"));
     const again = focused &&
       this.list.contains(focused) && [focused.closest("li").dataset.training, focused.dataset.move];
-    put(
+    setChildren(
       this.list,
       waiting.map((training, index) => this.row(training, index, waiting.length)),
     );
@@ -146,8 +146,8 @@ export class QueueView {
 
   focus(id, what) {
     const row = $(`[data-training="${id}"]`, this.list);
-    const wanted = row && $(`[data-move="${what}"]`, row);
-    (wanted?.disabled ? row.querySelector("[data-move]:not(:disabled)") : wanted)?.focus();
+    const button = row && $(`[data-move="${what}"]`, row);
+    (button?.disabled ? row.querySelector("[data-move]:not(:disabled)") : button)?.focus();
   }
 
   key(event, id) {

@@ -1,11 +1,11 @@
 /* A dialog that finds trainings by name, on the server, and takes some of them. */
 import { get } from "../lib/api.js";
-import { failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { modelName, trainingBadge } from "../ui/status.js";
 
-const SHOWN = 12;
+const MAX_RUNS = 12;
 
 /** Why the list is empty, and what to do about it. */
 function nothing(searched, excluded) {
@@ -82,14 +82,14 @@ export function pickRuns(excluded, most) {
       try {
         const { trainings } = await get("/api/trainings", {
           search: search.value.trim(),
-          per_page: SHOWN + excluded.length,
+          per_page: MAX_RUNS + excluded.length,
         });
         if (now !== turn) return;
-        const free = trainings.filter(({ id }) => !excluded.includes(id)).slice(0, SHOWN);
-        put(list, free.length ? free.map(row) : nothing(search.value.trim(), excluded.length));
+        const free = trainings.filter(({ id }) => !excluded.includes(id)).slice(0, MAX_RUNS);
+        setChildren(list, free.length ? free.map(row) : nothing(search.value.trim(), excluded.length));
         update();
       } catch (error) {
-        if (now === turn) put(list, failure(error, load));
+        if (now === turn) setChildren(list, failure(error, load));
       }
     }
     const close = (value) => {

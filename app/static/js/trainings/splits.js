@@ -1,7 +1,7 @@
 /* The same checkpoint on each set of the dataset: how much worse the model is on images that it has not seen. */
 import { get, newKey, post } from "../lib/api.js";
-import { h, put, toast } from "../lib/dom.js";
-import { fixed, known, number, percent } from "../lib/format.js";
+import { h, setChildren, toast } from "../lib/dom.js";
+import { fixed, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { badge } from "../ui/status.js";
 import { splitText } from "./evaluated.js";
@@ -32,7 +32,7 @@ export class SplitFigures {
     if (!found) return;
     this.dataset = counts;
     const rows = SPLITS.map((split) => [split, this.of(split, found.evaluations)]);
-    put(this.place, this.table(rows));
+    setChildren(this.place, this.table(rows));
     if (rows.some(([, item]) => item && UNDER_WAY.has(item.status))) setTimeout(() => this.load(), ASK_MS);
   }
 
@@ -48,8 +48,8 @@ export class SplitFigures {
   }
 
   table(rows) {
-    const whole = this.evaluation.metrics.top1 !== undefined;
-    const columns = whole
+    const classifies = this.evaluation.metrics.top1 !== undefined;
+    const columns = classifies
       ? [
           ["top1", t("Accuracy (top-1)"), percent],
           ["top5", t("Accuracy (top-5)"), percent],
@@ -96,7 +96,7 @@ export class SplitFigures {
       );
     const mine = item.id === this.evaluation.id;
     const value = (name, text = (figure) => fixed(figure, 3)) =>
-      known(item.metrics[name]) ? text(item.metrics[name]) : "–";
+      isNumber(item.metrics[name]) ? text(item.metrics[name]) : "–";
     return h(
       "tr",
       { "data-split": split, "aria-current": mine ? "true" : null },

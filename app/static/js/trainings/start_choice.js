@@ -1,6 +1,6 @@
 /* Where the weights of a new training begin: chosen automatically, official, none, or an earlier training's. */
 import { get } from "../lib/api.js";
-import { $, h, put } from "../lib/dom.js";
+import { $, h, setChildren } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { MOST, Narrowed } from "../ui/narrow.js";
@@ -40,17 +40,17 @@ export class StartChoice {
   }
 
   async listTrainings() {
-    put(this.training, h("option", { value: "" }, t("Loading…")));
+    setChildren(this.training, h("option", { value: "" }, t("Loading…")));
     try {
       const matches = await this.list("");
       if (this.wanted && !matches.options.some(([id]) => id === this.wanted.id))
         matches.options.unshift(option(await get(`/api/trainings/${this.wanted.id}`)));
       this.narrowed.fill(matches, this.wanted?.id);
-      if (!matches.options.length) put(this.training, h("option", { value: "" }, t("No run has weights yet.")));
+      if (!matches.options.length) setChildren(this.training, h("option", { value: "" }, t("No run has weights yet.")));
       await this.listCheckpoints(this.wanted?.checkpoint);
     } catch {
       this.listing = null;
-      put(this.training, h("option", { value: "" }, t("The list of runs couldn't be loaded.")));
+      setChildren(this.training, h("option", { value: "" }, t("The list of runs couldn't be loaded.")));
     }
     this.form.dispatchEvent(new Event("input"));
   }
@@ -65,7 +65,7 @@ export class StartChoice {
   /** Best and last are always there; single epochs where a copy was kept. */
   async listCheckpoints(wanted = "best") {
     const id = this.training.value;
-    put(
+    setChildren(
       this.checkpoint,
       h("option", { value: "best" }, t("best epoch")),
       h("option", { value: "last" }, t("last epoch")),

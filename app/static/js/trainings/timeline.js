@@ -1,5 +1,5 @@
 /* What happened in a training, newest first: decisions, incidents, advice, checkpoints, and its states. */
-import { h, icon, put } from "../lib/dom.js";
+import { h, icon, setChildren } from "../lib/dom.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -34,12 +34,12 @@ export class Timeline {
 
   show() {
     if (!this.entries.length) {
-      put(this.container, h("p", { class: "panel-empty" }, t("Events of the run appear here.")));
+      setChildren(this.container, h("p", { class: "panel-empty" }, t("Events of the run appear here.")));
       return;
     }
     const visible = this.all ? this.entries : this.entries.slice(0, AT_FIRST);
     const more = this.entries.length - visible.length;
-    put(
+    setChildren(
       this.container,
       // It scrolls on a phone: the keyboard must get to it.
       h("ol", { class: "timeline", tabindex: 0, "aria-labelledby": "events-title" }, visible.map(item)),

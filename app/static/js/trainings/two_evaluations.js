@@ -1,6 +1,6 @@
 /* Another evaluation beside this one, on the same images: the difference, how sure it is, and the images behind it. */
 import { get } from "../lib/api.js";
-import { $, failure, h, put } from "../lib/dom.js";
+import { $, failure, h, setChildren } from "../lib/dom.js";
 import { ago, fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
@@ -30,10 +30,10 @@ export class TwoEvaluations {
 
   /** The evaluations of the same set. Without any there is nothing to compare. */
   async offer() {
-    const found = await get(`${this.address}/compare`).catch(() => ({ evaluations: [] }));
-    this.panel.hidden = !found.evaluations.length;
+    const comparable = await get(`${this.address}/compare`).catch(() => ({ evaluations: [] }));
+    this.panel.hidden = !comparable.evaluations.length;
     this.select.append(
-      ...found.evaluations.map((item) =>
+      ...comparable.evaluations.map((item) =>
         h(
           "option",
           { value: String(item.id) },
@@ -48,19 +48,19 @@ export class TwoEvaluations {
     const container = $("[data-compared]", this.panel);
     const other = this.select.value;
     if (!other) {
-      put(container);
-      put($("[data-compared-pager]", this.panel));
+      setChildren(container);
+      setChildren($("[data-compared-pager]", this.panel));
       return;
     }
     container.setAttribute("aria-busy", "true");
     try {
-      const found = await get(`${this.address}/compare/${other}?page=${this.page}&per_page=${PER_PAGE}`);
+      const comparison = await get(`${this.address}/compare/${other}?page=${this.page}&per_page=${PER_PAGE}`);
       if (turn !== this.latest) return;
-      this.list = found;
-      this.draw(container, found);
+      this.list = comparison;
+      this.draw(container, comparison);
     } catch (error) {
       if (turn === this.latest)
-        put(
+        setChildren(
           container,
           failure(error, () => this.load()),
         );
@@ -77,7 +77,7 @@ export class TwoEvaluations {
     });
     const entry = (label, value, note) =>
       h("div", {}, h("dt", {}, label), h("dd", {}, value, note && h("small", {}, note)));
-    put(
+    setChildren(
       container,
       h("p", { class: "evaluated-verdict" }, found.message),
       h(
@@ -138,11 +138,11 @@ export class TwoEvaluations {
 
   /** One side: the image as that evaluation has it. */
   half(label, address, image) {
-    const place = h("figure", {}, h("figcaption", {}, label));
+    const figure = h("figure", {}, h("figcaption", {}, label));
     get(`${address}/images?${new URLSearchParams({ search: image.file, per_page: "1" })}`)
-      .then(({ images: [found] }) => found && place.prepend(marked(found, found.url, this)))
-      .catch((error) => place.prepend(failure(error)));
-    return place;
+      .then(({ images: [found] }) => found && figure.prepend(marked(found, found.url, this)))
+      .catch((error) => figure.prepend(failure(error)));
+    return figure;
   }
 }
 

@@ -1,7 +1,7 @@
 /* What is unusual about the values of the form, as the server's rules see it: beside the field, with a way to change
    it. */
 import { post } from "../lib/api.js";
-import { $, $$, h, icon, put } from "../lib/dom.js";
+import { $, $$, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -50,16 +50,16 @@ export class Unusual {
 
   show(warnings) {
     for (const line of $$("[data-why]", this.form)) {
-      const own = warnings.filter(({ field }) => field === line.dataset.why);
-      put(
+      const matching = warnings.filter(({ field }) => field === line.dataset.why);
+      setChildren(
         $("[data-unusual]", line) || line.appendChild(h("div", { "data-unusual": true, role: "status" })),
-        own.map((warning) => this.entry(warning)),
+        matching.map((warning) => this.entry(warning)),
       );
-      if (own.length) line.hidden = false;
+      if (matching.length) line.hidden = false;
     }
     const count = $("[data-unusual-count]");
     count.hidden = !warnings.length;
-    put(
+    setChildren(
       count,
       icon("exclamation-triangle-fill"),
       " ",

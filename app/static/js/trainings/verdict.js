@@ -3,10 +3,10 @@
 import { doAction } from "./actions.js";
 import { mayChange } from "../lib/access.js";
 import { get } from "../lib/api.js";
-import { button, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { button, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-const LOOKS = {
+const CLASSES = {
   good: ["check-circle-fill", "is-good"],
   fair: ["check-circle", "is-fair"],
   low: ["exclamation-triangle-fill", "is-low"],
@@ -31,7 +31,7 @@ export class VerdictView {
     const turn = ++this.turn;
     this.panel.hidden = !ended;
     if (!ended) {
-      put(this.panel, skeleton(3));
+      setChildren(this.panel, skeleton(3));
       return;
     }
     try {
@@ -39,7 +39,7 @@ export class VerdictView {
       if (turn === this.turn) this.show(verdict);
     } catch (error) {
       if (turn === this.turn)
-        put(
+        setChildren(
           this.panel,
           failure(error, () => this.update()),
         );
@@ -47,12 +47,12 @@ export class VerdictView {
   }
 
   show(verdict) {
-    const [symbol, look] = LOOKS[verdict.level] || UNKNOWN;
+    const [symbol, look] = CLASSES[verdict.level] || UNKNOWN;
     this.panel.className = `panel verdict ${look}`;
     const facts = [verdict.cause, verdict.weakest, verdict.confusion, verdict.certainty]
       .filter(Boolean)
       .map(({ message }) => message);
-    put(
+    setChildren(
       this.panel,
       icon(symbol),
       h(

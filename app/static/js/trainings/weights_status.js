@@ -1,10 +1,10 @@
 /* Whether the pretrained weights of the chosen model can be had, said on the form before anything starts. */
 import { get } from "../lib/api.js";
-import { $, h, icon, put } from "../lib/dom.js";
+import { $, h, icon, setChildren } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 
 const AGAIN_MS = 1500;
-const LOOKS = {
+const CLASSES = {
   cached: "check-circle",
   available: "cloud-download",
   unavailable: "exclamation-triangle-fill",
@@ -12,10 +12,10 @@ const LOOKS = {
 };
 
 export class WeightsStatus {
-  /** `known(state)` is called when it is known of a model, with `before`, what was known of it until then. */
-  constructor(form, known) {
+  /** `onKnown(state)` is called when it is known of a model, with `before`, what was known of it until then. */
+  constructor(form, onKnown) {
     this.form = form;
-    this.known = known;
+    this.onKnown = onKnown;
     this.model = null;
     this.state = null;
     this.container = $("[data-weights]");
@@ -30,7 +30,7 @@ export class WeightsStatus {
     if (model === this.model) return;
     this.model = model;
     this.state = null;
-    put(this.container);
+    setChildren(this.container);
     this.ask(model);
   }
 
@@ -42,18 +42,18 @@ export class WeightsStatus {
       this.state = status;
       this.draw();
       if (status.state === "checking") setTimeout(() => this.ask(model), AGAIN_MS);
-      else this.known(late);
+      else this.onKnown(late);
     } catch {
-      put(this.container);
+      setChildren(this.container);
     } // the run tells it
   }
 
   draw() {
     const { state, message, size_bytes: size } = this.state;
     this.container.className = `weights-status field-help ${this.unavailable ? "is-warning" : ""}`;
-    put(
+    setChildren(
       this.container,
-      icon(LOOKS[state]),
+      icon(CLASSES[state]),
       h("span", {}, message, state === "available" && size ? ` (${bytes(size)})` : null),
     );
     const official = [...this.form.elements.start].find(({ value }) => value === "official");

@@ -1,10 +1,10 @@
 /* The end of the application's log: by level and text, followed while it is in sight. */
 import { get } from "../lib/api.js";
-import { $, failure, h, put } from "../lib/dom.js";
+import { $, failure, h, setChildren } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 const EVERY_MS = 3000;
-const LOOKS = { WARNING: "is-warning", ERROR: "is-error", CRITICAL: "is-error" };
+const CLASSES = { WARNING: "is-warning", ERROR: "is-error", CRITICAL: "is-error" };
 
 export class AppLog {
   constructor(panel) {
@@ -40,7 +40,7 @@ export class AppLog {
     } catch (error) {
       if (turn === this.turn) {
         this.text = null;
-        put(
+        setChildren(
           this.container,
           failure(error, () => this.load()),
         );
@@ -52,7 +52,7 @@ export class AppLog {
     const text = JSON.stringify(entries);
     if (text === this.text) return; // what is selected stays selected
     this.text = text;
-    put(
+    setChildren(
       this.container,
       entries.length
         ? entries.map((entry) => this.row(entry))
@@ -68,7 +68,7 @@ export class AppLog {
   row({ time, level, logger, message }) {
     return h(
       "div",
-      { class: `log-entry ${LOOKS[level] || ""}` },
+      { class: `log-entry ${CLASSES[level] || ""}` },
       h("span", { class: "log-time" }, time.replace(",", ".")),
       h("span", { class: "log-level" }, level),
       h("span", { class: "log-name", title: logger }, logger),

@@ -1,7 +1,7 @@
 /* Background jobs: what runs and waits, with a stop for each; and waiting for one. */
 import { mayChange } from "../lib/access.js";
 import { get, post } from "../lib/api.js";
-import { $, h, icon, put, toast } from "../lib/dom.js";
+import { $, h, icon, setChildren, toast } from "../lib/dom.js";
 import { duration, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { datasetLink } from "./dataset_link.js";
@@ -38,10 +38,10 @@ const subjectOf = ({ subject, subject_name: name }) => SUBJECTS[subject?.type]?.
 /** The running jobs on a device, beside its runs and estimates, as people call them; models that are kept loaded
     leave it to everybody. */
 export function jobsOn(device, jobs) {
-  const own = new Set(["training", "estimate", ...RESIDENT]);
-  const held = ({ kind, status, device: devices }) =>
-    status === "running" && !own.has(kind) && (devices ?? "").split(",").includes(device);
-  return jobs.filter(held).map((job) => h("span", {}, nameOf(job), " ", subjectOf(job)));
+  const listedElsewhere = new Set(["training", "estimate", ...RESIDENT]);
+  const usesDevice = ({ kind, status, device: devices }) =>
+    status === "running" && !listedElsewhere.has(kind) && (devices ?? "").split(",").includes(device);
+  return jobs.filter(usesDevice).map((job) => h("span", {}, nameOf(job), " ", subjectOf(job)));
 }
 
 /** What a job is and what it is about, for a place beside it. */
@@ -53,8 +53,8 @@ function stateOf({ status, progress, stop_requested: stopping }) {
   if (stopping) return t("Stopping");
   const { percent: share, eta } = progress;
   if (status !== "running" || share === null) return STATES[status]?.() || status;
-  const left = eta === null ? "" : ` · ${t("about {time} left", { time: duration(eta) })}`;
-  return `${percent(share / 100)}${left}`;
+  const remaining = eta === null ? "" : ` · ${t("about {time} left", { time: duration(eta) })}`;
+  return `${percent(share / 100)}${remaining}`;
 }
 
 async function stop(job, button) {
@@ -105,7 +105,7 @@ function row(job) {
 /** The rows of the system page. */
 export function showJobs(jobs) {
   $("[data-job-count]").textContent = jobs.length ? number(jobs.length) : "";
-  put(
+  setChildren(
     $("[data-jobs]"),
     jobs.length
       ? h(

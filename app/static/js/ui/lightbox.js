@@ -1,6 +1,6 @@
 /* Pictures one by one over the page: arrow keys, or the buttons, go on; Escape closes. Lists of several pages go on
    to the next page. */
-import { h, icon, put } from "../lib/dom.js";
+import { h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
@@ -29,10 +29,10 @@ export function lightbox(items, start = 0, pages) {
       return;
     }
     turning = true;
-    const found = await pages.turn(by);
+    const page = await pages.turn(by);
     turning = false;
-    if (!found?.items.length) return;
-    ({ items, before } = found);
+    if (!page?.items.length) return;
+    ({ items, before } = page);
     at = by > 0 ? 0 : items.length - 1;
     show();
   };
@@ -86,9 +86,9 @@ export function lightbox(items, start = 0, pages) {
   );
   function show() {
     title.textContent = items[at].title;
-    const place = { n: number(before + at + 1), total: number(total()) };
-    count.textContent = total() > 1 ? t("{n} of {total}", place) : "";
-    put(body, items[at].body());
+    const position = { n: number(before + at + 1), total: number(total()) };
+    count.textContent = total() > 1 ? t("{n} of {total}", position) : "";
+    setChildren(body, items[at].body());
   }
   show();
   document.body.append(dialog);

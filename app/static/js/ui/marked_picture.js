@@ -8,7 +8,7 @@ import { classColour } from "./palette.js";
 
 const LONG = 14; // letters of a name: longer ones would cover the picture
 const FEW = 4; // shapes that all get their name
-const SURE = 0.3; // keypoints below are not drawn
+const KEYPOINT_CONFIDENCE = 0.3; // keypoints below are not drawn
 const EDGE = "rgb(0 0 0 / 55%)";
 
 /** A picture with a canvas over it. `alt` says what it is. Drawn while it is on the screen, see drawing.js. */
@@ -96,7 +96,7 @@ function drawShape(context, shape, layer, width, height) {
     stroke();
   }
   for (const point of scaled(
-    (shape.points || []).filter(([, , sure]) => !(sure < SURE)),
+    (shape.points || []).filter(([, , sure]) => !(sure < KEYPOINT_CONFIDENCE)),
     width,
     height,
   )) {

@@ -1,5 +1,5 @@
 /* A select of which the server lists the newest hundred alone: a search beside it finds the rest. */
-import { h, put } from "../lib/dom.js";
+import { h, setChildren } from "../lib/dom.js";
 
 const WAIT_MS = 250;
 export const MOST = 100;
@@ -25,7 +25,7 @@ export class Narrowed {
 
   /** Show the search where the list is not whole. */
   fill({ total, options }, chosen) {
-    put(
+    setChildren(
       this.select,
       options.map(([value, text]) => h("option", { value, selected: String(value) === String(chosen) }, text)),
     );

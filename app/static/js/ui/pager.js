@@ -1,5 +1,5 @@
 /* Pages of a list, and filters whose state stands in the address. */
-import { h, icon, put } from "../lib/dom.js";
+import { h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
@@ -20,7 +20,7 @@ export function showPager(container, { page, pages, per_page: size, total }, go)
       },
       icon(symbol),
     );
-  put(
+  setChildren(
     container,
     h(
       "span",

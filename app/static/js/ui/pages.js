@@ -7,15 +7,15 @@
  * @param {number} perPage
  */
 export function pagesOf(view, perPage) {
-  const shown = () => ({ items: view.items(), before: (view.page - 1) * perPage });
+  const currentPage = () => ({ items: view.items(), before: (view.page - 1) * perPage });
   return {
     total: view.list.total,
-    before: shown().before,
+    before: currentPage().before,
     turn: async (by) => {
       const { list, page } = view;
       view.page = ((page - 1 + by + list.pages) % list.pages) + 1;
       await view.load();
-      if (view.list !== list) return shown();
+      if (view.list !== list) return currentPage();
       view.page = page; // it can't be had now
       return null;
     },

@@ -1,7 +1,7 @@
 /* Rows that the reader has chosen, over all pages of the list, and the bar with what can be done with them at once. */
 import { actionsOf } from "../lib/access.js";
 import { compareAll, deleteAll, pauseAll, stopAll } from "../trainings/bulk.js";
-import { button, h, put } from "../lib/dom.js";
+import { button, h, setChildren } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
 const MOST_COMPARED = 10;
@@ -83,7 +83,7 @@ export class Selection {
       });
     this.bar.hidden = !this.chosen.size;
     if (this.chosen.size)
-      put(
+      setChildren(
         this.bar,
         h("strong", { class: "tabular", role: "status" }, tn("{n} selected", "{n} selected", this.chosen.size)),
         h("div", { class: "bulk-actions" }, this.actions()),
@@ -93,7 +93,7 @@ export class Selection {
   actions() {
     const trainings = [...this.chosen.values()];
     const able = (name) => trainings.filter((training) => actionsOf(training).includes(name));
-    const done = async () => {
+    const finish = async () => {
       this.clear();
       await this.changed();
     };
@@ -112,7 +112,7 @@ export class Selection {
         button(
           symbol,
           fitting.length < trainings.length ? `${label} (${fitting.length})` : label,
-          () => act(fitting, done),
+          () => act(fitting, finish),
           look,
         )
       );

@@ -1,5 +1,5 @@
 /* The frame of every page: connection light, running training, theme, keyboard. */
-import { $, $$, put, icon, h, toast } from "../lib/dom.js";
+import { $, $$, setChildren, icon, h, toast } from "../lib/dom.js";
 import { percent, remaining } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import "./keyboard.js";
@@ -18,7 +18,7 @@ function showLight() {
   const [symbol, word] = LIGHTS[live.state];
   const light = $("[data-light]");
   light.dataset.light = live.state;
-  put(light, icon(symbol), h("span", { class: "light-word" }, word()));
+  setChildren(light, icon(symbol), h("span", { class: "light-word" }, word()));
 }
 
 function showRunning() {
@@ -26,14 +26,14 @@ function showRunning() {
   const [first, ...others] = active.running;
   chip.hidden = !first;
   if (!first) return;
-  const done = fraction(first);
+  const share = fraction(first);
   chip.href = `/trainings/${first.id}`;
-  $(".running-ring").style.setProperty("--percent", Math.round(done * 100));
+  $(".running-ring").style.setProperty("--percent", Math.round(share * 100));
   $("[data-running-name]").textContent = first.name;
   const figures =
     !first.current_epoch && !first.progress?.epoch && stageText(first)
       ? stageText(first)
-      : `${percent(done)} · ${remaining(first.eta)}`;
+      : `${percent(share)} · ${remaining(first.eta)}`;
   $("[data-running-figures]").textContent = others.length ? `${figures} · +${others.length}` : figures;
 }
 

@@ -141,19 +141,19 @@ export function stageText(training) {
 
 /** A progress bar; `value` 0..1, or null when nobody knows. */
 export function bar(value, look = "", label = t("Progress")) {
-  const known = value !== null && value !== undefined;
-  const now = known ? Math.round(value * 100) : undefined;
+  const measured = value !== null && value !== undefined;
+  const now = measured ? Math.round(value * 100) : undefined;
   return h(
     "div",
     {
-      class: `bar ${known ? "" : "is-open"}`,
+      class: `bar ${measured ? "" : "is-open"}`,
       role: "progressbar",
       "aria-label": label,
       "aria-valuemin": 0,
       "aria-valuemax": 100,
       "aria-valuenow": now,
     },
-    h("div", { class: `bar-fill ${look}`, style: known ? { width: `${value * 100}%` } : {} }),
+    h("div", { class: `bar-fill ${look}`, style: measured ? { width: `${value * 100}%` } : {} }),
   );
 }
 

@@ -1,5 +1,5 @@
 /* The workers on other machines (DISPATCH=rq): what each has, what it does, and whether it is there. */
-import { $, blank, h, put } from "../lib/dom.js";
+import { $, blank, h, setChildren } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { titleOf } from "./jobs.js";
@@ -43,21 +43,21 @@ function rowOf(worker, jobs) {
 
 /** All of them, as GET /api/system has them; nothing where jobs run beside the web process. */
 export function showWorkers(workers, jobs) {
-  const place = $("[data-workers]");
-  if (!place || !workers) return;
+  const section = $("[data-workers]");
+  if (!section || !workers) return;
   $("[data-worker-count]").textContent = number(workers.length);
   const title = t("No workers");
   const text = t("Jobs wait until one is started: python -m scripts.worker --gpu 0, or --cpu.");
   if (!workers.length) {
-    put(place, blank({ symbol: "layers", title, text }));
+    setChildren(section, blank({ symbol: "layers", title, text }));
     return;
   }
   const head = [t("Worker"), t("Device"), t("State"), t("Job"), t("Memory"), t("Last sign of life"), t("Versions")];
   const names = head.map((name, index) =>
     h("th", { scope: "col", class: index === 4 || index === 5 ? "number" : null }, name),
   );
-  put(
-    place,
+  setChildren(
+    section,
     h(
       "div",
       { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Workers") },
