@@ -203,7 +203,7 @@ def test_a_job_that_ended_stays_as_it_ended(idle_app: APIFlask) -> None:
     client, jobs = idle_app.test_client(), service(idle_app).jobs
     with idle_app.app_context():
         job_id = job_of(idle_app, training_id).id
-        jobs.apply(job_id, 1, numbered([STARTED, epoch(1), epoch(2), Failed("data", "no images")]), None)
+        jobs.record.apply(job_id, 1, numbered([STARTED, epoch(1), epoch(2), Failed("data", "no images")]), None)
     ended = client.get(f"/api/jobs/{job_id}").get_json()["progress"]
     assert (ended["stage"], ended["done"], ended["percent"]) == ("failed", 2, 66.7)
     with idle_app.app_context(), writing() as session:
