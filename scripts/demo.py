@@ -24,7 +24,7 @@ from rich.table import Table
 
 from app.config import ROOT
 from scripts.client import ApiError, Client
-from scripts.drawing import draw
+from scripts.drawing import draw, first_validation_image
 from scripts.local_server import Server
 
 OUTPUT = ROOT / "demo-output"
@@ -145,7 +145,7 @@ def walk_through(client: Client, sample: Path, result: Result) -> None:
     with result.step("Testing an image"):
         image = OUTPUT / "test-image.jpg"
         with zipfile.ZipFile(sample) as archive:
-            image.write_bytes(archive.read("images/val/0000.jpg"))
+            image.write_bytes(archive.read(first_validation_image(archive)))
         answer = client.test(training_id, image, CONFIDENCE)
         result.detections = len(answer["detections"])
         result.files["Test image with boxes"] = client.download(answer["image_url"], OUTPUT / "annotated.jpg")

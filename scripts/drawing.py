@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +28,8 @@ def draw(folder: Path, **spec: Any) -> Path:
     if process.wait() != 0:
         raise RuntimeError(f"The sample could not be drawn: {(folder / 'events.jsonl').read_text()}")
     return output
+
+
+def first_validation_image(archive: zipfile.ZipFile) -> str:
+    """Its name in the sample's ZIP."""
+    return min(name for name in archive.namelist() if name.startswith("images/val/"))

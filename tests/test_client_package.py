@@ -60,6 +60,27 @@ def test_the_installed_command_talks_to_a_server(installed: Path, threading_serv
     assert run(installed / "python", "-c", script, folder=tmp_path).stdout == "From afar\n"
 
 
+UNREACHABLE = "The server at http://127.0.0.1:9 can't be reached: Connection refused."
+
+
+def test_a_server_that_is_not_there_is_said_in_a_sentence(installed: Path, tmp_path: Path) -> None:
+    image = tmp_path / "photo.jpg"
+    image.touch()
+    (tmp_path / "large.zip").write_bytes(bytes(21 * 1024**2))
+    client = [installed / "yolo-client", "--url", "http://127.0.0.1:9"]
+    for words in (["queue"], ["watch", "1"], ["test", "1", image], ["upload", "large.zip", "--name", "Large"]):
+        failed = run(*client, *words, folder=tmp_path)
+        assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"{UNREACHABLE}\n"), words
+    for url in ("localhost", "127.0.0.1:5000"):
+        failed = run(installed / "yolo-client", "--url", url, "queue")
+        assert failed.stderr == f"“{url}” isn't a server address. Write it as http://127.0.0.1:5000.\n"
+
+
+def test_watching_what_is_refused_says_why(installed: Path, threading_server: Server) -> None:
+    failed = run(installed / "yolo-client", "--url", threading_server.url, "watch", "999999")
+    assert (failed.returncode, failed.stderr) == (1, "404: Run 999999 doesn't exist.\n")
+
+
 def test_it_works_uninstalled_inside_the_repository(threading_server: Server) -> None:
     command = [sys.executable, "-m", "scripts.client", "--url", threading_server.url, "queue"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -57,6 +57,12 @@ def test_the_layout_is_yolo(files: dict[str, bytes]) -> None:
         assert sum(name.startswith(f"labels/{split}/") for name in files) == count
 
 
+def test_no_two_images_have_one_name(files: dict[str, bytes]) -> None:
+    """Else the import of our own sample says that images were renamed."""
+    names = [Path(name).name for name in files if name.startswith("images/")]
+    assert len(set(names)) == len(names) == 40
+
+
 def shape_at(image: Image.Image, x: float, y: float) -> np.ndarray:
     """The pixels (x, y) of the evenly coloured region around a point."""
     marked = image.copy()

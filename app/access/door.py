@@ -8,6 +8,7 @@ from urllib.parse import quote
 from apiflask import APIFlask
 from flask import Response, g, redirect, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.access import private
 from app.access.identify import create_access, identify
@@ -20,6 +21,8 @@ from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import Dataset, Training
 from app.problems import wants_page
+
+ROLES = {Role.VIEWER: _l("Viewer"), Role.TRAINER: _l("Trainer"), Role.ADMIN: _l("Admin")}
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def check_role(rule: Rule, principal: Principal) -> None:
     need = rule if isinstance(rule, Role) else Role.TRAINER
     if not principal.role.covers(need):
         raise NotAllowed(
-            _("This needs the role “%(need)s”. Yours is “%(role)s”.", need=str(need), role=str(principal.role))
+            _("This needs the role “%(need)s”. Yours is “%(role)s”.", need=ROLES[need], role=ROLES[principal.role])
         )
 
 

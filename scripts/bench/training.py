@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts.bench.common import Figures, new_folder, offline_environment
 from scripts.client import Client
 from scripts.demo import TRAINING
-from scripts.drawing import draw
+from scripts.drawing import draw, first_validation_image
 from scripts.local_server import Server
 
 PREDICTIONS = 20
@@ -86,7 +86,7 @@ def inference(folder: Path, args: argparse.Namespace) -> Figures:
         weights = client.download(f"/api/trainings/{training_id}/download", folder / "best.pt")
         image = folder / "image.jpg"
         with zipfile.ZipFile(archive) as file:
-            image.write_bytes(file.read("images/val/0000.jpg"))
+            image.write_bytes(file.read(first_validation_image(file)))
         inside, totals, round_trip = [], [], []
         for _ in range(PREDICTIONS + 1):
             began = time.perf_counter()

@@ -102,3 +102,4 @@ def test_the_command_line_sends_it(
     assert (code, error[:4]) == (1, "403:"), "a viewer's token"
     monkeypatch.setenv("YOLO_TOKEN", "ytp_wrong")
     assert run("queue")[2][:4] == "401:"
+    assert run("watch", "1")[2][:4] == "401:", "of a live connection, too"

@@ -48,3 +48,9 @@ def test_what_starts_work_is_marked_on_each_page(app: APIFlask, headers: Headers
         page = client.get(path, headers=sent)
         assert page.status_code == 200
         assert "trainer" in NEEDS.findall(page.text), path
+
+
+def test_a_refusal_names_roles_as_the_pages_do(app: APIFlask, headers: Headers) -> None:
+    client = app.test_client()
+    refused = client.get("/api/audit", headers=headers["trainer"] | {"Accept-Language": "pt-BR"})
+    assert refused.json["detail"] == "Isto exige o perfil de acesso “Administrador”. O seu é “Treinador”."

@@ -1,6 +1,7 @@
 """The page of tests: many pictures with the slider and two models, and the camera."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,12 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
     expect(page.locator(".test-shot")).to_have_count(4)
     shoot(page, "tests-two-models")
+    tile, first_class = page.locator(".test-tile[aria-current=true]"), page.locator("[data-classes] .count").first
+    expect(tile).to_contain_text("A: ")
+    expect(first_class).to_have_text(re.compile(r"^(\d+) · \1$"))  # of each model, not their sum
+    page.get_by_label("Compare with a second model").uncheck()
+    expect(tile).not_to_contain_text("A: ")
+    expect(first_class).to_have_text(re.compile(r"^\d+$"))
 
 
 def film(path: Path, code: str = "VP80") -> Path:
@@ -177,6 +184,7 @@ def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open
     page.route("**/api/tests?*", lambda route: held.append(route))
     page.get_by_label("Compare with a second model").check()
     expect(page.locator("[data-picture]")).to_contain_text("Both models are analyzing the image")
+    expect(page.locator("[data-recommended]")).to_have_text("43% is recommended for the first model.")
     expect(page.locator("[data-picture] canvas")).to_have_count(0)
     for route in held:
         route.continue_()

@@ -77,6 +77,14 @@ def test_the_time_that_a_running_training_takes(
         expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}")
 
 
+def test_the_dashboard_says_of_which_epoch_values_are(open_page: Open, site: Server, forty: None) -> None:
+    """A card has the newest ones and the list below it those of the best epoch: both are called mAP50."""
+    with other_state(site, 39, status="running", total_epochs=50, eta=60.0):
+        page = open_page("/", locale="en")
+        expect(page.locator(".live-card")).to_contain_text("epoch 20")
+        expect(page.get_by_role("columnheader", name="mAP50")).to_have_attribute("title", "best epoch")
+
+
 def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, forty: None) -> None:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:

@@ -4,7 +4,8 @@ import { test } from "node:test";
 
 globalThis.document.querySelector = () =>
   /** @type {any} */ ({ dataset: { levels: JSON.stringify({ map50: [0.7, 0.5] }) } });
-const { countedIn, judged, thresholdText, uncertainty } = await import("../../app/static/js/trainings/judging.js");
+const { countedIn, detectedText, judged, precisionOf, thresholdText, uncertainty } =
+  await import("../../app/static/js/trainings/judging.js");
 
 test("Wilson's interval of a share", () => {
   assert.ok(Math.abs(uncertainty(0.5, 100) - 0.0962) < 0.0005); // Wilson 1927: [0.404, 0.596]
@@ -38,4 +39,23 @@ test("what a threshold gives is told as a mean where it is one", () => {
   const best = { precision: 0.71, recall: 0.54 }; // of three classes: 66 % of detections, 63 % of objects
   assert.equal(thresholdText(best, 3), "With it, precision is 71% and recall is 54%, each as the mean of the classes.");
   assert.equal(thresholdText(best, 1), "With it, 71% of detections are correct and 54% of objects are found.");
+});
+
+test("a class that was never detected has no precision", () => {
+  assert.equal(precisionOf({ precision: 1, recall: 0 }), null, "of no detections ultralytics says 1");
+  assert.deepEqual(
+    [
+      [1, 0.2],
+      [0, 0],
+      [0.4, 0.9],
+    ].map(([precision, recall]) => precisionOf({ precision, recall })),
+    [1, 0, 0.4],
+  );
+});
+
+test("of a preview image no more detections are kept than a few, and that is said", () => {
+  assert.equal(detectedText("detect", 30, 30, 12), "30 or more detected, 12 annotated");
+  assert.equal(detectedText("detect", 12, 30, 12), "12 detected, 12 annotated", "the others are less confident");
+  assert.equal(detectedText("detect", 10, 10, 12), "10 detected, 12 annotated");
+  assert.equal(detectedText("segment", 10, 10, 12), "10 or more detected, 12 annotated");
 });

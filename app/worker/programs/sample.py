@@ -111,11 +111,14 @@ def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
 
 
 def dataset_files(spec: SampleSpec) -> Iterator[tuple[str, bytes]]:
-    """The files of the dataset, by name, in YOLO layout."""
+    """The files of the dataset, by name, in YOLO layout. Numbers run on from one set to the next: an import gives
+    images of the same name another one."""
     yield "data.yaml", DATA_YAML.encode()
+    first = 0
     for index, (split, images) in enumerate({"train": spec.train, "val": spec.val}.items()):
         rng = np.random.default_rng([spec.seed, index])
-        for number in range(images):
+        numbers, first = range(first, first + images), first + images
+        for number in numbers:
             image, label = draw_image(rng, spec.size)
             yield f"images/{split}/{number:04}.jpg", image
             yield f"labels/{split}/{number:04}.txt", label.encode()

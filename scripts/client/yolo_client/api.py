@@ -12,7 +12,7 @@ import requests
 import socketio
 
 from . import resumable
-from .connection import ApiError, Connection, explained, new_key
+from .connection import ApiError, Connection, explained, new_key, unreachable
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
@@ -125,8 +125,9 @@ class Client:
         """Events of a training as (name, data): a `training_snapshot` first and after each reconnect; ends with it.
 
         Raises:
-            ApiError: the server refuses to let us in, or nothing was heard for SILENCE_S.
+            ApiError: the server refuses to let us in, cannot be reached, or nothing was heard for SILENCE_S.
         """
+        self.training(training_id)  # a socket that is refused does not say why: this request does
         events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         live = socketio.Client()
 
@@ -137,7 +138,10 @@ class Client:
         live.on("connect", join)
         for name in EVENTS:
             live.on(name, lambda data, name=name: events.put((name, data)))
-        live.connect(self.url, transports=["websocket"], headers=self.connection.headers(), wait_timeout=30)
+        try:
+            live.connect(self.url, transports=["websocket"], headers=self.connection.headers(), wait_timeout=30)
+        except socketio.exceptions.ConnectionError as error:
+            raise ApiError(f"No live connection (WebSocket). {unreachable(self.url, error)}") from error
         try:
             yield from new_events(events)
         finally:
@@ -266,10 +270,17 @@ class Client:
         return self.download(path, target)
 
     def download(self, path: str, target: Path) -> Path:
-        """Save what is at a path of the server."""
+        """Save what is at a path of the server.
+
+        Raises:
+            ApiError: it was refused, or the connection broke and the file is incomplete.
+        """
         with self.request("GET", path, stream=True) as response, open(target, "wb") as file:
-            for block in response.iter_content(1 << 20):
-                file.write(block)
+            try:
+                for block in response.iter_content(1 << 20):
+                    file.write(block)
+            except requests.RequestException as error:
+                raise ApiError(f"{unreachable(self.url, error)} {target} is incomplete.") from error
         return target
 
 

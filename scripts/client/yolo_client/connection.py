@@ -6,14 +6,16 @@ import uuid
 from typing import Any
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from .login import Login
 
+EXAMPLE = "http://127.0.0.1:5000"
 MOST_WAIT_S = 120  # a limit that lets the next request through later than this is an error
 
 
 class ApiError(Exception):
-    """The server refused a request, or what was asked for failed; the message is the server's own."""
+    """The server refused a request (the message is its own), could not be reached, or a job failed."""
 
 
 def retry_after(response: requests.Response) -> float:
@@ -45,13 +47,13 @@ class Connection:
         """A request whose answer is a success. Where the server says so (429), it is sent again after a while.
 
         Raises:
-            ApiError: with the server's explanation, field by field.
+            ApiError: with the server's explanation, field by field; or the server cannot be reached.
         """
-        response = self.session.request(method, self.url + path, timeout=600, **options)
+        response = self.send(method, path, **options)
         while response.status_code == 429 and (seconds := retry_after(response)) <= MOST_WAIT_S:
             time.sleep(seconds)
             rewind(options.get("files"))
-            response = self.session.request(method, self.url + path, timeout=600, **options)
+            response = self.send(method, path, **options)
         if response.ok:
             return response
         try:
@@ -59,9 +61,32 @@ class Connection:
         except (ValueError, KeyError):
             raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
 
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """One request, whatever its answer.
+
+        Raises:
+            ApiError: the address is none, or nobody answers there.
+        """
+        try:
+            return self.session.request(method, self.url + path, timeout=600, **options)
+        except (MissingSchema, InvalidSchema, InvalidURL):
+            raise ApiError(f"“{self.url}” isn't a server address. Write it as {EXAMPLE}.") from None
+        except requests.RequestException as error:
+            raise ApiError(unreachable(self.url, error)) from error
+
     def headers(self) -> dict[str, str]:
         """Those of a connection that is not the session's: language, and token where one is needed."""
         return {"Accept-Language": str(self.session.headers["Accept-Language"])} | self.login.headers()
+
+
+def unreachable(url: str, error: BaseException) -> str:
+    """A sentence for a connection that failed, with the system's reason where there is one."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.strerror:
+            return f"The server at {url} can't be reached: {chain.strerror}."
+        chain = chain.__cause__ or chain.__context__
+    return f"The server at {url} can't be reached."
 
 
 def explained(problem: dict[str, Any]) -> str:

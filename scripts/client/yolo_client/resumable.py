@@ -30,7 +30,7 @@ def possible(connection: "Connection") -> bool:
     """Whether the server has resumable uploads, and this machine what they need."""
     if importlib.util.find_spec("tusclient") is None:
         return False
-    return connection.session.options(connection.url + "/api/uploads", timeout=60).headers.get("Tus-Version") == "1.0.0"
+    return connection.send("OPTIONS", "/api/uploads").headers.get("Tus-Version") == "1.0.0"
 
 
 def upload(

@@ -231,8 +231,8 @@ def cause(part: Data, _verdict: Data) -> str:
             **values,
         )
     return ngettext(
-        "%(total)s iteration is too few: even pretrained weights need about %(enough)s.",
-        "%(total)s iterations are too few: even pretrained weights need about %(enough)s.",
+        "%(total)s iteration is too few: even pretrained weights need at least %(enough)s.",
+        "%(total)s iterations are too few: even pretrained weights need at least %(enough)s.",
         count,
         total=total,
         **values,

@@ -110,13 +110,14 @@ export class Gallery {
     if (item.state === "sending") return [icon("arrow-repeat"), " ", t("analyzing…")];
     if (item.state === "failed")
       return [icon("x-octagon-fill"), " ", t("failed"), h("span", { class: "visually-hidden" }, item.error)];
-    return Object.entries(item.answers).map(([side, answer]) => {
+    const two = settings.two && item.answers.b;
+    return Object.entries(two ? item.answers : { a: item.answers.a }).map(([side, answer]) => {
       const visible = settings.visible(answer.detections);
       const text =
         answer.task === "classify" && visible.length
           ? `${visible[0].class} ${percent(visible[0].confidence)}`
           : tn("{n} object", "{n} objects", visible.length);
-      return h("span", { class: "test-tile-found" }, item.answers.b ? `${side.toUpperCase()}: ${text}` : text);
+      return h("span", { class: "test-tile-found" }, two ? `${side.toUpperCase()}: ${text}` : text);
     });
   }
 

@@ -1,7 +1,7 @@
 /* What is shown of what was found: confidence, classes, labels. Changes are announced as `change`; a change of `iou`
    asks the server again and is announced as `ask`. */
 import { Emitter } from "../lib/emitter.js";
-import { $, $$, h, setChildren } from "../lib/dom.js";
+import { $, $$, h, setChildren, write } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { choose, colour } from "./class_colours.js";
@@ -14,6 +14,7 @@ class Settings extends Emitter {
   recommended = null;
   chosen = false;
   touched = false;
+  two = false; // models are compared: one threshold holds for both
 
   /** Tie the controls of the page. */
   bind(form) {
@@ -47,6 +48,12 @@ class Settings extends Emitter {
     this.emit("change");
   }
 
+  /** @param {boolean} two models are compared, or one is tried */
+  compare(two) {
+    this.two = two;
+    this.values();
+  }
+
   /** Back to what is recommended. */
   useRecommended() {
     this.touched = false;
@@ -78,8 +85,12 @@ class Settings extends Emitter {
       container,
       same
         ? this.chosen
-          ? t("{value} was chosen for this model.", { value: percent(recommended) })
-          : t("{value} is recommended for this model.", { value: percent(recommended) })
+          ? this.two
+            ? t("{value} was chosen for the first model.", { value: percent(recommended) })
+            : t("{value} was chosen for this model.", { value: percent(recommended) })
+          : this.two
+            ? t("{value} is recommended for the first model.", { value: percent(recommended) })
+            : t("{value} is recommended for this model.", { value: percent(recommended) })
         : h(
             "button",
             { class: "link-button", type: "button", onclick: () => this.useRecommended() },
@@ -99,12 +110,16 @@ class Settings extends Emitter {
     return detections.filter((item) => this.shows(item));
   }
 
-  /** List the classes that were found so far; `detections` counts those in what is looked at now. */
-  listClasses(detections) {
-    for (const { class: name } of detections) if (!this.counts.has(name)) this.counts.set(name, 0);
-    for (const name of this.counts.keys()) this.counts.set(name, 0);
-    for (const item of detections)
-      if (item.top5 || item.confidence >= this.confidence) this.counts.set(item.class, this.counts.get(item.class) + 1);
+  /** List the classes that were found so far, each with its detections in what is looked at now.
+   *  @param {any[][]} models the detections of each model: two are counted side by side */
+  listClasses(...models) {
+    const names = new Set([...this.counts.keys(), ...models.flat().map((item) => item.class)]);
+    const counted = (item) => item.top5 || item.confidence >= this.confidence;
+    for (const name of names)
+      this.counts.set(
+        name,
+        models.map((items) => items.filter((item) => item.class === name && counted(item)).length),
+      );
     const list = $("[data-classes]");
     $("[data-classes-field]").hidden = !this.counts.size;
     if (list.childElementCount !== this.counts.size)
@@ -112,7 +127,14 @@ class Settings extends Emitter {
         list,
         [...this.counts.keys()].sort((a, b) => a.localeCompare(b)).map((name) => this.row(name)),
       );
-    for (const row of list.children) $(".count", row).textContent = number(this.counts.get(row.dataset.class));
+    for (const row of list.children)
+      write(
+        $(".count", row),
+        this.counts
+          .get(row.dataset.class)
+          .map((count) => number(count))
+          .join(" · "),
+      );
   }
 
   row(name) {

@@ -97,7 +97,7 @@ export function failure(error, retry, title = error.title || t("Something went w
     "div",
     { class: "notice", role: "alert" },
     icon("exclamation-octagon-fill"),
-    h("div", { class: "notice-text" }, h("strong", {}, title), error.detail || error.message),
+    h("div", { class: "notice-text" }, title && h("strong", {}, title), error.detail || error.message),
     again,
   );
 }

@@ -119,6 +119,7 @@ function setMode(chosen) {
     tab.tabIndex = name === mode ? 0 : -1;
   }
   form.elements.compare.closest(".field").hidden = mode !== "pictures";
+  settings.compare(comparing());
   $("[data-picker=b]").hidden = !comparing();
   $("[data-results]").setAttribute("aria-live", mode === "pictures" ? "polite" : "off");
   if (mode === "pictures") bench.refresh();
@@ -149,7 +150,7 @@ function answered(item) {
 function classes() {
   if (mode === "video") settings.listClasses([...video.samples.values()].flatMap((sample) => sample.detections));
   else if (mode === "camera") settings.listClasses(camera.last?.detections || []);
-  else settings.listClasses(answered(gallery.current).flatMap((answer) => answer.detections));
+  else settings.listClasses(...answered(gallery.current).map((answer) => answer.detections));
 }
 
 /** Offer to ask again where the model or the IoU is another one than was asked. */
@@ -169,6 +170,7 @@ function redraw() {
 /** Controls of boxes are hidden where every model tells the class of the whole picture. */
 function showControls() {
   const active = comparing() ? [pickers.a, pickers.b] : [pickers.a];
+  settings.compare(comparing());
   $("[data-bench]").classList.toggle("is-two", comparing());
   form.classList.toggle(
     "is-whole",

@@ -15,6 +15,10 @@ function show(name) {
   $(`[data-${name}] input`)?.focus();
 }
 
+/** Why a login was refused; that one is needed, which is the title of each 401, is what this page is for.
+ *  @param {any} error */
+const refusal = (error) => failure(error, undefined, error.status === 401 ? "" : undefined);
+
 /** @param {string} form @param {object} body */
 async function enter(form, body) {
   const message = $(`[data-${form}] [data-failure]`);
@@ -24,7 +28,7 @@ async function enter(form, body) {
     await post("/api/login", body);
     window.location.replace($("main").dataset.next);
   } catch (error) {
-    setChildren(message, failure(error));
+    setChildren(message, refusal(error));
     for (const button of $$(`[data-${form}] button`)) button.disabled = false;
   }
 }
@@ -38,7 +42,7 @@ async function byProvider() {
     const { url } = await post("/api/login/oidc", { next: $("main").dataset.next });
     window.location.assign(url);
   } catch (error) {
-    setChildren(message, failure(error));
+    setChildren(message, refusal(error));
   }
   $("[data-provider]").disabled = false;
 }

@@ -176,7 +176,7 @@ class Card {
       : [arrow, change > 0 === this.spec.up ? t("better") : t("worse")];
     if (this.trend.dataset.look === symbol + word) return;
     this.trend.dataset.look = symbol + word;
-    this.trend.title = t("The last five epochs compared to the five before");
+    this.trend.title = t("The newer half of up to ten epochs compared with the older half");
     setChildren(this.trend, icon(symbol), " ", word);
   }
 

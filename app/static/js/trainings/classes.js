@@ -3,6 +3,7 @@ import { Plot } from "../charts/plot.js";
 import { $, h, longName, setChildren, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { precisionOf } from "./judging.js";
 import { seriesOf } from "../ui/palette.js";
 import { readPref, savePref } from "../lib/prefs.js";
 
@@ -157,7 +158,7 @@ export class ClassesView {
       const texts = [
         number(item.instances),
         ...(this.classify ? [] : [fixed(item.ap50), fixed(item.ap95)]),
-        fixed(item.precision),
+        fixed(precisionOf(item)),
         fixed(item.recall),
       ];
       this.rows[index].cells.forEach((cell, column) => write(cell, texts[column]));

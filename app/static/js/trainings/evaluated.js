@@ -2,7 +2,7 @@
 import { h } from "../lib/dom.js";
 import { fixed, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { judged } from "./judging.js";
+import { judged, precisionOf } from "./judging.js";
 
 const NOTHING = 0.01; // as app/services/trainer/levels.py
 const FEW = 50; // images: below, figures change a lot with the images
@@ -86,11 +86,11 @@ export function classTable({ classes, metrics }, open) {
   if (classes.length < 2) return null;
   const classifies = metrics.top1 !== undefined;
   const two = (value) => (isNumber(value) ? fixed(value, 2) : "–");
-  const column = (name, label, text = two) => ({ name, label, text });
+  const column = (name, label, text = two) => ({ label, text, value: (item) => item[name] });
   const columns = [
     column("images", t("Images"), number),
     ...(classifies ? [] : [column("objects", t("Objects"), number)]),
-    column("precision", t("Precision")),
+    { label: t("Precision"), text: two, value: precisionOf },
     column("recall", t("Recall")),
     ...(classifies
       ? []
@@ -106,7 +106,7 @@ export function classTable({ classes, metrics }, open) {
         { "data-label": t("Class") },
         h("button", { class: "link-button", type: "button", onclick: () => open(item.name) }, item.name),
       ),
-      columns.map(({ name, label, text }) => h("td", { class: "number", "data-label": label }, text(item[name]))),
+      columns.map(({ label, text, value }) => h("td", { class: "number", "data-label": label }, text(value(item)))),
     );
   return h(
     "div",

@@ -1,7 +1,7 @@
 /* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki
    (Métricas). */
 import { $ } from "../lib/dom.js";
-import { fixed, percent } from "../lib/format.js";
+import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
 /** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
@@ -62,4 +62,22 @@ export function thresholdText({ precision, recall }, classes) {
   return classes === 1
     ? t("With it, {precision} of detections are correct and {recall} of objects are found.", figures)
     : t("With it, precision is {precision} and recall is {recall}, each as the mean of the classes.", figures);
+}
+
+/** A class's precision; none where it was never detected at the chosen confidence, of which ultralytics says 1.
+ *  @param {{precision?: number | null, recall?: number | null}} item */
+export const precisionOf = ({ precision, recall }) => (precision === 1 && recall === 0 ? null : precision);
+
+const MOST_DETECTIONS = { segment: 10 }; // that a run keeps of a preview image, the most confident ones
+const MOST_BOXES = 30;
+
+/** The caption of a preview image.
+ *  @param {string} task @param {number} found shapes at the chosen confidence
+ *  @param {number} all that were kept: where all of them are counted and it is full, there may have been more
+ *  @param {number} there annotated objects */
+export function detectedText(task, found, all, there) {
+  const values = { found: number(found), there: number(there) };
+  return found === all && all >= (MOST_DETECTIONS[task] ?? MOST_BOXES)
+    ? t("{found} or more detected, {there} annotated", values)
+    : t("{found} detected, {there} annotated", values);
 }

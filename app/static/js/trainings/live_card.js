@@ -2,7 +2,7 @@
 import { get } from "../lib/api.js";
 import { SmallCurve } from "../charts/small_curve.js";
 import { h, setChildren } from "../lib/dom.js";
-import { fixed, percent, remaining } from "../lib/format.js";
+import { fixed, number, percent, remaining } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar, epochText, fraction, moveBar, stageText, trainingBadge } from "../ui/status.js";
 
@@ -54,6 +54,7 @@ export class LiveCard {
       this.values,
       last
         ? [
+            h("span", {}, t("epoch {epoch}", { epoch: number(last.epoch) })),
             h("span", {}, this.measure.label(), " ", h("strong", {}, fixed(this.measure.value(last)))),
             h("span", {}, t("loss"), " ", h("strong", {}, fixed(last.loss))),
           ]

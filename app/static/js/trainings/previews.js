@@ -4,6 +4,7 @@ import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { classKey, EpochDetections } from "./epoch_detections.js";
+import { detectedText } from "./judging.js";
 import { readPref, savePref } from "../lib/prefs.js";
 import { MarkedPicture } from "../ui/marked_picture.js";
 
@@ -247,16 +248,12 @@ export class PreviewsView {
         this.captions[position],
         task === "classify"
           ? guess(all[0], images[position].truth[0], names)
-          : counted(predicted && shapes.length, images[position].truth.length),
+          : predicted
+            ? detectedText(task, shapes.length, all.length, images[position].truth.length)
+            : tn("{n} annotated object", "{n} annotated objects", images[position].truth.length),
       );
     });
   }
-}
-
-/** Before the first predictions nothing is said of them. */
-function counted(found, there) {
-  if (found === false) return tn("{n} annotated object", "{n} annotated objects", there);
-  return t("{found} detected, {there} annotated", { found: number(found), there: number(there) });
 }
 
 function guess(first, truth, names) {

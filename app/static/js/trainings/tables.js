@@ -101,12 +101,14 @@ const COLUMNS = {
   curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
   map50: {
     title: () => "mAP50",
+    hint: () => t("best epoch"),
     look: "number",
     sort: ["-map50", "map50"],
     cell: (training) => cell("mAP50", measure(training), "number strong"),
   },
   map95: {
     title: () => "mAP50-95",
+    hint: () => t("best epoch"),
     look: "number roomy",
     sort: ["-map95"],
     cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy"),
@@ -142,14 +144,15 @@ function columns({ compact = false, withDataset = true, curves = false }) {
 }
 
 /** The head of a column; with `sort` {by, go(key)} it sorts, and says how. */
-function columnHead({ title, look, sort: keys }, sort) {
-  if (!sort || !keys) return h("th", { scope: "col", class: look }, title());
+function columnHead({ title, hint, look, sort: keys }, sort) {
+  const about = hint?.();
+  if (!sort || !keys) return h("th", { scope: "col", class: look, title: about }, title());
   const position = keys.indexOf(sort.by);
   const direction = position < 0 ? null : sort.by.startsWith("-") ? "descending" : "ascending";
   const next = keys[(position + 1) % keys.length];
   return h(
     "th",
-    { scope: "col", class: look, "aria-sort": direction },
+    { scope: "col", class: look, title: about, "aria-sort": direction },
     h(
       "button",
       { class: "sort", type: "button", onclick: () => sort.go(next) },

@@ -43,11 +43,16 @@ export const shell = (training, confidence) =>
     ...(confidence ? [`conf=${confidence}`] : []),
   ].join(" ");
 
-/** @param {{id: number}} training @param {string} origin of the server @param {number | null} [recommended] threshold;
- *  those that were chosen for the model are the server's own */
-export const curl = ({ id }, origin, recommended) => {
+/** @param {{id: number}} training @param {string} origin of the server
+ *  @param {{recommended?: number | null, token?: boolean}} [options] the recommended threshold (those that were chosen
+ *    for the model are the server's own); whether the server answers only who sends a token */
+export const curl = ({ id }, origin, { recommended = null, token = false } = {}) => {
   const query = recommended ? `?confidence=${recommended}` : "";
-  return `curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg "${origin}/api/models/${id}/predict${query}"`;
+  return [
+    "curl",
+    ...(token ? ['-H "Authorization: Bearer $YOLO_TOKEN"'] : []),
+    `-H "Content-Type: image/jpeg" --data-binary @photo.jpg "${origin}/api/models/${id}/predict${query}"`,
+  ].join(" ");
 };
 
 /** Ask for what is known of the weights, and show it. */
@@ -63,6 +68,7 @@ export async function showWeights(training) {
 
 function parts(training, classes, chosen, recommended) {
   const confidence = chosen ?? recommended;
+  const token = document.documentElement.dataset.via === "session";
   const label = chosen === null ? t("Recommended confidence threshold") : t("Chosen confidence threshold");
   const fact = (name, ...value) => [h("dt", {}, name), h("dd", {}, value)];
   return [
@@ -98,7 +104,18 @@ function parts(training, classes, chosen, recommended) {
     ),
     snippet("Python", python(training, confidence)),
     snippet(t("Command line"), shell(training, confidence)),
-    snippet(t("API of this server"), curl(training, location.origin, chosen === null ? recommended : null)),
+    snippet(
+      t("API of this server"),
+      curl(training, location.origin, { recommended: chosen === null ? recommended : null, token }),
+    ),
+    token &&
+      h(
+        "p",
+        { class: "quiet" },
+        t("YOLO_TOKEN is an access token. Create one on your account page."),
+        " ",
+        h("a", { href: "/account" }, t("Account")),
+      ),
     h(
       "p",
       { class: "quiet" },
