@@ -13,7 +13,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY LICENSE gunicorn.conf.py run.py ./
 COPY app ./app
 COPY wiki ./wiki
-COPY scripts/worker.py ./scripts/
+COPY scripts/worker.py scripts/storage.py ./scripts/
 RUN pybabel --quiet compile --directory app/translations \
     && python -m compileall -q app run.py \
     && useradd --create-home --uid 1000 yolo \

@@ -24,9 +24,10 @@ check_bash() {
 
 check_compose() { # what the schema does not know: names that lead nowhere, files that do not fit together
     local files
-    for files in compose.yaml "compose.yaml -f deploy/compose.nginx.yaml" compose.cluster.yaml; do
+    for files in compose.yaml "compose.yaml -f deploy/compose.nginx.yaml" compose.cluster.yaml \
+        "compose.cluster.yaml -f deploy/compose.object-store.yaml"; do
         # shellcheck disable=SC2086 # several words
-        POSTGRES_PASSWORD=x docker compose -f deploy/$files --profile cpu --profile gpu config --quiet || return 1
+        POSTGRES_PASSWORD=x STORAGE_URL=s3://a/b docker compose -f deploy/$files --profile cpu --profile gpu config --quiet || return 1
     done
 }
 

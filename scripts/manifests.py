@@ -1,14 +1,16 @@
 """Validates the Kubernetes files of deploy/ against the published schemas: `python -m scripts.manifests`.
 
 Kubernetes' own schemas come with kubernetes-validate, KEDA's with cloudcoil-models-keda; a field that they do not know
-is an error. Where kubectl is installed, what its kustomize builds is validated, too.
+is an error. Patches are validated by what they make of their targets; a patch without a target, which kustomize passes
+over in silence, is an error, too. Where kubectl is installed, so is what its kustomize builds.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deploy" / "k8s"
 KUSTOMIZE, KEDA = "kustomize.config.k8s.io/", "keda.sh/"
 EXAMPLE = "secrets.env.example"
+COMPONENT = "Component"
 LISTS = ("resources", "components", "patches", "configurations")
 
 
@@ -28,7 +31,7 @@ def problems(folder: Path) -> list[str]:
     lines = []
     for path in sorted(folder.rglob("*.yaml")):
         lines += [f"{path.relative_to(folder)}: {line}" for line in in_file(path)]
-    return lines + unused(folder) + built(folder)
+    return lines + unused(folder) + patches(folder) + built(folder)
 
 
 def in_file(path: Path) -> list[str]:
@@ -107,8 +110,43 @@ def unused(folder: Path) -> list[str]:
     return lines
 
 
+def patches(folder: Path) -> list[str]:
+    """The problems of inline patches: those without a target, and what others make of theirs."""
+    objects = [item for path in sorted(folder.rglob("*.yaml")) for item in yaml.safe_load_all(path.read_text()) if item]
+    lines = []
+    for path in sorted(folder.rglob("kustomization.yaml")):
+        for patch in yaml.safe_load(path.read_text()).get("patches", []):
+            if "patch" not in patch:
+                continue
+            target, change = patch["target"], yaml.safe_load(patch["patch"])
+            targets = [item for item in objects if is_target(item, target)]
+            where = f"{path.parent.name}: patch of {target['kind']}/{target.get('name')}"
+            lines += [] if targets else [f"{where}: it has no target"]
+            results = [merged(item, change) for item in targets if change.get("$patch") != "delete"]
+            lines += [f"{where}: {line}" for result in results for line in of(result, path)]
+    return lines
+
+
+def is_target(document: dict[str, Any], target: dict[str, str]) -> bool:
+    name = document.get("metadata", {}).get("name", "")
+    return document.get("kind") == target["kind"] and re.fullmatch(target.get("name", ".*"), name) is not None
+
+
+def merged(document: Any, change: Any) -> Any:
+    """What a strategic merge makes of a document: null removes, and lists of things with names are merged by these."""
+    if isinstance(change, Mapping):
+        kept = document if isinstance(document, Mapping) else {}
+        both = {**kept, **{name: merged(kept.get(name), value) for name, value in change.items()}}
+        return {name: value for name, value in both.items() if value is not None}
+    if isinstance(change, list) and all(isinstance(item, Mapping) and "name" in item for item in change):
+        by_name = {item["name"]: item for item in document or []}
+        return list((by_name | {item["name"]: merged(by_name.get(item["name"]), item) for item in change}).values())
+    return change
+
+
 def built(folder: Path) -> list[str]:
-    """The problems of what `kubectl kustomize` makes of each kustomization; none without kubectl."""
+    """The problems of what `kubectl kustomize` makes of each kustomization that is none's component; none without
+    kubectl."""
     if (kubectl := shutil.which("kubectl")) is None:
         return []
     lines = []
@@ -117,6 +155,8 @@ def built(folder: Path) -> list[str]:
         for example in copy.rglob(EXAMPLE):
             shutil.copy(example, example.with_suffix(""))
         for path in sorted(copy.rglob("kustomization.yaml")):
+            if yaml.safe_load(path.read_text())["kind"] == COMPONENT:
+                continue
             command = [kubectl, "kustomize", str(path.parent)]
             process = subprocess.run(command, capture_output=True, text=True, timeout=60)
             name = path.parent.name

@@ -62,6 +62,17 @@ def test_what_the_application_needs_is_copied() -> None:
     assert ignored_by_docker("instance")
 
 
+def test_what_the_copied_scripts_run_is_copied() -> None:
+    """A worker has another program look whether the store lets it in, and waits while that one does not succeed."""
+    copied = {source for arguments in values("COPY") for source in shlex.split(arguments)[:-1]}
+    scripts = [ROOT / source for source in copied if source.startswith("scripts/")]
+    assert ROOT / "scripts" / "worker.py" in scripts
+    started = {name for path in scripts for name in re.findall(r'"-m", "scripts\.(\w+)"', path.read_text())}
+    imported = {name for path in scripts for name in re.findall(r"^ *from scripts\.(\w+)", path.read_text(), re.M)}
+    assert {"storage"} == started | imported
+    assert {f"scripts/{name}.py" for name in started} <= copied
+
+
 def test_the_image_answers_to_the_address_of_its_machine() -> None:
     assert {"HOST=0.0.0.0", "AUTH=required"} <= set(" ".join(values("ENV")).split())
 

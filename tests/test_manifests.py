@@ -1,5 +1,6 @@
 """The files for several machines against the published schemas, as `make lint` does: what is wrong is named."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from app.database import writing
 from app.extensions import db
 from app.jobs import Job, JobStatus
 from scripts.local_server import ROOT
-from scripts.manifests import FOLDER, in_file, unused
+from scripts.manifests import FOLDER, in_file, merged, patches, unused
 
 CHECK_COMPOSE = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
 
@@ -59,6 +60,22 @@ def test_a_file_that_no_kustomization_names_is_named(folder: Path) -> None:
     assert unused(folder) == ["base/more.yaml: no kustomization names it"]
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("components/object-store", "volumeClaimTemplate:", "volumeClaim:", "'volumeClaim' was unexpected"),
+        ("components/object-store", "yolo-worker-(gpu|cpu)", "worker-(gpu|cpu)", "it has no target"),
+        ("object-store", "replicas: 1", "replica: 1", "'replica' was unexpected"),
+        ("object-store", "kind: PodDisruptionBudget", "kind: PodDisruption", "it has no target"),
+    ],
+)
+def test_a_patch_that_does_not_fit_is_named(folder: Path, file: str, old: str, new: str, said: str) -> None:
+    path = folder / file / "kustomization.yaml"
+    assert patches(folder) == []
+    path.write_text(path.read_text().replace(old, new))
+    assert any(said in line for line in patches(folder)), patches(folder)
+
+
 def test_a_wrong_field_fails_the_step_of_lint(folder: Path) -> None:
     path = folder / "base" / "web.yaml"
     path.write_text(path.read_text().replace("replicas: 2", "replica: 2"))
@@ -82,22 +99,38 @@ def documents(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((FOLDER / name).read_text()))
 
 
-def compose() -> dict[str, Any]:
-    text = (ROOT / "deploy" / "compose.cluster.yaml").read_text()
-    loaded: dict[str, Any] = yaml.safe_load(
-        text.replace("${POSTGRES_PASSWORD:?Set POSTGRES_PASSWORD in deploy/.env}", "x")
-    )
+def compose(name: str = "compose.cluster.yaml") -> dict[str, Any]:
+    """A file of deploy/, each variable with its default, or else with `variables`."""
+    variables = {"POSTGRES_PASSWORD": "x", "STORAGE_URL": "s3://bucket/folder"}
+
+    def value(match: re.Match[str]) -> str:
+        return variables[match["name"]] if match["kind"] == "?" else match["rest"]
+
+    text = re.sub(r"\$\{(?P<name>\w+):(?P<kind>[-?])(?P<rest>[^}]*)\}", value, (ROOT / "deploy" / name).read_text())
+    loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
 
-def literals() -> dict[str, str]:
-    (generator,) = documents("base/kustomization.yaml")[0]["configMapGenerator"]
+def literals(name: str = "base") -> dict[str, str]:
+    (generator,) = documents(f"{name}/kustomization.yaml")[0]["configMapGenerator"]
     return dict(item.split("=", 1) for item in generator["literals"])
 
 
-def test_their_settings_are_the_platforms() -> None:
+STORED = compose("compose.object-store.yaml")["services"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        literals("components/object-store"),
+        {name: value or "" for name, value in STORED["web-1"]["environment"].items()},
+        {name: value or "" for name, value in STORED["worker-gpu-0"]["environment"].items()},
+    ],
+)
+def test_their_settings_are_the_platforms(changes: dict[str, str]) -> None:
     known = {setting.name for setting in SETTINGS}
-    for values in (literals(), compose()["services"]["web-1"]["environment"]):
+    for values in (literals() | changes, compose()["services"]["web-1"]["environment"] | changes):
         assert set(values) - known <= {"PGPASSWORD"}
         config = load_settings(values)
         assert config.DATABASE_URL.startswith("postgresql://")
@@ -120,6 +153,37 @@ def test_two_web_processes_share_what_they_need() -> None:
         used = {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}
         assert used == set(claims)
     assert set(map(tuple, claims.values())) == {("ReadWriteMany",)}
+
+
+def test_workers_with_an_object_store_share_no_volume() -> None:
+    """Neither with the web processes nor, in Kubernetes, with each other; in Compose, those of a host share one."""
+    services = compose()["services"]
+    assert set(STORED) == {name for name, service in services.items() if "DISPATCH" in service.get("environment", {})}
+    shared = volumes(services["web-1"])
+    for name in ("worker-gpu-0", "worker-cpu"):
+        own = volumes(STORED[name])
+        assert own.keys() == shared.keys(), "what takes no other one's place is added to it"
+        assert not set(own.values()) & set(shared.values())
+    component = documents("components/object-store/kustomization.yaml")[0]
+    (patch,) = (yaml.safe_load(item["patch"]) for item in component["patches"])
+    for kind in ("gpu", "cpu"):
+        pod = merged(documents(f"base/worker-{kind}.yaml")[0], patch)["spec"]["template"]["spec"]
+        assert [volume["name"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume] == []
+
+
+def test_without_a_volume_of_several_machines_there_is_one_web_process() -> None:
+    overlay = documents("object-store/kustomization.yaml")[0]
+    changes = {item["target"]["kind"]: yaml.safe_load(item["patch"]) for item in overlay["patches"]}
+    web = merged(documents("base/web.yaml")[0], changes["Deployment"])["spec"]
+    assert (web["replicas"], web["strategy"]) == (1, {"type": "Recreate"})
+    for claim in documents("base/claims.yaml"):
+        assert merged(claim, changes["PersistentVolumeClaim"])["spec"]["accessModes"] == ["ReadWriteOnce"]
+
+
+def volumes(service: dict[str, Any]) -> dict[str, str]:
+    """By where they are mounted."""
+    pairs = (item.split(":") for item in service["volumes"])
+    return {target: name for name, target in pairs}
 
 
 def test_keda_counts_the_gpu_jobs_that_wait_and_run(app: APIFlask) -> None:

@@ -3,8 +3,10 @@
 import logging
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from app.core.paths import redact_paths
 from app.database import retry_until_writable, writing
 from app.events import Event, Failed, Finished, Refused, Stopped
 from app.extensions import db
@@ -78,7 +80,7 @@ class Ending:
                 refuse(job, event)
             else:
                 failure = event if isinstance(event, Failed) else Failed("code", "an ending of another kind of work")
-                conclude(job, self.kind, failure)
+                conclude(job, self.kind, replace(failure, error=redact_paths(failure.error, self.context.root.parent)))
         return db.session.get_one(Job, self.job_id)
 
     def collect(self, event: Finished) -> tuple[Finished | Failed, Mapping[str, object] | None]:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.config import Settings, settings
 from app.core.files import atomic_write_text
+from app.core.paths import WORKERS
 from app.extensions import db
 from app.jobs.collecting import Collector
 from app.jobs.model import Job, JobStatus
@@ -41,7 +42,7 @@ def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
             bucket,
             services.storage.data_root,
             host_cache(settings(app)),
-            lambda: remove_orphaned_folders(services.storage.models),
+            lambda: remove_orphaned_folders(services.storage.data_root),
             lambda job_id: jobs.cluster.bus.publish("files", job_id),
         )
         jobs.scheduler.exchange, jobs.retains_files = exchange, False
@@ -60,7 +61,7 @@ def worker_folder(base: Path, name: str) -> Path:
     Args:
         base: DATA_ROOT, as this host has it. name: of the worker.
     """
-    folder = base / "workers" / name
+    folder = base / WORKERS / name
     folder.mkdir(parents=True, exist_ok=True)
     for shared in ("datasets", "weights"):
         (base / shared).mkdir(exist_ok=True)
@@ -98,17 +99,29 @@ def follow_up(job: Job) -> None:
         start_backup(job.subject_id)
 
 
-def remove_orphaned_folders(models: Path) -> None:
-    """Remove the training folders on a worker's host that no running job uses: their process was killed before it
-    removed them."""
-    running = select(Job.subject_id).where(Job.status == JobStatus.RUNNING, Job.subject_type == "training")
-    running_ids = {str(number) for number in db.session.scalars(running)}
+def remove_orphaned_folders(data: Path) -> None:
+    """Remove the folders on a worker's host that no running job uses: their process was killed before it removed them.
+    Those of failed jobs stay as long as on the server, until their rows are removed.
+
+    Args:
+        data: the worker's own data folder.
+    """
+    columns = select(Job.token, Job.status, Job.subject_type, Job.subject_id, Job.params)
+    rows = db.session.execute(columns.where(Job.status.in_((JobStatus.RUNNING, JobStatus.FAILED))))
+    used: dict[str, set[str]] = {"models": set(), "predictions": set(), "jobs": set()}
+    for row in rows:
+        used["jobs"].add(row.token)
+        if row.status == JobStatus.RUNNING and row.subject_type == "training":
+            used["models"].add(str(row.subject_id))
+        if row.status == JobStatus.RUNNING and "prediction_id" in row.params:
+            used["predictions"].add(str(row.params["prediction_id"]))
     db.session.remove()
     from app.services.storage.unpack import remove_tree
 
-    for folder in models.iterdir():
-        if folder.name not in running_ids:
-            remove_tree(folder)
+    for name, names in used.items():
+        for folder in (data / name).glob("*"):
+            if folder.name not in names:
+                remove_tree(folder)
 
 
 def refusal(app: Flask) -> str | None:

@@ -20,6 +20,7 @@ from app.jobs.worker_files import WorkerExchange
 from app.models import Dataset, DatasetRevision, Evaluation, ModelExport, PredictionRun, Training
 from app.object_store.bucket import Bucket
 from app.object_store.cache import HostCache
+from app.services.exchange import remove_orphaned_folders
 from scripts.local_server import settings_for
 from tests.conftest import close_database
 from tests.data import write_dataset
@@ -123,6 +124,42 @@ def test_a_program_elsewhere_finds_what_it_is_told(
         assert path.is_file()
     if "data" in spec:
         assert f"path: {Path(spec['data']).parent}\n" in Path(spec["data"]).read_text()
+
+
+def test_what_is_shown_of_a_training_comes_back_and_goes_to_where_it_goes_on(
+    idle_app: APIFlask, jobs: dict[str, int]
+) -> None:
+    """Its configuration, the predictions after each epoch and those of its evaluation, too."""
+    kinds = idle_app.extensions["services"].jobs.kinds
+    with idle_app.app_context():
+        job = db.session.get_one(Job, jobs["training"])
+        files = kinds["training"].files(job)
+        folder = f"models/{job.subject_id}"
+        evaluate = db.session.get_one(Job, jobs["evaluate"])
+        evaluate.params = evaluate.params | {"conclude": True}
+        concluding = kinds["evaluate"].files(evaluate)
+    shown = {f"{folder}/{name}" for name in ("run", "checkpoints", "previews", "evaluation", "config.yaml")}
+    assert shown <= set(files.inputs)
+    assert shown | {f"{folder}/attempts/0", f"{folder}/about.json"} == set(files.outputs)
+    assert {f"{folder}/run", f"{folder}/evaluation"} <= set(concluding.outputs) & set(concluding.inputs)
+
+
+def test_what_a_killed_process_has_left_on_a_host_is_removed(idle_app: APIFlask, tmp_path: Path) -> None:
+    """Before the next job there: a video that was sent may be large."""
+    with idle_app.app_context():
+        with writing() as session:
+            running = Job(kind="predict_video", status="running", params={"prediction_id": 7})
+            failed = Job(kind="evaluate", status="failed", subject_type="training", subject_id=4, params={})
+            ended = Job(kind="evaluate", status="completed", subject_type="training", subject_id=4, params={})
+            training = Job(kind="training", status="running", subject_type="training", subject_id=5, params={})
+            session.add_all([running, failed, ended, training])
+            session.flush()
+            kept = {f"jobs/{running.token}", f"jobs/{failed.token}", "predictions/7", "models/5"}
+            left = {f"jobs/{ended.token}", "jobs/unknown", "predictions/6", "models/4"}
+        for name in kept | left:
+            (tmp_path / "host" / name / "1").mkdir(parents=True)
+        remove_orphaned_folders(tmp_path / "host")
+    assert {path.relative_to(tmp_path / "host").as_posix() for path in tmp_path.glob("host/*/*")} == kept
 
 
 def test_a_dataset_from_before_versions_is_refused(

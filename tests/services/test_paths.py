@@ -1,18 +1,25 @@
 """Texts about failures name what the user has, never the machine's folders."""
 
+import io
+import json
 import sys
 import traceback
+import zipfile
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
 
 from app.config import ROOT
+from app.core.paths import redact_paths
 from app.database import writing
 from app.events import Failed, Note
+from app.jobs.attempt import AttemptRow
+from app.jobs.ending import Ending
+from app.jobs.model import Job
+from app.jobs.supervisor_context import SupervisorContext
 from app.models import Dataset
 from app.services.trainer.apply import apply
-from app.services.trainer.paths import redact_paths
 from tests.services.runs import make, numbered, service
 
 DATA = Path("/srv/big disk/yolo")
@@ -39,6 +46,29 @@ NAMES = {3: "Cars (2)"}
 )
 def test_paths(text: str, said: str | None) -> None:
     assert redact_paths(text, DATA, NAMES) == (text if said is None else said)
+
+
+WORKER = Path("/mnt/big disk/yolo/workers/host-1-gpu0")
+
+
+@pytest.mark.parametrize(
+    ("text", "public"),
+    [
+        (f"missing path '{WORKER}/datasets/3/revisions/1/images/val'", "missing path 'Cars (2)/images/val'"),
+        ("missing path '/mnt/big disk/yolo/datasets/3/revisions/1/images/val'", "missing path 'Cars (2)/images/val'"),
+        ("/mnt/big disk/yolo/cache/3-1-ab.part/x: no space", "cache/3-1-ab.part/x: no space"),
+        (f"{WORKER}/models/7/run/weights/last.pt is gone", "models/7/run/weights/last.pt is gone"),
+        ("/mnt/secret/x of another", "…/x of another"),
+    ],
+)
+def test_paths_of_a_workers_own_folder(text: str, public: str) -> None:
+    """Datasets lie in its host's folder: the message of a child may name them by either."""
+    assert redact_paths(text, WORKER, NAMES) == public
+
+
+@pytest.mark.parametrize("data", ["/", "/workers/a", "/data"])
+def test_the_root_is_no_folder_of_ours(data: str) -> None:
+    assert redact_paths("/etc/yolo/secret.txt", Path(data)) == "…/secret.txt"
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
@@ -89,3 +119,48 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
     every = [told, messages, client.get(f"/api/trainings/{training_id}/events").json]
     assert "no Cars (2)/images/val" in str(every)
     assert str(tmp_path) not in str(every)
+
+
+def test_what_a_worker_has_sent_names_none_of_its_folders(idle_app: APIFlask) -> None:
+    """Its output and events, read where its files were received: in the log, the bundle, and an ending that is written
+    for it."""
+    training_id = make(idle_app)
+    client = idle_app.test_client()
+    dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
+    folder = service(idle_app).store.folder(training_id)
+    directory = service(idle_app).store.attempt_dir(training_id, 1)
+    directory.mkdir(parents=True)
+    line = f"val: Scanning {WORKER}/datasets/{dataset_id}/revisions/1/images/val, then {WORKER}/models/1/run"
+    (directory / "worker.log").write_text(line + "\n")
+    (directory / "events.jsonl").write_text(json.dumps({"text": line}) + "\n")
+    (directory / "spec.json").write_text(json.dumps({"training_dir": f"{WORKER}/models/{training_id}"}))
+    (folder / "config.yaml").write_text(
+        f"arguments: {{data: '{WORKER}/datasets/{dataset_id}/revisions/1/dataset.yaml'}}"
+    )
+    with idle_app.app_context():
+        apply(training_id, 1, numbered([Failed("data", line, "")]))
+    public = f"val: Scanning datasets/{dataset_id}/images/val, then models/1/run"
+    assert client.get(f"/api/trainings/{training_id}/log").json["text"] == public + "\n"
+    error = client.get(f"/api/trainings/{training_id}").json["error"]
+    assert public.replace(f"datasets/{dataset_id}", "Things") in error
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/trainings/{training_id}/bundle").data)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert public in texts["log/attempt-1.log"]
+    assert public in texts["log/attempt-1-events.jsonl"]
+    assert [name for name, text in texts.items() if "big disk" in text] == []
+
+
+def test_the_reason_of_a_failed_job_names_no_folder(idle_app: APIFlask) -> None:
+    """Whoever reads it, on whichever machine: its row has none."""
+    jobs = idle_app.extensions["services"].jobs
+    context = SupervisorContext(jobs.kinds, jobs.live, jobs.root, jobs.announce)
+    with idle_app.app_context():
+        with writing() as session:
+            row = Job(kind="estimate", status="running", attempt=1, params={})
+            session.add(row)
+            session.flush()
+            job_id = row.id
+        data = jobs.root.parent
+        ending = Ending(context, jobs.kinds["estimate"], AttemptRow(job_id, 1), jobs.root / "x" / "1")
+        job = ending.write(Failed("data", f"no images in {data}/datasets/3/revisions/1/images/val and /mnt/secret/x"))
+        assert job.error == {"code": "data", "message": "no images in datasets/3/images/val and …/x"}

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.core.estimate import EstimateFigures, EstimateResult
+from app.core.paths import redact_paths
 from app.events import RETAINED_CHECKPOINTS
 from app.extensions import db
 from app.jobs.devices import CPU
@@ -17,7 +18,6 @@ from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.schemas.estimate import DiskNeed, EstimateOutValues, RunTimes
 from app.services.estimate.request import CLOSE_MOSAIC, Configuration, EstimateRequest
 from app.services.trainer import texts
-from app.services.trainer.paths import redact_paths
 
 FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside its validation
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s

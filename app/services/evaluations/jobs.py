@@ -97,9 +97,9 @@ class EvaluationJobs:
             return JobFiles()
         folder = f"models/{row.training_id}"
         # Results of a run that was stopped are written into its folder.
-        run_folder = [f"{folder}/run"] if job.params.get("conclude") else []
-        inputs = [*run_folder, *weights_files(row.training_id)]
-        outputs = [*run_folder, f"{folder}/evaluations/{row.token}"]
+        concluded = [f"{folder}/run", f"{folder}/evaluation"] if job.params.get("conclude") else []
+        inputs = [*concluded, *weights_files(row.training_id)]
+        outputs = [*concluded, f"{folder}/evaluations/{row.token}"]
         dataset = dataset_files(db.session, row.dataset_id, row.revision) if row.dataset_id is not None else None
         db.session.rollback()
         return JobFiles(dataset, inputs, outputs)

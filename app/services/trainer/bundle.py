@@ -11,13 +11,13 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app import __version__
+from app.core.paths import data_folder_of, redact_paths
 from app.errors import NotFound
 from app.models import Dataset, Training
 from app.services.storage.names import read_yaml, write_yaml
 from app.services.storage.unpack import Pacer
 from app.services.trainer.integrity import is_intact
-from app.services.trainer.output import without_controls
-from app.services.trainer.paths import redact_paths
+from app.services.trainer.output import readable
 from app.services.trainer.reruns import RunConfig, TrainingReruns, same_columns
 from app.services.trainer.store import TrainingStore
 
@@ -105,7 +105,7 @@ class TrainingBundle:
     def texts(self, row: Training, used: RunConfig) -> dict[str, str]:
         """What is written for the bundle, by name."""
         folder = self.store.folder(row.id)
-        redacted = partial(redact_paths, data=folder.parents[1])
+        redacted = partial(redact_paths, data=data_folder_of(folder / "attempts" / str(row.attempt)))
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
@@ -117,7 +117,7 @@ class TrainingBundle:
             "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(portable),
             "config.yaml": redacted((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
-            **{name: redacted(text) for name, text in log_texts(folder)},
+            **dict(log_texts(folder)),
         }
 
     def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:
@@ -143,10 +143,7 @@ def log_texts(folder: Path) -> Iterator[tuple[str, str]]:
             if path.is_file():
                 with open(path, "rb") as file:
                     file.seek(-min(LOG_TAIL, path.stat().st_size), 2)
-                    yield (
-                        f"log/attempt-{number}{name}{path.suffix}",
-                        without_controls(file.read(LOG_TAIL).decode("utf-8", "replace")),
-                    )
+                    yield f"log/attempt-{number}{name}{path.suffix}", readable(file.read(LOG_TAIL), attempt)
 
 
 def pack(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:

@@ -11,13 +11,13 @@ from typing import Any, cast
 from sqlalchemy import Text, func, select, type_coerce
 
 from app.core.metrics import ClassMetrics
+from app.core.paths import redact_paths
 from app.extensions import db
 from app.models import TrainingEvent, TrainingMetric
 from app.services.trainer import coach_texts, present, texts
 from app.services.trainer.ephemeral import Unwritten
 from app.services.trainer.messages import stamp
 from app.services.trainer.output import read_piece
-from app.services.trainer.paths import redact_paths
 from app.services.trainer.read_models import EpochView, EventsPage, LogPosition
 
 FINE = ("training_log", "training_system")  # too much for the dashboard

@@ -23,6 +23,11 @@ def dataset_files(session: Any, dataset_id: int, number: int | None) -> DatasetF
     return DatasetFiles(dataset_id, number or 0, folder, version_hash, [item for item in hashes.values() if item])
 
 
+def results_files(training_id: int) -> list[str]:
+    """What the process of a training makes in its folder, beside the files of its attempts."""
+    return [f"models/{training_id}/{name}" for name in ("run", "checkpoints", "previews", "evaluation", "config.yaml")]
+
+
 def official_weights(row: Training) -> str:
     """The published weights of its model, where they lie in the data folder."""
     return f"weights/{published_name(row.architecture or f'yolov8{row.model_version}')}"

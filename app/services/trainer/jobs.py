@@ -19,7 +19,7 @@ from app.models import Training, TrainingStatus
 from app.services.datasets.dataset_about import repair_description
 from app.services.trainer import recover
 from app.services.trainer.create import refuse_missing
-from app.services.trainer.job_files import dataset_files, official_weights
+from app.services.trainer.job_files import dataset_files, official_weights, results_files
 from app.services.trainer.job_record import TrainingRecord
 from app.services.trainer.launch import checkpoint_path, devices_in, environment, spec_of
 from app.services.trainer.store import TrainingStore
@@ -96,12 +96,13 @@ class TrainingJobs:
         """Inputs and outputs of the child, for workers that share no volume."""
         row = self.row(job)
         folder = f"models/{row.id}"
-        inputs = [f"{folder}/run", f"{folder}/checkpoints", official_weights(row)]
+        results = results_files(row.id)
+        inputs = [*results, official_weights(row)]
         if row.start.get("kind") == "training":
             source = checkpoint_path(row.start["checkpoint"])
             inputs.append(f"models/{row.start['training_id']}/{source}")
         attempt = f"{folder}/attempts/{job.attempt}"
-        outputs = [f"{folder}/run", f"{folder}/checkpoints", attempt, f"{folder}/about.json"]
+        outputs = [*results, attempt, f"{folder}/about.json"]
         return JobFiles(dataset_files(db.session, row.dataset_id, row.revision), inputs, outputs)
 
     def row(self, job: Job) -> Training:

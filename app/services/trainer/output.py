@@ -6,8 +6,8 @@ An attempt's folder is models/{id}/attempts/{n} below the data folder.
 import re
 from pathlib import Path
 
+from app.core.paths import data_folder_of, redact_paths
 from app.jobs.output import read_lines
-from app.services.trainer.paths import redact_paths
 
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -23,7 +23,7 @@ def without_controls(text: str) -> str:
 
 def readable(data: bytes, directory: Path) -> str:
     """An attempt's output, redacted."""
-    return redact_paths(without_controls(data.decode("utf-8", "replace")), directory.parents[3])
+    return redact_paths(without_controls(data.decode("utf-8", "replace")), data_folder_of(directory))
 
 
 def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
 from app.access.creators import creator_conditions
+from app.core.paths import redact_paths
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import TrainingOut
@@ -18,7 +19,6 @@ from app.services import services
 from app.services.trainer import advance, texts
 from app.services.trainer.ephemeral import COLUMNS
 from app.services.trainer.levels import level_of, main_value
-from app.services.trainer.paths import redact_paths
 from app.services.trainer.read_models import FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.sparks import sparklines
 from app.services.trainer.waiting import allowed_actions, queue_order, waiting_for

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import settings
 from app.core import metrics
 from app.core.clock import CLOCK
+from app.core.paths import data_folder_of, redact_paths
 from app.events import (
     RETAINED_CHECKPOINTS,
     Cancelled,
@@ -44,7 +45,6 @@ from app.services.trainer.messages import (
     with_more,
 )
 from app.services.trainer.output import without_controls
-from app.services.trainer.paths import redact_paths
 from app.services.trainer.present import duration
 from app.services.trainer.transitions import change
 from app.services.trainer.unrecorded import unrecorded_epochs
@@ -232,4 +232,5 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
 
 def redact(row: Training, text: str) -> str:
     """A child's text, without colours and this machine's paths."""
-    return redact_paths(without_controls(text), settings().DATA_ROOT, {row.dataset_id: row.dataset.name})
+    data = data_folder_of(settings().MODELS_DIR / str(row.id) / "attempts" / str(row.attempt))
+    return redact_paths(without_controls(text), data, {row.dataset_id: row.dataset.name})
