@@ -139,8 +139,9 @@ class Host:
         return found
 
     def signal(self, number: int) -> None:
-        """To all of its processes."""
-        for process in self.processes():
+        """To all of its processes, and to the nsenter behind each program: it stops when that does."""
+        entered = [psutil.Process(program.pid) for program in self.programs.values() if program.poll() is None]
+        for process in (*self.processes(), *entered):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
@@ -255,7 +256,11 @@ class Platform(Server):
     def start_worker(self, name: str) -> None:
         host, wrong = self.hosts[name], {}
         if name in self.clocks:
-            wrong = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": self.clocks[name], "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+            # By a file: processes of jobs get few variables of the environment, LD_PRELOAD and HOME among them. The
+            # steady clock, too, is another one then, which nobody compares between hosts: libfaketime cannot leave it
+            # and have a forked process sleep.
+            (host.folder / ".faketimerc").write_text(self.clocks[name])
+            wrong = {"LD_PRELOAD": str(FAKETIME), "HOME": str(host.folder)}
         own = {"LOG_DIR": str(host.tmp / "logs")} | wrong
         host.start("worker", [sys.executable, "-m", "scripts.worker", "--cpu"], self.settings | own)
 
