@@ -76,6 +76,13 @@ def test_a_server_that_is_not_there_is_said_in_a_sentence(installed: Path, tmp_p
         assert failed.stderr == f"“{url}” isn't a server address. Write it as http://127.0.0.1:5000.\n"
 
 
+def test_an_argument_that_is_no_json_object_is_said(installed: Path) -> None:
+    for text in ("oops", "[1]"):
+        failed = run(installed / "yolo-client", "edit", "1", text)
+        assert failed.returncode == 2
+        assert "argument JSON: expected a JSON object" in failed.stderr
+
+
 def test_watching_what_is_refused_says_why(installed: Path, threading_server: Server) -> None:
     failed = run(installed / "yolo-client", "--url", threading_server.url, "watch", "999999")
     assert (failed.returncode, failed.stderr) == (1, "404: Run 999999 doesn't exist.\n")

@@ -1,8 +1,9 @@
 """The client's commands for trainings that exist."""
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
+
+from .json_argument import json_object
 
 if TYPE_CHECKING:
     from .api import Client
@@ -29,11 +30,11 @@ def add_actions(commands: Any) -> None:
             action.add_argument("--epochs", type=int, required=True, help="number of epochs to add")
             action.add_argument("--schedule", choices=("stretch", "keep"), default="stretch")
         elif name == "clone":
-            action.add_argument("--set", default="{}", type=json.loads, metavar="JSON", help='such as {"epochs": 50}')
+            action.add_argument("--set", default="{}", type=json_object, metavar="JSON", help='such as {"epochs": 50}')
         elif name == "delete":
             action.add_argument("--permanent", action="store_true", help="delete a run in the trash permanently")
         elif name == "edit":
-            action.add_argument("changes", type=json.loads, metavar="JSON", help='such as {"priority": 5}')
+            action.add_argument("changes", type=json_object, metavar="JSON", help='such as {"priority": 5}')
     order = commands.add_parser("queue", help="show the queue; with IDs: reorder it first")
     order.add_argument("order", type=int, nargs="*")
 

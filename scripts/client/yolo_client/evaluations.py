@@ -1,8 +1,9 @@
 """The client's commands for evaluations."""
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
+
+from .json_argument import json_object
 
 if TYPE_CHECKING:
     from .api import Client
@@ -24,7 +25,7 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("--revision", type=int, help="version of the dataset")
     evaluate.add_argument("--checkpoint", type=checkpoint, help="best (default), last or an epoch number")
     evaluate.add_argument("--img-size", type=int)
-    evaluate.add_argument("--classes", type=json.loads, metavar="JSON", help='such as {"auto": "car", "sky": null}')
+    evaluate.add_argument("--classes", type=json_object, metavar="JSON", help='such as {"auto": "car", "sky": null}')
     listed = commands.add_parser("evaluations", help="list the evaluations of a run")
     listed.add_argument("training_id", type=int)
 

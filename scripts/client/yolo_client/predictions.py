@@ -1,10 +1,11 @@
 """The client's commands for predictions: of images, at once, and of a video or many images, as a job."""
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .json_argument import json_object
 
 if TYPE_CHECKING:
     from .api import Client
@@ -19,7 +20,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument("images", type=Path, nargs="+")
     predict.add_argument("--confidence", type=float, help="for all classes")
     predict.add_argument("--iou", type=float)
-    predict.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    predict.add_argument("--classes", type=json_object, metavar="JSON", help='confidence by class: {"dog": 0.4}')
     predict.add_argument(
         "--labels", type=Path, metavar="FOLDER", help="also save a YOLO label file for each image here"
     )
@@ -28,7 +29,7 @@ def add_commands(commands: Any) -> None:
     video.add_argument("video", type=Path)
     video.add_argument("--confidence", type=float, help="for all classes")
     video.add_argument("--iou", type=float)
-    video.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    video.add_argument("--classes", type=json_object, metavar="JSON", help='confidence by class: {"dog": 0.4}')
     video.add_argument("--resume", type=Path, metavar="STATE", help="file that stores where sending stopped")
     video.add_argument("--output", type=Path, metavar="FOLDER", help="save the annotated video, JSON and CSV here")
     images = commands.add_parser("predict-images", help="analyze many images, or a ZIP of them, and wait for it")
@@ -36,7 +37,7 @@ def add_commands(commands: Any) -> None:
     images.add_argument("images", type=Path, nargs="+", help="images, or one ZIP")
     images.add_argument("--confidence", type=float, help="for all classes")
     images.add_argument("--iou", type=float)
-    images.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    images.add_argument("--classes", type=json_object, metavar="JSON", help='confidence by class: {"dog": 0.4}')
     images.add_argument("--resume", type=Path, metavar="STATE", help="file that stores where sending stopped")
     images.add_argument("--output", type=Path, metavar="FOLDER", help="save JSON, CSV and YOLO labels here")
 

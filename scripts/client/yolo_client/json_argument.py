@@ -1,0 +1,16 @@
+"""Arguments of the command line that are JSON objects."""
+
+import argparse
+import json
+from typing import Any
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Raises ArgumentTypeError: it is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("expected a JSON object in quotes, such as '{\"name\": 1}'")
+    return value
