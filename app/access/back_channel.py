@@ -1,7 +1,8 @@
 """A provider's statement that somebody has logged out there: OpenID Connect Back-Channel Logout 1.0, section 2.6.
 
 Authlib has nothing for it. What is checked is what an ID token is, but for three things: it says what it is, it has no
-nonce (else an ID token of a login, which browsers see, could be sent here), and it works for some minutes.
+nonce (else an ID token of a login, which browsers see, could be sent here), and it works for some minutes. It works
+once, too: what ends the sessions refuses an id that came before.
 """
 
 import hashlib
@@ -24,11 +25,13 @@ class Departure:
     Args:
         subject: of all sessions; None: of one session whose person is not said.
         session: the one that has ended; None: all of the subject.
+        token_id: of the token that said so, its `jti`: the issuer makes no other one with it.
     """
 
     issuer: str
     subject: str | None
     session: str | None
+    token_id: str
 
 
 def departure_of(claims: Claims, issuer: str, audience: str) -> Departure:
@@ -51,7 +54,10 @@ def departure_of(claims: Claims, issuer: str, audience: str) -> Departure:
     subject, session = text_of(claims, "sub"), text_of(claims, "sid")
     if subject is None and session is None:
         raise ValueError("sub")
-    return Departure(issuer, subject, session)
+    token_id = text_of(claims, "jti")
+    if token_id is None:
+        raise ValueError("jti")
+    return Departure(issuer, subject, session, token_id)
 
 
 def check_times(claims: Claims) -> None:
@@ -80,5 +86,5 @@ def text_of(claims: Claims, name: str) -> str | None:
 
 
 def mark(issuer: str, name: str) -> str:
-    """What a session remembers of a subject or of a session at its provider."""
+    """What is remembered of a subject, a session or a token of the provider."""
     return hashlib.sha256(f"{issuer}\0{name}".encode()).hexdigest()

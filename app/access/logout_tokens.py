@@ -2,7 +2,7 @@
 
 import time
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 
@@ -20,6 +20,8 @@ class LogoutRefused(AppError):
     Args:
         reason: a code for the reader.
     """
+
+    headers: ClassVar[dict[str, str]] = {"Cache-Control": "no-store"}
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(_("This isn't a valid logout token (%(reason)s).", reason=reason or "error"))

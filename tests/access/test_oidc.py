@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
@@ -470,12 +471,20 @@ def test_a_link_of_an_earlier_provider_is_not_a_way_in(app: APIFlask) -> None:
 EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
-def log_out_there(server: Server, provider: Provider, **claims: Any) -> requests.Response:
-    """As the provider says it to the server."""
-    right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": "1", "events": EVENT}
+def logout_token(provider: Provider, **claims: Any) -> str:
+    """The provider's, with an id of its own where the claims have none."""
+    right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": uuid4().hex, "events": EVENT}
     made = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
-    token = made.json()["token"]
+    return str(made.json()["token"])
+
+
+def log_out_by(server: Server, token: str) -> requests.Response:
+    """As the provider says it to the server."""
     return requests.post(server.url + "/login/oidc/logout", data={"logout_token": token}, timeout=60)
+
+
+def log_out_there(server: Server, provider: Provider, **claims: Any) -> requests.Response:
+    return log_out_by(server, logout_token(provider, **claims))
 
 
 def test_a_logout_at_the_provider_ends_the_sessions_that_it_began(
@@ -509,6 +518,7 @@ NO_LOGOUT: dict[str, dict[str, Any]] = {
     "nonce": {"nonce": "of an ID token"},
     "sub": {"sub": None},
     "sid": {"sid": 7},
+    "jti": {"jti": None},
 }
 
 
@@ -519,6 +529,25 @@ def test_what_is_no_logout_ends_nothing(server: Server, provider: Provider, reas
     answer = log_out_there(server, provider, **({"sub": sub} | NO_LOGOUT[reason]))
     assert (answer.status_code, f"({reason})" in answer.text) == (400, True), answer.text
     assert me(server, browser) is not None
+
+
+def test_a_logout_token_works_once(server: Server, provider: Provider) -> None:
+    """OpenID Connect Back-Channel Logout 1.0, section 2.6: whoever sends it again ends nothing that began since."""
+    browser, sub = new_browser(), provider.says(person=member(name="Nele"))
+    assert login(server, browser).status_code == 303
+    token = logout_token(provider, sub=sub, jti="a")
+    refused = log_out_there(server, provider, sub=sub, jti="a", nonce="not a logout")
+    assert (refused.status_code, me(server, browser) is not None) == (400, True)
+    assert log_out_by(server, token).status_code == 200, "what is refused spends no id"
+    assert me(server, browser) is None
+    assert login(server, browser).status_code == 303
+    for again in (token, logout_token(provider, sub=sub, jti="a")):
+        answer = log_out_by(server, again)
+        assert (answer.status_code, "(jti)" in answer.text) == (400, True), answer.text
+        assert "no-store" in answer.headers["Cache-Control"]
+    assert me(server, browser) is not None
+    assert log_out_there(server, provider, sub=sub, jti="b").status_code == 200
+    assert me(server, browser) is None
 
 
 def test_nobody_else_logs_anybody_out(server: Server, provider: Provider) -> None:

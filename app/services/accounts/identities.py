@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.access import passwords
 from app.access.back_channel import Departure, mark
 from app.access.claims import Claims, Person, claim_at
+from app.access.logout_tokens import LogoutRefused
 from app.access.principal import SESSION, Principal
 from app.config import Settings, settings
 from app.core.roles import Role
@@ -24,10 +25,12 @@ from app.models.base import now
 from app.schemas.base import NAME
 from app.services.accounts.logins import begin
 from app.services.accounts.people import LONGEST_KEY, People, WrongPassword, add_account, end_invitations, key_of
+from app.services.idempotency import RequestKey, reserve
 
 LONGEST_NAME = 60
 NAMED_BY = ("name", "preferred_username", "nickname", "email", "sub")
 NO_ROLE = "none"
+LOGOUT = "oidc.logout"  # scope of the ids of logout tokens, which are valid for minutes and kept for a day
 
 
 class NotAdmitted(NotAllowed):
@@ -138,13 +141,29 @@ class Identities:
 
         Returns:
             Whose it was; None: nobody's.
+
+        Raises:
+            LogoutRefused: the token came before; what began since then goes on.
         """
+        try:
+            return self._end_sessions(departure)
+        except IntegrityError as error:
+            raise LogoutRefused("jti") from error
+
+    def _end_sessions(self, departure: Departure) -> Principal | None:
+        """`end_sessions`.
+
+        Raises:
+            IntegrityError: the token came before.
+        """
+        token = RequestKey(mark(departure.issuer, departure.token_id), LOGOUT, digest="")
         conditions = []
         if departure.subject is not None:
             conditions.append(LoginSession.provider_subject == mark(departure.issuer, departure.subject))
         if departure.session is not None:
             conditions.append(LoginSession.provider_session == mark(departure.issuer, departure.session))
         with writing() as session:
+            reserve(session, token)
             rows = list(session.scalars(select(LoginSession).where(*conditions)))
             account = rows[0].account if rows else None
             session.execute(delete(LoginSession).where(LoginSession.id.in_([row.id for row in rows])))
