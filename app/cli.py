@@ -13,6 +13,7 @@ from app.config import settings
 from app.errors import AppError
 from app.schemas.installation import Decided
 from app.services import services
+from app.services.accounts.owner_login import from_elsewhere
 from app.services.installation import texts
 
 backup = AppGroup("backup", help="Copies of important models (BACKUP_DIR).")
@@ -125,3 +126,4 @@ access = AppGroup("access", help="Who may enter.")
 def print_link() -> None:
     """Print a link that logs the owner in: once, within 15 minutes."""
     click.echo(services().accounts.owner_login.link(settings()))
+    click.echo(from_elsewhere(settings()), err=True, nl=False)

@@ -37,11 +37,13 @@ make_venv() {
 }
 
 install() {
-    echo "Installing requirements-dev.lock into .venv (the first time this takes some minutes and about 6 GB)"
+    local quiet=(--quiet)
+    [ -t 1 ] && quiet=() # a person sees what is downloaded; a log has no use for it
+    echo "Installing requirements-dev.lock into .venv (the first time this takes some minutes and about 8 GB of disk)"
     rm -f .venv/setup-stamp
     # The lock names every package. --no-deps: pip before 23.3 looks up "pydantic[email]" beside the pinned pydantic,
     # and refuses it as soon as a newer one is released.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+    .venv/bin/python -m pip install "${quiet[@]}" --disable-pip-version-check --require-hashes --no-deps \
         -r requirements-dev.lock
     stamp >.venv/setup-stamp
 }

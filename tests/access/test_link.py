@@ -42,8 +42,10 @@ def test_make_link_prints_a_link_that_works_once(app: APIFlask) -> None:
         [sys.executable, "-m", "app.link"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
     )
     assert made.returncode == 0, made.stderr
-    found = LINK.search(made.stdout)
+    found = LINK.fullmatch(made.stdout.strip())
     assert found, made.stdout
+    hint = f"  Through a proxy or a tunnel: its address in place of http://{found[1]}.\n"
+    assert made.stderr == hint, "and no warning of a library"
     browser = app.test_client()
     answer = browser.post("/api/login", json={"link": found[2]}, environ_base=AT)
     assert (answer.status_code, answer.json["role"], answer.json["name"]) == (200, "admin", None)
@@ -72,7 +74,7 @@ def test_a_link_is_over_after_15_minutes(app: APIFlask) -> None:
     assert use(app, secret) == 401
 
 
-def test_an_invitation_is_no_way_in_for_the_owner(app: APIFlask) -> None:
+def test_an_invitation_is_no_owner_login_for_the_owner(app: APIFlask) -> None:
     with app.app_context():
         _row, secret = services().accounts.invitations.invite("viewer")
         owners = services().accounts.invitations.for_owner()
@@ -132,7 +134,9 @@ def test_the_link_says_how_another_machine_opens_it(app: APIFlask) -> None:
     config = replace(settings(app), AUTH="auto")
     with app.app_context():
         assert "in place of localhost" in owner_login.announcement(replace(config, HOST="0.0.0.0"))
-        assert "in place of localhost" not in owner_login.announcement(replace(config, HOST="192.168.1.5"))
+        assert "in place of" not in owner_login.announcement(replace(config, HOST="192.168.1.5"))
+        behind_proxy = owner_login.announcement(replace(config, AUTH="required", HOST="127.0.0.1", PORT=5001))
+        assert "its address in place of http://127.0.0.1:5001." in behind_proxy
 
 
 def services_of(app: APIFlask):

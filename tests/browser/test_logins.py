@@ -80,6 +80,7 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     guest.page.goto(site.url + found[0])
     expect(guest.page.get_by_text("This link was used already")).to_be_visible()
     expect(guest.page.get_by_text("Login required")).to_have_count(0)  # that is what the page is for
+    expect(guest.page.locator("[data-link]").get_by_text("The owner gets a link with “make link”")).to_be_visible()
     guest.page.goto(invitation)
     expect(guest.page.get_by_role("heading", name="You are invited")).to_be_visible()
     assert "invitation" not in guest.page.url

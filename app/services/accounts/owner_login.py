@@ -18,6 +18,7 @@ from app.services.accounts.invitations import Invitations
 logger = logging.getLogger("yolo.access")
 
 FROM_ELSEWHERE = "  From another machine: this one's name or IP address in place of localhost.\n"
+BY_PROXY = "  Through a proxy or a tunnel: its address in place of %s.\n"
 
 
 class OwnerLogin:
@@ -51,14 +52,25 @@ class OwnerLogin:
             text = f"\n  Log in (once, within 15 minutes): {self.link(config)}\n"
         except SQLAlchemyError:  # nothing may be written now
             return f"\n  Log in with the token in {config.INSTANCE_PATH / OWNER_FILE}\n"
-        return text + (FROM_ELSEWHERE if config.HOST in WILDCARDS else "")
+        return text + from_elsewhere(config)
 
     def link(self, config: Settings) -> str:
-        """The address of the login link for a browser on this machine; from another machine its name replaces
-        localhost."""
-        host = "localhost" if config.HOST in WILDCARDS else config.HOST
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{config.PORT}/login#link={self.invitations.for_owner()}"
+        """The address of the login link for a browser on this machine; for another one see `from_elsewhere`."""
+        return f"{origin(config)}/login#link={self.invitations.for_owner()}"
+
+
+def origin(config: Settings) -> str:
+    """The server's, for a browser on this machine."""
+    host = "localhost" if config.HOST in WILDCARDS else config.HOST
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{config.PORT}"
+
+
+def from_elsewhere(config: Settings) -> str:
+    """How a browser on another machine opens a link; empty where its address holds there, too."""
+    if config.HOST in WILDCARDS:
+        return FROM_ELSEWHERE
+    return BY_PROXY % origin(config) if is_loopback(config.HOST) else ""
 
 
 def is_loopback(host: str) -> bool:
