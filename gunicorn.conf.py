@@ -52,7 +52,8 @@ def post_request(worker: Any, request: Any, _environ: Any, _response: Any) -> No
 
 
 def post_worker_init(worker: Any) -> None:
-    """Connections get their deadlines. From the first SIGTERM on, the queue starts nothing more."""
+    """Connections get their deadlines. From the first SIGTERM on, the queue starts nothing more. A terminal sends its
+    Ctrl-C to us as well; the master asks for our end."""
     guard.watch(worker)
     before = signal.getsignal(signal.SIGTERM)
 
@@ -63,6 +64,7 @@ def post_worker_init(worker: Any) -> None:
             before(number, frame)
 
     signal.signal(signal.SIGTERM, close_queue)
+    signal.signal(signal.SIGINT, lambda number, frame: None)  # SIG_IGN would be inherited by jobs
 
 
 def on_starting(server: Any) -> None:
@@ -74,8 +76,12 @@ def on_exit(server: Any) -> None:
     """In the master, when the workers are gone: jobs go on, or pause until the next start (ON_SHUTDOWN), and the
     database is one file."""
     from app.config import load_settings
-    from app.shutdown import finish
+    from app.shutdown import children, finish
 
-    killed = finish(load_settings(), guard.seconds_to_pause)
+    config = load_settings()
+    killed = finish(config, guard.seconds_to_pause)
     if killed:
         server.log.warning("%d trainings and jobs did not pause in time and were killed", killed)
+    elif not config.REDIS_URL and (count := len(list(children(config.DATA_ROOT)))):
+        text = "Trainings and jobs that go on without the server: %d. Its next start follows them (ON_SHUTDOWN=%s)"
+        server.log.info(text, count, config.ON_SHUTDOWN)

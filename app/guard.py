@@ -146,7 +146,10 @@ COUNTDOWN = Countdown()
 
 def end_in_time(arbiter: Any) -> None:
     """From the call of the master's `stop` on its time counts. Everything in it has a limit of its own, but processor
-    time and disk do not: a machine that gives neither does not hold up the end."""
+    time and disk do not: a machine that gives neither does not hold up the end.
+
+    Ctrl-C is a SIGTERM, too: at gunicorn's quick end for it an eventlet worker leaves requests and a traceback behind.
+    """
     stop, real_threading, sleep = arbiter.stop, unpatched("threading"), unpatched("time").sleep
 
     def end() -> None:
@@ -154,10 +157,10 @@ def end_in_time(arbiter: Any) -> None:
         sleep(max(0.0, COUNTDOWN.remaining(END_S)))
         os._exit(0)
 
-    def stop_in_time(graceful: bool = True) -> None:
+    def stop_in_time(_graceful: bool = True) -> None:
         if COUNTDOWN.begin():
             real_threading.Thread(target=end, daemon=True).start()
-        stop(graceful)
+        stop(True)
 
     arbiter.stop = stop_in_time
 

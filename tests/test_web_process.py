@@ -1,7 +1,12 @@
 """The serving process: starts soon, stays small, ends when it is told to."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 import pytest
@@ -37,3 +42,17 @@ def test_ends_with_open_sockets(server: Server, transport: str) -> None:
     assert "Traceback" not in server.log()
     for client in clients:
         client.disconnect()
+
+
+def test_ctrl_c_is_a_clean_end_too(server: Server) -> None:
+    """A terminal sends it to the workers as well. What goes on without the server is said."""
+    folder = Path(server.settings["DATA_ROOT"], "models", "1")
+    command = [sys.executable, "-c", "import time; time.sleep(300)", "app.worker.run", str(folder)]
+    with subprocess.Popen(command, start_new_session=True) as job:
+        for pid in server.worker_pids()[1:]:
+            os.kill(pid, signal.SIGINT)
+        status = server.stop(signal.SIGINT)
+        assert (status, job.poll()) == (0, None)
+        job.kill()
+    assert "Traceback" not in server.log()
+    assert "go on without the server: 1." in server.log()
