@@ -110,3 +110,13 @@ def raise_as(kind: type[Exception], error: Exception) -> NoReturn:
     if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
         raise error
     raise kind(sentence(error)) from error
+
+
+def raise_data_error(error: Exception) -> NoReturn:
+    """As a fault of the dataset, unless memory or the disk gave out or somebody asked to stop.
+
+    ultralytics wraps the reason once. What it tried and got over before, such as a cache that is not there, is none.
+    """
+    if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
+        raise error
+    raise DataError(sentence(error.__cause__ or error)) from error

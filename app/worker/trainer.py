@@ -8,7 +8,7 @@ from ultralytics.utils import DEFAULT_CFG, RANK
 from app.core.files import sync_and_replace
 from app.events import Stage
 from app.worker import channel, upstream
-from app.worker.failures import DataError, StopRequested, chain, kind_of, sentence
+from app.worker.failures import StopRequested, raise_data_error
 from app.worker.portable import portable_arguments
 from app.worker.report import ending, write_failure
 from app.worker.resuming import NothingLeft, ResumingTrainer
@@ -142,11 +142,3 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
         self.save_model()
         for path in (self.last, self.best):
             upstream.strip(path)
-
-
-def raise_data_error(error: Exception) -> None:
-    """As a fault of the dataset, unless memory or the disk gave out."""
-    if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
-        raise error
-    innermost = list(chain(error))[1:2] or [error]  # ultralytics wraps the reason once
-    raise DataError(sentence(innermost[0])) from error

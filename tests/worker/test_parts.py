@@ -18,7 +18,7 @@ from app.events import Event, Failed, Note, Paused, read_events
 from app.worker.arguments import nominal
 from app.worker.channel import Channel
 from app.worker.checkpoints import copies, save_checkpoint
-from app.worker.failures import StopRequested, kind_of
+from app.worker.failures import DataError, StopRequested, kind_of, raise_data_error
 from app.worker.figures import Gauge, visible
 from app.worker.report import ending, write_failure
 from app.worker.resume import candidates, cut_results
@@ -233,6 +233,17 @@ def test_sqlite_has_words_of_its_own_for_a_full_disk() -> None:
         with pytest.raises(sqlite3.OperationalError) as caught:
             connection.execute("INSERT INTO t VALUES (?)", (b"0" * 10_000,))
     assert kind_of(caught.value) == "disk_full"
+
+
+def test_the_reason_of_a_data_error_is_what_it_was_raised_from() -> None:
+    """Not what ultralytics tried first: where a system refused semaphores, a run said that its cache is not there."""
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    refused.__context__ = FileNotFoundError(errno.ENOENT, "No such file or directory", "train.cache")
+    wrapped = RuntimeError("Dataset error")
+    wrapped.__cause__ = refused
+    for error in (refused, wrapped):
+        with pytest.raises(DataError, match="Permission denied"):
+            raise_data_error(error)
 
 
 def test_all_cores_are_used() -> None:
