@@ -83,5 +83,5 @@ def on_exit(server: Any) -> None:
     if killed:
         server.log.warning("%d trainings and jobs did not pause in time and were killed", killed)
     elif not config.REDIS_URL and (count := len(list(children(config.DATA_ROOT)))):
-        text = "Trainings and jobs that go on without the server: %d. Its next start follows them (ON_SHUTDOWN=%s)"
+        text = "Trainings and jobs that continue without the server: %d. Its next start follows them (ON_SHUTDOWN=%s)"
         server.log.info(text, count, config.ON_SHUTDOWN)

@@ -45,7 +45,7 @@ def test_ends_with_open_sockets(server: Server, transport: str) -> None:
 
 
 def test_ctrl_c_is_a_clean_end_too(server: Server) -> None:
-    """A terminal sends it to the workers as well. What goes on without the server is said."""
+    """A terminal sends it to the workers as well. What continues without the server is said."""
     folder = Path(server.settings["DATA_ROOT"], "models", "1")
     command = [sys.executable, "-c", "import time; time.sleep(300)", "app.worker.run", str(folder)]
     with subprocess.Popen(command, start_new_session=True) as job:
@@ -55,4 +55,4 @@ def test_ctrl_c_is_a_clean_end_too(server: Server) -> None:
         assert (status, job.poll()) == (0, None)
         job.kill()
     assert "Traceback" not in server.log()
-    assert "go on without the server: 1." in server.log()
+    assert "continue without the server: 1." in server.log()
