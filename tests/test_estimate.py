@@ -122,7 +122,7 @@ def test_the_same_checks_as_a_training(idle_app: APIFlask, idle: FlaskClient) ->
 
 def busy(app: APIFlask) -> None:
     """A training has the CPU."""
-    app.extensions["services"].jobs.devices.others.append(lambda: [Holding(7, Use.WORK, ("cpu",), ("training", 7))])
+    app.extensions["services"].jobs.devices.sources.append(lambda: [Holding(7, Use.WORK, ("cpu",), ("training", 7))])
 
 
 def test_a_training_is_not_disturbed(idle_app: APIFlask, idle: FlaskClient) -> None:

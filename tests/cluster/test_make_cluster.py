@@ -21,6 +21,8 @@ from scripts.drawing import draw
 from scripts.local_server import ROOT
 from tests.cluster.pair import until
 
+# A shell has its background jobs ignore Ctrl-C, and so all that they start.
+WITH_CTRL_C = ("env", "--default-signal=INT")
 COMMAND = [sys.executable, "-m", "scripts.cluster"]
 SETTINGS = {"AUTH": "off", "WEIGHTS_URL": "", "MIN_FREE_DISK": "50MB", "DISK_RESERVE": "50MB", "AUTO_EXPORT": "False"}
 TINY = {"name": "Run", "model_version": "n", "epochs": 50, "batch_size": 4, "img_size": 64}
@@ -31,7 +33,12 @@ class Running:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            COMMAND, cwd=ROOT, env=os.environ | SETTINGS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*WITH_CTRL_C, *COMMAND],
+            cwd=ROOT,
+            env=os.environ | SETTINGS,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.output = ""
         self.reader = threading.Thread(target=self.read)

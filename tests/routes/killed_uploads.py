@@ -19,7 +19,7 @@ from app.models import Dataset
 from app.services.uploaded_models import UploadedModels
 from scripts.local_server import settings_for
 
-STEPS = ("reserve", "put", "record", "notify")
+STEPS = ("reserve", "install", "record", "notify")
 
 
 def killing(step: Callable[..., Any], before: bool) -> Callable[..., Any]:
@@ -60,11 +60,11 @@ def main(folder: Path, data: bytes) -> list[dict[str, Any]]:
     with app.app_context(), writing() as session:
         session.add(Dataset(name="things", status="valid", classes=["round", "square"], task="detect"))
     verdict: list[Any] = []  # the file is the same each time: one process looks at it
-    look = UploadedModels.check_file
+    check_file = UploadedModels.check_file
 
     def checked(self: UploadedModels, weights: Path) -> dict[str, Any]:
         if not verdict:
-            verdict.append(look(self, weights))
+            verdict.append(check_file(self, weights))
         return verdict[0]
 
     UploadedModels.check_file = checked  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ import pytest
 from ultralytics.utils.dist import find_free_network_port
 
 from app.core.children import MARK
+from app.core.files import atomic_write_text
 from app.core.train import TrainSpec
 from app.events import CheckpointSaved, Epoch, Paused, Progress, read_events
 from app.jobs.process import Child, child_environment
@@ -45,7 +46,7 @@ def test_one_speaks_for_both_and_a_pause_ends_both(tmp_path: Path) -> None:
     try:
         wait_for_an_epoch(directory, group)
         ranks = psutil.Process(group.pid).children(recursive=True)
-        (directory / "stop").write_text("pause")
+        atomic_write_text(directory / "stop", "pause")
         asked = time.monotonic()
         group.wait(60)
         assert time.monotonic() - asked < 30

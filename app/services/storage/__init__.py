@@ -116,7 +116,7 @@ class StorageService:
         Raises:
             AppError: it was refused, and nothing is left of it.
         """
-        from app.services.storage.unpack_dataset import unpack_dataset  # not at import: most processes never need it
+        from app.services.storage.unpacked import unpack_dataset  # not at import: most processes never need it
 
         folder, work = self.new_tmp(), self.new_tmp()
         try:
