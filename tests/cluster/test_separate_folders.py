@@ -175,7 +175,7 @@ def test_a_store_that_is_away_as_a_job_begins_and_as_it_ends_holds_it_up_and_no_
     platform.store.stop()
     psutil.Process(trainer_pid(platform, number)).resume()
     events = platform.folder / "four/data/workers" / worker.name / "models" / str(number) / "attempts/1/events.jsonl"
-    until(lambda: '"type": "Completed"' in events.read_text(), 400, platform.about)
+    until(lambda: events.is_file() and '"type": "Completed"' in events.read_text(), 1200, platform.about)
     stays(lambda: platform.rows(job)[0][:2] == ("running", 1), platform)
     platform.store.start()
     until(lambda: web.get(path).json()["status"] == "completed", 240, platform.about)
