@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.core import previews
 from app.core.formats import KEYS as FORMATS
 from app.core.metrics import METRICS
 from app.core.splits import SPLITS
@@ -50,6 +51,10 @@ def test_the_scripts_lists_are_the_servers(lists: dict[str, Any]) -> None:
     assert lists["splits"] == list(SPLITS)
     assert lists["formats"] == list(FORMATS)
     assert lists["exports"] == list(EXPORTS)
+
+
+def test_the_scripts_know_how_many_detections_of_a_preview_are_kept(lists: dict[str, Any]) -> None:
+    assert lists["previewLimits"] == {"boxes": previews.MAX_SHAPES, "masks": previews.MAX_MASKS}
 
 
 def test_the_scripts_name_every_status(lists: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from app.extensions import db
 from app.models import Dataset, Training
 from app.problems import wants_page
 
-ROLES = {Role.VIEWER: _l("Viewer"), Role.TRAINER: _l("Trainer"), Role.ADMIN: _l("Admin")}
+ROLE_NAMES = {Role.VIEWER: _l("Viewer"), Role.TRAINER: _l("Trainer"), Role.ADMIN: _l("Admin")}
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,11 @@ def check_role(rule: Rule, principal: Principal) -> None:
     need = rule if isinstance(rule, Role) else Role.TRAINER
     if not principal.role.covers(need):
         raise NotAllowed(
-            _("This needs the role “%(need)s”. Yours is “%(role)s”.", need=ROLES[need], role=ROLES[principal.role])
+            _(
+                "This needs the role “%(need)s”. Yours is “%(role)s”.",
+                need=ROLE_NAMES[need],
+                role=ROLE_NAMES[principal.role],
+            )
         )
 
 

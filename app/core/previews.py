@@ -4,6 +4,9 @@ from typing import TypedDict
 
 from app.core.shapes import Shape
 
+MAX_SHAPES = 30  # of an image and epoch, the most confident ones
+MAX_MASKS = 10  # the same of a segmentation: their outlines cost
+
 
 class PreviewImage(TypedDict):
     """One of the images, with what is in it. Its picture has `width` x `height` px."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import file_hash
+from app.jobs.files import files_below
 from app.jobs.outages import OutageLog
 from app.object_store.bucket import Bucket, StoredFile, retrying
 from app.object_store.errors import Corrupted, NotStored, StoreAway
@@ -140,12 +141,9 @@ class OutputUpload:
 
     def paths(self) -> Iterator[str]:
         """Paths of the files that are there, except drafts, links and what is for this disk alone."""
-        for root in self.roots:
-            top = self.data / root
-            for path in [top] if top.is_file() else sorted(top.rglob("*")):
-                hidden = path.name in LOCAL_ONLY or path.name.startswith(".") or path.name.endswith(".tmp")
-                if not hidden and path.is_file() and not path.is_symlink():
-                    yield path.relative_to(self.data).as_posix()
+        for name, path in files_below(self.data, self.roots):
+            if path.name not in LOCAL_ONLY and not path.name.endswith(".tmp"):
+                yield name
 
     def is_due(self, name: str, last: bool) -> bool:
         """Whether a file may have changed since it was stored, and need not wait for more."""

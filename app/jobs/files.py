@@ -1,13 +1,23 @@
 """Which files the child of a job reads, and which it makes, where workers share no volume (STORAGE_URL)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 
 def attempt_prefix(token: str, attempt: int) -> str:
     """Below which an attempt of a job has its objects."""
     return f"jobs/{token}/{attempt}"
+
+
+def files_below(data: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """(path below the data folder, path) of each file of these files and folders, except hidden ones and links."""
+    for name in names:
+        top = data / name
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            if not path.name.startswith(".") and path.is_file() and not path.is_symlink():
+                yield path.relative_to(data).as_posix(), path
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.core.files import cached_hash
 from app.extensions import db
-from app.jobs.files import attempt_prefix
+from app.jobs.files import attempt_prefix, files_below
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.outages import OutageLog
@@ -105,19 +105,11 @@ class Publisher:
             if dataset is not None and dataset.content_hash and (self.data / dataset.folder).is_dir():
                 folder = self.data / dataset.folder
                 list_sha256 = publish(bucket, folder, dataset.content_hash, dataset.relatives)
-            stored = {name: vars(self.store(path)) for name, path in self.files_of(files.inputs)}
+            stored = {name: vars(self.store(path)) for name, path in files_below(self.data, files.inputs)}
             document = {"list_sha256": list_sha256, "files": stored}
             current = f"{attempt_prefix(token, attempt + 1)}/"
             bucket.put_bytes(f"{current}inputs", seal(document))
             bucket.remove([key for key in bucket.keys(f"jobs/{token}/") if not key.startswith(current)])
-
-    def files_of(self, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
-        """(path below the data folder, path) of each file of these files and folders, except hidden ones and links."""
-        for name in names:
-            top = self.data / name
-            for path in [top] if top.is_file() else sorted(top.rglob("*")):
-                if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                    yield path.relative_to(self.data).as_posix(), path
 
     def store(self, path: Path) -> StoredFile:
         """Store a file under its hash, once for all jobs that read it.

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
 
+from app.access.door import ROLE_NAMES
 from app.access.guesses import account_guesses, guesses_of, remember_browser
 from app.access.identify import access_of, of_session
 from app.access.principal import OPEN, Principal, current
@@ -93,7 +94,8 @@ def account() -> Any:
     mine = accounts.people.find(principal.account_id) if principal.account_id else None
     link = accounts.identities.of(mine.id) if mine else None
     name = provider_name() if settings().OIDC_ISSUER else None
-    return render_template("account.html", account=mine, provider=name, link=link)
+    role = ROLE_NAMES[principal.role]
+    return render_template("account.html", account=mine, role=role, provider=name, link=link)
 
 
 @blueprint.post("/api/login")

@@ -106,14 +106,15 @@ def remove_orphaned_folders(data: Path) -> None:
     Args:
         data: the worker's own data folder.
     """
-    columns = select(Job.token, Job.status, Job.subject_type, Job.subject_id, Job.params)
-    rows = db.session.execute(columns.where(Job.status.in_((JobStatus.RUNNING, JobStatus.FAILED))))
-    used: dict[str, set[str]] = {"models": set(), "predictions": set(), "jobs": set()}
-    for row in rows:
+    tokens = [folder.name for folder in (data / "jobs").glob("*")]
+    failed = select(Job.token).where(Job.token.in_(tokens), Job.status == JobStatus.FAILED)
+    used: dict[str, set[str]] = {"models": set(), "predictions": set(), "jobs": set(db.session.scalars(failed))}
+    columns = select(Job.token, Job.subject_type, Job.subject_id, Job.params)
+    for row in db.session.execute(columns.where(Job.status == JobStatus.RUNNING)):
         used["jobs"].add(row.token)
-        if row.status == JobStatus.RUNNING and row.subject_type == "training":
+        if row.subject_type == "training":
             used["models"].add(str(row.subject_id))
-        if row.status == JobStatus.RUNNING and "prediction_id" in row.params:
+        if "prediction_id" in row.params:
             used["predictions"].add(str(row.params["prediction_id"]))
     db.session.remove()
     from app.services.storage.unpack import remove_tree

@@ -105,18 +105,20 @@ def sentence(error: BaseException) -> str:
     return text.splitlines()[0][:500] if text else type(error).__name__
 
 
-def raise_as(kind: type[Exception], error: Exception) -> NoReturn:
-    """Raise as an error of the input, unless memory ran out or a stop was requested."""
-    if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
-        raise error
-    raise kind(sentence(error)) from error
+def raise_as(kind: type[Exception], error: Exception, reason: BaseException | None = None) -> NoReturn:
+    """Raise as an error of the input, unless memory or the disk ran out or a stop was requested.
 
-
-def raise_data_error(error: Exception) -> NoReturn:
-    """As a fault of the dataset, unless memory or the disk gave out or somebody asked to stop.
-
-    ultralytics wraps the reason once. What it tried and got over before, such as a cache that is not there, is none.
+    Args:
+        reason: whose text says it; None: the error's own.
     """
     if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
         raise error
-    raise DataError(sentence(error.__cause__ or error)) from error
+    raise kind(sentence(reason or error)) from error
+
+
+def raise_data_error(error: Exception) -> NoReturn:
+    """Raise as a fault of the dataset, see `raise_as`.
+
+    ultralytics wraps the reason once. What it tried and got over before, such as a cache that is not there, is none.
+    """
+    raise_as(DataError, error, error.__cause__)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from app.core.files import atomic_write
-from app.core.previews import PreviewImage, PreviewIndex
+from app.core.previews import MAX_MASKS, MAX_SHAPES, PreviewImage, PreviewIndex
 from app.core.shapes import Shape
 from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_picture, short, top_by_confidence
 
@@ -24,8 +24,6 @@ IMAGES = 12
 LOOKED_AT = 2_000  # images to choose from
 CROWD = 40  # objects: in a fuller image nobody would see anything
 LEAST_CONF = 0.05
-MOST_SHAPES = 30  # of an image
-MOST_MASKS = 10  # their outlines cost
 MOST_EPOCHS = 150  # about; the first, the newest and the best are always kept
 
 
@@ -88,7 +86,7 @@ class Previews:
         if self.task == "classify":
             self.detections[number] = guesses(pred)
         else:
-            most = MOST_MASKS if "masks" in pred else MOST_SHAPES
+            most = MAX_MASKS if "masks" in pred else MAX_SHAPES
             self.detections[number] = predicted_shapes(top_by_confidence(pred, LEAST_CONF, most), index, batch)
 
     def end_epoch(self, epoch: int) -> None:

@@ -5,6 +5,7 @@ const { EXPORTS, FORMATS, SPLITS, TASKS } = await import("../../app/static/js/li
 const { STATES } = await import("../../app/static/js/ui/status.js");
 const { LEARNABLE } = await import("../../app/static/js/trainings/architectures.js");
 const { CHARTS } = await import("../../app/static/js/trainings/compared.js");
+const { PREVIEW_LIMITS } = await import("../../app/static/js/trainings/judging.js");
 const { cardsOf } = await import("../../app/static/js/trainings/cards.js");
 
 console.log(
@@ -16,6 +17,7 @@ console.log(
     states: Object.keys(STATES),
     learnable: LEARNABLE,
     compared: CHARTS,
+    previewLimits: PREVIEW_LIMITS,
     cards: cardsOf("detect").map(({ key, label, up }) => ({ key, label: label(), up })),
   }),
 );

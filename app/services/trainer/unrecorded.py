@@ -24,13 +24,12 @@ def unrecorded_epochs(row: Training, folder: Path, start_epoch: int) -> Iterator
     mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch < start_epoch)
     missing = set(range(1, start_epoch)) - set(db.session.scalars(select(TrainingMetric.epoch).where(mine)))
     epochs: dict[int, Envelope] = {}
-    for attempt in range(1, row.attempt):
+    for attempt in range(row.attempt - 1, 0, -1):  # the checkpoint follows from the last attempt at an epoch
         if not missing:
-            return
+            break
         for _offset, envelope in read_events(folder / "attempts" / str(attempt)):
             if isinstance(envelope.event, Epoch) and envelope.event.epoch in missing:
-                epochs[envelope.event.epoch] = (
-                    envelope  # of several attempts at it, the last one went into the checkpoint
-                )
+                epochs[envelope.event.epoch] = envelope
+        missing -= epochs.keys()
     for number in sorted(epochs):
         yield epochs[number]

@@ -13,8 +13,8 @@ const lowest = (values) =>
 /** Of a classification, how often its first choice is right. */
 const accuracy = ({ task, best }) => (task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null);
 const mean = (values) => {
-  const there = values.filter(isNumber);
-  return there.length ? there.reduce((sum, value) => sum + value, 0) / there.length : null;
+  const numbers = values.filter(isNumber);
+  return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 };
 
 // [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none; "loss": of models with the same
@@ -47,9 +47,9 @@ const VALUES = [
 
 /** The place of the best value, -1 where nothing is better than the rest. */
 export function bestOf(values, sign) {
-  const there = values.filter(isNumber);
-  if (!sign || there.length < 2 || there.every((value) => value === there[0])) return -1;
-  return values.indexOf(sign > 0 ? Math.max(...there) : Math.min(...there));
+  const numbers = values.filter(isNumber);
+  if (!sign || numbers.length < 2 || numbers.every((value) => value === numbers[0])) return -1;
+  return values.indexOf(sign > 0 ? Math.max(...numbers) : Math.min(...numbers));
 }
 
 const head = (runs, swatch) =>

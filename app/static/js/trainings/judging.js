@@ -68,8 +68,8 @@ export function thresholdText({ precision, recall }, classes) {
  *  @param {{precision?: number | null, recall?: number | null}} item */
 export const precisionOf = ({ precision, recall }) => (precision === 1 && recall === 0 ? null : precision);
 
-const MOST_DETECTIONS = { segment: 10 }; // that a run keeps of a preview image, the most confident ones
-const MOST_BOXES = 30;
+/** Detections that a run keeps of a preview image, the most confident ones. */
+export const PREVIEW_LIMITS = { boxes: 30, masks: 10 };
 
 /** The caption of a preview image.
  *  @param {string} task @param {number} found shapes at the chosen confidence
@@ -77,7 +77,8 @@ const MOST_BOXES = 30;
  *  @param {number} there annotated objects */
 export function detectedText(task, found, all, there) {
   const values = { found: number(found), there: number(there) };
-  return found === all && all >= (MOST_DETECTIONS[task] ?? MOST_BOXES)
+  const limit = task === "segment" ? PREVIEW_LIMITS.masks : PREVIEW_LIMITS.boxes;
+  return found === all && all >= limit
     ? t("{found} or more detected, {there} annotated", values)
     : t("{found} detected, {there} annotated", values);
 }

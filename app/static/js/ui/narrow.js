@@ -37,14 +37,14 @@ export class Narrowed {
     const selected = this.select.selectedOptions[0];
     const answer = await this.ask(text).catch(() => null); // what was listed stays
     if (turn !== this.turn || !answer) return;
-    const there = answer.options.some(([value]) => String(value) === selected?.value);
+    const listed = answer.options.some(([value]) => String(value) === selected?.value);
     const first = text && answer.options.length ? answer.options[0][0] : null;
     const options =
-      there || !selected?.value || first !== null
+      listed || !selected?.value || first !== null
         ? answer.options
         : [[selected.value, selected.textContent], ...answer.options];
     this.search.closest("label").nextElementSibling.hidden = !text || answer.options.length > 0;
-    this.fill({ ...answer, options }, there || first === null ? selected?.value : first);
-    if (!there && first !== null) this.changed();
+    this.fill({ ...answer, options }, listed || first === null ? selected?.value : first);
+    if (!listed && first !== null) this.changed();
   }
 }
