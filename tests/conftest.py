@@ -44,9 +44,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of this version. To migrate one takes longer than all else of an application's start, and more
     than a thousand tests begin with one."""
     folder = tmp_path_factory.mktemp("migrated")
-    made = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
-    upgrade_if_old(made)
-    close_database(made)
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(app)
+    close_database(app)
     return folder / "instance" / "test.db"
 
 
@@ -60,25 +60,25 @@ def empty_database(tmp_path: Path, migrated: Path) -> None:
 @pytest.fixture
 def app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
     """An application as `make run` has it, in threading mode, on a database and folders of its own."""
-    made = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
-    yield made
-    close_app(made)
+    app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    yield app
+    close_app(app)
 
 
 @pytest.fixture
 def idle_app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
     """The same, but nothing in its queue is started."""
-    made = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
-    yield made
-    close_database(made)
+    app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    yield app
+    close_database(app)
 
 
 def close_app(app: Flask) -> None:
     """The end of an application that serves: of its jobs too. Their supervisors would look for a database that is gone
     for as long as this process lives, and write to the log of whatever test runs then."""
-    held = app.extensions["services"]
-    held.close()
-    scheduler, until = held.jobs.scheduler, time.monotonic() + 180
+    services = app.extensions["services"]
+    services.close()
+    scheduler, until = services.jobs.scheduler, time.monotonic() + 180
     while scheduler.running:
         assert time.monotonic() < until, f"supervisors that do not end: {scheduler.running}"
         for supervisor in scheduler.supervisors():
@@ -97,7 +97,7 @@ def close_database(app: Flask) -> None:
 
 
 @pytest.fixture
-def clock_of_a_server() -> None:
+def socketio_initialized() -> None:
     """For what yields to other clients and is called without an application. (Were `socketio.sleep` replaced, the
     loops of all applications that this process made earlier would go round without a rest.)"""
     if socketio.server is None:

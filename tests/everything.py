@@ -54,9 +54,9 @@ def value_for(column: Any, dataset_id: int) -> Any:
         return dataset_id
     if column.name.endswith(("id", "number", "attempt", "revision")) and isinstance(column.type, Integer):
         return 1
-    known = {"status": "completed", "runner": '{"host": "there", "pid": 1, "started": 0.0}', "uuid": "ab" * 16}
-    if column.name in known:
-        return known[column.name]
+    fixed = {"status": "completed", "runner": '{"host": "there", "pid": 1, "started": 0.0}', "uuid": "ab" * 16}
+    if column.name in fixed:
+        return fixed[column.name]
     for kind, value in ((Boolean, True), (Integer, 2), (Float, 0.1), (DateTime, MOMENT.replace(tzinfo=None))):
         if isinstance(column.type, kind):
             return value
@@ -84,20 +84,20 @@ def add_files(data: Path, dataset_id: int) -> None:
 
 def tree(data: Path) -> dict[str, Any]:
     """What a data folder holds, but the server's own work: contents, links, and how many names a file has."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for path in data.rglob("*"):
         name = str(path.relative_to(data))
         if name.split("/")[0] == "tmp":
             continue
         if path.is_symlink():
-            found[name] = os.readlink(path)
+            entries[name] = os.readlink(path)
         elif path.is_file():
             stat = path.stat()
             marks = 0 if name.endswith("installation.json") else stat.st_mtime_ns
-            found[name] = (path.read_bytes(), marks, stat.st_nlink)
+            entries[name] = (path.read_bytes(), marks, stat.st_nlink)
         elif not any(path.iterdir()):
-            found[name] = None
-    return found
+            entries[name] = None
+    return entries
 
 
 def rows(app: APIFlask) -> dict[str, list[tuple[Any, ...]]]:

@@ -54,7 +54,7 @@ OF_A_JOB = {
     *("rank-*.json", "spec.json"),
 }
 # Named by requests, people's files and other programs: read by importers that judge everything, or only written.
-OTHERS = {
+EXTERNAL = {
     *("original.zip", "source.tar", "dataset-*.zip", "*-bundle.zip", "*-r*-*.zip", "results-*.csv", "yolov8*.pt"),
     *("dataset-*-findings.csv", "dataset-*-findings.json", "request.json", "thresholds.json", "default.yaml"),
     *("_annotations.coco.json", "data.yaml", "data.yml", "dataset.yml", "meta.json", "labelmap.txt", "labels.txt"),
@@ -82,8 +82,8 @@ OF_PROCESSES = {"leader.json", "leader.lock", "start.lock", "sample.lock"}
 OF_WORKERS = {"version-*.json", "version-*.lock", "worker.json"}
 DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
 
-KNOWN = (
-    DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | OF_PROCESSES | OF_WORKERS | DRAFTS
+REGISTERED = (
+    DAMAGED | set(ALIKE) | OF_A_JOB | EXTERNAL | OF_SNAPSHOTS | OF_PROCESSES | OF_WORKERS | DRAFTS
 )  # and GENERIC, as they are
 ENDINGS = (
     *(".json", ".jsonl", ".csv", ".sqlite", ".sqlite3", ".db", ".yaml", ".yml", ".gz", ".npz", ".npy", ".pt", ".log"),
@@ -112,16 +112,21 @@ def text_of(node: ast.AST) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def is_known(name: str, kinds: Iterable[str]) -> bool:
+def matches_any(name: str, kinds: Iterable[str]) -> bool:
     return any(fnmatchcase(name, kind) for kind in kinds)
 
 
-def unknown_in(data: Path) -> list[str]:
+def unregistered_files(data: Path) -> list[str]:
     """Files of a data folder that the product has made, of no known kind; without what people sent."""
-    found = []
+    names = []
     for path in sorted(data.rglob("*")):
         parts = path.relative_to(data).parts
         theirs = parts[0] in {"objects", "tmp", "ultralytics"} or {"source", "images", "labels"} & set(parts)
-        if path.is_file() and not theirs and path.name not in GENERIC and not is_known(path.name, KNOWN | {"*.jpg"}):
-            found.append("/".join(parts))
-    return found
+        if (
+            path.is_file()
+            and not theirs
+            and path.name not in GENERIC
+            and not matches_any(path.name, REGISTERED | {"*.jpg"})
+        ):
+            names.append("/".join(parts))
+    return names

@@ -1,4 +1,4 @@
-"""A real Socket.IO client that keeps what it hears."""
+"""A real Socket.IO client that records what it receives."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ EVENTS = (
 
 
 class InOrder(socketio.Client):
-    """One that hands on each message before it reads the next. The library's own has a thread for each, and these
+    """A client that handles each message before it reads the next. The library's own has a thread for each, and these
     overtake each other on a busy machine."""
 
     def _engineio_client_class(self) -> type[engineio.Client]:
@@ -40,34 +40,34 @@ class Reader(engineio.Client):
 
 
 class Listener:
-    """A client of a server; `heard` holds (event, payload) in the order of arrival."""
+    """A client of a server; `received` holds (event, payload) in the order of arrival."""
 
     def __init__(self, url: str) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         self.client = InOrder(reconnection=False)
         for event in EVENTS:
-            self.client.on(event, self._keeper(event))
+            self.client.on(event, self._recorder(event))
         self.client.connect(url, wait_timeout=60)
 
-    def _keeper(self, event: str) -> Callable[[dict[str, Any]], None]:
-        return lambda payload: self.heard.append((event, payload))
+    def _recorder(self, event: str) -> Callable[[dict[str, Any]], None]:
+        return lambda payload: self.received.append((event, payload))
 
     def ask(self, event: str, *payload: Any) -> Any:
         """Send an event and return its acknowledgement."""
         return self.client.call(event, *payload, timeout=60)
 
     def named(self, event: str) -> list[dict[str, Any]]:
-        return [payload for name, payload in list(self.heard) if name == event]
+        return [payload for name, payload in list(self.received) if name == event]
 
     def wait(self, event: str, seconds: float = 240, when: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
-        """The first payload of an event that fits, heard already or soon."""
+        """The first payload of an event that fits, whether it has arrived or arrives soon."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for payload in self.named(event):
                 if when(payload):
                     return payload
             time.sleep(0.02)
-        raise TimeoutError(f"no {event} within {seconds} s; heard {[name for name, _ in self.heard]}")
+        raise TimeoutError(f"no {event} within {seconds} s; received {[name for name, _ in self.received]}")
 
     def __enter__(self) -> "Listener":
         return self

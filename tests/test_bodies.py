@@ -14,7 +14,7 @@ from gunicorn.http.unreader import SocketUnreader
 from app import bodies
 from app.bodies import Body, SyncedFile, nameless
 
-pytestmark = pytest.mark.usefixtures("clock_of_a_server")
+pytestmark = pytest.mark.usefixtures("socketio_initialized")
 
 DATA = random.Random(0).randbytes(700_000)
 NEXT = b"GET / HTTP/1.1\r\n\r\n"  # of the same connection

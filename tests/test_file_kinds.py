@@ -3,18 +3,20 @@
 import pytest
 
 from scripts.local_server import ROOT
-from tests.file_kinds import ALIKE, DAMAGED, GENERIC, KNOWN, is_known, names_in_source
+from tests.file_kinds import ALIKE, DAMAGED, GENERIC, REGISTERED, matches_any, names_in_source
 
 
 def test_each_name_in_the_source_is_known() -> None:
-    """A new one belongs into DAMAGED, and into what tests/routes/test_damaged_files.py has, or among the others."""
+    """A new one belongs into DAMAGED, and into what tests/routes/test_damaged_files.py has, or into EXTERNAL."""
     found = {
         name: str(path.relative_to(ROOT))
         for path in sorted((ROOT / "app").rglob("*.py"))
         for name in names_in_source(path.read_text())
     }
     assert {"results.csv", "epoch-*.pt", "info.json", "events.jsonl"} <= found.keys()
-    assert {name: path for name, path in found.items() if name not in GENERIC and not is_known(name, KNOWN)} == {}
+    assert {
+        name: path for name, path in found.items() if name not in GENERIC and not matches_any(name, REGISTERED)
+    } == {}
 
 
 def test_what_is_alike_is_damaged() -> None:
@@ -32,4 +34,4 @@ def test_what_is_alike_is_damaged() -> None:
 )
 def test_a_new_kind_is_found(line: str, names: list[str]) -> None:
     assert list(names_in_source(line)) == names
-    assert not any(is_known(name, KNOWN) for name in names)
+    assert not any(matches_any(name, REGISTERED) for name in names)

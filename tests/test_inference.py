@@ -29,12 +29,12 @@ from app.worker import picture
 from scripts.local_server import Server, settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, zip_bytes
-from tests.trained import CLASSES, add_training, make_weights
+from tests.trained import CLASSES, add_training, write_weights
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+    return write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +366,7 @@ def test_overwritten_weights_are_loaded_anew(
     path.write_bytes(weights)
     with warm.app_context():
         service.load_model(path)
-        os.replace(make_weights(folder / "new.pt", "um", "dois"), path)
+        os.replace(write_weights(folder / "new.pt", "um", "dois"), path)
         assert service.load_model(path) == ["um", "dois"]
 
 

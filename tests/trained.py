@@ -33,7 +33,7 @@ yolo.save(sys.argv[1])
 """
 
 
-def make_weights(path: Path, *classes: str) -> Path:
+def write_weights(path: Path, *classes: str) -> Path:
     """Write the model file, in a process of its own: the tests' process stays light."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(path.parent)})
     command = [sys.executable, "-c", PROGRAM, str(path), *(classes or CLASSES)]

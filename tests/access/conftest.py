@@ -24,21 +24,21 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     """An application that lets nobody in without a login; nothing in its queue is started."""
     folder = tmp_path_factory.mktemp("walk")
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
-    made = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", **unlimited))
-    upgrade_if_old(made)
-    yield made
-    close_database(made)
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", **unlimited))
+    upgrade_if_old(app)
+    yield app
+    close_database(app)
 
 
 @pytest.fixture(scope="package")
 def headers(app: APIFlask) -> dict[str, dict[str, str]]:
-    return make_people(app)
+    return create_accounts(app)
 
 
-def make_people(app: APIFlask) -> dict[str, dict[str, str]]:
+def create_accounts(app: APIFlask) -> dict[str, dict[str, str]]:
     """What each person's script sends; "owner" is the one of the secret file."""
     owner = {"Authorization": f"Bearer {owner_secret(settings(app).INSTANCE_PATH)}"}
-    found = {"nobody": {}, "owner": owner}
+    headers = {"nobody": {}, "owner": owner}
     client = app.test_client()
     for name, role in PEOPLE.items():
         form = {"name": name, "role": role, "password": PASSWORD}
@@ -47,8 +47,8 @@ def make_people(app: APIFlask) -> dict[str, dict[str, str]]:
         login = browser.post("/api/login", json={"name": name, "password": PASSWORD}, environ_base=at(name))
         assert login.status_code == 200, login.text
         token = browser.post("/api/tokens", json={"name": "walk", "role": role}, headers=OURS)
-        found[name] = {"Authorization": f"Bearer {token.json['token']}"}
-    return found
+        headers[name] = {"Authorization": f"Bearer {token.json['token']}"}
+    return headers
 
 
 def at(name: str) -> dict[str, str]:

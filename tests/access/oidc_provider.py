@@ -43,14 +43,14 @@ class State:
 
 
 state = State()
-made: dict[tuple[int, str | None], RSAKey] = {}
+rsa_keys: dict[tuple[int, str | None], RSAKey] = {}
 
 
 def key(number: int | None = None) -> RSAKey:
-    place = (state.keys if number is None else number, state.kid)
-    if place not in made:
-        made[place] = RSAKey.generate_key(2048, {"kid": state.kid, "use": "sig"} if state.kid else {"use": "sig"})
-    return made[place]
+    key_id = (state.keys if number is None else number, state.kid)
+    if key_id not in rsa_keys:
+        rsa_keys[key_id] = RSAKey.generate_key(2048, {"kid": state.kid, "use": "sig"} if state.kid else {"use": "sig"})
+    return rsa_keys[key_id]
 
 
 def encoded(part: dict[str, Any]) -> str:
@@ -169,8 +169,8 @@ class IDToken(OpenIDCode):
 
     def process_token(self, grant: Any, response: Any) -> dict[str, Any]:
         token: dict[str, Any] = super().process_token(grant, response)
-        found = jwt.decode(token["id_token"], key())
-        claims = {name: value for name, value in (found.claims | state.claims).items() if value is not None}
+        decoded = jwt.decode(token["id_token"], key())
+        claims = {name: value for name, value in (decoded.claims | state.claims).items() if value is not None}
         header = {"alg": "RS256"} | ({"kid": state.kid} if state.kid else {})
         if state.sign == "absent":
             del token["id_token"]
@@ -193,7 +193,7 @@ class Tokens(BearerTokenValidator):
         assert token
 
 
-def make() -> Flask:
+def create_provider() -> Flask:
     app = Flask("provider")
     app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {"authorization_code": 300}
 
@@ -211,9 +211,11 @@ def make() -> Flask:
             return "not JSON"
         root = request.host_url.rstrip("/")
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
-        found = {name: f"{root}/{path}" for name, path in names.items()} | {"userinfo_endpoint": f"{root}/userinfo"}
+        metadata = {name: f"{root}/{path}" for name, path in names.items()} | {"userinfo_endpoint": f"{root}/userinfo"}
         algorithms = ["none", "HS256", "RS256"]  # a provider may say so; nobody has to take them
-        return found | {"issuer": state.issuer, "id_token_signing_alg_values_supported": algorithms} | state.described
+        return (
+            metadata | {"issuer": state.issuer, "id_token_signing_alg_values_supported": algorithms} | state.described
+        )
 
     @app.get("/jwks")
     def jwks() -> Any:
@@ -270,4 +272,4 @@ def make() -> Flask:
 if __name__ == "__main__":
     port = int(sys.argv[1])
     state.issuer = f"http://127.0.0.1:{port}"
-    make().run("127.0.0.1", port, threaded=True)
+    create_provider().run("127.0.0.1", port, threaded=True)

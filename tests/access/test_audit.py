@@ -21,7 +21,7 @@ from app.services.audit import NAME, AuditLog
 from tests.access.conftest import OURS, PASSWORD, Headers
 from tests.data import valid_dataset
 
-AWAY = {"REMOTE_ADDR": "192.0.2.44"}
+REMOTE = {"REMOTE_ADDR": "192.0.2.44"}
 
 
 def entries(app: APIFlask, headers: Headers, **query: Any) -> list[dict[str, Any]]:
@@ -33,16 +33,16 @@ def entries(app: APIFlask, headers: Headers, **query: Any) -> list[dict[str, Any
 def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Headers) -> None:
     client, before = app.test_client(), datetime.now(UTC) - timedelta(seconds=1)
     form = {"name": "=1+1", "model_version": "n", "epochs": 1, "dataset_id": valid_dataset(app)}
-    made = client.post("/api/trainings", json=form, headers=headers["trainer"], environ_base=AWAY)
-    path = f"/api/trainings/{made.json['training_id']}"
-    client.delete(path, headers=headers["another"], environ_base=AWAY)
-    client.get(path, headers=headers["viewer"], environ_base=AWAY)  # changes nothing
-    client.delete(path, environ_base=AWAY)  # by nobody
-    refused, done = entries(app, headers, limit=2)
-    assert before < datetime.fromisoformat(done.pop("time")) < datetime.now(UTC)
+    created = client.post("/api/trainings", json=form, headers=headers["trainer"], environ_base=REMOTE)
+    path = f"/api/trainings/{created.json['training_id']}"
+    client.delete(path, headers=headers["another"], environ_base=REMOTE)
+    client.get(path, headers=headers["viewer"], environ_base=REMOTE)  # changes nothing
+    client.delete(path, environ_base=REMOTE)  # by nobody
+    refused, succeeded = entries(app, headers, limit=2)
+    assert before < datetime.fromisoformat(succeeded.pop("time")) < datetime.now(UTC)
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
-    assert int(refused["id"]) > int(done.pop("id"))
-    assert done == {
+    assert int(refused["id"]) > int(succeeded.pop("id"))
+    assert succeeded == {
         "account_id": me,
         "name": "trainer",
         "role": "trainer",
@@ -54,7 +54,7 @@ def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Header
         "status": 201,
         "result": "done",
         "reason": None,
-        "created": {"training_id": made.json["training_id"]},
+        "created": {"training_id": created.json["training_id"]},
     }
     assert [refused[name] for name in ("name", "method", "path", "status", "result")] == [
         *("another", "DELETE", path, 403, "refused")
@@ -74,23 +74,23 @@ def test_logins_that_fail_are_recorded_without_what_was_typed(
     app: APIFlask, headers: Headers, log_in: Callable[[str], FlaskClient]
 ) -> None:
     typed = {"name": "pass word in the wrong field", "password": "hunter2 hunter2"}
-    assert app.test_client().post("/api/login", json=typed, environ_base=AWAY).status_code == 401
+    assert app.test_client().post("/api/login", json=typed, environ_base=REMOTE).status_code == 401
     browser = log_in("viewer")
     assert browser.post("/api/logout", headers=OURS).status_code == 200
-    left, entered, failed = entries(app, headers, limit=3)
+    logout, login, failed = entries(app, headers, limit=3)
     assert (failed["action"], failed["name"], failed["via"], failed["status"]) == ("accounts.log_in", None, None, 401)
-    assert (entered["action"], entered["name"], entered["result"]) == ("accounts.log_in", "viewer", "done")
-    assert (left["action"], left["name"]) == ("accounts.log_out", "viewer")
+    assert (login["action"], login["name"], login["result"]) == ("accounts.log_in", "viewer", "done")
+    assert (logout["action"], logout["name"]) == ("accounts.log_out", "viewer")
 
 
 def test_pages_of_entries_and_filters(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     for number in range(5):
         assert client.post(f"/api/trainings/{10**6 + number}/stop", headers=headers["trainer"]).status_code == 404
-    whole, admin = entries(app, headers, limit=5), headers["admin"]
+    unpaged, admin = entries(app, headers, limit=5), headers["admin"]
     first = client.get("/api/audit?limit=3", headers=admin).json
     second = client.get(f"/api/audit?limit=2&before={first['next']}", headers=admin).json
-    assert first["entries"] + second["entries"] == whole
+    assert first["entries"] + second["entries"] == unpaged
     assert {entry["name"] for entry in entries(app, headers, name="trainer")} == {"trainer"}
     assert {entry["result"] for entry in entries(app, headers, result="refused")} == {"refused"}
     assert entries(app, headers, name="nobody has this name") == []
@@ -102,8 +102,8 @@ def test_the_csv_has_every_entry_and_no_formula(app: APIFlask, headers: Headers)
     client, admin = app.test_client(), headers["admin"]
     form = {"name": "=HYPERLINK(1)", "role": "viewer"}
     token = client.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=admin)
-    made = client.post("/api/users", json=form, headers=admin)
-    client.delete(f"/api/users/{made.json['id']}", headers=admin)
+    created = client.post("/api/users", json=form, headers=admin)
+    client.delete(f"/api/users/{created.json['id']}", headers=admin)
     answer = client.get("/api/audit.csv", headers=admin)
     assert (answer.status_code, answer.mimetype) == (200, "text/csv")
     rows = list(csv.DictReader(answer.text.splitlines()))
@@ -138,7 +138,7 @@ def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[
     ]
     for number, body in enumerate(bodies):
         client.post("/api/login", json=body, environ_base={"REMOTE_ADDR": f"10.9.0.{number}"})
-    client.post("/api/login", data=json.dumps({"token": wrong}), content_type="text/plain", environ_base=AWAY)
+    client.post("/api/login", data=json.dumps({"token": wrong}), content_type="text/plain", environ_base=REMOTE)
     client.get(f"/api/trainings?token={token}")
     client.post("/api/trainings", json={"name": "x"}, headers={"Authorization": f"Bearer {wrong}"})
     client.post("/api/users", json={"name": "x" * 99, "role": "viewer", "password": PASSWORD}, headers=admin)
@@ -151,20 +151,20 @@ def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_files_are_of_a_size_and_the_oldest_go(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, 10_000)
     for number in range(400):
         log.write(path=f"/{number}", name="a\nb\u2028c")
-    found = [entry["path"] for entry in log.entries() if entry.get("via") != "server"]
-    assert found == [f"/{number}" for number in range(399, 399 - len(found), -1)]
-    assert 60 < len(found) < 120
+    paths = [entry["path"] for entry in log.entries() if entry.get("via") != "server"]
+    assert paths == [f"/{number}" for number in range(399, 399 - len(paths), -1)]
+    assert 60 < len(paths) < 120
     assert 8_000 < sum(path.stat().st_size for path in tmp_path.glob("audit-*.jsonl")) <= 10_000
     ids = [int(entry["id"]) for entry in log.entries()]
     assert ids == sorted(set(ids), reverse=True)
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_what_had_to_go_is_said(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, 10_000)
     files = set()
@@ -172,12 +172,12 @@ def test_what_had_to_go_is_said(tmp_path: Path) -> None:
         log.write(path=f"/{number}")
         files |= set(tmp_path.glob("audit-*.jsonl"))
     removed = {path.name for path in files if not path.exists()}
-    said = [entry for entry in log.entries() if entry.get("action") == "audit.make_room"]
-    assert {entry["path"] for entry in said} == removed != set()
-    assert {(entry["via"], entry["name"]) for entry in said} == {("server", None)}
+    pruned = [entry for entry in log.entries() if entry.get("action") == "audit.make_room"]
+    assert {entry["path"] for entry in pruned} == removed != set()
+    assert {(entry["via"], entry["name"]) for entry in pruned} == {("server", None)}
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_entries_that_are_too_old_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once from what is shown, and from the disk with the file that they are in, also where nobody writes to it."""
     days = 86_400 * 10**9
@@ -194,14 +194,14 @@ def test_entries_that_are_too_old_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         log = write_at(day, f"/{day}")
     log = write_at(98.5, "/late")
     assert [entry["path"] for entry in log.entries()] == ["/late", *(f"/{day}" for day in range(98, 8, -2))]
-    kept = [int(json.loads(path.read_text().splitlines()[0])["id"]) for path in tmp_path.iterdir()]
-    assert min(kept) >= today + (98 - 90 - 3) * days
+    oldest_times = [int(json.loads(path.read_text().splitlines()[0])["id"]) for path in tmp_path.iterdir()]
+    assert min(oldest_times) >= today + (98 - 90 - 3) * days
     assert not list(tmp_path.glob("audit_strangers*"))
     for path in tmp_path.iterdir():
         assert path.stat().st_size < 1000, "what is old does not wait for a file to be full"
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_a_file_that_another_process_has_set_aside(tmp_path: Path) -> None:
     """Two web processes write to one log: both find the file full."""
     ours, theirs = AuditLog(tmp_path, 10_000), AuditLog(tmp_path, 10_000)
@@ -214,7 +214,7 @@ def test_a_file_that_another_process_has_set_aside(tmp_path: Path) -> None:
     assert next(ours.entries())["path"] == "/last"
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
     log = AuditLog(tmp_path)
     log.write(path="/1")
@@ -224,7 +224,7 @@ def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
     assert [entry["path"] for entry in log.entries()] == ["/2", "/1"]
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_a_line_that_a_crash_has_cut_costs_not_the_next_one(tmp_path: Path) -> None:
     log = AuditLog(tmp_path)
     for path in ("/1", "/2"):
@@ -270,14 +270,14 @@ def test_a_file_of_the_log_that_cannot_be_read(
     assert [entry["path"] for entry in entries(app, headers)] == ["/1"]
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "away")
     log.write(path="/1")
     assert list(log.entries()) == []
 
 
-@pytest.mark.usefixtures("clock_of_a_server")
+@pytest.mark.usefixtures("socketio_initialized")
 def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
     """Strangers, and people who may not: each kind has a budget of its own, and one list."""
     log = AuditLog(tmp_path, 20_000)
@@ -287,11 +287,11 @@ def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
     for number in range(300):
         log.write(path=f"/stranger/{number}", via=None, result="refused")
     log.write(path="/last", via="token", result="failed")
-    found = [entry["path"] for entry in log.entries() if entry["via"] != "server"]
-    assert found[0] == "/last"
-    assert found[1] == "/stranger/299"
-    assert found[-3:] == ["/refused", "/done", "/admin"]
-    assert len(found) < 50
+    paths = [entry["path"] for entry in log.entries() if entry["via"] != "server"]
+    assert paths[0] == "/last"
+    assert paths[1] == "/stranger/299"
+    assert paths[-3:] == ["/refused", "/done", "/admin"]
+    assert len(paths) < 50
     assert [entry["path"] for entry in log.entries(result="done") if entry["via"] != "server"] == ["/done", "/admin"]
     assert log.newest(1, via="token")[0][0]["path"] == "/last"
     for number in range(300):

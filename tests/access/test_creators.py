@@ -45,11 +45,11 @@ def creators(app: APIFlask, headers: dict[str, str], name: str, query: str = "")
 
 @pytest.mark.parametrize("name", LISTS)
 def test_each_list_says_whose_it_is(app: APIFlask, headers: Headers, accounts: dict[str, int], name: str) -> None:
-    mine, others = (accounts["trainer"], "trainer"), (accounts["another"], "another")
+    mine, theirs = (accounts["trainer"], "trainer"), (accounts["another"], "another")
     me = headers["trainer"]
-    assert creators(app, me, name) >= {mine, others, None}
+    assert creators(app, me, name) >= {mine, theirs, None}
     assert creators(app, me, name, "&created_by=me") == {mine}
-    assert creators(app, me, name, f"&created_by={accounts['another']}") == {others}
+    assert creators(app, me, name, f"&created_by={accounts['another']}") == {theirs}
     assert creators(app, me, name, "&created_by=owner") == {None}
     assert creators(app, headers["owner"], name, "&created_by=me") == {None}
     assert app.test_client().get(f"/api/{name}?created_by=else", headers=me).status_code == 422
@@ -59,11 +59,11 @@ def test_a_training_shows_whose_its_evaluations_and_exports_are(
     app: APIFlask, headers: Headers, accounts: dict[str, int]
 ) -> None:
     client, me = app.test_client(), headers["trainer"]
-    found = client.get("/api/trainings?created_by=me&per_page=100", headers=me).json["trainings"]
-    training_id = max(item["id"] for item in found)
+    trainings = client.get("/api/trainings?created_by=me&per_page=100", headers=me).json["trainings"]
+    training_id = max(item["id"] for item in trainings)
     for name in ("evaluations", "exports"):
-        shown = client.get(f"/api/trainings/{training_id}/{name}", headers=me).json[name]
-        assert [item["created_by"]["name"] for item in shown] == ["trainer"]
+        listed = client.get(f"/api/trainings/{training_id}/{name}", headers=me).json[name]
+        assert [item["created_by"]["name"] for item in listed] == ["trainer"]
 
 
 def test_a_new_name_is_shown_at_once(app: APIFlask, headers: Headers, accounts: dict[str, int]) -> None:

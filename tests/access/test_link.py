@@ -38,24 +38,24 @@ def test_make_link_prints_a_link_that_works_once(app: APIFlask) -> None:
         "DATA_ROOT": str(config.DATA_ROOT),
         "LOG_DIR": str(config.LOG_DIR),
     }
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "app.link"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
     )
-    assert made.returncode == 0, made.stderr
-    found = LINK.fullmatch(made.stdout.strip())
-    assert found, made.stdout
-    hint = f"  Through a proxy or a tunnel: its address in place of http://{found[1]}.\n"
-    assert made.stderr == hint, "and no warning of a library"
+    assert completed.returncode == 0, completed.stderr
+    link = LINK.fullmatch(completed.stdout.strip())
+    assert link, completed.stdout
+    hint = f"  Through a proxy or a tunnel: its address in place of http://{link[1]}.\n"
+    assert completed.stderr == hint, "and no warning of a library"
     browser = app.test_client()
-    answer = browser.post("/api/login", json={"link": found[2]}, environ_base=AT)
+    answer = browser.post("/api/login", json={"link": link[2]}, environ_base=AT)
     assert (answer.status_code, answer.json["role"], answer.json["name"]) == (200, "admin", None)
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert browser.get("/api/me").json["via"] == "session"
-    assert use(app, found[2]) == 401, "it worked once"
+    assert use(app, link[2]) == 401, "it worked once"
     logs = "".join(path.read_text() for path in config.LOG_DIR.glob("*.log*"))
-    assert found[2] not in logs
+    assert link[2] not in logs
 
 
 def test_make_link_is_that_command() -> None:
@@ -67,8 +67,8 @@ def test_a_link_is_over_after_15_minutes(app: APIFlask) -> None:
     with app.app_context():
         secret = services().accounts.invitations.for_owner()
         mine = Invitation.digest == digest(secret)
-        left = db.session.scalar(select(Invitation.expires_at).where(mine)) - now()
-        assert timedelta(minutes=10) < left <= timedelta(minutes=15)
+        remaining = db.session.scalar(select(Invitation.expires_at).where(mine)) - now()
+        assert timedelta(minutes=10) < remaining <= timedelta(minutes=15)
         with writing() as session:
             session.execute(update(Invitation).where(mine).values(expires_at=now() - timedelta(seconds=1)))
     assert use(app, secret) == 401
@@ -152,14 +152,14 @@ def test_the_owners_secret_is_the_owners_alone(app: APIFlask) -> None:
 
 
 OPEN = {"AUTH": "off"}
-SAID = {"AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK": "True"}
+ACKNOWLEDGED = {"AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK": "True"}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "10.0.0.1"])
 def test_auth_off_is_for_this_machine_unless_somebody_says_so(host: str) -> None:
     with pytest.raises(SettingError, match="AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True"):
         load_settings(OPEN | {"HOST": host})
-    assert load_settings(OPEN | SAID | {"HOST": host}).AUTH == "off"
+    assert load_settings(OPEN | ACKNOWLEDGED | {"HOST": host}).AUTH == "off"
     assert host == load_settings({"AUTH": "auto", "HOST": host}).HOST
 
 
@@ -169,7 +169,7 @@ def test_auth_off_is_fine_on_this_machine(host: str) -> None:
 
 
 def test_a_server_with_auth_off_in_a_network_does_not_start() -> None:
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "run.py"],
         cwd=ROOT,
         env=os.environ | OPEN | {"HOST": "0.0.0.0"},
@@ -177,6 +177,6 @@ def test_a_server_with_auth_off_in_a_network_does_not_start() -> None:
         text=True,
         timeout=280,
     )
-    assert made.returncode != 0
-    assert "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True" in made.stderr
-    assert "Traceback" not in made.stderr
+    assert completed.returncode != 0
+    assert "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True" in completed.stderr
+    assert "Traceback" not in completed.stderr

@@ -84,9 +84,9 @@ class Provider:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    made = Provider(tmp_path_factory.mktemp("provider")).start()
-    yield made
-    made.stop()
+    provider = Provider(tmp_path_factory.mktemp("provider")).start()
+    yield provider
+    provider.stop()
 
 
 def settings_with(provider: Provider) -> dict[str, str]:
@@ -176,11 +176,11 @@ def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
     assert (entry["name"], entry["path"], entry["status"], entry["result"]) == ("Bia", "/login/oidc", 303, "done")
     # Another address and another name, as after a marriage: it is the same person.
     provider.says(sub, person=member(name="Beatriz", email="beatriz@example.org"))
-    other = new_browser()
-    assert login(server, other).status_code == 303
-    assert me(server, other) == first
+    second_browser = new_browser()
+    assert login(server, second_browser).status_code == 303
+    assert me(server, second_browser) == first
     assert browser.post(server.url + "/api/logout", headers=OURS).ok
-    assert (me(server, browser), me(server, other)) == (None, first)
+    assert (me(server, browser), me(server, second_browser)) == (None, first)
 
 
 @pytest.mark.parametrize(
@@ -240,12 +240,12 @@ def test_a_wrong_answer_lets_nobody_in(server: Server, provider: Provider, owner
     browser = new_browser()
     answer = login(server, browser, "/system")
     assert answer.status_code == 401, answer.text
-    said = re.search(r"Logging in with Example failed \(([a-z_]+)\)", answer.text)
-    assert said
+    logged = re.search(r"Logging in with Example failed \(([a-z_]+)\)", answer.text)
+    assert logged
     assert 'data-next="/system"' in answer.text
     assert (me(server, browser), [name for name in users(server, owner) if "Wrong" in name]) == (None, [])
     entry = newest_entry(server, owner)
-    assert (entry["result"], entry["reason"]) == ("refused", said[1])
+    assert (entry["result"], entry["reason"]) == ("refused", logged[1])
 
 
 def test_a_login_works_once_and_in_its_own_browser(server: Server, provider: Provider) -> None:
@@ -325,8 +325,8 @@ def test_new_keys_of_the_provider_are_taken_at_once(server: Server, provider: Pr
 
 @pytest.mark.parametrize("fail", ["token", "jwks", "endless token", "endless jwks", "endless userinfo"])
 def test_a_provider_that_fails_is_said_to(server: Server, provider: Provider, fail: str) -> None:
-    wanted = {"claims": {"email": None}} if "userinfo" in fail else {}  # it is asked for what the token lacks
-    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **wanted)
+    extra = {"claims": {"email": None}} if "userinfo" in fail else {}  # it is asked for what the token lacks
+    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **extra)
     answer = login(server, new_browser())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Example can&#39;t be reached at the moment" in answer.text
@@ -339,8 +339,8 @@ def test_an_answer_costs_no_more_than_it_may(provider: Provider, monkeypatch: py
         for path in ("packed", "slow"):
             with pytest.raises(provider_session.AnswerTooLarge):
                 session.request("GET", f"{provider.url}/{path}", withhold_token=True)
-        whole = session.request("GET", f"{provider.url}/jwks", withhold_token=True)
-        assert whole.json()["keys"]
+        untruncated = session.request("GET", f"{provider.url}/jwks", withhold_token=True)
+        assert untruncated.json()["keys"]
 
 
 def test_an_address_links_nobody(server: Server, provider: Provider, owner: requests.Session) -> None:
@@ -352,8 +352,8 @@ def test_an_address_links_nobody(server: Server, provider: Provider, owner: requ
     assert login(server, first).status_code == 303
     provider.says(person=member(name="CARLA", email="carla@example.org"))
     assert login(server, second).status_code == 303
-    found = [me(server, browser) for browser in (first, second)]
-    assert [who and (who["name"], who["role"]) for who in found] == [("Carla 2", "trainer"), ("CARLA 3", "trainer")]
+    accounts = [me(server, browser) for browser in (first, second)]
+    assert [who and (who["name"], who["role"]) for who in accounts] == [("Carla 2", "trainer"), ("CARLA 3", "trainer")]
 
 
 def test_the_provider_says_the_role_at_each_login(server: Server, provider: Provider, owner: requests.Session) -> None:
@@ -368,8 +368,8 @@ def test_the_provider_says_the_role_at_each_login(server: Server, provider: Prov
         assert me(server, browser)["role"] == role, "in the session that was there before, too"
         assert owner.get(server.url + "/api/invitations").json()["invitations"] == []
     # What is told only at /userinfo counts as well.
-    told = member(realm={"groups": ["lab"]})
-    provider.says(sub, asked={"realm": told["realm"], "email": told["email"]})
+    userinfo = member(realm={"groups": ["lab"]})
+    provider.says(sub, asked={"realm": userinfo["realm"], "email": userinfo["email"]})
     assert login(server, browser).status_code == 303
     assert me(server, browser)["role"] == "trainer"
 
@@ -447,7 +447,7 @@ def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner:
     assert login(server, browser).status_code == 403, "nothing is left of it"
 
 
-@pytest.mark.usefixtures("kept_settings")
+@pytest.mark.usefixtures("stored_settings")
 def test_a_link_of_an_earlier_provider_is_not_a_way_in(app: APIFlask) -> None:
     """It is shown to admins as what it is, and makes room for one of the present provider."""
     change_settings(app, OIDC_ALLOWED=("*",), OIDC_ISSUER="https://old.example/")
@@ -474,8 +474,8 @@ EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 def logout_token(provider: Provider, **claims: Any) -> str:
     """The provider's, with an id of its own where the claims have none."""
     right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": uuid4().hex, "events": EVENT}
-    made = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
-    return str(made.json()["token"])
+    answer = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
+    return str(answer.json()["token"])
 
 
 def log_out_by(server: Server, token: str) -> requests.Response:
@@ -584,8 +584,8 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
     login_cookie = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
     app = Flask("x")
     app.secret_key = KEY
-    kept = SecureCookieSessionInterface().get_signing_serializer(app).loads(login_cookie)
-    data = next(iter(kept.values()))["data"]
+    state = SecureCookieSessionInterface().get_signing_serializer(app).loads(login_cookie)
+    data = next(iter(state.values()))["data"]
     assert back(browser, address).status_code == 303
     session = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_session"))
     secrets = [data["code_verifier"], data["nonce"], session, SECRET, parse_qs(urlsplit(address).query)["code"][0]]
@@ -601,37 +601,37 @@ def test_a_provider_that_is_down_takes_nothing_else_along(
     server: Server, provider: Provider, owner: requests.Session, tmp_path: Path
 ) -> None:
     """In eventlet mode, too: one login first, then the provider is gone."""
-    with Server(tmp_path, "eventlet", **settings_with(provider)) as other:
+    with Server(tmp_path, "eventlet", **settings_with(provider)) as second_server:
         provider.says(person=member(name="Gil"))
         browser = new_browser()
-        assert login(other, browser).status_code == 303
-        assert me(other, browser)["name"] == "Gil"
-        address = begun(other, browser)
+        assert login(second_server, browser).status_code == 303
+        assert me(second_server, browser)["name"] == "Gil"
+        address = begun(second_server, browser)
         form = {"name": "Hugo", "role": "viewer", "password": PASSWORD}
         assert owner.post(server.url + "/api/users", json=form).status_code == 201
         provider.stop()
         try:
             answer = back(browser, address)
             assert (answer.status_code, "can&#39;t be reached" in answer.text) == (503, True)
-            assert other.get("/login").status_code == 200
-            assert me(other, browser)["name"] == "Gil", "who is in stays in"
+            assert second_server.get("/login").status_code == 200
+            assert me(second_server, browser)["name"] == "Gil", "who is in stays in"
             assert server.post("/api/login", json={"name": "Hugo", "password": PASSWORD}).ok
         finally:
             provider.start()
     provider.stop()
     try:
-        with Server(tmp_path, "threading", **settings_with(provider)) as other:
-            answer = other.post("/api/login/oidc", json={}, headers={"Accept-Language": "pt-BR"})
+        with Server(tmp_path, "threading", **settings_with(provider)) as second_server:
+            answer = second_server.post("/api/login/oidc", json={}, headers={"Accept-Language": "pt-BR"})
             assert (answer.status_code, answer.json()["title"]) == (503, "Temporariamente indisponível")
             assert "Example não responde no momento" in answer.json()["detail"]
-            assert other.get("/login").status_code == 200
+            assert second_server.get("/login").status_code == 200
             provider.start()
             provider.says(described={"issuer": "https://evil.example"})
-            assert other.post("/api/login/oidc", json={}).status_code == 503
+            assert second_server.post("/api/login/oidc", json={}).status_code == 503
             provider.says(fail="describe")
-            assert other.post("/api/login/oidc", json={}).status_code == 503
+            assert second_server.post("/api/login/oidc", json={}).status_code == 503
             provider.says(person=member())
-            assert login(other, new_browser()).status_code == 303
+            assert login(second_server, new_browser()).status_code == 303
     finally:
         provider.stop()
         provider.start()
@@ -690,7 +690,7 @@ def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("claims", "told", "found"),
+    ("claims", "userinfo", "expected"),
     [
         ({"email": "a@x"}, {"email": "a@x", "email_verified": True}, ("a@x", True)),
         ({"email": "a@x"}, {"email": "b@x", "email_verified": True}, ("a@x", None)),
@@ -701,10 +701,10 @@ def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> No
     ],
 )
 def test_what_verifies_an_address_is_said_of_that_address(
-    claims: dict[str, Any], told: dict[str, Any], found: tuple[str, bool | None]
+    claims: dict[str, Any], userinfo: dict[str, Any], expected: tuple[str, bool | None]
 ) -> None:
-    both = with_id_token({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | told)
-    assert (both["email"], both.get("email_verified"), both["groups"]) == (*found, ["lab"])
+    both = with_id_token({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | userinfo)
+    assert (both["email"], both.get("email_verified"), both["groups"]) == (*expected, ["lab"])
 
 
 def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
@@ -717,13 +717,13 @@ def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
 
 
 @pytest.fixture
-def kept_settings(app: APIFlask) -> Iterator[None]:
+def stored_settings(app: APIFlask) -> Iterator[None]:
     before = app.extensions["settings"]
     yield
     app.extensions["settings"] = before
 
 
-@pytest.mark.usefixtures("kept_settings")
+@pytest.mark.usefixtures("stored_settings")
 def test_whom_the_provider_gives_no_role_any_more_is_out(app: APIFlask) -> None:
     settings = {"OIDC_ALLOWED": ("*",), "OIDC_ROLE": "none", "OIDC_ROLE_CLAIM": "groups"}
     change_settings(app, **settings, OIDC_ROLES=(("admins", Role.ADMIN),))
@@ -741,7 +741,7 @@ def test_whom_the_provider_gives_no_role_any_more_is_out(app: APIFlask) -> None:
         assert (again.account_id, again.role) == (account_id, "admin")
 
 
-@pytest.mark.usefixtures("kept_settings")
+@pytest.mark.usefixtures("stored_settings")
 def test_an_old_session_of_a_provider_gives_no_password(app: APIFlask) -> None:
     """An unattended browser would give a way in that lasts longer than the provider's word."""
     change_settings(app, OIDC_ALLOWED=("*",))

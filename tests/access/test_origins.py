@@ -9,13 +9,13 @@ from flask.testing import FlaskClient
 from app.extensions import socketio
 from tests.access.conftest import Headers
 
-FOREIGN, OWN = {"Origin": "https://evil.example"}, {"Origin": "http://localhost"}
+OTHER_ORIGIN, SAME_ORIGIN = {"Origin": "https://evil.example"}, {"Origin": "http://localhost"}
 CHANGES = [
     ({}, 403),  # nothing says which page it was
     ({"Sec-Fetch-Site": "same-origin"}, 201),
-    (OWN, 201),
-    (FOREIGN, 403),
-    (FOREIGN | {"Sec-Fetch-Site": "cross-site"}, 403),
+    (SAME_ORIGIN, 201),
+    (OTHER_ORIGIN, 403),
+    (OTHER_ORIGIN | {"Sec-Fetch-Site": "cross-site"}, 403),
     ({"Origin": "null"}, 403),  # a sandboxed frame, a file
     ({"Origin": "http://localhost.evil.example"}, 403),
     ({"Sec-Fetch-Site": "cross-site"}, 403),
@@ -24,20 +24,20 @@ CHANGES = [
 READS = [({}, 200), ({"Sec-Fetch-Site": "same-origin"}, 200), ({"Sec-Fetch-Site": "none"}, 200)] + [
     ({"Sec-Fetch-Site": site}, 403) for site in ("cross-site", "same-site")
 ]
-READS.append((FOREIGN, 403))  # Sec-Fetch-Site is sent to HTTPS and to loopback alone
+READS.append((OTHER_ORIGIN, 403))  # Sec-Fetch-Site is sent to HTTPS and to loopback alone
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict[str, FlaskClient]:
+def browsers() -> dict[str, FlaskClient]:
     return {}
 
 
 @pytest.fixture
-def browser(kept: dict[str, FlaskClient], log_in: Callable[[str], FlaskClient]) -> FlaskClient:
+def browser(browsers: dict[str, FlaskClient], log_in: Callable[[str], FlaskClient]) -> FlaskClient:
     """One login for the whole file."""
-    if not kept:
-        kept["browser"] = log_in("trainer")
-    return kept["browser"]
+    if not browsers:
+        browsers["browser"] = log_in("trainer")
+    return browsers["browser"]
 
 
 @pytest.mark.parametrize(("sent", "status"), CHANGES, ids=str)
@@ -64,7 +64,7 @@ def test_a_token_needs_no_page(app: APIFlask, headers: Headers) -> None:
     sent = headers["trainer"]
     assert client.post("/api/tokens", json=form, headers=sent).status_code == 201
     assert client.get("/api/datasets", headers=sent | {"Sec-Fetch-Site": "cross-site"}).status_code == 200
-    assert client.post("/api/tokens", json=form, headers=sent | FOREIGN).status_code == 403
+    assert client.post("/api/tokens", json=form, headers=sent | OTHER_ORIGIN).status_code == 403
 
 
 def test_a_token_in_the_address_is_none(app: APIFlask, headers: Headers) -> None:
@@ -76,11 +76,13 @@ def test_a_token_in_the_address_is_none(app: APIFlask, headers: Headers) -> None
 
 def test_a_foreign_page_gets_no_socket_and_no_login(app: APIFlask, browser: FlaskClient) -> None:
     handshake = "/socket.io/?EIO=4&transport=polling"
-    assert browser.get(handshake, headers=OWN).status_code == 200
-    assert browser.get(handshake, headers=FOREIGN).status_code == 400
+    assert browser.get(handshake, headers=SAME_ORIGIN).status_code == 200
+    assert browser.get(handshake, headers=OTHER_ORIGIN).status_code == 400
     assert browser.get(handshake, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401, "an <img> has no Origin"
-    assert browser.get(handshake + "&j=0", headers=OWN).status_code == 400, "JSONP is readable for scripts of any site"
+    assert browser.get(handshake + "&j=0", headers=SAME_ORIGIN).status_code == 400, (
+        "JSONP is readable for scripts of any site"
+    )
     form = {"name": "trainer", "password": "correct horse"}
-    assert app.test_client().post("/api/login", json=form, headers=FOREIGN).status_code == 403
-    assert browser.post("/api/logout", headers=FOREIGN).status_code == 403
+    assert app.test_client().post("/api/login", json=form, headers=OTHER_ORIGIN).status_code == 403
+    assert browser.post("/api/logout", headers=OTHER_ORIGIN).status_code == 403
     assert socketio.test_client(app, flask_test_client=browser).is_connected()

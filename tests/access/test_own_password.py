@@ -10,7 +10,7 @@ from tests.access.conftest import OURS, PASSWORD, Headers
 from tests.data import change_settings
 
 LogIn = Callable[[str], FlaskClient]
-OTHER = "battery staple"
+NEW_PASSWORD = "battery staple"
 
 
 def login(app: APIFlask, password: str, name: str = "viewer") -> int:
@@ -18,16 +18,16 @@ def login(app: APIFlask, password: str, name: str = "viewer") -> int:
 
 
 def test_a_new_password_ends_the_other_sessions(app: APIFlask, headers: Headers, log_in: LogIn) -> None:
-    mine, other = log_in("viewer"), log_in("viewer")
-    path, form = "/api/me/password", {"current": PASSWORD, "password": OTHER}
+    mine, second_session = log_in("viewer"), log_in("viewer")
+    path, form = "/api/me/password", {"current": PASSWORD, "password": NEW_PASSWORD}
     assert mine.put(path, json=form | {"current": "wrong"}, headers=OURS).json["errors"][0]["field"] == "current"
-    assert mine.put(path, json={"password": OTHER}, headers=OURS).status_code == 422
+    assert mine.put(path, json={"password": NEW_PASSWORD}, headers=OURS).status_code == 422
     assert mine.put(path, json=form).status_code == 403  # no page of ours
     assert mine.put(path, json=form, headers=OURS).status_code == 200
-    assert [browser.get("/api/me").status_code for browser in (mine, other)] == [200, 401]
+    assert [browser.get("/api/me").status_code for browser in (mine, second_session)] == [200, 401]
     assert app.test_client().get("/api/me", headers=headers["viewer"]).status_code == 200  # a token stays
-    assert [login(app, PASSWORD), login(app, OTHER)] == [401, 200]
-    back = {"current": OTHER, "password": PASSWORD}
+    assert [login(app, PASSWORD), login(app, NEW_PASSWORD)] == [401, 200]
+    back = {"current": NEW_PASSWORD, "password": PASSWORD}
     assert app.test_client().put(path, json=back, headers=headers["viewer"]).status_code == 200
     assert app.test_client().put(path, json=back, headers=headers["owner"]).status_code == 404
 
@@ -36,7 +36,7 @@ def test_the_present_password_is_not_tried_out(app: APIFlask, log_in: LogIn) -> 
     browser, before = log_in("another"), app.extensions["settings"]
     change_settings(app, RATELIMIT_PASSWORDS="2 per hour")
     try:
-        form = {"current": "wrong", "password": OTHER}
+        form = {"current": "wrong", "password": NEW_PASSWORD}
         answers = [browser.put("/api/me/password", json=form, headers=OURS).status_code for _ in range(3)]
         assert answers == [422, 422, 429]
     finally:
@@ -50,33 +50,37 @@ def test_who_came_by_a_link_chooses_the_first_one_and_no_token_does(app: APIFlas
     form = {"invitation": invitation["path"].partition("=")[2], "name": "Lin"}
     assert browser.post("/api/login", json=form).status_code == 200
     token = browser.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=OURS).json["token"]
-    by_token = app.test_client().put(path, json={"password": OTHER}, headers={"Authorization": f"Bearer {token}"})
+    by_token = app.test_client().put(
+        path, json={"password": NEW_PASSWORD}, headers={"Authorization": f"Bearer {token}"}
+    )
     assert by_token.status_code == 403
     assert "data-password" in browser.get("/account").text
-    assert browser.put(path, json={"password": OTHER}, headers=OURS).status_code == 200
-    assert login(app, OTHER, "Lin") == 200
+    assert browser.put(path, json={"password": NEW_PASSWORD}, headers=OURS).status_code == 200
+    assert login(app, NEW_PASSWORD, "Lin") == 200
 
 
 def test_invitations_are_listed_and_revoked(app: APIFlask, headers: Headers) -> None:
     client, admin = app.test_client(), headers["admin"]
-    made = [client.post("/api/invitations", json={"role": role}, headers=admin).json for role in ("viewer", "trainer")]
+    invitations = [
+        client.post("/api/invitations", json={"role": role}, headers=admin).json for role in ("viewer", "trainer")
+    ]
 
     def listed() -> list[tuple[int, str]]:
         answer = client.get("/api/invitations", headers=admin)
-        assert not [item for item in made if item["path"].partition("=")[2] in answer.text]
+        assert not [item for item in invitations if item["path"].partition("=")[2] in answer.text]
         return [(item["invitation_id"], item["role"]) for item in answer.json["invitations"]]
 
-    assert listed()[:2] == [(made[1]["invitation_id"], "trainer"), (made[0]["invitation_id"], "viewer")]
-    path = f"/api/invitations/{made[0]['invitation_id']}"
+    assert listed()[:2] == [(invitations[1]["invitation_id"], "trainer"), (invitations[0]["invitation_id"], "viewer")]
+    path = f"/api/invitations/{invitations[0]['invitation_id']}"
     assert [client.delete(path, headers=admin).status_code for _ in range(2)] == [200, 404]
-    assert made[0]["invitation_id"] not in dict(listed())
-    form = {"name": "Kim", "password": OTHER}
+    assert invitations[0]["invitation_id"] not in dict(listed())
+    form = {"name": "Kim", "password": NEW_PASSWORD}
     used = [
         app.test_client().post("/api/login", json=form | {"invitation": item["path"].partition("=")[2]}).status_code
-        for item in made
+        for item in invitations
     ]
     assert used == [401, 200]
-    assert made[1]["invitation_id"] not in dict(listed())  # used
+    assert invitations[1]["invitation_id"] not in dict(listed())  # used
 
 
 @pytest.mark.parametrize("name", ["viewer", "trainer"])

@@ -22,7 +22,7 @@ PAIRS = [
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A client's socket and the server's end of it."""
     target, bound = request.param
-    families = [socket.AF_INET6 if ":" in place else socket.AF_INET for place in (target, bound)]
+    families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in (target, bound)]
     with socket.socket(families[1]) as listener, socket.socket(families[0]) as client:
         try:
             listener.bind((bound, 0))
@@ -35,14 +35,14 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket
             yield client, accepted
 
 
-@pytest.mark.parametrize("look", [peer.ask_kernel, peer.read_tables])
-def test_both_ways_name_the_user_of_an_open_socket(pair: tuple[socket.socket, socket.socket], look: object) -> None:
+@pytest.mark.parametrize("lookup", [peer.ask_kernel, peer.read_tables])
+def test_both_ways_name_the_user_of_an_open_socket(pair: tuple[socket.socket, socket.socket], lookup: object) -> None:
     _client, accepted = pair
     ends = peer.end(accepted.getpeername()), peer.end(accepted.getsockname())
     try:
-        assert look(*ends) == os.geteuid()  # type: ignore[operator]
+        assert lookup(*ends) == os.geteuid()  # type: ignore[operator]
     except OSError:
-        assert look is peer.ask_kernel, "the tables are everywhere"
+        assert lookup is peer.ask_kernel, "the tables are everywhere"
         pytest.skip("this kernel has no sock_diag")
 
 
@@ -65,24 +65,24 @@ def test_a_closed_socket_is_nobodys(pair: tuple[socket.socket, socket.socket]) -
 
 def test_only_the_servers_user_and_root_are_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     users = {"own": os.geteuid(), "root": 0, "other": os.geteuid() + 1234, "unknown": None}
-    found = {}
+    trusted = {}
     for name, uid in users.items():
         monkeypatch.setattr(peer, "user_of_peer", lambda _connection, uid=uid: uid)
         with socket.socket() as connection:
-            found[name] = peer.is_server_user(connection)
-    assert found == {"own": True, "root": True, "other": False, "unknown": False}
+            trusted[name] = peer.is_server_user(connection)
+    assert trusted == {"own": True, "root": True, "other": False, "unknown": False}
     assert not peer.is_server_user(None)
 
 
 def test_another_machine_is_nobody_here() -> None:
-    class Far:
+    class RemotePeer:
         def getpeername(self) -> tuple[str, int]:
             return "192.0.2.7", 40000
 
         def getsockname(self) -> tuple[str, int]:
             return "192.0.2.1", 5000
 
-    assert peer.user_of_peer(Far()) is None
+    assert peer.user_of_peer(RemotePeer()) is None
 
 
 needs_root = pytest.mark.skipif(

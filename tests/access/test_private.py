@@ -24,12 +24,12 @@ from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Tr
 from app.routes.departures import close_ended
 from app.routes.permissions import NAMED
 from scripts.local_server import settings_for
-from tests.access.conftest import Headers, make_people
+from tests.access.conftest import Headers, create_accounts
 from tests.access.test_walk import UNKNOWN_ID, address
 from tests.conftest import close_database
 from tests.data import valid_dataset
 
-Things = dict[type, int]
+RowIds = dict[type, int]
 MARK = "Kept-Apart"  # in each text of what is hidden
 STRANGERS = ("another", "viewer")
 WITHIN = {
@@ -49,29 +49,29 @@ WITHIN = {
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
     folder = tmp_path_factory.mktemp("private")
-    wanted = settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", PRIVATE_DATA="true", **unlimited)
-    made = create_app("cli", wanted)
-    upgrade_if_old(made)
-    yield made
-    close_database(made)
+    options = settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", PRIVATE_DATA="true", **unlimited)
+    app = create_app("cli", options)
+    upgrade_if_old(app)
+    yield app
+    close_database(app)
 
 
 @pytest.fixture(scope="module")
 def headers(app: APIFlask) -> Headers:
-    return make_people(app)
+    return create_accounts(app)
 
 
 @pytest.fixture
-def things(app: APIFlask, headers: Headers) -> Things:
+def row_ids(app: APIFlask, headers: Headers) -> RowIds:
     """One of each kind of the trainer's, by name and by work of the server's."""
-    return make_things(app, account(app, headers, "trainer"))
+    return create_rows(app, account(app, headers, "trainer"))
 
 
 def account(app: APIFlask, headers: Headers, name: str) -> int:
     return app.test_client().get("/api/me", headers=headers[name]).json["id"]
 
 
-def make_things(app: APIFlask, owner: int) -> Things:
+def create_rows(app: APIFlask, owner: int) -> RowIds:
     dataset_id = valid_dataset(app)
     with app.app_context(), writing() as session:
         values = {"created_by": owner, "name": MARK, "description": MARK}
@@ -80,22 +80,22 @@ def make_things(app: APIFlask, owner: int) -> Things:
         session.add(training)
         session.flush()
         of = {"training_id": training.id}
-        made = [
+        rows = [
             Evaluation(**of, split="val", checkpoint="best", img_size=64, dataset_id=dataset_id),  # by the server
             ModelExport(**of, format="onnx", weights_sha256="0" * 64, key="k", created_by=owner),
             PredictionRun(**of, source="video", filename=f"{MARK}.mp4", input_bytes=1, created_by=owner),
             Test(**of, image_path=MARK, results=[], confidence_threshold=0.5, iou_threshold=0.5, created_by=owner),
             Job(kind="evaluate", subject_type="training", subject_id=training.id, status="completed"),
         ]
-        session.add_all(made)
+        session.add_all(rows)
         session.flush()
-        return {type(row): row.id for row in made} | {Dataset: dataset_id, Training: training.id}
+        return {type(row): row.id for row in rows} | {Dataset: dataset_id, Training: training.id}
 
 
-def share(app: APIFlask, things: Things, shared: bool = True, *kinds: type) -> None:
+def share(app: APIFlask, row_ids: RowIds, shared: bool = True, *kinds: type) -> None:
     with app.app_context(), writing() as session:
         for kind in kinds or (Dataset, Training):
-            session.execute(update(kind).where(kind.id == things[kind]).values(shared=shared))
+            session.execute(update(kind).where(kind.id == row_ids[kind]).values(shared=shared))
 
 
 def rows(app: APIFlask) -> dict[str, list[Any]]:
@@ -104,7 +104,7 @@ def rows(app: APIFlask) -> dict[str, list[Any]]:
         return {kind.__tablename__: connection.execute(select(kind.__table__)).all() for kind in kinds}
 
 
-def said(answer: TestResponse, number: int) -> tuple[int, str]:
+def masked(answer: TestResponse, number: int) -> tuple[int, str]:
     """What an answer says, whatever the id was."""
     return answer.status_code, re.sub(rf"\b{number}\b", "ID", answer.text)
 
@@ -130,9 +130,9 @@ def test_each_id_in_a_body_is_known(app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize("person", STRANGERS)
-def test_by_its_id_nothing_is_there(app: APIFlask, headers: Headers, things: Things, person: str) -> None:
+def test_by_its_id_nothing_is_there(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
     """Every route and method, with the ids of what is hidden; and nothing changes."""
-    client, wrong, seen, before = app.test_client(), [], set(), rows(app)
+    client, wrong, statuses, before = app.test_client(), [], set(), rows(app)
     for rule in app.url_map.iter_rules():
         named = [name for name in rule.arguments if name in NAMED]
         if not named:
@@ -142,28 +142,28 @@ def test_by_its_id_nothing_is_there(app: APIFlask, headers: Headers, things: Thi
             pattern = pattern.replace(f"<id:{name}>", "{" + name + "}")
         pattern = address(pattern)
         for method in sorted((rule.methods or set()) - {"OPTIONS"}):
-            ids = {name: things[NAMED[name]] for name in named}
+            ids = {name: row_ids[NAMED[name]] for name in named}
             answers = [
                 client.open(pattern.format(**values), method=method, headers=headers[person], json={})
                 for values in (ids, dict.fromkeys(named, UNKNOWN_ID))
             ]
-            hidden, unknown = said(answers[0], ids[named[0]]), said(answers[1], UNKNOWN_ID)
+            hidden, unknown = masked(answers[0], ids[named[0]]), masked(answers[1], UNKNOWN_ID)
             allowed = {404, 403} if person == "viewer" else {404}
             if hidden[0] not in allowed or MARK in hidden[1] or hidden != unknown:
                 wrong.append((method, pattern, hidden, unknown))
-            seen.add(hidden[0])
+            statuses.add(hidden[0])
     assert wrong == []
-    assert 404 in seen
+    assert 404 in statuses
     assert rows(app) == before
 
 
 @pytest.mark.parametrize("person", STRANGERS)
-def test_it_is_in_no_list_and_on_no_page(app: APIFlask, headers: Headers, things: Things, person: str) -> None:
+def test_it_is_in_no_list_and_on_no_page(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
     client, wrong, read = app.test_client(), [], 0
     for rule in app.url_map.iter_rules():
         if rule.arguments or "GET" not in (rule.methods or set()) or rule.endpoint == "ui.source":
             continue
-        for query in ("", f"?training_id={things[Training]}", f"?ids={things[Training]}", f"?search={MARK}"):
+        for query in ("", f"?training_id={row_ids[Training]}", f"?ids={row_ids[Training]}", f"?search={MARK}"):
             answer = client.get(rule.rule + query, headers=headers[person])
             read += answer.status_code == 200
             if MARK.encode() in answer.data.replace(f"search={MARK}".encode(), b""):
@@ -176,7 +176,7 @@ def test_it_is_in_no_list_and_on_no_page(app: APIFlask, headers: Headers, things
     assert sum(client.get("/api/system", headers=headers[person]).json["queue"].values()) == 0
 
 
-def test_whose_it_is_and_an_admin_find_it(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_whose_it_is_and_an_admin_find_it(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     client = app.test_client()
     paths = {
         "datasets": Dataset,
@@ -188,16 +188,16 @@ def test_whose_it_is_and_an_admin_find_it(app: APIFlask, headers: Headers, thing
         "jobs": Job,
     }
     for name, statuses in (("trainer", [200] * 7), ("admin", [200] * 7), ("owner", [200] * 7), ("another", [404] * 7)):
-        found = [client.get(f"/api/{path}/{things[kind]}", headers=headers[name]) for path, kind in paths.items()]
-        assert [answer.status_code for answer in found] == statuses, name
+        answers = [client.get(f"/api/{path}/{row_ids[kind]}", headers=headers[name]) for path, kind in paths.items()]
+        assert [answer.status_code for answer in answers] == statuses, name
     assert client.get("/metrics", headers=headers["trainer"]).status_code == 403
     assert client.get("/metrics", headers=headers["admin"]).status_code == 200
 
 
-def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """What a stranger names is answered as what there is none of."""
     client, who, nobodys = app.test_client(), headers["another"], valid_dataset(app)
-    mine = make_things(app, account(app, headers, "another"))
+    mine = create_rows(app, account(app, headers, "another"))
     form = {"name": "x", "model_version": "n", "epochs": 1}
 
     def bodies(dataset_id: int, training_id: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -213,62 +213,64 @@ def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, things: Thin
         yield "POST", "/api/models", {"data": {"dataset_id": dataset_id, "file": (BytesIO(b""), "a.pt")}}
 
     before = rows(app)
-    theirs = bodies(things[Dataset], things[Training])
-    for (method, path, body), (_method, unknown, other) in zip(theirs, bodies(UNKNOWN_ID, UNKNOWN_ID), strict=True):
-        hidden = said(client.open(path, method=method, headers=who, **body), things[Training])
-        none = said(client.open(unknown, method=method, headers=who, **other), UNKNOWN_ID)
+    theirs = bodies(row_ids[Dataset], row_ids[Training])
+    for (method, path, body), (_method, unknown, unknown_body) in zip(
+        theirs, bodies(UNKNOWN_ID, UNKNOWN_ID), strict=True
+    ):
+        hidden = masked(client.open(path, method=method, headers=who, **body), row_ids[Training])
+        none = masked(client.open(unknown, method=method, headers=who, **unknown_body), UNKNOWN_ID)
         assert hidden[0] in {404, 422}, (path, hidden)
         assert MARK not in hidden[1], path
         assert hidden[0] == none[0], (path, hidden, none)
         assert json.loads(hidden[1])["detail"] == json.loads(none[1])["detail"], path
     assert rows(app) == before
     assert client.get(f"/api/datasets/{nobodys}", headers=who).status_code == 404
-    compared = client.get(f"/api/trainings/compare?ids={mine[Training]},{things[Training]}", headers=who).json
+    compared = client.get(f"/api/trainings/compare?ids={mine[Training]},{row_ids[Training]}", headers=who).json
     assert ([item["id"] for item in compared["trainings"]], compared["missing"]) == (
         [mine[Training]],
-        [things[Training]],
+        [row_ids[Training]],
     )
 
 
-def test_what_is_shared_is_seen_and_not_changed(app: APIFlask, headers: Headers, things: Things) -> None:
-    client, dataset, training = app.test_client(), things[Dataset], things[Training]
+def test_what_is_shared_is_seen_and_not_changed(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+    client, dataset, training = app.test_client(), row_ids[Dataset], row_ids[Training]
 
     def change(kind: str, number: int, shared: bool, name: str = "trainer") -> TestResponse:
         return client.patch(f"/api/{kind}/{number}", json={"shared": shared}, headers=headers[name])
 
-    def seen(path: str, name: str) -> int:
+    def status(path: str, name: str) -> int:
         return client.get(path, headers=headers[name]).status_code
 
     assert change("datasets", dataset, True, "another").status_code == 404
     assert change("trainings", training, True).status_code == 409  # its images are the dataset's
     assert change("datasets", dataset, True).json["shared"] is True
-    assert [seen(f"/api/datasets/{dataset}", name) for name in STRANGERS] == [200, 200]
-    assert [seen(f"/api/trainings/{training}", name) for name in STRANGERS] == [404, 404]
+    assert [status(f"/api/datasets/{dataset}", name) for name in STRANGERS] == [200, 200]
+    assert [status(f"/api/trainings/{training}", name) for name in STRANGERS] == [404, 404]
     assert change("datasets", dataset, False, "another").status_code == 403
     assert change("trainings", training, True).json["shared"] is True
     paths = {"trainings": Training, "evaluations": Evaluation, "exports": ModelExport, "jobs": Job}
     for path, kind in paths.items():
-        assert [seen(f"/api/{path}/{things[kind]}", name) for name in STRANGERS] == [200, 200], path
+        assert [status(f"/api/{path}/{row_ids[kind]}", name) for name in STRANGERS] == [200, 200], path
     for path, kind in {"tests": Test, "predictions": PredictionRun}.items():  # of whoever made them
-        assert [seen(f"/api/{path}/{things[kind]}", name) for name in STRANGERS] == [404, 404], path
+        assert [status(f"/api/{path}/{row_ids[kind]}", name) for name in STRANGERS] == [404, 404], path
     listed = client.get("/api/trainings", headers=headers["viewer"]).json
     assert [item["id"] for item in listed["trainings"]] == [training]
     assert listed["trainings"][0]["shared"] is True
     assert change("datasets", dataset, False).json["shared"] is False
-    assert [seen(f"/api/trainings/{training}", name) for name in (*STRANGERS, "trainer")] == [404, 404, 200]
+    assert [status(f"/api/trainings/{training}", name) for name in (*STRANGERS, "trainer")] == [404, 404, 200]
 
 
-def test_who_trained_on_a_dataset_keeps_seeing_it(app: APIFlask, headers: Headers, things: Things) -> None:
-    share(app, things, True, Dataset)
+def test_who_trained_on_a_dataset_keeps_seeing_it(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+    share(app, row_ids, True, Dataset)
     client, who = app.test_client(), headers["another"]
-    form = {"name": "x", "model_version": "n", "epochs": 1, "dataset_id": things[Dataset]}
-    made = client.post("/api/trainings", json=form, headers=who)
-    assert made.status_code == 201, made.text
-    share(app, things, False, Dataset)
-    assert client.get(f"/api/datasets/{things[Dataset]}", headers=who).status_code == 200
-    assert client.get(f"/api/trainings/{made.json['training_id']}", headers=who).json["dataset_name"] == MARK
-    assert client.get(f"/api/datasets/{things[Dataset]}", headers=headers["viewer"]).status_code == 404
-    assert client.delete(f"/api/datasets/{things[Dataset]}", headers=headers["trainer"]).status_code == 409
+    form = {"name": "x", "model_version": "n", "epochs": 1, "dataset_id": row_ids[Dataset]}
+    created = client.post("/api/trainings", json=form, headers=who)
+    assert created.status_code == 201, created.text
+    share(app, row_ids, False, Dataset)
+    assert client.get(f"/api/datasets/{row_ids[Dataset]}", headers=who).status_code == 200
+    assert client.get(f"/api/trainings/{created.json['training_id']}", headers=who).json["dataset_name"] == MARK
+    assert client.get(f"/api/datasets/{row_ids[Dataset]}", headers=headers["viewer"]).status_code == 404
+    assert client.delete(f"/api/datasets/{row_ids[Dataset]}", headers=headers["trainer"]).status_code == 409
 
 
 def joined(app: APIFlask, headers: dict[str, str]) -> SocketIOTestClient:
@@ -277,55 +279,55 @@ def joined(app: APIFlask, headers: dict[str, str]) -> SocketIOTestClient:
     return socket
 
 
-def heard(app: APIFlask, things: Things, *sockets: SocketIOTestClient) -> list[bool]:
+def notified(app: APIFlask, row_ids: RowIds, *sockets: SocketIOTestClient) -> list[bool]:
     """Who gets a message about the training on the dashboard, and one about the dataset."""
     with app.app_context():
         audience.forget()
-        notify.to_training("training_status", things[Training], {"seq": 1})
-        notify.to_dashboard("dataset_update", {"dataset_id": things[Dataset]})
-    found = [[message["name"] for message in socket.get_received()] for socket in sockets]
-    assert all(names in ([], ["training_status", "dataset_update"]) for names in found), found
-    return [bool(names) for names in found]
+        notify.to_training("training_status", row_ids[Training], {"seq": 1})
+        notify.to_dashboard("dataset_update", {"dataset_id": row_ids[Dataset]})
+    names_by_socket = [[message["name"] for message in socket.get_received()] for socket in sockets]
+    assert all(names in ([], ["training_status", "dataset_update"]) for names in names_by_socket), names_by_socket
+    return [bool(names) for names in names_by_socket]
 
 
-def test_rooms(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_rooms(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     owner, stranger, admin = (joined(app, headers[name]) for name in ("trainer", "viewer", "admin"))
     try:
-        room = {"training_id": things[Training]}, {"job_id": things[Job]}
-        for verb, payload in zip(("join_training", "join_job"), room, strict=True):
+        rooms = {"training_id": row_ids[Training]}, {"job_id": row_ids[Job]}
+        for verb, payload in zip(("join_training", "join_job"), rooms, strict=True):
             answers = [socket.emit(verb, payload, callback=True) for socket in (owner, stranger, admin)]
             assert [answer.get("status", 200) for answer in answers] == [200, 404, 200], verb
         for socket in (owner, admin):
-            socket.emit("leave_training", room[0], callback=True)
+            socket.emit("leave_training", rooms[0], callback=True)
             socket.get_received()
-        assert heard(app, things, owner, stranger, admin) == [True, False, True]
-        share(app, things)
-        assert heard(app, things, owner, stranger, admin) == [True, True, True]
-        assert stranger.emit("join_training", {**room[0], "event": False}, callback=True)["ok"]
+        assert notified(app, row_ids, owner, stranger, admin) == [True, False, True]
+        share(app, row_ids)
+        assert notified(app, row_ids, owner, stranger, admin) == [True, True, True]
+        assert stranger.emit("join_training", {**rooms[0], "event": False}, callback=True)["ok"]
         client = app.test_client()
-        taken = client.patch(f"/api/datasets/{things[Dataset]}", json={"shared": False}, headers=headers["trainer"])
-        assert taken.status_code == 200
+        unshared = client.patch(f"/api/datasets/{row_ids[Dataset]}", json={"shared": False}, headers=headers["trainer"])
+        assert unshared.status_code == 200
         stranger.get_received()
         with app.app_context():
-            notify.to_training("training_progress", things[Training], {"seq": 2}, dashboard=False)
+            notify.to_training("training_progress", row_ids[Training], {"seq": 2}, dashboard=False)
         assert stranger.get_received() == []
         figures = [socket.emit("join_system", {}, callback=True) for socket in (stranger, admin)]
-        assert [sum(found["queue"].values()) > 0 for found in figures] == [False, True]
+        assert [sum(figure["queue"].values()) > 0 for figure in figures] == [False, True]
     finally:
         for socket in (owner, stranger, admin):
             socket.disconnect()
 
 
 def test_those_who_may_see_different_things_share_no_look(
-    app: APIFlask, headers: Headers, things: Things, monkeypatch: pytest.MonkeyPatch
+    app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one of them is told on joining is read for nobody else."""
     keys: list[Any] = []
     reads = app.extensions["waiting"].snapshots
     monkeypatch.setattr(reads, "read", lambda key, work: keys.append(key) or work())
-    share(app, things)
+    share(app, row_ids)
     sockets = [joined(app, headers[name]) for name in ("trainer", "viewer", "another", "admin", "admin")]
-    for name, payload in (("join_training", {"training_id": things[Training]}), ("join_system", {})):
+    for name, payload in (("join_training", {"training_id": row_ids[Training]}), ("join_system", {})):
         assert all(socket.emit(name, payload, callback=True)["ok"] for socket in sockets)
     for socket in sockets:
         socket.disconnect()
@@ -334,7 +336,7 @@ def test_those_who_may_see_different_things_share_no_look(
 
 def test_another_role_ends_the_connection(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
-    made = client.post(
+    created = client.post(
         "/api/users", json={"name": "Ada", "role": "admin", "password": "x" * 12}, headers=headers["admin"]
     )
     login = client.post("/api/login", json={"name": "Ada", "password": "x" * 12})
@@ -342,7 +344,7 @@ def test_another_role_ends_the_connection(app: APIFlask, headers: Headers) -> No
     socket = socketio.test_client(app, flask_test_client=client)
     assert socket.is_connected()
     answer = app.test_client().patch(
-        f"/api/users/{made.json['id']}", json={"role": "trainer"}, headers=headers["admin"]
+        f"/api/users/{created.json['id']}", json={"role": "trainer"}, headers=headers["admin"]
     )
     assert answer.status_code == 200
     with app.app_context():

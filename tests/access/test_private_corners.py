@@ -23,9 +23,9 @@ from app.models import Dataset, DatasetRevision, Evaluation, Training
 from app.routes.departures import go_round
 from app.services import services
 from tests.access.conftest import Headers
-from tests.access.test_private import MARK, Things, account, app, headers, joined, make_things, share, things
+from tests.access.test_private import MARK, RowIds, account, app, create_rows, headers, joined, row_ids, share
 
-__all__ = ["app", "headers", "things"]
+__all__ = ["app", "headers", "row_ids"]
 
 
 def change(app: APIFlask, kind: type, number: int, **values: Any) -> None:
@@ -41,15 +41,15 @@ def add(app: APIFlask, row: Any) -> int:
 
 
 def status(app: APIFlask, headers: Headers, path: str) -> list[int]:
-    """What the owner of `things`, another trainer and a viewer are answered."""
+    """What the owner of `row_ids`, another trainer and a viewer are answered."""
     client = app.test_client()
     return [client.get(path, headers=headers[name]).status_code for name in ("trainer", "another", "viewer")]
 
 
-def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, things: Things) -> None:
-    mine = make_things(app, account(app, headers, "another"))
+def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+    mine = create_rows(app, account(app, headers, "another"))
     change(app, Dataset, mine[Dataset], name="mine")
-    waits = {"code": "device", "training_id": things[Training]}
+    waits = {"code": "device", "training_id": row_ids[Training]}
     change(app, Training, mine[Training], name="mine", status="pending", waiting_for=waits)
     socket = joined(app, headers["another"])
     try:
@@ -60,25 +60,25 @@ def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
                 g.principal = of_token(secret) if secret else None
                 audience.forget()
                 services().trainer.feed.send_status(mine[Training])
-            heard = socket.get_received()
-            assert [item["args"][0]["training"]["waiting_for"]["code"] for item in heard] == ["device"]
-            assert MARK not in json.dumps(heard)
+            messages = socket.get_received()
+            assert [item["args"][0]["training"]["waiting_for"]["code"] for item in messages] == ["device"]
+            assert MARK not in json.dumps(messages)
     finally:
         socket.disconnect()
 
 
 def test_a_room_is_left_though_another_process_ended_the_sharing(
-    app: APIFlask, headers: Headers, things: Things
+    app: APIFlask, headers: Headers, row_ids: RowIds
 ) -> None:
-    share(app, things)
+    share(app, row_ids)
     socket = joined(app, headers["another"])
     try:
-        assert socket.emit("join_training", {"training_id": things[Training]}, callback=True)["ok"]
-        share(app, things, False)
+        assert socket.emit("join_training", {"training_id": row_ids[Training]}, callback=True)["ok"]
+        share(app, row_ids, False)
         go_round(app)
         socket.get_received()
         with app.app_context():
-            notify.to_training("training_progress", things[Training], {"seq": 1})
+            notify.to_training("training_progress", row_ids[Training], {"seq": 1})
         assert socket.get_received() == []
     finally:
         socket.disconnect()
@@ -86,15 +86,15 @@ def test_a_room_is_left_though_another_process_ended_the_sharing(
 
 @pytest.mark.parametrize("action", ["clone", "run-again"])
 def test_a_run_made_like_another_takes_no_hidden_weights(
-    app: APIFlask, headers: Headers, things: Things, action: str
+    app: APIFlask, headers: Headers, row_ids: RowIds, action: str
 ) -> None:
     """The run is shared; the one whose weights it started from is not."""
-    start = {"kind": "training", "training_id": things[Training], "checkpoint": "best"}
-    like = make_things(app, account(app, headers, "trainer"))
+    start = {"kind": "training", "training_id": row_ids[Training], "checkpoint": "best"}
+    like = create_rows(app, account(app, headers, "trainer"))
     change(app, Training, like[Training], start=start)
     share(app, like)
     with app.app_context():
-        weights = settings().MODELS_DIR / str(things[Training]) / "run" / "weights" / "best.pt"
+        weights = settings().MODELS_DIR / str(row_ids[Training]) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
     with zipfile.ZipFile(weights, "w") as file:
         file.writestr("best/data.pkl", b"")
@@ -104,66 +104,68 @@ def test_a_run_made_like_another_takes_no_hidden_weights(
     assert client.post(path, json={}, headers=headers["trainer"]).status_code == 201
 
 
-def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """Of somebody's shared run, on a dataset of one's own, which is deleted then."""
-    share(app, things)
-    other = account(app, headers, "another")
-    mine = make_things(app, other)
-    values = {"training_id": things[Training], "split": "val", "checkpoint": "best", "img_size": 64}
-    number = add(app, Evaluation(**values, dataset_id=mine[Dataset], created_by=other))
+    share(app, row_ids)
+    another = account(app, headers, "another")
+    mine = create_rows(app, another)
+    values = {"training_id": row_ids[Training], "split": "val", "checkpoint": "best", "img_size": 64}
+    number = add(app, Evaluation(**values, dataset_id=mine[Dataset], created_by=another))
     assert status(app, headers, f"/api/evaluations/{number}") == [404, 200, 404]
     change(app, Evaluation, number, dataset_id=None)
     assert status(app, headers, f"/api/evaluations/{number}") == [404, 200, 404]
 
 
-def test_a_job_is_seen_with_what_it_makes(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_a_job_is_seen_with_what_it_makes(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """Somebody evaluates a shared run: on its own dataset everybody sees that, on a hidden one nobody else does."""
-    share(app, things)
-    other = account(app, headers, "another")
-    hidden = make_things(app, other)[Dataset]
-    for dataset_id, seen in ((things[Dataset], 200), (hidden, 404)):
-        about = {"subject_type": "training", "subject_id": things[Training], "created_by": other}
+    share(app, row_ids)
+    another = account(app, headers, "another")
+    hidden = create_rows(app, another)[Dataset]
+    for dataset_id, expected in ((row_ids[Dataset], 200), (hidden, 404)):
+        about = {"subject_type": "training", "subject_id": row_ids[Training], "created_by": another}
         job = add(app, Job(kind="evaluate", **about, status="pending"))
-        values = {"training_id": things[Training], "split": "val", "checkpoint": "best", "img_size": 64}
-        number = add(app, Evaluation(**values, dataset_id=dataset_id, created_by=other, job_id=job))
-        assert status(app, headers, f"/api/jobs/{job}") == [seen, 200, seen]
-        assert status(app, headers, f"/api/evaluations/{number}") == [seen, 200, seen]
-    shown = app.test_client().get(f"/api/trainings/{things[Training]}/evaluations", headers=headers["trainer"]).json
-    assert [item["status"] for item in shown["evaluations"]] == ["pending", "pending"]
+        values = {"training_id": row_ids[Training], "split": "val", "checkpoint": "best", "img_size": 64}
+        number = add(app, Evaluation(**values, dataset_id=dataset_id, created_by=another, job_id=job))
+        assert status(app, headers, f"/api/jobs/{job}") == [expected, 200, expected]
+        assert status(app, headers, f"/api/evaluations/{number}") == [expected, 200, expected]
+    listed = app.test_client().get(f"/api/trainings/{row_ids[Training]}/evaluations", headers=headers["trainer"]).json
+    assert [item["status"] for item in listed["evaluations"]] == ["pending", "pending"]
 
 
-def test_a_job_that_an_admin_began_is_the_owners_to_see(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_a_job_that_an_admin_began_is_the_owners_to_see(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     admin = account(app, headers, "admin")
     for kind in ("training", "dataset"):
-        about = {"subject_type": kind, "subject_id": things[Training if kind == "training" else Dataset]}
+        about = {"subject_type": kind, "subject_id": row_ids[Training if kind == "training" else Dataset]}
         job = add(app, Job(kind="estimate", **about, created_by=admin, status="completed"))
         assert status(app, headers, f"/api/jobs/{job}") == [200, 404, 404], kind
 
 
 def test_a_dataset_that_others_use_is_left_as_it_is(
-    app: APIFlask, headers: Headers, things: Things, monkeypatch: pytest.MonkeyPatch
+    app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its owner sees no run of theirs: the refusal comes before anything is ended."""
     ended: list[int] = []
     with app.app_context():
         datasets = services().datasets
     monkeypatch.setattr(datasets.imports, "end", ended.append)
-    change(app, Evaluation, things[Evaluation], status="completed")
-    change(app, Training, things[Training], created_by=account(app, headers, "another"))
-    answer = app.test_client().delete(f"/api/datasets/{things[Dataset]}", headers=headers["trainer"])
+    change(app, Evaluation, row_ids[Evaluation], status="completed")
+    change(app, Training, row_ids[Training], created_by=account(app, headers, "another"))
+    answer = app.test_client().delete(f"/api/datasets/{row_ids[Dataset]}", headers=headers["trainer"])
     assert answer.status_code == 409
     assert ended == []
 
 
-def test_what_works_on_a_dataset_is_ended_whoever_asked_for_it(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_what_works_on_a_dataset_is_ended_whoever_asked_for_it(
+    app: APIFlask, headers: Headers, row_ids: RowIds
+) -> None:
     """A reader's question has an index made anew; the folder must not be written to behind its deletion."""
-    share(app, things, True, Dataset)
-    about = {"subject_type": "dataset", "subject_id": things[Dataset], "created_by": account(app, headers, "another")}
+    share(app, row_ids, True, Dataset)
+    about = {"subject_type": "dataset", "subject_id": row_ids[Dataset], "created_by": account(app, headers, "another")}
     job = add(app, Job(kind="index_dataset", **about, status="pending", params={"number": 1}))
     assert status(app, headers, f"/api/jobs/{job}") == [404, 200, 404]
-    change(app, Training, things[Training], dataset_id=make_things(app, account(app, headers, "trainer"))[Dataset])
-    change(app, Evaluation, things[Evaluation], status="completed")
-    answer = app.test_client().delete(f"/api/datasets/{things[Dataset]}", headers=headers["trainer"])
+    change(app, Training, row_ids[Training], dataset_id=create_rows(app, account(app, headers, "trainer"))[Dataset])
+    change(app, Evaluation, row_ids[Evaluation], status="completed")
+    answer = app.test_client().delete(f"/api/datasets/{row_ids[Dataset]}", headers=headers["trainer"])
     assert answer.status_code == 200, answer.text
     with app.app_context():
         assert db.session.get(Job, job).status == "cancelled"
@@ -186,25 +188,25 @@ def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
     assert (answer.status_code, answer.json["dataset_id"]) == (201, mine)
 
 
-def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, things: Things) -> None:
+def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """A run that started from shared weights keeps them in the trash of their owner."""
-    start = {"training_id": things[Training], "checkpoint": "best"}
+    start = {"training_id": row_ids[Training], "checkpoint": "best"}
     values = {"created_by": account(app, headers, "another"), "status": "pending", "start": start}
-    other = add(app, Training(name="their secret", dataset_id=things[Dataset], model_version="n", **values))
-    client, path = app.test_client(), f"/api/trainings/{things[Training]}"
+    hidden_id = add(app, Training(name="their secret", dataset_id=row_ids[Dataset], model_version="n", **values))
+    client, path = app.test_client(), f"/api/trainings/{row_ids[Training]}"
     assert client.delete(path, headers=headers["trainer"]).status_code == 200
     for name, names_it in (("trainer", False), ("admin", True)):
         answer = client.delete(f"{path}?permanent=true", headers=headers[name])
         assert (answer.status_code, "their secret" in answer.text) == (409, names_it)
-    change(app, Training, other, created_by=account(app, headers, "trainer"))
+    change(app, Training, hidden_id, created_by=account(app, headers, "trainer"))
     assert "their secret" in client.delete(f"{path}?permanent=true", headers=headers["trainer"]).text
-    change(app, Training, other, status="completed")
+    change(app, Training, hidden_id, status="completed")
 
 
-def test_everybody_who_saw_a_run_hears_that_it_is_gone(app: APIFlask, headers: Headers, things: Things) -> None:
-    share(app, things)
+def test_everybody_who_saw_a_run_hears_that_it_is_gone(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+    share(app, row_ids)
     sockets = [joined(app, headers[name]) for name in ("trainer", "another")]
-    client, path = app.test_client(), f"/api/trainings/{things[Training]}"
+    client, path = app.test_client(), f"/api/trainings/{row_ids[Training]}"
     try:
         assert client.delete(path, headers=headers["trainer"]).status_code == 200
         for socket in sockets:
@@ -212,8 +214,8 @@ def test_everybody_who_saw_a_run_hears_that_it_is_gone(app: APIFlask, headers: H
         with app.app_context():
             audience.forget()
         assert client.delete(f"{path}?permanent=true", headers=headers["trainer"]).status_code == 200
-        heard = [[message["name"] for message in socket.get_received()] for socket in sockets]
-        assert heard == [["training_deleted"], ["training_deleted"]]
+        names = [[message["name"] for message in socket.get_received()] for socket in sockets]
+        assert names == [["training_deleted"], ["training_deleted"]]
     finally:
         for socket in sockets:
             socket.disconnect()

@@ -41,13 +41,13 @@ def test_unfinished_uploads_by_number(app: APIFlask, headers: Headers, quotas: C
     mine = [begin(app, headers["trainer"], 100) for _ in range(3)]
     assert [answer.status_code for answer in mine] == [201, 201, 409]
     assert "QUOTA_UPLOADS" in mine[2].json["detail"]
-    others = begin(app, headers["another"], 100)
-    assert others.status_code == 201
+    theirs = begin(app, headers["another"], 100)
+    assert theirs.status_code == 201
     remove(app, headers["trainer"], mine[0])
     again = begin(app, headers["trainer"], 100)
     assert again.status_code == 201
     remove(app, headers["trainer"], mine[1], again)
-    remove(app, headers["another"], others)
+    remove(app, headers["another"], theirs)
 
 
 def test_unfinished_uploads_by_bytes(app: APIFlask, headers: Headers, quotas: Callable[..., None]) -> None:
@@ -70,9 +70,9 @@ def test_two_requests_do_not_both_get_the_last_place(
         thread.start()
     for thread in threads:
         thread.join()
-    made = [answer for answer in answers if answer.status_code == 201]
-    assert len(made) == 3
-    remove(app, headers["trainer"], *made)
+    created = [answer for answer in answers if answer.status_code == 201]
+    assert len(created) == 3
+    remove(app, headers["trainer"], *created)
 
 
 def test_datasets_by_bytes(app: APIFlask, headers: Headers, quotas: Callable[..., None]) -> None:
@@ -82,12 +82,12 @@ def test_datasets_by_bytes(app: APIFlask, headers: Headers, quotas: Callable[...
         session.add(Dataset(name="large", path="p", created_by=me, size_bytes=100 * MB))
     quotas(QUOTA_DATASETS=80 * MB)
 
-    def plain(name: str) -> Any:
+    def post_dataset(name: str) -> Any:
         return client.post(
             "/api/datasets", data={"name": "d", "file": (io.BytesIO(yolo_zip()), "a.zip")}, headers=headers[name]
         )
 
-    for answer in (plain("trainer"), begin(app, headers["trainer"], 100)):
+    for answer in (post_dataset("trainer"), begin(app, headers["trainer"], 100)):
         assert answer.status_code == 413
         assert "QUOTA_DATASETS" in answer.json["detail"]
     assert begin(app, headers["another"], 81 * MB).status_code == 413

@@ -71,15 +71,15 @@ def test_many_addresses_guess_no_faster_than_one_and_lock_nobody_out(
         at = {"REMOTE_ADDR": f"198.51.100.{next(count)}"}
         return client.post("/api/login", json={"name": name, "password": password}, environ_base=at).status_code
 
-    stranger, own = app.test_client(), app.test_client()
-    assert attempt(own, "another", PASSWORD) == 200
+    stranger, returning = app.test_client(), app.test_client()
+    assert attempt(returning, "another", PASSWORD) == 200
     assert [attempt(stranger, "another", "wrong") for _ in range(3)] == [401] * 3
     refused = stranger.post("/api/login", json={"name": "ANOTHER", "password": "wrong"})
     assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
     assert 0 < int(refused.headers["Retry-After"]) <= 3600
     assert attempt(stranger, "another", PASSWORD) == 429
-    assert attempt(own, "another", PASSWORD) == 200
-    assert [attempt(own, "another", "wrong") for _ in range(4)] == [401, 401, 401, 429]
+    assert attempt(returning, "another", PASSWORD) == 200
+    assert [attempt(returning, "another", "wrong") for _ in range(4)] == [401, 401, 401, 429]
     assert [attempt(stranger, "no such name", "wrong") for _ in range(4)] == [401, 401, 401, 429]
     assert attempt(app.test_client(), "trainer", PASSWORD) == 200
     stranger.set_cookie(f"{app.extensions['access'].cookie}_known", "forged.value")
@@ -104,13 +104,13 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
 
 def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many wait: who was in before has a line of their own, and comes first."""
-    form, own = {"name": "viewer", "password": PASSWORD}, app.test_client()
-    assert own.post("/api/login", json=form).status_code == 200
+    form, returning = {"name": "viewer", "password": PASSWORD}, app.test_client()
+    assert returning.post("/api/login", json=form).status_code == 200
     for _ in range(passwords.IN_LINE):
         assert passwords.line.acquire()
     try:
         assert app.test_client().post("/api/login", json=form).status_code == 503
-        assert own.post("/api/login", json=form).status_code == 200
+        assert returning.post("/api/login", json=form).status_code == 200
     finally:
         for _ in range(passwords.IN_LINE):
             passwords.line.release()
@@ -126,7 +126,7 @@ def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.
 def test_two_passwords_are_checked_at_a_time(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     now, most, lock = [0], [0], Lock()
 
-    def check(_kept: str | None, _password: str) -> bool:
+    def check(_stored: str | None, _password: str) -> bool:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])

@@ -39,18 +39,18 @@ def in_dashboard() -> int:
 
 
 def new_token(app: APIFlask, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
-    made = app.test_client().post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=headers)
-    assert made.status_code == 201, made.text
-    return made.json["id"], {"Authorization": f"Bearer {made.json['token']}"}
+    created = app.test_client().post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=headers)
+    assert created.status_code == 201, created.text
+    return created.json["id"], {"Authorization": f"Bearer {created.json['token']}"}
 
 
 def test_a_socket_leaves_its_rooms_at_the_logout(app: APIFlask, headers: Headers, log_in: LogIn) -> None:
     browser = log_in("viewer")
-    mine, other = following(app, flask_test_client=browser), following(app, headers=headers["viewer"])
+    mine, theirs = following(app, flask_test_client=browser), following(app, headers=headers["viewer"])
     assert in_dashboard() == 2
     assert browser.post("/api/logout", headers=OURS).status_code == 200
-    assert (mine.is_connected(), other.is_connected(), in_dashboard()) == (False, True, 1)
-    other.disconnect()
+    assert (mine.is_connected(), theirs.is_connected(), in_dashboard()) == (False, True, 1)
+    theirs.disconnect()
     assert browser.get("/api/me").status_code == 401
 
 
@@ -73,22 +73,22 @@ def test_what_a_token_makes_lives_no_longer_than_it(app: APIFlask, headers: Head
     client = app.test_client()
     values = {"name": "x", "role": "trainer", "expires_at": until}
     short = client.post("/api/tokens", json=values, headers=headers["trainer"]).json
-    own = {"Authorization": f"Bearer {short['token']}"}
-    for asked in ({}, {"expires_at": (now() + timedelta(days=9)).isoformat()}):
-        made = client.post("/api/tokens", json={"name": "y", "role": "viewer"} | asked, headers=own)
-        assert made.status_code == 201, made.text
-        assert made.json["expires_at"] == short["expires_at"]
+    token_headers = {"Authorization": f"Bearer {short['token']}"}
+    for expiry in ({}, {"expires_at": (now() + timedelta(days=9)).isoformat()}):
+        created = client.post("/api/tokens", json={"name": "y", "role": "viewer"} | expiry, headers=token_headers)
+        assert created.status_code == 201, created.text
+        assert created.json["expires_at"] == short["expires_at"]
 
 
 def test_the_owners_lesser_token_changes_what_it_made(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
-    made = client.post("/api/tokens", json={"name": "x", "role": "trainer"}, headers=headers["owner"]).json
-    own = {"Authorization": f"Bearer {made['token']}", "Tus-Resumable": "1.0.0"}
-    begun = own | {"Upload-Length": "100", "Upload-Metadata": "filename YS56aXA="}
-    place = client.post("/api/uploads", headers=begun).headers["Location"]
-    assert client.head(place, headers=own).status_code == 200
-    assert client.head(place, headers=headers["trainer"] | {"Tus-Resumable": "1.0.0"}).status_code == 403
-    assert client.delete(place, headers=own).status_code == 204
+    token = client.post("/api/tokens", json={"name": "x", "role": "trainer"}, headers=headers["owner"]).json
+    token_headers = {"Authorization": f"Bearer {token['token']}", "Tus-Resumable": "1.0.0"}
+    begun = token_headers | {"Upload-Length": "100", "Upload-Metadata": "filename YS56aXA="}
+    location = client.post("/api/uploads", headers=begun).headers["Location"]
+    assert client.head(location, headers=token_headers).status_code == 200
+    assert client.head(location, headers=headers["trainer"] | {"Tus-Resumable": "1.0.0"}).status_code == 403
+    assert client.delete(location, headers=token_headers).status_code == 204
 
 
 def test_a_lesser_token_deletes_none_that_can_do_more(app: APIFlask, headers: Headers) -> None:
@@ -163,9 +163,9 @@ def test_an_upload_is_the_persons_own(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     name = base64.b64encode(b"a.zip").decode()
     start = TUS | {"Upload-Length": "10", "Upload-Metadata": f"filename {name}"}
-    made = client.post("/api/uploads", headers=headers["trainer"] | start)
-    assert made.status_code == 201
-    path = made.headers["Location"]
+    created = client.post("/api/uploads", headers=headers["trainer"] | start)
+    assert created.status_code == 201
+    path = created.headers["Location"]
     chunk = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     people = ("viewer", "another", "trainer", "admin")
 
@@ -176,8 +176,8 @@ def test_an_upload_is_the_persons_own(app: APIFlask, headers: Headers) -> None:
     assert answers("HEAD", TUS) == [403, 403, 200, 200]
     assert answers("GET", {}) == [403, 403, 200, 200]
     assert answers("PATCH", chunk, data=b"PK") == [403, 403, 204, 409]
-    seen = [client.get("/api/uploads", headers=headers[name]).json["total"] for name in people]
-    assert seen == [0, 0, 1, 1]
+    totals = [client.get("/api/uploads", headers=headers[name]).json["total"] for name in people]
+    assert totals == [0, 0, 1, 1]
     assert client.delete(path, headers=headers["another"] | TUS).status_code == 403
     assert client.delete(path, headers=headers["trainer"] | TUS).status_code == 204
 
@@ -243,9 +243,9 @@ def test_names_that_look_alike_are_one(app: APIFlask, headers: Headers) -> None:
     """A zero-width space and a mark of direction are seen by nobody; nor is a name of them alone."""
     client = app.test_client()
 
-    def made(name: str) -> int:
+    def create(name: str) -> int:
         answer = client.post("/api/users", json={"name": name, "role": "viewer"}, headers=headers["owner"])
         return answer.status_code
 
     names = ("Ana", "Ana\u200b", "A\u202ena", "\uff21na", "Ana  ", "\u200b", "\u0390" * 60)
-    assert [made(name) for name in names] == [201, 422, 422, 422, 422, 422, 201]
+    assert [create(name) for name in names] == [201, 422, 422, 422, 422, 422, 201]

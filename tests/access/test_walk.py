@@ -50,18 +50,18 @@ def test_the_door_lets_through_what_the_role_covers(
         need = Role.TRAINER if isinstance(rule, OwnerRule) else rule
         expected = 299 if need is None or (role and role.covers(need)) else 403 if role else 401
         answer = client.open(path, method=method, headers=headers[person])
-        seen = answer.status_code if answer.status_code in REFUSED else 299  # else: what is behind the door
-        if seen != expected:
-            wrong.append(f"{method} {path}: {seen} instead of {expected}")
+        actual = answer.status_code if answer.status_code in REFUSED else 299  # else: what is behind the door
+        if actual != expected:
+            wrong.append(f"{method} {path}: {actual} instead of {expected}")
         if expected in REFUSED and answer.mimetype != "application/problem+json":
             wrong.append(f"{method} {path}: {answer.mimetype}")
     assert wrong == []
 
 
 @pytest.fixture(scope="module")
-def things(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[type, int]]:
+def row_ids(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[type, int]]:
     """A training of the trainer's and one of the other's, and what was made of them by the server itself."""
-    found = {}
+    ids_by_owner = {}
     for name in ("trainer", "another"):
         account = app.test_client().get("/api/me", headers=headers[name]).json["id"]
         dataset_id = valid_dataset(app)
@@ -71,38 +71,40 @@ def things(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[
             session.add(training)
             session.flush()
             training_id = training.id
-            made = [
+            rows = [
                 Evaluation(training_id=training_id, split="val", checkpoint="best", img_size=64),
                 PredictionRun(training_id=training_id, source="video", filename="a.mp4", input_bytes=1),
                 Test(training_id=training_id, image_path="x", results=[], confidence_threshold=0.5, iou_threshold=0.5),
             ]
-            session.add_all(made)
+            session.add_all(rows)
             session.flush()
-            ids = {type(row): row.id for row in made}
-            found[name] = ids | {Training: training_id, Dataset: dataset_id}
-    return found
+            ids = {type(row): row.id for row in rows}
+            ids_by_owner[name] = ids | {Training: training_id, Dataset: dataset_id}
+    return ids_by_owner
 
 
 def test_trainers_change_what_is_theirs_and_admins_everything(
     app: APIFlask,
     headers: dict[str, dict[str, str]],
-    things: dict[str, dict[type, int]],
+    row_ids: dict[str, dict[type, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app, "dispatch_request", lambda: ("let through", 299))
-    client, wrong, seen = app.test_client(), [], set()
+    client, wrong, models = app.test_client(), [], set()
     for rule in app.url_map.iter_rules():
-        own = RULES[rule.endpoint]
-        if not isinstance(own, OwnerRule) or own.model not in things["trainer"]:
+        rule_of_owner = RULES[rule.endpoint]
+        if not isinstance(rule_of_owner, OwnerRule) or rule_of_owner.model not in row_ids["trainer"]:
             continue
-        seen.add(own.model)
-        path = address(rule.rule.replace(f"<id:{own.argument}>", str(things["trainer"][own.model])))
+        models.add(rule_of_owner.model)
+        path = address(
+            rule.rule.replace(f"<id:{rule_of_owner.argument}>", str(row_ids["trainer"][rule_of_owner.model]))
+        )
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             answers = [client.open(path, method=method, headers=headers[name]).status_code for name in PEOPLE]
             if answers != [403, 299, 403, 299]:
                 wrong.append((method, path, answers))
     assert wrong == []
-    assert seen == set(things["trainer"])
+    assert models == set(row_ids["trainer"])
 
 
 def test_what_a_person_makes_is_theirs(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
@@ -110,11 +112,11 @@ def test_what_a_person_makes_is_theirs(app: APIFlask, headers: dict[str, dict[st
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
     form = {"name": "Mine", "model_version": "n", "epochs": 1}
-    made = client.post("/api/trainings", json=form | {"dataset_id": valid_dataset(app)}, headers=headers["trainer"])
-    assert made.status_code == 201, made.text
+    created = client.post("/api/trainings", json=form | {"dataset_id": valid_dataset(app)}, headers=headers["trainer"])
+    assert created.status_code == 201, created.text
     with app.app_context():
-        assert db.session.get(Training, made.json["training_id"]).created_by == me
-    path = f"/api/trainings/{made.json['training_id']}"
+        assert db.session.get(Training, created.json["training_id"]).created_by == me
+    path = f"/api/trainings/{created.json['training_id']}"
     renamed = [client.patch(path, json={"name": "x"}, headers=headers[name]).status_code for name in PEOPLE]
     assert renamed == [403, 200, 403, 200]
 

@@ -38,7 +38,7 @@ class Target:
 
     def counts(self) -> dict[str, int]:
         """How many things there are."""
-        return {place: self.server.get(f"/api/{place}").json()["total"] for place in ("datasets", "trainings", "tests")}
+        return {name: self.server.get(f"/api/{name}").json()["total"] for name in ("datasets", "trainings", "tests")}
 
 
 def started(folder: Path, mode: str, **settings: str) -> Iterator[Target]:

@@ -17,12 +17,12 @@ def head(method: str, path: str, kind: str, length: int | None, more: str = "") 
 
 
 def form(**fields: str | bytes) -> bytes:
-    made = b""
+    body = b""
     for name, value in fields.items():
         file = '; filename="a.zip"' if isinstance(value, bytes) else ""
-        made += f'--b\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()
-        made += (value if isinstance(value, bytes) else value.encode()) + b"\r\n"
-    return made + b"--b--\r\n"
+        body += f'--b\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()
+        body += (value if isinstance(value, bytes) else value.encode()) + b"\r\n"
+    return body + b"--b--\r\n"
 
 
 @pytest.mark.parametrize("announced", [5000, 2_000_000])
@@ -62,9 +62,13 @@ def test_chunks(target: Target, rest: bytes) -> None:
 
 def test_forms(target: Target) -> None:
     """Cut inside the file, inside a field, and behind a form that is whole by itself."""
-    whole = form(name="Cut", file=yolo_zip())
+    complete = form(name="Cut", file=yolo_zip())
     before = target.counts()
-    for body, announced in ((whole[:-300], len(whole)), (whole[:70], len(whole)), (whole, len(whole) + 1000)):
+    for body, announced in (
+        (complete[:-300], len(complete)),
+        (complete[:70], len(complete)),
+        (complete, len(complete) + 1000),
+    ):
         assert target.status(head("POST", "/api/datasets", FORM, announced) + body) == 400
     picture = form(training_id=str(target.training_id), file=b"x")
     assert target.status(head("POST", "/api/tests", FORM, len(picture) + 9) + picture) == 400
@@ -74,21 +78,21 @@ def test_forms(target: Target) -> None:
 def test_resumable_uploads_keep_what_came_and_make_nothing_of_it(target: Target) -> None:
     data = yolo_zip()
     tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": "filename YS56aXA="}
-    place = target.server.post("/api/uploads", headers=tus).headers["Location"]
+    location = target.server.post("/api/uploads", headers=tus).headers["Location"]
     before = target.counts()
     more = "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
-    assert target.status(head("PATCH", place, CHUNK, len(data), more) + data[:-10]) == 400
-    assert target.server.get(place).json()["offset"] == len(data) - 10
+    assert target.status(head("PATCH", location, CHUNK, len(data), more) + data[:-10]) == 400
+    assert target.server.get(location).json()["offset"] == len(data) - 10
     sum_ = more.replace(": 0", f": {len(data) - 10}") + "Upload-Checksum: sha1 MYTtoZsZDJqbBbjIIJzqbhUlZ8c=\r\n"
-    assert target.status(head("PATCH", place, CHUNK, 10, sum_) + data[-10:-5]) == 400
-    assert target.server.get(place).json() | {"expires_at": ""} == {
-        **target.server.get(place).json(),
+    assert target.status(head("PATCH", location, CHUNK, 10, sum_) + data[-10:-5]) == 400
+    assert target.server.get(location).json() | {"expires_at": ""} == {
+        **target.server.get(location).json(),
         "offset": len(data) - 10,
         "state": "receiving",
         "expires_at": "",
     }
-    assert target.status(head("DELETE", place, CHUNK, 10, "Tus-Resumable: 1.0.0\r\n")) in {400, 415}
-    assert target.server.get(place).status_code == 200
+    assert target.status(head("DELETE", location, CHUNK, 10, "Tus-Resumable: 1.0.0\r\n")) in {400, 415}
+    assert target.server.get(location).status_code == 200
     assert target.counts() == before
 
 

@@ -17,16 +17,16 @@ def upload(server: Server, content: bytes) -> str:
 
 def ended(server: Server, *paths: str) -> list[tuple[str, dict[str, Any]]]:
     """The datasets in the order in which their checks end."""
-    found: dict[str, dict[str, Any]] = {}
+    finished: dict[str, dict[str, Any]] = {}
     limit = time.monotonic() + 240
-    while len(found) < len(paths):
-        assert time.monotonic() < limit, found
+    while len(finished) < len(paths):
+        assert time.monotonic() < limit, finished
         for path in paths:
             body = server.get(path).json()
-            if path not in found and body["status"] in {"valid", "invalid"}:
-                found[path] = body
+            if path not in finished and body["status"] in {"valid", "invalid"}:
+                finished[path] = body
         time.sleep(0.1)
-    return list(found.items())
+    return list(finished.items())
 
 
 def test_a_hostile_dataset_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -34,9 +34,9 @@ def test_a_hostile_dataset_keeps_nobody_waiting(tmp_path: Path) -> None:
     contents = [zip_bytes(yolo_files(8, 4) | costly), zip_bytes(yolo_files(8, 4))]
     with Server(tmp_path, "eventlet", IMAGE_DECODE_SECONDS="1") as server:
         hostile, honest = (upload(server, content) for content in contents)
-        (first, one), (second, other) = ended(server, hostile, honest)
+        (first, first_body), (second, second_body) = ended(server, hostile, honest)
         assert (first, second) == (honest, hostile)
-        assert (one["status"], other["status"]) == ("valid", "valid")
+        assert (first_body["status"], second_body["status"]) == ("valid", "valid")
         findings = server.get(f"{hostile}/findings?code=image_slow").json()
     assert findings["total"] == len(costly)
     assert {item["file"] for item in findings["findings"]} == set(costly)

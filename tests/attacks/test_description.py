@@ -30,7 +30,7 @@ def test_every_operation(tmp_path: Path) -> None:
         weights = Path(app.config["MODELS_DIR"], str(target.training_id), "run/weights/best.pt")
         weights.unlink()  # no process loads torch for them
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"]
-        done = subprocess.run(
+        completed = subprocess.run(
             [*command, f"{target.server.url}/api/openapi.json", *OPTIONS],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.attacks.schemathesis_hooks"},
@@ -39,6 +39,6 @@ def test_every_operation(tmp_path: Path) -> None:
             timeout=840,
             check=False,
         )
-        (tmp_path / "schemathesis.log").write_text(done.stdout + done.stderr)
-        assert done.returncode == 0, done.stdout + done.stderr
+        (tmp_path / "schemathesis.log").write_text(completed.stdout + completed.stderr)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
         assert "Traceback" not in target.server.read_log()

@@ -32,8 +32,8 @@ def p95(url: str) -> float:
     took = []
     for number in range(REQUESTS):
         began = time.monotonic()
-        place = ("/health", "/api/trainings", "/trainings")[number % 3]
-        answer = requests.get(url + place, timeout=60, headers={"Connection": "close"})
+        path = ("/health", "/api/trainings", "/trainings")[number % 3]
+        answer = requests.get(url + path, timeout=60, headers={"Connection": "close"})
         took.append(time.monotonic() - began)
         assert answer.status_code == 200
     return statistics.quantiles(took, n=20)[-1]
@@ -93,8 +93,8 @@ def test_all_kinds_at_once_behind_nginx(proxied: tuple[Target, int]) -> None:
     """In the deployment that the wiki names for a network."""
     target, port = proxied
     url = f"http://127.0.0.1:{port}"
-    place = upload_of(url)
-    crowds = [SlowClients(port, kind, start, COUNT) for kind, start in beginnings(target.training_id, place).items()]
+    upload = upload_of(url)
+    crowds = [SlowClients(port, kind, start, COUNT) for kind, start in beginnings(target.training_id, upload).items()]
     try:
         for crowd in crowds:
             crowd.__enter__()

@@ -88,8 +88,8 @@ def test_websocket_packets(target: Target) -> None:
     import simple_websocket
 
     for sent in ("", "x", "²", "9", b"\xff", "4" + "9" * 2_000_000, '42["join_training",' + "9" * 100 + "]"):
-        place = f"ws://127.0.0.1:{target.server.port}/socket.io/?EIO=4&transport=websocket"
-        websocket = simple_websocket.Client(place)
+        address = f"ws://127.0.0.1:{target.server.port}/socket.io/?EIO=4&transport=websocket"
+        websocket = simple_websocket.Client(address)
         websocket.send("40")
         while not websocket.receive(timeout=60).startswith("40"):
             pass
@@ -101,7 +101,7 @@ def test_websocket_packets(target: Target) -> None:
     assert target.server.get("/health").status_code == 200
 
 
-def others(target: Target, until: threading.Event) -> list[float]:
+def time_other_requests(target: Target, until: threading.Event) -> list[float]:
     """Seconds that requests of another client take, one after the other."""
     took: list[float] = []
     with requests.Session() as session:
@@ -132,7 +132,7 @@ def test_three_thousand_joins_in_a_row(target: Target) -> None:
         ]
     )
     sender.start()
-    took = others(target, over)
+    took = time_other_requests(target, over)
     client.disconnect()
     sender.join(60)
     assert statistics.quantiles(took, n=20)[-1] < 5.0, (

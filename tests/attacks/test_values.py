@@ -87,7 +87,7 @@ def test_json_in_a_form(target: Target, value: str) -> None:
 @pytest.mark.parametrize("number", ["9223372036854775806", "9" * 4000, "NaN", "1e400", "-1", "%ED%A0%80", "%00", "%FF"])
 def test_query_strings(target: Target, number: str) -> None:
     training = f"/api/trainings/{target.training_id}"
-    places = {
+    statuses_by_query = {
         **{f"{training}/events?{name}=": {422} for name in ("wait", "limit")},
         **{f"/api/trainings?{name}=": {422} for name in ("page", "per_page")},
         **{f"{training}/{name}?after=": {200, 422} for name in ("log", "events")},
@@ -96,9 +96,9 @@ def test_query_strings(target: Target, number: str) -> None:
         **{f"/api/{name}=": {404, 422} for name in ("trainings/compare?ids", "datasets/import?path")},
         f"/api/datasets/{target.dataset_id}/images?class=": {200, 404, 422},
     }
-    for place, statuses in places.items():
-        answer = target.server.get(place + number)
-        assert answer.status_code in statuses, (place, answer.text)
+    for query, statuses in statuses_by_query.items():
+        answer = target.server.get(query + number)
+        assert answer.status_code in statuses, (query, answer.text)
         if number == "%00":
             assert answer.status_code in {404, 422}
 
@@ -106,18 +106,18 @@ def test_query_strings(target: Target, number: str) -> None:
 @pytest.mark.parametrize("part", ["%00", "a%00b", "%ED%A0%80", "%0A", "%E2%80%A8", "..%00"])
 def test_addresses(target: Target, part: str) -> None:
     training = f"/api/trainings/{target.training_id}"
-    for place in ("files/{}", "checkpoints/{}/download", "previews/{}"):
-        assert target.server.get(f"{training}/{place.format(part)}").status_code == 404
+    for path in ("files/{}", "checkpoints/{}/download", "previews/{}"):
+        assert target.server.get(f"{training}/{path.format(part)}").status_code == 404
     assert target.server.get(f"/api/uploads/{part}").status_code == 404
     assert target.server.get(f"/i18n/{part}/en.js").status_code in {200, 404}
     assert target.server.get(f"/static/{part}/js/lib/api.js").status_code in {200, 404}
 
 
 def test_a_log_position_behind_the_end(target: Target) -> None:
-    place = f"/api/trainings/{target.training_id}/log"
-    assert target.server.get(place).json() == {"text": "a line\n", "offset": 7}
+    url = f"/api/trainings/{target.training_id}/log"
+    assert target.server.get(url).json() == {"text": "a line\n", "offset": 7}
     for after in (7, 8, 2**62, 2**63 - 2, 2**63 - 1):
-        assert target.server.get(f"{place}?after={after}").json() == {"text": "", "offset": after}
+        assert target.server.get(f"{url}?after={after}").json() == {"text": "", "offset": after}
 
 
 def test_names_that_would_be_headers(target: Target) -> None:

@@ -16,7 +16,7 @@ from app.models import Checkpoint, Training, TrainingMetric, now
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
-from tests.trained import CLASSES, add_training, make_weights
+from tests.trained import CLASSES, add_training, write_weights
 from tests.videos import PLAYLIST, drawn_video
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def model(site: Server, tmp_path_factory: pytest.TempPathFactory) -> int:
-    weights = make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+    weights = write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
     return add_training(create_app("cli", site.settings), weights)
 
 

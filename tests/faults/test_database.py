@@ -253,10 +253,12 @@ def test_redis_stopped(record: Record, tmp_path: Path) -> None:
                     slowest = max(slowest, time.monotonic() - asked)
                 time.sleep(0.5)
             redis.start()
-            back, seen = time.monotonic(), len(viewer.heard)
+            back, seen = time.monotonic(), len(viewer.received)
             later = begin(pair.second, pair.dataset_id, epochs=1)
             wait_until(
-                lambda: len(viewer.heard) > seen or state(pair.second, training_id)["status"] == "completed", 60, "news"
+                lambda: len(viewer.received) > seen or state(pair.second, training_id)["status"] == "completed",
+                60,
+                "news",
             )
             record.recovered(back)
             record.note = f"slowest answer meanwhile {slowest:.2f} s"

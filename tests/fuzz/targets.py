@@ -67,18 +67,18 @@ def check_zip(data: bytes) -> None:
 def check_labels(data: bytes) -> None:
     """A label file, for each task."""
     for rules in RULES:
-        found = judge_bytes(data, rules)
-        assert all(count > 0 for count in found.boxes.values())
-        assert found.usable or not found.boxes
+        verdict = judge_bytes(data, rules)
+        assert all(count > 0 for count in verdict.boxes.values())
+        assert verdict.usable or not verdict.boxes
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
+    path = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
     try:
-        yield made
+        yield path
     finally:
-        shutil.rmtree(made)
+        shutil.rmtree(path)
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class Sample:
     @cached_property
     def source(self) -> Path:
         """A folder with all but what is fed, until this process ends."""
-        made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
-        atexit.register(shutil.rmtree, made, ignore_errors=True)
-        write(made, dict.fromkeys(self.images, image_bytes()) | dict(self.beside) | {self.fed: b""})
-        return made
+        root = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        write(root, dict.fromkeys(self.images, image_bytes()) | dict(self.beside) | {self.fed: b""})
+        return root
 
 
 def check_annotations(sample: Sample, data: bytes) -> None:
@@ -113,24 +113,24 @@ def check_annotations(sample: Sample, data: bytes) -> None:
     source, options = sample.source, Options(task=sample.task)
     (source / sample.fed).write_bytes(data)
     try:
-        found = read(source, choose(detect(source, options.task), options), options)
+        reading = read(source, choose(detect(source, options.task), options), options)
     except InvalidInput as verdict:
         if verdict.code not in REASONS or "%(" in message_of(REASONS, verdict.code, verdict.data):
             raise  # without a text
         return
-    for item in found.items:
+    for item in reading.items:
         assert (source / item.image).resolve().is_relative_to(source.resolve()), item.image
         assert ".." not in item.name.split("/"), item.name
-        for row in (item.rows or []) if found.format not in YOLO else []:
-            assert all(0 <= float(value) <= 1 for value in coordinates(row.text, found.keypoints)), row.text
-    for decision in found.decisions:
+        for row in (item.rows or []) if reading.format not in YOLO else []:
+            assert all(0 <= float(value) <= 1 for value in coordinates(row.text, reading.keypoints)), row.text
+    for decision in reading.decisions:
         assert decision["code"] in DECISIONS, decision
         assert "%(" not in message_of(DECISIONS, decision["code"], decision["data"]), decision
-    for finding in {finding["code"]: finding for finding in found.findings}.values():
+    for finding in {finding["code"]: finding for finding in reading.findings}.values():
         assert finding["code"] in TEXTS or finding["code"] in CONVERTED, finding
         assert str(text_of(finding["code"]).message) % finding["data"]
-    told = {"names": found.names, "decisions": found.decisions, "findings": found.findings}
-    json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+    summary = {"names": reading.names, "decisions": reading.decisions, "findings": reading.findings}
+    json.dumps(summary, ensure_ascii=False, allow_nan=False).encode()
 
 
 def coordinates(row: str, keypoints: Keypoints | None) -> list[str]:
@@ -154,7 +154,7 @@ def written(key: str, suffix: str = "") -> tuple[bytes, ...]:
     """What the tools of a format write, or of all that write this suffix."""
     boxes = {"a.jpg": [("car", 1, 1, 9, 9), ("dog", 5, 5, 20, 30)], "1.jpg": []}
     files = [write_files(boxes) for form, write_files in WRITERS.values() if key in ("", form)]
-    return tuple(data for own in files for data in encoded(own, suffix) if len(data) <= MOST_BYTES)
+    return tuple(data for value in files for data in encoded(value, suffix) if len(data) <= MOST_BYTES)
 
 
 def mask() -> bytes:

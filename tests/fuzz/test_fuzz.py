@@ -126,10 +126,10 @@ def damaged(data: st.DataObject, target: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
-    made = create_app("cli", settings_for(tmp_path_factory.mktemp("fuzz"), SOCKETIO_ASYNC_MODE="threading"))
-    upgrade_if_old(made)
-    yield made
-    close_database(made)
+    app = create_app("cli", settings_for(tmp_path_factory.mktemp("fuzz"), SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(app)
+    yield app
+    close_database(app)
 
 
 @fuzz
@@ -139,11 +139,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     ),
     number=st.integers().map(str) | st.text(max_size=30) | st.sampled_from(["0", "-1", "1e9", "9" * 19, "%00", "../x"]),
 )
-def test_ids(app: APIFlask, place: str, number: str) -> None:
+def test_ids(app: APIFlask, template: str, number: str) -> None:
     from urllib.parse import quote
 
-    answer = app.test_client().get(f"/api/{place.format(quote(number, safe='', errors='replace'))}")
-    assert answer.status_code in {200, 308, 400, 404, 405, 412}, (place, number, answer.status_code)
+    answer = app.test_client().get(f"/api/{template.format(quote(number, safe='', errors='replace'))}")
+    assert answer.status_code in {200, 308, 400, 404, 405, 412}, (template, number, answer.status_code)
 
 
 @fuzz

@@ -10,7 +10,7 @@ import pytest
 from app import create_app
 from scripts.local_server import Server, settings_for
 from tests.data import valid_dataset
-from tests.file_kinds import unknown_in
+from tests.file_kinds import unregistered_files
 from tests.live import Listener
 
 pytestmark = pytest.mark.training
@@ -86,7 +86,7 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
             done = late.wait("training_completed")
             late.wait("training_status", when=lambda item: item["training"]["status"] == "completed")
             numbers = [
-                payload["seq"] for name, payload in late.heard if "seq" in payload and name != "training_snapshot"
+                payload["seq"] for name, payload in late.received if "seq" in payload and name != "training_snapshot"
             ]
             assert numbers == sorted(numbers)
             updates = late.named("training_update")
@@ -122,7 +122,7 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
         assert server.get(address).content == weights
     assert (folder / "config.yaml").is_file()
     assert "Starting training for 2 epochs" in server.get(f"/api/trainings/{training_id}/log").json()["text"]
-    assert unknown_in(server.folder / "data") == [], "a new kind of file: see tests/file_kinds.py"
+    assert unregistered_files(server.folder / "data") == [], "a new kind of file: see tests/file_kinds.py"
 
 
 def evaluated(server: Server, training_id: int) -> dict[str, Any]:

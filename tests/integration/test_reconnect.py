@@ -81,11 +81,11 @@ def watch(
             assert snapshot["ok"]
             over = snapshot["training"]["status"] in {"completed", "failed"}
             allowed.write_text(str(30 + STEP * (len(stays) + 1)))
-            while not over and len(viewer.heard) < 2:  # the snapshot, and what is new
+            while not over and len(viewer.received) < 2:  # the snapshot, and what is new
                 assert time.monotonic() < until
                 time.sleep(0.02)
             time.sleep(dice.uniform(0, 0.8))
-            heard = list(viewer.heard)
+            heard = list(viewer.received)
         stays.append((snapshot, [item for item in heard if item[0] != "training_snapshot"]))
         time.sleep(dice.uniform(0, 0.5))
     return stays

@@ -10,7 +10,7 @@ def test_the_room_of_the_system(server: Server) -> None:
         first = viewer.wait("system_update")
         assert first["network"]["connections"] == 2
         assert first["processes"][0]["program"] == "web"
-        assert other.heard == []
+        assert other.received == []
     with Listener(server.url) as returned:
         answer = returned.ask("join_system", {})
         assert answer["uptime"] >= first["uptime"]

@@ -24,7 +24,7 @@ from tests.data import checkpoint_bytes, image_bytes
 from tests.faults.tools import add_dataset, kill_server, wait_until
 from tests.jobs.frozen import freeze_child, freezing, frozen_child, programs
 from tests.test_uploads import drawn_zip
-from tests.trained import make_weights
+from tests.trained import write_weights
 from tests.videos import drawn_video
 
 
@@ -197,7 +197,7 @@ def add_model(server: Server, folder: Path) -> int:
     data = Path(server.settings["DATA_ROOT"])
     weights = data / f"models/{training_id}/run/weights"
     weights.mkdir(parents=True)
-    shutil.copy(make_weights(folder / "best.pt", "thing"), weights)
+    shutil.copy(write_weights(folder / "best.pt", "thing"), weights)
     task_data.write(data / f"datasets/{dataset_id}", "detect", 2, 4)
     return training_id
 

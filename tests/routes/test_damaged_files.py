@@ -36,7 +36,7 @@ from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, no
 from app.services.janitor import Janitor
 from app.services.storage.damaged import SUFFIX
 from tests.data import checkpoint_bytes, image_bytes, yolo_zip, zip_bytes
-from tests.file_kinds import DAMAGED, is_known, unknown_in
+from tests.file_kinds import DAMAGED, matches_any, unregistered_files
 from tests.routes.test_datasets import ENGLISH, settled, upload
 from tests.routes.test_installation import add_training, served
 from tests.services.test_evaluation_views import CURVE, PICTURES, pictures
@@ -679,8 +679,8 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
 def test_each_kind_of_file_is_damaged(whole: Path) -> None:
     """Whoever writes a new kind adds it above, or says in tests/file_kinds.py why nobody needs to damage it."""
     names = {path.rpartition("/")[2] for path in written(whole)}
-    assert unknown_in(whole / "data") == []
-    assert [name for name in sorted(names) if not is_known(name, DAMAGED)] == []
+    assert unregistered_files(whole / "data") == []
+    assert [name for name in sorted(names) if not matches_any(name, DAMAGED)] == []
     assert [kind for kind in sorted(DAMAGED) if not any(fnmatchcase(name, kind) for name in names)] == []
 
 

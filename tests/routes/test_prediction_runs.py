@@ -32,7 +32,7 @@ from scripts.client.yolo_client.cli import main
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import change_settings, image_bytes, zip_bytes
-from tests.trained import CLASSES, add_training, make_weights
+from tests.trained import CLASSES, add_training, write_weights
 from tests.videos import BROKEN, NO_VIDEOS, claiming, drawn_video, turned
 
 pytestmark = pytest.mark.timeout(600)
@@ -58,7 +58,7 @@ def client(serving: APIFlask) -> FlaskClient:
 @pytest.fixture(scope="module")
 def training(serving: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
     """A model that finds something in every image."""
-    weights = make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+    weights = write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
     training_id = add_training(serving, weights)
     with serving.app_context(), writing() as session:
         row = session.get_one(Training, training_id)

@@ -19,7 +19,7 @@ from app.services.infer.frames import MOST_AT_ONCE
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
-from tests.trained import add_training, make_weights
+from tests.trained import add_training, write_weights
 
 PICTURE = image_bytes((320, 240))
 
@@ -33,7 +33,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
 
 @pytest.fixture(scope="module")
 def training(warm: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
-    return add_training(warm, make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes())
+    return add_training(warm, write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes())
 
 
 @pytest.fixture

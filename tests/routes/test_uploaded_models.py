@@ -26,7 +26,7 @@ from app.services.uploaded_models import MOST_AT_ONCE
 from scripts.local_server import ROOT, settings_for
 from tests.data import image_bytes
 from tests.routes.test_installation import served
-from tests.trained import make_weights
+from tests.trained import write_weights
 
 CLASSES = ("round", "square")
 pytestmark = pytest.mark.timeout(600)  # torch is loaded once for each file
@@ -44,7 +44,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return make_weights(tmp_path_factory.mktemp("weights") / "model.pt", *CLASSES).read_bytes()
+    return write_weights(tmp_path_factory.mktemp("weights") / "model.pt", *CLASSES).read_bytes()
 
 
 def add_dataset(app: APIFlask, classes: tuple[str, ...] = CLASSES, task: str = "detect") -> int:
@@ -200,7 +200,7 @@ def test_what_is_no_model_is_refused_and_nothing_stays(
 
 
 def test_names_of_classes_are_printable(shared_app: APIFlask, tmp_path: Path) -> None:
-    odd = make_weights(tmp_path / "odd.pt", "round\nsquare", "other").read_bytes()
+    odd = write_weights(tmp_path / "odd.pt", "round\nsquare", "other").read_bytes()
     answer = sent(shared_app, odd, add_dataset(shared_app))
     assert (answer.status_code, "class names" in answer.get_json()["detail"]) == (422, True), answer.get_json()
 

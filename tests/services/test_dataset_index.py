@@ -11,7 +11,7 @@ import pytest
 from app.services.datasets.index import Index
 from app.worker.quality import Entry, Examination, ImageRecord, examine
 
-pytestmark = pytest.mark.usefixtures("clock_of_a_server")
+pytestmark = pytest.mark.usefixtures("socketio_initialized")
 
 IMAGES = 400
 
