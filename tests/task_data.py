@@ -17,16 +17,16 @@ POSE_YAML = "kpt_shape: [3, 3]\nflip_idx: [1, 0, 2]\n"
 
 def files(task: str, train: int = 8, val: int = 4) -> dict[str, bytes]:
     """A dataset in YOLO layout as file name to content, without its YAML; of a classification the images alone."""
-    made: dict[str, bytes] = {}
+    content: dict[str, bytes] = {}
     for split, count in (("train", train), ("val", val)):
         for number in range(count):
             if task == "classify":
                 kind = ("round", "square")[number % 2]
-                made[f"images/{split}/{kind}/{number}.jpg"] = image_bytes(box=(4, 4, 60, 44) if number % 2 else BOX)
+                content[f"images/{split}/{kind}/{number}.jpg"] = image_bytes(box=(4, 4, 60, 44) if number % 2 else BOX)
             else:
-                made[f"images/{split}/{number}.jpg"] = image_bytes(box=BOX)
-                made[f"labels/{split}/{number}.txt"] = ROWS[task].encode()
-    return made
+                content[f"images/{split}/{number}.jpg"] = image_bytes(box=BOX)
+                content[f"labels/{split}/{number}.txt"] = ROWS[task].encode()
+    return content
 
 
 def write(folder: Path, task: str, train: int = 8, val: int = 4) -> Path:

@@ -53,8 +53,8 @@ def refused(answer: TestResponse, *statuses: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("identifier", IDS)
 def test_ids(client: FlaskClient, identifier: str) -> None:
-    for place in LISTS:
-        refused(client.get(f"{place}/{identifier}"), 400, 404)
+    for path in LISTS:
+        refused(client.get(f"{path}/{identifier}"), 400, 404)
     refused(client.get(f"/api/tests/{identifier}/image"), 400, 404)
     refused(client.get(f"/api/trainings/{identifier}/metrics"), 400, 404)
     refused(client.post(f"/api/trainings/{identifier}/stop"), 400, 404)
@@ -79,7 +79,7 @@ def test_bodies(client: FlaskClient, body: bytes, content_type: str, statuses: s
     refused(client.post("/api/trainings", data=body, content_type=content_type), *statuses)
 
 
-@pytest.mark.parametrize("place", ["/api/tests", "/api/datasets"])
+@pytest.mark.parametrize("path", ["/api/tests", "/api/datasets"])
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
@@ -95,25 +95,25 @@ def test_bodies(client: FlaskClient, body: bytes, content_type: str, statuses: s
         (b"", "multipart/form-data; boundary=a"),
     ],
 )
-def test_forms(client: FlaskClient, place: str, body: bytes, content_type: str) -> None:
-    refused(client.post(place, data=body, content_type=content_type), 400, 413, 415, 422)
+def test_forms(client: FlaskClient, path: str, body: bytes, content_type: str) -> None:
+    refused(client.post(path, data=body, content_type=content_type), 400, 413, 415, 422)
 
 
-@pytest.mark.parametrize("place", LISTS)
+@pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("query", ["page=-1", "page=0", "per_page=1000000000", "per_page=0", "page=x", "page=1e9"])
-def test_pages(client: FlaskClient, place: str, query: str) -> None:
-    refused(client.get(f"{place}?{query}"), 400, 422)
+def test_pages(client: FlaskClient, path: str, query: str) -> None:
+    refused(client.get(f"{path}?{query}"), 400, 422)
 
 
-@pytest.mark.parametrize("place", ["/api/datasets", "/api/trainings"])
+@pytest.mark.parametrize("path", ["/api/datasets", "/api/trainings"])
 @pytest.mark.parametrize("query", ["sort=password", "sort=", "status=x", "status=valid%00", "search=" + "a" * 101])
-def test_filters(client: FlaskClient, place: str, query: str) -> None:
-    refused(client.get(f"{place}?{query}"), 422)
+def test_filters(client: FlaskClient, path: str, query: str) -> None:
+    refused(client.get(f"{path}?{query}"), 422)
 
 
 def test_a_page_behind_the_last_is_empty(client: FlaskClient) -> None:
-    for place in LISTS:
-        answer = client.get(f"{place}?page=1000000")
+    for path in LISTS:
+        answer = client.get(f"{path}?page=1000000")
         assert answer.status_code == 200
         assert answer.get_json()["total"] == 0
 
@@ -127,7 +127,7 @@ def test_foreign_origins(client: FlaskClient, origin: str) -> None:
     assert "Access-Control-Allow-Origin" not in client.get("/api/tests", headers=headers).headers
 
 
-def test_our_own_origin_may(client: FlaskClient) -> None:
+def test_the_same_origin_is_allowed(client: FlaskClient) -> None:
     answer = client.post("/api/tests", headers={"Origin": "http://localhost"})
     assert answer.status_code in {400, 422}
 
@@ -140,9 +140,9 @@ def test_on_the_wire(server: Server) -> None:
 
     session = server.get(address).text
     number = json.loads(session[1:])["sid"]
-    place = f"{server.url}{address}&sid={number}"
-    assert requests.post(place, data="40", timeout=10).status_code == 200
-    assert requests.post(place, data="4" + "x" * 2_000_000, timeout=10).status_code == 400
+    path = f"{server.url}{address}&sid={number}"
+    assert requests.post(path, data="40", timeout=10).status_code == 200
+    assert requests.post(path, data="4" + "x" * 2_000_000, timeout=10).status_code == 400
 
     for header in ("-1", "x", "9" * 30):
         answer = raw(server, f"POST /api/tests HTTP/1.1\r\nHost: a\r\nContent-Length: {header}\r\n\r\n")

@@ -33,10 +33,10 @@ def connection() -> Iterator[SocketUnreader]:
 
 
 def rest_of(connection: SocketUnreader) -> bytes:
-    found = b""
-    while len(found) < len(NEXT):
-        found += connection.read()
-    return found
+    received = b""
+    while len(received) < len(NEXT):
+        received += connection.read()
+    return received
 
 
 @pytest.mark.parametrize("early", [0, 1, 5000])
@@ -44,22 +44,22 @@ def test_reads_end_where_the_body_ends(connection: SocketUnreader, early: int) -
     """Some of the body came with the head of the request, as it does."""
     connection.unread(connection.sock.recv(early) if early else b"")
     body = Body(ServersBody(LengthReader(connection, len(DATA))))
-    found, buffer = bytearray(), bytearray(60_000)
+    received, buffer = bytearray(), bytearray(60_000)
     while data := body.read(50_000):
-        found += data
-        found += buffer[: body.readinto(buffer)]
-    assert bytes(found) == DATA
+        received += data
+        received += buffer[: body.readinto(buffer)]
+    assert bytes(received) == DATA
     assert body.readinto(buffer) == 0
     assert rest_of(connection) == NEXT
 
 
-def test_lines_and_pieces_may_be_mixed(connection: SocketUnreader) -> None:
+def test_mixing_lines_and_chunks(connection: SocketUnreader) -> None:
     """A line is read ahead by gunicorn; nothing of that is lost."""
     body = Body(ServersBody(LengthReader(connection, len(DATA))))
-    found = body.read(1000) + body.readline() + body.read(1000) + body.readline()
+    received = body.read(1000) + body.readline() + body.read(1000) + body.readline()
     while data := body.read(100_000):
-        found += data
-    assert found == DATA
+        received += data
+    assert received == DATA
     assert rest_of(connection) == NEXT
 
 

@@ -19,10 +19,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fresh")
     venv.create(folder / "venv", with_pip=True)
     commands = folder / "venv" / "bin"
-    made = run(commands / "pip", "install", "--quiet", "--disable-pip-version-check", str(ROOT / "scripts" / "client"))
-    if made.returncode and any(text in made.stderr for text in OFFLINE):
-        pytest.skip(f"no package index: {made.stderr[-200:]}")
-    assert made.returncode == 0, made.stderr
+    completed = run(
+        commands / "pip", "install", "--quiet", "--disable-pip-version-check", str(ROOT / "scripts" / "client")
+    )
+    if completed.returncode and any(text in completed.stderr for text in OFFLINE):
+        pytest.skip(f"no package index: {completed.stderr[-200:]}")
+    assert completed.returncode == 0, completed.stderr
     return commands
 
 
@@ -63,7 +65,7 @@ def test_the_installed_command_talks_to_a_server(installed: Path, threading_serv
 UNREACHABLE = "The server at http://127.0.0.1:9 can't be reached: Connection refused."
 
 
-def test_a_server_that_is_not_there_is_said_in_a_sentence(installed: Path, tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported_in_a_sentence(installed: Path, tmp_path: Path) -> None:
     image = tmp_path / "photo.jpg"
     image.touch()
     (tmp_path / "large.zip").write_bytes(bytes(21 * 1024**2))
@@ -76,14 +78,14 @@ def test_a_server_that_is_not_there_is_said_in_a_sentence(installed: Path, tmp_p
         assert failed.stderr == f"“{url}” isn't a server address. Write it as http://127.0.0.1:5000.\n"
 
 
-def test_an_argument_that_is_no_json_object_is_said(installed: Path) -> None:
+def test_an_argument_that_is_no_json_object_is_reported(installed: Path) -> None:
     for text in ("oops", "[1]"):
         failed = run(installed / "yolo-client", "edit", "1", text)
         assert failed.returncode == 2
         assert "argument JSON: expected a JSON object" in failed.stderr
 
 
-def test_watching_what_is_refused_says_why(installed: Path, threading_server: Server) -> None:
+def test_watching_what_is_refused_prints_the_reason(installed: Path, threading_server: Server) -> None:
     failed = run(installed / "yolo-client", "--url", threading_server.url, "watch", "999999")
     assert (failed.returncode, failed.stderr) == (1, "404: Run 999999 doesn't exist.\n")
 

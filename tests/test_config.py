@@ -122,9 +122,7 @@ def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["secret_key"]
 
 
-def test_of_two_that_find_a_damaged_key_the_second_uses_what_the_first_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_starts_with_a_damaged_key_agree_on_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second comes while the first has read the damaged file and has not set it aside yet."""
     (tmp_path / "secret_key").write_bytes(b"\xff")
     keys, second = list[str](), threading.Thread(target=lambda: keys.append(secret_key(tmp_path)))

@@ -81,7 +81,7 @@ def test_the_image_is_locked_and_not_root() -> None:
     names = [name for name, _ in instructions()]
     assert any("--require-hashes -r requirements.lock" in line for line in values("RUN"))
     assert values("USER")[-1] not in {"root", "0"}
-    assert names.index("USER") > max(place for place, name in enumerate(names) if name == "RUN")
+    assert names.index("USER") > max(index for index, name in enumerate(names) if name == "RUN")
     assert values("EXPOSE") == ["5000"]
     assert json.loads(values("VOLUME")[0]) == ["/app/data", "/app/instance", "/app/logs"]
     (check,) = values("HEALTHCHECK")
@@ -90,7 +90,7 @@ def test_the_image_is_locked_and_not_root() -> None:
     assert "libglib2.0-0" in values("RUN")[0]
 
 
-def test_compose_gives_what_training_needs() -> None:
+def test_compose_provides_what_training_needs() -> None:
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
     assert set(compose["services"]) == {"cpu", "gpu"}
     for service in compose["services"].values():
@@ -120,13 +120,13 @@ def test_nginx_is_in_front_of_the_application() -> None:
 def test_only_nginx_is_believed_and_it_passes_on_no_ones_word() -> None:
     """Docker gives addresses in turn, and the application starts before nginx."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.nginx.yaml").read_text())
-    own = ip_address(compose["services"]["nginx"]["networks"]["default"]["ipv4_address"])
+    address = ip_address(compose["services"]["nginx"]["networks"]["default"]["ipv4_address"])
     (pool,) = compose["networks"]["default"]["ipam"]["config"]
-    assert own in ip_network(pool["subnet"])
-    assert own not in ip_network(pool["ip_range"])
+    assert address in ip_network(pool["subnet"])
+    assert address not in ip_network(pool["ip_range"])
     for name in ("cpu", "gpu"):
         trusted = load_settings(compose["services"][name]["environment"]).TRUSTED_PROXIES
-        assert trusted == (ip_network(str(own)),)
+        assert trusted == (ip_network(str(address)),)
     config = (ROOT / "deploy" / "nginx.conf").read_text()
     for name in ("For $remote_addr", "Proto $scheme", 'Host ""'):
         assert f"proxy_set_header X-Forwarded-{name};" in config

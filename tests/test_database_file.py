@@ -31,13 +31,13 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 def claim_for_another(file: DatabaseFile) -> None:
     """The record of an earlier server, whose log had the number that this one got: numbers of files come again."""
-    known = {"file": [1, 1], "log": file_id(file.log)}
-    file.path.with_name(file.path.name + OWNER).write_text(json.dumps(known))
+    record = {"file": [1, 1], "log": file_id(file.log)}
+    file.path.with_name(file.path.name + OWNER).write_text(json.dumps(record))
 
 
 def count(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as other:
-        return int(other.execute("SELECT COUNT(*) FROM t").fetchone()[0])
+    with closing(sqlite3.connect(path)) as reader:
+        return int(reader.execute("SELECT COUNT(*) FROM t").fetchone()[0])
 
 
 def test_a_log_that_this_process_writes_stays(path: Path, connection: sqlite3.Connection) -> None:

@@ -71,21 +71,21 @@ def test_a_body_that_is_cut_off_was_too_slow(
 
 
 def test_the_pace_follows_what_came_and_hurries_where_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[float] = []
-    monkeypatch.setattr(DEADLINES, "set", lambda _connection, seconds: given.append(seconds))
+    timeouts: list[float] = []
+    monkeypatch.setattr(DEADLINES, "set", lambda _connection, seconds: timeouts.append(seconds))
     monkeypatch.setattr(BodyDeadline, "_waiting", set())
     monkeypatch.setattr(bodies, "PATIENT", 1)
     one, two = BodyDeadline(object()), BodyDeadline(object())
     one.came(10 * int(bodies.SLOWEST))
     expected = (bodies.PATIENT_S, bodies.HURRIED_S, bodies.PATIENT_S + 10)
-    assert given == [pytest.approx(seconds, abs=1) for seconds in expected]
+    assert timeouts == [pytest.approx(seconds, abs=1) for seconds in expected]
     one.end()
     two.end()
     BodyDeadline(object())
-    assert given[-1] == pytest.approx(bodies.PATIENT_S, abs=1)
+    assert timeouts[-1] == pytest.approx(bodies.PATIENT_S, abs=1)
 
 
-def test_places() -> None:
+def test_slots() -> None:
     slots = Slots(2)
     assert [slots.acquire() for _ in range(3)] == [True, True, False]
     slots.release()
@@ -103,7 +103,7 @@ def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [bucket.consume() for _ in range(2)] == [0.0, pytest.approx(0.075)]
 
 
-def test_what_was_spent_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spending_delays_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: clock[0]))
     bucket = Bucket(100, 10.0)
@@ -119,7 +119,7 @@ def test_what_is_owed_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [bucket.spend(amount) for amount in (2, 5, 1000, 1)] == [0.0, 0.5, 1.0, 1.0]
 
 
-def test_a_flood_is_slowed_down_and_holds_no_websocket_once_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_is_slowed_down_until_its_client_disconnects(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("app.websockets.MESSAGES_RATE", 1e-9)  # none comes due while the test is held up
     monkeypatch.setattr("app.websockets.socketio", SimpleNamespace(sleep=waits.append))
@@ -137,13 +137,13 @@ def test_frames_are_unmasked_as_eventlet_does(offset: int) -> None:
     from eventlet.websocket import RFC6455WebSocket
 
     data, mask = random.Random(offset).randbytes(1003), (7, 200, 0, 255)
-    expected = bytes(byte ^ mask[(offset + place) % 4] for place, byte in enumerate(data))
+    expected = bytes(byte ^ mask[(offset + index) % 4] for index, byte in enumerate(data))
     assert unmasked(data, mask, len(data), offset) == expected
     assert unmasked(b"", mask) == b""
     assert hasattr(RFC6455WebSocket, "_apply_mask"), "what it replaces is still called so"
 
 
-def test_threads_are_left_for_short_requests() -> None:
+def test_threads_stay_free_for_short_requests() -> None:
     """Of gunicorn's threads, those that wait may not take all."""
     lines = (ROOT / "gunicorn.conf.py").read_text().splitlines()
     threads = next(int(line.split("=")[1].split("#")[0]) for line in lines if line.startswith("threads ="))
@@ -158,8 +158,8 @@ def test_too_many_wait(app: APIFlask) -> None:
     weights.write_bytes(content := zip_bytes({"best/data.pkl": random.Random(0).randbytes(1_000_000)}))
     client, waiting = app.test_client(), app.extensions["waiting"]
     waiting.long_polls.count = waiting.downloads.count = 0
-    for place in ("events?after=3&wait=25", "download"):
-        answer = client.get(f"/api/trainings/{training_id}/{place}")
+    for path in ("events?after=3&wait=25", "download"):
+        answer = client.get(f"/api/trainings/{training_id}/{path}")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert answer.content_type == "application/problem+json"
     assert client.get(f"/api/trainings/{training_id}/events?after=0&wait=0").status_code == 200
@@ -170,7 +170,7 @@ def test_too_many_wait(app: APIFlask) -> None:
         answer.close()
 
 
-def test_two_threads_may_close_one_websocket() -> None:
+def test_two_threads_close_one_websocket() -> None:
     class Websocket:
         """As simple-websocket closes: wsproto refuses the second time."""
 

@@ -115,7 +115,7 @@ def test_a_body_that_is_no_json_is_named(client: FlaskClient) -> None:
     assert check(answer, 400)["detail"] == "The body isn't valid JSON."
 
 
-def test_a_status_that_is_there_already_is_said_so(app: APIFlask) -> None:
+def test_the_message_of_an_unchanged_status(app: APIFlask) -> None:
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert str(errors.IllegalTransition("pending", "pending").detail).startswith("The status is already “Queued”")
         assert "can't change to “Paused”" in str(errors.IllegalTransition("failed", "paused").detail)
@@ -134,7 +134,7 @@ def test_a_browser_gets_a_page(client: FlaskClient) -> None:
     check(client.get("/api/nothing", headers={"Accept": "text/html"}), 404)
 
 
-def test_portuguese_unless_asked_otherwise(client: FlaskClient) -> None:
+def test_portuguese_is_the_default(client: FlaskClient) -> None:
     english = client.get("/api/nothing", headers={"Accept-Language": "en"}).get_json()
     assert english["title"] == "Not found"
     assert client.get("/api/nothing").get_json()["title"] == "Não encontrado"

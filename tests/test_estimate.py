@@ -56,15 +56,13 @@ def staging(app: APIFlask) -> list[Path]:
     """What is left in the folders of work: nothing, once the job behind an answer has tidied up."""
     root = Path(app.config["DATA_ROOT"])
     until = time.monotonic() + 180
-    while (left := [*(root / "tmp").iterdir(), *(root / "jobs").iterdir()]) and time.monotonic() < until:
+    while (leftovers := [*(root / "tmp").iterdir(), *(root / "jobs").iterdir()]) and time.monotonic() < until:
         time.sleep(0.05)
-    return left
+    return leftovers
 
 
 @pytest.mark.training
-def test_it_is_near_the_truth_and_asked_once(
-    app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_accurate_and_measured_once(app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.services.estimate.measuring.PLANNED_S", 10.0)
     dataset_id = valid_dataset(app, train=24, val=8)
     assert ask(client, dataset_id)[0] == 202
@@ -81,9 +79,9 @@ def test_it_is_near_the_truth_and_asked_once(
     assert longer["seconds"] - answer["seconds"] == pytest.approx(4 * answer["epoch_seconds"], abs=0.2)
     assert db_count(app, Training) == 0
 
-    made = client.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).get_json()["training_id"]
+    training_id = client.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).get_json()["training_id"]
     until = time.monotonic() + 200
-    while (row := client.get(f"/api/trainings/{made}").get_json())["status"] in {"pending", "running"}:
+    while (row := client.get(f"/api/trainings/{training_id}").get_json())["status"] in {"pending", "running"}:
         assert time.monotonic() < until
         time.sleep(0.2)
     assert row["status"] == "completed", row
@@ -148,7 +146,7 @@ def test_a_training_is_not_disturbed(idle_app: APIFlask, idle: FlaskClient) -> N
     assert estimates(idle) == []
 
 
-def test_a_failed_measurement_says_why(idle_app: APIFlask, idle: FlaskClient) -> None:
+def test_a_failed_measurement_reports_the_reason(idle_app: APIFlask, idle: FlaskClient) -> None:
     dataset_id = valid_dataset(idle_app)
     folder = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id)
     for path in folder.glob("images/train/*.jpg"):
@@ -210,26 +208,26 @@ def test_a_machine_that_is_fast_gets_to_the_batches_without_mosaic(
     assert body["batches"] == 100
 
     for epochs in (1, 5, 300):
-        status, other = ask(client, dataset_id, batch_size=2, img_size=32, epochs=epochs, start="scratch")
-        assert (status, other["status"]) == (200, "ready"), "measured once, for any number of epochs"
-        assert other["seconds"] == pytest.approx(
-            other["start_seconds"] + epochs * other["epoch_seconds"] + other["val_seconds"] + FINISH_S, abs=0.2
+        status, estimate = ask(client, dataset_id, batch_size=2, img_size=32, epochs=epochs, start="scratch")
+        assert (status, estimate["status"]) == (200, "ready"), "measured once, for any number of epochs"
+        assert estimate["seconds"] == pytest.approx(
+            estimate["start_seconds"] + epochs * estimate["epoch_seconds"] + estimate["val_seconds"] + FINISH_S, abs=0.2
         )
     assert db_count(app, Estimate) == 1
 
 
-def test_a_failure_is_logged_told_once_and_not_kept(
+def test_a_failure_is_logged_reported_once_and_not_cached(
     idle_app: APIFlask, idle: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset_id = valid_dataset(idle_app)
     folder = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id)
-    whole = {path: path.read_bytes() for path in folder.glob("images/train/*.jpg")}
-    for path in whole:
+    contents = {path: path.read_bytes() for path in folder.glob("images/train/*.jpg")}
+    for path in contents:
         path.write_bytes(b"no image")
     assert wait(idle, dataset_id)["status"] == "unavailable"
     assert any("Traceback" in getattr(record, "output", "") for record in caplog.records), "where it failed"
     assert "(estimate)" in caplog.text
-    for path, content in whole.items():
+    for path, content in contents.items():
         path.write_bytes(content)
     assert ask(idle, dataset_id)[0] == 202, "a second click measures again"
     (running, failed) = estimates(idle)

@@ -12,7 +12,7 @@ LINES = [encode(Progress(1, number, 9, 0.5), number) for number in (1, 2, 3)]
 
 def seqs(folder: Path, offset: int = 0) -> tuple[list[int], list[int]]:
     damaged: list[int] = []
-    return [said.seq for _, said in read_events(folder, offset, damaged.append)], damaged
+    return [event.seq for _, event in read_events(folder, offset, damaged.append)], damaged
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def seqs(folder: Path, offset: int = 0) -> tuple[list[int], list[int]]:
 )
 def test_a_damaged_line_is_passed_over(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "events.jsonl").write_bytes(LINES[0].encode() + damage + LINES[2].encode())
-    found, damaged = seqs(tmp_path)
-    assert found == [1, 3]
+    numbers, damaged = seqs(tmp_path)
+    assert numbers == [1, 3]
     assert damaged == [len(LINES[0]) + len(damage)]
 
 
-def test_unknown_fields_are_left_out(tmp_path: Path) -> None:
+def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
     body = json.loads(LINES[0])
     body["data"]["of_tomorrow"], body["more"] = {"a": 1}, 5
     (tmp_path / "events.jsonl").write_text(json.dumps(body) + "\n")
@@ -56,10 +56,10 @@ def test_a_cut_file_is_read_again(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     nan = float("nan")
-    said = [
+    events = [
         Epoch(1, 2, nan, None, 1, 0.5, 0.1, nan, 0.01, {"a": nan}, nan, nan),
         Figures(1, 2, 3, 4, nan, 6, 7, 8, [{"index": 0}]),
         Cancelled(1, None),
     ]
-    (tmp_path / "events.jsonl").write_text("".join(encode(event, place) for place, event in enumerate(said, 1)))
+    (tmp_path / "events.jsonl").write_text("".join(encode(event, seq) for seq, event in enumerate(events, 1)))
     assert seqs(tmp_path) == ([1, 2, 3], [])

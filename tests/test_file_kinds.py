@@ -6,16 +6,16 @@ from scripts.local_server import ROOT
 from tests.file_kinds import ALIKE, DAMAGED, GENERIC, REGISTERED, matches_any, names_in_source
 
 
-def test_each_name_in_the_source_is_known() -> None:
+def test_each_name_in_the_source_is_registered() -> None:
     """A new one belongs into DAMAGED, and into what tests/routes/test_damaged_files.py has, or into EXTERNAL."""
-    found = {
+    names = {
         name: str(path.relative_to(ROOT))
         for path in sorted((ROOT / "app").rglob("*.py"))
         for name in names_in_source(path.read_text())
     }
-    assert {"results.csv", "epoch-*.pt", "info.json", "events.jsonl"} <= found.keys()
+    assert {"results.csv", "epoch-*.pt", "info.json", "events.jsonl"} <= names.keys()
     assert {
-        name: path for name, path in found.items() if name not in GENERIC and not matches_any(name, REGISTERED)
+        name: path for name, path in names.items() if name not in GENERIC and not matches_any(name, REGISTERED)
     } == {}
 
 
@@ -32,6 +32,6 @@ def test_what_is_alike_is_damaged() -> None:
         ('if path.suffix in {".json", ".csv"}: "of report.json, and more"', []),
     ],
 )
-def test_a_new_kind_is_found(line: str, names: list[str]) -> None:
+def test_an_unregistered_kind_is_detected(line: str, names: list[str]) -> None:
     assert list(names_in_source(line)) == names
     assert not any(matches_any(name, REGISTERED) for name in names)

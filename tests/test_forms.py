@@ -36,12 +36,12 @@ class Trickling(io.BytesIO):
 
 
 def body_of(items: list[tuple[bool, bytes]]) -> bytes:
-    made = b""
+    body = b""
     for number, (is_file, content) in enumerate(items):
         name = f'name="part{number}"' + (f'; filename="{number}.zip"' if is_file else "")
         head = f"Content-Disposition: form-data; {name}\r\n\r\n".encode()
-        made += b"--" + BOUNDARY + b"\r\n" + head + content + b"\r\n"
-    return made + b"--" + BOUNDARY + b"--\r\n"
+        body += b"--" + BOUNDARY + b"\r\n" + head + content + b"\r\n"
+    return body + b"--" + BOUNDARY + b"--\r\n"
 
 
 def parsed(parser: MultiPartParser, stream: io.BytesIO) -> object:
@@ -50,8 +50,8 @@ def parsed(parser: MultiPartParser, stream: io.BytesIO) -> object:
         fields, files = parser.parse(stream, BOUNDARY, None)
     except ValueError:
         return ValueError
-    found = {name: [(file.filename, file.headers, file.read()) for file in files.getlist(name)] for name in files}
-    return dict(fields.lists()), found
+    uploads = {name: [(file.filename, file.headers, file.read()) for file in files.getlist(name)] for name in files}
+    return dict(fields.lists()), uploads
 
 
 @given(parts, st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 60))
@@ -63,7 +63,7 @@ def test_it_finds_what_werkzeug_finds(items: list[tuple[bool, bytes]], sizes: li
         assert parsed(FileFormParser(), Trickling(sent, sizes)) == parsed(MultiPartParser(), io.BytesIO(sent))
 
 
-def test_a_large_file_comes_through_whole_at_any_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_arrives_intact_at_any_boundary(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every length about the size of the buffer, so that the boundary meets its end in every way."""
     monkeypatch.setattr(forms, "LARGE", 64)
     monkeypatch.setattr(forms, "SMALL", 100)

@@ -47,13 +47,13 @@ class Pair:
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    made = Pair()
-    yield made
-    made.client.close()
-    made.connection.close()
+    pair = Pair()
+    yield pair
+    pair.client.close()
+    pair.connection.close()
 
 
-def test_a_head_that_comes_in_pieces_is_handled_once_it_is_whole(pair: Pair) -> None:
+def test_a_head_in_pieces_is_handled_once_it_is_complete(pair: Pair) -> None:
     assert pair.call() is DEFERRED, "nothing yet"
     for piece in (HEAD[:5], HEAD[5:20], HEAD[20:-1]):
         pair.client.sendall(piece)
@@ -76,7 +76,7 @@ def test_a_client_that_goes_is_gunicorns(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pending", "keepalived"])
-def test_only_the_silent_are_ended_however_late_the_others_are_looked_at(pair: Pair, kind: str) -> None:
+def test_only_silent_connections_are_closed_however_late_the_check(pair: Pair, kind: str) -> None:
     """Before their first request, and between two."""
     silent = Pair()
     worker = ThreadWorker(0, 0, [], None, 30, Config(), Logger(Config()))

@@ -22,11 +22,11 @@ def test_the_guide_in_the_readers_language(client: FlaskClient, language: str) -
     assert 'id="weights"' in text
     for anchor in re.findall(r'href="#([^"]+)"', text):
         assert f'id="{anchor}"' in text, anchor
-    shown = text[text.index("data-guide") :]
-    assert "<table>" in shown
-    assert "<pre tabindex" in shown
-    assert ".md" not in shown, "other pages of the wiki are not served"
-    assert "<script" not in shown[: shown.index("</article>")]
+    article = text[text.index("data-guide") :]
+    assert "<table>" in article
+    assert "<pre tabindex" in article
+    assert ".md" not in article, "other pages of the wiki are not served"
+    assert "<script" not in article[: article.index("</article>")]
 
 
 @pytest.mark.parametrize("path", PAGES)

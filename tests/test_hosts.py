@@ -57,7 +57,7 @@ def test_loopback_and_no_name_are_always_ours(host: str | None) -> None:
         "\x00",
     ],
 )
-def test_others_are_not(host: str) -> None:
+def test_unlisted_hosts_are_refused(host: str) -> None:
     assert not AllowedHosts(LOOPBACK, ()).allows(host, LOOPBACK)
 
 
@@ -108,7 +108,7 @@ def test_a_name_pointed_at_the_server_gets_nothing(server: Server) -> None:
     assert server.get("/api/datasets", headers={"Host": f"localhost:{server.port}"}).status_code == 200
 
 
-def test_other_origins_do_not_shut_out_our_own_pages() -> None:
+def test_additional_origins_do_not_exclude_the_same_origin() -> None:
     allows = with_same_origin(["https://lab.example"])
     here = {"HTTP_HOST": "gpu.example:5000"}
     assert allows("https://lab.example", here)

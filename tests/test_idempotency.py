@@ -70,16 +70,16 @@ def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient
     assert problem["errors"][0]["field"] == "Idempotency-Key"
     assert client.get("/api/trainings").json["total"] == 1
 
-    place = f"/api/trainings/{first.json['training_id']}"
-    assert client.post(f"{place}/pause", headers=key).status_code == 202
-    assert client.post(f"{place}/pause", headers=key).json["status"] == "paused", "not done twice: that would be 409"
-    refused(client.post(f"{place}/pause"), 409)
-    client.post(f"{place}/resume")
-    assert client.post(f"{place}/pause", headers=key).json["status"] == "paused"
+    url = f"/api/trainings/{first.json['training_id']}"
+    assert client.post(f"{url}/pause", headers=key).status_code == 202
+    assert client.post(f"{url}/pause", headers=key).json["status"] == "paused", "not done twice: that would be 409"
+    refused(client.post(f"{url}/pause"), 409)
+    client.post(f"{url}/resume")
+    assert client.post(f"{url}/pause", headers=key).json["status"] == "paused"
     assert row_of(idle_app, first.json["training_id"]).status == "pending"
 
 
-def test_what_failed_may_be_sent_again(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_failed_requests_can_be_repeated(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     key = {"Idempotency-Key": "k"}
     training_id = add(idle_app, dataset_id, "running")
     refused(client.post(f"/api/trainings/{training_id}/retry", headers=key), 409)

@@ -101,9 +101,9 @@ def test_answer_files_and_lists(client: FlaskClient, warm: APIFlask, training: i
 
     drawn = client.get(body["image_url"])
     assert drawn.mimetype == "image/jpeg"
-    with Image.open(io.BytesIO(drawn.data)) as shown, Image.open(io.BytesIO(sent)) as original:
-        assert shown.size == (320, 240)
-        assert shown.convert("RGB").tobytes() != original.convert("RGB").tobytes()
+    with Image.open(io.BytesIO(drawn.data)) as annotated, Image.open(io.BytesIO(sent)) as original:
+        assert annotated.size == (320, 240)
+        assert annotated.convert("RGB").tobytes() != original.convert("RGB").tobytes()
 
     one = client.get(f"/api/tests/{number}").get_json()
     assert body.items() <= one.items()
@@ -162,20 +162,20 @@ def test_kinds_of_images(client: FlaskClient, training: int, name: str) -> None:
     data, size = KINDS[name]
     answer = send(client, training, data, name)
     assert answer.status_code == 201, answer.text
-    with Image.open(io.BytesIO(client.get(answer.get_json()["image_url"]).data)) as shown:
-        assert shown.size == size
+    with Image.open(io.BytesIO(client.get(answer.get_json()["image_url"]).data)) as annotated:
+        assert annotated.size == size
     for item in answer.get_json()["detections"]:
         assert 0 <= item["bbox"][2] <= size[0]
         assert 0 <= item["bbox"][3] <= size[1]
 
 
-def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
+def test_sixteen_bit_images_preserve_their_brightness(tmp_path: Path) -> None:
     (tmp_path / "deep.png").write_bytes(KINDS["deep.png"][0])
     assert picture.read(tmp_path / "deep.png", 10_000).getpixel((5, 5)) == (40000 >> 8,) * 3
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "said"),
+    ("data", "name", "message"),
     [
         (b"GIF89a", "a.gif", "GIF"),
         (b"GIF89a" + bytes(40), "a.jpg", "GIF"),
@@ -186,10 +186,10 @@ def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
         (image_bytes((320, 240))[:-200], "a.jpg", "JPEG image is incomplete"),
     ],
 )
-def test_what_is_no_image_is_named(client: FlaskClient, training: int, data: bytes, name: str, said: str) -> None:
+def test_what_is_no_image_is_named(client: FlaskClient, training: int, data: bytes, name: str, message: str) -> None:
     form = {"training_id": str(training), "file": (io.BytesIO(data), name)}
     answer = client.post("/api/tests", data=form, headers={"Accept-Language": "en"})
-    assert (answer.status_code, said in answer.get_json()["detail"]) == (422, True), answer.text
+    assert (answer.status_code, message in answer.get_json()["detail"]) == (422, True), answer.text
 
 
 def huge_png() -> bytes:
@@ -301,8 +301,8 @@ def test_service_methods_and_cache(warm: APIFlask, weights: bytes, tmp_path: Pat
         assert list(service.loaded_models) == [str(paths[1]), str(paths[0])]
         box = {"class": "ção", "confidence": 0.5, "bbox": [10, 10, 60, 60]}
         drawn = service.draw_predictions(tmp_path / "a.jpg", [box], tmp_path / "drawn.jpg")
-    with Image.open(drawn) as shown:
-        assert shown.size == (320, 240)
+    with Image.open(drawn) as annotated:
+        assert annotated.size == (320, 240)
 
 
 def test_a_training_gets_the_gpu(warm: APIFlask, client: FlaskClient, training: int) -> None:
@@ -313,8 +313,8 @@ def test_a_training_gets_the_gpu(warm: APIFlask, client: FlaskClient, training: 
     jobs.devices.pool = Pool(("0",))
 
     def newest() -> dict[str, Any]:
-        job, *others = client.get("/api/jobs?kind=predict").get_json()["jobs"]
-        assert all(other["status"] not in {"pending", "running"} for other in others), "one at a time"
+        job, *earlier = client.get("/api/jobs?kind=predict").get_json()["jobs"]
+        assert all(predecessor["status"] not in {"pending", "running"} for predecessor in earlier), "one at a time"
         return job
 
     try:
@@ -378,8 +378,8 @@ def test_letters_of_portuguese_have_glyphs() -> None:
 
 
 def child_of(server: Server) -> psutil.Process:
-    (found,) = find_children(Path(server.folder, "data", "jobs"))
-    return psutil.Process(found[0])
+    (children,) = find_children(Path(server.folder, "data", "jobs"))
+    return psutil.Process(children[0])
 
 
 def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
@@ -392,14 +392,14 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
         return answer.json()
 
     with ThreadPoolExecutor(6) as pool:
-        asked, slowest = time.monotonic(), 0.0
+        sent_at, slowest = time.monotonic(), 0.0
         waiting = [pool.submit(post, turn) for turn in range(6)]
         while not all(item.done() for item in waiting):
             began = time.monotonic()
             assert server.get("/health").status_code == 200
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.02)
-        took = time.monotonic() - asked
+        took = time.monotonic() - sent_at
         results = [item.result() for item in waiting]
     assert slowest < max(2, took / 2), "requests waited while the child started"
     assert len({item["test_id"] for item in results}) == 6
@@ -417,8 +417,8 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
         assert server.stop() == 0
     else:  # not even a chance to say good-bye
         server.kill()
-    second_gone = psutil.wait_procs([second], timeout=60)[0]  # leaving torch takes a second of processor time
-    assert second_gone, "the child outlived its server"
+    second_exited = psutil.wait_procs([second], timeout=60)[0]  # leaving torch takes a second of processor time
+    assert second_exited, "the child outlived its server"
     server.start()
     statuses = [item["status"] for item in server.get("/api/jobs?kind=predict").json()["jobs"]]
     assert statuses == ["cancelled", "failed"], "the next server knows that it is gone"

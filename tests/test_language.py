@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog, Message
 
 from scripts.i18n import ROOT, present
 
-PLACE = r"(?:%\(\w+\)[sd]|\{\w+\})"
+PLACEHOLDER = r"(?:%\(\w+\)[sd]|\{\w+\})"
 
 # Words that another one is used for, by language.
 AVOIDED = {
@@ -125,18 +125,18 @@ def texts(catalogue: Catalog) -> list[tuple[str, str, str]]:
     return [form for message in catalogue if message.id for form in forms(message)]
 
 
-def plain(text: str) -> str:
+def prose_of(text: str) -> str:
     """The text without its places, code words and what it quotes."""
-    return re.sub(rf"{PLACE}|`[^`]*`|“[^”]*”|\b[A-Z]+_[A-Z_]+\b", " ", text)
+    return re.sub(rf"{PLACEHOLDER}|`[^`]*`|“[^”]*”|\b[A-Z]+_[A-Z_]+\b", " ", text)
 
 
 def test_no_text_has_a_word_that_another_term_is_used_for(catalogue: Catalog) -> None:
     wrong = [
-        f"{found.group()} → {instead}: {text}"
+        f"{match.group()} → {instead}: {text}"
         for first, language, text in texts(catalogue)
         if first not in ALLOWED
         for word, instead in AVOIDED[language].items()
-        if (found := re.search(rf"\b(?:{word})\b", plain(text), re.IGNORECASE))
+        if (match := re.search(rf"\b(?:{word})\b", prose_of(text), re.IGNORECASE))
     ]
     assert wrong == []
 
@@ -151,7 +151,7 @@ def counted_nouns(catalogue: Catalog) -> dict[str, set[str]]:
     for message in catalogue:
         if message.id and message.pluralizable:
             for language, many in (("en", message.id[1]), ("pt", message.string[1])):
-                nouns[language] |= {noun for noun in re.findall(rf"{PLACE} (\w+s)\b", many) if len(noun) > 3}
+                nouns[language] |= {noun for noun in re.findall(rf"{PLACEHOLDER} (\w+s)\b", many) if len(noun) > 3}
     return {language: words - NOT_COUNTED for language, words in nouns.items()}
 
 
@@ -165,11 +165,11 @@ def test_every_text_with_a_count_has_plural_forms(catalogue: Catalog) -> None:
     nouns = counted_nouns(catalogue)
     assert {"images", "objects", "epochs", "runs"} <= nouns["en"]
     assert {"imagens", "objetos", "épocas", "treinamentos"} <= nouns["pt"]
-    plain_texts = [form for message in catalogue if message.id and not message.pluralizable for form in forms(message)]
+    uncounted = [form for message in catalogue if message.id and not message.pluralizable for form in forms(message)]
     wrong = [
         text
-        for _first, language, text in plain_texts
-        if re.search(rf"{PLACE} {OF}(?:[^\W\d]+ )?(?:{'|'.join(sorted(nouns[language]))})\b", text)
+        for _first, language, text in uncounted
+        if re.search(rf"{PLACEHOLDER} {OF}(?:[^\W\d]+ )?(?:{'|'.join(sorted(nouns[language]))})\b", text)
     ]
     assert wrong == []
 
@@ -181,7 +181,7 @@ def test_plural_forms_differ_only_where_the_language_does(catalogue: Catalog) ->
     for message in catalogue:
         if message.id and message.pluralizable:
             one, many = message.id
-            assert set(re.findall(PLACE, one)) <= set(re.findall(PLACE, many)), message.id
+            assert set(re.findall(PLACEHOLDER, one)) <= set(re.findall(PLACEHOLDER, many)), message.id
 
 
 def test_punctuation_and_units(catalogue: Catalog) -> None:
@@ -189,14 +189,14 @@ def test_punctuation_and_units(catalogue: Catalog) -> None:
         assert "  " not in text, text
         assert text == text.strip(), text
         assert not re.search(r"[\d}s] %%?(?!\()(?=\W|$)", text), f"a percent sign without a space: {text}"
-        assert not re.search(rf"{PLACE} bytes\b", text), f"a size in kB, MB or GB: {text}"
+        assert not re.search(rf"{PLACEHOLDER} bytes\b", text), f"a size in kB, MB or GB: {text}"
         if language == "pt":
             assert not re.search(r'"\w', text), f"quotation marks are “ ”: {text}"
 
 
 def test_no_word_is_there_twice(catalogue: Catalog) -> None:
     assert [
-        text for _, _, text in texts(catalogue) if re.search(r"\b([^\W\d]+) \1\b", plain(text), re.IGNORECASE)
+        text for _, _, text in texts(catalogue) if re.search(r"\b([^\W\d]+) \1\b", prose_of(text), re.IGNORECASE)
     ] == []
 
 
@@ -205,7 +205,7 @@ def test_numbers_are_no_part_of_a_text(catalogue: Catalog) -> None:
     wrong = [
         text
         for first, _language, text in texts(catalogue)
-        if re.search(r"(?<![\w.-])\d+[.,]\d+(?![\w.-]*\])", plain(text)) and first not in CODES
+        if re.search(r"(?<![\w.-])\d+[.,]\d+(?![\w.-]*\])", prose_of(text)) and first not in CODES
     ]
     assert wrong == []
 
@@ -215,7 +215,7 @@ def test_counts_are_filled_as_the_reader_writes_them(catalogue: Catalog) -> None
     assert [text for _first, _language, text in texts(catalogue) if re.search(r"%(\(\w+\))?d", text)] == []
 
 
-def test_none_takes_the_plural(catalogue: Catalog) -> None:
+def test_zero_is_plural_in_portuguese(catalogue: Catalog) -> None:
     """As people write it: "0 erros"."""
     assert catalogue.plural_expr == "(n != 1)"
 
@@ -230,8 +230,8 @@ UNTRUE = {
 }
 
 
-def test_what_was_untrue_is_not_said_again(catalogue: Catalog) -> None:
-    assert [text for _first, _, text in texts(catalogue) if any(re.search(told, text) for told in UNTRUE)] == []
+def test_no_text_repeats_a_false_claim(catalogue: Catalog) -> None:
+    assert [text for _first, _, text in texts(catalogue) if any(re.search(pattern, text) for pattern in UNTRUE)] == []
 
 
 # Input as it is to be typed.
@@ -255,12 +255,12 @@ def calls(source: str) -> Iterator[tuple[ast.Call, set[str]]]:
             yield node, {name for text in english if isinstance(text, str) for name in re.findall(r"%\((\w+)\)", text)}
 
 
-def test_every_call_fills_the_places_of_its_text() -> None:
+def test_every_call_fills_the_placeholders_of_its_text() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in (ROOT / "app").rglob("*.py")
-        for node, places in calls(path.read_text(encoding="utf-8"))
-        if None not in (given := {keyword.arg for keyword in node.keywords}) and places - {"num"} != given
+        for node, placeholders in calls(path.read_text(encoding="utf-8"))
+        if None not in (arguments := {keyword.arg for keyword in node.keywords}) and placeholders - {"num"} != arguments
     ]
     assert wrong == []
 
@@ -289,9 +289,9 @@ def test_the_wiki_uses_the_terms(path: Path) -> None:
     language = "en" if path.name in {"User-Guide.md", "README.md"} else "pt"
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     wrong = [
-        f"{found.group()} → {instead}"
+        f"{match.group()} → {instead}"
         for word, instead in AVOIDED[language].items()
-        for found in re.finditer(rf"\b(?:{word})\b", prose, re.IGNORECASE)
-        if not any(re.fullmatch(usual, found.group(), re.IGNORECASE) for usual in EVERYDAY)
+        for match in re.finditer(rf"\b(?:{word})\b", prose, re.IGNORECASE)
+        if not any(re.fullmatch(usual, match.group(), re.IGNORECASE) for usual in EVERYDAY)
     ]
     assert wrong == []

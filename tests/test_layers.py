@@ -49,7 +49,7 @@ def layer_name(module: str) -> str:
 
 
 def rank(module: str) -> int:
-    return next(place for place, names in enumerate(LAYERS) if layer_name(module) in names)
+    return next(index for index, names in enumerate(LAYERS) if layer_name(module) in names)
 
 
 def is_module(dotted: str) -> bool:
@@ -71,7 +71,7 @@ def imports(source: str, module: str) -> Iterator[str]:
 
 def violations(module: str, source: str) -> list[str]:
     """What the module imports against the rules."""
-    found = []
+    messages = []
     for name in imports(source, module):
         top = name.partition(".")[0]
         if module.startswith("app.worker"):
@@ -89,8 +89,8 @@ def violations(module: str, source: str) -> list[str]:
         else:
             allowed = True
         if not allowed:
-            found.append(f"{module} imports {name}")
-    return found
+            messages.append(f"{module} imports {name}")
+    return messages
 
 
 def target(name: str) -> str:
@@ -152,7 +152,7 @@ def test_no_service_inherits_from_another() -> None:
     """Each is handed the objects that it needs, by the factory."""
     bases = classes_of_services()
     assert {"TrainingService", "DatasetService", "InferenceService"} <= bases.keys()
-    inherits = {name: found for name, found in bases.items() if any(base in bases for base in found)}
+    inherits = {name: parents for name, parents in bases.items() if any(base in bases for base in parents)}
     assert inherits == {}
 
 
@@ -160,7 +160,7 @@ HOOKS = ("sys.modules", "sys.meta_path", "sys.path_hooks", "sys.path_importer_ca
 CHANGES = ("update", "pop", "setdefault", "clear", "insert", "append", "extend", "__setitem__", "__delitem__")
 
 
-def plays_with_imports(tree: ast.AST) -> list[str]:
+def import_hooks_changed(tree: ast.AST) -> list[str]:
     """Where code changes what other packages may import."""
     changed: list[ast.expr] = []
     for node in ast.walk(tree):
@@ -168,16 +168,16 @@ def plays_with_imports(tree: ast.AST) -> list[str]:
             changed += node.targets
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
             changed.append(node.func.value)
-    places = [ast.unparse(item.value if isinstance(item, ast.Subscript) else item) for item in changed]
-    return [place for place in places if place in HOOKS]
+    targets = [ast.unparse(item.value if isinstance(item, ast.Subscript) else item) for item in changed]
+    return [name for name in targets if name in HOOKS]
 
 
-def test_no_module_plays_with_what_others_may_import() -> None:
+def test_no_module_changes_import_hooks() -> None:
     """The viewers of the load run once found no websocket transport, because the application had hidden it."""
-    assert plays_with_imports(ast.parse("import sys\nsys.modules['requests'] = None\ndel sys.modules['x']")) != []
-    assert plays_with_imports(ast.parse("sys.modules.update(dict.fromkeys(names))")) != []
+    assert import_hooks_changed(ast.parse("import sys\nsys.modules['requests'] = None\ndel sys.modules['x']")) != []
+    assert import_hooks_changed(ast.parse("sys.modules.update(dict.fromkeys(names))")) != []
     paths = [*ROOT.glob("app/**/*.py"), *ROOT.glob("scripts/**/*.py")]
-    assert {str(path): found for path in paths if (found := plays_with_imports(ast.parse(path.read_text())))} == {}
+    assert {str(path): hooks for path in paths if (hooks := import_hooks_changed(ast.parse(path.read_text())))} == {}
 
 
 WAITING = {
@@ -195,15 +195,15 @@ WAITING = {
 
 def waiting_calls(tree: ast.AST) -> list[str]:
     """What waits or emits while the database's write lock is held."""
-    found = []
+    waits = []
     for node in ast.walk(tree):
         if isinstance(node, ast.With) and any(
             ast.unparse(item.context_expr).startswith("writing(") for item in node.items
         ):
             calls = [call for line in node.body for call in ast.walk(line) if isinstance(call, ast.Call)]
             names = [ast.unparse(call.func) for call in calls]
-            found += [name for name in names if name.rpartition(".")[2] in WAITING]
-    return found
+            waits += [name for name in names if name.rpartition(".")[2] in WAITING]
+    return waits
 
 
 def test_nothing_waits_in_a_write_transaction() -> None:
@@ -212,7 +212,7 @@ def test_nothing_waits_in_a_write_transaction() -> None:
         "sync_folder"
     ]
     paths = ROOT.glob("app/**/*.py")
-    assert {str(path): found for path in paths if (found := waiting_calls(ast.parse(path.read_text())))} == {}
+    assert {str(path): calls for path in paths if (calls := waiting_calls(ast.parse(path.read_text())))} == {}
 
 
 def test_the_status_of_a_training_has_one_writer() -> None:
@@ -241,12 +241,12 @@ print(json.dumps({"answers": answers, "modules": sorted(sys.modules), "first": f
 def test_no_page_loads_the_ml_stack(tmp_path: Path) -> None:
     (tmp_path / "instance").mkdir()
     environment = os.environ | settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading")
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", VISIT], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    seen = json.loads(done.stdout.splitlines()[-1])
-    assert seen["answers"]["/health"] == 200
-    assert {page: status for page, status in seen["answers"].items() if status >= 500} == {}
-    assert HEAVY & set(seen["modules"]) == set()
-    assert seen["first"]["collects"]
-    assert seen["first"]["frozen"] > 50_000, "what the start made is not looked through again"
+    report = json.loads(completed.stdout.splitlines()[-1])
+    assert report["answers"]["/health"] == 200
+    assert {page: status for page, status in report["answers"].items() if status >= 500} == {}
+    assert HEAVY & set(report["modules"]) == set()
+    assert report["first"]["collects"]
+    assert report["first"]["frozen"] > 50_000, "what the start made is not looked through again"

@@ -54,19 +54,21 @@ def test_join_answers_with_a_snapshot(socket: SocketIOTestClient, training_id: i
     assert received[0]["args"][0]["seq"] == 41
 
 
-def test_join_leaves_out_what_is_known(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
+def test_join_omits_metrics_that_the_client_has(
+    idle_app: APIFlask, socket: SocketIOTestClient, training_id: int
+) -> None:
     version = idle_app.test_client().get(f"/api/trainings/{training_id}/metrics?classes=newest").json["version"]
-    wish = {"training_id": training_id, "metrics": version, "event": False}
-    answer = socket.emit("join_training", wish, callback=True)
+    request = {"training_id": training_id, "metrics": version, "event": False}
+    answer = socket.emit("join_training", request, callback=True)
     assert (answer["ok"], answer["metrics"], answer["seq"]) == (True, None, 41)
     assert names(socket) == [], "the acknowledgement has it all"
     with idle_app.app_context(), writing() as session:  # the same epoch, repeated after a crash
         metric = session.query(TrainingMetric).one()
         metric.loss, metric.seq = 1.5, 40
-    again = socket.emit("join_training", wish, callback=True)["metrics"]
+    again = socket.emit("join_training", request, callback=True)["metrics"]
     assert [item["loss"] for item in again["epochs"]] == [1.5]
     assert again["version"] != version
-    odd = socket.emit("join_training", wish | {"metrics": {"a": 1}, "event": None}, callback=True)
+    odd = socket.emit("join_training", request | {"metrics": {"a": 1}, "event": None}, callback=True)
     assert (odd["ok"], len(odd["metrics"]["epochs"])) == (True, 1)
     assert names(socket) == ["training_snapshot"]
 
@@ -81,23 +83,23 @@ def test_a_browser_that_leaves_is_no_error() -> None:
 
 
 def test_rooms(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
-    def tell() -> None:
+    def publish() -> None:
         with idle_app.app_context():
             notify.to_training("training_update", training_id, {"seq": 42})
             notify.to_training("training_log", training_id, {"text": "x"}, dashboard=False)
 
-    tell()
+    publish()
     assert names(socket) == []
     socket.emit("join_dashboard", {}, callback=True)
-    tell()
+    publish()
     assert names(socket) == ["training_update"]
     socket.emit("join_training", {"training_id": training_id}, callback=True)
     socket.get_received()
-    tell()
+    publish()
     assert names(socket) == ["training_update", "training_log"], "each once, though two rooms hold the client"
     assert socket.emit("leave_training", {"training_id": training_id}, callback=True)["ok"]
     assert socket.emit("leave_dashboard", callback=True)["ok"]
-    tell()
+    publish()
     assert names(socket) == []
 
 
@@ -162,7 +164,7 @@ def test_a_fault_of_ours_is_acknowledged(
 
 
 @pytest.fixture
-def system_room(
+def system_feed(
     socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[feed.SystemFeed]:
     """The feed of a quick room, which nobody is in before and after."""
@@ -179,63 +181,65 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def heard(socket: SocketIOTestClient, name: str) -> dict[str, Any]:
+def next_payload(socket: SocketIOTestClient, name: str) -> dict[str, Any]:
     """The payload of the next message with this name."""
-    found: list[dict[str, Any]] = []
-    until(lambda: found.extend(item["args"][0] for item in socket.get_received() if item["name"] == name) or found)
-    return found[0]
+    payloads: list[dict[str, Any]] = []
+    until(
+        lambda: payloads.extend(item["args"][0] for item in socket.get_received() if item["name"] == name) or payloads
+    )
+    return payloads[0]
 
 
 def test_figures_of_the_system_while_someone_is_in_the_room(
-    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask
+    system_feed: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask
 ) -> None:
     answer = socket.emit("join_system", {}, callback=True)
-    known = idle_app.test_client().get("/api/system").json
-    assert (answer["ok"], answer.keys() - {"ok"}) == (True, known.keys())
-    assert heard(socket, "system_update").keys() == known.keys()
-    heard(socket, "system_update")
+    figures = idle_app.test_client().get("/api/system").json
+    assert (answer["ok"], answer.keys() - {"ok"}) == (True, figures.keys())
+    assert next_payload(socket, "system_update").keys() == figures.keys()
+    next_payload(socket, "system_update")
     assert socket.emit("leave_system", callback=True) == {"ok": True}
-    until(lambda: not system_room._going)
+    until(lambda: not system_feed._going)
     socket.get_received()
     time.sleep(0.1)  # five times
     assert names(socket) == [], "nobody is there, nobody looks"
     assert socket.emit("join_system", callback=True)["ok"]
-    assert heard(socket, "system_update")["uptime"] > answer["uptime"]
+    assert next_payload(socket, "system_update")["uptime"] > answer["uptime"]
 
 
-def test_one_look_for_all_in_the_room(
-    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+def test_one_reading_for_all_in_the_room(
+    system_feed: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[object] = []
     monkeypatch.setattr(socketio, "start_background_task", lambda *task: started.append(task))
-    others = [socketio.test_client(idle_app) for _ in range(3)]
-    assert all(one.emit("join_system", {}, callback=True)["ok"] for one in [socket, *others])
+    viewers = [socketio.test_client(idle_app) for _ in range(3)]
+    assert all(one.emit("join_system", {}, callback=True)["ok"] for one in [socket, *viewers])
     assert len(started) == 1
-    for one in others:
+    for one in viewers:
         one.disconnect()
-    assert system_room.has_readers(), "the first one is still there"
+    assert system_feed.has_readers(), "the first one is still there"
     socket.emit("leave_system", callback=True)
-    assert not system_room.has_readers()
+    assert not system_feed.has_readers()
 
 
 def test_figures_that_cannot_be_had(
-    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+    system_feed: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     english = socketio.test_client(idle_app, headers={"Accept-Language": "en"})
     assert english.emit("join_system", {}, callback=True)["ok"]
     with monkeypatch.context() as broken:
         locked = OperationalError("SELECT secret", {}, Exception("database is locked"))
         broken.setattr(feed.system, "figures", lambda *_: (_ for _ in ()).throw(locked))
-        said = heard(english, "system_error")
-        assert (said["status"], said["title"]) == (503, "Temporarily unavailable")
-        assert said["error"] == "The database is busy. Try again in a few seconds."
+        error = next_payload(english, "system_error")
+        assert (error["status"], error["title"]) == (503, "Temporarily unavailable")
+        assert error["error"] == "The database is busy. Try again in a few seconds."
         refused = socket.emit("join_system", {}, callback=True)
         assert (refused["ok"], refused["status"]) == (False, 503)
-    assert heard(english, "system_update")["cpu"], "it goes on"
+    assert next_payload(english, "system_update")["cpu"], "it goes on"
     english.disconnect()
 
 
-def test_a_system_that_does_not_tell(socket: SocketIOTestClient, idle_app: APIFlask) -> None:
+def test_a_system_with_metrics_disabled(socket: SocketIOTestClient, idle_app: APIFlask) -> None:
     change_settings(idle_app, METRICS_ENABLED=False)
     answer = socket.emit("join_system", {}, callback=True)
     assert (answer["ok"], answer["status"]) == (False, 404)
@@ -282,10 +286,10 @@ def test_a_snapshot_is_encoded_once() -> None:
     encoded = Encoded(value)
     assert encoded == value
     for packet in ([encoded], ["training_snapshot", encoded], [encoded.with_first("ok", True)]):
-        plain = [dict(item) if isinstance(item, Encoded) else item for item in packet]
+        decoded = [dict(item) if isinstance(item, Encoded) else item for item in packet]
         for kind in (ACK, EVENT):
             sent = Packet(kind, data=packet, namespace="/", id=7).encode()
-            assert sent == Packet(kind, data=plain, namespace="/", id=7).encode()
+            assert sent == Packet(kind, data=decoded, namespace="/", id=7).encode()
     assert encoded.with_first("ok", True).text == json.dumps({"ok": True} | value, separators=(",", ":"))
     assert Encoded({}).with_first("ok", True).text == '{"ok":true}'
     encoded.text = '"as it was encoded"'

@@ -9,14 +9,14 @@ from scripts.local_server import free_port
 
 
 def test_each_viewer_hears_each_message_once(tmp_path: Path) -> None:
-    seen = measure(tmp_path, "threading", viewers=3, count=5, pause=0.05)
-    assert seen["all the same"]
-    assert seen["most often"] == 1
-    assert seen["messages"] >= 1
-    assert seen["p50, ms"] > 0
+    measured = measure(tmp_path, "threading", viewers=3, count=5, pause=0.05)
+    assert measured["all the same"]
+    assert measured["most often"] == 1
+    assert measured["messages"] >= 1
+    assert measured["p50, ms"] > 0
 
 
-def test_a_viewer_that_cannot_connect_says_why(tmp_path: Path) -> None:
+def test_a_viewer_that_cannot_connect_reports_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ViewerFailed, match="Connection"):
         watch(f"http://127.0.0.1:{free_port()}", 1, 1, tmp_path / "go")
     assert not (tmp_path / "go").exists()

@@ -12,7 +12,7 @@ from app.services.system.logs import parse_entries, tail
 
 FORGED = "2026-01-02 03:04:05,678 [CRITICAL] yolo.auth: all is well"
 ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
-OTHERS = ["\x00", "\x1b[2K\x1b[1A", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\ufeff", "\ud800", "\udcff"]
+CONTROLS = ["\x00", "\x1b[2K\x1b[1A", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\ufeff", "\ud800", "\udcff"]
 
 
 def formatted(message: str, *arguments: object, **options: object) -> str:
@@ -21,7 +21,7 @@ def formatted(message: str, *arguments: object, **options: object) -> str:
     return LineFormatter(FORMAT).format(record)
 
 
-@pytest.mark.parametrize("odd", ENDS + OTHERS, ids=repr)
+@pytest.mark.parametrize("odd", ENDS + CONTROLS, ids=repr)
 def test_a_name_cannot_begin_an_entry(odd: str) -> None:
     text = formatted("dataset %d: %s", 1, f"Cars{odd}{FORGED}")
     assert len(text.splitlines()) == 1
@@ -51,9 +51,9 @@ def test_what_the_application_logs(client: object, app: APIFlask) -> None:
     """Through the handlers that it sets up, the file and the end of it that the System page shows."""
     logging.getLogger("yolo.dataset").warning("a name: %s", f"a\n{FORGED}\u2028{FORGED}")
     path = Path(app.config["LOG_DIR"]) / "app.log"
-    found = tail(path, "WARNING", "", 10)["entries"]
-    assert [entry["level"] for entry in found] == ["WARNING"]
-    assert "a\\n2026" in found[0]["message"]
+    entries = tail(path, "WARNING", "", 10)["entries"]
+    assert [entry["level"] for entry in entries] == ["WARNING"]
+    assert "a\\n2026" in entries[0]["message"]
     for handler in logging.getLogger().handlers:
         if handler.name == "app-log":
             assert isinstance(handler.formatter, LineFormatter)

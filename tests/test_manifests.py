@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         ("base/web.yaml", "replicas: 2", "replica: 2", "'replica' was unexpected"),
         ("base/web.yaml", "replicas: 2", "replicas: two", "Deployment/yolo-training-platform: spec.replicas"),
@@ -45,13 +45,13 @@ def folder(tmp_path: Path) -> Path:
         ("keda/workers.yaml", "kind: ScaledObject", "kind: Scaled", "KEDA has no such kind"),
     ],
 )
-def test_a_wrong_field_is_named(folder: Path, file: str, old: str, new: str, said: str) -> None:
+def test_a_wrong_field_is_named(folder: Path, file: str, old: str, new: str, message: str) -> None:
     path = folder / file
     text = path.read_text()
     assert old in text
     assert in_file(path) == []
     path.write_text(text.replace(old, new, 1))
-    assert any(said in line for line in in_file(path)), in_file(path)
+    assert any(message in line for line in in_file(path)), in_file(path)
 
 
 def test_a_file_that_no_kustomization_names_is_named(folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_file_that_no_kustomization_names_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         ("components/object-store", "volumeClaimTemplate:", "volumeClaim:", "'volumeClaim' was unexpected"),
         ("components/object-store", "yolo-worker-(gpu|cpu)", "worker-(gpu|cpu)", "it has no target"),
@@ -69,11 +69,11 @@ def test_a_file_that_no_kustomization_names_is_named(folder: Path) -> None:
         ("object-store", "kind: PodDisruptionBudget", "kind: PodDisruption", "it has no target"),
     ],
 )
-def test_a_patch_that_does_not_fit_is_named(folder: Path, file: str, old: str, new: str, said: str) -> None:
+def test_a_patch_that_does_not_fit_is_named(folder: Path, file: str, old: str, new: str, message: str) -> None:
     path = folder / file / "kustomization.yaml"
     assert patches(folder) == []
     path.write_text(path.read_text().replace(old, new))
-    assert any(said in line for line in patches(folder)), patches(folder)
+    assert any(message in line for line in patches(folder)), patches(folder)
 
 
 def test_a_wrong_field_fails_the_step_of_lint(folder: Path) -> None:
@@ -129,9 +129,9 @@ STORED = compose("compose.object-store.yaml")["services"]
     ],
 )
 def test_their_settings_are_the_platforms(changes: dict[str, str]) -> None:
-    known = {setting.name for setting in SETTINGS}
+    names = {setting.name for setting in SETTINGS}
     for values in (literals() | changes, compose()["services"]["web-1"]["environment"] | changes):
-        assert set(values) - known <= {"PGPASSWORD"}
+        assert set(values) - names <= {"PGPASSWORD"}
         config = load_settings(values)
         assert config.DATABASE_URL.startswith("postgresql://")
         assert config.REDIS_URL
@@ -161,9 +161,9 @@ def test_workers_with_an_object_store_share_no_volume() -> None:
     assert set(STORED) == {name for name, service in services.items() if "DISPATCH" in service.get("environment", {})}
     shared = volumes(services["web-1"])
     for name in ("worker-gpu-0", "worker-cpu"):
-        own = volumes(STORED[name])
-        assert own.keys() == shared.keys(), "what takes no other one's place is added to it"
-        assert not set(own.values()) & set(shared.values())
+        mounted = volumes(STORED[name])
+        assert mounted.keys() == shared.keys(), "what takes no other one's place is added to it"
+        assert not set(mounted.values()) & set(shared.values())
     component = documents("components/object-store/kustomization.yaml")[0]
     (patch,) = (yaml.safe_load(item["patch"]) for item in component["patches"])
     for kind in ("gpu", "cpu"):

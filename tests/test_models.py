@@ -65,9 +65,9 @@ def new_training(**values: object) -> Training:
 
 def columns(rows: list[tuple]) -> dict[str, tuple[str, str | None]]:
     """PRAGMA table_info as name: (type, default), written in one way."""
-    plain = {"FALSE": "0"}
+    numeric_defaults = {"FALSE": "0"}
     return {
-        name: (kind, plain.get(default.strip("'"), default.strip("'")) if default else None)
+        name: (kind, numeric_defaults.get(default.strip("'"), default.strip("'")) if default else None)
         for _, name, kind, _, default, _ in rows
     }
 
@@ -92,7 +92,7 @@ def differences() -> list:
         return compare_metadata(migration, db.metadata)
 
 
-def test_the_migrations_make_what_the_models_say(context: APIFlask) -> None:
+def test_the_migrations_match_the_models(context: APIFlask) -> None:
     assert differences() == []
     with db.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE dataset ADD COLUMN stray INTEGER")
@@ -105,8 +105,8 @@ def test_migrating_down_and_up_again(context: APIFlask) -> None:
     set_up_migrations(context)
     downgrade(revision="base")
     with db.engine.connect() as connection:
-        left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-    assert left in (["alembic_version"], ["alembic_version", "sqlite_sequence"])
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    assert tables in (["alembic_version"], ["alembic_version", "sqlite_sequence"])
     upgrade_if_old(context)
     assert differences() == []
 
@@ -121,16 +121,16 @@ LEGAL = {
 }
 
 
-def test_statuses_change_only_as_they_may(context: APIFlask) -> None:
+def test_only_legal_status_changes_are_accepted(context: APIFlask) -> None:
     for current in DatasetStatus:
-        for wanted in DatasetStatus:
+        for target in DatasetStatus:
             row = Dataset(name="d", status=current.value)  # as it comes from the database
-            if (current.value, wanted.value) in LEGAL:
-                row.become(wanted)
-                assert row.status == wanted
+            if (current.value, target.value) in LEGAL:
+                row.become(target)
+                assert row.status == target
             else:
                 with pytest.raises(IllegalTransition):
-                    row.become(wanted)
+                    row.become(target)
                 assert row.status == current
 
 
@@ -176,7 +176,7 @@ def test_an_epoch_is_recorded_once(context: APIFlask) -> None:
     assert db.session.query(TrainingMetric).count() == 1
 
 
-def test_an_exception_undoes_the_whole_write(context: APIFlask) -> None:
+def test_an_exception_rolls_back_the_transaction(context: APIFlask) -> None:
     def write_and_fail() -> None:
         with writing() as session:
             session.add(Dataset(name="first"))
@@ -232,9 +232,9 @@ def test_postgresql_gets_the_same_tables(tmp_path: Path, postgres: str) -> None:
         with writing() as session:
             session.add(new_training(notes=[{"code": "ação"}]))
         assert db.session.query(Training).one().notes == [{"code": "ação"}]
-        own = db.session.execute(text("SELECT pg_backend_pid()")).scalar()
-        with db.engine.connect() as other:
-            assert other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": own}).scalar()
+        pid = db.session.execute(text("SELECT pg_backend_pid()")).scalar()
+        with db.engine.connect() as second:
+            assert second.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar()
     # A restart in the middle of a request: it was a 500 of the server below, whatever had been answered.
     with app.app_context():
         assert db.session.query(Training).count() == 1

@@ -101,15 +101,15 @@ def test_it_is_valid_openapi_3_1(description: dict[str, Any]) -> None:
 
 
 def test_every_endpoint_is_there_and_no_page(description: dict[str, Any]) -> None:
-    found = operations(description)
-    assert set(found) >= SPECIFIED | OURS
-    assert [path for _, path in found if not path.startswith("/api/")] == []
+    described = operations(description)
+    assert set(described) >= SPECIFIED | OURS
+    assert [path for _, path in described if not path.startswith("/api/")] == []
 
 
-def test_each_operation_says_what_it_does_and_answers(description: dict[str, Any]) -> None:
-    for place, operation in operations(description).items():
-        assert operation.get("summary"), place
-        assert any(code.startswith("2") for code in operation["responses"]), place
+def test_each_operation_has_a_summary_and_responses(description: dict[str, Any]) -> None:
+    for key, operation in operations(description).items():
+        assert operation.get("summary"), key
+        assert any(code.startswith("2") for code in operation["responses"]), key
 
 
 def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
@@ -122,13 +122,17 @@ def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 
 def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> None:
-    found = operations(description)
+    described = operations(description)
     options = {"task", "root", "merge", "names", "rename", "split", "format", "reading"}
-    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"} | options
-    assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"} | {"files"}
+    assert (
+        fields(description, described["post", "/api/datasets"]) == {"file", "name", "description", "classes"} | options
+    )
+    assert fields(description, described["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"} | {
+        "files"
+    }
     training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}
-    assert fields(description, found["post", "/api/trainings"]) >= training
-    assert set(found["post", "/api/datasets"]["requestBody"]["content"]) == {"multipart/form-data"}
+    assert fields(description, described["post", "/api/trainings"]) >= training
+    assert set(described["post", "/api/datasets"]["requestBody"]["content"]) == {"multipart/form-data"}
 
 
 def test_its_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
@@ -138,14 +142,14 @@ def test_its_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     assert [address for address in addresses if "//" in address] == []
 
 
-def test_it_says_what_is_required_and_what_fits(description: dict[str, Any]) -> None:
+def test_required_bodies_and_types_are_described(description: dict[str, Any]) -> None:
     paths, schemas = description["paths"], description["components"]["schemas"]
     report = paths["/api/datasets/{dataset_id}/report.json"]["get"]["responses"]["200"]["content"]
     assert report == {"application/json": {"schema": {"$ref": "#/components/schemas/ReportOut"}}}
     assert set(schemas["ReportOut"]["properties"]) >= {"dataset_id", "findings", "counts", "summary"}
     assert paths["/api/datasets"]["post"]["requestBody"]["required"] is True
-    for method, place in operations(description):
-        path = next(path for path in paths if re.sub(r"\{[^}]*\}", "{}", path) == place)
+    for method, template in operations(description):
+        path = next(path for path in paths if re.sub(r"\{[^}]*\}", "{}", path) == template)
         for parameter in paths[path][method].get("parameters", ()):
             if parameter["in"] == "path" and parameter["name"].endswith("_id") and "upload" not in path:
                 assert parameter["schema"] == {"type": "integer", "minimum": 1}

@@ -11,14 +11,14 @@ from tests.data import yolo_files
 
 
 def open_to_others(folder: Path) -> list[str]:
-    found = []
+    paths = []
     for path in [folder, *folder.rglob("*")]:
         try:
             if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-                found.append(str(path))
+                paths.append(str(path))
         except FileNotFoundError:  # a draft that has its name by now
             continue
-    return found
+    return paths
 
 
 def test_nothing_is_readable_by_others(tmp_path: Path) -> None:

@@ -79,23 +79,23 @@ def fill(app: APIFlask, count: int) -> None:
             dataset.revision, dataset.revisions = 1, [DatasetRevision(number=1, status="ready")]
             session.add(dataset)
             session.flush()
-            done = Training(
+            completed = Training(
                 name=f"run {number}", dataset_id=dataset.id, model_version="n", status="completed", current_epoch=3
             )
             waits = Training(name=f"run w{number}", dataset_id=dataset.id, model_version="n", status="pending")
             waits.waiting_for = {"code": "device", "training_id": 1}
-            gone = Training(name=f"run g{number}", dataset_id=dataset.id, model_version="n", status="failed")
-            gone.deleted_at = dataset.created_at
-            done.metrics = [TrainingMetric(epoch=epoch, map50=0.1 * epoch, classes=[{}]) for epoch in (1, 2, 3)]
-            done.checkpoints = [Checkpoint(epoch=3, model_path="run/weights/best.pt", is_best=True)]
-            done.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
-            session.add_all([done, waits, gone])
+            trashed = Training(name=f"run g{number}", dataset_id=dataset.id, model_version="n", status="failed")
+            trashed.deleted_at = dataset.created_at
+            completed.metrics = [TrainingMetric(epoch=epoch, map50=0.1 * epoch, classes=[{}]) for epoch in (1, 2, 3)]
+            completed.checkpoints = [Checkpoint(epoch=3, model_path="run/weights/best.pt", is_best=True)]
+            completed.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
+            session.add_all([completed, waits, trashed])
             session.flush()
             job = Job(kind="predict_video", params={}, status="running")
             session.add(job)
             session.flush()
-            told = {"training_id": done.id, "source": "video", "filename": "a.mp4", "input_bytes": 1}
-            session.add(PredictionRun(**told, options={}, job_id=job.id, status="pending"))
+            values = {"training_id": completed.id, "source": "video", "filename": "a.mp4", "input_bytes": 1}
+            session.add(PredictionRun(**values, options={}, job_id=job.id, status="pending"))
         first = session.get(Training, 1)
         first.dataset.revisions += [DatasetRevision(number=n + 2, status="ready") for n in range(count)]
         first.metrics += [TrainingMetric(epoch=epoch) for epoch in range(4, 4 + count)]
@@ -110,22 +110,22 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list
     from app.database import upgrade_if_old
     from scripts.local_server import settings_for
 
-    found: dict[int, dict[str, list[str]]] = {}
+    statements_by_rows: dict[int, dict[str, list[str]]] = {}
     for rows in (1, 50):
         folder = tmp_path_factory.mktemp(f"rows{rows}")
         app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
         upgrade_if_old(app)
         valid_dataset(app)
         fill(app, rows)
-        found[rows] = {}
+        statements_by_rows[rows] = {}
         client = app.test_client()
         for path in PAGES + LISTS:
             client.get(path)  # what is read once for all
             with statements(app) as sent:
                 answer = client.get(path)
             assert answer.status_code == 200, (path, answer.text)
-            found[rows][path] = list(sent)
-    return found
+            statements_by_rows[rows][path] = list(sent)
+    return statements_by_rows
 
 
 @pytest.mark.parametrize("path", PAGES + LISTS)

@@ -39,10 +39,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     """Three of each kind in an hour; nothing in its queue is started."""
     limits = {f"RATELIMIT_{name}": "3 per hour" for name in LIMITS}
     folder = tmp_path_factory.mktemp("rates")
-    made = create_app("cli", settings_for(folder, HOST="0.0.0.0", SOCKETIO_ASYNC_MODE="threading", **OPEN, **limits))
-    upgrade_if_old(made)
-    yield made
-    close_database(made)
+    app = create_app("cli", settings_for(folder, HOST="0.0.0.0", SOCKETIO_ASYNC_MODE="threading", **OPEN, **limits))
+    upgrade_if_old(app)
+    yield app
+    close_database(app)
 
 
 @pytest.mark.parametrize("group", LIMITS)
@@ -100,10 +100,10 @@ def test_each_limited_operation_is_described(app: APIFlask) -> None:
 
 def test_it_can_be_switched_off_and_on(tmp_path: Path) -> None:
     for text, last in (("False", 422), ("True", 429)):
-        made = create_app("cli", settings_for(tmp_path, RATELIMIT_ENABLED=text, RATELIMIT_TRAININGS="2/minute"))
-        client = made.test_client()
+        limited = create_app("cli", settings_for(tmp_path, RATELIMIT_ENABLED=text, RATELIMIT_TRAININGS="2/minute"))
+        client = limited.test_client()
         assert [client.post("/api/trainings", json={}).status_code for _ in range(3)] == [422, 422, last]
-        close_database(made)
+        close_database(limited)
     assert load_settings({"RATELIMIT_UPLOADS": ""}).RATELIMIT_UPLOADS == ""
 
 
@@ -161,14 +161,14 @@ def test_two_servers_count_together_in_redis(redis_port: int) -> None:
     assert 3000 < waits[2] <= 3600
 
 
-def test_a_redis_that_is_away_stops_nobody_and_no_limit() -> None:
+def test_a_redis_outage_stops_nobody_and_no_limit() -> None:
     limits = RateLimits(f"redis://127.0.0.1:{free_port()}/0")
     waits = [limits.seconds_to_wait("2 per hour", "UPLOADS", "x") for _ in range(3)]
     assert waits[:2] == [0, 0]
     assert waits[2] > 3000
 
 
-def test_the_client_waits_and_sends_the_whole_file_again(tmp_path: Path) -> None:
+def test_the_client_waits_and_resends_the_file(tmp_path: Path) -> None:
     lengths = []
 
     class Limited(BaseHTTPRequestHandler):

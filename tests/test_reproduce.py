@@ -98,18 +98,22 @@ def check_bundle(client: FlaskClient, training_id: int, name: str) -> None:
 
 def test_what_never_started_has_no_bundle(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
-    made = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()["training_id"]
-    assert client.get(f"/api/trainings/{made}/bundle").status_code == 404
+    training_id = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()[
+        "training_id"
+    ]
+    assert client.get(f"/api/trainings/{training_id}/bundle").status_code == 404
     assert client.get("/api/trainings/99/bundle").status_code == 404
     assert again(client, 99)[0] == 404
-    assert again(client, made, other=1)[0] == 422
+    assert again(client, training_id, other=1)[0] == 422
 
 
-def test_what_was_resolved_takes_the_place_of_what_was_open(idle_app: APIFlask) -> None:
+def test_resolved_values_replace_automatic_ones(idle_app: APIFlask) -> None:
     """A batch that was halved, weights that were found, an optimizer that another version would choose otherwise."""
     client = idle_app.test_client()
-    made = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()["training_id"]
-    folder = Path(idle_app.config["MODELS_DIR"]) / str(made)
+    training_id = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()[
+        "training_id"
+    ]
+    folder = Path(idle_app.config["MODELS_DIR"]) / str(training_id)
     folder.mkdir(parents=True)
     used = {
         "optimizer": "AdamW",
@@ -119,20 +123,20 @@ def test_what_was_resolved_takes_the_place_of_what_was_open(idle_app: APIFlask) 
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(used))
     with idle_app.app_context(), writing() as session:
-        row = session.get_one(Training, made)
+        row = session.get_one(Training, training_id)
         row.batch_now, row.weights, row.device, row.learning_rate = 2, "official", "cpu", 0.002
-    status, answer = again(client, made)
+    status, answer = again(client, training_id)
     assert status == 409
     assert "yolov8n.pt" in answer["detail"]
-    status, answer = again(client, made, anyway=True)
+    status, answer = again(client, training_id, anyway=True)
     assert status == 201
     with idle_app.app_context(), writing() as session:
         new = session.get_one(Training, answer["training_id"])
         assert new.params == {"optimizer": "AdamW", "momentum": 0.9, "seed": 3, "workers": 2, "device": "cpu"}
         assert (new.batch_size, new.learning_rate, new.start) == (2, 0.002, {"kind": "official"})
-        assert (new.cloned_from, new.status, new.total_epochs) == (made, "pending", 2)
+        assert (new.cloned_from, new.status, new.total_epochs) == (training_id, "pending", 2)
     keyed = {"json": {"anyway": True}, "headers": {"Idempotency-Key": "a"}}
-    answers = [client.post(f"/api/trainings/{made}/run-again", **keyed).get_json() for _ in range(3)]
+    answers = [client.post(f"/api/trainings/{training_id}/run-again", **keyed).get_json() for _ in range(3)]
     assert answers == [answers[0]] * 3
     assert client.get("/api/trainings").get_json()["total"] == 3
 

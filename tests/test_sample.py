@@ -73,7 +73,7 @@ def shape_at(image: Image.Image, x: float, y: float) -> np.ndarray:
 
 def test_each_label_is_the_box_and_the_kind_of_a_drawn_shape(files: dict[str, bytes]) -> None:
     names = list(yaml.safe_load(files["data.yaml"])["names"].values())
-    seen = set()
+    kinds = set()
     for name in (name for name in files if name.startswith("images/")):
         image = Image.open(io.BytesIO(files[name])).convert("RGB")
         assert image.size == (SIZE, SIZE)
@@ -83,15 +83,15 @@ def test_each_label_is_the_box_and_the_kind_of_a_drawn_shape(files: dict[str, by
             kind, *numbers = line.split()
             x, y, width, height = (float(number) * SIZE for number in numbers)
             pixels = shape_at(image, x, y)
-            found = (*pixels.min(axis=0), *pixels.max(axis=0))
+            bounds = (*pixels.min(axis=0), *pixels.max(axis=0))
             labelled = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            assert found == pytest.approx(labelled, abs=3), (name, line)
+            assert bounds == pytest.approx(labelled, abs=3), (name, line)
             centre = pixels.mean(axis=0)
             radius = np.linalg.norm(pixels - centre, axis=1).max()
             low, high = ROUNDNESS[names[int(kind)]]
             assert low < len(pixels) / (math.pi * radius**2) < high, (name, line)
-            seen.add(names[int(kind)])
-    assert seen == set(ROUNDNESS)
+            kinds.add(names[int(kind)])
+    assert kinds == set(ROUNDNESS)
 
 
 def test_the_seed_decides_every_byte(tmp_path: Path) -> None:
@@ -112,14 +112,14 @@ def test_the_full_size_is_drawn_quickly_and_without_torch(tmp_path: Path) -> Non
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_a_failure_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    done = draw(tmp_path / "bad", output=str(tmp_path / "nowhere" / "sample.zip"))
-    assert done.returncode == 1
+def test_a_failure_is_reported_and_leaves_no_files(tmp_path: Path) -> None:
+    completed = draw(tmp_path / "bad", output=str(tmp_path / "nowhere" / "sample.zip"))
+    assert completed.returncode == 1
     (line,) = (tmp_path / "bad" / "events.jsonl").read_text().splitlines()
     event = json.loads(line)
     assert event["type"] == "Failed"
     assert "nowhere" in event["data"]["error"]
-    done = draw(tmp_path / "half", train=2, val=-1, size="wide")
-    assert done.returncode == 1
+    completed = draw(tmp_path / "half", train=2, val=-1, size="wide")
+    assert completed.returncode == 1
     assert not list((tmp_path / "half").glob("*.zip*"))
     assert not list((tmp_path / "half").glob(".*"))

@@ -33,8 +33,8 @@ def node_version() -> int:
 def test_the_scripts_unit_tests() -> None:
     assert TESTS
     command = [NODE or "node", "--test", *(str(path) for path in TESTS)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def lists() -> dict[str, Any]:
     if node_version() < 18:
         pytest.skip("Node.js 18 or newer is not installed")
     command = [NODE or "node", "tests/js/print_lists.js"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    return dict(json.loads(done.stdout))
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    return dict(json.loads(completed.stdout))
 
 
 def test_the_scripts_lists_are_the_servers(lists: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ def test_the_scripts_lists_are_the_servers(lists: dict[str, Any]) -> None:
     assert lists["exports"] == list(EXPORTS)
 
 
-def test_the_scripts_know_how_many_detections_of_a_preview_are_kept(lists: dict[str, Any]) -> None:
+def test_the_scripts_use_the_servers_limit_of_preview_detections(lists: dict[str, Any]) -> None:
     assert lists["previewLimits"] == {"boxes": previews.MAX_SHAPES, "masks": previews.MAX_MASKS}
 
 
@@ -63,22 +63,22 @@ def test_the_scripts_name_every_status(lists: dict[str, Any]) -> None:
 
 def test_the_scripts_compare_by_curves_that_the_server_sends(lists: dict[str, Any]) -> None:
     """With their titles, and the range in which each is drawn."""
-    known = {metric.key: (metric.label, metric.low, metric.high) for metric in METRICS}
+    metrics = {metric.key: (metric.label, metric.low, metric.high) for metric in METRICS}
     assert lists["compared"]
     for curve in lists["compared"]:
-        title, low, high = known[curve["key"]]
+        title, low, high = metrics[curve["key"]]
         assert curve["title"] == title
         assert curve.get("min") in (None, low)
         assert curve.get("max") == high
 
 
 def test_the_scripts_cards_are_metrics_of_the_server(lists: dict[str, Any]) -> None:
-    known = {metric.key: metric for metric in METRICS}
-    shown = [card for card in lists["cards"] if card["key"] in known]
-    assert {card["key"] for card in shown} == {"map50", "map95", "precision", "recall", "loss", "val_loss"}
-    for card in shown:
-        assert card["label"] == known[card["key"]].label
-        assert card["up"] == (known[card["key"]].goal == "max")
+    metrics = {metric.key: metric for metric in METRICS}
+    cards = [card for card in lists["cards"] if card["key"] in metrics]
+    assert {card["key"] for card in cards} == {"map50", "map95", "precision", "recall", "loss", "val_loss"}
+    for card in cards:
+        assert card["label"] == metrics[card["key"]].label
+        assert card["up"] == (metrics[card["key"]].goal == "max")
 
 
 def test_the_scripts_offer_what_a_dataset_can_teach(lists: dict[str, Any]) -> None:

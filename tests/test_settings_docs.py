@@ -10,17 +10,17 @@ WIKI = ROOT / "wiki" / "Configuracao.md"
 
 def example() -> list[tuple[str, str, str]]:
     """Name, default and help of each setting in .env.example."""
-    found, help_lines = [], []
+    entries, help_lines = [], []
     for line in (ROOT / ".env.example").read_text().splitlines():
         setting = re.fullmatch(r"#([A-Z_]+)=(.*)", line)
         if setting:
-            found.append((setting[1], setting[2], " ".join(help_lines)))
+            entries.append((setting[1], setting[2], " ".join(help_lines)))
             help_lines = []
         elif line.startswith("# "):
             help_lines.append(line[2:])
         else:
             help_lines = []
-    return found
+    return entries
 
 
 def wiki() -> list[tuple[str, str, str]]:
@@ -29,7 +29,7 @@ def wiki() -> list[tuple[str, str, str]]:
     return [(name, default.strip("`") if default != "*(vazio)*" else "", text) for name, default, text in rows]
 
 
-def test_the_example_file_says_what_the_code_says() -> None:
+def test_the_example_file_matches_the_code() -> None:
     assert example() == [(setting.name, setting.default, setting.help) for setting in SETTINGS]
 
 

@@ -11,7 +11,7 @@ from app.shared_reads import LONGEST_REST_S, SharedReads
 
 
 def test_those_who_ask_meanwhile_share_the_next_read() -> None:
-    shared, begun, go_on, asked = SharedReads(), threading.Event(), threading.Event(), threading.Semaphore(0)
+    shared, begun, go_on, asking = SharedReads(), threading.Event(), threading.Event(), threading.Semaphore(0)
     reads: list[int] = []
 
     def work() -> int:
@@ -21,22 +21,22 @@ def test_those_who_ask_meanwhile_share_the_next_read() -> None:
         return reads[-1]
 
     def ask() -> int:
-        asked.release()
+        asking.release()
         return shared.read("a", work)
 
     with ThreadPoolExecutor(11) as pool:
         first = pool.submit(ask)
         assert begun.wait(60)
-        others = [pool.submit(ask) for _ in range(9)]
+        readers = [pool.submit(ask) for _ in range(9)]
         another = pool.submit(shared.read, "another", lambda: "after it")
         for _ in range(10):
-            assert asked.acquire(timeout=60)
+            assert asking.acquire(timeout=60)
         with pytest.raises(TimeoutError):
             another.result(0.05)
         go_on.set()
         assert another.result(60) == "after it"
         assert first.result(60) == 1
-        assert {other.result(60) for other in others} <= set(range(2, 11)), "none has what was read before it asked"
+        assert {reader.result(60) for reader in readers} <= set(range(2, 11)), "none has what was read before it asked"
     assert not shared._next
 
 
@@ -52,15 +52,15 @@ def test_a_waiting_one_gets_what_is_read_behind_its_question() -> None:
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(shared.read, "a", slow)
         assert begun.wait(60)
-        others = [pool.submit(shared.read, "a", lambda: next(values)) for _ in range(8)]
+        readers = [pool.submit(shared.read, "a", lambda: next(values)) for _ in range(8)]
         while "a" not in shared._next:
             time.sleep(0.01)
         go_on.set()
         assert first.result(60) == "old"
         results = set()
-        for other in others:
+        for reader in readers:
             try:
-                results.add(other.result(60))
+                results.add(reader.result(60))
             except StopIteration:  # it asked when the others were through
                 results.add("later")
         assert "old" not in results
@@ -74,27 +74,27 @@ def test_a_failure_is_everybodys() -> None:
     assert shared.read("a", lambda: 5) == 5
 
 
-def test_others_have_as_long_as_a_read_took(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rest_as_long_as_the_read_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many runs are joined: half of a processor's time stays for everybody else."""
     clock, rests = [100.0], []
     monkeypatch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=lambda: clock[0], sleep=rests.append))
 
-    def takes(seconds: float) -> None:
+    def advance(seconds: float) -> None:
         clock[0] += seconds
 
     shared = SharedReads()
     for number, seconds in enumerate((0.03, 0.05, 5.0, 0.01)):
-        shared.read(number, lambda seconds=seconds: takes(seconds))  # type: ignore[misc]
+        shared.read(number, lambda seconds=seconds: advance(seconds))  # type: ignore[misc]
     assert rests == pytest.approx([0, 0.03, 0.05, LONGEST_REST_S])
 
 
-def test_one_who_gives_up_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_seconds: float) -> None:
+def test_a_cancelled_reader_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def disconnect(_seconds: float) -> None:
         raise SystemExit  # as a greenlet ends
 
     shared = SharedReads()
     with monkeypatch.context() as patch:
-        patch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=time.monotonic, sleep=gone))
+        patch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=time.monotonic, sleep=disconnect))
         with pytest.raises(SystemExit):
             shared.read("a", lambda: 5)
     assert shared.read("a", lambda: 6) == 6

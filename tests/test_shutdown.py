@@ -62,19 +62,19 @@ def settings(folder: Path, on_shutdown: str = "stop") -> Settings:
 
 
 def test_trainings_below_the_folder_pause(tmp_path: Path, start: Start) -> None:
-    mine, other = tmp_path / "data" / "models" / "1" / "attempts" / "1", tmp_path / "other" / "1"
+    mine, outside = tmp_path / "data" / "models" / "1" / "attempts" / "1", tmp_path / "other" / "1"
     older = tmp_path / "data" / "models" / "2" / "attempts" / "1"
     start(mine, PAUSES)
-    untouched = start(other, PAUSES)
+    untouched = start(outside, PAUSES)
     start(older, PAUSES, "app.worker.train")
     assert shutdown.finish(settings(tmp_path), lambda: 60.0) == 0
     assert (mine / "heard").read_text() == "pause"
     assert (older / "heard").read_text() == "pause", "one that the version before this one started"
     assert untouched.poll() is None
-    assert not (other / "stop").exists()
+    assert not (outside / "stop").exists()
 
 
-def test_jobs_of_every_kind_are_asked(tmp_path: Path, idle_app: APIFlask, start: Start) -> None:
+def test_jobs_of_every_kind_receive_the_stop_request(tmp_path: Path, idle_app: APIFlask, start: Start) -> None:
     """Kinds choose their folders; one outside of the data folder would not be found."""
     jobs = idle_app.extensions["services"].jobs
     names = jobs.kinds.names()
@@ -88,7 +88,7 @@ def test_jobs_of_every_kind_are_asked(tmp_path: Path, idle_app: APIFlask, start:
     assert {name: (folder / "heard").read_text() for name, folder in folders.items()} == dict.fromkeys(names, "pause")
 
 
-def test_one_that_does_not_pause_in_time_is_killed_with_its_own_processes(tmp_path: Path, start: Start) -> None:
+def test_one_that_does_not_pause_in_time_is_killed_with_its_children(tmp_path: Path, start: Start) -> None:
     directory = tmp_path / "data" / "models" / "1"
     process = start(directory, STAYS)
     assert process.stdout is not None
@@ -103,8 +103,8 @@ def test_one_that_does_not_pause_in_time_is_killed_with_its_own_processes(tmp_pa
 def test_the_end_imports_nothing_heavy() -> None:
     """The master has not the application; a second of processor time is twenty on a loaded machine."""
     code = "import sys, app.shutdown, app.guard; print(sorted({'flask', 'sqlalchemy', 'app.jobs'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
 
 
 HANGS = """
@@ -129,8 +129,8 @@ ctypes.CDLL(None).sleep(300)
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_the_end_waits_for_it_comes(mode: str) -> None:
     command = [sys.executable, "-W", "ignore", "-c", HANGS, mode]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (0, "stopping\nstopping\n"), done.stderr
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (completed.returncode, completed.stdout) == (0, "stopping\nstopping\n"), completed.stderr
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def texts(catalog: Catalog) -> list[Message]:
     return [message for message in catalog if message.id]
 
 
-def places(text: str) -> set[str]:
+def placeholders(text: str) -> set[str]:
     return set(re.findall(r"%\(\w+\)[sd]|\{\w+\}", text))
 
 
@@ -48,16 +48,16 @@ def test_nothing_is_translated_that_no_code_has(code: Catalog, portuguese: Catal
     assert [message.id for message in texts(portuguese) if code.get(message.id) is None] == []
 
 
-def test_places_survive_translation(portuguese: Catalog) -> None:
+def test_placeholders_survive_translation(portuguese: Catalog) -> None:
     for message in texts(portuguese):
         forms = zip(message.id, message.string, strict=True) if message.pluralizable else [(message.id, message.string)]
         for english, text in forms:
-            assert places(text) == places(english), english
+            assert placeholders(text) == placeholders(english), english
 
 
 def test_the_extractor_sees_every_call_in_scripts(code: Catalog) -> None:
     """It loses its way in nested template strings: a text in one would stay English silently."""
-    known = {text for message in texts(code) for text in (message.id if message.pluralizable else (message.id,))}
+    catalogued = {text for message in texts(code) for text in (message.id if message.pluralizable else (message.id,))}
     called = {
         text
         for path in JS.rglob("*.js")
@@ -66,7 +66,7 @@ def test_the_extractor_sees_every_call_in_scripts(code: Catalog) -> None:
         if text
     }
     assert len(called) > 150
-    assert called - known == set()
+    assert called - catalogued == set()
 
 
 def script(path: Path) -> str:

@@ -27,7 +27,7 @@ def keys_loaded(schema: Schema) -> tuple[set[str], set[str]]:
     return set(keys), certain
 
 
-def test_a_route_takes_what_its_schemas_load(app: Flask) -> None:
+def test_parameters_of_routes_match_their_schemas(app: Flask) -> None:
     wrong, checked = {}, 0
     for name, view in app.view_functions.items():
         if not (hasattr(view, "_spec") and inputs_of(view)):
@@ -43,15 +43,15 @@ def test_a_route_takes_what_its_schemas_load(app: Flask) -> None:
     assert checked > 60
 
 
-def test_a_route_gives_what_its_schema_sends(app: Flask) -> None:
+def test_results_of_routes_match_their_schemas(app: Flask) -> None:
     wrong, checked = {}, 0
     for name, view in app.view_functions.items():
-        given = get_type_hints(inspect.unwrap(view)).get("return")
+        returned = get_type_hints(inspect.unwrap(view)).get("return")
         schema = getattr(view, "_spec", {}).get("response", {}).get("schema")
-        if is_typeddict(given) and isinstance(schema, Schema):
+        if is_typeddict(returned) and isinstance(schema, Schema):
             sent = {field.attribute or key for key, field in schema.dump_fields.items()}
             checked += 1
-            if missing_keys := sent - set(get_type_hints(given)):
+            if missing_keys := sent - set(get_type_hints(returned)):
                 wrong[name] = sorted(missing_keys)
     assert not wrong
     assert checked > 60
@@ -62,9 +62,9 @@ def in_words(keys: set[str], certain: set[str]) -> str:
 
 
 def test_dict_of_anything_does_not_spread() -> None:
-    found = {
+    counts = {
         str(path.relative_to(ROOT)): count
         for path in sorted((ROOT / "app").rglob("*.py"))
         if (count := len(re.findall(r"dict\[str, Any\]", path.read_text(encoding="utf-8"))))
     }
-    assert sum(found.values()) <= CEILING, f"give it a type instead: {found}"
+    assert sum(counts.values()) <= CEILING, f"give it a type instead: {counts}"

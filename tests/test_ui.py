@@ -37,7 +37,7 @@ def test_every_file_that_a_page_names_is_there(client: FlaskClient) -> None:
             assert "immutable" in answer.headers["Cache-Control"], address
 
 
-def test_the_source_of_this_installation_can_be_taken(client: FlaskClient) -> None:
+def test_the_source_of_this_installation_can_be_downloaded(client: FlaskClient) -> None:
     answer = client.get("/source.tar")
     with tarfile.open(fileobj=io.BytesIO(answer.data)) as tar:
         names = {name.removeprefix("yolo-training-platform/") for name in tar.getnames()}
@@ -52,7 +52,7 @@ def test_the_source_is_packed_once(client: FlaskClient, monkeypatch: pytest.Monk
     assert client.get("/source.tar").data == first
 
 
-def test_strangers_take_no_places_of_downloads(client: FlaskClient, app: APIFlask) -> None:
+def test_strangers_have_a_limit_of_downloads(client: FlaskClient, app: APIFlask) -> None:
     slots = app.extensions["waiting"].public_downloads
     for _ in range(PUBLIC_DOWNLOADS):
         assert slots.acquire()
@@ -69,7 +69,7 @@ def test_the_language_switch_goes_nowhere_else(address: str) -> None:
     assert local_address(address) == "/"
 
 
-def test_the_language_switch_keeps_the_page(client: FlaskClient) -> None:
+def test_the_language_switch_stays_on_the_page(client: FlaskClient) -> None:
     answer = client.post("/language", data={"lang": "en", "next": "/trainings?page=2"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/trainings?page=2")
     assert "<h1>Training runs</h1>" in client.get("/trainings", headers={"Accept-Language": "pt"}).text
@@ -82,21 +82,23 @@ def test_default_model(weights: str, size: str) -> None:
     assert default_model(weights) == size
 
 
-def test_scripts_and_styles_come_compressed_to_who_takes_it(client: FlaskClient) -> None:
+def test_scripts_and_styles_are_compressed_for_clients_that_accept_it(client: FlaskClient) -> None:
     page = client.get("/").text
-    plain = packed = 0
+    original_bytes = packed_bytes = 0
     for address in re.findall(r'(?:src|href)="(/(?:static|i18n)/[^"]+\.(?:js|css))"', page):
-        whole = client.get(address)
+        uncompressed = client.get(address)
         small = client.get(address, headers={"Accept-Encoding": "gzip, br"})
-        assert "Content-Encoding" not in whole.headers
+        assert "Content-Encoding" not in uncompressed.headers
         if small.headers.get("Content-Encoding") == "gzip":
-            own = "/js/" in address
-            assert gzip.decompress(small.data) == (without_comments(whole.data) if own else whole.data)
+            is_ours = "/js/" in address
+            assert gzip.decompress(small.data) == (
+                without_comments(uncompressed.data) if is_ours else uncompressed.data
+            )
             assert "Accept-Encoding" in small.headers["Vary"]
-        assert small.mimetype == whole.mimetype
+        assert small.mimetype == uncompressed.mimetype
         assert "immutable" in small.headers["Cache-Control"]
-        plain, packed = plain + len(whole.data), packed + len(small.data)
-    assert packed < plain / 3
+        original_bytes, packed_bytes = original_bytes + len(uncompressed.data), packed_bytes + len(small.data)
+    assert packed_bytes < original_bytes / 3
 
 
 def test_scripts_are_sent_without_comments() -> None:
@@ -120,9 +122,9 @@ def test_parts_of_a_file_and_files_that_are_not_there(client: FlaskClient) -> No
 
 
 def static_address(client: FlaskClient, name: str) -> str:
-    found = re.search(r"/static/[0-9a-f]+/", client.get("/").text)
-    assert found is not None
-    return found[0] + name
+    match = re.search(r"/static/[0-9a-f]+/", client.get("/").text)
+    assert match is not None
+    return match[0] + name
 
 
 def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
@@ -138,15 +140,15 @@ def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
 def test_a_page_names_every_module_that_its_script_imports(client: FlaskClient) -> None:
     page = client.get("/trainings").text
     named = set(re.findall(r'rel="modulepreload" href="/static/[0-9a-f]+/([^"]+)"', page))
-    seen = {"js/ui/shell.js", "js/pages/trainings.js"}
-    waiting = list(seen)
+    modules = {"js/ui/shell.js", "js/pages/trainings.js"}
+    waiting = list(modules)
     while waiting:
         module = waiting.pop()
         script = client.get(static_address(client, module)).text
         for target in re.findall(r'from "(\.{1,2}/[\w./]+)";|^import "(\./[\w./]+)"', script, re.MULTILINE):
             name = posixpath.normpath(posixpath.join(posixpath.dirname(module), target[0] or target[1]))
-            if name not in seen:
-                seen.add(name)
+            if name not in modules:
+                modules.add(name)
                 waiting.append(name)
-    assert named == seen - {"js/ui/shell.js", "js/pages/trainings.js"}
+    assert named == modules - {"js/ui/shell.js", "js/pages/trainings.js"}
     assert len(named) > 15

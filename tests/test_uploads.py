@@ -117,12 +117,12 @@ def answers(port: int) -> bool:
 
 
 class Clock(threading.Thread):
-    """Small requests one after the other; `taken` is how many seconds each took."""
+    """Small requests one after the other; `durations` are their seconds."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
         self.url = url
-        self.taken: list[float] = []
+        self.durations: list[float] = []
         self.over = threading.Event()
         self.start()
 
@@ -131,12 +131,12 @@ class Clock(threading.Thread):
         while not self.over.wait(0.01):
             began = time.perf_counter()
             session.get(self.url, timeout=30)
-            self.taken.append(time.perf_counter() - began)
+            self.durations.append(time.perf_counter() - began)
 
     def stop(self) -> list[float]:
         self.over.set()
         self.join()
-        return sorted(self.taken)
+        return sorted(self.durations)
 
 
 def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> None:
@@ -183,8 +183,8 @@ def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
     data = server.folder / "data"
     wait_until(lambda: not list((data / "jobs").iterdir()), 60, "its process has ended")
     before = snapshot(data)
-    for case, (make, error, _words) in REFUSED.items():
-        answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("x.zip", make())})
+    for case, (create, error, _words) in REFUSED.items():
+        answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("x.zip", create())})
         assert answer.status_code == error.status, case
         assert server.get("/health").elapsed.total_seconds() < 10  # milliseconds; it is not held up
     assert server.get("/api/datasets").json()["total"] == 1
@@ -216,7 +216,7 @@ def reading(server: Server) -> bool:
     return any((server.folder / "data/jobs").glob("*/unpacked.json"))
 
 
-def placed(server: Server) -> bool:
+def is_installed(server: Server) -> bool:
     """The folder has its place; its row may not be committed."""
     return any((server.folder / "data/datasets").iterdir())
 
@@ -237,7 +237,7 @@ def committed(server: Server) -> set[int]:
 @pytest.mark.parametrize("mode", MODES)
 def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> None:
     """At each stage, seen to be reached: after a restart there is no half dataset, and a retry works."""
-    for reached in (receiving, extracting, reading, placed, scanning):
+    for reached in (receiving, extracting, reading, is_installed, scanning):
         with Server(tmp_path, mode) as server:
             if reached is receiving:
                 with begin_upload(server, middling):

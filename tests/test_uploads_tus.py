@@ -42,21 +42,23 @@ def begin(server: Server, length: int) -> str:
     return answer.headers["Location"]
 
 
-def offset(server: Server, place: str) -> int:
-    answer = requests.head(server.url + place, headers=TUS, timeout=30)
+def offset(server: Server, location: str) -> int:
+    answer = requests.head(server.url + location, headers=TUS, timeout=30)
     assert answer.status_code == 200
     return int(answer.headers["Upload-Offset"])
 
 
-def patch(server: Server, place: str, at: int, data: bytes, **headers: str) -> requests.Response:
+def patch(server: Server, location: str, at: int, data: bytes, **headers: str) -> requests.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.patch(server.url + place, data=data, headers=CHUNK | {"Upload-Offset": str(at)} | named, timeout=60)
+    return requests.patch(
+        server.url + location, data=data, headers=CHUNK | {"Upload-Offset": str(at)} | named, timeout=60
+    )
 
 
-def half_sent(server: Server, place: str, at: int, data: bytes, announced: int) -> http.client.HTTPConnection:
+def half_sent(server: Server, location: str, at: int, data: bytes, announced: int) -> http.client.HTTPConnection:
     """A PATCH of which only this much was sent."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-    connection.putrequest("PATCH", place)
+    connection.putrequest("PATCH", location)
     for name, value in (CHUNK | {"Upload-Offset": str(at), "Content-Length": str(announced)}).items():
         connection.putheader(name, value)
     connection.endheaders()
@@ -64,16 +66,16 @@ def half_sent(server: Server, place: str, at: int, data: bytes, announced: int) 
     return connection
 
 
-def outcome(server: Server, place: str, seconds: float = 180) -> dict[str, Any]:
+def outcome(server: Server, location: str, seconds: float = 180) -> dict[str, Any]:
     limit = time.monotonic() + seconds
-    while (body := server.get(place).json())["state"] in {"receiving", "checking"}:
+    while (body := server.get(location).json())["state"] in {"receiving", "checking"}:
         assert time.monotonic() < limit, body
         time.sleep(0.05)
     return body
 
 
-def stored(server: Server, place: str) -> Path:
-    return server.folder / "data" / "uploads" / place.rpartition("/")[2] / "bin"
+def stored(server: Server, location: str) -> Path:
+    return server.folder / "data" / "uploads" / location.rpartition("/")[2] / "bin"
 
 
 def wait_for_size(path: Path, size: int) -> None:
@@ -86,26 +88,26 @@ def wait_for_size(path: Path, size: int) -> None:
 def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path) -> None:
     """Its last byte is kept back, so that the whole can be read before it becomes a dataset."""
     data, chance = archive.read_bytes(), random.Random(5)
-    place = begin(server, len(data))
+    location = begin(server, len(data))
     for _ in range(6):
-        at = offset(server, place)
+        at = offset(server, location)
         sent = chance.randrange(1, max(2, (len(data) - 1 - at) // 2))
-        connection = half_sent(server, place, at, data[at : at + sent], len(data) - at)
-        wait_for_size(stored(server, place), at + 1)  # a program that is gone before is nobody that the server knows
+        connection = half_sent(server, location, at, data[at : at + sent], len(data) - at)
+        wait_for_size(stored(server, location), at + 1)  # a program that is gone before is nobody that the server knows
         connection.close()
-        assert free_again(server, place) == at + sent, "what arrived before the connection ended is kept"
-    at = offset(server, place)
-    assert patch(server, place, at, data[at:-1]).status_code == 204
-    assert hashlib.sha256(stored(server, place).read_bytes() + data[-1:]).digest() == hashlib.sha256(data).digest()
-    assert patch(server, place, len(data) - 1, data[-1:]).status_code == 204
-    body = outcome(server, place)
+        assert free_again(server, location) == at + sent, "what arrived before the connection ended is kept"
+    at = offset(server, location)
+    assert patch(server, location, at, data[at:-1]).status_code == 204
+    assert hashlib.sha256(stored(server, location).read_bytes() + data[-1:]).digest() == hashlib.sha256(data).digest()
+    assert patch(server, location, len(data) - 1, data[-1:]).status_code == 204
+    body = outcome(server, location)
     assert settled(server, body["dataset_id"])["total_images"] == 100
 
 
-def free_again(server: Server, place: str) -> int:
+def free_again(server: Server, location: str) -> int:
     """The offset, once the server has noticed the end of the connection that was sending."""
     limit = time.monotonic() + 180
-    while (answer := patch(server, place, offset(server, place), b"")).status_code in {409, 423}:
+    while (answer := patch(server, location, offset(server, location), b"")).status_code in {409, 423}:
         assert time.monotonic() < limit
         time.sleep(0.01)
     assert answer.status_code == 204
@@ -116,22 +118,22 @@ def free_again(server: Server, place: str) -> int:
 def test_a_killed_server_goes_on_where_it_was(tmp_path: Path, archive: Path, mode: str) -> None:
     data = archive.read_bytes()
     with Server(tmp_path, mode) as server:
-        place = begin(server, len(data))
+        location = begin(server, len(data))
         for share in (0.3, 0.8):
-            at = offset(server, place)
+            at = offset(server, location)
             goal = int(len(data) * share)
-            connection = half_sent(server, place, at, data[at:goal], len(data) - at)
-            wait_for_size(stored(server, place), at + (goal - at) // 2)
+            connection = half_sent(server, location, at, data[at:goal], len(data) - at)
+            wait_for_size(stored(server, location), at + (goal - at) // 2)
             server.kill()
             connection.close()
             server.start()
-            assert at < (now := offset(server, place)) <= goal
-            assert stored(server, place).read_bytes() == data[:now]
-        at = offset(server, place)
-        assert patch(server, place, at, data[at:]).status_code == 204
+            assert at < (now := offset(server, location)) <= goal
+            assert stored(server, location).read_bytes() == data[:now]
+        at = offset(server, location)
+        assert patch(server, location, at, data[at:]).status_code == 204
         server.kill()  # behind the last byte, within the creation
         server.start()
-        body = outcome(server, place)
+        body = outcome(server, location)
         assert (body["state"], body["dataset_id"]) == ("done", 1), body
         assert settled(server, 1)["total_images"] == 100
         assert server.get("/api/datasets").json()["total"] == 1
@@ -139,36 +141,36 @@ def test_a_killed_server_goes_on_where_it_was(tmp_path: Path, archive: Path, mod
 
 def test_two_writers_at_once(server: Server, archive: Path) -> None:
     data = archive.read_bytes()
-    place = begin(server, len(data))
-    connection = half_sent(server, place, 0, data[:2_000_000], len(data))
-    wait_for_size(stored(server, place), 1)
-    answer = patch(server, place, 0, data[:5_000_000])
+    location = begin(server, len(data))
+    connection = half_sent(server, location, 0, data[:2_000_000], len(data))
+    wait_for_size(stored(server, location), 1)
+    answer = patch(server, location, 0, data[:5_000_000])
     assert (answer.status_code, answer.json()["status"]) == (423, 423)
     connection.send(data[2_000_000:])
     assert connection.getresponse().status == 204
     connection.close()
-    assert outcome(server, place)["state"] == "done"
+    assert outcome(server, location)["state"] == "done"
 
 
 def test_a_refused_chunk_is_answered_and_its_connection_goes_on(server: Server, archive: Path) -> None:
     data = archive.read_bytes()
-    place = begin(server, len(data))
+    location = begin(server, len(data))
     with requests.Session() as session:
         headers = CHUNK | {"Upload-Offset": "7"}
         for _ in range(2):
-            assert session.patch(server.url + place, data=data, headers=headers, timeout=60).status_code == 409
+            assert session.patch(server.url + location, data=data, headers=headers, timeout=60).status_code == 409
         headers = CHUNK | {"Upload-Offset": "0", "Upload-Checksum": "md5 " + base64.b64encode(bytes(16)).decode()}
-        answer = session.patch(server.url + place, data=data, headers=headers, timeout=60)
+        answer = session.patch(server.url + location, data=data, headers=headers, timeout=60)
         assert (answer.status_code, answer.reason) == (460, "Checksum Mismatch")
-        assert stored(server, place).stat().st_size == 0
+        assert stored(server, location).stat().st_size == 0
 
         def in_pieces() -> Any:
             yield from (data[start : start + 100_000] for start in range(0, len(data), 100_000))
 
         headers = CHUNK | {"Upload-Offset": "0"}
-        answer = session.patch(server.url + place, data=in_pieces(), headers=headers, timeout=60)
+        answer = session.patch(server.url + location, data=in_pieces(), headers=headers, timeout=60)
         assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(len(data))), "chunked, of no length"
-        assert outcome(server, place)["state"] == "done"
+        assert outcome(server, location)["state"] == "done"
 
 
 def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) -> None:
@@ -223,8 +225,8 @@ def test_our_client_resumes(
     thread.join(60)
     assert failed, "it was cut"
     (cut,) = uploads.glob("*/bin")
-    kept = cut.stat().st_size
-    assert 1_500_000 < kept < archive.stat().st_size
+    partial = cut.stat().st_size
+    assert 1_500_000 < partial < archive.stat().st_size
     inode = cut.stat().st_ino
     server.start()
     assert cut.stat().st_ino == inode

@@ -43,10 +43,10 @@ def decoded(content: bytes, folder: Path) -> tuple[list[float], float]:
     """The brightness of each frame, and the frames per second."""
     (folder / "made.webm").write_bytes(content)
     video = cv2.VideoCapture(str(folder / "made.webm"))
-    found = []
+    brightness = []
     while (answer := video.read())[0]:
-        found.append(float(answer[1].mean()))
-    return found, video.get(cv2.CAP_PROP_FPS)
+        brightness.append(float(answer[1].mean()))
+    return brightness, video.get(cv2.CAP_PROP_FPS)
 
 
 def staged(app: APIFlask) -> list[Path]:
@@ -69,7 +69,7 @@ def test_what_opencv_writes_becomes_a_video_for_browsers(
     assert staged(idle_app) == []
 
 
-def test_fast_and_large_videos_are_thinned_and_made_smaller(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_fast_and_large_videos_are_subsampled_and_downscaled(idle_app: APIFlask, tmp_path: Path) -> None:
     answer = sent(idle_app, film(tmp_path / "a.mp4", frames=60, fps=60, size=(1600, 900)))
     frames, fps = decoded(answer.data, tmp_path)
     assert (len(frames), round(fps)) == (10, 10)
@@ -77,7 +77,7 @@ def test_fast_and_large_videos_are_thinned_and_made_smaller(idle_app: APIFlask, 
     assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (1280, 720)
 
 
-def test_a_long_video_is_cut_and_says_so(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_video_is_cut_and_marked(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its length is not known beforehand: the file claims to be short, or the time is over."""
     monkeypatch.setattr(videos, "WORK_S", 0.0)
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
@@ -115,7 +115,7 @@ def test_hostile_files_are_refused(idle_app: APIFlask, content: bytes) -> None:
     assert staged(idle_app) == []
 
 
-def test_playlists_are_told_before_the_decoder_sees_them() -> None:
+def test_playlists_are_refused_before_decoding() -> None:
     assert not container_of(PLAYLIST)
     assert not container_of(CONCAT)
     assert not container_of(b"<?xml version='1.0'?><MPD>")
@@ -129,9 +129,9 @@ def test_images_in_the_container_of_videos_are_images(brand: bytes) -> None:
     assert PredictionInput([InputFile(io.BytesIO(head), "a")], many=True).source() == IMAGES
 
 
-def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:
-    whole = film(tmp_path / "a.avi", "MJPG", frames=40)
-    half = sent(idle_app, whole[: len(whole) // 2], "half.avi")
+def test_a_truncated_video_yields_its_frames_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:
+    video = film(tmp_path / "a.avi", "MJPG", frames=40)
+    half = sent(idle_app, video[: len(video) // 2], "half.avi")
     assert half.status_code in {200, 422}
     if half.status_code == 200:
         assert 0 < len(decoded(half.data, tmp_path)[0]) < 40
@@ -140,7 +140,7 @@ def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, 
     assert "ffmpeg" in index_lost.get_json()["detail"] or "decoded" in index_lost.get_json()["detail"]
 
 
-def test_frames_that_are_too_large_are_known_before_decoding(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_oversized_frames_are_refused_before_decoding(idle_app: APIFlask, tmp_path: Path) -> None:
     change_settings(idle_app, MAX_IMAGE_PIXELS=10_000)
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
     assert answer.status_code == 413
@@ -148,17 +148,17 @@ def test_frames_that_are_too_large_are_known_before_decoding(idle_app: APIFlask,
 
 def children() -> set[int]:
     """Processes of jobs that this one has."""
-    left = [item for item in psutil.Process().children(recursive=True) if item.status() != psutil.STATUS_ZOMBIE]
-    return {item.pid for item in left if "app.worker.run" in item.cmdline()}
+    alive = [item for item in psutil.Process().children(recursive=True) if item.status() != psutil.STATUS_ZOMBIE]
+    return {item.pid for item in alive if "app.worker.run" in item.cmdline()}
 
 
 def test_a_decoder_that_hangs_is_killed(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "KILL_S", 0.0)
-    others, began = children(), time.monotonic()
+    before, began = children(), time.monotonic()
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
     assert (answer.status_code, time.monotonic() - began < 30) == (422, True)
     assert "too long" in answer.get_json()["detail"]
-    assert children() - others == set()
+    assert children() - before == set()
     assert staged(idle_app) == []
     monkeypatch.undo()
     assert sent(idle_app, film(tmp_path / "a.mp4")).status_code == 200, "the next one is converted"

@@ -20,10 +20,10 @@ from tests.routes.test_datasets import ENGLISH
 class Published(BaseHTTPRequestHandler):
     """A server that has yolov8n.pt."""
 
-    asked: list[str] = []  # noqa: RUF012
+    requests: list[str] = []  # noqa: RUF012
 
     def do_HEAD(self) -> None:
-        self.asked.append(self.path)
+        self.requests.append(self.path)
         if self.path != "/yolov8n.pt":
             self.send_error(404)
             return
@@ -37,20 +37,20 @@ class Published(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    Published.asked = []
+    Published.requests = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Published)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
 
 
-def test_what_is_there_and_what_can_be_had(idle_app: APIFlask, tmp_path: Path, address: str) -> None:
-    known = PretrainedWeights(tmp_path, address)
+def test_local_and_downloadable_weights(idle_app: APIFlask, tmp_path: Path, address: str) -> None:
+    weights = PretrainedWeights(tmp_path, address)
     with idle_app.app_context():
-        assert known.find("yolov8n", wait=20) == WeightsState("available", 6549796)
-        assert known.find("yolov8n", wait=0) == WeightsState("available", 6549796)
-        assert Published.asked == ["/yolov8n.pt"], "tried once"
-        assert known.find("yolov8s", wait=20) == WeightsState("unavailable", cause="missing")
+        assert weights.find("yolov8n", wait=20) == WeightsState("available", 6549796)
+        assert weights.find("yolov8n", wait=0) == WeightsState("available", 6549796)
+        assert Published.requests == ["/yolov8n.pt"], "tried once"
+        assert weights.find("yolov8s", wait=20) == WeightsState("unavailable", cause="missing")
         assert PretrainedWeights(tmp_path, "http://127.0.0.1:9").find("yolov8n", wait=20).cause == "unreachable"
         assert PretrainedWeights(tmp_path, "").find("yolov8n", wait=0) == WeightsState("unavailable", cause="off")
         with zipfile.ZipFile(tmp_path / "yolov8n.pt", "w") as archive:
@@ -67,9 +67,9 @@ def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
     """The tests' server may fetch nothing: before, 20 epochs were proposed and the run told it afterwards."""
     dataset_id = valid_dataset(idle_app, train=240, val=60)
     client = idle_app.test_client()
-    told = client.get("/api/weights?model=yolov8n", headers=ENGLISH).get_json()
-    assert (told["state"], told["cause"], told["name"]) == ("unavailable", "off", "yolov8n.pt")
-    assert "from scratch" in told["message"]
+    answer = client.get("/api/weights?model=yolov8n", headers=ENGLISH).get_json()
+    assert (answer["state"], answer["cause"], answer["name"]) == ("unavailable", "off", "yolov8n.pt")
+    assert "from scratch" in answer["message"]
     assert client.get("/api/weights?model=yolov8").status_code == 404
     assert client.get("/api/weights?model=../x").status_code == 404
     without, chosen = defaults(idle_app, dataset_id), defaults(idle_app, dataset_id, start="scratch")
@@ -82,7 +82,7 @@ def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
         assert "From scratch" in reasons["epochs"]
 
 
-def test_a_preset_shows_its_time_once_it_is_known(idle_app: APIFlask) -> None:
+def test_a_preset_shows_its_time_once_it_is_estimated(idle_app: APIFlask) -> None:
     dataset_id = valid_dataset(idle_app, train=240, val=60)
     before = defaults(idle_app, dataset_id)
     assert {preset["seconds"] for preset in before.values()} == {None}

@@ -42,11 +42,11 @@ def requests_of(path: Path) -> Iterator[tuple[str, str]]:
     for methods, address in re.findall(rf"\b((?:{METHODS})(?:, (?:{METHODS}))*) (/[a-z][^\s`|)?,;\"…]*)", text):
         yield from ((method, address.rstrip(".:")) for method in methods.split(", "))
     for command in re.findall(r"\$ (curl .*?)(?= \$ | ```| \{\"|$)", text):
-        found = re.search(r"\$URL(/[^\s?\"']*)", command)
+        match = re.search(r"\$URL(/[^\s?\"']*)", command)
         method = re.search(rf"-X ({METHODS})", command)
-        if found:
+        if match:
             posts = re.search(r" -(?:d|F) ", command)
-            yield method[1] if method else "POST" if posts else "GET", found[1]
+            yield method[1] if method else "POST" if posts else "GET", match[1]
 
 
 def concrete(address: str) -> str:
@@ -66,15 +66,15 @@ def test_every_address_is_a_route(idle_app: APIFlask) -> None:
     assert wrong == []
 
 
-def test_addresses_are_found() -> None:
+def test_the_pattern_matches_addresses() -> None:
     """Else the test above would hold for any text."""
-    found = set(requests_of(ROOT / "wiki" / "API-de-Treinamentos.md"))
+    addresses = set(requests_of(ROOT / "wiki" / "API-de-Treinamentos.md"))
     assert {
         ("POST", "/api/trainings/2/pause"),
         ("GET", "/api/trainings/{id}/verdict"),
         ("PUT", "/api/trainings/queue"),
-    } <= found
-    assert len(found) > 30
+    } <= addresses
+    assert len(addresses) > 30
 
 
 def pattern(text: str) -> str:
@@ -83,7 +83,7 @@ def pattern(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def said() -> re.Pattern[str]:
+def messages() -> re.Pattern[str]:
     """Whatever the server can say in Portuguese."""
     catalogue: Catalog = present()
     texts = [
@@ -96,13 +96,13 @@ def said() -> re.Pattern[str]:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_quoted_answers_are_what_the_server_says(said: re.Pattern[str], path: Path) -> None:
+def test_quoted_responses_match_the_server(messages: re.Pattern[str], path: Path) -> None:
     answers = re.findall(r'"(?:message|title|detail)":"((?:[^"\\]|\\.)+)"', one_line(path))
-    assert [answer for answer in answers if answer != "…" and not said.fullmatch(answer)] == []
+    assert [answer for answer in answers if answer != "…" and not messages.fullmatch(answer)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_client_takes_its_documented_commands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_accepts_its_documented_commands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = re.findall(r"^(?:\$ )?(?:\.venv/bin/python -m scripts\.client|yolo-client) (.+)$", path.read_text(), re.M)
     for line in lines:
         monkeypatch.setattr("sys.argv", ["yolo-client", *shlex.split(line, comments=True)])
@@ -137,14 +137,21 @@ def test_the_table_of_actions_is_that_of_the_code() -> None:
 
 
 def test_the_settings_that_are_named_exist() -> None:
-    known = {setting.name for setting in SETTINGS} | OF_OTHERS
+    settings = {setting.name for setting in SETTINGS} | EXTERNAL_SETTINGS
     named = {
         (path.name, name) for path in DOCUMENTS for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b", path.read_text())
     }
-    assert {(page, name) for page, name in named if name not in known} == set()
+    assert {(page, name) for page, name in named if name not in settings} == set()
 
 
-OF_OTHERS = {"AWS_REQUEST_CHECKSUM_CALCULATION", "POSTGRES_PASSWORD", "HF_HOME", "HF_TOKEN", "YOLO_TOKEN", "YOLO_URL"}
+EXTERNAL_SETTINGS = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "POSTGRES_PASSWORD",
+    "HF_HOME",
+    "HF_TOKEN",
+    "YOLO_TOKEN",
+    "YOLO_URL",
+}
 
 
 def test_socket_events_that_are_named_exist() -> None:
@@ -185,6 +192,6 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [target for target in local if not (path.parent / target).exists()] == []
 
 
-def test_the_first_page_leads_to_every_other() -> None:
+def test_the_first_page_links_to_every_page() -> None:
     linked = set(re.findall(r"\]\(([\w-]+)\.md", text_of("Home")))
     assert {path.stem for path in PAGES} - linked == {"Home"}

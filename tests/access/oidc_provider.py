@@ -33,7 +33,7 @@ class State:
 
     issuer: str = ""
     person: dict[str, Any] = field(default_factory=lambda: {"sub": "1", "name": "Ana"})
-    asked: dict[str, Any] = field(default_factory=dict)  # told at /userinfo alone
+    userinfo: dict[str, Any] = field(default_factory=dict)  # sent by /userinfo alone
     claims: dict[str, Any] = field(default_factory=dict)  # of the ID token, instead of what is right; null: without
     described: dict[str, Any] = field(default_factory=dict)
     sign: str = "right"  # or: other, hs256, none, absent
@@ -242,7 +242,7 @@ def create_provider() -> Flask:
         if state.fail == "endless userinfo":
             return endless()
         person = tokens[request.headers["Authorization"].split()[1]]
-        return jsonify(person | state.asked | ({"sub": "another"} if state.fail == "userinfo" else {}))
+        return jsonify(person | state.userinfo | ({"sub": "another"} if state.fail == "userinfo" else {}))
 
     @app.get("/slow")
     def slow() -> Any:

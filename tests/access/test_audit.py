@@ -165,7 +165,7 @@ def test_files_are_of_a_size_and_the_oldest_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_what_had_to_go_is_said(tmp_path: Path) -> None:
+def test_removed_audit_files_are_logged(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, 10_000)
     files = set()
     for number in range(400):

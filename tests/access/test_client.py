@@ -41,12 +41,14 @@ def secret_of(headers: Headers, name: str) -> str:
     return headers[name]["Authorization"].split()[1]
 
 
-def test_without_a_token_it_says_what_to_do(url: str) -> None:
+def test_a_missing_token_error_explains_how_to_get_one(url: str) -> None:
     with pytest.raises(ApiError, match=r"^401: .*token"):
         role_of(Client(url))
 
 
-def test_a_token_is_given_or_from_the_environment(url: str, headers: Headers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_comes_from_an_argument_or_the_environment(
+    url: str, headers: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert role_of(Client(url, token=secret_of(headers, "trainer"))) == "trainer"
     monkeypatch.setenv("YOLO_TOKEN", secret_of(headers, "viewer"))
     assert role_of(Client(url)) == "viewer"
@@ -63,7 +65,9 @@ def test_on_the_servers_machine_the_owners_is_read(url: str, app: APIFlask, monk
     )
 
 
-def test_the_owners_is_for_our_own_server_alone(app: APIFlask, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_owner_token_is_sent_to_the_local_server_only(
+    app: APIFlask, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another machine, or another user's program where our server was."""
     monkeypatch.setenv("INSTANCE_PATH", str(settings(app).INSTANCE_PATH))
     assert Client("http://yolo.example.org:5000").connection.login.token is None

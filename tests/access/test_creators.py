@@ -44,7 +44,7 @@ def creators(app: APIFlask, headers: dict[str, str], name: str, query: str = "")
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_each_list_says_whose_it_is(app: APIFlask, headers: Headers, accounts: dict[str, int], name: str) -> None:
+def test_each_list_names_the_creator(app: APIFlask, headers: Headers, accounts: dict[str, int], name: str) -> None:
     mine, theirs = (accounts["trainer"], "trainer"), (accounts["another"], "another")
     me = headers["trainer"]
     assert creators(app, me, name) >= {mine, theirs, None}
@@ -66,7 +66,7 @@ def test_a_training_shows_whose_its_evaluations_and_exports_are(
         assert [item["created_by"]["name"] for item in listed] == ["trainer"]
 
 
-def test_a_new_name_is_shown_at_once(app: APIFlask, headers: Headers, accounts: dict[str, int]) -> None:
+def test_a_new_name_appears_at_once(app: APIFlask, headers: Headers, accounts: dict[str, int]) -> None:
     path, client = f"/api/users/{accounts['another']}", app.test_client()
     assert client.patch(path, json={"name": "Someone"}, headers=headers["admin"]).status_code == 200
     try:

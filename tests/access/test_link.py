@@ -128,7 +128,7 @@ def test_a_start_prints_a_link_where_one_is_needed(app: APIFlask, capsys: pytest
     assert printed == {"own machine": False, "network": True, "required": True, "off": False}
 
 
-def test_the_link_says_how_another_machine_opens_it(app: APIFlask) -> None:
+def test_the_link_explains_access_from_another_machine(app: APIFlask) -> None:
     """A GPU box has no browser: its localhost is somebody else's."""
     owner_login = services_of(app).accounts.owner_login
     config = replace(settings(app), AUTH="auto")
@@ -156,7 +156,7 @@ ACKNOWLEDGED = {"AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK": "True"}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "10.0.0.1"])
-def test_auth_off_is_for_this_machine_unless_somebody_says_so(host: str) -> None:
+def test_auth_off_requires_loopback_or_an_acknowledgement(host: str) -> None:
     with pytest.raises(SettingError, match="AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True"):
         load_settings(OPEN | {"HOST": host})
     assert load_settings(OPEN | ACKNOWLEDGED | {"HOST": host}).AUTH == "off"

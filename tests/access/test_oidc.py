@@ -74,7 +74,7 @@ class Provider:
         self.process.kill()
         self.process.wait(30)
 
-    def says(self, sub: str | None = None, **changes: Any) -> str:
+    def configure(self, sub: str | None = None, **changes: Any) -> str:
         """Somebody new, or this one; whatever else is told is wrong."""
         person = {"sub": sub or f"new-{next(numbers)}"} | changes.pop("person", {})
         answer = requests.post(self.url + "/control", json={"person": person} | changes, timeout=30)
@@ -161,7 +161,7 @@ def newest_entry(server: Server, owner: requests.Session) -> dict[str, Any]:
 def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
     server: Server, provider: Provider, owner: requests.Session
 ) -> None:
-    sub, browser = provider.says(person=member(name="Bia")), new_browser()
+    sub, browser = provider.configure(person=member(name="Bia")), new_browser()
     answer = login(server, browser, "/datasets?q=x")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/datasets?q=x")
     cookie = next(cookie for cookie in browser.cookies if cookie.name.startswith("ytp_session"))
@@ -175,7 +175,7 @@ def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
     entry = newest_entry(server, owner)
     assert (entry["name"], entry["path"], entry["status"], entry["result"]) == ("Bia", "/login/oidc", 303, "done")
     # Another address and another name, as after a marriage: it is the same person.
-    provider.says(sub, person=member(name="Beatriz", email="beatriz@example.org"))
+    provider.configure(sub, person=member(name="Beatriz", email="beatriz@example.org"))
     second_browser = new_browser()
     assert login(server, second_browser).status_code == 303
     assert me(server, second_browser) == first
@@ -198,7 +198,7 @@ def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
 def test_who_is_not_allowed_gets_no_account(
     server: Server, provider: Provider, owner: requests.Session, person: dict[str, Any], in_portuguese: bool
 ) -> None:
-    provider.says(person=member(**person))
+    provider.configure(person=member(**person))
     before, browser = users(server, owner), new_browser()
     browser.headers["Accept-Language"] = "pt-BR" if in_portuguese else "en"
     answer = login(server, browser)
@@ -235,8 +235,10 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_answer_lets_nobody_in(server: Server, provider: Provider, owner: requests.Session, name: str) -> None:
-    provider.says(person=member(name="Wrong"), **WRONG[name])
+def test_invalid_provider_responses_are_rejected(
+    server: Server, provider: Provider, owner: requests.Session, name: str
+) -> None:
+    provider.configure(person=member(name="Wrong"), **WRONG[name])
     browser = new_browser()
     answer = login(server, browser, "/system")
     assert answer.status_code == 401, answer.text
@@ -248,8 +250,8 @@ def test_a_wrong_answer_lets_nobody_in(server: Server, provider: Provider, owner
     assert (entry["result"], entry["reason"]) == ("refused", logged[1])
 
 
-def test_a_login_works_once_and_in_its_own_browser(server: Server, provider: Provider) -> None:
-    provider.says(person=member())
+def test_a_login_works_once_and_in_its_browser_alone(server: Server, provider: Provider) -> None:
+    provider.configure(person=member())
     browser, thief, copier = new_browser(), new_browser(), new_browser()
     address = begun(server, browser)
     copier.cookies.update(browser.cookies)
@@ -264,7 +266,7 @@ def test_a_login_works_once_and_in_its_own_browser(server: Server, provider: Pro
 
 
 def test_of_two_tabs_the_last_one_counts(server: Server, provider: Provider) -> None:
-    provider.says(person=member())
+    provider.configure(person=member())
     browser = new_browser()
     first, second = begun(server, browser), begun(server, browser)
     assert back(browser, second).status_code == 303
@@ -273,7 +275,7 @@ def test_of_two_tabs_the_last_one_counts(server: Server, provider: Provider) -> 
 
 def test_the_code_of_another_login_is_refused(server: Server, provider: Provider) -> None:
     """The attacker's code in the victim's login: the verifier (PKCE) is another one, and so is the nonce."""
-    provider.says(person=member())
+    provider.configure(person=member())
     attacker, victim = new_browser(), new_browser()
     code = parse_qs(urlsplit(begun(server, attacker)).query)["code"][0]
     address = re.sub("code=[^&]*", f"code={code}", begun(server, victim))
@@ -296,7 +298,7 @@ def cookie_of(data: dict[str, Any], key: str, age: float, monkeypatch: pytest.Mo
 def test_a_forged_login_and_an_old_one(
     server: Server, provider: Provider, monkeypatch: pytest.MonkeyPatch, key: str, age: float, status: int
 ) -> None:
-    provider.says(person=member())
+    provider.configure(person=member())
     browser = new_browser()
     address = begun(server, browser)
     sent = next(cookie for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
@@ -311,28 +313,28 @@ def test_a_forged_login_and_an_old_one(
     "next", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "x"]
 )
 def test_the_way_back_is_on_this_server(server: Server, provider: Provider, next: str) -> None:
-    provider.says(person=member())
+    provider.configure(person=member())
     assert login(server, new_browser(), next).headers["Location"] == "/"
 
 
 @pytest.mark.parametrize("kid", ["one", "two"])
-def test_new_keys_of_the_provider_are_taken_at_once(server: Server, provider: Provider, kid: str) -> None:
-    provider.says(person=member())
+def test_rotated_provider_keys_are_accepted_at_once(server: Server, provider: Provider, kid: str) -> None:
+    provider.configure(person=member())
     assert login(server, new_browser()).status_code == 303
-    provider.says(person=member(), keys=5, kid=kid)
+    provider.configure(person=member(), keys=5, kid=kid)
     assert login(server, new_browser()).status_code == 303
 
 
 @pytest.mark.parametrize("fail", ["token", "jwks", "endless token", "endless jwks", "endless userinfo"])
-def test_a_provider_that_fails_is_said_to(server: Server, provider: Provider, fail: str) -> None:
+def test_provider_failures_are_reported(server: Server, provider: Provider, fail: str) -> None:
     extra = {"claims": {"email": None}} if "userinfo" in fail else {}  # it is asked for what the token lacks
-    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **extra)
+    provider.configure(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **extra)
     answer = login(server, new_browser())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Example can&#39;t be reached at the moment" in answer.text
 
 
-def test_an_answer_costs_no_more_than_it_may(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_responses_are_limited_in_size_and_time(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in bytes, packed or not, and not in time."""
     monkeypatch.setattr(provider_session, "LONGEST_S", 0.5)
     with provider_session.ProviderSession("x", default_timeout=5) as session:
@@ -347,35 +349,35 @@ def test_an_address_links_nobody(server: Server, provider: Provider, owner: requ
     """Neither a name nor an e-mail address that somebody has here already."""
     person = {"name": "carla", "role": "admin", "password": PASSWORD}
     assert owner.post(server.url + "/api/users", json=person).status_code == 201
-    provider.says(person=member(name="Carla", preferred_username="carla", email="carla@example.org"))
+    provider.configure(person=member(name="Carla", preferred_username="carla", email="carla@example.org"))
     first, second = new_browser(), new_browser()
     assert login(server, first).status_code == 303
-    provider.says(person=member(name="CARLA", email="carla@example.org"))
+    provider.configure(person=member(name="CARLA", email="carla@example.org"))
     assert login(server, second).status_code == 303
     accounts = [me(server, browser) for browser in (first, second)]
     assert [who and (who["name"], who["role"]) for who in accounts] == [("Carla 2", "trainer"), ("CARLA 3", "trainer")]
 
 
-def test_the_provider_says_the_role_at_each_login(server: Server, provider: Provider, owner: requests.Session) -> None:
+def test_the_role_is_updated_at_each_login(server: Server, provider: Provider, owner: requests.Session) -> None:
     browser = new_browser()
-    sub = provider.says(person=member(name="Rui", realm={"groups": ["x", "lab", "admins"]}))
+    sub = provider.configure(person=member(name="Rui", realm={"groups": ["x", "lab", "admins"]}))
     assert login(server, browser).status_code == 303
     assert me(server, browser)["role"] == "admin"
     assert browser.post(server.url + "/api/invitations", json={"role": "admin"}, headers=OURS).status_code == 201
     for groups, role in ((["other"], "viewer"), ("lab", "trainer"), ({"lab": True}, "viewer")):
-        provider.says(sub, person=member(realm={"groups": groups}))
+        provider.configure(sub, person=member(realm={"groups": groups}))
         assert login(server, new_browser()).status_code == 303
         assert me(server, browser)["role"] == role, "in the session that was there before, too"
         assert owner.get(server.url + "/api/invitations").json()["invitations"] == []
     # What is told only at /userinfo counts as well.
     userinfo = member(realm={"groups": ["lab"]})
-    provider.says(sub, asked={"realm": userinfo["realm"], "email": userinfo["email"]})
+    provider.configure(sub, userinfo={"realm": userinfo["realm"], "email": userinfo["email"]})
     assert login(server, browser).status_code == 303
     assert me(server, browser)["role"] == "trainer"
 
 
 def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, owner: requests.Session) -> None:
-    sub, browser = provider.says(person=member(name="Davi")), new_browser()
+    sub, browser = provider.configure(person=member(name="Davi")), new_browser()
     assert login(server, browser).status_code == 303
     path = f"{server.url}/api/users/{me(server, browser)['id']}"
     assert owner.patch(path, json={"active": False}).ok
@@ -384,7 +386,7 @@ def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, ow
     assert (answer.status_code, "Your account is blocked" in answer.text) == (403, True)
     assert newest_entry(server, owner)["reason"] == "blocked"
     assert owner.delete(path).ok
-    provider.says(sub, person=member(name="Davi", email="davi@evil.example"))
+    provider.configure(sub, person=member(name="Davi", email="davi@evil.example"))
     assert login(server, browser).status_code == 403, "nothing is left of the link"
 
 
@@ -392,7 +394,7 @@ def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Prov
     form = {"name": "Edu", "role": "viewer", "password": PASSWORD}
     assert owner.post(server.url + "/api/users", json=form).status_code == 201
     browser, stranger, path = new_browser(), new_browser(), server.url + "/api/me/identity"
-    sub = provider.says(person=member(email="edu@evil.example", realm={"groups": []}))
+    sub = provider.configure(person=member(email="edu@evil.example", realm={"groups": []}))
     assert browser.post(server.url + "/api/login", json={"name": "Edu", "password": PASSWORD}).ok
     assert browser.post(path, json={"current": "wrong horse"}, headers=OURS).status_code == 422
     assert browser.post(path, json={"current": PASSWORD}).status_code == 403, "no page of ours asks"
@@ -421,12 +423,12 @@ def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Prov
     assert me(server, stranger) is None, "other sessions end"
     assert me(server, browser)["name"] == "Edu"
     assert browser.delete(path, headers=OURS).status_code == 404
-    provider.says(sub, person=member(email="edu@evil.example"))
+    provider.configure(sub, person=member(email="edu@evil.example"))
     assert login(server, stranger).status_code == 403
 
 
 def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner: requests.Session) -> None:
-    browser, sub = new_browser(), provider.says(person=member(name="Gil"))
+    browser, sub = new_browser(), provider.configure(person=member(name="Gil"))
     assert login(server, browser).status_code == 303
     mine = me(server, browser)
     assert mine
@@ -443,7 +445,7 @@ def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner:
     assert (user()["identities"], me(server, browser)) == ([], None)
     assert newest_entry(server, owner)["action"] == "oidc.remove_link"
     assert owner.delete(path).status_code == 404
-    provider.says(sub, person=member(name="Gil", email="gil@evil.example"))
+    provider.configure(sub, person=member(name="Gil", email="gil@evil.example"))
     assert login(server, browser).status_code == 403, "nothing is left of it"
 
 
@@ -491,11 +493,11 @@ def test_a_logout_at_the_provider_ends_the_sessions_that_it_began(
     server: Server, provider: Provider, owner: requests.Session
 ) -> None:
     browsers = [new_browser() for _ in range(3)]
-    sub = provider.says(person=member(name="Nina"), claims={"sid": "one"})
+    sub = provider.configure(person=member(name="Nina"), claims={"sid": "one"})
     assert login(server, browsers[0]).status_code == 303
-    provider.says(sub, person=member(name="Nina"), claims={"sid": "two"})
+    provider.configure(sub, person=member(name="Nina"), claims={"sid": "two"})
     assert login(server, browsers[1]).status_code == 303
-    provider.says(person=member(name="Noel"), claims={"sid": "three"})
+    provider.configure(person=member(name="Noel"), claims={"sid": "three"})
     assert login(server, browsers[2]).status_code == 303
     answer = log_out_there(server, provider, sub=sub, sid="one")
     assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (200, b"", "no-store")
@@ -524,7 +526,7 @@ NO_LOGOUT: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("reason", NO_LOGOUT)
 def test_what_is_no_logout_ends_nothing(server: Server, provider: Provider, reason: str) -> None:
-    browser, sub = new_browser(), provider.says(person=member(name="Nora"))
+    browser, sub = new_browser(), provider.configure(person=member(name="Nora"))
     assert login(server, browser).status_code == 303
     answer = log_out_there(server, provider, **({"sub": sub} | NO_LOGOUT[reason]))
     assert (answer.status_code, f"({reason})" in answer.text) == (400, True), answer.text
@@ -533,7 +535,7 @@ def test_what_is_no_logout_ends_nothing(server: Server, provider: Provider, reas
 
 def test_a_logout_token_works_once(server: Server, provider: Provider) -> None:
     """OpenID Connect Back-Channel Logout 1.0, section 2.6: whoever sends it again ends nothing that began since."""
-    browser, sub = new_browser(), provider.says(person=member(name="Nele"))
+    browser, sub = new_browser(), provider.configure(person=member(name="Nele"))
     assert login(server, browser).status_code == 303
     token = logout_token(provider, sub=sub, jti="a")
     refused = log_out_there(server, provider, sub=sub, jti="a", nonce="not a logout")
@@ -551,9 +553,9 @@ def test_a_logout_token_works_once(server: Server, provider: Provider) -> None:
 
 
 def test_nobody_else_logs_anybody_out(server: Server, provider: Provider) -> None:
-    browser, sub = new_browser(), provider.says(person=member(name="Nico"))
+    browser, sub = new_browser(), provider.configure(person=member(name="Nico"))
     assert login(server, browser).status_code == 303
-    provider.says(sub, person=member(name="Nico"), sign="other")
+    provider.configure(sub, person=member(name="Nico"), sign="other")
     assert log_out_there(server, provider, sub=sub).status_code == 400
     for token in ("", "x", "a.b.c", "x" * 9000):
         answer = requests.post(server.url + "/login/oidc/logout", data={"logout_token": token}, timeout=60)
@@ -561,15 +563,15 @@ def test_nobody_else_logs_anybody_out(server: Server, provider: Provider) -> Non
     assert me(server, browser) is not None
 
 
-def test_the_only_way_in_is_kept(server: Server, provider: Provider) -> None:
-    provider.says(person=member(name="Fabi"))
+def test_the_last_login_method_is_not_removed(server: Server, provider: Provider) -> None:
+    provider.configure(person=member(name="Fabi"))
     browser = new_browser()
     assert login(server, browser).status_code == 303
     answer = browser.delete(server.url + "/api/me/identity", headers=OURS)
     assert (answer.status_code, "Choose a password first" in answer.json()["detail"]) == (409, True)
 
 
-def test_no_page_of_others_begins_a_login(server: Server, provider: Provider) -> None:
+def test_cross_site_pages_begin_no_login(server: Server, provider: Provider) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         answer = requests.post(server.url + "/api/login/oidc", json={}, headers=headers, timeout=60)
         assert answer.status_code == 403
@@ -578,7 +580,7 @@ def test_no_page_of_others_begins_a_login(server: Server, provider: Provider) ->
 
 def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provider) -> None:
     """With LOG_LEVEL=DEBUG."""
-    provider.says(person=member())
+    provider.configure(person=member())
     browser = new_browser()
     address = begun(server, browser)
     login_cookie = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
@@ -597,12 +599,12 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
     assert "Traceback" not in written
 
 
-def test_a_provider_that_is_down_takes_nothing_else_along(
+def test_a_provider_outage_affects_its_logins_alone(
     server: Server, provider: Provider, owner: requests.Session, tmp_path: Path
 ) -> None:
     """In eventlet mode, too: one login first, then the provider is gone."""
     with Server(tmp_path, "eventlet", **settings_with(provider)) as second_server:
-        provider.says(person=member(name="Gil"))
+        provider.configure(person=member(name="Gil"))
         browser = new_browser()
         assert login(second_server, browser).status_code == 303
         assert me(second_server, browser)["name"] == "Gil"
@@ -626,11 +628,11 @@ def test_a_provider_that_is_down_takes_nothing_else_along(
             assert "Example não responde no momento" in answer.json()["detail"]
             assert second_server.get("/login").status_code == 200
             provider.start()
-            provider.says(described={"issuer": "https://evil.example"})
+            provider.configure(described={"issuer": "https://evil.example"})
             assert second_server.post("/api/login/oidc", json={}).status_code == 503
-            provider.says(fail="describe")
+            provider.configure(fail="describe")
             assert second_server.post("/api/login/oidc", json={}).status_code == 503
-            provider.says(person=member())
+            provider.configure(person=member())
             assert login(second_server, new_browser()).status_code == 303
     finally:
         provider.stop()
@@ -649,7 +651,7 @@ def server_without(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def test_a_description_names_its_own_issuer_and_safe_addresses() -> None:
+def test_a_description_names_its_issuer_and_safe_addresses() -> None:
     right = {
         "issuer": "https://login.example/realm/",
         "authorization_endpoint": "https://login.example/a",
@@ -700,14 +702,14 @@ def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> No
         ({"email": "a@x", "email_verified": True}, {"email": "b@x", "email_verified": False}, ("a@x", True)),
     ],
 )
-def test_what_verifies_an_address_is_said_of_that_address(
+def test_verification_applies_to_the_address_it_came_with(
     claims: dict[str, Any], userinfo: dict[str, Any], expected: tuple[str, bool | None]
 ) -> None:
     both = with_id_token({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | userinfo)
     assert (both["email"], both.get("email_verified"), both["groups"]) == (*expected, ["lab"])
 
 
-def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
+def test_an_expanding_name_leaves_space_for_a_number(app: APIFlask) -> None:
     """One sign that is 18 letters, 60 times: the number must not be cut off, or the search never ends."""
     name = "\ufdfa" * 60
     with app.app_context(), writing() as session:
@@ -724,7 +726,7 @@ def stored_settings(app: APIFlask) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("stored_settings")
-def test_whom_the_provider_gives_no_role_any_more_is_out(app: APIFlask) -> None:
+def test_losing_every_provider_role_ends_access(app: APIFlask) -> None:
     settings = {"OIDC_ALLOWED": ("*",), "OIDC_ROLE": "none", "OIDC_ROLE_CLAIM": "groups"}
     change_settings(app, **settings, OIDC_ROLES=(("admins", Role.ADMIN),))
     identities = app.extensions["services"].accounts.identities
@@ -742,7 +744,7 @@ def test_whom_the_provider_gives_no_role_any_more_is_out(app: APIFlask) -> None:
 
 
 @pytest.mark.usefixtures("stored_settings")
-def test_an_old_session_of_a_provider_gives_no_password(app: APIFlask) -> None:
+def test_an_old_provider_session_sets_no_password(app: APIFlask) -> None:
     """An unattended browser would give a way in that lasts longer than the provider's word."""
     change_settings(app, OIDC_ALLOWED=("*",))
     accounts = app.extensions["services"].accounts

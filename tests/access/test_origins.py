@@ -41,7 +41,7 @@ def browser(browsers: dict[str, FlaskClient], log_in: Callable[[str], FlaskClien
 
 
 @pytest.mark.parametrize(("sent", "status"), CHANGES, ids=str)
-def test_a_session_changes_things_for_our_own_pages_alone(browser: FlaskClient, sent: dict, status: int) -> None:
+def test_session_writes_require_the_same_origin(browser: FlaskClient, sent: dict, status: int) -> None:
     answer = browser.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=sent)
     assert answer.status_code == status
     if status == 403:

@@ -46,7 +46,7 @@ def test_both_ways_name_the_user_of_an_open_socket(pair: tuple[socket.socket, so
         pytest.skip("this kernel has no sock_diag")
 
 
-def test_who_has_said_all_may_still_wait_for_the_answer(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_half_closed_socket_still_has_a_user(pair: tuple[socket.socket, socket.socket]) -> None:
     client, accepted = pair
     client.shutdown(socket.SHUT_WR)
     accepted.settimeout(10)

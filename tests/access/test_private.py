@@ -109,13 +109,13 @@ def masked(answer: TestResponse, number: int) -> tuple[int, str]:
     return answer.status_code, re.sub(rf"\b{number}\b", "ID", answer.text)
 
 
-def test_each_id_in_an_address_is_known(app: APIFlask) -> None:
+def test_each_id_in_a_path_is_covered(app: APIFlask) -> None:
     named = {name for rule in app.url_map.iter_rules() for name in rule.arguments if re.search(r"(^|_)id$", name)}
     named |= {name for rule in app.url_map.iter_rules() for name in rule._converters if name in WITHIN}
     assert named - WITHIN == set(NAMED)
 
 
-def test_each_id_in_a_body_is_known(app: APIFlask) -> None:
+def test_each_id_in_a_body_is_covered(app: APIFlask) -> None:
     """Whatever a request's schema calls an id."""
     with app.test_request_context():
         schemas = app.spec["components"]["schemas"]
@@ -130,7 +130,7 @@ def test_each_id_in_a_body_is_known(app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize("person", STRANGERS)
-def test_by_its_id_nothing_is_there(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
+def test_hidden_rows_are_not_found_by_id(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
     """Every route and method, with the ids of what is hidden; and nothing changes."""
     client, wrong, statuses, before = app.test_client(), [], set(), rows(app)
     for rule in app.url_map.iter_rules():
@@ -158,7 +158,9 @@ def test_by_its_id_nothing_is_there(app: APIFlask, headers: Headers, row_ids: Ro
 
 
 @pytest.mark.parametrize("person", STRANGERS)
-def test_it_is_in_no_list_and_on_no_page(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
+def test_hidden_rows_are_in_no_list_and_on_no_page(
+    app: APIFlask, headers: Headers, row_ids: RowIds, person: str
+) -> None:
     client, wrong, read = app.test_client(), [], 0
     for rule in app.url_map.iter_rules():
         if rule.arguments or "GET" not in (rule.methods or set()) or rule.endpoint == "ui.source":
@@ -176,7 +178,7 @@ def test_it_is_in_no_list_and_on_no_page(app: APIFlask, headers: Headers, row_id
     assert sum(client.get("/api/system", headers=headers[person]).json["queue"].values()) == 0
 
 
-def test_whose_it_is_and_an_admin_find_it(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_the_owner_and_an_admin_have_access(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     client = app.test_client()
     paths = {
         "datasets": Dataset,
@@ -232,7 +234,7 @@ def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, row_ids: Row
     )
 
 
-def test_what_is_shared_is_seen_and_not_changed(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_shared_rows_are_readable_and_not_writable(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     client, dataset, training = app.test_client(), row_ids[Dataset], row_ids[Training]
 
     def change(kind: str, number: int, shared: bool, name: str = "trainer") -> TestResponse:
@@ -260,7 +262,7 @@ def test_what_is_shared_is_seen_and_not_changed(app: APIFlask, headers: Headers,
     assert [status(f"/api/trainings/{training}", name) for name in (*STRANGERS, "trainer")] == [404, 404, 200]
 
 
-def test_who_trained_on_a_dataset_keeps_seeing_it(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_a_dataset_stays_visible_to_who_trained_on_it(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     share(app, row_ids, True, Dataset)
     client, who = app.test_client(), headers["another"]
     form = {"name": "x", "model_version": "n", "epochs": 1, "dataset_id": row_ids[Dataset]}
@@ -318,7 +320,7 @@ def test_rooms(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
             socket.disconnect()
 
 
-def test_those_who_may_see_different_things_share_no_look(
+def test_viewers_with_different_permissions_share_no_read(
     app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one of them is told on joining is read for nobody else."""

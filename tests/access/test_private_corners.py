@@ -67,9 +67,7 @@ def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
         socket.disconnect()
 
 
-def test_a_room_is_left_though_another_process_ended_the_sharing(
-    app: APIFlask, headers: Headers, row_ids: RowIds
-) -> None:
+def test_a_room_is_left_when_another_process_ends_the_sharing(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     share(app, row_ids)
     socket = joined(app, headers["another"])
     try:
@@ -85,9 +83,7 @@ def test_a_room_is_left_though_another_process_ended_the_sharing(
 
 
 @pytest.mark.parametrize("action", ["clone", "run-again"])
-def test_a_run_made_like_another_takes_no_hidden_weights(
-    app: APIFlask, headers: Headers, row_ids: RowIds, action: str
-) -> None:
+def test_a_cloned_run_uses_no_hidden_weights(app: APIFlask, headers: Headers, row_ids: RowIds, action: str) -> None:
     """The run is shared; the one whose weights it started from is not."""
     start = {"kind": "training", "training_id": row_ids[Training], "checkpoint": "best"}
     like = create_rows(app, account(app, headers, "trainer"))
@@ -116,7 +112,7 @@ def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, head
     assert status(app, headers, f"/api/evaluations/{number}") == [404, 200, 404]
 
 
-def test_a_job_is_seen_with_what_it_makes(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_a_job_is_visible_with_its_result(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """Somebody evaluates a shared run: on its own dataset everybody sees that, on a hidden one nobody else does."""
     share(app, row_ids)
     another = account(app, headers, "another")
@@ -132,7 +128,7 @@ def test_a_job_is_seen_with_what_it_makes(app: APIFlask, headers: Headers, row_i
     assert [item["status"] for item in listed["evaluations"]] == ["pending", "pending"]
 
 
-def test_a_job_that_an_admin_began_is_the_owners_to_see(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_a_job_of_an_admin_is_visible_to_the_owner(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     admin = account(app, headers, "admin")
     for kind in ("training", "dataset"):
         about = {"subject_type": kind, "subject_id": row_ids[Training if kind == "training" else Dataset]}
@@ -140,7 +136,7 @@ def test_a_job_that_an_admin_began_is_the_owners_to_see(app: APIFlask, headers: 
         assert status(app, headers, f"/api/jobs/{job}") == [200, 404, 404], kind
 
 
-def test_a_dataset_that_others_use_is_left_as_it_is(
+def test_a_dataset_in_use_is_not_deleted(
     app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its owner sees no run of theirs: the refusal comes before anything is ended."""
@@ -155,9 +151,7 @@ def test_a_dataset_that_others_use_is_left_as_it_is(
     assert ended == []
 
 
-def test_what_works_on_a_dataset_is_ended_whoever_asked_for_it(
-    app: APIFlask, headers: Headers, row_ids: RowIds
-) -> None:
+def test_deleting_a_dataset_ends_jobs_of_every_user(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     """A reader's question has an index made anew; the folder must not be written to behind its deletion."""
     share(app, row_ids, True, Dataset)
     about = {"subject_type": "dataset", "subject_id": row_ids[Dataset], "created_by": account(app, headers, "another")}
@@ -203,7 +197,7 @@ def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
     change(app, Training, hidden_id, status="completed")
 
 
-def test_everybody_who_saw_a_run_hears_that_it_is_gone(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
+def test_everybody_with_access_is_notified_of_a_deletion(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     share(app, row_ids)
     sockets = [joined(app, headers[name]) for name in ("trainer", "another")]
     client, path = app.test_client(), f"/api/trainings/{row_ids[Training]}"

@@ -58,7 +58,7 @@ def test_unfinished_uploads_by_bytes(app: APIFlask, headers: Headers, quotas: Ca
     remove(app, headers["trainer"], answers[0], answers[2])
 
 
-def test_two_requests_do_not_both_get_the_last_place(
+def test_concurrent_requests_do_not_exceed_the_quota(
     app: APIFlask, headers: Headers, quotas: Callable[..., None]
 ) -> None:
     quotas(QUOTA_UPLOADS=3)

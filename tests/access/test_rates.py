@@ -24,7 +24,7 @@ def limited(app: APIFlask) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("limited")
-def test_each_person_has_their_own_measure(app: APIFlask, headers: Headers) -> None:
+def test_rates_are_counted_per_user(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
 
     def start(name: str, address: str) -> int:
@@ -102,7 +102,7 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
     assert client.post("/api/login", json=form).status_code == 200
 
 
-def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_do_not_block_a_returning_browser(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many wait: who was in before has a line of their own, and comes first."""
     form, returning = {"name": "viewer", "password": PASSWORD}, app.test_client()
     assert returning.post("/api/login", json=form).status_code == 200

@@ -80,7 +80,7 @@ def test_what_a_token_makes_lives_no_longer_than_it(app: APIFlask, headers: Head
         assert created.json["expires_at"] == short["expires_at"]
 
 
-def test_the_owners_lesser_token_changes_what_it_made(app: APIFlask, headers: Headers) -> None:
+def test_a_restricted_owner_token_changes_what_it_created(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     token = client.post("/api/tokens", json={"name": "x", "role": "trainer"}, headers=headers["owner"]).json
     token_headers = {"Authorization": f"Bearer {token['token']}", "Tus-Resumable": "1.0.0"}
@@ -146,7 +146,7 @@ def test_the_use_of_a_token_is_written_beside_the_requests(app: APIFlask, header
         assert db.session.get(AccessToken, token_id).used_at > now() - timedelta(minutes=5)
 
 
-def test_a_key_is_the_persons_own(app: APIFlask, headers: Headers) -> None:
+def test_idempotency_keys_are_per_user(app: APIFlask, headers: Headers) -> None:
     form = {"name": "Once", "model_version": "n", "epochs": 1, "dataset_id": valid_dataset(app)}
     names = ("trainer", "trainer", "another", "owner", "owner")
     answers = [
@@ -159,7 +159,7 @@ def test_a_key_is_the_persons_own(app: APIFlask, headers: Headers) -> None:
     assert len(set(ids)) == 3
 
 
-def test_an_upload_is_the_persons_own(app: APIFlask, headers: Headers) -> None:
+def test_uploads_are_per_user(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     name = base64.b64encode(b"a.zip").decode()
     start = TUS | {"Upload-Length": "10", "Upload-Metadata": f"filename {name}"}
@@ -190,7 +190,9 @@ def test_what_an_upload_becomes_is_its_senders(app: APIFlask) -> None:
         assert row.created_by == 41
 
 
-def test_a_job_is_whose_thing_it_is_about(app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_belongs_to_the_owner_of_its_subject(
+    app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server itself makes jobs, too: the owner of the training may stop those."""
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
@@ -217,7 +219,7 @@ def test_a_job_is_whose_thing_it_is_about(app: APIFlask, headers: Headers, monke
     assert answers("admin") == [299, 299, 299]
 
 
-def test_a_new_role_holds_at_once_and_a_token_gives_no_more_than_its_own(app: APIFlask, headers: Headers) -> None:
+def test_a_new_role_applies_at_once_and_tokens_never_exceed_theirs(app: APIFlask, headers: Headers) -> None:
     owner, form = app.test_client(), {"name": "Promoted", "role": "viewer", "password": PASSWORD}
     person = owner.post("/api/users", json=form, headers=headers["owner"]).json["id"]
     by_name, by_token = app.test_client(), app.test_client()
@@ -230,7 +232,7 @@ def test_a_new_role_holds_at_once_and_a_token_gives_no_more_than_its_own(app: AP
     owner.delete(f"/api/users/{person}", headers=headers["owner"])
 
 
-def test_a_password_is_not_told_apart_from_a_name(app: APIFlask, headers: Headers) -> None:
+def test_a_wrong_password_and_an_unknown_name_are_indistinguishable(app: APIFlask, headers: Headers) -> None:
     at = {"REMOTE_ADDR": "10.3.0.1"}
     tried = [{"name": "viewer", "password": "wrong horse"}, {"name": "nobody here", "password": PASSWORD}]
     texts = [app.test_client().post("/api/login", json=form, environ_base=at).json["detail"] for form in tried]
@@ -239,7 +241,7 @@ def test_a_password_is_not_told_apart_from_a_name(app: APIFlask, headers: Header
         assert db.session.scalar(select(func.count()).select_from(Account).where(Account.password == PASSWORD)) == 0
 
 
-def test_names_that_look_alike_are_one(app: APIFlask, headers: Headers) -> None:
+def test_visually_identical_names_are_one(app: APIFlask, headers: Headers) -> None:
     """A zero-width space and a mark of direction are seen by nobody; nor is a name of them alone."""
     client = app.test_client()
 

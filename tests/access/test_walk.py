@@ -39,7 +39,7 @@ def test_each_route_and_each_event_has_a_role(app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize("person", ["nobody", *PEOPLE])
-def test_the_door_lets_through_what_the_role_covers(
+def test_each_role_reaches_exactly_what_it_covers(
     app: APIFlask, headers: dict[str, dict[str, str]], person: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The door alone: who is let through gets an answer of the test's, and nothing happens."""
@@ -107,7 +107,7 @@ def test_trainers_change_what_is_theirs_and_admins_everything(
     assert models == set(row_ids["trainer"])
 
 
-def test_what_a_person_makes_is_theirs(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+def test_created_rows_belong_to_their_creator(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
     """Through a real request: the row knows who sent it."""
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
@@ -121,7 +121,7 @@ def test_what_a_person_makes_is_theirs(app: APIFlask, headers: dict[str, dict[st
     assert renamed == [403, 200, 403, 200]
 
 
-def test_a_socket_is_for_whom_we_know(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+def test_a_socket_requires_authentication(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
     stranger = socketio.test_client(app)
     assert not stranger.is_connected()
     assert not socketio.test_client(app, headers={"Authorization": "Bearer ytp_wrong"}).is_connected()
@@ -131,7 +131,7 @@ def test_a_socket_is_for_whom_we_know(app: APIFlask, headers: dict[str, dict[str
     reader.disconnect()
 
 
-def test_a_handshake_of_a_stranger_takes_no_place(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+def test_a_handshake_of_a_stranger_occupies_no_slot(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
     path, client = "/socket.io/?EIO=4&transport=polling", app.test_client()
     assert client.get(path).status_code == 401
     assert client.get(path, headers=headers["viewer"]).status_code == 200

@@ -75,7 +75,7 @@ def test_forms(target: Target) -> None:
     assert target.counts() == before
 
 
-def test_resumable_uploads_keep_what_came_and_make_nothing_of_it(target: Target) -> None:
+def test_a_cut_resumable_upload_stores_the_received_bytes_alone(target: Target) -> None:
     data = yolo_zip()
     tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": "filename YS56aXA="}
     location = target.server.post("/api/uploads", headers=tus).headers["Location"]

@@ -29,7 +29,7 @@ def ended(server: Server, *paths: str) -> list[tuple[str, dict[str, Any]]]:
     return list(finished.items())
 
 
-def test_a_hostile_dataset_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_hostile_dataset_delays_nobody(tmp_path: Path) -> None:
     costly = {f"images/train/costly{number}.jpg": costly_image(2400) for number in range(7)}
     contents = [zip_bytes(yolo_files(8, 4) | costly), zip_bytes(yolo_files(8, 4))]
     with Server(tmp_path, "eventlet", IMAGE_DECODE_SECONDS="1") as server:

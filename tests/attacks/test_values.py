@@ -128,7 +128,7 @@ def test_names_that_would_be_headers(target: Target) -> None:
             assert (answer.status_code, answer.json()) == (200, {"status": "ok"}), (name, value)
 
 
-def test_headers_of_proxies_that_contradict_each_other(target: Target) -> None:
+def test_contradictory_proxy_headers(target: Target) -> None:
     """gunicorn would refuse the pairs, and take the first for HTTPS; TRUSTED_PROXIES decides, and is empty."""
     pairs = [
         {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"},

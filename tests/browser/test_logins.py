@@ -155,13 +155,13 @@ def test_a_person_comes_by_the_provider_and_reads_why_not(
     newcomer: Watched, site: Server, provider: Provider, browser: Browser
 ) -> None:
     page = newcomer.page
-    provider.says(person=member(name="Outro", email="outro@evil.example"))
+    provider.configure(person=member(name="Outro", email="outro@evil.example"))
     page.goto(site.url + "/datasets?q=x")
     page.get_by_role("button", name="Log in with Example").click()
     expect(page.get_by_text("You have no account here yet")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/login\?next="))
     shoot(page, "login-refused")
-    provider.says(person=member(name="Olga"))
+    provider.configure(person=member(name="Olga"))
     page.get_by_role("button", name="Log in with Example").click()
     expect(page).to_have_url(site.url + "/datasets?q=x")
     expect(page.get_by_role("link", name="Olga")).to_be_visible()
@@ -173,7 +173,7 @@ def test_a_person_comes_by_the_provider_and_reads_why_not(
 def test_an_admin_ends_the_link_of_a_person(
     newcomer: Watched, site: Server, provider: Provider, owner: requests.Session
 ) -> None:
-    provider.says(person=member(name="Rita"))
+    provider.configure(person=member(name="Rita"))
     browser = new_browser()
     assert login(site, browser).status_code == 303
     assert owner.post(site.url + "/api/users", json={"name": "Ada 2", "role": "admin", "password": PASSWORD}).ok

@@ -134,7 +134,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
 
 @fuzz
 @given(
-    place=st.sampled_from(
+    template=st.sampled_from(
         ["datasets/{}", "trainings/{}", "tests/{}/image", "jobs/{}", "evaluations/{}/curves", "uploads/{}"]
     ),
     number=st.integers().map(str) | st.text(max_size=30) | st.sampled_from(["0", "-1", "1e9", "9" * 19, "%00", "../x"]),

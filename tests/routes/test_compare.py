@@ -67,26 +67,26 @@ def test_the_best_come_first_and_those_without_a_value_last(filled: FlaskClient)
 
 
 def test_what_can_be_filtered_by(filled: FlaskClient) -> None:
-    found = filled.get("/api/trainings/filters").json
-    assert found["models"] == [{"name": "yolo11n-seg", "trainings": 1}, {"name": "yolov8n", "trainings": 2}]
-    assert found["tasks"] == [{"name": "detect", "trainings": 2}, {"name": "segment", "trainings": 1}]
-    assert [(item["name"], item["trainings"]) for item in found["datasets"]] == [("Things", 3)]
+    filters = filled.get("/api/trainings/filters").json
+    assert filters["models"] == [{"name": "yolo11n-seg", "trainings": 1}, {"name": "yolov8n", "trainings": 2}]
+    assert filters["tasks"] == [{"name": "detect", "trainings": 2}, {"name": "segment", "trainings": 1}]
+    assert [(item["name"], item["trainings"]) for item in filters["datasets"]] == [("Things", 3)]
     filled.delete("/api/trainings/3")
     assert len(filled.get("/api/trainings/filters").json["models"]) == 1
 
 
 def test_side_by_side(filled: FlaskClient) -> None:
-    found = filled.get("/api/trainings/compare?ids=2,1,99,2").json
-    assert [item["id"] for item in found["trainings"]] == [2, 1]
-    assert found["missing"] == [99]
-    assert found["defaults"] == {"mosaic": 1.0}
-    short, long = found["curves"]
+    comparison = filled.get("/api/trainings/compare?ids=2,1,99,2").json
+    assert [item["id"] for item in comparison["trainings"]] == [2, 1]
+    assert comparison["missing"] == [99]
+    assert comparison["defaults"] == {"mosaic": 1.0}
+    short, long = comparison["curves"]
     assert (short["training_id"], short["epoch"], short["time"]) == (2, [1, 2, 3], [2.0, 4.0, 6.0])
     assert len(long["map50"]) == len(long["time"]) == len(long["val_loss"]) == 100
     assert filled.get("/api/trainings/compare?ids=3").json["curves"][0]["epoch"] == []
 
 
-def test_what_is_gone_is_counted(filled: FlaskClient) -> None:
+def test_the_message_counts_deleted_runs(filled: FlaskClient) -> None:
     for ids, text in ("99,99", "This run no longer exists."), ("98,99", "These runs no longer exist."):
         answer = filled.get(f"/api/trainings/compare?ids={ids}", headers={"Accept-Language": "en"})
         assert (answer.status_code, answer.json["detail"]) == (404, text)
@@ -104,7 +104,7 @@ def test_none_of_them_is_there(filled: FlaskClient) -> None:
     assert filled.get("/api/trainings/compare").status_code == 422
 
 
-def test_what_cannot_be_ranked_is_told(idle_app: APIFlask) -> None:
+def test_incomparable_metrics_are_reported(idle_app: APIFlask) -> None:
     """Metrics of other images, or of another version or task, are no better or worse."""
     first, second = valid_dataset(idle_app), valid_dataset(idle_app)
     with idle_app.app_context(), writing() as session:

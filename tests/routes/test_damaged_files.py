@@ -75,7 +75,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda data: data[: len(data) // 2],
     "empty": lambda data: b"",
     "garbage": lambda data: bytes(range(256)) * 3,
-    "garbage of the same size": lambda data: bytes((7 * place + 131) % 256 for place in range(len(data))),
+    "garbage of the same size": lambda data: bytes((7 * index + 131) % 256 for index in range(len(data))),
     "another shape": lambda data: b'[{"a": null}, "\\ud800", 1e400]',
     "nonsense": lambda data: b'{"names": 5, "images": {"a": 1}, "state": [], "pid": "x", "devices": 3, "highest": []}',
     "unknown keys": unknown_keys,
@@ -83,9 +83,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stopped installation with one of each file that is written."""
-    folder = tmp_path_factory.mktemp("whole")
+    folder = tmp_path_factory.mktemp("intact")
     with served(folder, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in ("Mine", "Theirs"):
@@ -240,7 +240,7 @@ BESIDE = [
 
 def written(folder: Path) -> list[str]:
     """The files that the platform writes and reads again: not the images and labels of people."""
-    found = []
+    names = []
     for path in sorted((folder / "data").rglob("*")):
         parts = path.relative_to(folder / "data").parts
         theirs = (
@@ -251,8 +251,8 @@ def written(folder: Path) -> list[str]:
         )
         raw = {"source", "images", "labels", "original.zip"} & set(parts)
         if path.is_file() and not path.is_symlink() and not theirs and not raw and not path.name.endswith(SUFFIX):
-            found.append("/".join(parts))
-    return [*found, *BESIDE]
+            names.append("/".join(parts))
+    return [*names, *BESIDE]
 
 
 ADDRESSES = (
@@ -324,7 +324,7 @@ ADDRESSES = (
 )
 
 
-def look_around(client: FlaskClient) -> None:
+def check_everything_else(client: FlaskClient) -> None:
     """No list, no page and nothing of anybody else is affected."""
     for address in ADDRESSES:
         answer = client.get(address, headers=ENGLISH)
@@ -344,7 +344,9 @@ def look_around(client: FlaskClient) -> None:
         answer.close()
     models = Path(client.application.config["MODELS_DIR"])
     packed = client.get("/api/exports/1/download")
-    assert (packed.status_code == 200) == whole_export(models / "1" / "exports" / "1", models / "2" / "exports" / "2")
+    assert (packed.status_code == 200) == have_same_files(
+        models / "1" / "exports" / "1", models / "2" / "exports" / "2"
+    )
     packed.close()
     best = Path(client.application.config["MODELS_DIR"]) / "1" / "run" / "weights" / "best.pt"
     answer = client.get("/api/trainings/1/download")
@@ -356,25 +358,25 @@ def look_around(client: FlaskClient) -> None:
     assert table["columns"][:2] == ["epoch", "time"]
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     body = {"name": "next", "dataset_id": 2, "model_version": "n", "epochs": 1, "start_not_before": later}
-    made = client.post("/api/trainings", json=body)
-    assert made.status_code == 201, made.json
-    assert client.delete(f"/api/trainings/{made.json['training_id']}").status_code == 200
+    created = client.post("/api/trainings", json=body)
+    assert created.status_code == 201, created.json
+    assert client.delete(f"/api/trainings/{created.json['training_id']}").status_code == 200
     header = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": "filename YS56aXA=,name YQ=="}
     assert client.post("/api/uploads", headers=header).status_code == 201
 
 
-def whole_export(one: Path, other: Path) -> bool:
+def have_same_files(first: Path, second: Path) -> bool:
     """Whether both have the same files."""
-    found = [
+    contents = [
         {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        for root in (one, other)
+        for root in (first, second)
     ]
-    return found[0] == found[1]
+    return contents[0] == contents[1]
 
 
-def copied(whole: Path, folder: Path) -> Path:
+def copied(intact: Path, folder: Path) -> Path:
     for name in ("data", "instance", "logs"):
-        shutil.copytree(whole / name, folder / name, symlinks=True)
+        shutil.copytree(intact / name, folder / name, symlinks=True)
     return folder
 
 
@@ -384,25 +386,25 @@ def damage(folder: Path, name: str, kind: str) -> None:
     path.write_bytes(DAMAGES[kind](path.read_bytes() if path.exists() else b"{}"))
 
 
-def heal(whole: Path, folder: Path, name: str) -> None:
+def heal(intact: Path, folder: Path, name: str) -> None:
     (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(whole / "data" / name, folder / "data" / name)
+    shutil.copy2(intact / "data" / name, folder / "data" / name)
     for parent, _folders, files in os.walk(folder / "data"):  # not rglob: folders of jobs come and go meanwhile
         for file in files:
             if file.endswith(SUFFIX):
                 Path(parent, file).unlink(missing_ok=True)
 
 
-def chosen(whole: Path, kind: str) -> list[str]:
-    names = [name for name in written(whole) if name != ".installation.json"]  # a second copy: one of them is whole
+def chosen(intact: Path, kind: str) -> list[str]:
+    names = [name for name in written(intact) if name != ".installation.json"]  # a second copy: one of them is whole
     return [name for name in names if name.endswith(WITH_KEYS)] if kind == "unknown keys" else names
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_all_of_them(kind: str, whole: Path, tmp_path: Path) -> None:
+def test_all_files_damaged_together(kind: str, intact: Path, tmp_path: Path) -> None:
     """While it runs, and at a restart. Each is a file that is damaged alone; all at once they hide nothing."""
-    copied(whole, tmp_path)
-    names = chosen(whole, kind)
+    copied(intact, tmp_path)
+    names = chosen(intact, kind)
     assert len(names) > 8
     for start in ("damaged while it runs", "damaged before the start"):
         if start == "damaged before the start":
@@ -413,28 +415,28 @@ def test_all_of_them(kind: str, whole: Path, tmp_path: Path) -> None:
             if start == "damaged while it runs":
                 for name in names:
                     damage(tmp_path, name, kind)
-            look_around(client)
+            check_everything_else(client)
         for name in names:
-            heal(whole, tmp_path, name)
+            heal(intact, tmp_path, name)
 
 
-def test_each_of_them(whole: Path, tmp_path: Path) -> None:
+def test_each_file_damaged_alone(intact: Path, tmp_path: Path) -> None:
     """Alone: what reads it meets everything else as it was."""
-    copied(whole, tmp_path)
+    copied(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
-        for name in chosen(whole, "garbage"):
+        for name in chosen(intact, "garbage"):
             damage(tmp_path, name, "garbage")
             try:
-                look_around(client)
+                check_everything_else(client)
             except AssertionError as error:
                 raise AssertionError(name) from error
-            heal(whole, tmp_path, name)
+            heal(intact, tmp_path, name)
 
 
-def test_it_is_named(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_is_reported_where_it_belongs(intact: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the log and on the page that it belongs to; what it was is kept."""
-    copied(whole, tmp_path)
+    copied(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in (
@@ -451,8 +453,8 @@ def test_it_is_named(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixtu
         names = ["evaluation/evaluation.json", "previews/index-copy.json", "previews/index.json", "run/results.csv"]
         assert damaged == names
         assert "previews/index.json is damaged" in caplog.text
-    kept = next((tmp_path / "data/models/1/previews").glob(f"index.json-*{SUFFIX}"))
-    assert kept.read_bytes() == b"garbage"
+    set_aside = next((tmp_path / "data/models/1/previews").glob(f"index.json-*{SUFFIX}"))
+    assert set_aside.read_bytes() == b"garbage"
 
 
 def ended_job(client: FlaskClient, job_id: int) -> str:
@@ -463,15 +465,15 @@ def ended_job(client: FlaskClient, job_id: int) -> str:
     return str(status)
 
 
-@pytest.mark.parametrize("gone", [False, True], ids=["damaged", "gone"])
-def test_an_index_of_a_version_is_made_anew(whole: Path, tmp_path: Path, gone: bool) -> None:
+@pytest.mark.parametrize("missing", [False, True], ids=["damaged", "gone"])
+def test_a_damaged_index_of_a_revision_is_rebuilt(intact: Path, tmp_path: Path, missing: bool) -> None:
     """By a job; the page says so while it lasts, and shows what it showed before."""
-    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     parts = ("images?per_page=50", "findings", "statistics", "images/1")
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         before = [client.get(f"/api/datasets/1/{part}").json for part in parts]
-        if gone:
+        if missing:
             path.unlink()
         else:
             path.write_bytes(b"garbage")
@@ -488,9 +490,9 @@ def test_an_index_of_a_version_is_made_anew(whole: Path, tmp_path: Path, gone: b
     assert leftovers == ["1"]
 
 
-def test_an_index_that_cannot_be_made_anew(whole: Path, tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_rebuilt(intact: Path, tmp_path: Path) -> None:
     """The raw files give other images now: nothing is changed, it is named, and not tried again and again."""
-    folder = copied(whole, tmp_path) / "data/datasets/1"
+    folder = copied(intact, tmp_path) / "data/datasets/1"
     next((folder / "source").rglob("*.jpg")).unlink()
     (folder / "revisions/1/index.sqlite").write_bytes(b"garbage")
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -504,9 +506,9 @@ def test_an_index_that_cannot_be_made_anew(whole: Path, tmp_path: Path) -> None:
         assert client.get("/api/datasets/1").json["status"] == "valid"
 
 
-def test_an_index_whose_making_was_prevented_is_made_anew_later(whole: Path, tmp_path: Path) -> None:
+def test_a_prevented_rebuild_of_an_index_is_retried_later(intact: Path, tmp_path: Path) -> None:
     """The disk was full, or somebody stopped it: whoever asks next has it begun again."""
-    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     path.unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -521,10 +523,10 @@ def test_an_index_whose_making_was_prevented_is_made_anew_later(whole: Path, tmp
         assert client.get("/api/datasets/1/findings").status_code == 200
 
 
-def test_pages_do_not_ask_again_for_what_was_prevented(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_do_not_retry_a_prevented_rebuild(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their question would begin it anew, on a disk that is still full."""
-    told: list[Any] = []
-    monkeypatch.setattr("app.services.datasets.reindex.to_dashboard", lambda *message: told.append(message))
+    messages: list[Any] = []
+    monkeypatch.setattr("app.services.datasets.reindex.to_dashboard", lambda *message: messages.append(message))
     conclude = idle_app.extensions["services"].jobs.kinds["index_dataset"].ended
     endings = (("failed", "disk_full", 0), ("failed", "killed", 0), ("cancelled", None, 0), ("failed", "data", 1))
     with idle_app.app_context():
@@ -534,18 +536,18 @@ def test_pages_do_not_ask_again_for_what_was_prevented(idle_app: APIFlask, monke
             job = Job(kind="index_dataset", subject_type="dataset", subject_id=dataset.id, params={"number": 1})
             job.status, job.error = status, code and {"code": code, "message": ""}
             conclude(job)
-            assert len(told) == count, status
+            assert len(messages) == count, status
 
 
-def test_what_a_new_split_is_computed_from(whole: Path, tmp_path: Path) -> None:
+def test_what_a_new_split_is_computed_from(intact: Path, tmp_path: Path) -> None:
     """It is known once the version is made, as with versions that never had it."""
-    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
+    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         content, split = path.read_bytes(), {"split": {"val": 0.5, "seed": 1}}
         assert client.post("/api/datasets/1/split-preview", json=split).status_code == 200
-        other = gzip.compress(b'{"keys": ["a"], "given": [null, null], "classes": [[{}]], "ties": [[5]]}')
-        for damage in (b"", content[: len(content) // 2], bytes(300), gzip.compress(b"[1]"), other):
+        inconsistent = gzip.compress(b'{"keys": ["a"], "given": [null, null], "classes": [[{}]], "ties": [[5]]}')
+        for damage in (b"", content[: len(content) // 2], bytes(300), gzip.compress(b"[1]"), inconsistent):
             path.write_bytes(damage)
             for _ in range(2):
                 answer = client.post("/api/datasets/1/split-preview", json=split, headers=ENGLISH)
@@ -553,8 +555,8 @@ def test_what_a_new_split_is_computed_from(whole: Path, tmp_path: Path) -> None:
             assert client.get("/api/datasets/1").json["damaged"] == ["split.json.gz"]
 
 
-def test_previews_are_made_anew(whole: Path, tmp_path: Path) -> None:
-    path = copied(whole, tmp_path) / "data/models/1/previews/index.json"
+def test_previews_are_rebuilt(intact: Path, tmp_path: Path) -> None:
+    path = copied(intact, tmp_path) / "data/models/1/previews/index.json"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         before = client.get("/api/trainings/1/previews").json
@@ -565,9 +567,9 @@ def test_previews_are_made_anew(whole: Path, tmp_path: Path) -> None:
     assert json.loads(path.read_bytes()) == PREVIEWS
 
 
-def test_previews_of_older_versions_get_their_copy(whole: Path, tmp_path: Path) -> None:
+def test_previews_of_older_versions_get_their_copy(intact: Path, tmp_path: Path) -> None:
     """From the janitor: nobody may look at them before they are damaged."""
-    folder = copied(whole, tmp_path) / "data/models/1/previews"
+    folder = copied(intact, tmp_path) / "data/models/1/previews"
     (folder / "index-copy.json").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client, janitor = app.test_client(), Janitor(app.extensions["services"])
@@ -580,9 +582,9 @@ def test_previews_of_older_versions_get_their_copy(whole: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("numbers", ["other classes", "fewer images", "other overlaps"])
-def test_results_that_do_not_belong_together(whole: Path, tmp_path: Path, numbers: str) -> None:
+def test_results_that_do_not_belong_together(intact: Path, tmp_path: Path, numbers: str) -> None:
     """Files that can be read and say what cannot be: their own answers say so, and nothing is moved away."""
-    folder = copied(whole, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
+    folder = copied(intact, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
     images = [
         ImageResult(
             [7], [(0.0, 0.0, 9.0, 9.0)], [7], [0.9], [(0.0, 0.0, 9.0, 9.0)], [(0, 5, 0.9)] * (numbers[-1] == "s")
@@ -601,9 +603,9 @@ def test_results_that_do_not_belong_together(whole: Path, tmp_path: Path, number
         assert (folder / OUTCOMES).is_file()
 
 
-def test_a_description_is_made_anew(whole: Path, tmp_path: Path) -> None:
+def test_a_description_is_rebuilt(intact: Path, tmp_path: Path) -> None:
     """dataset.yaml, without which nothing could be trained."""
-    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/dataset.yaml"
+    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/dataset.yaml"
     path.write_bytes(b"\xff\x00")
     with served(tmp_path, BACKUP_MODELS="none"):
         text = path.read_text()
@@ -611,17 +613,17 @@ def test_a_description_is_made_anew(whole: Path, tmp_path: Path) -> None:
     assert "train: images/train\nval: images/val\nnc: 1\nnames:\n  0: thing\n" in text
 
 
-def test_a_dataset_whose_folder_was_removed(whole: Path, tmp_path: Path) -> None:
+def test_a_dataset_whose_folder_was_removed(intact: Path, tmp_path: Path) -> None:
     """It is shown as missing, a training is refused with the reason, and it is whole when the folder is back."""
-    copied(whole, tmp_path)
+    copied(intact, tmp_path)
     folder = tmp_path / "data/datasets/1"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         folder.rename(tmp_path / "away")
         for _ in range(2):
-            shown = client.get("/api/datasets/1", headers=ENGLISH).json
-            assert shown["status"] == "invalid"
-            assert "missing" in shown["error"]
+            dataset = client.get("/api/datasets/1", headers=ENGLISH).json
+            assert dataset["status"] == "invalid"
+            assert "missing" in dataset["error"]
         assert [item["name"] for item in client.get("/api/datasets?status=valid").json["datasets"]] == ["Theirs"]
         assert [item["name"] for item in client.get("/api/datasets?status=invalid").json["datasets"]] == ["Mine"]
         body = {"dataset_id": 1, "model_version": "n", "epochs": 1}
@@ -640,13 +642,17 @@ def test_a_dataset_whose_folder_was_removed(whole: Path, tmp_path: Path) -> None
         assert app.test_client().get("/api/datasets/1").json["status"] == "valid"
 
 
-def test_an_export_of_a_dataset_that_is_deleted(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_of_a_dataset_that_is_deleted(intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is gone: 404, whenever the deletion comes between the look at the row and the ZIP."""
-    copied(whole, tmp_path)
+    copied(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
-        held = app.extensions["services"]
-        for owner, name in ((held.jobs, "submit"), (held.jobs, "wait"), (held.storage.revisions, "install_export")):
+        services = app.extensions["services"]
+        for owner, name in (
+            (services.jobs, "submit"),
+            (services.jobs, "wait"),
+            (services.storage.revisions, "install_export"),
+        ):
             dataset_id = upload(client, yolo_zip(), name=name).json["dataset_id"]
             settled(client, dataset_id)
             with monkeypatch.context() as patch:
@@ -666,34 +672,34 @@ def exported(client: FlaskClient, dataset_id: int, form: str = "yolo") -> Any:
 
 def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
     """Delete the dataset when this is called, then do what it does."""
-    inner, done = getattr(owner, name), []
+    inner, statuses = getattr(owner, name), []
 
     def first(*args: Any, **options: Any) -> Any:
-        if not done:
-            done.append(app.test_client().delete(f"/api/datasets/{dataset_id}").status_code)
+        if not statuses:
+            statuses.append(app.test_client().delete(f"/api/datasets/{dataset_id}").status_code)
         return inner(*args, **options)
 
     patch.setattr(owner, name, first)
 
 
-def test_each_kind_of_file_is_damaged(whole: Path) -> None:
+def test_each_kind_of_file_is_damaged(intact: Path) -> None:
     """Whoever writes a new kind adds it above, or says in tests/file_kinds.py why nobody needs to damage it."""
-    names = {path.rpartition("/")[2] for path in written(whole)}
-    assert unregistered_files(whole / "data") == []
+    names = {path.rpartition("/")[2] for path in written(intact)}
+    assert unregistered_files(intact / "data") == []
     assert [name for name in sorted(names) if not matches_any(name, DAMAGED)] == []
     assert [kind for kind in sorted(DAMAGED) if not any(fnmatchcase(name, kind) for name in names)] == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGES if kind != "unknown keys"])
-def test_secrets_are_made_anew(kind: str, whole: Path, tmp_path: Path) -> None:
+def test_secrets_are_regenerated(kind: str, intact: Path, tmp_path: Path) -> None:
     """People log in again, and the owner's link is another one."""
-    copied(whole, tmp_path)
+    copied(intact, tmp_path)
     before = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
     for name in ("secret_key", "owner_token"):
         damage(tmp_path, f"../instance/{name}", kind)
     with served(tmp_path, BACKUP_MODELS="none", AUTH="required") as app:
         client = app.test_client()
-        assert [client.get(place).status_code for place in ("/login", "/health", "/api/datasets")] == [200, 200, 401]
+        assert [client.get(path).status_code for path in ("/login", "/health", "/api/datasets")] == [200, 200, 401]
         token = {"Authorization": f"Bearer {owner_secret(tmp_path / 'instance')}"}
         assert client.get("/api/datasets", headers=token).status_code == 200
     after = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
@@ -717,16 +723,16 @@ INFO = {
     "values",
     [{"metadata": None}, {"form": None}, {"locale": None}, {"problem": {"status": "503"}}, {"header": None}],
 )
-def test_a_record_of_an_upload_with_a_value_of_another_kind(whole: Path, tmp_path: Path, values: Any) -> None:
-    (copied(whole, tmp_path) / "data/uploads" / UPLOAD / "info.json").write_text(json.dumps(INFO | values))
+def test_a_record_of_an_upload_with_a_value_of_another_kind(intact: Path, tmp_path: Path, values: Any) -> None:
+    (copied(intact, tmp_path) / "data/uploads" / UPLOAD / "info.json").write_text(json.dumps(INFO | values))
     with served(tmp_path, BACKUP_MODELS="none") as app:
         assert app.test_client().get("/api/uploads").status_code == 200
         assert app.test_client().get(f"/api/uploads/{UPLOAD}").status_code < 500
 
 
-def test_an_upload_whose_bytes_are_gone(whole: Path, tmp_path: Path) -> None:
+def test_an_upload_without_its_bytes(intact: Path, tmp_path: Path) -> None:
     """It begins again."""
-    (copied(whole, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
+    (copied(intact, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         answer = app.test_client().head(f"/api/uploads/{UPLOAD}", headers={"Tus-Resumable": "1.0.0"})
         assert answer.headers.get("Upload-Offset", "0") == "0"
@@ -734,8 +740,8 @@ def test_an_upload_whose_bytes_are_gone(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("highest", ["[1]", "null", '{"dataset": Infinity}', '{"dataset": {}}'])
-def test_a_mark_with_numbers_of_another_kind(whole: Path, tmp_path: Path, highest: str) -> None:
-    copied(whole, tmp_path)
+def test_a_mark_with_numbers_of_another_kind(intact: Path, tmp_path: Path, highest: str) -> None:
+    copied(intact, tmp_path)
     for name in ("installation.json", ".installation.json"):
         path = tmp_path / "data" / name
         uuid = json.loads(path.read_text())["uuid"]
@@ -744,9 +750,9 @@ def test_a_mark_with_numbers_of_another_kind(whole: Path, tmp_path: Path, highes
         assert app.test_client().get("/ready").status_code == 200
 
 
-def test_a_folder_that_was_set_aside_and_is_damaged(whole: Path, tmp_path: Path) -> None:
+def test_a_folder_that_was_set_aside_and_is_damaged(intact: Path, tmp_path: Path) -> None:
     """It cannot be told whose it is: it stays where it is."""
-    folder = copied(whole, tmp_path) / "data/datasets/1"
+    folder = copied(intact, tmp_path) / "data/datasets/1"
     (folder / "about.json").unlink()
     (folder / "revisions/1/dataset.yaml").write_text("names: 5\n")
     aside = tmp_path / "data/orphans/datasets-1-0123abcd"

@@ -51,7 +51,7 @@ def wait_for(state: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def gone(pid: int) -> bool:
+def has_exited(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def next_child(app: APIFlask, dataset_id: int, before: int) -> int:
     return pid() or 0
 
 
-def test_a_killed_validation_begins_anew_once_and_is_told(client: FlaskClient, app: APIFlask) -> None:
+def test_a_killed_validation_restarts_once_and_is_reported(client: FlaskClient, app: APIFlask) -> None:
     upload(client, big_zip())
     first = child_of(app, 1)
     os.kill(first, signal.SIGKILL)
@@ -94,7 +94,7 @@ def test_an_import_is_stopped(client: FlaskClient, app: APIFlask) -> None:
     assert client.post(f"/api/jobs/{job['id']}/stop").status_code == 202
     body = settled(client, 1)
     assert (body["status"], "stopped" in body["error"]) == ("invalid", True)
-    wait_for(lambda: gone(pid))
+    wait_for(lambda: has_exited(pid))
     assert client.get(f"/api/jobs/{job['id']}").json["status"] == "cancelled"
     assert client.delete("/api/datasets/1").status_code == 200
 
@@ -106,14 +106,14 @@ def test_a_frozen_validation_is_ended(client: FlaskClient, app: APIFlask, monkey
     os.kill(first, signal.SIGSTOP)
     with monkeypatch.context() as impatient:
         impatient.setattr(watch, "SILENT_S", 1.0)
-        wait_for(lambda: gone(first))
+        wait_for(lambda: has_exited(first))
     second = next_child(app, 1, first)
     os.kill(second, signal.SIGSTOP)
     monkeypatch.setattr(watch, "SILENT_S", 1.0)
     body = settled(client, 1)
     assert body["status"] == "invalid"
     assert "stopped responding" in body["error"]
-    wait_for(lambda: gone(first) and gone(second))
+    wait_for(lambda: has_exited(first) and has_exited(second))
 
 
 def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
@@ -123,24 +123,24 @@ def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
     assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 2, "no id is given twice"
     body = settled(client, 2)
     assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
-    wait_for(lambda: gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
+    wait_for(lambda: has_exited(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
 
 
-def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
+def test_progress_is_published(client: FlaskClient, app: APIFlask) -> None:
     watcher, elsewhere = socketio.test_client(app), socketio.test_client(app)
     assert watcher.emit("join_dashboard", callback=True)["ok"]
     upload(client, yolo_zip())
-    heard: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
 
     def last_status() -> str:
-        heard.extend(watcher.get_received())
-        return str(heard[-1]["args"][0]["status"]) if heard else ""
+        messages.extend(watcher.get_received())
+        return str(messages[-1]["args"][0]["status"]) if messages else ""
 
     wait_for(lambda: last_status() == "valid")
-    assert {item["name"] for item in heard} == {"dataset_update"}
+    assert {item["name"] for item in messages} == {"dataset_update"}
     assert elsewhere.get_received() == []
-    told = [item["args"][0] for item in heard]
-    assert told[-1] == {
+    payloads = [item["args"][0] for item in messages]
+    assert payloads[-1] == {
         "dataset_id": 1,
         "status": "valid",
         "done": 8,
@@ -149,8 +149,8 @@ def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
         "stage": None,
         "revision": 1,
     }
-    assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
-    stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in told)]
+    assert any(item["status"] == "validating" and item["total"] == 8 for item in payloads)
+    stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in payloads)]
     assert stages == ["scanning", "checking", "building", None]
 
 

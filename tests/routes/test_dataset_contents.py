@@ -52,11 +52,11 @@ def get(client: FlaskClient, path: str, status: int = 200, headers: dict[str, st
     return answer if status == 200 and not answer.is_json else answer.json
 
 
-def ready(client: FlaskClient, number: int) -> dict[str, Any]:
+def finished_revision(client: FlaskClient, number: int) -> dict[str, Any]:
     for _ in range(600):
-        found = next(item for item in get(client, "revisions")["revisions"] if item["number"] == number)
-        if found["status"] != "building":
-            return found
+        revision = next(item for item in get(client, "revisions")["revisions"] if item["number"] == number)
+        if revision["status"] != "building":
+            return revision
         time.sleep(0.05)
     raise AssertionError("still building")
 
@@ -90,15 +90,15 @@ def test_one_image_and_its_files(dataset: FlaskClient, app: APIFlask) -> None:
     assert (finding["file"], finding["line"]) == ("labels/train/1.txt", 2)
     assert finding["effect"].startswith("One invalid row is enough")
     assert "removed" in finding["fix"]
-    whole = dataset.get(row["url"])
-    assert whole.data == picture("1", size=(640, 480))
-    assert whole.headers["Content-Type"] == "image/jpeg"
+    full_size = dataset.get(row["url"])
+    assert full_size.data == picture("1", size=(640, 480))
+    assert full_size.headers["Content-Type"] == "image/jpeg"
     small = dataset.get(row["thumbnail"])
     assert small.headers["Content-Type"] == "image/webp"
     assert "immutable" in small.headers["Cache-Control"]
-    plain = dataset.get(f"/api/datasets/1/images/{row['id']}/thumbnail")
-    assert "immutable" not in (plain.headers["Cache-Control"] or ""), "another dataset may get this id"
-    assert dataset.get(row["url"], headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    thumbnail = dataset.get(f"/api/datasets/1/images/{row['id']}/thumbnail")
+    assert "immutable" not in (thumbnail.headers["Cache-Control"] or ""), "another dataset may get this id"
+    assert dataset.get(row["url"], headers={"If-None-Match": full_size.headers["ETag"]}).status_code == 304
     (broken,) = get(dataset, "images?finding=image_broken")["images"]
     assert (broken["url"], broken["thumbnail"], broken["used"]) == (None, None, False)
     for kind in ("file", "thumbnail"):
@@ -148,8 +148,8 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
 def test_reports(dataset: FlaskClient) -> None:
     report = json.loads(dataset.get("/api/datasets/1/report.json", headers=ENGLISH).data)
     page = get(dataset, "findings?per_page=100")
-    shown = [{name: value for name, value in item.items() if name != "other"} for item in page["findings"]]
-    assert report["findings"] == shown, "but for the addresses of a twin"
+    listed = [{name: value for name, value in item.items() if name != "other"} for item in page["findings"]]
+    assert report["findings"] == listed, "but for the addresses of a twin"
     assert (report["counts"], report["codes"]) == (page["counts"], page["codes"])
     assert report["summary"]["used"] == 8
     answer = dataset.get("/api/datasets/1/report.csv", headers=PORTUGUESE)
@@ -170,12 +170,12 @@ def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
         assert dataset.post("/api/datasets/1/fix", json=wrong).status_code == 422
     answer = dataset.post("/api/datasets/1/fix", json={"codes": "all"}, headers=ENGLISH)
     assert (answer.status_code, answer.json["revision"], answer.json["status"]) == (202, 2, "building")
-    made = ready(dataset, 2)
-    assert made["status"] == "ready"
-    done = {item["code"]: item for item in made["effects"]}
-    assert done.keys() == {"image_broken", "label_nan", "class_out_of_range", "leak_exact", "duplicate_image"}
-    assert (done["label_nan"]["rows"], done["label_nan"]["files"]) == (1, ["labels/train/1.txt"])
-    assert done["image_broken"]["message"] == "Corrupt images: 1 image fixed, moved or removed."
+    revision = finished_revision(dataset, 2)
+    assert revision["status"] == "ready"
+    effects = {item["code"]: item for item in revision["effects"]}
+    assert effects.keys() == {"image_broken", "label_nan", "class_out_of_range", "leak_exact", "duplicate_image"}
+    assert (effects["label_nan"]["rows"], effects["label_nan"]["files"]) == (1, ["labels/train/1.txt"])
+    assert effects["image_broken"]["message"] == "Corrupt images: 1 image fixed, moved or removed."
     page = get(dataset, "findings")
     assert (page["revision"], page["counts"]["error"], page["counts"]["fixable"]) == (2, 0, 0)
     body = dataset.get("/api/datasets/1").json
@@ -212,10 +212,10 @@ def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> 
     files["VOC/Annotations/gone.xml"] = f"<annotation><filename>gone.jpg</filename>{box.format(5)}</annotation>"
     assert upload(client, zip_bytes(files)).status_code == 201
     settled(client, 1)
-    found = {item["code"]: item for item in get(client, "findings")["findings"]}
-    flat = found["object_degenerate"]
+    findings = {item["code"]: item for item in get(client, "findings")["findings"]}
+    flat = findings["object_degenerate"]
     assert (flat["file"], flat["line"]) == ("VOC/Annotations/2.xml", 2)
-    assert found["image_missing"]["image_id"] is None
+    assert findings["image_missing"]["image_id"] is None
 
     (listed,) = get(client, "images?finding=object_degenerate")["images"]
     assert listed["id"] == flat["image_id"]
@@ -229,5 +229,5 @@ def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> 
     assert get(client, f"findings?search={listed['file']}")["findings"] == [flat]
     split = get(client, f"findings?code=object_degenerate&split={listed['split']}")
     assert split["findings"] == [flat]
-    (told,) = [item for item in get(client, "report.json")["findings"] if item["code"] == "object_degenerate"]
-    assert told["image_id"] == listed["id"]
+    (exported,) = [item for item in get(client, "report.json")["findings"] if item["code"] == "object_degenerate"]
+    assert exported["image_id"] == listed["id"]

@@ -211,7 +211,7 @@ def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
     assert "class_0 to class_2" in codes["classes_unnamed"]
 
 
-def test_hostile_class_names_are_kept_as_text(client: FlaskClient) -> None:
+def test_hostile_class_names_are_stored_as_text(client: FlaskClient) -> None:
     names = ["<img src=x onerror=alert(1)>", "=cmd|'/c calc'!A0"]
     files = {name: content for name, content in yolo_files().items() if name != "data.yaml"}
     upload(client, zip_bytes(files), classes=", ".join(names))
@@ -266,7 +266,7 @@ def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes
     assert words in body["error"]
 
 
-def whole_files(folder: Path) -> list[Path]:
+def finished_files(folder: Path) -> list[Path]:
     """What lies below a folder, without drafts: about.json is written behind the answer."""
     return sorted(path for path in folder.rglob("*") if path.name != "about.json" and path.suffix != ".tmp")
 
@@ -277,11 +277,11 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
     with app.app_context(), writing() as session:
         session.add(Training(name="t", dataset_id=1, model_version="n"))
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
-    before = whole_files(folder)
+    before = finished_files(folder)
     answer = client.delete("/api/datasets/1", headers=ENGLISH)
     assert answer.status_code == 409
     assert answer.json["detail"] == "1 run uses this dataset. Delete it first."
-    assert whole_files(folder) == before
+    assert finished_files(folder) == before
     assert settled(client, 1)["status"] == "valid"
 
 
@@ -295,8 +295,8 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     assert (body["train_images"], body["val_images"]) == (240, 60)
     assert body["report"]["findings"] == {}, "our own sample is clean"
     upload(client, yolo_zip(), filename="sample.zip", name="Another")
-    found = client.get("/api/datasets/sample", headers=ENGLISH).json
-    assert found == {"dataset_id": body["id"], "name": body["name"], "status": "valid"}, (
+    sample = client.get("/api/datasets/sample", headers=ENGLISH).json
+    assert sample == {"dataset_id": body["id"], "name": body["name"], "status": "valid"}, (
         "the one that is there is offered"
     )
     assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
@@ -329,7 +329,7 @@ def test_a_dataset_is_renamed_and_described(client: FlaskClient) -> None:
     assert client.get("/api/datasets/1").json["name"] == "Blood cells"
 
 
-def test_what_forbids_deleting_is_known_before(idle_app: APIFlask) -> None:
+def test_what_prevents_deletion_is_listed(idle_app: APIFlask) -> None:
     with idle_app.app_context(), writing() as session:
         sets = [Dataset(name=f"set {n}", status="valid") for n in range(3)]
         session.add_all(sets)
@@ -337,7 +337,7 @@ def test_what_forbids_deleting_is_known_before(idle_app: APIFlask) -> None:
         for dataset, deleted in ((sets[0], None), (sets[0], None), (sets[0], now()), (sets[1], now())):
             session.add(Training(name="run", dataset_id=dataset.id, model_version="n", deleted_at=deleted))
     client = idle_app.test_client()
-    shown = client.get("/api/datasets").json["datasets"]
-    assert {item["id"]: (item["trainings"], item["trashed"]) for item in shown} == {1: (2, 1), 2: (0, 1), 3: (0, 0)}
+    datasets = client.get("/api/datasets").json["datasets"]
+    assert {item["id"]: (item["trainings"], item["trashed"]) for item in datasets} == {1: (2, 1), 2: (0, 1), 3: (0, 0)}
     assert (client.get("/api/datasets/2").json["trainings"], client.get("/api/datasets/2").json["trashed"]) == (0, 1)
     assert [client.delete(f"/api/datasets/{number}").status_code for number in (1, 2, 3)] == [409, 409, 200]

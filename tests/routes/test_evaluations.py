@@ -28,7 +28,7 @@ from tests.evaluated import PROGRAM
 from tests.faults.tools import kill_server, wait_until
 from tests.jobs.frozen import freeze_child
 
-MAKE = f"""{PROGRAM}
+WRITE_MODEL_AND_DATA = f"""{PROGRAM}
 folder = Path(sys.argv[1])
 make_dataset(folder / "data", "detect", make_model("detect", folder / "best.pt"))
 """
@@ -37,15 +37,17 @@ ENGLISH = {"Accept-Language": "en"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model and a dataset of which it detects something."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("model")
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings"), "OMP_NUM_THREADS": "1"})
-    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, env=environment, cwd=ROOT, timeout=400)
+    subprocess.run(
+        [sys.executable, "-c", WRITE_MODEL_AND_DATA, str(folder)], check=True, env=environment, cwd=ROOT, timeout=400
+    )
     return folder
 
 
-def add(app: APIFlask, made: Path, **changes: Any) -> tuple[int, int]:
+def add(app: APIFlask, model_folder: Path, **changes: Any) -> tuple[int, int]:
     """A completed training with these weights, and its dataset; their ids."""
     with app.app_context(), writing() as session:
         dataset = Dataset(name="Shapes", classes=["round", "square"], status="valid", total_images=18)
@@ -57,38 +59,38 @@ def add(app: APIFlask, made: Path, **changes: Any) -> tuple[int, int]:
         session.flush()
         dataset.path = f"datasets/{dataset.id}"
         ids = training.id, dataset.id
-    copy_data(app, made, ids[1])
+    copy_data(app, model_folder, ids[1])
     weights = Path(app.config["MODELS_DIR"]) / str(ids[0]) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
-    os.link(made / "best.pt", weights)
+    os.link(model_folder / "best.pt", weights)
     return ids
 
 
-def copy_data(app: APIFlask, made: Path, dataset_id: int) -> None:
+def copy_data(app: APIFlask, model_folder: Path, dataset_id: int) -> None:
     target = Path(app.config["DATASETS_DIR"]) / str(dataset_id)
-    for source in (made / "data").rglob("*"):
+    for source in (model_folder / "data").rglob("*"):
         if source.is_file() and source.suffix != ".cache":
-            path = target / source.relative_to(made / "data")
+            path = target / source.relative_to(model_folder / "data")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(source.read_bytes())
     yaml = target / "dataset.yaml"
-    yaml.write_text(yaml.read_text().replace(str(made / "data"), str(target)))
+    yaml.write_text(yaml.read_text().replace(str(model_folder / "data"), str(target)))
 
 
 def wait(get: Callable[[], dict[str, Any]], *statuses: str) -> dict[str, Any]:
     until = time.monotonic() + 120
-    while (found := get())["status"] not in statuses:
-        assert time.monotonic() < until, found
+    while (evaluation := get())["status"] not in statuses:
+        assert time.monotonic() < until, evaluation
         time.sleep(0.1)
-    return found
+    return evaluation
 
 
 def start(client: FlaskClient, training_id: int, **body: Any) -> Any:
     return client.post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"} | body, headers=ENGLISH)
 
 
-def test_from_the_request_to_the_figures(app: APIFlask, client: FlaskClient, made: Path) -> None:
-    training_id, dataset_id = add(app, made)
+def test_from_the_request_to_the_figures(app: APIFlask, client: FlaskClient, model_folder: Path) -> None:
+    training_id, dataset_id = add(app, model_folder)
     answer = client.post(
         f"/api/trainings/{training_id}/evaluations",
         json={"split": "test"},
@@ -102,24 +104,28 @@ def test_from_the_request_to_the_figures(app: APIFlask, client: FlaskClient, mad
     )
     assert again.get_json() == body
     address = f"/api/evaluations/{body['evaluation_id']}"
-    found = wait(lambda: client.get(address).get_json(), "completed", "failed")
-    assert found["status"] == "completed", client.get(f"/api/jobs/{body['job_id']}").get_json()
-    assert (found["training_id"], found["dataset_id"], found["revision"]) == (training_id, dataset_id, None)
-    assert (found["split"], found["checkpoint"], found["images"]) == ("test", "best", 6)
-    assert found["objects"] == sum(row["objects"] for row in found["classes"]) > 0
-    assert 0 < found["metrics"]["map95"] < 1
-    assert set(found["metrics"]) == {"precision", "recall", "map50", "map95", "fitness"}
-    assert set(found["speed_ms"]) == {"preprocess", "inference", "postprocess"}
+    evaluation = wait(lambda: client.get(address).get_json(), "completed", "failed")
+    assert evaluation["status"] == "completed", client.get(f"/api/jobs/{body['job_id']}").get_json()
+    assert (evaluation["training_id"], evaluation["dataset_id"], evaluation["revision"]) == (
+        training_id,
+        dataset_id,
+        None,
+    )
+    assert (evaluation["split"], evaluation["checkpoint"], evaluation["images"]) == ("test", "best", 6)
+    assert evaluation["objects"] == sum(row["objects"] for row in evaluation["classes"]) > 0
+    assert 0 < evaluation["metrics"]["map95"] < 1
+    assert set(evaluation["metrics"]) == {"precision", "recall", "map50", "map95", "fitness"}
+    assert set(evaluation["speed_ms"]) == {"preprocess", "inference", "postprocess"}
     listed = client.get(f"/api/trainings/{training_id}/evaluations").get_json()["evaluations"]
-    assert [item["id"] for item in listed] == [found["id"]]
+    assert [item["id"] for item in listed] == [evaluation["id"]]
     (folder,) = (Path(app.config["MODELS_DIR"]) / str(training_id) / "evaluations").iterdir()
     assert (folder / OUTCOMES).is_file()
 
     cells = client.get(f"{address}/matrix").get_json()["cells"]
-    assert sum(cell["count"] for cell in cells if cell["actual"]) == found["objects"], "all objects are in it"
+    assert sum(cell["count"] for cell in cells if cell["actual"]) == evaluation["objects"], "all objects are in it"
     page = client.get(f"{address}/images?sort=file").get_json()
     assert [image["file"] for image in page["images"]] == [f"images/test/{number}.png" for number in range(6)]
-    assert sum(len(image["objects"]) for image in page["images"]) == found["objects"]
+    assert sum(len(image["objects"]) for image in page["images"]) == evaluation["objects"]
     for which in ("url", "thumbnail"):
         picture = client.get(page["images"][0][which])
         assert (picture.status_code, picture.data[:4]) == (200, b"\x89PNG")
@@ -136,8 +142,8 @@ def test_from_the_request_to_the_figures(app: APIFlask, client: FlaskClient, mad
     assert not folder.exists()
 
 
-def test_what_is_refused(app: APIFlask, client: FlaskClient, made: Path) -> None:
-    training_id, dataset_id = add(app, made)
+def test_what_is_refused(app: APIFlask, client: FlaskClient, model_folder: Path) -> None:
+    training_id, dataset_id = add(app, model_folder)
     assert start(client, 99).status_code == 404
     assert client.get("/api/trainings/99/evaluations").status_code == 404
     assert client.get("/api/evaluations/99").status_code == 404
@@ -164,35 +170,37 @@ def test_what_is_refused(app: APIFlask, client: FlaskClient, made: Path) -> None
 
 
 def test_another_dataset_serves_where_its_classes_have_counterparts(
-    idle_app: APIFlask, made: Path, tmp_path: Path
+    idle_app: APIFlask, model_folder: Path, tmp_path: Path
 ) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     with idle_app.app_context(), writing() as session:
-        other = Dataset(name="Other", classes=["square", "ball", "sky"], status="valid", val_images=6)
+        shapes = Dataset(name="Other", classes=["square", "ball", "sky"], status="valid", val_images=6)
         boxes = Dataset(name="Points", classes=["round"], status="valid", val_images=6, task="classify")
-        session.add_all([other, boxes])
+        session.add_all([shapes, boxes])
         session.flush()
-        other_id, boxes_id = other.id, boxes.id
-    refused = start(client, training_id, dataset_id=other_id)
+        shapes_id, boxes_id = shapes.id, boxes.id
+    refused = start(client, training_id, dataset_id=shapes_id)
     assert refused.status_code == 422
     assert refused.get_json()["missing"] == ["ball", "sky"]
     assert refused.get_json()["classes"] == ["round", "square"]
     assert "ball, sky" in refused.get_json()["detail"]
     for wrong in ({"ball": "sphere", "sky": None}, {"moon": "round"}):
-        assert start(client, training_id, dataset_id=other_id, classes=wrong).status_code == 422
+        assert start(client, training_id, dataset_id=shapes_id, classes=wrong).status_code == 422
     task = start(client, training_id, dataset_id=boxes_id)
     assert (task.status_code, task.get_json()["errors"][0]["field"]) == (422, "dataset_id")
-    taken = start(client, training_id, dataset_id=other_id, classes={"ball": "round", "sky": None})
-    assert taken.status_code == 202
-    found = client.get(f"/api/evaluations/{taken.get_json()['evaluation_id']}").get_json()
-    assert found["mapping"] == {"square": "square", "ball": "round", "sky": None}
-    assert found["status"] == "pending"
+    accepted = start(client, training_id, dataset_id=shapes_id, classes={"ball": "round", "sky": None})
+    assert accepted.status_code == 202
+    evaluation = client.get(f"/api/evaluations/{accepted.get_json()['evaluation_id']}").get_json()
+    assert evaluation["mapping"] == {"square": "square", "ball": "round", "sky": None}
+    assert evaluation["status"] == "pending"
 
 
-def test_a_run_in_the_trash_is_not_evaluated_and_takes_its_evaluations_with_it(idle_app: APIFlask, made: Path) -> None:
+def test_a_trashed_run_is_not_evaluated_and_is_deleted_with_its_evaluations(
+    idle_app: APIFlask, model_folder: Path
+) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     evaluation_id = start(client, training_id).get_json()["evaluation_id"]
     assert client.delete(f"/api/trainings/{training_id}").status_code == 200
     assert start(client, training_id).status_code == 409
@@ -201,20 +209,22 @@ def test_a_run_in_the_trash_is_not_evaluated_and_takes_its_evaluations_with_it(i
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
-def test_weights_of_a_run_that_did_not_complete_are_evaluated(idle_app: APIFlask, made: Path, status: str) -> None:
-    training_id, _ = add(idle_app, made, status=status)
+def test_weights_of_a_run_that_did_not_complete_are_evaluated(
+    idle_app: APIFlask, model_folder: Path, status: str
+) -> None:
+    training_id, _ = add(idle_app, model_folder, status=status)
     assert start(idle_app.test_client(), training_id).status_code == 202
 
 
-def test_a_damaged_model_fails_with_its_reason(app: APIFlask, client: FlaskClient, made: Path) -> None:
-    training_id, _ = add(app, made)
+def test_a_damaged_model_fails_with_its_reason(app: APIFlask, client: FlaskClient, model_folder: Path) -> None:
+    training_id, _ = add(app, model_folder)
     weights = Path(app.config["MODELS_DIR"]) / str(training_id) / "run" / "weights" / "best.pt"
     weights.unlink()
     weights.write_bytes(checkpoint_bytes(b"an archive, but no model"))
     body = start(client, training_id).get_json()
-    found = wait(lambda: client.get(f"/api/evaluations/{body['evaluation_id']}").get_json(), "failed", "completed")
-    assert (found["status"], found["error"]["code"]) == ("failed", "weights")
-    assert found["metrics"] is None
+    evaluation = wait(lambda: client.get(f"/api/evaluations/{body['evaluation_id']}").get_json(), "failed", "completed")
+    assert (evaluation["status"], evaluation["error"]["code"]) == ("failed", "weights")
+    assert evaluation["metrics"] is None
 
 
 def ended_job(app: APIFlask, job_id: int, **changes: Any) -> Job:
@@ -225,12 +235,12 @@ def ended_job(app: APIFlask, job_id: int, **changes: Any) -> Job:
     return job
 
 
-def test_a_late_job_of_a_deleted_evaluation_writes_into_no_other_one(
-    idle_app: APIFlask, made: Path, tmp_path: Path
+def test_a_late_job_of_a_deleted_evaluation_writes_nowhere(
+    idle_app: APIFlask, model_folder: Path, tmp_path: Path
 ) -> None:
     """SQLite gives the id of a deleted row again."""
     client, kind = idle_app.test_client(), idle_app.extensions["services"].evaluations.kind
-    (first, _), (second, _) = add(idle_app, made), add(idle_app, made)
+    (first, _), (second, _) = add(idle_app, model_folder), add(idle_app, model_folder)
     old = start(client, first).get_json()
     assert client.delete(f"/api/evaluations/{old['evaluation_id']}").status_code == 200
     new = start(client, second).get_json()
@@ -241,30 +251,30 @@ def test_a_late_job_of_a_deleted_evaluation_writes_into_no_other_one(
         assert kind.collect(job, {"metrics": {"map50": 0.9}}, tmp_path / "job") == {}
         kind.ended(ended_job(idle_app, old["job_id"], status="failed", error={"code": "code"}))
         db.session.rollback()
-    found = client.get(f"/api/evaluations/{new['evaluation_id']}").get_json()
-    assert (found["status"], found["metrics"], found["error"]) == ("pending", None, None)
+    evaluation = client.get(f"/api/evaluations/{new['evaluation_id']}").get_json()
+    assert (evaluation["status"], evaluation["metrics"], evaluation["error"]) == ("pending", None, None)
 
 
-def test_the_trash_ends_what_runs_and_a_dataset_in_use_stays(idle_app: APIFlask, made: Path) -> None:
+def test_the_trash_ends_what_runs_and_a_dataset_in_use_stays(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     with idle_app.app_context(), writing() as session:
-        other = Dataset(name="Other", classes=["round", "square"], status="valid", val_images=6)
-        session.add(other)
+        second_dataset = Dataset(name="Other", classes=["round", "square"], status="valid", val_images=6)
+        session.add(second_dataset)
         session.flush()
-        other_id = other.id
-    body = start(client, training_id, dataset_id=other_id).get_json()
-    refused = client.delete(f"/api/datasets/{other_id}", headers=ENGLISH)
+        second_id = second_dataset.id
+    body = start(client, training_id, dataset_id=second_id).get_json()
+    refused = client.delete(f"/api/datasets/{second_id}", headers=ENGLISH)
     assert refused.status_code == 409
     assert "An evaluation is using this dataset" in refused.get_json()["detail"]
     assert client.delete(f"/api/trainings/{training_id}").status_code == 200
     assert client.get(f"/api/evaluations/{body['evaluation_id']}").get_json()["status"] == "cancelled"
-    assert client.delete(f"/api/datasets/{other_id}").status_code == 200
+    assert client.delete(f"/api/datasets/{second_id}").status_code == 200
 
 
-def test_a_repeated_request_gets_its_answer_whatever_has_changed(idle_app: APIFlask, made: Path) -> None:
+def test_a_repeated_request_gets_its_answer_whatever_has_changed(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     address, key = f"/api/trainings/{training_id}/evaluations", {"Idempotency-Key": "again"}
     first = client.post(address, json={"split": "val"}, headers=key)
     client.delete(f"/api/trainings/{training_id}")
@@ -272,21 +282,21 @@ def test_a_repeated_request_gets_its_answer_whatever_has_changed(idle_app: APIFl
     assert (again.status_code, again.get_json()) == (202, first.get_json())
 
 
-def test_sizes_and_single_classes_are_those_of_the_model(idle_app: APIFlask, made: Path) -> None:
+def test_sizes_and_single_classes_are_those_of_the_model(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, dataset_id = add(idle_app, made, params={"single_cls": True})
+    training_id, dataset_id = add(idle_app, model_folder, params={"single_cls": True})
     with idle_app.app_context(), writing() as session:
         session.get_one(Dataset, dataset_id).classes = ["square", "round"]
     number = start(client, training_id, img_size=100).get_json()["evaluation_id"]
-    found = client.get(f"/api/evaluations/{number}").get_json()
-    assert (found["img_size"], found["mapping"]) == (128, None)
+    evaluation = client.get(f"/api/evaluations/{number}").get_json()
+    assert (evaluation["img_size"], evaluation["mapping"]) == (128, None)
     assert start(client, training_id, classes={"round": None}).status_code == 422
 
 
 def test_memory_that_does_not_suffice_halves_the_batch() -> None:
-    full, other = Failed("out_of_memory", ""), Failed("code", "")
+    full, code_fault = Failed("out_of_memory", ""), Failed("code", "")
     job = Job(kind="evaluate", params={"evaluation_id": 1, "token": "t"})
-    assert retry_params(job, other) is None
+    assert retry_params(job, code_fault) is None
     sizes = []
     while (params := retry_params(job, full)) is not None:
         job.params = params
@@ -294,9 +304,9 @@ def test_memory_that_does_not_suffice_halves_the_batch() -> None:
     assert sizes == [8, 4, 2, 1]
 
 
-def test_what_is_completed_stays_so_at_the_next_start(idle_app: APIFlask, made: Path) -> None:
+def test_what_is_completed_stays_so_at_the_next_start(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     body = start(client, training_id).get_json()
     with idle_app.app_context():
         with writing() as session:
@@ -306,48 +316,48 @@ def test_what_is_completed_stays_so_at_the_next_start(idle_app: APIFlask, made: 
     assert client.get(f"/api/evaluations/{body['evaluation_id']}").get_json()["status"] == "completed"
 
 
-def test_between_a_job_and_its_row_nothing_wrong_is_said(idle_app: APIFlask, made: Path) -> None:
+def test_a_job_and_its_row_never_contradict_each_other(idle_app: APIFlask, model_folder: Path) -> None:
     """They are written one after the other."""
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     body = start(client, training_id).get_json()
 
-    def told(status: str, error: dict[str, str] | None) -> tuple[str, str | None]:
+    def status_and_code(status: str, error: dict[str, str] | None) -> tuple[str, str | None]:
         with idle_app.app_context(), writing() as session:
             job = session.get_one(Job, body["job_id"])
             job.status, job.error = status, error
-        found = client.get(f"/api/evaluations/{body['evaluation_id']}").get_json()
-        return found["status"], (found["error"] or {}).get("code")
+        evaluation = client.get(f"/api/evaluations/{body['evaluation_id']}").get_json()
+        return evaluation["status"], (evaluation["error"] or {}).get("code")
 
-    assert told("failed", {"code": "out_of_memory", "message": ""}) == ("failed", "out_of_memory")
-    assert told("completed", None) == ("pending", None), "there are no figures yet"
+    assert status_and_code("failed", {"code": "out_of_memory", "message": ""}) == ("failed", "out_of_memory")
+    assert status_and_code("completed", None) == ("pending", None), "there are no figures yet"
 
 
-def test_a_stop_is_said_by_the_evaluation(idle_app: APIFlask, made: Path) -> None:
+def test_an_evaluation_reports_a_requested_stop(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     body = start(client, training_id).get_json()
     assert client.post(f"/api/jobs/{body['job_id']}/stop").status_code == 202
     assert client.get(f"/api/evaluations/{body['evaluation_id']}").get_json()["status"] == "cancelled"
 
 
-def test_a_row_whose_job_is_gone_has_failed_after_a_restart(idle_app: APIFlask, made: Path) -> None:
+def test_a_row_without_a_job_has_failed_after_a_restart(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
-    training_id, _ = add(idle_app, made)
+    training_id, _ = add(idle_app, model_folder)
     body = start(client, training_id).get_json()
     with idle_app.app_context():
         with writing() as session:
             session.delete(session.get_one(Job, body["job_id"]))
         idle_app.extensions["services"].evaluations.reconcile()
-    found = client.get(f"/api/evaluations/{body['evaluation_id']}", headers=ENGLISH).get_json()
-    assert (found["status"], found["error"]["code"]) == ("failed", "interrupted")
+    evaluation = client.get(f"/api/evaluations/{body['evaluation_id']}", headers=ENGLISH).get_json()
+    assert (evaluation["status"], evaluation["error"]["code"]) == ("failed", "interrupted")
 
 
 def test_it_goes_on_after_kill_9_of_the_server_and_begins_again_after_one_of_its_process(
-    threading_server: Server, made: Path
+    threading_server: Server, model_folder: Path
 ) -> None:
     server = threading_server
-    training_id, _ = add(create_app("cli", server.settings), made)
+    training_id, _ = add(create_app("cli", server.settings), model_folder)
     body = server.post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"}).json()
     pid = freeze_child(server, "evaluate")
     wait_until(lambda: server.get(f"/api/jobs/{body['job_id']}").json()["runner"], 60, "the job knows its process")
@@ -356,8 +366,8 @@ def test_it_goes_on_after_kill_9_of_the_server_and_begins_again_after_one_of_its
     job = server.get(f"/api/jobs/{body['job_id']}").json()
     assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
     os.kill(pid, signal.SIGKILL)
-    found = wait(lambda: server.get(f"/api/evaluations/{body['evaluation_id']}").json(), "completed", "failed")
-    assert found["status"] == "completed"
+    evaluation = wait(lambda: server.get(f"/api/evaluations/{body['evaluation_id']}").json(), "completed", "failed")
+    assert evaluation["status"] == "completed"
     job = wait(lambda: server.get(f"/api/jobs/{body['job_id']}").json(), "completed", "failed")
     assert (job["status"], job["attempt"]) == ("completed", 2)
     assert len(list((server.folder / "data" / "models" / str(training_id) / "evaluations").iterdir())) == 1

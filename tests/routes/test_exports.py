@@ -99,7 +99,7 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model that is right about its dataset."""
     folder = tmp_path_factory.mktemp("exported")
     create_model(folder)
@@ -113,9 +113,9 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     close_app(app)
 
 
-def add_trained(app: APIFlask, made: Path) -> int:
-    """A training with the model and the dataset of `made`."""
-    training_id = add_training(app, (made / "best.pt").read_bytes())
+def add_trained(app: APIFlask, model_folder: Path) -> int:
+    """A training with the model and the dataset of `model_folder`."""
+    training_id = add_training(app, (model_folder / "best.pt").read_bytes())
     with app.app_context():
         with writing() as session:
             training = session.get_one(Training, training_id)
@@ -123,16 +123,16 @@ def add_trained(app: APIFlask, made: Path) -> int:
             dataset_id = training.dataset_id
         folder = Path(app.config["DATASETS_DIR"]) / str(dataset_id)
     folder.mkdir(parents=True, exist_ok=True)
-    text = (made / "data" / "dataset.yaml").read_text()
+    text = (model_folder / "data" / "dataset.yaml").read_text()
     (folder / "dataset.yaml").write_text(text)
     return training_id
 
 
 @pytest.fixture(scope="module")
-def onnx(shared_app: APIFlask, made: Path) -> dict[str, Any]:
+def onnx(shared_app: APIFlask, model_folder: Path) -> dict[str, Any]:
     """The finished export to ONNX; the requests that led to it are checked here, too, as it is made once."""
     client = shared_app.test_client()
-    training_id = add_trained(shared_app, made)
+    training_id = add_trained(shared_app, model_folder)
     answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
     assert answer.status_code == 202, answer.get_json()
     body = answer.get_json()
@@ -151,7 +151,7 @@ def ended(client: FlaskClient, export_id: int, seconds: float = 240) -> dict[str
     return body
 
 
-def test_the_formats_say_what_they_can_and_why_not(client: FlaskClient) -> None:
+def test_formats_report_their_support_and_its_limits(client: FlaskClient) -> None:
     formats = {item["format"]: item for item in client.get("/api/export-formats").get_json()["formats"]}
     for name in ("pytorch", "torchscript", "onnx", "openvino"):
         assert (formats[name]["available"], formats[name]["reason"]) == (True, None), name
@@ -171,8 +171,10 @@ table = export_formats()
 print(json.dumps([table["Argument"], table["Format"], sorted(FP16_FORMATS), sorted(INT8_FORMATS)]))
 """
     environment = child_environment({})
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
-    names, labels, half, int8 = json.loads(done.stdout.splitlines()[-1])
+    completed = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
+    names, labels, half, int8 = json.loads(completed.stdout.splitlines()[-1])
     formats = client.get("/api/export-formats").get_json()["formats"]
     assert [item["format"] for item in formats] == ["pytorch", *names[1:]]
     assert [item["label"] for item in formats] == labels
@@ -183,20 +185,29 @@ print(json.dumps([table["Argument"], table["Format"], sorted(FP16_FORMATS), sort
 
 def test_an_export_is_proven_against_the_weights(onnx: dict[str, Any]) -> None:
     assert (onnx["status"], onnx["error"]) == ("completed", None), onnx
-    told = onnx["verification"]
-    assert told["images"] == 10
-    assert told["map95"] > 0.9
-    assert abs(told["map95"] - told["reference"]["map95"]) <= 0.002
-    assert told["agreement"] > 0.95
-    assert abs(told["confidence_shift"]) < 0.01
-    assert told["at_threshold"]["moved"] is False
-    assert onnx["threshold"] == told["at_threshold"]["confidence"] == told["at_threshold"]["reference"]["confidence"]
-    assert 0 < told["latency_ms"]["least"] <= told["latency_ms"]["p50"] <= told["latency_ms"]["p95"]
-    assert told["device"] == "cpu"
+    verification = onnx["verification"]
+    assert verification["images"] == 10
+    assert verification["map95"] > 0.9
+    assert abs(verification["map95"] - verification["reference"]["map95"]) <= 0.002
+    assert verification["agreement"] > 0.95
+    assert abs(verification["confidence_shift"]) < 0.01
+    assert verification["at_threshold"]["moved"] is False
+    assert (
+        onnx["threshold"]
+        == verification["at_threshold"]["confidence"]
+        == verification["at_threshold"]["reference"]["confidence"]
+    )
+    assert (
+        0
+        < verification["latency_ms"]["least"]
+        <= verification["latency_ms"]["p50"]
+        <= verification["latency_ms"]["p95"]
+    )
+    assert verification["device"] == "cpu"
     assert onnx["size_bytes"] > 1_000_000
 
 
-def test_the_same_request_gives_the_same_file(shared_app: APIFlask, onnx: dict[str, Any]) -> None:
+def test_a_repeated_request_gets_the_same_file(shared_app: APIFlask, onnx: dict[str, Any]) -> None:
     client = shared_app.test_client()
     answer = client.post(f"/api/trainings/{onnx['training_id']}/exports", json={"format": "onnx", "half": False})
     assert (answer.status_code, answer.get_json()["export_id"]) == (200, onnx["id"])
@@ -221,18 +232,18 @@ def test_the_client_saves_an_export(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def told(*words: str) -> list[dict[str, Any]]:
+    def client_output(*words: str) -> list[dict[str, Any]]:
         monkeypatch.setattr("sys.argv", ["yolo-client", "--url", address, *words])
         assert main() == 0
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     training = str(onnx["training_id"])
-    (made,) = told("export-model", training, "onnx", "--output", str(tmp_path / "model.zip"))
-    assert (made["id"], made["status"]) == (onnx["id"], "completed")
-    assert made["verification"]["map95"] == onnx["verification"]["map95"]
+    (export,) = client_output("export-model", training, "onnx", "--output", str(tmp_path / "model.zip"))
+    assert (export["id"], export["status"]) == (onnx["id"], "completed")
+    assert export["verification"]["map95"] == onnx["verification"]["map95"]
     assert "model.onnx" in zipfile.ZipFile(tmp_path / "model.zip").namelist()
-    assert [item["id"] for item in told("model-exports", training)] == [onnx["id"]]
-    formats = {item["format"]: item for item in told("export-formats")}
+    assert [item["id"] for item in client_output("model-exports", training)] == [onnx["id"]]
+    formats = {item["format"]: item for item in client_output("export-formats")}
     assert formats["onnx"]["available"]
     assert formats["engine"]["reason"]
 
@@ -241,8 +252,8 @@ def exports_of(client: FlaskClient, training_id: int) -> list[dict[str, Any]]:
     return client.get(f"/api/trainings/{training_id}/exports").get_json()["exports"]
 
 
-def test_the_zip_runs_and_finds_what_ultralytics_finds(
-    shared_app: APIFlask, onnx: dict[str, Any], made: Path, tmp_path: Path
+def test_the_zip_detects_what_ultralytics_detects(
+    shared_app: APIFlask, onnx: dict[str, Any], model_folder: Path, tmp_path: Path
 ) -> None:
     answer = shared_app.test_client().get(onnx["url"])
     assert answer.status_code == 200
@@ -258,58 +269,58 @@ def test_the_zip_runs_and_finds_what_ultralytics_finds(
     assert f"{onnx['verification']['map95']:.4f}" in card
     example = (tmp_path / "example.py").read_text()
     assert len(example.splitlines()) <= 40
-    image = wide_image(made, tmp_path / "wide.png")
+    image = wide_image(model_folder, tmp_path / "wide.png")
     (tmp_path / "thresholds.json").write_text('{"confidence": 0.1}')  # low, so that there is much to compare
-    found = boxes_of(run_example(tmp_path, image))
-    expected = predicted(made, image, 0.1)
-    assert found, "there is something to compare"
-    assert_same(found, expected)
+    detections = boxes_of(run_example(tmp_path, image))
+    expected = predicted(model_folder, image, 0.1)
+    assert detections, "there is something to compare"
+    assert_same(detections, expected)
 
 
-def wide_image(made: Path, target: Path) -> Path:
+def wide_image(model_folder: Path, target: Path) -> Path:
     """One that has to be letterboxed and scaled down, which gives the same pixels however it is done."""
-    labels = sorted((made / "data" / "labels" / "val").iterdir(), key=lambda path: path.stat().st_size)
-    with Image.open(made / "data" / "images" / "val" / f"{labels[-1].stem}.png") as image:
+    labels = sorted((model_folder / "data" / "labels" / "val").iterdir(), key=lambda path: path.stat().st_size)
+    with Image.open(model_folder / "data" / "images" / "val" / f"{labels[-1].stem}.png") as image:
         image.crop((0, 0, SIZE, 140)).resize((2 * SIZE, 280), Image.Resampling.NEAREST).save(target)
     return target
 
 
-Found = list[tuple[str, float, list[float]]]
+Detections = list[tuple[str, float, list[float]]]
 
 
 def run_example(folder: Path, image: Path) -> str:
     command = [sys.executable, "-W", "error::SyntaxWarning", "example.py", str(image)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
-def boxes_of(text: str) -> Found:
+def boxes_of(text: str) -> Detections:
     rows = [line.split() for line in text.splitlines()]
     return sorted((row[0], float(row[1]), [float(value) for value in row[2:]]) for row in rows)
 
 
-def predicted(made: Path, image: Path, confidence: float) -> Found:
-    command = [sys.executable, "-c", PREDICT, str(made / "best.pt"), str(image), str(confidence)]
-    environment = child_environment({"YOLO_CONFIG_DIR": str(made / "settings"), "YOLO_VERBOSE": "false"})
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith(("round ", "square "))]
+def predicted(model_folder: Path, image: Path, confidence: float) -> Detections:
+    command = [sys.executable, "-c", PREDICT, str(model_folder / "best.pt"), str(image), str(confidence)]
+    environment = child_environment({"YOLO_CONFIG_DIR": str(model_folder / "settings"), "YOLO_VERBOSE": "false"})
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+    lines = [line for line in completed.stderr.splitlines() if line.startswith(("round ", "square "))]
     return boxes_of("\n".join(lines))
 
 
-def assert_same(found: Found, expected: Found) -> None:
+def assert_same(actual: Detections, expected: Detections) -> None:
     """Both ways."""
-    for some, others in ((found, expected), (expected, found)):
-        sure = [row for row in some if row[1] >= 0.2]
-        again = [row for row in sure if any(is_same(row, other) for other in others)]
-        assert len(sure) >= 5
-        assert len(again) >= 0.9 * len(sure), (sure, others)
+    for some, candidates in ((actual, expected), (expected, actual)):
+        confident = [row for row in some if row[1] >= 0.2]
+        again = [row for row in confident if any(is_same(row, candidate) for candidate in candidates)]
+        assert len(confident) >= 5
+        assert len(again) >= 0.9 * len(confident), (confident, candidates)
 
 
-def is_same(one: tuple[str, float, list[float]], other: tuple[str, float, list[float]]) -> bool:
-    near = max(abs(a - b) for a, b in zip(one[2], other[2], strict=True)) < 2.0  # px
-    return one[0] == other[0] and near and abs(one[1] - other[1]) < 0.1
+def is_same(first: tuple[str, float, list[float]], second: tuple[str, float, list[float]]) -> bool:
+    overlaps = max(abs(a - b) for a, b in zip(first[2], second[2], strict=True)) < 2.0  # px
+    return first[0] == second[0] and overlaps and abs(first[1] - second[1]) < 0.1
 
 
 def test_what_cannot_be_exported_is_refused(app: APIFlask, client: FlaskClient) -> None:
@@ -343,7 +354,7 @@ def zip_of_nothing() -> bytes:
     return target.getvalue()
 
 
-def test_without_whole_weights_there_is_no_export(app: APIFlask, client: FlaskClient) -> None:
+def test_damaged_weights_are_not_exported(app: APIFlask, client: FlaskClient) -> None:
     without, damaged = add_training(app, None), add_training(app, b"half a file")
     for training_id in (without, damaged):
         answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
@@ -363,8 +374,8 @@ def test_an_export_without_figures_or_files_is_never_offered(idle_app: APIFlask)
         job = session.get_one(Job, body["job_id"])
         change(job, JobStatus.RUNNING)
         change(job, JobStatus.FAILED, error={"code": "accuracy_lost", "message": ""})
-    shown = client.get(path).get_json()
-    assert (shown["status"], shown["error"]["code"], shown["url"]) == ("failed", "accuracy_lost", None)
+    export = client.get(path).get_json()
+    assert (export["status"], export["error"]["code"], export["url"]) == ("failed", "accuracy_lost", None)
     assert client.get(f"{path}/download").status_code == 409
     with idle_app.app_context(), writing() as session:
         session.get_one(ModelExport, body["export_id"]).status = "completed"
@@ -381,7 +392,7 @@ def test_an_export_without_figures_or_files_is_never_offered(idle_app: APIFlask)
     assert (again.status_code, again.get_json()["export_id"] != body["export_id"]) == (202, True), "it is made anew"
 
 
-def test_an_export_of_older_weights_says_so(idle_app: APIFlask) -> None:
+def test_an_export_of_older_weights_is_marked(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     training_id = add_training(idle_app, zip_of_nothing())
     body = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"}).get_json()
@@ -399,11 +410,11 @@ def test_a_job_that_is_forgotten_leaves_no_export_under_way(idle_app: APIFlask) 
     body = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"}).get_json()
     with idle_app.app_context(), writing() as session:
         session.delete(session.get_one(Job, body["job_id"]))
-    shown = client.get(f"/api/exports/{body['export_id']}").get_json()
-    assert (shown["status"], shown["error"]["code"]) == ("failed", "interrupted")
+    export = client.get(f"/api/exports/{body['export_id']}").get_json()
+    assert (export["status"], export["error"]["code"]) == ("failed", "interrupted")
 
 
-def test_a_late_job_writes_into_no_other_export(idle_app: APIFlask) -> None:
+def test_a_late_job_of_a_deleted_export_writes_nowhere(idle_app: APIFlask) -> None:
     """Its run was deleted for good while it went on."""
     client = idle_app.test_client()
     first, second = (add_training(idle_app, zip_of_nothing()) for _ in range(2))
@@ -419,8 +430,8 @@ def test_a_late_job_writes_into_no_other_export(idle_app: APIFlask) -> None:
         kind.apply(job, Verified({"map95": 1.0}), Path())
         assert kind.collect(job, {}, Path()) == {}
         kind.ended(job)
-    shown = client.get(f"/api/exports/{new['export_id']}").get_json()
-    assert (shown["status"], shown["verification"]) == ("pending", None)
+    export = client.get(f"/api/exports/{new['export_id']}").get_json()
+    assert (export["status"], export["verification"]) == ("pending", None)
 
 
 def test_a_size_is_rounded_as_ultralytics_rounds_it(idle_app: APIFlask) -> None:
@@ -459,8 +470,8 @@ def test_what_was_measured_and_lost_is_not_measured_again(idle_app: APIFlask) ->
     again = client.post(path, json={"format": "onnx"})
     assert (again.status_code, again.get_json()["status"]) == (200, "failed")
     assert again.get_json()["export_id"] == first["export_id"]
-    other = client.post(path, json={"format": "openvino"}).get_json()
-    failed_with(idle_app, other, "killed")
+    openvino = client.post(path, json={"format": "openvino"}).get_json()
+    failed_with(idle_app, openvino, "killed")
     retried = client.post(path, json={"format": "openvino"}).get_json()
     assert retried["status"] == "pending"
     assert [item["id"] for item in exports_of(client, training_id)] == [retried["export_id"], first["export_id"]]
@@ -483,8 +494,8 @@ def test_an_export_is_deleted_with_its_files(idle_app: APIFlask) -> None:
     with idle_app.app_context():
         assert exports.set_unknown_aside() == 1, "no row knows number 77"
     assert (folder.exists(), folder.with_name("77").exists()) == (True, False)
-    (kept,) = Path(idle_app.config["DATA_ROOT"]).glob(f"orphans/models-{training_id}-exports-77-*/model.onnx")
-    assert kept.read_bytes() == b"x", "the database may be the one that is wrong"
+    (orphan,) = Path(idle_app.config["DATA_ROOT"]).glob(f"orphans/models-{training_id}-exports-77-*/model.onnx")
+    assert orphan.read_bytes() == b"x", "the database may be the one that is wrong"
     answer = client.delete(f"/api/exports/{body['export_id']}")
     assert (answer.status_code, answer.get_json()["export_id"]) == (200, body["export_id"])
     assert not folder.exists()
@@ -496,10 +507,10 @@ def test_an_export_is_deleted_with_its_files(idle_app: APIFlask) -> None:
 def test_many_exports_do_not_hold_up_trainings(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     path = f"/api/trainings/{add_training(idle_app, zip_of_nothing())}/exports"
-    made = [client.post(path, json={"format": form}).get_json() for form in ("onnx", "torchscript", "openvino")]
+    exports = [client.post(path, json={"format": form}).get_json() for form in ("onnx", "torchscript", "openvino")]
     with idle_app.app_context():
-        given = [db.session.get_one(Job, body["job_id"]).priority for body in made]
-    assert given == [200, 0, 0], "only the first goes before every training that waits"
+        priorities = [db.session.get_one(Job, body["job_id"]).priority for body in exports]
+    assert priorities == [200, 0, 0], "only the first goes before every training that waits"
 
 
 def test_what_an_export_replaces_leaves_no_files(idle_app: APIFlask) -> None:
@@ -526,23 +537,27 @@ def test_an_rtdetr_has_no_suppression(idle_app: APIFlask) -> None:
     assert [error["field"] for error in answer.get_json()["errors"]] == ["nms"]
 
 
-def test_damaged_files_and_moved_confidences_are_caught(made: Path, tmp_path: Path) -> None:
+def test_damaged_files_and_moved_confidences_are_caught(model_folder: Path, tmp_path: Path) -> None:
     """Planted in a file that a runtime loads: half of its bytes; its confidences halved; its boxes shifted."""
     from app.core.exports import ExportSpec
 
-    spec = {"weights": str(made / "best.pt"), "data": str(made / "data" / "dataset.yaml"), "sizes": SIZE}
+    spec = {
+        "weights": str(model_folder / "best.pt"),
+        "data": str(model_folder / "data" / "dataset.yaml"),
+        "sizes": SIZE,
+    }
     command = [sys.executable, "-c", PLANT, json.dumps(spec), str(tmp_path)]
-    environment = child_environment({"YOLO_CONFIG_DIR": str(made / "settings"), "YOLO_VERBOSE": "false"})
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    environment = child_environment({"YOLO_CONFIG_DIR": str(model_folder / "settings"), "YOLO_VERBOSE": "false"})
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    results = json.loads(completed.stdout.splitlines()[-1])
     assert (
         ExportSpec.of({**spec, "sha256": "", "format": "onnx", "task": "detect", "img_size": SIZE}).allowed_loss < 0.01
     )
-    assert told["whole"]["wrong"] is None
-    assert told["cut"] == "NotLoadable"
-    assert told["shifted"]["wrong"] == "accuracy_lost"
-    halved = told["halved"]
+    assert results["whole"]["wrong"] is None
+    assert results["cut"] == "NotLoadable"
+    assert results["shifted"]["wrong"] == "accuracy_lost"
+    halved = results["halved"]
     assert halved["told"]["at_threshold"]["moved"] is True
     assert halved["told"]["confidence_shift"] < -0.1
     shipped = halved["told"]["at_threshold"]

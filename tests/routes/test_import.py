@@ -23,9 +23,9 @@ from tests.worker.importing.test_archive import snapshot
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Two datasets below the root, and something beside it that must not be reached."""
-    for place in ("root/cars/v1", "root/Boats", "outside"):
+    for directory in ("root/cars/v1", "root/Boats", "outside"):
         for name, content in yolo_files(4, 2).items():
-            path = tmp_path / place / name
+            path = tmp_path / directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
     (tmp_path / "root/.hidden").mkdir()
@@ -111,7 +111,7 @@ def test_a_link_within_the_folder_is_a_file(importer: FlaskClient, root: Path) -
     assert settled(importer, 1)["total_images"] == 7
 
 
-def test_a_link_put_in_the_way_leads_nowhere(root: Path, tmp_path: Path) -> None:
+def test_a_link_swapped_in_is_not_followed(root: Path, tmp_path: Path) -> None:
     """Between the check and the copy a file, or a folder above it, becomes a link to something else."""
     secret = tmp_path / "secret.txt"
     secret.write_text("0 0.5 0.5 0.1 0.1\n")
@@ -132,7 +132,7 @@ def test_a_link_put_in_the_way_leads_nowhere(root: Path, tmp_path: Path) -> None
         ConfinedFolder(root, ["cars", "v1"])
 
 
-def test_a_link_put_above_the_root_leads_nowhere(root: Path, tmp_path: Path) -> None:
+def test_a_link_above_the_root_is_not_followed(root: Path, tmp_path: Path) -> None:
     with ConfinedFolder(root, ["Boats"]) as folder:
         root.rename(tmp_path / "moved")
         root.symlink_to(tmp_path / "moved")

@@ -69,7 +69,9 @@ def epoch(number: int, of: int) -> Epoch:
     return Epoch(number, of, 1.0, **VALUES, val_loss=1.5, learning_rate=0.01, parts=parts, seconds=2.0, eta=0.0)
 
 
-def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | None = None, name: str = "Run") -> int:
+def add_training(
+    app: APIFlask, dataset_id: int, completed: int = 2, end: Event | None = None, name: str = "Run"
+) -> int:
     """A training of two epochs as a child leaves it, without training anything; its id."""
     with app.app_context(), writing() as session:
         row = Training(name=name, dataset_id=dataset_id, revision=1, model_version="n", epochs=2, img_size=64)
@@ -77,7 +79,7 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
         session.add(row)
         session.flush()
         number, measures = row.id, {"loss": 1.0, "val_loss": 1.5, "parts": {"train/box_loss": 1.0}} | VALUES
-        session.add_all(TrainingMetric(training_id=number, epoch=at, **measures) for at in range(1, done + 1))
+        session.add_all(TrainingMetric(training_id=number, epoch=at, **measures) for at in range(1, completed + 1))
     folder = Path(app.config["MODELS_DIR"]) / str(number)
     attempt = folder / "attempts" / "1"
     for path in (attempt, folder / "run" / "weights", folder / "checkpoints"):
@@ -98,15 +100,15 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
         "devices": ["cpu"],
     }
     (attempt / "spec.json").write_text(json.dumps(spec))
-    said: list[Event] = []
-    for at in range(1, done + 1):
-        said += [epoch(at, 2), CheckpointSaved(at, "run/weights/best.pt", True, dict(VALUES), resumable=False)]
-    said += [end or Completed("run/weights/best.pt", done, done, dict(VALUES), 4.0)]
-    lines = [encode(event, place) for place, event in enumerate(said, 1)]
+    events: list[Event] = []
+    for at in range(1, completed + 1):
+        events += [epoch(at, 2), CheckpointSaved(at, "run/weights/best.pt", True, dict(VALUES), resumable=False)]
+    events += [end or Completed("run/weights/best.pt", completed, completed, dict(VALUES), 4.0)]
+    lines = [encode(event, seq) for seq, event in enumerate(events, 1)]
     (attempt / "events.jsonl").write_text("".join(lines))
     (folder / "run" / "weights" / "best.pt").write_bytes(checkpoint_bytes(name.encode()))
     table = "epoch,time,train/box_loss,metrics/mAP50(B)\n" + "".join(
-        f"{at},{at},1.0,0.6\n" for at in range(1, done + 1)
+        f"{at},{at},1.0,0.6\n" for at in range(1, completed + 1)
     )
     (folder / "run" / "results.csv").write_text(table)
     return number
@@ -114,11 +116,11 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
 
 def contents(folder: Path) -> dict[str, str]:
     """Every file of the data folder that belongs to someone, by its hash."""
-    found = {}
+    digests = {}
     for path in sorted((folder / "data").rglob("*")):
         if path.is_file() and path.relative_to(folder / "data").parts[0] not in {"tmp", "ultralytics"}:
-            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+            digests[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
 
 
 @pytest.fixture(scope="module")
@@ -143,16 +145,16 @@ def filled(template: Path, tmp_path: Path) -> Path:
         return tmp_path
 
 
-def take_away(folder: Path, name: str = "right.db") -> Path:
-    kept = folder / name
-    os.replace(database(folder), kept)
-    return kept
+def detach_database(folder: Path, name: str = "right.db") -> Path:
+    detached = folder / name
+    os.replace(database(folder), detached)
+    return detached
 
 
-def give_back(folder: Path, kept: Path) -> None:
+def restore_database(folder: Path, detached: Path) -> None:
     for path in database(folder).parent.glob("test.db*"):
         path.unlink()
-    os.replace(kept, database(folder))
+    os.replace(detached, database(folder))
 
 
 def reasons(client: FlaskClient) -> list[str]:
@@ -182,7 +184,7 @@ def test_both_sides_get_one_id(filled: Path) -> None:
 
 def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = contents(filled)
-    kept = take_away(filled)
+    detached = detach_database(filled)
     with served(filled) as app:
         client = app.test_client()
         answer = client.get("/ready", headers=ENGLISH)
@@ -206,7 +208,7 @@ def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureF
         assert state["without_row"] == {"dataset": 2, "training": 2, "test": 0}
         assert app.extensions["services"].jobs.scheduler.runner is None, "no queue"
         assert contents(filled) == before
-    give_back(filled, kept)
+    restore_database(filled, detached)
     with served(filled) as app:
         client = app.test_client()
         assert reasons(client) == []
@@ -216,9 +218,9 @@ def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureF
 
 def test_every_change_is_refused(filled: Path) -> None:
     """Whatever route there is, also those to come."""
-    take_away(filled)
+    detach_database(filled)
     with served(filled) as app:
-        client, asked = app.test_client(), 0
+        client, count = app.test_client(), 0
         for rule in app.url_map.iter_rules():
             for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}:
                 if rule.endpoint in ALWAYS:
@@ -228,8 +230,8 @@ def test_every_change_is_refused(filled: Path) -> None:
                 assert answer.status_code == 503, (method, address)
                 assert answer.mimetype == "application/problem+json"
                 assert answer.json["code"] == "new_database"
-                asked += 1
-        assert asked > 20
+                count += 1
+        assert count > 20
         with app.app_context(), pytest.raises(WritesRefused), writing():
             pytest.fail("behind the routes, too")
 
@@ -238,13 +240,13 @@ def test_folders_are_adopted(filled: Path) -> None:
     """With their names, epochs and weights; afterwards the server goes on, and no id comes again. Accounts are those
     of a database: the same number is another person in the next one."""
     about = filled / "data" / "datasets" / "1" / "about.json"
-    told = json.loads(about.read_bytes())
-    about.write_text(json.dumps(told | {"row": told["row"] | {"created_by": 1}}))
-    take_away(filled)
+    record = json.loads(about.read_bytes())
+    about.write_text(json.dumps(record | {"row": record["row"] | {"created_by": 1}}))
+    detach_database(filled)
     with served(filled) as app:
         client = app.test_client()
-        done = client.post("/api/installation/adopt", headers=ENGLISH)
-        assert (done.status_code, done.json["adopted"]) == (200, {"dataset": 2, "training": 2, "test": 0})
+        answer = client.post("/api/installation/adopt", headers=ENGLISH)
+        assert (answer.status_code, answer.json["adopted"]) == (200, {"dataset": 2, "training": 2, "test": 0})
         assert reasons(client) == []
         datasets = client.get("/api/datasets?sort=created_at").json["datasets"]
         assert [(item["name"], item["status"], item["total_images"]) for item in datasets] == [
@@ -265,7 +267,7 @@ def test_folders_are_adopted(filled: Path) -> None:
 
 
 def test_evaluations_are_adopted_with_their_run(filled: Path) -> None:
-    def keep(name: str, **changes: Any) -> None:
+    def write_evaluation(name: str, **changes: Any) -> None:
         row = {"id": 5, "token": name, "dataset_id": 1, "revision": 1, "split": "val", "checkpoint": "best"}
         row |= {"img_size": 64, "status": "completed", "created_at": "2026-01-01T00:00:00+00:00", "job_id": 3}
         folder = filled / "data" / "models" / "1" / "evaluations" / name
@@ -275,22 +277,26 @@ def test_evaluations_are_adopted_with_their_run(filled: Path) -> None:
             json.dumps({"kind": "evaluation", "row": row | {"result": result} | changes})
         )
 
-    keep("a" * 32)
-    keep("b" * 32, img_size="large")
-    keep("c" * 32, result=None)
-    keep("d" * 32, token="e" * 32)
-    take_away(filled)
+    write_evaluation("a" * 32)
+    write_evaluation("b" * 32, img_size="large")
+    write_evaluation("c" * 32, result=None)
+    write_evaluation("d" * 32, token="e" * 32)
+    detach_database(filled)
     with served(filled) as app:
         client = app.test_client()
         assert client.post("/api/installation/adopt").json["adopted"]["training"] == 2
-        (found,) = client.get("/api/trainings/1/evaluations").json["evaluations"]
-        assert (found["dataset_id"], found["status"], found["metrics"]) == (1, "completed", {"map50": 0.5})
-        assert found["job_id"] is None
+        (evaluation,) = client.get("/api/trainings/1/evaluations").json["evaluations"]
+        assert (evaluation["dataset_id"], evaluation["status"], evaluation["metrics"]) == (
+            1,
+            "completed",
+            {"map50": 0.5},
+        )
+        assert evaluation["job_id"] is None
 
 
-def test_folders_that_say_little_are_adopted(filled: Path) -> None:
+def test_folders_with_incomplete_records_are_adopted(filled: Path) -> None:
     """From versions without about.json; one whose events are lost has its epochs from results.csv."""
-    take_away(filled)
+    detach_database(filled)
     for path in (filled / "data").rglob("about.json"):
         path.unlink()
     (filled / "data/models/1/attempts/1/events.jsonl").write_bytes(b"\x00garbage\n" * 5)
@@ -306,25 +312,25 @@ def test_folders_that_say_little_are_adopted(filled: Path) -> None:
 
 
 def test_one_bad_folder_is_set_aside(filled: Path) -> None:
-    take_away(filled)
+    detach_database(filled)
     shutil.rmtree(filled / "data/models/2/attempts")
     with served(filled) as app:
-        done = app.test_client().post("/api/installation/adopt").json
-    assert done["adopted"] == {"dataset": 2, "training": 1, "test": 0}
-    assert done["set_aside"]["training"] == 1
+        result = app.test_client().post("/api/installation/adopt").json
+    assert result["adopted"] == {"dataset": 2, "training": 1, "test": 0}
+    assert result["set_aside"]["training"] == 1
     assert next((filled / "data/orphans").glob("models-2-*/run/weights/best.pt")).read_bytes() == checkpoint_bytes(
         b"Broken"
     )
 
 
-def test_start_anew_keeps_everything(filled: Path) -> None:
+def test_start_anew_deletes_nothing(filled: Path) -> None:
     """Folders are set aside; ids go on above theirs; they come back by themselves when their rows do."""
     before = contents(filled)
-    kept = take_away(filled)
+    detached = detach_database(filled)
     with served(filled) as app:
         client = app.test_client()
-        done = client.post("/api/installation/start-anew").json
-        assert done["set_aside"] == {"dataset": 2, "training": 2, "test": 0}
+        result = client.post("/api/installation/start-anew").json
+        assert result["set_aside"] == {"dataset": 2, "training": 2, "test": 0}
         assert reasons(client) == []
         assert client.get("/api/datasets").json["total"] == 0
         assert os.listdir(filled / "data/datasets") == []
@@ -332,7 +338,7 @@ def test_start_anew_keeps_everything(filled: Path) -> None:
         session.add(Dataset(name="above"))
         session.flush()
         assert session.query(Dataset.id).scalar() == 3
-    give_back(filled, kept)
+    restore_database(filled, detached)
     with served(filled) as app:
         client = app.test_client()
         assert reasons(client) == []
@@ -350,7 +356,7 @@ def test_an_older_backup(filled: Path) -> None:
     with served(filled) as app:
         settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Later").json["dataset_id"])
         assert add_training(app, 3, name="Later") == 3
-    give_back(filled, filled / "backup.db")
+    restore_database(filled, filled / "backup.db")
     with served(filled) as app:
         client = app.test_client()
         assert reasons(client) == ["older_database"]
@@ -373,11 +379,11 @@ def test_an_older_backup_of_a_training_that_has_run_since(filled: Path) -> None:
 
 def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """It has rows with the same ids, about other files. Adopted folders get new ids; then both are there."""
-    other = tmp_path_factory.mktemp("other")
-    with served(other) as app:
+    second_folder = tmp_path_factory.mktemp("other")
+    with served(second_folder) as app:
         settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
-    take_away(filled)
-    shutil.copy(database(other), database(filled))
+    detach_database(filled)
+    shutil.copy(database(second_folder), database(filled))
     before = contents(filled)
     with served(filled) as app:
         client = app.test_client()
@@ -406,7 +412,7 @@ def test_an_empty_data_folder(filled: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe\x00", b"[1]", b'{"uuid": 5}', b'{"uuid": "x", "highest": 3}'])
-def test_a_damaged_mark_is_made_anew(filled: Path, damage: bytes) -> None:
+def test_a_damaged_mark_is_rewritten(filled: Path, damage: bytes) -> None:
     for name in ("installation.json", ".installation.json"):
         (filled / "data" / name).write_bytes(damage)
         with served(filled) as app:
@@ -415,7 +421,7 @@ def test_a_damaged_mark_is_made_anew(filled: Path, damage: bytes) -> None:
             assert here == there
 
 
-def test_an_id_is_never_given_twice(filled: Path) -> None:
+def test_ids_are_never_reused(filled: Path) -> None:
     with served(filled) as app:
         client = app.test_client()
         last = upload(client, yolo_zip()).json["dataset_id"]
@@ -436,19 +442,21 @@ def test_the_folder_learns_the_ids_of_tests(filled: Path) -> None:
 
 
 def test_the_commands(filled: Path) -> None:
-    take_away(filled)
+    detach_database(filled)
     settings = settings_for(filled, SOCKETIO_ASYNC_MODE="threading")
 
     def run(word: str) -> Any:
         return create_app("cli", settings).test_cli_runner().invoke(args=["installation", word])
 
     upgrade_if_old(create_app("cli", settings))
-    shown = run("status")
-    assert shown.exit_code == 1
-    assert "new_database" in shown.output
+    status = run("status")
+    assert status.exit_code == 1
+    assert "new_database" in status.output
     command = [sys.executable, "-m", "scripts.installation", "adopt"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=120)
-    assert "adopted: 2 dataset, 2 training" in done.stdout, done.stderr
+    completed = subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=120
+    )
+    assert "adopted: 2 dataset, 2 training" in completed.stdout, completed.stderr
     assert run("status").exit_code == 0
     assert run("start-anew").exit_code == 1, "nothing to decide"
 
@@ -462,8 +470,8 @@ def test_a_file_that_is_renamed_under_the_server(server: Server) -> None:
     path = database(server.folder)
     assert post_dataset(server, "First").status_code == 201
     path.rename(server.folder / "away.db")
-    ready = server.get("/ready")
-    assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "file_missing")
+    readiness = server.get("/ready")
+    assert (readiness.status_code, readiness.json()["reasons"][0]["code"]) == (503, "file_missing")
     refused = post_dataset(server, "Lost")
     assert (refused.status_code, refused.json()["code"]) == (503, "file_missing")
     assert server.get("/api/datasets").json()["total"] == 1
@@ -487,9 +495,9 @@ def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None
     server.start()
     assert server.get("/ready").json()["reasons"][0]["code"] == "new_database"
     server.stop()
-    for left in path.parent.glob("test.db*"):
-        if "aside" not in left.name:
-            left.unlink()
+    for leftover in path.parent.glob("test.db*"):
+        if "aside" not in leftover.name:
+            leftover.unlink()
     os.replace(server.folder / "away.db", path)
     server.start()
     assert server.get("/ready").status_code == 200
@@ -500,12 +508,12 @@ def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None
 @pytest.mark.parametrize("renamed_first", [False, True])
 def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, renamed_first: bool) -> None:
     """What the server wrote into the wrong one, SQLite would apply to the right one."""
-    kept = filled / "backup.db"  # a copy: to the server before it is another file, too
-    shutil.copy(database(filled), kept)
-    take_away(filled)
-    rows = rows_of(kept)
+    backup = filled / "backup.db"  # a copy: to the server before it is another file, too
+    shutil.copy(database(filled), backup)
+    detach_database(filled)
+    rows = rows_of(backup)
     with served(filled) as app:
-        client, held = app.test_client(), app.extensions["installation"]
+        client, installation = app.test_client(), app.extensions["installation"]
         assert reasons(client) == ["new_database"]
         with closing(sqlite3.connect(database(filled))) as connection:  # as a migration does; it stays in the log
             connection.execute(
@@ -515,8 +523,8 @@ def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, rename
             connection.commit()
         if renamed_first:
             database(filled).rename(filled / "wrong.db")
-        os.replace(kept, database(filled))
-        until(lambda: held.verdict is None)
+        os.replace(backup, database(filled))
+        until(lambda: installation.verdict is None)
         assert reasons(client) == []
         assert rows_of(database(filled)) == rows
         assert [item["status"] for item in client.get("/api/datasets").json["datasets"]] == ["valid", "valid"]
@@ -567,7 +575,7 @@ def older(filled: Path) -> Path:
     shutil.copy(database(filled), filled / "backup.db")
     with served(filled) as app:
         newer_version(app)
-    give_back(filled, filled / "backup.db")
+    restore_database(filled, filled / "backup.db")
     return filled
 
 
@@ -586,7 +594,7 @@ def test_an_older_backup_of_a_dataset_with_a_newer_version(older: Path) -> None:
         assert (older / "data/datasets/1/revisions/2/dataset.yaml").is_file()
 
 
-def test_starting_anew_keeps_a_newer_version_aside(older: Path) -> None:
+def test_start_anew_preserves_a_newer_version(older: Path) -> None:
     with served(older) as app:
         client = app.test_client()
         assert client.post("/api/installation/start-anew").status_code == 200
@@ -618,16 +626,16 @@ def test_nothing_is_restored_into_another_data_folder(filled: Path) -> None:
         session.query(TrainingMetric).delete()
         session.query(Training).filter(Training.id == 1).delete()
     shutil.rmtree(filled / "data/models/1")
-    kept = take_away(filled)
+    detached = detach_database(filled)
     upgrade_if_old(create_app("cli", settings))
     before = contents(filled)
     refused = backup_command(settings, "restore", "1")
     assert refused.exit_code == 1
     assert "este banco de dados é novo" in refused.output
     assert contents(filled) == before
-    give_back(filled, kept)
-    done = backup_command(settings, "restore", "1")
-    assert (done.exit_code, done.output) == (0, "Restored as training 3.\n")
+    restore_database(filled, detached)
+    completed = backup_command(settings, "restore", "1")
+    assert (completed.exit_code, completed.output) == (0, "Restored as training 3.\n")
 
 
 def backup_command(settings: dict[str, str], *words: str) -> Any:
@@ -636,16 +644,16 @@ def backup_command(settings: dict[str, str], *words: str) -> Any:
 
 def test_an_adoption_that_ends_halfway_goes_on(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is adopted stays, what is not is still to be decided: it is not set aside by the next start."""
-    take_away(filled)
+    detach_database(filled)
     for path in (filled / "data").glob("*installation.json"):
         path.unlink()
     with served(filled) as app:
-        held = app.extensions["installation"]
+        installation = app.extensions["installation"]
         with app.app_context(), monkeypatch.context() as patch:
             patch.setitem(MAKERS, "training", killed)
             with pytest.raises(KeyboardInterrupt):
-                held.adopt()
-            assert held.examined().code == "older_database"
+                installation.adopt()
+            assert installation.examined().code == "older_database"
     with served(filled) as app:
         client = app.test_client()
         assert reasons(client) == ["older_database"]
@@ -657,7 +665,7 @@ def killed(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_decision_about_attempts_is_made_once(filled: Path) -> None:
+def test_attempts_are_decided_once(filled: Path) -> None:
     """Also of a run that has ended."""
     with served(filled) as app, app.app_context(), writing() as session:
         session.get_one(Training, 1).attempt = 0
@@ -691,41 +699,41 @@ def test_a_lost_mark_and_one_folder_too_many(filled: Path) -> None:
 
 
 def test_a_late_start_that_fails_ends_the_server(filled: Path) -> None:
-    take_away(filled)
-    asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    detach_database(filled)
+    signals: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     try:
         with served(filled) as app:
             app.extensions["installation"]._start = lambda: 1 / 0
             app.test_client().post("/api/installation/adopt")
-            until(lambda: asked)
+            until(lambda: signals)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def test_a_start_that_fails_behind_the_end_ends_nothing(filled: Path) -> None:
     """The signal would reach whatever this process does by then."""
-    asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    signals: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     try:
         with served(filled) as app:
-            held = app.extensions["installation"]
+            installation = app.extensions["installation"]
 
             def start() -> None:
-                held.close()
+                installation.close()
                 raise OSError("its folder is gone")
 
-            held._start, held._started = start, False
-            held.start_work()
-            held._started = False
-            held.start_work()  # nothing is started any more
-        assert not asked
+            installation._start, installation._started = start, False
+            installation.start_work()
+            installation._started = False
+            installation.start_work()  # nothing is started any more
+        assert not signals
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def test_the_janitor_waits_for_the_decision(filled: Path) -> None:
-    take_away(filled)
+    detach_database(filled)
     with served(filled) as app, app.app_context():
         old = filled / "data/tmp/old"
         old.write_text("of yesterday")
@@ -748,9 +756,9 @@ def test_records_are_read_when_they_change(tmp_path: Path) -> None:
     misses = read_identity.cache_info().misses
     assert identity(path, "training") == first
     assert read_identity.cache_info().misses == misses
-    known = json.loads((path / "about.json").read_text())
-    known["row"]["id"] = 77
-    (path / "about.json").write_text(json.dumps(known, indent=3))
+    record = json.loads((path / "about.json").read_text())
+    record["row"]["id"] = 77
+    (path / "about.json").write_text(json.dumps(record, indent=3))
     assert identity(path, "training")[0] == 77
     (path / "about.json").unlink()
     assert identity(path, "training") == (None, None)

@@ -37,29 +37,35 @@ def row(app: APIFlask, training_id: int) -> Training:
 
 
 def test_parameters_are_documented(client: FlaskClient) -> None:
-    found = {item["name"]: item for item in client.get("/api/training-parameters").json["parameters"]}
-    assert found["mosaic"]["default"] == found["mosaic"]["maximum"] == 1
-    assert (found["lrf"]["type"], found["lrf"]["default"], found["patience"]["type"]) == ("number", 0.01, "integer")
-    assert found["cache"]["choices"] == [False, "ram"]
-    assert found["device"]["type"] == "device"
-    assert found["device"]["default"] == "auto"
-    assert found["mask_ratio"]["tasks"] == ["segment"]
-    assert all(len(item["description"]) > 20 and item["group_title"] for item in found.values())
-    assert {"project", "resume", "lr0", "epochs"}.isdisjoint(found)
+    parameters = {item["name"]: item for item in client.get("/api/training-parameters").json["parameters"]}
+    assert parameters["mosaic"]["default"] == parameters["mosaic"]["maximum"] == 1
+    assert (parameters["lrf"]["type"], parameters["lrf"]["default"], parameters["patience"]["type"]) == (
+        "number",
+        0.01,
+        "integer",
+    )
+    assert parameters["cache"]["choices"] == [False, "ram"]
+    assert parameters["device"]["type"] == "device"
+    assert parameters["device"]["default"] == "auto"
+    assert parameters["mask_ratio"]["tasks"] == ["segment"]
+    assert all(len(item["description"]) > 20 and item["group_title"] for item in parameters.values())
+    assert {"project", "resume", "lr0", "epochs"}.isdisjoint(parameters)
 
 
 def test_architectures(client: FlaskClient) -> None:
-    found = {item["name"]: item for item in client.get("/api/architectures").json["architectures"]}
-    assert found["yolo11n-seg"] == {
+    architectures = {item["name"]: item for item in client.get("/api/architectures").json["architectures"]}
+    assert architectures["yolo11n-seg"] == {
         "name": "yolo11n-seg",
         "family": "yolo11",
         "size": "n",
         "task": "segment",
         "datasets": ["segment", "obb"],
     }
-    assert {"yolov8x-obb", "yolo26n", "rtdetr-l", "yolov5n", "yolov9c", "yolov10b", "yolo12m-cls"} <= set(found)
-    assert {item["task"] for item in found.values()} == {"detect", "segment", "pose", "obb", "classify"}
-    assert not [name for name in found if any(part in name for part in ("world", "yoloe", "-sem", "depth", "resnet18"))]
+    assert {"yolov8x-obb", "yolo26n", "rtdetr-l", "yolov5n", "yolov9c", "yolov10b", "yolo12m-cls"} <= set(architectures)
+    assert {item["task"] for item in architectures.values()} == {"detect", "segment", "pose", "obb", "classify"}
+    assert not [
+        name for name in architectures if any(part in name for part in ("world", "yoloe", "-sem", "depth", "resnet18"))
+    ]
 
 
 def test_the_default_follows_the_dataset(client: FlaskClient, idle_app: APIFlask) -> None:
@@ -70,9 +76,14 @@ def test_the_default_follows_the_dataset(client: FlaskClient, idle_app: APIFlask
     }
     for task, (architecture, name) in expected.items():
         dataset_id = dataset_of(idle_app, task)
-        made = row(idle_app, create(client, dataset_id=dataset_id, model_version="s")["training_id"])
-        assert (made.architecture, made.model_version, made.task, made.name) == (architecture, "s", task, name)
-        assert made.img_size == (224 if task == "classify" else 640)
+        training = row(idle_app, create(client, dataset_id=dataset_id, model_version="s")["training_id"])
+        assert (training.architecture, training.model_version, training.task, training.name) == (
+            architecture,
+            "s",
+            task,
+            name,
+        )
+        assert training.img_size == (224 if task == "classify" else 640)
 
 
 def test_architecture_of_a_request(client: FlaskClient, idle_app: APIFlask) -> None:
@@ -84,10 +95,15 @@ def test_architecture_of_a_request(client: FlaskClient, idle_app: APIFlask) -> N
         "yolov9c-seg": ("c", "segment"),
     }
     for name, (size, task) in cases.items():
-        made = row(idle_app, create(client, dataset_id=dataset_id, architecture=name)["training_id"])
-        assert (made.architecture, made.model_version, made.task, made.start) == (name, size, task, {"kind": "auto"})
-    made = row(idle_app, create(client, dataset_id=dataset_id, architecture="yolov5nu")["training_id"])
-    assert made.architecture == "yolov5n"
+        training = row(idle_app, create(client, dataset_id=dataset_id, architecture=name)["training_id"])
+        assert (training.architecture, training.model_version, training.task, training.start) == (
+            name,
+            size,
+            task,
+            {"kind": "auto"},
+        )
+    training = row(idle_app, create(client, dataset_id=dataset_id, architecture="yolov5nu")["training_id"])
+    assert training.architecture == "yolov5n"
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -120,7 +136,7 @@ def test_refusals(client: FlaskClient, idle_app: APIFlask) -> None:
     assert client.get("/api/trainings").json["total"] == 0
 
 
-def test_a_misfit_is_told_what_fits(client: FlaskClient, idle_app: APIFlask) -> None:
+def test_a_mismatch_error_lists_what_fits(client: FlaskClient, idle_app: APIFlask) -> None:
     answer = create(client, 422, dataset_id=dataset_of(idle_app, "pose"), architecture="yolo11n-seg")
     assert "yolo11n-pose" in answer["detail"]
     assert "yolo26n" in answer["detail"]
@@ -134,16 +150,16 @@ def test_start_from_an_earlier_training(client: FlaskClient, idle_app: APIFlask)
     path = Path(idle_app.config["MODELS_DIR"]) / str(first) / "checkpoints" / "epoch-3.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes(zip_bytes({"epoch-3/data.pkl": b"weights"}))
-    made = row(idle_app, create(client, dataset_id=dataset_id, start=start)["training_id"])
-    assert (made.architecture, made.model_version) == ("yolo11s", "s")
-    assert made.start == {"kind": "training"} | start
+    training = row(idle_app, create(client, dataset_id=dataset_id, start=start)["training_id"])
+    assert (training.architecture, training.model_version) == ("yolo11s", "s")
+    assert training.start == {"kind": "training"} | start
     create(client, 422, dataset_id=dataset_id, start=start, architecture="yolo11n")
     create(client, 422, dataset_id=dataset_id, start=start, model_version="s")
 
 
 def test_queue_fields_are_stored(client: FlaskClient, idle_app: APIFlask) -> None:
     values = {"start": "scratch", "priority": -7, "start_not_before": "2031-01-31T22:00:00-03:00"}
-    made = row(idle_app, create(client, dataset_id=dataset_of(idle_app, "detect"), **values)["training_id"])
-    assert (made.start, made.priority) == ({"kind": "scratch"}, -7)
-    assert made.start_not_before is not None
-    assert made.start_not_before.isoformat() == "2031-02-01T01:00:00+00:00"
+    training = row(idle_app, create(client, dataset_id=dataset_of(idle_app, "detect"), **values)["training_id"])
+    assert (training.start, training.priority) == ({"kind": "scratch"}, -7)
+    assert training.start_not_before is not None
+    assert training.start_not_before.isoformat() == "2031-02-01T01:00:00+00:00"

@@ -77,16 +77,16 @@ def send(client: FlaskClient, training: Any, content: bytes, name: str = "film.m
     return client.post("/api/predictions", data=form, headers=ENGLISH)
 
 
-def shown(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
+def prediction_of(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
     return client.get(f"/api/predictions/{prediction_id}", headers=ENGLISH).get_json()
 
 
 def ended(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
     until = time.monotonic() + 300
-    while (found := shown(client, prediction_id))["status"] in {"pending", "running"}:
-        assert time.monotonic() < until, found
+    while (prediction := prediction_of(client, prediction_id))["status"] in {"pending", "running"}:
+        assert time.monotonic() < until, prediction
         time.sleep(0.05)
-    return found
+    return prediction
 
 
 def running(app: APIFlask, job_id: int) -> Job:
@@ -118,18 +118,18 @@ def test_a_video_in_an_annotated_one_and_its_detections_out(
     running(serving, body["job_id"])
     with serving.app_context():
         serving.extensions["services"].jobs.kill(body["job_id"])
-    found = ended(client, body["prediction_id"])
-    assert (found["status"], found["error"]) == ("completed", None), "a killed child begins again"
-    assert (found["engine"], found["task"], found["tracked"]) == ("pytorch", "detect", True)
-    assert found["filename"] == "Férias 2.mp4"
-    media = found["media"]
+    prediction = ended(client, body["prediction_id"])
+    assert (prediction["status"], prediction["error"]) == ("completed", None), "a killed child begins again"
+    assert (prediction["engine"], prediction["task"], prediction["tracked"]) == ("pytorch", "detect", True)
+    assert prediction["filename"] == "Férias 2.mp4"
+    media = prediction["media"]
     assert (media["width"], media["height"], media["frames"], media["cut"]) == (96, 160, 20, False), "upright"
     with serving.app_context():
         serving.extensions["services"].jobs.wait(body["job_id"], 60)  # its row follows the prediction's
     job = client.get(f"/api/jobs/{body['job_id']}").get_json()
-    assert (job["kind"], job["attempt"], job["result"]["prediction_id"]) == (KINDS[VIDEO], 2, found["id"])
+    assert (job["kind"], job["attempt"], job["result"]["prediction_id"]) == (KINDS[VIDEO], 2, prediction["id"])
 
-    files = {file["name"]: client.get(file["url"]) for file in found["files"]}
+    files = {file["name"]: client.get(file["url"]) for file in prediction["files"]}
     assert set(files) == {"video.mp4", "detections.json", "detections.csv"}
     lists = json.loads(files["detections.json"].data)
     assert [row["time"] for row in lists["frames"]] == pytest.approx(TIMES, abs=0.002)
@@ -138,8 +138,8 @@ def test_a_video_in_an_annotated_one_and_its_detections_out(
     assert {"class", "confidence", "bbox", "center", "area", "track_id"} == set(items[0])
     assert all(item["confidence"] >= 0.2 for item in items)
     rows = list(csv.DictReader(io.StringIO(files["detections.csv"].text)))
-    assert len(rows) == len(items) == sum(row["detections"] for row in found["found"])
-    assert {row["class"] for row in found["found"]} == {item["class"] for item in items}
+    assert len(rows) == len(items) == sum(row["detections"] for row in prediction["found"])
+    assert {row["class"] for row in prediction["found"]} == {item["class"] for item in items}
     assert [int(row["frame"]) for row in rows] == sorted(int(row["frame"]) for row in rows)
     ids = {item["track_id"] for item in items} - {None}
     assert len(ids) < len(items), "what stands still is one object"
@@ -149,14 +149,14 @@ def test_a_video_in_an_annotated_one_and_its_detections_out(
         frames = list(container.decode(video=0))
     assert [float(frame.time) for frame in frames] == pytest.approx(TIMES, abs=0.002)
     assert (frames[0].width, frames[0].height) == (96, 160)
-    part = client.get(found["files"][-1]["url"], headers={"Range": "bytes=0-9"})
+    part = client.get(prediction["files"][-1]["url"], headers={"Range": "bytes=0-9"})
     assert (part.status_code, len(part.data)) == (206, 10), "players ask for parts"
     listed = client.get(f"/api/predictions?training_id={training}").get_json()
-    assert found["id"] in [row["id"] for row in listed["predictions"]]
+    assert prediction["id"] in [row["id"] for row in listed["predictions"]]
 
-    gone = client.delete(f"/api/predictions/{found['id']}", headers=ENGLISH)
-    assert (gone.status_code, gone.get_json()["prediction_id"]) == (200, found["id"])
-    assert client.get(f"/api/predictions/{found['id']}").status_code == 404
+    deleted = client.delete(f"/api/predictions/{prediction['id']}", headers=ENGLISH)
+    assert (deleted.status_code, deleted.get_json()["prediction_id"]) == (200, prediction["id"])
+    assert client.get(f"/api/predictions/{prediction['id']}").status_code == 404
     assert files_below(serving) <= {Path(serving.config["DATA_ROOT"], "predictions")}
 
 
@@ -165,9 +165,11 @@ def test_the_detections_are_those_of_predict(
 ) -> None:
     """The first frame, as an image through the Test page."""
     video = drawn_video(tmp_path / "a.mp4", TIMES[:3], (160, 96))
-    found = ended(client, send(client, training, video, confidence="0.3", track="false").get_json()["prediction_id"])
-    assert (found["status"], found["tracked"]) == ("completed", False)
-    url = next(file["url"] for file in found["files"] if file["name"] == "detections.json")
+    prediction = ended(
+        client, send(client, training, video, confidence="0.3", track="false").get_json()["prediction_id"]
+    )
+    assert (prediction["status"], prediction["tracked"]) == ("completed", False)
+    url = next(file["url"] for file in prediction["files"] if file["name"] == "detections.json")
     (first, *_) = json.loads(client.get(url).data)["frames"]
     with av.open(str(tmp_path / "a.mp4")) as container:
         image = next(container.decode(video=0)).to_image()
@@ -196,22 +198,22 @@ def test_no_videos_are_refused_at_once(client: FlaskClient, serving: APIFlask, t
     assert files_below(serving) == before
 
 
-def test_what_only_looks_like_a_video_fails_with_its_reason(
+def test_an_invalid_video_fails_with_its_reason(
     client: FlaskClient, serving: APIFlask, training: int, tmp_path: Path
 ) -> None:
     """What else is refused so: tests/worker/test_video.py."""
-    whole = drawn_video(tmp_path / "a.mp4", TIMES[:3])
-    sent = {"claims": claiming(whole, 10**9), "broken": BROKEN["mp4"]}
+    film = drawn_video(tmp_path / "a.mp4", TIMES[:3])
+    sent = {"claims": claiming(film, 10**9), "broken": BROKEN["mp4"]}
     ids = {name: send(client, training, content).get_json()["prediction_id"] for name, content in sent.items()}
-    found = {name: ended(client, prediction_id) for name, prediction_id in ids.items()}
-    assert {row["status"] for row in found.values()} == {"failed"}
-    assert found["claims"]["error"]["code"] == "too_long"
-    assert "too many frames" in found["claims"]["error"]["message"]
-    assert found["broken"]["error"]["code"] in {"not_video", "no_frames"}
+    results = {name: ended(client, prediction_id) for name, prediction_id in ids.items()}
+    assert {row["status"] for row in results.values()} == {"failed"}
+    assert results["claims"]["error"]["code"] == "too_long"
+    assert "too many frames" in results["claims"]["error"]["message"]
+    assert results["broken"]["error"]["code"] in {"not_video", "no_frames"}
     answer = client.get(f"/api/predictions/{ids['claims']}/files/video.mp4", headers=ENGLISH)
     assert (answer.status_code, answer.get_json()["current"]) == (409, "failed")
     change_settings(serving, MAX_IMAGE_PIXELS=10_000)
-    large = ended(client, send(client, training, whole).get_json()["prediction_id"])
+    large = ended(client, send(client, training, film).get_json()["prediction_id"])
     change_settings(serving, MAX_IMAGE_PIXELS=64_000_000)
     assert large["error"]["code"] == "too_large"
 
@@ -305,20 +307,20 @@ def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFl
         serving.extensions["services"].jobs.kill(body["job_id"])
     assert send_images(client, training, *files, key="many").get_json()["prediction_id"] == body["prediction_id"]
     assert send_images(client, training, *files[:2], key="many").status_code == 422, "another body, the same key"
-    found = ended(client, body["prediction_id"])
-    assert (found["status"], found["error"], found["source"]) == ("completed", None, "images")
+    prediction = ended(client, body["prediction_id"])
+    assert (prediction["status"], prediction["error"], prediction["source"]) == ("completed", None, "images")
     with serving.app_context():
         job = serving.extensions["services"].jobs.wait(body["job_id"], 60)
         assert (job.kind, job.attempt) == (KINDS[IMAGES], 2)
-    assert (found["track"], found["tracked"]) == (False, False)
-    assert (found["filename"], found["media"], found["images"]["read"]) == ("photo 10.jpg +8", None, 6)
+    assert (prediction["track"], prediction["tracked"]) == (False, False)
+    assert (prediction["filename"], prediction["media"], prediction["images"]["read"]) == ("photo 10.jpg +8", None, 6)
     unread = ["cut.jpg", "notes.txt.jpg", "pages.tif"]
-    assert [item["image"] for item in found["images"]["unread"]["first"]] == unread
-    assert "incomplete or damaged" in found["images"]["unread"]["first"][0]["message"]
+    assert [item["image"] for item in prediction["images"]["unread"]["first"]] == unread
+    assert "incomplete or damaged" in prediction["images"]["unread"]["first"][0]["message"]
 
-    made = {file["name"]: client.get(file["url"]).data for file in found["files"]}
-    assert set(made) == {"detections.json", "detections.csv", "labels.zip"}
-    lists = json.loads(made["detections.json"])
+    downloads = {file["name"]: client.get(file["url"]).data for file in prediction["files"]}
+    assert set(downloads) == {"detections.json", "detections.csv", "labels.zip"}
+    lists = json.loads(downloads["detections.json"])
     sizes = {row["image"]: (row["width"], row["height"]) for row in lists["images"]}
     names = ["=x.heic", "image.jpg", "photo 2.jpg", "photo 2.PNG", "photo 10.jpg", "Photo 10_2.jpg"]
     assert sorted(sizes) == sorted(names)
@@ -326,15 +328,15 @@ def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFl
     assert sizes["photo 10.jpg"] == (64, 96), "upright"
     assert [row["image"] for row in lists["unread"]] == unread
     assert [row["code"] for row in lists["unread"]] == ["cut_short", "not_image", "cut_short"]
-    assert serving.config["DATA_ROOT"] not in made["detections.json"].decode(), "no path of the server"
+    assert serving.config["DATA_ROOT"] not in downloads["detections.json"].decode(), "no path of the server"
     items = [item for row in lists["images"] for item in row["detections"]]
     assert items
     assert set(items[0]) == {"class", "confidence", "bbox", "center", "area"}
-    rows = list(csv.DictReader(io.StringIO(made["detections.csv"].decode())))
-    assert len(rows) == len(items) == sum(row["detections"] for row in found["found"])
+    rows = list(csv.DictReader(io.StringIO(downloads["detections.csv"].decode())))
+    assert len(rows) == len(items) == sum(row["detections"] for row in prediction["found"])
     assert {row["image"].removeprefix("'") for row in rows} <= set(names)
     assert not any(row["image"].startswith("=") for row in rows), "no formula"
-    with zipfile.ZipFile(io.BytesIO(made["labels.zip"])) as labels:
+    with zipfile.ZipFile(io.BytesIO(downloads["labels.zip"])) as labels:
         lines = {name: labels.read(name).decode().splitlines() for name in labels.namelist()}
     assert lines.pop("classes.txt") == [*CLASSES]
     assert set(lines) == {
@@ -352,7 +354,7 @@ def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFl
     serving.extensions["services"].inference.warm.close()
     assert [item["class"] for item in mine] == [item["class"] for item in expected]
     assert [item["bbox"] for item in mine] == [pytest.approx(item["bbox"], abs=1) for item in expected]
-    assert client.delete(f"/api/predictions/{found['id']}").status_code == 200
+    assert client.delete(f"/api/predictions/{prediction['id']}").status_code == 200
 
 
 def test_zips_that_cannot_be_used(client: FlaskClient, serving: APIFlask, training: int) -> None:
@@ -369,18 +371,18 @@ def test_zips_that_cannot_be_used(client: FlaskClient, serving: APIFlask, traini
     assert tested.status_code == 202, tested.text
     tested_id = tested.get_json()["prediction_id"]
     assert ended(client, tested_id)["error"]["code"] == "no_images_read"
-    found = {code: ended(client, prediction_id) for code, prediction_id in ids.items()}
-    assert {code: (row["status"], row["error"]["code"]) for code, row in found.items()} == {
+    results = {code: ended(client, prediction_id) for code, prediction_id in ids.items()}
+    assert {code: (row["status"], row["error"]["code"]) for code, row in results.items()} == {
         code: ("failed", code) for code in sent
     }
-    assert "unsafe path: ../a.jpg" in found["path_unsafe"]["error"]["message"]
-    assert "a/b.jpg: The file isn't a readable image" in found["no_images_read"]["error"]["message"]
+    assert "unsafe path: ../a.jpg" in results["path_unsafe"]["error"]["message"]
+    assert "a/b.jpg: The file isn't a readable image" in results["no_images_read"]["error"]["message"]
     before = client.get("/api/tests").get_json()["total"]
     many = send_two(client, form)
     assert send_two(client, form).get_json() == many.get_json(), "the same key: once"
     assert send_two(client, form | {"confidence": "0.3"}).status_code == 422, "another body"
     assert (many.status_code, set(many.get_json())) == (202, {"message", "prediction_id", "job_id", "status"})
-    row = shown(client, many.get_json()["prediction_id"])
+    row = prediction_of(client, many.get_json()["prediction_id"])
     assert many.headers["Location"] == f"/api/predictions/{row['id']}"
     assert (row["source"], row["confidence"], row["filename"]) == ("images", 0.2, "0.jpg +1")
     assert client.get("/api/tests").get_json()["total"] == before, "they are no tests one by one"
@@ -396,7 +398,7 @@ def test_zips_that_cannot_be_used(client: FlaskClient, serving: APIFlask, traini
         assert client.delete(f"/api/predictions/{prediction_id}").status_code == 200
 
 
-def test_the_client_and_files_that_are_gone_or_cut(
+def test_the_client_and_files_that_are_missing_or_cut(
     client: FlaskClient,
     serving: APIFlask,
     training: int,
@@ -425,26 +427,26 @@ def test_the_client_and_files_that_are_gone_or_cut(
         server.shutdown()
         thread.join()
         server.server_close()
-    told, images = map(json.loads, capsys.readouterr().out.splitlines())
+    printed, images = map(json.loads, capsys.readouterr().out.splitlines())
     assert (images["status"], images["images"]["read"]) == ("completed", 2)
     assert (tmp_path / "images" / "labels.zip").is_file()
-    assert (told["status"], told["media"]["frames"]) == ("completed", 20)
+    assert (printed["status"], printed["media"]["frames"]) == ("completed", 20)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"video.mp4", "detections.json", "detections.csv"}
-    found = shown(client, told["id"])
+    prediction = prediction_of(client, printed["id"])
     service = serving.extensions["services"].predictions
-    folder = service.kind.folder(found["id"])
+    folder = service.kind.folder(prediction["id"])
     (folder / "made" / "detections.csv").write_bytes(b"cut")
-    answers = {file["name"]: client.get(file["url"], headers=ENGLISH).status_code for file in found["files"]}
+    answers = {file["name"]: client.get(file["url"], headers=ENGLISH).status_code for file in prediction["files"]}
     assert answers == {"video.mp4": 200, "detections.json": 200, "detections.csv": 404}
     for name in ("..%2Finput", "input", "%00", "made"):
-        assert client.get(f"/api/predictions/{found['id']}/files/{name}").status_code in {400, 404}
+        assert client.get(f"/api/predictions/{prediction['id']}/files/{name}").status_code in {400, 404}
     unknown = folder.with_name("999")
     unknown.mkdir()
     with serving.app_context():
         assert service.set_unknown_aside() == 0, "its row may be just about to be committed"
         monkeypatch.setattr(predictions, "COMING_S", -1.0)
         assert service.set_unknown_aside() == 1
-        row = db.session.get_one(PredictionRun, found["id"])
+        row = db.session.get_one(PredictionRun, prediction["id"])
         assert row.status == "completed"
     assert folder.is_dir()
     assert not unknown.exists()

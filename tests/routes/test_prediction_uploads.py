@@ -44,36 +44,36 @@ def test_a_video_that_comes_in_pieces_becomes_one_prediction(
     idle_app: APIFlask, client: FlaskClient, training: str, video: bytes
 ) -> None:
     chosen = {"training_id": training, "confidence": "0.4", "classes": '{"a": 0.2}', "track": "false"}
-    place = begin(client, len(video), **PURPOSE, **chosen).location
+    location = begin(client, len(video), **PURPOSE, **chosen).location
     half = len(video) // 2
-    assert send(client, place, 0, video[:half]).status_code == 204
-    assert client.get(place).get_json()["prediction_id"] is None
-    assert send(client, place, 0, video).status_code == 409, "it goes on where it was cut"
-    assert send(client, place, offset(client, place), video[half:]).status_code == 204
-    found = outcome(client, place)
-    assert (found["state"], found["purpose"], found["dataset_id"], found["problem"]) == (
+    assert send(client, location, 0, video[:half]).status_code == 204
+    assert client.get(location).get_json()["prediction_id"] is None
+    assert send(client, location, 0, video).status_code == 409, "it goes on where it was cut"
+    assert send(client, location, offset(client, location), video[half:]).status_code == 204
+    result = outcome(client, location)
+    assert (result["state"], result["purpose"], result["dataset_id"], result["problem"]) == (
         "done",
         "prediction",
         None,
         None,
     )
     (row,) = predictions(client)
-    assert row["id"] == found["prediction_id"]
+    assert row["id"] == result["prediction_id"]
     assert (row["source"], row["filename"], row["input_bytes"]) == ("video", "film.mp4", len(video))
     assert (row["confidence"], row["classes"], row["track"], row["status"]) == (0.4, {"a": 0.2}, False, "pending")
-    kept = Path(idle_app.config["DATA_ROOT"]) / "predictions" / str(row["id"]) / "input"
-    assert kept.read_bytes() == video
-    wait_for_record_alone(folder_of(idle_app, place))
-    assert send(client, place, len(video), b"").status_code == 204
+    stored = Path(idle_app.config["DATA_ROOT"]) / "predictions" / str(row["id"]) / "input"
+    assert stored.read_bytes() == video
+    wait_for_record_alone(folder_of(idle_app, location))
+    assert send(client, location, len(video), b"").status_code == 204
     assert len(predictions(client)) == 1
 
 
 def test_a_zip_of_images_comes_the_same_way(client: FlaskClient, training: str) -> None:
     images = zip_bytes({"a.jpg": image_bytes()})
     values = PURPOSE | {"filename": "photos.zip", "training_id": training}
-    place = begin(client, len(images), **values).location
-    assert send(client, place, 0, images).status_code == 204
-    assert outcome(client, place)["state"] == "done"
+    location = begin(client, len(images), **values).location
+    assert send(client, location, 0, images).status_code == 204
+    assert outcome(client, location)["state"] == "done"
     assert [row["source"] for row in predictions(client)] == ["images"]
 
 
@@ -92,38 +92,38 @@ def test_a_zip_of_images_comes_the_same_way(client: FlaskClient, training: str) 
 def test_what_cannot_become_one_is_refused_before_its_bytes(
     idle_app: APIFlask, client: FlaskClient, training: str, values: dict[str, str], status: int, field: str | None
 ) -> None:
-    known = {} if not values else {"training_id": training}
-    answer = begin(client, 10, **PURPOSE | known | values)
+    defaults = {} if not values else {"training_id": training}
+    answer = begin(client, 10, **PURPOSE | defaults | values)
     assert answer.status_code == status, answer.text
     if field:
         assert [error["field"].partition(".")[0] for error in answer.get_json()["errors"]] == [field]
     assert not list((Path(idle_app.config["DATA_ROOT"]) / "uploads").iterdir())
 
 
-def test_another_file_is_refused_as_a_plain_post_would_be(client: FlaskClient, training: str) -> None:
-    place = begin(client, 9, **PURPOSE, training_id=training).location
-    assert send(client, place, 0, b"no video.").status_code == 204
-    found = outcome(client, place)
-    assert (found["state"], found["problem"]["status"], found["prediction_id"]) == ("failed", 422, None)
+def test_an_invalid_file_is_refused_as_in_a_direct_post(client: FlaskClient, training: str) -> None:
+    location = begin(client, 9, **PURPOSE, training_id=training).location
+    assert send(client, location, 0, b"no video.").status_code == 204
+    result = outcome(client, location)
+    assert (result["state"], result["problem"]["status"], result["prediction_id"]) == ("failed", 422, None)
     assert predictions(client) == []
 
 
 def test_a_server_that_was_killed_behind_the_row_makes_no_second_prediction(
     idle_app: APIFlask, client: FlaskClient, training: str, video: bytes, tmp_path: Path
 ) -> None:
-    place = begin(client, len(video), **PURPOSE, training_id=training).location
-    assert send(client, place, 0, video).status_code == 204
-    first = outcome(client, place)["prediction_id"]
-    wait_for_record_alone(folder_of(idle_app, place))
+    location = begin(client, len(video), **PURPOSE, training_id=training).location
+    assert send(client, location, 0, video).status_code == 204
+    first = outcome(client, location)["prediction_id"]
+    wait_for_record_alone(folder_of(idle_app, location))
     store = idle_app.extensions["services"].uploads.store
     with idle_app.app_context():
-        upload = store.find(place.rpartition("/")[2])
+        upload = store.find(location.rpartition("/")[2])
     upload.bin.write_bytes(video)
     upload.state, upload.prediction_id = "checking", None
     upload.save()
     again = create_app("web", settings_for(Path(idle_app.config["DATA_ROOT"]).parent, SOCKETIO_ASYNC_MODE="threading"))
     try:
-        assert outcome(again.test_client(), place)["prediction_id"] == first
+        assert outcome(again.test_client(), location)["prediction_id"] == first
         assert again.test_client().get("/api/predictions").get_json()["total"] == 1
     finally:
         close_app(again)
@@ -137,6 +137,6 @@ def test_predictions_come_in_pages(idle_app: APIFlask, client: FlaskClient, trai
             row.filename, row.status = f"{number}.mp4", "cancelled"
             session.add(row)
             session.flush()
-    found = client.get("/api/predictions?page=2&per_page=5").get_json()
-    assert (found["total"], found["page"], found["pages"]) == (7, 2, 2)
-    assert [row["filename"] for row in found["predictions"]] == ["1.mp4", "0.mp4"]
+    page = client.get("/api/predictions?page=2&per_page=5").get_json()
+    assert (page["total"], page["page"], page["pages"]) == (7, 2, 2)
+    assert [row["filename"] for row in page["predictions"]] == ["1.mp4", "0.mp4"]

@@ -57,7 +57,7 @@ def test_the_queue_in_its_order(idle_app: APIFlask, client: FlaskClient, dataset
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("values", "expected"),
     [
         ([0, 0, 0], [0, 0, 0]),
         ([0, 5, 0], [5, 5, 0]),  # dragged above a higher one
@@ -66,11 +66,11 @@ def test_the_queue_in_its_order(idle_app: APIFlask, client: FlaskClient, dataset
         ([-1, 4, 4, 0], [4, 4, 4, 0]),
     ],
 )
-def test_priorities_that_hold_an_order(given: list[int], expected: list[int]) -> None:
-    rows = [Training(priority=priority, position=7) for priority in given]
+def test_priorities_that_hold_an_order(values: list[int], expected: list[int]) -> None:
+    rows = [Training(priority=priority, position=7) for priority in values]
     priorities, positions = priorities_and_positions(rows)
     assert priorities == expected
-    assert positions == [7 + number for number in range(len(given))]
+    assert positions == [7 + number for number in range(len(values))]
     assert rearrange([1, 2, 3, 4], [4, 2]) == [1, 4, 3, 2]
 
 
@@ -88,13 +88,15 @@ def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id
     for part, reason in reasons.items():
         stored = {name: value for name, value in reason.items() if name != "name"}  # it may be renamed meanwhile
         training_id = add(idle_app, dataset_id, waiting_for=stored)
-        shown = client.get(f"/api/trainings/{training_id}", headers={"Accept-Language": "en"}).json["waiting_for"]
-        assert part in shown.pop("message")
-        assert shown == reason
+        waiting_for = client.get(f"/api/trainings/{training_id}", headers={"Accept-Language": "en"}).json["waiting_for"]
+        assert part in waiting_for.pop("message")
+        assert waiting_for == reason
     ended = add(idle_app, dataset_id, "cancelled", name="Boats")
     waits = add(idle_app, dataset_id, waiting_for={"code": "device", "training_id": ended})
-    shown = client.get(f"/api/trainings/{waits}", headers={"Accept-Language": "en"}).json["waiting_for"]
-    assert shown == {"code": "device", "message": "Waiting for the device."}, "its evaluation uses it, not the run"
+    waiting_for = client.get(f"/api/trainings/{waits}", headers={"Accept-Language": "en"}).json["waiting_for"]
+    assert waiting_for == {"code": "device", "message": "Waiting for the device."}, (
+        "its evaluation uses it, not the run"
+    )
 
 
 def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
@@ -103,9 +105,9 @@ def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: i
     counts = []
     for _ in range(2):
         for address in ("/api/trainings/queue", "/api/trainings?per_page=50", "/api/trainings?trash=true"):
-            with counted(idle_app) as seen:
+            with counted(idle_app) as statements:
                 client.get(address)
-            counts.append(len(seen))
+            counts.append(len(statements))
         for number in range(8):
             add(idle_app, dataset_id, "pending" if number % 2 else "deleted", checkpoint=1)
     assert counts[:3] == counts[3:]
@@ -113,27 +115,27 @@ def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: i
 
 
 def test_trash_and_back(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
-    kept, waits = add(idle_app, dataset_id, "completed", checkpoint=3), add(idle_app, dataset_id)
+    completed, waits = add(idle_app, dataset_id, "completed", checkpoint=3), add(idle_app, dataset_id)
     answer = client.delete(f"/api/trainings/{waits}").json
-    left = datetime.fromisoformat(answer["until"]) - datetime.now(UTC)
-    assert timedelta(days=6.9) < left <= timedelta(days=7)
+    remaining = datetime.fromisoformat(answer["until"]) - datetime.now(UTC)
+    assert timedelta(days=6.9) < remaining <= timedelta(days=7)
     assert client.delete(f"/api/trainings/{waits}").json == answer, "twice is once"
 
-    assert [item["id"] for item in client.get("/api/trainings").json["trainings"]] == [kept]
+    assert [item["id"] for item in client.get("/api/trainings").json["trainings"]] == [completed]
     assert [item["id"] for item in client.get("/api/trainings?trash=true").json["trainings"]] == [waits]
     assert client.get("/api/trainings/queue").json == {"queue": []}
     assert client.get("/api/system").json["queue"]["cancelled"] == 0
-    shown = client.get(f"/api/trainings/{waits}").json
-    assert (shown["status"], shown["actions"]) == ("cancelled", ["restore", "delete"])
+    training = client.get(f"/api/trainings/{waits}").json
+    assert (training["status"], training["actions"]) == ("cancelled", ["restore", "delete"])
 
     assert client.post(f"/api/trainings/{waits}/restore").json["status"] == "cancelled"
     assert client.get("/api/trainings").json["total"] == 2
-    refused(client.delete(f"/api/trainings/{kept}?permanent=true"), 409)
+    refused(client.delete(f"/api/trainings/{completed}?permanent=true"), 409)
     assert client.get("/api/trainings").json["total"] == 2
 
 
-def test_gone_for_good(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
-    training_id, other = (add(idle_app, dataset_id, "completed", checkpoint=3) for _ in range(2))
+def test_permanent_deletion(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id, untouched = (add(idle_app, dataset_id, "completed", checkpoint=3) for _ in range(2))
     storage = idle_app.extensions["services"].storage
     with idle_app.app_context(), writing() as session:
         test = Test(training_id=training_id, confidence_threshold=0.5, iou_threshold=0.5)
@@ -149,15 +151,15 @@ def test_gone_for_good(idle_app: APIFlask, client: FlaskClient, dataset_id: int)
     refused(client.get(f"/api/trainings/{training_id}"), 404)
     assert not folder_of(idle_app, training_id).exists()
     assert not pictures.exists()
-    assert folder_of(idle_app, other).exists()
+    assert folder_of(idle_app, untouched).exists()
     with idle_app.app_context():
         for table in (Test, Checkpoint, TrainingMetric):
-            assert set(db.session.scalars(select(table.training_id))) <= {other}
+            assert set(db.session.scalars(select(table.training_id))) <= {untouched}
 
-    client.delete(f"/api/trainings/{other}")
+    client.delete(f"/api/trainings/{untouched}")
     english = {"Accept-Language": "en"}
     assert "trash" in refused(client.delete("/api/datasets/1", headers=english), 409)["detail"]
-    client.delete(f"/api/trainings/{other}?permanent=true")
+    client.delete(f"/api/trainings/{untouched}?permanent=true")
     assert client.delete("/api/datasets/1").status_code == 200
 
 

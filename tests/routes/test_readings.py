@@ -7,16 +7,16 @@ from flask.testing import FlaskClient
 
 from tests.data import image_bytes, zip_bytes
 from tests.routes.test_datasets import ENGLISH, settled, upload
-from tests.routes.test_revisions import made, revise
+from tests.routes.test_revisions import finished_revision, revise
 
 
 def files(rows: dict[int, str], names: str = "[cat, dog]") -> dict[str, bytes | str]:
     """Images with one label file each, no split."""
-    found: dict[str, bytes | str] = {"data.yaml": f"names: {names}\n"}
+    content: dict[str, bytes | str] = {"data.yaml": f"names: {names}\n"}
     for number, text in rows.items():
-        found[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
-        found[f"labels/{number:03}.txt"] = text
-    return found
+        content[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
+        content[f"labels/{number:03}.txt"] = text
+    return content
 
 
 def one_based() -> bytes:
@@ -24,35 +24,35 @@ def one_based() -> bytes:
 
 
 def reading_of(body: dict[str, Any]) -> dict[str, Any]:
-    [found] = [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
-    return found
+    [decision] = [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
+    return decision
 
 
 def counts(body: dict[str, Any]) -> dict[str, int]:
     return {body["classes"][int(number)]: count for number, count in body["report"]["boxes"].items()}
 
 
-def test_a_choice_is_told_and_confirmed(client: FlaskClient) -> None:
+def test_a_reading_is_reported_and_confirmed(client: FlaskClient) -> None:
     assert upload(client, one_based()).status_code == 201
     body = settled(client, 1)
     assert (body["status"], body["needs_review"]) == ("valid", True)
     assert counts(body) == {"cat": 6, "dog": 6}
-    told = reading_of(body)
-    assert told["code"] == "reading_one_based"
-    assert told["change"] == {"parameter": "reading", "value": "one_based", "options": ["one_based", "zero_based"]}
-    assert "start at 1" in told["message"]
-    assert [way["label"] for way in told["readings"]] == ["Classes start at 1", "Classes start at 0"]
-    assert len(told["examples"]) == 3
-    for shown in told["examples"]:
-        assert client.get(shown["thumbnail"]).status_code == 200
-        assert [drawn["class"] + 1 for drawn in shown["drawn"]["one_based"]] == [
-            drawn["class"] for drawn in shown["drawn"]["zero_based"]
+    decision = reading_of(body)
+    assert decision["code"] == "reading_one_based"
+    assert decision["change"] == {"parameter": "reading", "value": "one_based", "options": ["one_based", "zero_based"]}
+    assert "start at 1" in decision["message"]
+    assert [way["label"] for way in decision["readings"]] == ["Classes start at 1", "Classes start at 0"]
+    assert len(decision["examples"]) == 3
+    for example in decision["examples"]:
+        assert client.get(example["thumbnail"]).status_code == 200
+        assert [drawn["class"] + 1 for drawn in example["drawn"]["one_based"]] == [
+            drawn["class"] for drawn in example["drawn"]["zero_based"]
         ]
     answer = client.post("/api/datasets/1/review", headers=ENGLISH)
     assert (answer.status_code, answer.json["needs_review"]) == (200, False)
     assert not client.get("/api/datasets").json["datasets"][0]["needs_review"]
     revise(client, split={"train": 50, "val": 50, "test": 0})
-    assert made(client, 1)["status"] == "ready"
+    assert finished_revision(client, 1)["status"] == "ready"
     later = settled(client, 1)
     assert (later["needs_review"], reading_of(later)["confirmed"], counts(later)) == (False, True, counts(body))
 
@@ -61,14 +61,14 @@ def test_another_reading_without_another_upload(client: FlaskClient) -> None:
     upload(client, one_based())
     first = settled(client, 1)
     assert revise(client, reading="zero_based").status_code == 202
-    assert made(client, 1)["options"]["reading"] == ["zero_based"]
+    assert finished_revision(client, 1)["options"]["reading"] == ["zero_based"]
     body = settled(client, 1)
     assert reading_of(body)["code"] == "reading_zero_based"
     assert reading_of(body)["change"]["options"] == ["zero_based", "one_based"]
     assert not body["needs_review"], "a person has chosen"
     assert body["report"]["usable"]["train"] < first["report"]["usable"]["train"], "class 2 of two is none"
     revise(client, reading=None)
-    made(client, 1)
+    finished_revision(client, 1)
     assert reading_of(settled(client, 1))["code"] == "reading_one_based"
 
 
@@ -93,7 +93,7 @@ def test_usual_labels_are_no_choice(client: FlaskClient) -> None:
     assert not [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
 
 
-def test_class_folders_beside_unread_labels_are_asked_about(client: FlaskClient) -> None:
+def test_class_folders_beside_unread_labels_need_confirmation(client: FlaskClient) -> None:
     """They are a classification when a person says so."""
     images: dict[str, bytes | str] = {
         f"{kind}/{number}.jpg": image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
@@ -119,11 +119,11 @@ BESIDE = {
 
 
 @pytest.mark.parametrize("name", BESIDE)
-def test_a_refusal_names_what_may_hold_the_labels(client: FlaskClient, name: str) -> None:
+def test_a_refusal_names_files_likely_to_contain_labels(client: FlaskClient, name: str) -> None:
     """And says what to export instead, although many other files were left out."""
     content, words = BESIDE[name]
-    others: dict[str, bytes | str] = {f"notes/{number}.docx": b"" for number in range(60)}
-    answer = upload(client, zip_bytes({"photos/0.jpg": image_bytes()} | others | {name: content}))
+    notes: dict[str, bytes | str] = {f"notes/{number}.docx": b"" for number in range(60)}
+    answer = upload(client, zip_bytes({"photos/0.jpg": image_bytes()} | notes | {name: content}))
     assert answer.status_code == 422
     assert name in answer.json["detail"]
     assert words in answer.json["detail"]

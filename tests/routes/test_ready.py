@@ -19,7 +19,7 @@ from app.services import readiness
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[sqlite3.Connection]:
+def locked_database(folder: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(folder / "instance" / "test.db", isolation_level=None, check_same_thread=False)
     connection.execute("BEGIN EXCLUSIVE")
     try:
@@ -36,7 +36,7 @@ def test_ready(idle_app: APIFlask) -> None:
 def test_not_ready(idle_app: APIFlask, tmp_path: Path) -> None:
     """The folder is gone, and another process writes."""
     (tmp_path / "data" / "tmp").rename(tmp_path / "elsewhere")
-    with held(tmp_path):
+    with locked_database(tmp_path):
         answer = idle_app.test_client().get("/ready")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
@@ -46,10 +46,10 @@ def test_not_ready(idle_app: APIFlask, tmp_path: Path) -> None:
 
 def test_a_write_waits_for_its_turn(idle_app: APIFlask, tmp_path: Path) -> None:
     with idle_app.app_context():
-        with held(tmp_path) as other:
+        with locked_database(tmp_path) as connection:
             with pytest.raises(OperationalError), writing(wait=0.2):
                 pytest.fail("it is held")
-            threading.Timer(0.5, other.rollback).start()
+            threading.Timer(0.5, connection.rollback).start()
             with writing() as session:
                 session.add(Dataset(name="late"))
         assert db.session.query(Dataset).count() == 1
@@ -70,7 +70,7 @@ def test_a_background_task_tries_until_it_works(idle_app: APIFlask, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("message", "status"),
     [
         ("database is locked", 503),
         ("attempt to write a readonly database", 503),
@@ -81,9 +81,9 @@ def test_a_background_task_tries_until_it_works(idle_app: APIFlask, tmp_path: Pa
         ("no such table: training", 500),
     ],
 )
-def test_what_the_database_says(idle_app: APIFlask, said: str, status: int) -> None:
+def test_database_errors_map_to_statuses(idle_app: APIFlask, message: str, status: int) -> None:
     with idle_app.test_request_context("/api/trainings", method="POST"):
-        answer = from_any(OperationalError("INSERT", {}, sqlite3.OperationalError(said)))
+        answer = from_any(OperationalError("INSERT", {}, sqlite3.OperationalError(message)))
         assert answer.status_code == status
         assert ("Retry-After" in answer.headers) == (status == 503)
 
@@ -94,14 +94,14 @@ def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
         assert from_any(cut).status_code == 503
 
 
-def test_strangers_make_it_look_once_a_second(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_share_one_check_a_second(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look writes to the disk. Who asks on the machine itself gets what is true now."""
-    looks: list[int] = []
-    monkeypatch.setattr(readiness, "obstacles", lambda: looks.append(1) or [])
+    calls: list[int] = []
+    monkeypatch.setattr(readiness, "obstacles", lambda: calls.append(1) or [])
     client = idle_app.test_client()
     answers = [client.get("/ready", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code for _ in range(20)]
     assert answers == [200] * 20
-    assert 1 <= len(looks) <= 3  # of a slow machine
-    looks.clear()
+    assert 1 <= len(calls) <= 3  # of a slow machine
+    calls.clear()
     assert [client.get("/ready").status_code for _ in range(3)] == [200] * 3
-    assert len(looks) == 3
+    assert len(calls) == 3

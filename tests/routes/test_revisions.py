@@ -29,14 +29,14 @@ from tests.routes.test_datasets import ENGLISH, settled, upload
 
 def files(count: int = 20) -> dict[str, bytes | str]:
     """Two classes, no split, each picture another one."""
-    made: dict[str, bytes | str] = {"data.yaml": "names: [cat, dog]\n"}
+    content: dict[str, bytes | str] = {"data.yaml": "names: [cat, dog]\n"}
     for number in range(count):
-        made[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
-        made[f"labels/{number:03}.txt"] = f"{number % 2} 0.5 0.5 0.5 0.5\n"
-    return made
+        content[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
+        content[f"labels/{number:03}.txt"] = f"{number % 2} 0.5 0.5 0.5 0.5\n"
+    return content
 
 
-def made(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
+def finished_revision(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
     """The newest revision once it is ready or has failed."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -74,7 +74,7 @@ def test_a_split_is_what_was_promised(client: FlaskClient) -> None:
         assert answer.status_code == 200, answer.text
         promise = answer.json
         assert revise(client, split=split).status_code == 202
-        row = made(client, 1)
+        row = finished_revision(client, 1)
         assert row["status"] == "ready", row
         dataset = client.get("/api/datasets/1").json
         assert promise["splits"] == {name: dataset[f"{name}_images"] for name in ("train", "val", "test")}
@@ -98,7 +98,7 @@ def test_another_split_and_back(client: FlaskClient, app: APIFlask) -> None:
 
     answer = revise(client, split={"train": 50, "val": 50, "test": 0, "seed": 7})
     assert (answer.status_code, answer.json["revision"], answer.json["status"]) == (202, 2, "building")
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["status"], row["current"], row["origin"]["kind"]) == ("ready", True, "options")
     assert (row["train_images"], row["val_images"], row["test_images"]) == (10, 10, 0)
     assert row["options"]["split"]["seed"] == 7
@@ -123,9 +123,9 @@ def test_classes_are_renamed_and_merged(client: FlaskClient, app: APIFlask) -> N
     upload(client, zip_bytes(files()))
     settled(client, 1)
     assert revise(client, rename={"dog": "hound"}).status_code == 202
-    assert made(client, 1)["classes"] == ["cat", "hound"]
+    assert finished_revision(client, 1)["classes"] == ["cat", "hound"]
     assert revise(client, rename={"hound": "animal", "cat": "animal"}).status_code == 202
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["classes"], row["options"]["rename"]) == (["animal"], {"dog": "animal", "cat": "animal"})
     folder = Path(app.config["DATA_ROOT"], "datasets/1/revisions/3")
     labels = [content for name, content in tree(folder).items() if name.endswith(".txt")]
@@ -137,9 +137,9 @@ def test_classes_are_renamed_and_merged(client: FlaskClient, app: APIFlask) -> N
     assert (unknown.status_code, "bird" in unknown.json["detail"]) == (422, True)
     assert client.get("/api/datasets/1/revisions").json["revisions"][0]["number"] == 3, "nothing is left of it"
     assert revise(client, rename=None).status_code == 202
-    assert made(client, 1)["classes"] == ["cat", "dog"], "null takes the choice back"
+    assert finished_revision(client, 1)["classes"] == ["cat", "dog"], "null takes the choice back"
     assert revise(client, names=["Katze", "Hund"]).status_code == 202
-    assert made(client, 1)["classes"] == ["Katze", "Hund"]
+    assert finished_revision(client, 1)["classes"] == ["Katze", "Hund"]
 
 
 def test_options_of_the_form(client: FlaskClient) -> None:
@@ -158,17 +158,17 @@ def test_options_of_the_form(client: FlaskClient) -> None:
     assert client.get("/api/datasets").json["total"] == 1
 
 
-def test_names_that_were_given_are_no_decision_of_the_import(client: FlaskClient) -> None:
+def test_requested_names_are_no_guess_of_the_import(client: FlaskClient) -> None:
     unnamed = {name: content for name, content in files().items() if name != "data.yaml"}
     upload(client, zip_bytes(unnamed), names='["Katze", "Hund"]')
     body = settled(client, 1)
-    told = {item["code"]: item for item in body["report"]["decisions"]}
-    assert (body["classes"], told.keys()) == (["Katze", "Hund"], {"names_given", "split_made"})
-    assert told["names_given"]["change"] == {"parameter": "names", "value": ["Katze", "Hund"], "options": None}
+    decisions = {item["code"]: item for item in body["report"]["decisions"]}
+    assert (body["classes"], decisions.keys()) == (["Katze", "Hund"], {"names_given", "split_made"})
+    assert decisions["names_given"]["change"] == {"parameter": "names", "value": ["Katze", "Hund"], "options": None}
     upload(client, zip_bytes(unnamed))
     assert "classes_unnamed" in {item["code"] for item in settled(client, 2)["report"]["decisions"]}
     assert revise(client, 2, names=["Katze", "Hund"]).status_code == 202
-    made(client, 2)
+    finished_revision(client, 2)
     codes = {item["code"] for item in client.get("/api/datasets/2").json["report"]["decisions"]}
     assert codes == {"names_given", "split_made"}
 
@@ -178,7 +178,7 @@ def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
     upload(client, zip_bytes(files()))
     settled(client, 1)
     assert revise(client, task="segment").status_code == 202
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["status"], row["current"], row["task"]) == ("ready", False, "segment")
     assert "“Segmentation” needs polygons" in row["error"]
     body = client.get("/api/datasets/1").json
@@ -196,14 +196,14 @@ def test_another_task_and_fixes_in_one_revision(client: FlaskClient) -> None:
     assert revise(client, task="segment", fixes=[]).status_code == 422
     assert len(client.get("/api/datasets/1/revisions").json["revisions"]) == 1
     assert revise(client, task="segment", fixes=["label_box", "mixed_rows"]).status_code == 202
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["number"], row["current"], row["task"], row["error"]) == (2, True, "segment", None)
     assert [(item["code"], item["rows"]) for item in row["effects"]] == [("label_box", 20)]
     (image,) = client.get("/api/datasets/1/images?per_page=1").json["images"]
     (shape,) = image["objects"]
     assert (shape["kind"], len(shape["points"])) == ("obb", 4)
     assert revise(client, rename={"cat": "animal"}).status_code == 202
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["current"], row["task"], row["classes"]) == (True, "segment", ["animal", "dog"])
 
 
@@ -215,17 +215,17 @@ def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
     upload(client, zip_bytes(files() | {f"Annotations/{number:03}.xml": xml for number in range(20)}))
     settled(client, 1)
 
-    def told() -> dict[str, Any]:
-        found = client.get("/api/datasets/1", headers=ENGLISH).json["report"]["decisions"]
-        return next(item for item in found if item["code"] == "format_chosen")
+    def format_decision() -> dict[str, Any]:
+        decisions = client.get("/api/datasets/1", headers=ENGLISH).json["report"]["decisions"]
+        return next(item for item in decisions if item["code"] == "format_chosen")
 
-    assert "Format used: YOLO. Not used: Pascal VOC." in told()["message"]
-    assert told()["change"] == {"parameter": "format", "value": "yolo", "options": ["yolo", "voc"]}
+    assert "Format used: YOLO. Not used: Pascal VOC." in format_decision()["message"]
+    assert format_decision()["change"] == {"parameter": "format", "value": "yolo", "options": ["yolo", "voc"]}
     assert revise(client, format="voc", root="").status_code == 202
-    assert made(client, 1)["classes"] == ["cat", "dog", "x"]
-    assert told()["change"] == {"parameter": "format", "value": "voc", "options": ["voc", "yolo"]}
+    assert finished_revision(client, 1)["classes"] == ["cat", "dog", "x"]
+    assert format_decision()["change"] == {"parameter": "format", "value": "voc", "options": ["voc", "yolo"]}
     assert revise(client, format="yolo", root="").status_code == 202
-    assert made(client, 1)["classes"] == ["cat", "dog"]
+    assert finished_revision(client, 1)["classes"] == ["cat", "dog"]
 
 
 def test_of_several_datasets_another_root(client: FlaskClient) -> None:
@@ -238,30 +238,30 @@ def test_of_several_datasets_another_root(client: FlaskClient) -> None:
     assert (chosen["change"]["parameter"], chosen["change"]["value"]) == ("root", "a")
     assert "b" in chosen["change"]["options"]
     assert revise(client, root="b").status_code == 202
-    assert made(client, 1)["total_images"] == 5
+    assert finished_revision(client, 1)["total_images"] == 5
     assert revise(client, root="c").status_code == 422
     assert revise(client, root=None, merge=True).status_code == 202
-    assert made(client, 1)["total_images"] == 13
+    assert finished_revision(client, 1)["total_images"] == 13
 
 
-def test_a_training_keeps_its_revision(client: FlaskClient, app: APIFlask) -> None:
+def test_a_training_stays_on_its_revision(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
     settled(client, 1)
     later = (now() + timedelta(days=1)).isoformat()
     body = {"dataset_id": 1, "model_version": "n", "epochs": 1, "start_not_before": later}
-    made_for_1 = client.post("/api/trainings", json=body).json["training_id"]
+    first_id = client.post("/api/trainings", json=body).json["training_id"]
     revise(client, split={"train": 1, "val": 1, "test": 0})
-    second = made(client, 1)
-    made_for_2 = client.post("/api/trainings", json=body).json["training_id"]
+    second = finished_revision(client, 1)
+    second_id = client.post("/api/trainings", json=body).json["training_id"]
     rows = {row["number"]: row for row in client.get("/api/datasets/1/revisions").json["revisions"]}
-    assert {number: row["trainings"] for number, row in rows.items()} == {1: [made_for_1], 2: [made_for_2]}
-    shown = client.get(f"/api/trainings/{made_for_1}").json
-    assert (shown["revision"], shown["dataset_revision"]) == (1, rows[1]["hash"])
+    assert {number: row["trainings"] for number, row in rows.items()} == {1: [first_id], 2: [second_id]}
+    training = client.get(f"/api/trainings/{first_id}").json
+    assert (training["revision"], training["dataset_revision"]) == (1, rows[1]["hash"])
     with app.app_context():
-        paths = [data_of(db.session.get(Training, number), settings(app)) for number in (made_for_1, made_for_2)]
+        paths = [data_of(db.session.get(Training, number), settings(app)) for number in (first_id, second_id)]
         assert [path.parent.name for path in paths] == ["1", "2"]
         assert all(path.is_file() for path in paths)
-    assert client.get(f"/api/trainings/{made_for_2}").json["dataset_revision"] == second["hash"]
+    assert client.get(f"/api/trainings/{second_id}").json["dataset_revision"] == second["hash"]
     assert client.delete("/api/datasets/1").status_code == 409
 
 
@@ -285,8 +285,8 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
         assert janitor.remove_objects(now() + timedelta(hours=2)) == 4
     assert stored() == 12
     assert settled(client, 1)["status"] == "valid"
-    kept = tree(Path(app.config["DATA_ROOT"], "datasets/1")).values()
-    assert set(kept) == {
+    remaining = tree(Path(app.config["DATA_ROOT"], "datasets/1")).values()
+    assert set(remaining) == {
         content if isinstance(content, bytes) else content.encode()
         for name, content in shared.items()
         if name != "data.yaml"
@@ -332,10 +332,10 @@ def test_the_original_and_an_export(client: FlaskClient) -> None:
     assert (original.status_code, original.data) == (200, data)
     assert "meine" in original.headers["Content-Disposition"]
     forms = (("yolo", "data.yaml"), ("coco", "annotations"), ("voc", "Annotations"))
-    for known, (form, inside) in enumerate(forms):
+    for jobs_before, (form, inside) in enumerate(forms):
         address = f"/api/datasets/1/export?format={form}"
         head = client.head(address)
-        assert (head.status_code, client.get("/api/jobs?kind=export_dataset").json["total"]) == (202, known), (
+        assert (head.status_code, client.get("/api/jobs?kind=export_dataset").json["total"]) == (202, jobs_before), (
             "HEAD makes nothing"
         )
         answer = exported(client, address)
@@ -355,7 +355,7 @@ def test_the_original_and_an_export(client: FlaskClient) -> None:
     assert client.get("/api/datasets/9/original").status_code == 404
 
 
-def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: Path) -> None:
+def test_a_dataset_from_before_revisions_is_migrated(app: APIFlask, tmp_path: Path) -> None:
     """Its files become the source, its trainings refer to the first revision; nothing is copied."""
     free, busy = valid_dataset(app), valid_dataset(app)
     with app.app_context(), writing() as session:
@@ -377,7 +377,7 @@ def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: 
     assert (rows[0]["origin"]["kind"], len(rows[0]["trainings"])) == ("adopted", 1)
     assert client.get(f"/api/datasets/{busy}").json["revision"] is None, "a training that has not ended uses it"
     assert client.post(f"/api/datasets/{free}/revisions", json={"rename": {"thing": "box"}}).status_code == 202
-    assert made(client, free)["classes"] == ["box"]
+    assert finished_revision(client, free)["classes"] == ["box"]
     close_app(again)
 
 
@@ -394,7 +394,7 @@ def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask,
         options = session.get_one(Dataset, 1).revisions[0].options | {"split": {"train": 1, "val": 1, "test": 0}}
         session.add(DatasetRevision(dataset_id=1, number=2, options=options, origin={"kind": "options"}))
     again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
-    row = made(again.test_client(), 1)
+    row = finished_revision(again.test_client(), 1)
     assert (row["number"], row["status"], row["val_images"], row["current"]) == (2, "ready", 10, True)
     wait_until(lambda: sorted(path.name for path in folder.iterdir()) == ["1", "2"])
     close_app(again)
@@ -407,10 +407,10 @@ def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: API
     killed = child_of(app, 1)
     os.kill(killed, signal.SIGKILL)
     os.kill(next_child(app, 1, killed), signal.SIGKILL)
-    row = made(client, 1)
+    row = finished_revision(client, 1)
     assert (row["number"], row["status"], row["current"], "SIGKILL" in row["error"]) == (2, "failed", False, True)
     body = client.get("/api/datasets/1").json
     assert (body["status"], body["revision"], body["val_images"]) == ("valid", 1, first["val_images"])
     assert [path.name for path in Path(app.config["DATA_ROOT"], "datasets/1/revisions").iterdir()] == ["1"]
     assert revise(client, split={"train": 1, "val": 1, "test": 0}).status_code == 202
-    assert made(client, 1)["number"] == 3
+    assert finished_revision(client, 1)["number"] == 3

@@ -51,7 +51,7 @@ def files_below(app: APIFlask) -> set[Path]:
     return {path for name in ("tmp", "tests") for path in (root / name).rglob("*")}
 
 
-def test_one_run_tells_the_weaker_too(client: FlaskClient, training: int) -> None:
+def test_a_test_stores_weaker_detections(client: FlaskClient, training: int) -> None:
     every = send(client, "/api/tests", training, confidence="0.01").get_json()["detections"]
     level = (every[0]["confidence"] + every[-1]["confidence"]) / 2
     answer = send(client, "/api/tests?floor=0.01", training, confidence=str(level)).get_json()
@@ -63,9 +63,9 @@ def test_one_run_tells_the_weaker_too(client: FlaskClient, training: int) -> Non
     assert "weaker" not in strong, "the specification's request has the specification's answer"
     assert client.get(answer["image_url"]).data == client.get(strong["image_url"]).data, "the weaker are not drawn"
 
-    kept = client.get(f"/api/tests/{answer['test_id']}").get_json()
-    assert answer.items() <= kept.items()
-    assert (kept["filename"], kept["floor"], kept["checkpoint"]) == ("Foto 1.jpg", 0.01, None)
+    stored = client.get(f"/api/tests/{answer['test_id']}").get_json()
+    assert answer.items() <= stored.items()
+    assert (stored["filename"], stored["floor"], stored["checkpoint"]) == ("Foto 1.jpg", 0.01, None)
     assert "weaker" not in client.get(f"/api/tests/{strong['test_id']}").get_json()
 
 
@@ -101,35 +101,35 @@ def test_a_frame_leaves_nothing(client: FlaskClient, warm: APIFlask, training: i
 
 
 def test_frames_do_not_pile_up(client: FlaskClient, warm: APIFlask, training: int) -> None:
-    places = warm.extensions["services"].inference.frames._slots
+    slots = warm.extensions["services"].inference.frames._slots
     for _ in range(MOST_AT_ONCE):
-        assert places.acquire(blocking=False)
+        assert slots.acquire(blocking=False)
     refused = send(client, "/api/tests/frames", training)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
     assert refused.mimetype == "application/problem+json"
     assert send(client, "/api/tests", training).status_code == 201, "pictures that are kept go on"
     for _ in range(MOST_AT_ONCE):
-        places.release()
+        slots.release()
     assert send(client, "/api/tests/frames", training).status_code == 200
 
 
 def test_the_models_that_can_be_tried(client: FlaskClient, warm: APIFlask, training: int) -> None:
-    others = [add_training(warm, b"weights"), add_training(warm, None), add_training(warm, b"in the trash")]
+    extra_ids = [add_training(warm, b"weights"), add_training(warm, None), add_training(warm, b"in the trash")]
     with warm.app_context(), writing() as session:
-        session.get_one(Training, others[0]).name = "100%_pardais"
-        session.get_one(Training, others[2]).deleted_at = now()
+        session.get_one(Training, extra_ids[0]).name = "100%_pardais"
+        session.get_one(Training, extra_ids[2]).deleted_at = now()
         running = Training(name="sem pesos", dataset_id=1, model_version="n", status="running")
         session.add(running)
     page = client.get("/api/tests/models").get_json()
-    assert [item["id"] for item in page["models"]] == [others[1], others[0], training]
+    assert [item["id"] for item in page["models"]] == [extra_ids[1], extra_ids[0], training]
     assert [item["downloadable"] for item in page["models"]] == [False, True, True]
     assert page["total"] == 3
-    found = client.get("/api/tests/models?search=%25_PARD").get_json()
-    assert [item["id"] for item in found["models"]] == [others[0]]
+    matches = client.get("/api/tests/models?search=%25_PARD").get_json()
+    assert [item["id"] for item in matches["models"]] == [extra_ids[0]]
     assert client.get("/api/tests/models?search=cells&per_page=1").get_json()["pages"] == 3, "by the dataset's name too"
 
 
-def test_deleting_takes_the_files_too(client: FlaskClient, warm: APIFlask, training: int) -> None:
+def test_deleting_removes_the_files(client: FlaskClient, warm: APIFlask, training: int) -> None:
     number = send(client, "/api/tests?floor=0.01", training).get_json()["test_id"]
     folder = Path(warm.config["TESTS_DIR"]) / str(number)
     assert {path.name for path in folder.iterdir()} == {
@@ -152,14 +152,14 @@ def test_the_history_is_searched_by_model(client: FlaskClient, training: int) ->
     assert client.get("/api/tests?search=_").get_json()["total"] == 0
 
 
-def test_only_the_page_of_tests_may_play_media(client: FlaskClient) -> None:
+def test_only_the_tests_page_is_allowed_to_play_media(client: FlaskClient) -> None:
     assert "media-src 'self' blob:" in client.get("/tests").headers["Content-Security-Policy"]
     assert "media-src" not in client.get("/trainings").headers["Content-Security-Policy"]
 
 
 def test_the_default_is_the_newest_completed_model_that_learned_something(idle_app: APIFlask) -> None:
     """Not the newest run with any weights, such as one that has only begun or that learned nothing."""
-    made = [add_training(idle_app, b"weights") for _ in range(5)]
+    training_ids = [add_training(idle_app, b"weights") for _ in range(5)]
     states = [
         ("completed", 0.9, 1),
         ("completed", 0.7, 3),
@@ -168,21 +168,21 @@ def test_the_default_is_the_newest_completed_model_that_learned_something(idle_a
         ("running", 0.0, 0),
     ]
     with idle_app.app_context(), writing() as session:
-        for number, (status, map50, day) in zip(made, states, strict=True):
+        for number, (status, map50, day) in zip(training_ids, states, strict=True):
             row = session.get_one(Training, number)
             row.status, row.end_time = status, datetime(2026, 1, day, tzinfo=UTC) if day else None
             row.metrics = [TrainingMetric(epoch=1, map50=map50)]
             row.checkpoints = [Checkpoint(epoch=1, model_path="best.pt", is_best=True)]
     client = idle_app.test_client()
     page = client.get("/api/tests/models?per_page=1").get_json()
-    assert ([item["id"] for item in page["models"]], page["default"]["id"]) == ([made[4]], made[1])
+    assert ([item["id"] for item in page["models"]], page["default"]["id"]) == ([training_ids[4]], training_ids[1])
     with idle_app.app_context(), writing() as session:
-        for number in made[:3]:
+        for number in training_ids[:3]:
             session.get_one(Training, number).deleted_at = now()
-    assert client.get("/api/tests/models").get_json()["default"]["id"] == made[3], (
+    assert client.get("/api/tests/models").get_json()["default"]["id"] == training_ids[3], (
         "completed, though it learned nothing"
     )
     with idle_app.app_context(), writing() as session:
-        for number in made:
+        for number in training_ids:
             session.get_one(Training, number).deleted_at = now()
     assert client.get("/api/tests/models").get_json()["default"] is None

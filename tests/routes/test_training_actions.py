@@ -69,9 +69,9 @@ def add(app: APIFlask, dataset_id: int, state: str = "pending", checkpoint: int 
                 rate = 0.002 * ((1 - (epoch - 1) / 3) * 0.9 + 0.1)
                 session.add(TrainingMetric(training_id=training_id, epoch=epoch, learning_rate=rate, map50=0.5))
             path = f"checkpoints/epoch-{checkpoint}.pt"
-            kept = Checkpoint(training_id=training_id, epoch=checkpoint, resumable=True)
-            kept.model_path = f"models/{training_id}/{path}"
-            session.add(kept)
+            record = Checkpoint(training_id=training_id, epoch=checkpoint, resumable=True)
+            record.model_path = f"models/{training_id}/{path}"
+            session.add(record)
     if checkpoint:
         file = folder_of(app, training_id) / path
         file.parent.mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_without_a_checkpoint(
     assert client.get(f"/api/trainings/{training_id}/metrics").json["epochs"] == []
 
 
-def test_going_on_from_the_newest_whole_checkpoint(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_resuming_from_the_newest_intact_checkpoint(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, "paused", checkpoint=2, batch_now=2, halvings=1, pause_reason="asked")
     (folder_of(idle_app, training_id) / "checkpoints" / "epoch-3.pt").write_bytes(b"cut short")
     answer = act(client, training_id, "resume", headers={"Accept-Language": "en"})
@@ -163,7 +163,7 @@ def test_wishes_of_a_running_one(idle_app: APIFlask, client: FlaskClient, datase
     refused(act(client, training_id, "pause"), 409)
 
 
-def test_extend_says_what_the_learning_rate_does(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_extend_describes_the_learning_rate(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, "completed", checkpoint=3)
     english = {"Accept-Language": "en"}
     body = act(client, training_id, "extend", json={"epochs": 3}, headers=english).json
@@ -175,8 +175,8 @@ def test_extend_says_what_the_learning_rate_does(idle_app: APIFlask, client: Fla
     assert (row.epochs, row.total_epochs, row.resume_from) == (6, 6, "checkpoints/epoch-3.pt")
     assert row.extensions == [{"from_epoch": 3, "epochs": 6, "schedule": "stretch"}]
 
-    kept = add(idle_app, dataset_id, "completed", checkpoint=3)
-    body = act(client, kept, "extend", json={"epochs": 1, "schedule": "keep"}, headers=english).json
+    completed_id = add(idle_app, dataset_id, "completed", checkpoint=3)
+    body = act(client, completed_id, "extend", json={"epochs": 1, "schedule": "keep"}, headers=english).json
     assert body["learning_rate"] == pytest.approx({"last": 0.0008, "first": 0.0008, "final": 0.0008})
     assert "stays at 0.0008" in body["message"]
 
@@ -218,9 +218,9 @@ def test_bad_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
 def test_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id)
     changes = {"name": "Night", "priority": -5, "start_not_before": "2030-01-01T22:00:00-03:00", "important": True}
-    shown = act(client, training_id, "patch", json=changes).json
-    assert shown["start_not_before"] == "2030-01-02T01:00:00Z"
-    assert {key: shown[key] for key in ("name", "priority", "important")} == {
+    training = act(client, training_id, "patch", json=changes).json
+    assert training["start_not_before"] == "2030-01-02T01:00:00Z"
+    assert {key: training[key] for key in ("name", "priority", "important")} == {
         key: changes[key] for key in ("name", "priority", "important")
     }
     assert act(client, training_id, "patch", json={"start_not_before": None}).json["start_not_before"] is None
@@ -250,8 +250,8 @@ def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
         session.add_all([best, missing, outside])
     weights = folder_of(idle_app, training_id) / "run" / "weights"
     weights.mkdir(parents=True)
-    whole = checkpoint_bytes(b"x")
-    (weights / "best.pt").write_bytes(whole)
+    content = checkpoint_bytes(b"x")
+    (weights / "best.pt").write_bytes(content)
 
     listed = client.get(base).json["checkpoints"]
     assert [(item["epoch"], item["is_best"], item["resumable"]) for item in listed] == [
@@ -259,8 +259,8 @@ def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
         (2, True, False),
     ]
     assert [client.get(item["url"]).status_code for item in listed] == [200, 200]
-    assert listed[1]["size_bytes"] == len(whole)
-    assert client.get(f"{base}/2/download").data == whole
+    assert listed[1]["size_bytes"] == len(content)
+    assert client.get(f"{base}/2/download").data == content
     name = client.get(f"{base}/3/download").headers["Content-Disposition"]
     assert name == f"attachment; filename=Cars-co-{training_id}-epoch-3.pt"
     for which in ("last", "1", "9", "0", "-1", "x", "..", "3.0", "%2e%2e", "9" * 30):
@@ -284,7 +284,7 @@ def test_events_are_numbered_without_a_gap(idle_app: APIFlask, client: FlaskClie
 @pytest.mark.parametrize(
     ("state", "message"), [("pending", "Stopped"), ("paused", "Stopped"), ("running", "Stop requested")]
 )
-def test_the_answer_to_a_stop_says_what_has_happened(
+def test_the_response_to_a_stop_reports_the_outcome(
     idle_app: APIFlask, client: FlaskClient, dataset_id: int, state: str, message: str
 ) -> None:
     answer = act(client, add(idle_app, dataset_id, state), "stop", headers={"Accept-Language": "en"})

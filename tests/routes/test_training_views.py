@@ -39,54 +39,56 @@ def training(idle_app: APIFlask) -> tuple[FlaskClient, str, Path]:
     return idle_app.test_client(), f"/api/trainings/{number}", Path(idle_app.config["MODELS_DIR"]) / str(number)
 
 
-def put(path: Path, content: Any) -> None:
+def write_file(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
 
 def test_previews(training: tuple[FlaskClient, str, Path]) -> None:
-    client, place, folder = training
-    empty = client.get(f"{place}/previews").get_json()
+    client, url, folder = training
+    empty = client.get(f"{url}/previews").get_json()
     assert (empty["images"], empty["epochs"]) == ([], [])
-    put(folder / "previews" / "index.json", INDEX)
-    put(folder / "previews" / "image-0.jpg", image_bytes())
+    write_file(folder / "previews" / "index.json", INDEX)
+    write_file(folder / "previews" / "image-0.jpg", image_bytes())
     for epoch in (10, 2, 1):
-        put(folder / "previews" / f"epoch-{epoch}.json", {"epoch": epoch, "images": [[{"class": 0, "conf": 0.5}]]})
-    shown = client.get(f"{place}/previews").get_json()
-    assert shown["epochs"] == [1, 2, 10]
-    assert shown["names"] == ["<b>thing"]
-    assert client.get(shown["images"][0]["url"]).mimetype == "image/jpeg"
-    assert client.get(f"{place}/previews/2").get_json() == {"epoch": 2, "images": [[{"class": 0, "conf": 0.5}]]}
-    last = client.get(f"{place}/previews/{shown['epochs'][-1]}").get_json()
-    assert (shown["newest"], empty["newest"]) == (last, None)
+        write_file(
+            folder / "previews" / f"epoch-{epoch}.json", {"epoch": epoch, "images": [[{"class": 0, "conf": 0.5}]]}
+        )
+    previews = client.get(f"{url}/previews").get_json()
+    assert previews["epochs"] == [1, 2, 10]
+    assert previews["names"] == ["<b>thing"]
+    assert client.get(previews["images"][0]["url"]).mimetype == "image/jpeg"
+    assert client.get(f"{url}/previews/2").get_json() == {"epoch": 2, "images": [[{"class": 0, "conf": 0.5}]]}
+    last = client.get(f"{url}/previews/{previews['epochs'][-1]}").get_json()
+    assert (previews["newest"], empty["newest"]) == (last, None)
     for missing in ("previews/3", "previews/images/1", "previews/images/-1", "previews/0"):
-        assert client.get(f"{place}/{missing}").status_code == 404, missing
+        assert client.get(f"{url}/{missing}").status_code == 404, missing
 
 
 def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
-    client, place, folder = training
-    assert client.get(f"{place}/evaluation").status_code == 404
-    put(folder / "evaluation" / "evaluation.json", EVALUATION)
-    put(folder / "evaluation" / "image-0.jpg", image_bytes())
-    assert client.get(f"{place}/files").get_json()["evaluation"]
-    shown = client.get(f"{place}/evaluation").get_json()
-    assert shown["matrix"] == [[0, 0, 1]]
-    assert shown["best"]["recall"] == 0.5
-    assert shown["thresholds"] == []
-    assert client.get(shown["pictures"][0]["url"]).status_code == 200
+    client, url, folder = training
+    assert client.get(f"{url}/evaluation").status_code == 404
+    write_file(folder / "evaluation" / "evaluation.json", EVALUATION)
+    write_file(folder / "evaluation" / "image-0.jpg", image_bytes())
+    assert client.get(f"{url}/files").get_json()["evaluation"]
+    evaluation = client.get(f"{url}/evaluation").get_json()
+    assert evaluation["matrix"] == [[0, 0, 1]]
+    assert evaluation["best"]["recall"] == 0.5
+    assert evaluation["thresholds"] == []
+    assert client.get(evaluation["pictures"][0]["url"]).status_code == 200
 
 
 def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None:
-    client, place, folder = training
-    assert client.get(f"{place}/files").get_json() == {"files": [], "evaluation": False, "damaged": []}
+    client, url, folder = training
+    assert client.get(f"{url}/files").get_json() == {"files": [], "evaluation": False, "damaged": []}
     names = ["results.png", "MaskPR_curve.png", "train_batch2.jpg", "train_batch10.jpg", "val_batch0_pred.jpg"]
     for name in [*names, "args.yaml", "results.csv", "secret.png", "train_batch1.svg"]:
-        put(folder / "run" / name, b"\x89PNG")
-    put(folder / "config.yaml", b"x: 1")
+        write_file(folder / "run" / name, b"\x89PNG")
+    write_file(folder / "config.yaml", b"x: 1")
     (folder / "run" / "labels.jpg").symlink_to("/etc/hostname")
-    found = client.get(f"{place}/files").get_json()["files"]
-    assert [item["name"] for item in found if item["name"] != "labels.jpg"] == names
-    assert client.get(found[0]["url"]).mimetype == "image/png"
+    files = client.get(f"{url}/files").get_json()["files"]
+    assert [item["name"] for item in files if item["name"] != "labels.jpg"] == names
+    assert client.get(files[0]["url"]).mimetype == "image/png"
     hidden = [
         "args.yaml",
         "secret.png",
@@ -97,5 +99,5 @@ def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None
         "weights/best.pt",
     ]
     for name in hidden:
-        assert client.get(f"{place}/files/{name}").status_code == 404, name
+        assert client.get(f"{url}/files/{name}").status_code == 404, name
     assert client.get("/api/trainings/99/files").status_code == 404

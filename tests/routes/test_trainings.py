@@ -64,16 +64,16 @@ def add(app: APIFlask, dataset_id: int, count: int, status: str = "completed", e
 @contextmanager
 def counted(app: APIFlask) -> Iterator[list[str]]:
     """The statements that run inside."""
-    seen: list[str] = []
+    statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
+        statements.append(statement)
 
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield seen
+        yield statements
     finally:
         event.remove(engine, "before_cursor_execute", note)
 
@@ -89,21 +89,21 @@ def test_create_as_specified(client: FlaskClient, dataset_id: int) -> None:
     answer = client.post("/api/trainings", json=payload(dataset_id))
     assert answer.status_code == 201
     assert answer.json == {"message": "Treinamento iniciado", "training_id": 1, "status": "pending"}
-    shown = client.get("/api/trainings/1").json
-    assert {key: shown[key] for key in payload(dataset_id)} == payload(dataset_id)
-    assert shown["params"] == {"optimizer": "SGD"}
-    assert (shown["status"], shown["current_epoch"], shown["total_epochs"]) == ("pending", 0, 100)
-    assert shown["dataset_name"] == "Things"
-    assert shown["created_at"].endswith("Z")
-    assert shown["best"] is None
-    assert shown["downloadable"] is False
+    training = client.get("/api/trainings/1").json
+    assert {key: training[key] for key in payload(dataset_id)} == payload(dataset_id)
+    assert training["params"] == {"optimizer": "SGD"}
+    assert (training["status"], training["current_epoch"], training["total_epochs"]) == ("pending", 0, 100)
+    assert training["dataset_name"] == "Things"
+    assert training["created_at"].endswith("Z")
+    assert training["best"] is None
+    assert training["downloadable"] is False
 
 
 def test_defaults(client: FlaskClient, dataset_id: int) -> None:
     assert client.post("/api/trainings", json={"dataset_id": dataset_id}).status_code == 201
-    shown = client.get("/api/trainings/1").json
+    training = client.get("/api/trainings/1").json
     keys = ("name", "model_version", "epochs", "batch_size", "img_size", "params")
-    assert [shown[key] for key in keys] == ["Things YOLOv8m", "m", 100, 16, 640, {"optimizer": "auto"}]
+    assert [training[key] for key in keys] == ["Things YOLOv8m", "m", 100, 16, 640, {"optimizer": "auto"}]
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_only_valid_datasets_train(idle_app: APIFlask, client: FlaskClient, data
 
 
 def test_list_is_filtered_sorted_and_paged(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
-    other = valid_dataset(idle_app)
+    second_dataset = valid_dataset(idle_app)
     ids = add(idle_app, dataset_id, 12)
-    failed = add(idle_app, other, 1, "failed")[0]
+    failed = add(idle_app, second_dataset, 1, "failed")[0]
 
     body = client.get("/api/trainings").json
     assert {key: body[key] for key in ("total", "page", "per_page", "pages")} == {
@@ -254,9 +254,9 @@ def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int
 
     table = client.get(base + "/csv-data").json
     assert table == {"columns": ["epoch", "time", "train/box_loss"], "rows": [[1, 2.5, None], [2, 5.1, 0.25]]}
-    plain = client.get(base + "/csv-data", headers={"Accept": "text/csv"})
-    assert plain.mimetype == "text/csv"
-    assert plain.text.startswith("epoch, time")
+    as_csv = client.get(base + "/csv-data", headers={"Accept": "text/csv"})
+    assert as_csv.mimetype == "text/csv"
+    assert as_csv.text.startswith("epoch, time")
 
 
 def test_log_goes_on_where_it_was_read_to(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:

@@ -89,26 +89,26 @@ def test_weights_become_a_completed_run(shared_app: APIFlask, weights: bytes, ad
     assert client.get(f"/trainings/{added['training_id']}").status_code == 200
 
 
-def test_the_same_request_is_done_once(shared_app: APIFlask, weights: bytes, added: dict[str, Any]) -> None:
+def test_a_repeated_request_is_executed_once(shared_app: APIFlask, weights: bytes, added: dict[str, Any]) -> None:
     """The file counts, too; who looks hears of the new run, once."""
     dataset_id, messages = add_dataset(shared_app), list[str]()
     feed = shared_app.extensions["services"].uploaded_models.feed
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(feed), "send", lambda _self, told: messages.extend(item.event for item in told))
+        patch.setattr(type(feed), "send", lambda _self, batch: messages.extend(item.event for item in batch))
         answers = [sent(shared_app, weights, dataset_id, Idempotency_Key="one").get_json() for _ in range(2)]
     assert answers[0] == answers[1]
     assert answers[0]["training_id"] != added["training_id"]
     assert messages == ["training_status"]
-    other = sent(shared_app, weights + b"0", dataset_id, Idempotency_Key="one")
-    assert (other.status_code, other.get_json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    second = sent(shared_app, weights + b"0", dataset_id, Idempotency_Key="one")
+    assert (second.status_code, second.get_json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 
 
 def test_a_server_that_is_killed_between_two_steps_loses_and_doubles_nothing(weights: bytes, tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(weights)
     command = [sys.executable, "-m", "tests.routes.killed_uploads", str(tmp_path), str(tmp_path / "weights.pt")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=500)
-    assert done.returncode == 0, done.stderr
-    answers = {answer["key"]: answer["training_id"] for answer in json.loads(done.stdout.splitlines()[-1])}
+    completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=500)
+    assert completed.returncode == 0, completed.stderr
+    answers = {answer["key"]: answer["training_id"] for answer in json.loads(completed.stdout.splitlines()[-1])}
     assert len(set(answers.values())) == len(answers) == 9
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -136,8 +136,8 @@ def test_they_are_exported_where_the_dataset_shows_what_they_detect(
     shared_app: APIFlask, weights: bytes, added: dict[str, Any]
 ) -> None:
     client = shared_app.test_client()
-    other = sent(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()
-    for training_id, status in ((added["training_id"], 202), (other["training_id"], 409)):
+    mismatched = sent(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()
+    for training_id, status in ((added["training_id"], 202), (mismatched["training_id"], 409)):
         answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
         assert answer.status_code == status, answer.get_json()
 
@@ -216,17 +216,17 @@ def test_their_classes_are_the_models_not_the_datasets(shared_app: APIFlask, wei
 
 def test_few_are_checked_at_the_same_time(shared_app: APIFlask, weights: bytes) -> None:
     dataset_id, models = add_dataset(shared_app), shared_app.extensions["services"].uploaded_models
-    for _place in range(MOST_AT_ONCE):
+    for _slot in range(MOST_AT_ONCE):
         assert models._slots.acquire(blocking=False)
     try:
         answer = sent(shared_app, weights, dataset_id)
     finally:
-        for _place in range(MOST_AT_ONCE):
+        for _slot in range(MOST_AT_ONCE):
             models._slots.release()
     assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
 
 
-def test_other_requests_are_refused(shared_app: APIFlask, weights: bytes) -> None:
+def test_invalid_requests_are_refused(shared_app: APIFlask, weights: bytes) -> None:
     dataset_id, client = add_dataset(shared_app), shared_app.test_client()
     assert sent(shared_app, weights, dataset_id, "best.zip").status_code == 400
     assert sent(shared_app, weights, 10**9).status_code == 422

@@ -43,23 +43,23 @@ def begin(client: FlaskClient, length: int = len(ZIP), **values: str) -> TestRes
     )
 
 
-def send(client: FlaskClient, place: str, offset: int, data: bytes, **headers: str) -> TestResponse:
+def send(client: FlaskClient, location: str, offset: int, data: bytes, **headers: str) -> TestResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.patch(place, headers=CHUNK | {"Upload-Offset": str(offset)} | named, data=data)
+    return client.patch(location, headers=CHUNK | {"Upload-Offset": str(offset)} | named, data=data)
 
 
-def offset(client: FlaskClient, place: str) -> int:
-    return int(client.head(place, headers=TUS).headers["Upload-Offset"])
+def offset(client: FlaskClient, location: str) -> int:
+    return int(client.head(location, headers=TUS).headers["Upload-Offset"])
 
 
 def checksum(data: bytes, algorithm: str = "sha1") -> str:
     return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"
 
 
-def outcome(client: FlaskClient, place: str, seconds: float = 180) -> dict[str, Any]:
+def outcome(client: FlaskClient, location: str, seconds: float = 180) -> dict[str, Any]:
     """The upload once it is over."""
     limit = time.monotonic() + seconds
-    while (body := client.get(place).get_json())["state"] in {"receiving", "checking"}:
+    while (body := client.get(location).get_json())["state"] in {"receiving", "checking"}:
         assert time.monotonic() < limit, body
         time.sleep(0.02)
     return body
@@ -73,15 +73,15 @@ def wait_for_record_alone(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def folder_of(app: APIFlask, place: str) -> Path:
-    return Path(app.config["DATA_ROOT"]) / "uploads" / place.rpartition("/")[2]
+def folder_of(app: APIFlask, location: str) -> Path:
+    return Path(app.config["DATA_ROOT"]) / "uploads" / location.rpartition("/")[2]
 
 
-def held(app: APIFlask) -> Services:
+def services_of(app: APIFlask) -> Services:
     return app.extensions["services"]
 
 
-def test_options_tell_what_there_is(client: FlaskClient) -> None:
+def test_options_lists_the_supported_extensions(client: FlaskClient) -> None:
     answer = client.options("/api/uploads")
     assert answer.status_code == 204
     assert answer.headers["Tus-Version"] == answer.headers["Tus-Resumable"] == "1.0.0"
@@ -93,9 +93,9 @@ def test_options_tell_what_there_is(client: FlaskClient) -> None:
 
 def test_a_file_in_three_chunks_becomes_one_dataset(client: FlaskClient, app: APIFlask) -> None:
     answer = begin(client, description="Many", classes="a", relativePath="x/things.zip")
-    place = answer.headers["Location"]
-    assert (answer.status_code, answer.headers["Upload-Offset"], offset(client, place)) == (201, "0", 0)
-    assert client.get(place).get_json() | {"id": "", "created_at": "", "expires_at": ""} == {
+    location = answer.headers["Location"]
+    assert (answer.status_code, answer.headers["Upload-Offset"], offset(client, location)) == (201, "0", 0)
+    assert client.get(location).get_json() | {"id": "", "created_at": "", "expires_at": ""} == {
         "id": "",
         "state": "receiving",
         "filename": "things.zip",
@@ -109,32 +109,34 @@ def test_a_file_in_three_chunks_becomes_one_dataset(client: FlaskClient, app: AP
         "retriable": False,
     }
     for start, end in ((0, 10), (10, 4000), (4000, len(ZIP))):
-        answer = send(client, place, start, ZIP[start:end])
+        answer = send(client, location, start, ZIP[start:end])
         assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(end))
         assert ("Upload-Expires" in answer.headers) == (end < len(ZIP))
-    body = outcome(client, place)
+    body = outcome(client, location)
     assert (body["state"], body["problem"]) == ("done", None)
     dataset = client.get(f"/api/datasets/{body['dataset_id']}").get_json()
     assert (dataset["name"], dataset["description"], dataset["total_images"]) == ("Things", "Many", 8)
-    wait_for_record_alone(folder_of(app, place))
-    assert send(client, place, len(ZIP), b"").status_code == 204, "the last answer was lost: asking again is harmless"
-    assert (offset(client, place), client.get(place).get_json()["dataset_id"]) == (len(ZIP), body["dataset_id"])
+    wait_for_record_alone(folder_of(app, location))
+    assert send(client, location, len(ZIP), b"").status_code == 204, (
+        "the last answer was lost: asking again is harmless"
+    )
+    assert (offset(client, location), client.get(location).get_json()["dataset_id"]) == (len(ZIP), body["dataset_id"])
     assert client.get("/api/datasets").get_json()["total"] == 1
 
 
 def test_head_returns_what_was_sent(client: FlaskClient) -> None:
     header = metadata(filename="ü.zip", name="Ünïcode 🚗") + ",flag"
-    place = client.post("/api/uploads", headers=TUS | {"Upload-Length": "9", "Upload-Metadata": header}).headers[
+    location = client.post("/api/uploads", headers=TUS | {"Upload-Length": "9", "Upload-Metadata": header}).headers[
         "Location"
     ]
-    answer = client.head(place, headers=TUS)
+    answer = client.head(location, headers=TUS)
     assert (answer.status_code, answer.headers["Upload-Length"]) == (200, "9")
     assert answer.headers["Upload-Metadata"] == header
     assert answer.headers["Cache-Control"] == "no-store"
-    assert client.get(place).get_json()["name"] == "Ünïcode 🚗"
+    assert client.get(location).get_json()["name"] == "Ünïcode 🚗"
 
 
-def test_a_first_chunk_may_come_with_the_creation(client: FlaskClient) -> None:
+def test_creation_with_a_first_chunk(client: FlaskClient) -> None:
     headers = CHUNK | {"Upload-Length": str(len(ZIP)), "Upload-Metadata": metadata(filename="a b.zip")}
     answer = client.post("/api/uploads", headers=headers, data=ZIP[:100])
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "100")
@@ -166,8 +168,8 @@ def test_a_first_chunk_may_come_with_the_creation(client: FlaskClient) -> None:
     ],
 )
 def test_refused_creations(client: FlaskClient, app: APIFlask, headers: dict[str, str | None], status: int) -> None:
-    given: dict[str, Any] = TUS | {"Upload-Length": "9", "Upload-Metadata": metadata(filename="a.zip")} | headers
-    sent = {name: value.encode().decode("latin-1") for name, value in given.items() if value is not None}
+    fields: dict[str, Any] = TUS | {"Upload-Length": "9", "Upload-Metadata": metadata(filename="a.zip")} | headers
+    sent = {name: value.encode().decode("latin-1") for name, value in fields.items() if value is not None}
     answer = client.post("/api/uploads", headers=sent, data=b"123" if "Content-Type" in headers else None)
     assert (answer.status_code, answer.get_json()["status"]) == (status, status), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -176,47 +178,47 @@ def test_refused_creations(client: FlaskClient, app: APIFlask, headers: dict[str
 
 
 def test_refused_chunks_change_nothing(client: FlaskClient) -> None:
-    place = begin(client).headers["Location"]
-    assert send(client, place, 0, ZIP[:50]).status_code == 204
-    answer = send(client, place, 0, ZIP[:50])
+    location = begin(client).headers["Location"]
+    assert send(client, location, 0, ZIP[:50]).status_code == 204
+    answer = send(client, location, 0, ZIP[:50])
     assert (answer.status_code, answer.get_json()["offset"]) == (409, 50)
-    assert send(client, place, 60, b"x").status_code == 409
-    assert send(client, place, 50, b"x", Content_Type="application/octet-stream").status_code == 415
-    assert client.patch(place, headers=TUS | {"Upload-Offset": "50"}, data=None).status_code == 415
-    assert send(client, place, 50, b"x", Tus_Resumable="2.0.0").status_code == 412
-    assert send(client, place, 50, ZIP[50:] + b"x").status_code == 413
-    assert send(client, place, 50, b"x", Upload_Checksum="crc32 AAAA").status_code == 400
-    assert send(client, place, 50, b"x", Upload_Checksum="sha1 AAAA").status_code == 400
-    assert send(client, place, 50, b"x", Origin="https://example.org").status_code == 403
-    assert client.patch(place, headers=CHUNK, data=b"x").status_code == 400
+    assert send(client, location, 60, b"x").status_code == 409
+    assert send(client, location, 50, b"x", Content_Type="application/octet-stream").status_code == 415
+    assert client.patch(location, headers=TUS | {"Upload-Offset": "50"}, data=None).status_code == 415
+    assert send(client, location, 50, b"x", Tus_Resumable="2.0.0").status_code == 412
+    assert send(client, location, 50, ZIP[50:] + b"x").status_code == 413
+    assert send(client, location, 50, b"x", Upload_Checksum="crc32 AAAA").status_code == 400
+    assert send(client, location, 50, b"x", Upload_Checksum="sha1 AAAA").status_code == 400
+    assert send(client, location, 50, b"x", Origin="https://example.org").status_code == 403
+    assert client.patch(location, headers=CHUNK, data=b"x").status_code == 400
     assert send(client, "/api/uploads/" + "0" * 32, 0, b"x").status_code == 404
     assert send(client, "/api/uploads/..", 0, b"x").status_code == 404
     assert client.post("/api/datasets", headers=CHUNK, data=b"x").status_code == 415, "chunks belong to uploads alone"
-    assert offset(client, place) == 50
+    assert offset(client, location) == 50
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-def test_a_chunk_that_arrives_damaged_is_not_kept(client: FlaskClient, app: APIFlask, algorithm: str) -> None:
-    place = begin(client).headers["Location"]
-    assert send(client, place, 0, ZIP[:9], Upload_Checksum=checksum(ZIP[:9], algorithm)).status_code == 204
-    answer = send(client, place, 9, ZIP[10:99], Upload_Checksum=checksum(ZIP[9:98], algorithm))
+def test_a_chunk_that_arrives_damaged_is_discarded(client: FlaskClient, app: APIFlask, algorithm: str) -> None:
+    location = begin(client).headers["Location"]
+    assert send(client, location, 0, ZIP[:9], Upload_Checksum=checksum(ZIP[:9], algorithm)).status_code == 204
+    answer = send(client, location, 9, ZIP[10:99], Upload_Checksum=checksum(ZIP[9:98], algorithm))
     assert (answer.status, answer.get_json()["status"]) == ("460 Checksum Mismatch", 460)
-    assert (folder_of(app, place) / "bin").read_bytes() == ZIP[:9]
-    assert send(client, place, 9, ZIP[9:], Upload_Checksum=checksum(ZIP[9:], algorithm)).status_code == 204
-    assert outcome(client, place)["state"] == "done"
+    assert (folder_of(app, location) / "bin").read_bytes() == ZIP[:9]
+    assert send(client, location, 9, ZIP[9:], Upload_Checksum=checksum(ZIP[9:], algorithm)).status_code == 204
+    assert outcome(client, location)["state"] == "done"
 
 
 def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, app: APIFlask) -> None:
     """As a kill -9 within a chunk leaves it."""
-    place = begin(client).headers["Location"]
-    assert send(client, place, 0, ZIP[:9]).status_code == 204
-    upload = UploadStore(folder_of(app, place).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(
-        place.rpartition("/")[2]
+    location = begin(client).headers["Location"]
+    assert send(client, location, 0, ZIP[:9]).status_code == 204
+    upload = UploadStore(folder_of(app, location).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(
+        location.rpartition("/")[2]
     )
     upload.mark_unverified(9)
     with open(upload.bin, "ab") as file:
         file.write(b"damaged")
-    assert offset(client, place) == 9
+    assert offset(client, location) == 9
     assert upload.bin.read_bytes() == ZIP[:9]
 
 
@@ -230,17 +232,17 @@ class Stops(io.BytesIO):
         return count
 
 
-def test_a_broken_connection_keeps_what_came_unless_it_has_a_checksum(client: FlaskClient) -> None:
-    place = begin(client).headers["Location"]
-    for sent, headers, kept in ((ZIP[:70], {}, 70), (ZIP[70:90], {"Upload_Checksum": checksum(ZIP[70:])}, 70)):
+def test_bytes_before_a_broken_connection_count_unless_checksummed(client: FlaskClient) -> None:
+    location = begin(client).headers["Location"]
+    for sent, headers, expected in ((ZIP[:70], {}, 70), (ZIP[70:90], {"Upload_Checksum": checksum(ZIP[70:])}, 70)):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = client.patch(
-            place,
-            headers=CHUNK | {"Upload-Offset": str(offset(client, place))} | named,
+            location,
+            headers=CHUNK | {"Upload-Offset": str(offset(client, location))} | named,
             input_stream=Stops(sent),
             environ_overrides={"CONTENT_LENGTH": "500"},
         )
-        assert (answer.status_code, offset(client, place)) == (400, kept)
+        assert (answer.status_code, offset(client, location)) == (400, expected)
 
 
 class Waits(io.BytesIO):
@@ -258,7 +260,7 @@ class Waits(io.BytesIO):
         return super().readinto(memoryview(buffer)[:half])
 
 
-def sending(app: APIFlask, place: str, body: Waits) -> tuple[threading.Thread, list[int]]:
+def sending(app: APIFlask, location: str, body: Waits) -> tuple[threading.Thread, list[int]]:
     """A PATCH in a thread of its own that has halted; the list gets its status."""
     statuses: list[int] = []
 
@@ -266,7 +268,7 @@ def sending(app: APIFlask, place: str, body: Waits) -> tuple[threading.Thread, l
         headers = CHUNK | {"Upload-Offset": "0"}
         length = len(body.getvalue())
         answer = app.test_client().patch(
-            place, headers=headers, input_stream=body, environ_overrides={"CONTENT_LENGTH": str(length)}
+            location, headers=headers, input_stream=body, environ_overrides={"CONTENT_LENGTH": str(length)}
         )
         statuses.append(answer.status_code)
 
@@ -277,60 +279,60 @@ def sending(app: APIFlask, place: str, body: Waits) -> tuple[threading.Thread, l
 
 
 def test_two_at_once_are_one(client: FlaskClient, app: APIFlask) -> None:
-    place = begin(client).headers["Location"]
+    location = begin(client).headers["Location"]
     body = Waits(ZIP)
-    thread, statuses = sending(app, place, body)
-    half = offset(client, place)
-    answer = send(client, place, half, ZIP[half:])
+    thread, statuses = sending(app, location, body)
+    half = offset(client, location)
+    answer = send(client, location, half, ZIP[half:])
     assert (answer.status_code, answer.headers["Retry-After"]) == (423, "2")
     body.goes_on.set()
     thread.join(60)
     assert statuses == [204]
-    assert outcome(client, place)["state"] == "done"
+    assert outcome(client, location)["state"] == "done"
 
 
-def test_a_client_that_comes_back_takes_over_from_its_dead_connection(
+def test_a_returning_client_replaces_its_dead_connection(
     client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = begin(client).headers["Location"]
+    location = begin(client).headers["Location"]
     body = Waits(ZIP)
-    thread, statuses = sending(app, place, body)
+    thread, statuses = sending(app, location, body)
     monkeypatch.setattr("app.services.uploads.receive.SILENT_S", 0.0)
-    half = offset(client, place)
-    assert send(client, place, half, ZIP[half:]).status_code == 204
+    half = offset(client, location)
+    assert send(client, location, half, ZIP[half:]).status_code == 204
     body.goes_on.set()
     thread.join(60)
     assert statuses == [400], "the dead one writes no more"
-    assert outcome(client, place)["state"] == "done"
+    assert outcome(client, location)["state"] == "done"
 
 
 def test_a_termination_stops_whoever_sends(client: FlaskClient, app: APIFlask) -> None:
-    place = begin(client).headers["Location"]
+    location = begin(client).headers["Location"]
     body = Waits(ZIP)
-    thread, statuses = sending(app, place, body)
-    assert client.delete(place).status_code == 412
-    assert client.delete(place, headers=TUS).status_code == 204
+    thread, statuses = sending(app, location, body)
+    assert client.delete(location).status_code == 412
+    assert client.delete(location, headers=TUS).status_code == 204
     body.goes_on.set()
     thread.join(60)
     assert statuses == [400]
-    assert not folder_of(app, place).exists()
-    for answer in (client.head(place, headers=TUS), client.get(place), client.delete(place, headers=TUS)):
+    assert not folder_of(app, location).exists()
+    for answer in (client.head(location, headers=TUS), client.get(location), client.delete(location, headers=TUS)):
         assert answer.status_code == 404
 
 
-def test_a_file_that_is_no_dataset_is_refused_as_a_plain_post_would_be(client: FlaskClient, app: APIFlask) -> None:
+def test_a_file_that_is_no_dataset_is_refused_as_in_a_direct_post(client: FlaskClient, app: APIFlask) -> None:
     bad = zip_bytes({"readme.txt": "nothing"})
-    plain = client.post(
+    posted = client.post(
         "/api/datasets", data={"name": "x", "file": (io.BytesIO(bad), "x.zip")}, headers={"Accept-Language": "en"}
     )
-    place = begin(client, len(bad)).headers["Location"]
-    assert send(client, place, 0, bad).status_code == 204
-    body = outcome(client, place)
-    assert (body["state"], body["problem"], body["dataset_id"]) == ("failed", plain.get_json(), None)
+    location = begin(client, len(bad)).headers["Location"]
+    assert send(client, location, 0, bad).status_code == 204
+    body = outcome(client, location)
+    assert (body["state"], body["problem"], body["dataset_id"]) == ("failed", posted.get_json(), None)
     assert body["retriable"] is False
-    assert send(client, place, len(bad), b"").status_code == 204
-    assert client.get(place).get_json() == body, "asking again changes nothing"
-    wait_for_record_alone(folder_of(app, place))
+    assert send(client, location, len(bad), b"").status_code == 204
+    assert client.get(location).get_json() == body, "asking again changes nothing"
+    wait_for_record_alone(folder_of(app, location))
     assert client.get("/api/datasets").get_json()["total"] == 0
 
 
@@ -342,30 +344,30 @@ def test_an_empty_file_is_refused(client: FlaskClient) -> None:
 def test_what_failed_for_a_full_disk_can_be_tried_again(
     client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = begin(client).headers["Location"]
-    assert send(client, place, 0, ZIP[:-1]).status_code == 204
-    creation = held(app).datasets.creation
+    location = begin(client).headers["Location"]
+    assert send(client, location, 0, ZIP[:-1]).status_code == 204
+    creation = services_of(app).datasets.creation
     with monkeypatch.context() as patched:
         patched.setattr(creation, "adopt", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
-        assert send(client, place, len(ZIP) - 1, ZIP[-1:]).status_code == 204
-        body = outcome(client, place)
+        assert send(client, location, len(ZIP) - 1, ZIP[-1:]).status_code == 204
+        body = outcome(client, location)
     assert (body["state"], body["problem"]["status"], body["retriable"]) == ("failed", 507, True)
-    assert send(client, place, len(ZIP), b"").status_code == 204
-    assert outcome(client, place)["state"] == "done"
+    assert send(client, location, len(ZIP), b"").status_code == 204
+    assert outcome(client, location)["state"] == "done"
 
 
 def test_an_import_that_is_stopped_does_not_begin_again(client: FlaskClient, app: APIFlask) -> None:
     """Somebody wanted it: from the list of jobs, the only way while the file is checked."""
-    held(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
-    place = begin(client).headers["Location"]
-    assert send(client, place, 0, ZIP).status_code == 204
+    services_of(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
+    location = begin(client).headers["Location"]
+    assert send(client, location, 0, ZIP).status_code == 204
     limit = time.monotonic() + 180
     while not (jobs := client.get("/api/jobs").get_json()["jobs"]):
         assert time.monotonic() < limit
         time.sleep(0.02)
-    assert client.delete(place, headers=TUS).status_code == 409
+    assert client.delete(location, headers=TUS).status_code == 409
     assert client.post(f"/api/jobs/{jobs[0]['id']}/stop").status_code == 202
-    body = outcome(client, place)
+    body = outcome(client, location)
     assert (body["state"], body["problem"]["status"], body["retriable"]) == ("failed", 409, False)
     assert "was stopped" in body["problem"]["detail"]
     assert client.get("/api/jobs").get_json()["total"] == 1
@@ -375,19 +377,19 @@ def test_a_disk_that_would_be_full_refuses_at_the_start(app: APIFlask, client: F
     change_settings(app, MIN_FREE_DISK=2**60)
     assert begin(client).status_code == 507
     change_settings(app, MIN_FREE_DISK=0)
-    place = begin(client).headers["Location"]
+    location = begin(client).headers["Location"]
     change_settings(app, MIN_FREE_DISK=2**60)
-    assert send(client, place, 0, ZIP[:9]).status_code == 507
-    assert offset(client, place) == 0
+    assert send(client, location, 0, ZIP[:9]).status_code == 507
+    assert offset(client, location) == 0
 
 
-def test_an_upload_asks_for_its_own_space_alone(
+def test_an_upload_reserves_space_for_itself_alone(
     app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed: list[int] = []
-    monkeypatch.setattr(held(app).storage, "check_space", lambda size, _free: needed.append(size))
-    place = begin(client, 1000).headers["Location"]
-    send(client, place, 0, ZIP[:300])
+    monkeypatch.setattr(services_of(app).storage, "check_space", lambda size, _free: needed.append(size))
+    location = begin(client, 1000).headers["Location"]
+    send(client, location, 0, ZIP[:300])
     begin(client, 50)
     assert needed == [1000, 300, 50], "what another has only announced is not on the disk"
 
@@ -399,54 +401,54 @@ def test_the_janitor_reads_only_uploads_whose_time_is_over(app: APIFlask, client
         os.utime(path, (long_ago, long_ago))
     (fresh / "info.json").write_text("no record")  # whoever reads it sets it aside
     with app.app_context():
-        assert held(app).uploads.remove_expired(now()) == 1
+        assert services_of(app).uploads.remove_expired(now()) == 1
     assert not old.exists()
     assert (fresh / "info.json").read_text() == "no record"
 
 
 def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
-    place, other = (begin(client).headers["Location"] for _ in range(2))
-    send(client, place, 0, ZIP[:9])
+    location, second = (begin(client).headers["Location"] for _ in range(2))
+    send(client, location, 0, ZIP[:9])
     long_ago = (now() - RETENTION - timedelta(hours=1)).timestamp()
-    for path in folder_of(app, place).iterdir():
+    for path in folder_of(app, location).iterdir():
         os.utime(path, (long_ago, long_ago))
-    assert client.head(place, headers=TUS).status_code == 410
-    assert send(client, place, 9, ZIP[9:]).status_code == 410
+    assert client.head(location, headers=TUS).status_code == 410
+    assert send(client, location, 9, ZIP[9:]).status_code == 410
     with app.app_context():
-        assert Janitor(held(app)).sweep(now())["uploads"] == 1
-    assert client.head(place, headers=TUS).status_code == 404
-    assert client.head(other, headers=TUS).status_code == 200
-    assert not folder_of(app, place).exists()
+        assert Janitor(services_of(app)).sweep(now())["uploads"] == 1
+    assert client.head(location, headers=TUS).status_code == 404
+    assert client.head(second, headers=TUS).status_code == 200
+    assert not folder_of(app, location).exists()
 
 
 @pytest.mark.parametrize("state", ["receiving", "checking"])
 def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tmp_path: Path, state: str) -> None:
     """As a kill -9 leaves it: all bytes are here, what came of them is not known."""
     client = app.test_client()
-    place = begin(client).headers["Location"]
-    upload = UploadStore(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    location = begin(client).headers["Location"]
+    upload = UploadStore(folder_of(app, location).parent, tmp_path / "data/tmp").find(location.rpartition("/")[2])
     upload.bin.write_bytes(ZIP)
     upload.state = state
     upload.save()
     again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     try:
-        assert outcome(again.test_client(), place)["dataset_id"] == 1
+        assert outcome(again.test_client(), location)["dataset_id"] == 1
     finally:
         close_app(again)
 
 
 def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
     client = app.test_client()
-    place = begin(client).headers["Location"]
-    send(client, place, 0, ZIP)
-    first = outcome(client, place)["dataset_id"]
-    upload = UploadStore(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    location = begin(client).headers["Location"]
+    send(client, location, 0, ZIP)
+    first = outcome(client, location)["dataset_id"]
+    upload = UploadStore(folder_of(app, location).parent, tmp_path / "data/tmp").find(location.rpartition("/")[2])
     upload.bin.write_bytes(ZIP)
     upload.state, upload.dataset_id = "checking", None
     upload.save()
     again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     try:
-        assert outcome(again.test_client(), place)["dataset_id"] == first
+        assert outcome(again.test_client(), location)["dataset_id"] == first
         assert again.test_client().get("/api/datasets").get_json()["total"] == 1
     finally:
         close_app(again)
@@ -468,8 +470,8 @@ def test_blocks_fit_the_connection() -> None:
 
 
 def test_unfinished_uploads_are_listed_and_removed(client: FlaskClient) -> None:
-    places = [begin(client, name=f"Set {number}").location for number in range(3)]
-    send(client, places[1], 0, ZIP[:1000])
+    locations = [begin(client, name=f"Set {number}").location for number in range(3)]
+    send(client, locations[1], 0, ZIP[:1000])
     answer = client.get("/api/uploads", query_string={"per_page": 2}).get_json()
     assert (answer["total"], answer["pages"], len(answer["uploads"])) == (3, 2, 2)
     every = client.get("/api/uploads", query_string={"per_page": 100}).get_json()["uploads"]
@@ -478,22 +480,22 @@ def test_unfinished_uploads_are_listed_and_removed(client: FlaskClient) -> None:
         ("Set 1", 1000, len(ZIP)),
         ("Set 2", 0, len(ZIP)),
     }
-    assert client.delete(places[0], headers=TUS).status_code == 204
+    assert client.delete(locations[0], headers=TUS).status_code == 204
     assert client.get("/api/uploads").get_json()["total"] == 2
 
 
 def test_finished_uploads_hide_no_unfinished_one(client: FlaskClient, app: APIFlask) -> None:
     """Their records stay for days, and a page has a hundred."""
-    place = begin(client, name="Old").location
+    location = begin(client, name="Old").location
     finished = begin(client, name="Finished").location
     assert send(client, finished, 0, ZIP).status_code == 204
     assert outcome(client, finished)["state"] == "done"
     wait_for_record_alone(folder_of(app, finished))
     newest = client.get("/api/uploads", query_string={"per_page": 1}).get_json()
     assert (newest["total"], newest["uploads"][0]["name"]) == (2, "Finished")
-    left = client.get("/api/uploads", query_string={"per_page": 1, "unfinished": "true"}).get_json()
-    assert (left["total"], [item["name"] for item in left["uploads"]]) == (1, ["Old"])
-    assert place.endswith(left["uploads"][0]["id"])
+    listed = client.get("/api/uploads", query_string={"per_page": 1, "unfinished": "true"}).get_json()
+    assert (listed["total"], [item["name"] for item in listed["uploads"]]) == (1, ["Old"])
+    assert location.endswith(listed["uploads"][0]["id"])
 
 
 def test_empty_uploads_reserve_no_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, app: APIFlask) -> None:
@@ -507,13 +509,13 @@ def test_empty_uploads_reserve_no_disk(client: FlaskClient, monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["a\nb.zip", "a\0b.zip", "a\r\nX-Injected: 1.zip", "a\u2028b.zip"])
 def test_control_characters_in_a_name_harm_nothing(client: FlaskClient, name: str) -> None:
     sent = {"filename": name}
-    place = client.post(
+    created = client.post(
         "/api/uploads", headers=TUS | {"Upload-Length": str(len(ZIP)), "Upload-Metadata": metadata(**sent)}
     )
-    assert place.status_code in {201, 422}, place.text
-    if place.status_code == 201:
-        send(client, place.location, 0, ZIP)
-        body = outcome(client, place.location)
+    assert created.status_code in {201, 422}, created.text
+    if created.status_code == 201:
+        send(client, created.location, 0, ZIP)
+        body = outcome(client, created.location)
         assert body["state"] == "done", body
         answer = client.get(f"/api/datasets/{body['dataset_id']}/original")
         assert answer.status_code == 200

@@ -42,7 +42,7 @@ def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:
     return number
 
 
-def test_nothing_learned_is_said_everywhere(idle_app: APIFlask) -> None:
+def test_a_run_that_learned_nothing_is_marked_everywhere(idle_app: APIFlask) -> None:
     client, number = idle_app.test_client(), with_best(idle_app, 0.0)
     training = client.get(f"/api/trainings/{number}").get_json()
     assert (training["status"], training["level"]) == ("completed", "nothing")
@@ -68,7 +68,7 @@ def test_only_of_what_has_ended(idle_app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"names": 3}'])
-def test_a_damaged_evaluation_costs_its_own_part_alone(idle_app: APIFlask, content: str) -> None:
+def test_a_damaged_evaluation_affects_its_section_alone(idle_app: APIFlask, content: str) -> None:
     number = with_best(idle_app, 0.9)
     path = Path(idle_app.config["MODELS_DIR"]) / str(number) / "evaluation" / "evaluation.json"
     path.parent.mkdir(parents=True)
