@@ -1,4 +1,4 @@
-"""What all tests share: an application on a folder of its own, and a real server in both modes."""
+"""Fixtures of all tests: an application on a temporary folder, and a real server in both modes."""
 
 import shutil
 import signal
@@ -52,14 +52,14 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty_database(tmp_path: Path, migrated: Path) -> None:
-    """It, where an application of `settings_for(tmp_path)` looks for its own."""
+    """Its copy, at the path that an application of `settings_for(tmp_path)` expects."""
     (tmp_path / "instance").mkdir(mode=0o700)
     shutil.copy(migrated, tmp_path / "instance")
 
 
 @pytest.fixture
 def app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
-    """An application as `make run` has it, in threading mode, on a database and folders of its own."""
+    """An application as `make run` starts it, in threading mode, on a temporary database and folders."""
     app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     yield app
     close_app(app)

@@ -61,7 +61,7 @@ def yolo_zip(train: int = 6, val: int = 2) -> bytes:
 
 
 def write_dataset(folder: Path, train: int = 6, val: int = 2) -> Path:
-    """The files of a valid dataset as the import leaves them; its dataset.yaml."""
+    """Writes the files of a valid dataset as the import leaves them; returns the path of its dataset.yaml."""
     for name, content in yolo_files(train, val).items():
         if name == "data.yaml":
             continue
@@ -74,7 +74,7 @@ def write_dataset(folder: Path, train: int = 6, val: int = 2) -> Path:
 
 
 def valid_dataset(app: Flask, train: int = 6, val: int = 2) -> int:
-    """The id of a dataset that is ready to train on, with its files in place."""
+    """Creates a dataset that is ready to train on, with its files; returns its id."""
     from app.database import writing
     from app.models import Dataset
 

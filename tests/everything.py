@@ -83,7 +83,7 @@ def add_files(data: Path, dataset_id: int) -> None:
 
 
 def tree(data: Path) -> dict[str, Any]:
-    """What a data folder holds, but the server's own work: contents, links, and how many names a file has."""
+    """Contents of a data folder without temporary files: bytes, links, and link counts."""
     entries: dict[str, Any] = {}
     for path in data.rglob("*"):
         name = str(path.relative_to(data))
@@ -120,7 +120,7 @@ input()
 
 @contextmanager
 def used(file: Path, app: APIFlask | None = None) -> Iterator[None]:
-    """Another process has this database open, as a server has. The application's own connections are closed."""
+    """Opens the database in another process, as a server does. The application's connections are closed."""
     if app is not None:
         engine_of(app).dispose()
     with subprocess.Popen(

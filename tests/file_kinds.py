@@ -47,7 +47,7 @@ ALIKE = {
     "inference.log": "worker.log",
     "stop": "child.json",
 }
-# In a job's own folder, which a later attempt makes anew.
+# In a job's own folder, which a later attempt recreates.
 OF_A_JOB = {
     *("unpacked.json", "task.json", "result.json", "arguments.json", "sample.zip", "export.zip", "placed", "reserve"),
     "heartbeat",  # only its time is read
@@ -78,7 +78,7 @@ GENERIC = {
 OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
 # Between web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
 OF_PROCESSES = {"leader.json", "leader.lock", "start.lock", "sample.lock"}
-# In the folder of a worker that shares no volume: fetched anew where they are damaged, and locks are empty.
+# In the folder of a worker that shares no volume: downloaded again where they are damaged, and locks are empty.
 OF_WORKERS = {"version-*.json", "version-*.lock", "worker.json"}
 DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
 
@@ -117,7 +117,7 @@ def matches_any(name: str, kinds: Iterable[str]) -> bool:
 
 
 def unregistered_files(data: Path) -> list[str]:
-    """Files of a data folder that the product has made, of no known kind; without what people sent."""
+    """Files of a data folder that the product wrote and no kind matches; users' files are excluded."""
     names = []
     for path in sorted(data.rglob("*")):
         parts = path.relative_to(data).parts

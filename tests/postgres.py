@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, for tests."""
+"""A temporary PostgreSQL server for tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

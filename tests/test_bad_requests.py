@@ -32,7 +32,7 @@ BODIES: list[tuple[bytes, str, set[int]]] = [
     (b"null", "application/json", {400}),
     (b'"x"', "application/json", {400}),
     (b"5", "application/json", {400}),
-    (b"", "application/json", {422}),  # nothing said: the fields that are missing are named
+    (b"", "application/json", {422}),  # an empty body: the missing fields are named
     (b" " * 2_000_000, "application/json", {413}),
     (b"{", "application/json", {400}),
     (b'{"name": "\xff\xfe"}', "application/json", {400}),
@@ -133,7 +133,7 @@ def test_the_same_origin_is_allowed(client: FlaskClient) -> None:
 
 
 def test_on_the_wire(server: Server) -> None:
-    """What only a real server shows: Socket.IO's own checks, and a server that answers afterwards."""
+    """Against a real server: Socket.IO's checks, and that the server answers afterwards."""
     address = "/socket.io/?EIO=4&transport=polling"
     assert server.get(address, headers={"Origin": "https://evil.example"}).status_code == 400
     assert server.get(address, headers={"Origin": server.url}).status_code == 200

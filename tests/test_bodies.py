@@ -1,4 +1,4 @@
-"""Bodies read straight from the connection: the same bytes as gunicorn's reader gives, and not one more."""
+"""Bodies read straight from the connection: exactly the bytes that gunicorn's reader returns."""
 
 import random
 import socket
@@ -41,7 +41,7 @@ def rest_of(connection: SocketUnreader) -> bytes:
 
 @pytest.mark.parametrize("early", [0, 1, 5000])
 def test_reads_end_where_the_body_ends(connection: SocketUnreader, early: int) -> None:
-    """Some of the body came with the head of the request, as it does."""
+    """Part of the body arrived with the head of the request."""
     connection.unread(connection.sock.recv(early) if early else b"")
     body = Body(ServersBody(LengthReader(connection, len(DATA))))
     received, buffer = bytearray(), bytearray(60_000)
@@ -54,7 +54,7 @@ def test_reads_end_where_the_body_ends(connection: SocketUnreader, early: int) -
 
 
 def test_mixing_lines_and_chunks(connection: SocketUnreader) -> None:
-    """A line is read ahead by gunicorn; nothing of that is lost."""
+    """gunicorn reads ahead for a line; none of those bytes is lost."""
     body = Body(ServersBody(LengthReader(connection, len(DATA))))
     received = body.read(1000) + body.readline() + body.read(1000) + body.readline()
     while data := body.read(100_000):

@@ -123,7 +123,7 @@ def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
 
 
 def test_concurrent_starts_with_a_damaged_key_agree_on_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second comes while the first has read the damaged file and has not set it aside yet."""
+    """The second starts when the first has read the damaged file and has not set it aside yet."""
     (tmp_path / "secret_key").write_bytes(b"\xff")
     keys, second = list[str](), threading.Thread(target=lambda: keys.append(secret_key(tmp_path)))
     replace = os.replace

@@ -32,7 +32,7 @@ def values(name: str) -> list[str]:
 
 
 def ignored_by_docker(source: str) -> bool:
-    """Whether .dockerignore keeps a file or folder out: it excludes all, then names what is let in."""
+    """Whether .dockerignore excludes a file or folder: it excludes everything, then lists exceptions."""
     lines = (ROOT / ".dockerignore").read_text().split("\n")
     assert "*" in lines
     return not {f"!{source.strip('/')}", f"!{source.strip('/').split('/')[0]}"} & set(lines)
@@ -63,7 +63,7 @@ def test_what_the_application_needs_is_copied() -> None:
 
 
 def test_what_the_copied_scripts_run_is_copied() -> None:
-    """A worker has another program look whether the store lets it in, and waits while that one does not succeed."""
+    """A worker runs another program to check access to the store, and waits until that succeeds."""
     copied = {source for arguments in values("COPY") for source in shlex.split(arguments)[:-1]}
     scripts = [ROOT / source for source in copied if source.startswith("scripts/")]
     assert ROOT / "scripts" / "worker.py" in scripts
@@ -118,7 +118,7 @@ def test_nginx_is_in_front_of_the_application() -> None:
 
 
 def test_only_nginx_is_believed_and_it_passes_on_no_ones_word() -> None:
-    """Docker gives addresses in turn, and the application starts before nginx."""
+    """Docker assigns addresses in order, and the application starts before nginx."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.nginx.yaml").read_text())
     address = ip_address(compose["services"]["nginx"]["networks"]["default"]["ipv4_address"])
     (pool,) = compose["networks"]["default"]["ipam"]["config"]

@@ -30,7 +30,7 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def claim_for_another(file: DatabaseFile) -> None:
-    """The record of an earlier server, whose log had the number that this one got: numbers of files come again."""
+    """Writes the record of an earlier server whose log had this inode: inodes are reused."""
     record = {"file": [1, 1], "log": file_id(file.log)}
     file.path.with_name(file.path.name + OWNER).write_text(json.dumps(record))
 
@@ -50,7 +50,7 @@ def test_a_log_that_this_process_writes_stays(path: Path, connection: sqlite3.Co
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     connection.execute("INSERT INTO t VALUES (3)")
     connection.commit()
-    assert count(path) == 3, "its locks are there still: nobody began the index of the log anew"
+    assert count(path) == 3, "its locks still exist: the index of the log was not recreated"
 
 
 def test_a_log_that_nobody_writes_is_set_aside(path: Path, connection: sqlite3.Connection) -> None:

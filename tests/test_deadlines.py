@@ -1,4 +1,4 @@
-"""Deadlines, paces and places: what keeps slow clients from holding threads."""
+"""Deadlines, transfer rates and slots: what prevents slow clients from occupying threads."""
 
 import random
 import socket
@@ -113,7 +113,7 @@ def test_spending_delays_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_owed_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many spend, nobody waits for longer."""
+    """However many spend, nobody waits longer."""
     monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: 100.0))
     bucket = Bucket(2, 10.0, most_owed=10.0)
     assert [bucket.spend(amount) for amount in (2, 5, 1000, 1)] == [0.0, 0.5, 1.0, 1.0]
@@ -144,14 +144,14 @@ def test_frames_are_unmasked_as_eventlet_does(offset: int) -> None:
 
 
 def test_threads_stay_free_for_short_requests() -> None:
-    """Of gunicorn's threads, those that wait may not take all."""
+    """Waiting requests cannot occupy all of gunicorn's threads."""
     lines = (ROOT / "gunicorn.conf.py").read_text().splitlines()
     threads = next(int(line.split("=")[1].split("#")[0]) for line in lines if line.startswith("threads ="))
     assert sum(OF_MODE["threading"].values()) <= threads - 100
 
 
 def test_too_many_wait(app: APIFlask) -> None:
-    """Long polls and large downloads beyond the places are sent away at once."""
+    """Long polls and large downloads beyond the slots are refused at once."""
     training_id = make(app, "completed", seq=3)
     weights = app.extensions["services"].trainer.store.folder(training_id) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The estimate before a training: measured by a real child, kept, compared with the real training."""
+"""The estimate before a training: measured by a real child, stored, compared with the real training."""
 
 import time
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def estimates(client: FlaskClient) -> list[dict[str, Any]]:
 
 
 def staging(app: APIFlask) -> list[Path]:
-    """What is left in the folders of work: nothing, once the job behind an answer has tidied up."""
+    """What remains in the work folders: nothing, once the job of a response has cleaned up."""
     root = Path(app.config["DATA_ROOT"])
     until = time.monotonic() + 180
     while (leftovers := [*(root / "tmp").iterdir(), *(root / "jobs").iterdir()]) and time.monotonic() < until:
@@ -203,7 +203,7 @@ def test_a_machine_that_is_fast_gets_to_the_batches_without_mosaic(
         fractions.append(body["fraction"])
         time.sleep(0.05)
     assert body["status"] == "ready", body
-    assert {"importing", "batches", "plain_batches"} <= set(stages), "it says what it is doing"
+    assert {"importing", "batches", "plain_batches"} <= set(stages), "it reports what it is doing"
     assert fractions == sorted(fractions)
     assert body["batches"] == 100
 

@@ -1,4 +1,4 @@
-"""The codec of events: what is damaged or from another version costs its own line."""
+"""The codec of events: a damaged line, or one of another version, is skipped alone."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""No kind of file is written that nobody damages in a test, or says why not; see tests/file_kinds.py."""
+"""Every kind of file that the product writes is damaged by a test, or exempt with a reason; see tests/file_kinds.py."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.file_kinds import ALIKE, DAMAGED, GENERIC, REGISTERED, matches_any, n
 
 
 def test_each_name_in_the_source_is_registered() -> None:
-    """A new one belongs into DAMAGED, and into what tests/routes/test_damaged_files.py has, or into EXTERNAL."""
+    """A new one belongs into DAMAGED and into tests/routes/test_damaged_files.py, or into EXTERNAL."""
     names = {
         name: str(path.relative_to(ROOT))
         for path in sorted((ROOT / "app").rglob("*.py"))

@@ -20,7 +20,7 @@ parts = st.lists(st.tuples(st.booleans(), contents), max_size=4)
 
 
 class Trickling(io.BytesIO):
-    """A body that comes in pieces of given sizes, again and again."""
+    """A body that arrives in chunks of these sizes, repeatedly."""
 
     def __init__(self, body: bytes, sizes: list[int]) -> None:
         super().__init__(body)
@@ -57,7 +57,7 @@ def parsed(parser: MultiPartParser, stream: io.BytesIO) -> object:
 @given(parts, st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 60))
 @settings(max_examples=400, deadline=None)
 def test_it_finds_what_werkzeug_finds(items: list[tuple[bool, bytes]], sizes: list[int], cut: int) -> None:
-    """Whole and cut short; werkzeug gets the body in one piece, since its own result depends on where it is cut."""
+    """Complete and truncated; werkzeug gets the body in one piece, since its result depends on where it is cut."""
     body = body_of(items)
     for sent in (body, body[: max(0, len(body) - cut)]):
         assert parsed(FileFormParser(), Trickling(sent, sizes)) == parsed(MultiPartParser(), io.BytesIO(sent))

@@ -1,4 +1,4 @@
-"""Heads that come slowly hold no thread of gthread."""
+"""Heads that arrive slowly occupy no thread of gthread."""
 
 import select
 import selectors
@@ -21,7 +21,7 @@ HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Pair:
-    """gunicorn's connection over loopback, its client, and how often it was given a thread."""
+    """gunicorn's connection over loopback, its client, and how often it was assigned a thread."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -59,7 +59,7 @@ def test_a_head_in_pieces_is_handled_once_it_is_complete(pair: Pair) -> None:
         pair.client.sendall(piece)
         assert pair.wakes()
         assert pair.call() is DEFERRED
-        assert not pair.wakes(0.05), "what was seen wakes nobody again"
+        assert not pair.wakes(0.05), "peeked bytes wake the poller no more"
     pair.client.sendall(HEAD[-1:] + b"body")
     assert pair.wakes()
     assert (pair.call(), pair.handled) == ("handled", 1)

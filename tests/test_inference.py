@@ -1,4 +1,4 @@
-"""Tests of trained models: the endpoints, the warm child process, the images it takes and refuses."""
+"""Tests of trained models: the endpoints, the warm child process, accepted and refused images."""
 
 import io
 import os
@@ -306,7 +306,7 @@ def test_service_methods_and_cache(warm: APIFlask, weights: bytes, tmp_path: Pat
 
 
 def test_a_training_gets_the_gpu(warm: APIFlask, client: FlaskClient, training: int) -> None:
-    """The worker leaves its GPU to who works there, answers from the processor meanwhile, then has the GPU again."""
+    """The warm worker releases its GPU to a training, answers from the CPU meanwhile, and then uses the GPU again."""
     jobs = warm.extensions["services"].jobs
     jobs.register(JobKind("work", "sample", drawing, use=Use.WORK))
     warm.extensions["services"].inference.warm.close()
@@ -421,4 +421,4 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
     assert second_exited, "the child outlived its server"
     server.start()
     statuses = [item["status"] for item in server.get("/api/jobs?kind=predict").json()["jobs"]]
-    assert statuses == ["cancelled", "failed"], "the next server knows that it is gone"
+    assert statuses == ["cancelled", "failed"], "the next server detects that it has exited"

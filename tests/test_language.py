@@ -126,7 +126,7 @@ def texts(catalogue: Catalog) -> list[tuple[str, str, str]]:
 
 
 def prose_of(text: str) -> str:
-    """The text without its places, code words and what it quotes."""
+    """The text without its placeholders, code words and quotations."""
     return re.sub(rf"{PLACEHOLDER}|`[^`]*`|“[^”]*”|\b[A-Z]+_[A-Z_]+\b", " ", text)
 
 
@@ -146,7 +146,7 @@ def test_the_exceptions_are_needed(catalogue: Catalog) -> None:
 
 
 def counted_nouns(catalogue: Catalog) -> dict[str, set[str]]:
-    """By language, what the product counts: the words behind a place in the plural forms of the catalogue."""
+    """By language, what the product counts: the words behind a placeholder in the catalogue's plural forms."""
     nouns: dict[str, set[str]] = {"en": set(), "pt": set()}
     for message in catalogue:
         if message.id and message.pluralizable:
@@ -161,7 +161,7 @@ OF = r"(?!(?:of|per|de|das|dos|por) )"  # a share of something is no count of it
 
 
 def test_every_text_with_a_count_has_plural_forms(catalogue: Catalog) -> None:
-    """Found by rule: a place before a noun that the product counts elsewhere, with at most one word between."""
+    """By rule: a placeholder before a noun that the product counts elsewhere, with at most one word between."""
     nouns = counted_nouns(catalogue)
     assert {"images", "objects", "epochs", "runs"} <= nouns["en"]
     assert {"imagens", "objetos", "épocas", "treinamentos"} <= nouns["pt"]
@@ -175,7 +175,7 @@ def test_every_text_with_a_count_has_plural_forms(catalogue: Catalog) -> None:
 
 
 def test_plural_forms_differ_only_where_the_language_does(catalogue: Catalog) -> None:
-    """Each form has the same places, and no text helps itself with "(s)"."""
+    """Each form has the same placeholders, and no text uses "(s)"."""
     for _first, _language, text in texts(catalogue):
         assert "(s)" not in text, text
     for message in catalogue:
@@ -201,7 +201,7 @@ def test_no_word_is_there_twice(catalogue: Catalog) -> None:
 
 
 def test_numbers_are_no_part_of_a_text(catalogue: Catalog) -> None:
-    """They are filled in, as the reader writes them; a whole number below 100 and a code may stand."""
+    """They are formatted for the reader's language; an integer below 100 and a code are allowed."""
     wrong = [
         text
         for first, _language, text in texts(catalogue)
@@ -220,7 +220,7 @@ def test_zero_is_plural_in_portuguese(catalogue: Catalog) -> None:
     assert catalogue.plural_expr == "(n != 1)"
 
 
-# What was said once and is not so: the walk of issue 13 checked each against the product.
+# False claims that texts once made, by pattern: each was checked against the product.
 UNTRUE = {
     r"test set once": "training does not use the test set",
     r"takes? days|hours instead of days": "nobody measured it",
@@ -239,12 +239,12 @@ CODES = {"Send run IDs separated by commas: 3,5,8.", "Must be greater than 0, an
 
 
 def test_the_catalogue_compiles(catalogue: Catalog) -> None:
-    """A percent sign that is taken for a place leaves the server without Portuguese."""
+    """A percent sign that is parsed as a placeholder breaks Portuguese on the server."""
     assert [(message.id, str(error)) for message, errors in catalogue.check() for error in errors] == []
 
 
 def calls(source: str) -> Iterator[tuple[ast.Call, set[str]]]:
-    """The calls that fill a text at once, with the places of the text."""
+    """The calls that format a text at once, with the placeholders of the text."""
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Call)
@@ -285,7 +285,7 @@ EVERYDAY = {"marcad[oa]s?", "marca", "parar", "parad[oa]s?", "cancelado", "ningu
     "path", [*sorted((ROOT / "wiki").glob("*.md")), ROOT / "README.md"], ids=lambda path: path.name
 )
 def test_the_wiki_uses_the_terms(path: Path) -> None:
-    """Code and addresses are left out: the API has its own names."""
+    """Code and addresses are excluded: the API has its own names."""
     language = "en" if path.name in {"User-Guide.md", "README.md"} else "pt"
     prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     wrong = [

@@ -1,4 +1,4 @@
-"""Who may import whom (see "Where does my line go?" in the wiki), and that the web process stays light."""
+"""Allowed imports by layer (see "Where does my line go?" in the wiki), and that the web process stays light."""
 
 import ast
 import json
@@ -161,7 +161,7 @@ CHANGES = ("update", "pop", "setdefault", "clear", "insert", "append", "extend",
 
 
 def import_hooks_changed(tree: ast.AST) -> list[str]:
-    """Where code changes what other packages may import."""
+    """Where code changes what other packages can import."""
     changed: list[ast.expr] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.Delete):
@@ -194,7 +194,7 @@ WAITING = {
 
 
 def waiting_calls(tree: ast.AST) -> list[str]:
-    """What waits or emits while the database's write lock is held."""
+    """Calls that wait or emit while the database's write lock is held."""
     waits = []
     for node in ast.walk(tree):
         if isinstance(node, ast.With) and any(
@@ -216,7 +216,7 @@ def test_nothing_waits_in_a_write_transaction() -> None:
 
 
 def test_the_status_of_a_training_has_one_writer() -> None:
-    """Services change it through transitions.py, which says what each change resets; others make new rows."""
+    """Services change it through transitions.py, which documents what each change resets; others create new rows."""
     writers = set()
     for path in ROOT.glob("app/services/trainer/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -249,4 +249,4 @@ def test_no_page_loads_the_ml_stack(tmp_path: Path) -> None:
     assert {page: status for page, status in report["answers"].items() if status >= 500} == {}
     assert HEAVY & set(report["modules"]) == set()
     assert report["first"]["collects"]
-    assert report["first"]["frozen"] > 50_000, "what the start made is not looked through again"
+    assert report["first"]["frozen"] > 50_000, "objects of the start are not scanned again"

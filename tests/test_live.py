@@ -167,7 +167,7 @@ def test_a_fault_of_ours_is_acknowledged(
 def system_feed(
     socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[feed.SystemFeed]:
-    """The feed of a quick room, which nobody is in before and after."""
+    """The feed of a fast system room, which is empty before and after."""
     monkeypatch.setattr(feed, "EVERY_S", 0.02)
     yield idle_app.extensions["services"].system
     socket.emit("leave_system", callback=True)
@@ -202,7 +202,7 @@ def test_figures_of_the_system_while_someone_is_in_the_room(
     until(lambda: not system_feed._going)
     socket.get_received()
     time.sleep(0.1)  # five times
-    assert names(socket) == [], "nobody is there, nobody looks"
+    assert names(socket) == [], "the room is empty: nothing is read"
     assert socket.emit("join_system", callback=True)["ok"]
     assert next_payload(socket, "system_update")["uptime"] > answer["uptime"]
 
@@ -281,7 +281,7 @@ def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(
 
 
 def test_a_snapshot_is_encoded_once() -> None:
-    """For its acknowledgement and its event, and for all who asked at the same time; what is sent stays the same."""
+    """For its acknowledgement, its event, and all simultaneous requests; the bytes sent are the same."""
     value = {"seq": 5, "name": "ç", "metrics": {"epochs": [{"loss": None, "classes": []}] * 3}}
     encoded = Encoded(value)
     assert encoded == value

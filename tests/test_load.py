@@ -1,4 +1,4 @@
-"""The load run: viewers hear each message once, and one that fails ends it with its reason."""
+"""The load run: viewers receive each message once, and a failing viewer ends it with its reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The log: one line an entry, whatever others put into names, paths and headers."""
+"""The log: one line an entry, whatever names, paths and headers contain."""
 
 import logging
 import sys

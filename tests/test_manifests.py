@@ -1,4 +1,4 @@
-"""The files for several machines against the published schemas, as `make lint` does: what is wrong is named."""
+"""The manifests for several machines against the published schemas, as `make lint` does: errors name their field."""
 
 import re
 import shutil
@@ -162,7 +162,7 @@ def test_workers_with_an_object_store_share_no_volume() -> None:
     shared = volumes(services["web-1"])
     for name in ("worker-gpu-0", "worker-cpu"):
         mounted = volumes(STORED[name])
-        assert mounted.keys() == shared.keys(), "what takes no other one's place is added to it"
+        assert mounted.keys() == shared.keys(), "a mount with another target would be added"
         assert not set(mounted.values()) & set(shared.values())
     component = documents("components/object-store/kustomization.yaml")[0]
     (patch,) = (yaml.safe_load(item["patch"]) for item in component["patches"])

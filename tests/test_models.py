@@ -217,7 +217,7 @@ def test_eight_threads_write_without_a_lost_update(app: APIFlask) -> None:
 
 @pytest.fixture
 def postgres() -> Iterator[str]:
-    """A PostgreSQL server of our own on a free loopback port; its address."""
+    """A temporary PostgreSQL server on a free loopback port; its address."""
     with running_postgres() as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""The OpenAPI page: valid, whole, and served from our own files."""
+"""The OpenAPI page: valid, complete, and served from the product's files."""
 
 import io
 import re

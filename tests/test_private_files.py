@@ -1,4 +1,4 @@
-"""Database, data and logs are nobody else's, also those of an earlier version."""
+"""Database, data and logs are private to the server's user, including those of an earlier version."""
 
 import os
 import stat

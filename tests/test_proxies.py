@@ -1,4 +1,4 @@
-"""Where a request comes from, when a proxy says so: only those of TRUSTED_PROXIES are believed."""
+"""The origin of a request behind proxies: only those of TRUSTED_PROXIES are trusted."""
 
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def test_the_host_that_a_proxy_names_is_checked(tmp_path: Path) -> None:
 
 
 def test_untrusted_headers_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Behind a proxy that is not named all count as one address: the log says so, and few lines of strangers."""
+    """Behind an unconfigured proxy all clients count as one address: the log warns, with few lines of strangers."""
     proxies = TrustedProxies(lambda environ, _start: environ["REMOTE_ADDR"], ())
     for number in (*[1] * 5, *range(2, 100)):
         environ = {"REMOTE_ADDR": f"192.0.2.{number}", "HTTP_X_FORWARDED_FOR": "198.51.100.1\nforged"}

@@ -136,7 +136,7 @@ def test_a_server_that_limits_nobody_does_not_load_the_library(tmp_path: Path) -
 
 @pytest.fixture
 def redis_port(tmp_path: Path) -> Iterator[int]:
-    """A Redis of its own."""
+    """The port of a temporary Redis server."""
     if (program := shutil.which("redis-server")) is None:
         pytest.skip("this machine has no redis-server")
     port = free_port()

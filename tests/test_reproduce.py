@@ -66,7 +66,7 @@ def test_the_same_run_once_more(app: APIFlask, client: FlaskClient) -> None:
 
 
 def check_bundle(client: FlaskClient, training_id: int, name: str) -> None:
-    """Whole, safe, and fit to be used."""
+    """Asserts that a bundle is complete, safe, and usable."""
     answer = client.get(f"/api/trainings/{training_id}/bundle")
     assert answer.status_code == 200
     header = answer.headers["Content-Disposition"]
@@ -108,7 +108,7 @@ def test_what_never_started_has_no_bundle(idle_app: APIFlask) -> None:
 
 
 def test_resolved_values_replace_automatic_ones(idle_app: APIFlask) -> None:
-    """A batch that was halved, weights that were found, an optimizer that another version would choose otherwise."""
+    """A halved batch, resolved weights, an optimizer that another version would choose differently."""
     client = idle_app.test_client()
     training_id = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()[
         "training_id"

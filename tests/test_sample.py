@@ -1,4 +1,4 @@
-"""The sample dataset: its labels say what is drawn, and the same seed draws the same."""
+"""The sample dataset: its labels match what is drawn, and the same seed draws the same images."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_the_layout_is_yolo(files: dict[str, bytes]) -> None:
 
 
 def test_no_two_images_have_one_name(files: dict[str, bytes]) -> None:
-    """Else the import of our own sample says that images were renamed."""
+    """Otherwise the import of the sample would report renamed images."""
     names = [Path(name).name for name in files if name.startswith("images/")]
     assert len(set(names)) == len(names) == 40
 

@@ -1,4 +1,4 @@
-"""The pages' scripts: their unit tests in tests/js, by Node's own runner, and their lists beside the server's."""
+"""The pages' scripts: their unit tests in tests/js, by Node's test runner, and their lists against the server's."""
 
 import json
 import subprocess
@@ -87,7 +87,7 @@ def test_the_scripts_offer_what_a_dataset_can_teach(lists: dict[str, Any]) -> No
 
 
 def test_the_icons_are_those_that_the_pages_name() -> None:
-    """In the style sheet and in the font; the library's own are not loaded."""
+    """In the style sheet and in the font; the library's originals are not loaded."""
     from fontTools.ttLib import TTFont
 
     assert icons.is_current(), "run python -m scripts.icons"

@@ -1,4 +1,4 @@
-"""One read for all who ask at the same time, never an older one, and one at a time."""
+"""One read for all simultaneous readers, never an older one, and one at a time."""
 
 import threading
 import time
@@ -36,7 +36,9 @@ def test_those_who_ask_meanwhile_share_the_next_read() -> None:
         go_on.set()
         assert another.result(60) == "after it"
         assert first.result(60) == 1
-        assert {reader.result(60) for reader in readers} <= set(range(2, 11)), "none has what was read before it asked"
+        assert {reader.result(60) for reader in readers} <= set(range(2, 11)), (
+            "no reader gets a result from before its request"
+        )
     assert not shared._next
 
 
@@ -75,7 +77,7 @@ def test_a_failure_is_everybodys() -> None:
 
 
 def test_a_rest_as_long_as_the_read_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many runs are joined: half of a processor's time stays for everybody else."""
+    """However many runs are joined: half of a processor's time remains for everything else."""
     clock, rests = [100.0], []
     monkeypatch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=lambda: clock[0], sleep=rests.append))
 

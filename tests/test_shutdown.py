@@ -38,7 +38,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts children as jobs have them, in a session of their own."""
+    """Starts children as jobs start them, each in its own session."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(directory: Path, code: str, main: str = "app.worker.run") -> subprocess.Popen[bytes]:
@@ -75,7 +75,7 @@ def test_trainings_below_the_folder_pause(tmp_path: Path, start: Start) -> None:
 
 
 def test_jobs_of_every_kind_receive_the_stop_request(tmp_path: Path, idle_app: APIFlask, start: Start) -> None:
-    """Kinds choose their folders; one outside of the data folder would not be found."""
+    """Kinds choose their folders; one outside of the data folder would be missed."""
     jobs = idle_app.extensions["services"].jobs
     names = jobs.kinds.names()
     assert len(names) >= 12, names
@@ -94,7 +94,7 @@ def test_one_that_does_not_pause_in_time_is_killed_with_its_children(tmp_path: P
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     assert shutdown.finish(settings(tmp_path, "continue"), lambda: 60.0) == 0
-    assert not (directory / "stop").exists(), "nobody asks it where trainings go on"
+    assert not (directory / "stop").exists(), "it is not asked where trainings continue"
     assert shutdown.finish(settings(tmp_path), lambda: 0.0) == 1
     assert process.wait(60) == -signal.SIGKILL
     process.stdout.read()  # ends with the last process that has it open
@@ -120,7 +120,7 @@ class Arbiter:
 arbiter = Arbiter()
 guard.end_in_time(arbiter)
 arbiter.stop()
-arbiter.stop(False)  # a second SIGTERM begins nothing anew
+arbiter.stop(False)  # a second SIGTERM restarts nothing
 assert guard.seconds_to_pause() < guard.PAUSE_S
 ctypes.CDLL(None).sleep(300)
 """

@@ -1,4 +1,4 @@
-"""What schemas load and send has types, and they say what the schemas say."""
+"""What schemas load and send is typed, and the types match the schemas."""
 
 import inspect
 import re

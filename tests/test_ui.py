@@ -110,7 +110,7 @@ def test_scripts_are_sent_without_comments() -> None:
         text = path.read_bytes()
         for comment in COMMENT.finditer(text):
             before = without_comments(text[: comment.start()])
-            assert before.count(b"`") % 2 == 0, f"{path.name}: what looks like a comment is in a text: {comment[0]!r}"
+            assert before.count(b"`") % 2 == 0, f"{path.name}: a comment-like sequence inside a string: {comment[0]!r}"
 
 
 def test_parts_of_a_file_and_files_that_are_not_there(client: FlaskClient) -> None:

@@ -89,14 +89,14 @@ def begin_upload(server: Server, path: Path) -> socket.socket:
 
 
 def start_upload(server: Server, path: Path) -> "subprocess.Popen[str]":
-    """An upload from a process of its own, so that it does not slow the clock of this one."""
+    """Starts an upload in its own process, so that it does not slow this process's clock."""
     command = [sys.executable, "-c", POST, server.url + "/api/datasets", str(path)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[str]:
-    """An idle server in a process of its own: what it takes to answer is the machine's share of a wait."""
+    """An idle server in its own process: its response time is the machine's share of a wait."""
     port = free_port()
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(tmp_path), str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -212,17 +212,17 @@ def extracting(server: Server) -> bool:
 
 
 def reading(server: Server) -> bool:
-    """All is extracted, and the child looks at it, to give its verdict."""
+    """Everything is extracted, and the child checks it."""
     return any((server.folder / "data/jobs").glob("*/unpacked.json"))
 
 
 def is_installed(server: Server) -> bool:
-    """The folder has its place; its row may not be committed."""
+    """The folder is in its final path; its row may not be committed."""
     return any((server.folder / "data/datasets").iterdir())
 
 
 def scanning(server: Server) -> bool:
-    """The child works on the images: some have their thumbnails. It began them before the folder had its place."""
+    """The child works on the images: some have thumbnails, which it starts before the folder is in its final path."""
     datasets = server.folder / "data/datasets"
     thumbnails = {int(path.name) for path in datasets.iterdir() if any(path.glob("thumbnails/*/*"))}
     return bool(thumbnails & committed(server))
@@ -236,7 +236,7 @@ def committed(server: Server) -> set[int]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> None:
-    """At each stage, seen to be reached: after a restart there is no half dataset, and a retry works."""
+    """At each stage, which is asserted: after a restart no half dataset exists, and a retry works."""
     for reached in (receiving, extracting, reading, is_installed, scanning):
         with Server(tmp_path, mode) as server:
             if reached is receiving:

@@ -1,4 +1,4 @@
-"""Resumable uploads against the real server, in both modes: cut, killed, gone on with, byte by byte the same."""
+"""Resumable uploads against the real server, in both modes: cut, killed, resumed, identical byte by byte."""
 
 import base64
 import hashlib
@@ -86,7 +86,7 @@ def wait_for_size(path: Path, size: int) -> None:
 
 
 def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path) -> None:
-    """Its last byte is kept back, so that the whole can be read before it becomes a dataset."""
+    """Its last byte is sent separately, so that the rest can be read before it becomes a dataset."""
     data, chance = archive.read_bytes(), random.Random(5)
     location = begin(server, len(data))
     for _ in range(6):
@@ -95,7 +95,7 @@ def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path
         connection = half_sent(server, location, at, data[at : at + sent], len(data) - at)
         wait_for_size(stored(server, location), at + 1)  # a program that is gone before is nobody that the server knows
         connection.close()
-        assert free_again(server, location) == at + sent, "what arrived before the connection ended is kept"
+        assert free_again(server, location) == at + sent, "bytes before the end of the connection count"
     at = offset(server, location)
     assert patch(server, location, at, data[at:-1]).status_code == 204
     assert hashlib.sha256(stored(server, location).read_bytes() + data[-1:]).digest() == hashlib.sha256(data).digest()
@@ -174,7 +174,7 @@ def test_a_refused_chunk_is_answered_and_its_connection_goes_on(server: Server, 
 
 
 def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) -> None:
-    """The client of another project, with its own checksums and its own memory."""
+    """Another project's client, with its own checksums and its own storage."""
     server, memory = threading_server, FileStorage(str(tmp_path / "urls.json"))
 
     def uploader() -> Any:

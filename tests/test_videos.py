@@ -78,7 +78,7 @@ def test_fast_and_large_videos_are_subsampled_and_downscaled(idle_app: APIFlask,
 
 
 def test_a_long_video_is_cut_and_marked(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its length is not known beforehand: the file claims to be short, or the time is over."""
+    """Its length is not known in advance: the file claims to be short, or the time limit is reached."""
     monkeypatch.setattr(videos, "WORK_S", 0.0)
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
     assert answer.status_code == 422, "not one frame in no time"
@@ -86,7 +86,7 @@ def test_a_long_video_is_cut_and_marked(idle_app: APIFlask, tmp_path: Path, monk
     monkeypatch.setattr(videos, "MOST_FRAMES", 5)
     content = film(tmp_path / "a.mp4")
     frames, _ = decoded(sent(idle_app, content).data, tmp_path)
-    assert len(frames) == 5, "every fourth: the whole video in few frames"
+    assert len(frames) == 5, "every fourth: the entire video in few frames"
 
 
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"

@@ -1,4 +1,4 @@
-"""The serving process: starts soon, stays small, ends when it is told to."""
+"""The serving process: starts soon, stays small, ends on a signal."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ MAX_RSS = 120 * 1024 * 1024 + OF_TESTS
 
 
 def test_first_answer_and_size(server: Server) -> None:
-    """On a database that is there, as after `make setup`. CPU seconds: tests share the machine, not its clock."""
+    """On an existing database, as after `make setup`. CPU seconds: tests share the machine, not its clock."""
     server.stop()
     server.start()
     times = [psutil.Process(pid).cpu_times() for pid in server.worker_pids()]
@@ -45,7 +45,7 @@ def test_ends_with_open_sockets(server: Server, transport: str) -> None:
 
 
 def test_ctrl_c_is_a_clean_end_too(server: Server) -> None:
-    """A terminal sends it to the workers as well. What continues without the server is said."""
+    """A terminal sends it to the workers as well. The output lists what continues without the server."""
     folder = Path(server.settings["DATA_ROOT"], "models", "1")
     command = [sys.executable, "-c", "import time; time.sleep(300)", "app.worker.run", str(folder)]
     with subprocess.Popen(command, start_new_session=True) as job:

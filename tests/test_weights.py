@@ -1,4 +1,4 @@
-"""Whether pretrained weights can be had is known before a run starts, and changes what is proposed."""
+"""Whether pretrained weights are available is checked before a run starts, and changes the proposal."""
 
 import threading
 import zipfile
@@ -64,7 +64,7 @@ def defaults(app: APIFlask, dataset_id: int, **query: Any) -> dict[str, dict[str
 
 
 def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
-    """The tests' server may fetch nothing: before, 20 epochs were proposed and the run told it afterwards."""
+    """The tests' server has no downloads: earlier, 20 epochs were proposed and the run reported it afterwards."""
     dataset_id = valid_dataset(idle_app, train=240, val=60)
     client = idle_app.test_client()
     answer = client.get("/api/weights?model=yolov8n", headers=ENGLISH).get_json()

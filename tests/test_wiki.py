@@ -50,7 +50,7 @@ def requests_of(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def concrete(address: str) -> str:
-    """An address that a client could ask for: `{id}` and `<id>` are numbers, `…` ends a made-up upload id."""
+    """An address that a client could request: `{id}` and `<id>` become numbers, `…` ends an example upload id."""
     return re.sub(r"\{\w+\}|<\w+>", "1", address.replace("…", ""))
 
 
@@ -67,7 +67,7 @@ def test_every_address_is_a_route(idle_app: APIFlask) -> None:
 
 
 def test_the_pattern_matches_addresses() -> None:
-    """Else the test above would hold for any text."""
+    """Otherwise the test above would pass for any text."""
     addresses = set(requests_of(ROOT / "wiki" / "API-de-Treinamentos.md"))
     assert {
         ("POST", "/api/trainings/2/pause"),
@@ -78,13 +78,13 @@ def test_the_pattern_matches_addresses() -> None:
 
 
 def pattern(text: str) -> str:
-    """A regular expression for a text of the catalogue with its places filled."""
+    """A regular expression for a text of the catalogue with its placeholders filled."""
     return ".+?".join(map(re.escape, re.split(r"%\(\w+\)s", text.replace("%%", "%"))))
 
 
 @pytest.fixture(scope="module")
 def messages() -> re.Pattern[str]:
-    """Whatever the server can say in Portuguese."""
+    """A pattern of all the server's messages in Portuguese."""
     catalogue: Catalog = present()
     texts = [
         text

@@ -1,4 +1,4 @@
-"""A model file without a training: YOLOv8n with made-up weights that finds something in every image."""
+"""A model file without a training: YOLOv8n with random weights that detects something in every image."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ yolo.save(sys.argv[1])
 
 
 def write_weights(path: Path, *classes: str) -> Path:
-    """Write the model file, in a process of its own: the tests' process stays light."""
+    """Writes the model file in its own process: the tests' process stays light."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(path.parent)})
     command = [sys.executable, "-c", PROGRAM, str(path), *(classes or CLASSES)]
     subprocess.run(command, check=True, env=environment, cwd=path.parent, capture_output=True, timeout=200)

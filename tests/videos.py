@@ -1,4 +1,4 @@
-"""Small videos for tests: drawn, with times of their own, turned, cut, or no videos at all."""
+"""Small videos for tests: drawn, with irregular times, rotated, truncated, or no videos at all."""
 
 import struct
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def drawn_video(
 
 
 def turned(video: bytes, degrees: int) -> bytes:
-    """An MP4 whose header has players turn it."""
+    """An MP4 whose header makes players rotate it."""
     at = video.index(b"tkhd") + 4 + 40  # behind the version, the times, the id, the layer and the volume
     return video[:at] + struct.pack(">9i", *TURNED[degrees]) + video[at + 36 :]
 

@@ -21,7 +21,7 @@ OURS = {"Sec-Fetch-Site": "same-origin"}  # what a browser says of a request of 
 
 @pytest.fixture(scope="package")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
-    """An application that lets nobody in without a login; nothing in its queue is started."""
+    """An application that requires a login; nothing in its queue is started."""
     folder = tmp_path_factory.mktemp("walk")
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", **unlimited))
@@ -36,7 +36,7 @@ def headers(app: APIFlask) -> dict[str, dict[str, str]]:
 
 
 def create_accounts(app: APIFlask) -> dict[str, dict[str, str]]:
-    """What each person's script sends; "owner" is the one of the secret file."""
+    """Creates an account for each person; request headers by name. "owner" is the one of the secret file."""
     owner = {"Authorization": f"Bearer {owner_secret(settings(app).INSTANCE_PATH)}"}
     headers = {"nobody": {}, "owner": owner}
     client = app.test_client()
@@ -61,7 +61,7 @@ Headers = dict[str, dict[str, str]]
 
 @pytest.fixture
 def log_in(app: APIFlask, headers: Headers) -> Callable[[str], FlaskClient]:
-    """Gives a browser in which a person has logged in."""
+    """Logs a person in; returns the browser."""
     count = iter(range(1, 250))
 
     def begin(name: str) -> FlaskClient:

@@ -54,12 +54,12 @@ def key(number: int | None = None) -> RSAKey:
 
 
 def encoded(part: dict[str, Any]) -> str:
-    """A part of a token, which no library would make."""
+    """A part of a token, encoded without the checks of a library."""
     return urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
 def endless(pause: float = 0) -> Response:
-    """An answer that comes for as long as somebody reads it."""
+    """A response that continues for as long as the client reads it."""
 
     def blocks() -> Iterator[bytes]:
         while True:
@@ -255,7 +255,7 @@ def create_provider() -> Flask:
 
     @app.post("/logout_token")
     def logout_token() -> Any:
-        """One with these claims, signed as the state says."""
+        """A logout token with these claims, signed as the state requires."""
         claims = {name: value for name, value in request.json.items() if value is not None}
         header = {"alg": "RS256", "typ": "logout+jwt"} | ({"kid": state.kid} if state.kid else {})
         return {"token": jwt.encode(header, claims, key(-1 if state.sign == "other" else None))}

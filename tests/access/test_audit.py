@@ -1,4 +1,4 @@
-"""The audit log: who, what, when, from where, and how it ended; and no secret, there or in another log."""
+"""The audit log: who, what, when, from which address, with what result; no log contains a secret."""
 
 import csv
 import json
@@ -179,7 +179,7 @@ def test_removed_audit_files_are_logged(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("socketio_initialized")
 def test_entries_that_are_too_old_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once from what is shown, and from the disk with the file that they are in, also where nobody writes to it."""
+    """They disappear from the page at once, and from the disk with their file, even when nothing is logged."""
     days = 86_400 * 10**9
     today = time.time_ns()
 
@@ -279,7 +279,7 @@ def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("socketio_initialized")
 def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
-    """Strangers, and people who may not: each kind has a budget of its own, and one list."""
+    """Refusals of strangers and of users each have a budget of their own, and share one list."""
     log = AuditLog(tmp_path, 20_000)
     log.write(path="/admin", via="session", result="done", role="admin")
     log.write(path="/done", via="session", result="done", role="trainer")

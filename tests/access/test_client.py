@@ -1,4 +1,4 @@
-"""The client and the command line against a server that lets nobody in without a login."""
+"""The client and the command line against a server that requires a login."""
 
 import threading
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_the_owner_token_is_sent_to_the_local_server_only(
     monkeypatch.setenv("INSTANCE_PATH", str(settings(app).INSTANCE_PATH))
     assert Client("http://yolo.example.org:5000").connection.login.token is None
     assert login.is_ours(int(url.rpartition(":")[2]))
-    assert not login.is_ours(1), "nobody listens there"
+    assert not login.is_ours(1), "no server listens there"
     monkeypatch.setattr(login.os, "geteuid", lambda: 12345)
     if login.os.getuid() != 0:  # root's programs are trusted
         assert Client(url).connection.login.token is None

@@ -1,4 +1,4 @@
-"""Lists say whose each thing is, and can be filtered by it."""
+"""Lists name the creator of each row, and can be filtered by creator."""
 
 import pytest
 from apiflask import APIFlask

@@ -86,7 +86,7 @@ def test_an_invitation_is_no_owner_login_for_the_owner(app: APIFlask) -> None:
 
 @pytest.mark.parametrize("end", [{"role": "viewer"}, {"active": False}, None], ids=str)
 def test_invitations_end_with_an_admin(app: APIFlask, headers: Headers, end: dict[str, object] | None) -> None:
-    """Who is to go may have made one for coming back."""
+    """An admin could otherwise return through an invitation created before the removal."""
     client, owner = app.test_client(), headers["owner"]
     form = {"name": f"Boss {end}", "role": "admin", "password": "long enough"}
     path = f"/api/users/{client.post('/api/users', json=form, headers=owner).json['id']}"
@@ -129,7 +129,7 @@ def test_a_start_prints_a_link_where_one_is_needed(app: APIFlask, capsys: pytest
 
 
 def test_the_link_explains_access_from_another_machine(app: APIFlask) -> None:
-    """A GPU box has no browser: its localhost is somebody else's."""
+    """A GPU machine has no browser, and localhost is another machine there."""
     owner_login = services_of(app).accounts.owner_login
     config = replace(settings(app), AUTH="auto")
     with app.app_context():

@@ -47,7 +47,7 @@ numbers = count(1)
 
 
 class Provider:
-    """tests/access/oidc_provider.py, in a process of its own."""
+    """Runs tests/access/oidc_provider.py in its own process."""
 
     def __init__(self, folder: Path) -> None:
         assert find_spec("authlib"), "it is in requirements.lock: make setup"
@@ -75,7 +75,7 @@ class Provider:
         self.process.wait(30)
 
     def configure(self, sub: str | None = None, **changes: Any) -> str:
-        """Somebody new, or this one; whatever else is told is wrong."""
+        """Sets the next person to log in, a new one by default, and deviations of the provider; returns the subject."""
         person = {"sub": sub or f"new-{next(numbers)}"} | changes.pop("person", {})
         answer = requests.post(self.url + "/control", json={"person": person} | changes, timeout=30)
         assert answer.ok, answer.text
@@ -346,7 +346,7 @@ def test_provider_responses_are_limited_in_size_and_time(provider: Provider, mon
 
 
 def test_an_address_links_nobody(server: Server, provider: Provider, owner: requests.Session) -> None:
-    """Neither a name nor an e-mail address that somebody has here already."""
+    """Neither an existing name nor an existing e-mail address links a login to an account."""
     person = {"name": "carla", "role": "admin", "password": PASSWORD}
     assert owner.post(server.url + "/api/users", json=person).status_code == 201
     provider.configure(person=member(name="Carla", preferred_username="carla", email="carla@example.org"))
@@ -369,7 +369,7 @@ def test_the_role_is_updated_at_each_login(server: Server, provider: Provider, o
         assert login(server, new_browser()).status_code == 303
         assert me(server, browser)["role"] == role, "in the session that was there before, too"
         assert owner.get(server.url + "/api/invitations").json()["invitations"] == []
-    # What is told only at /userinfo counts as well.
+    # Claims that only /userinfo sends count as well.
     userinfo = member(realm={"groups": ["lab"]})
     provider.configure(sub, userinfo={"realm": userinfo["realm"], "email": userinfo["email"]})
     assert login(server, browser).status_code == 303
@@ -410,14 +410,14 @@ def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Prov
     address = begin_link()
     stranger.cookies.update({name: value for name, value in browser.cookies.items() if name.startswith("ytp_oidc")})
     answer = back(stranger, address)
-    assert answer.status_code == 401, "the login of a stranger becomes nobody's"
+    assert answer.status_code == 401, "the login of a stranger is linked to no account"
     assert login(server, stranger).status_code == 403
     answer = back(browser, begin_link())
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
     assert login(server, stranger).status_code == 303
     assert me(server, stranger)["name"] == "Edu"
     assert back(browser, begin_link()).status_code == 409
-    assert requests.delete(path, headers=bearer).status_code == 403, "a viewer's token ends nobody's way in"
+    assert requests.delete(path, headers=bearer).status_code == 403, "a viewer's token removes no link"
     assert me(server, stranger) is not None
     assert browser.delete(path, headers=OURS).ok
     assert me(server, stranger) is None, "other sessions end"
@@ -451,7 +451,7 @@ def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner:
 
 @pytest.mark.usefixtures("stored_settings")
 def test_a_link_of_an_earlier_provider_is_not_a_way_in(app: APIFlask) -> None:
-    """It is shown to admins as what it is, and makes room for one of the present provider."""
+    """Admins see it as such, and a link to the current provider can replace it."""
     change_settings(app, OIDC_ALLOWED=("*",), OIDC_ISSUER="https://old.example/")
     identities = app.extensions["services"].accounts.identities
     with app.app_context():
@@ -474,14 +474,14 @@ EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 def logout_token(provider: Provider, **claims: Any) -> str:
-    """The provider's, with an id of its own where the claims have none."""
+    """A logout token of the provider, with a fresh id unless the claims have one."""
     right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": uuid4().hex, "events": EVENT}
     answer = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
     return str(answer.json()["token"])
 
 
 def log_out_by(server: Server, token: str) -> requests.Response:
-    """As the provider says it to the server."""
+    """Sends a logout token to the server, as the provider does."""
     return requests.post(server.url + "/login/oidc/logout", data={"logout_token": token}, timeout=60)
 
 
@@ -602,7 +602,7 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
 def test_a_provider_outage_affects_its_logins_alone(
     server: Server, provider: Provider, owner: requests.Session, tmp_path: Path
 ) -> None:
-    """In eventlet mode, too: one login first, then the provider is gone."""
+    """In eventlet mode, too: one login succeeds, then the provider stops."""
     with Server(tmp_path, "eventlet", **settings_with(provider)) as second_server:
         provider.configure(person=member(name="Gil"))
         browser = new_browser()
@@ -710,7 +710,7 @@ def test_verification_applies_to_the_address_it_came_with(
 
 
 def test_an_expanding_name_leaves_space_for_a_number(app: APIFlask) -> None:
-    """One sign that is 18 letters, 60 times: the number must not be cut off, or the search never ends."""
+    """A character that normalizes to 18 letters, 60 times: a truncated number would make the search endless."""
     name = "\ufdfa" * 60
     with app.app_context(), writing() as session:
         keys = {add_account(session, unused_name(session, {"name": name}), "viewer", None).key for _ in range(3)}
@@ -745,7 +745,7 @@ def test_losing_every_provider_role_ends_access(app: APIFlask) -> None:
 
 @pytest.mark.usefixtures("stored_settings")
 def test_an_old_provider_session_sets_no_password(app: APIFlask) -> None:
-    """An unattended browser would give a way in that lasts longer than the provider's word."""
+    """An unattended browser could otherwise create a login that outlives the provider's permission."""
     change_settings(app, OIDC_ALLOWED=("*",))
     accounts = app.extensions["services"].accounts
     with app.app_context():

@@ -34,7 +34,7 @@ def browsers() -> dict[str, FlaskClient]:
 
 @pytest.fixture
 def browser(browsers: dict[str, FlaskClient], log_in: Callable[[str], FlaskClient]) -> FlaskClient:
-    """One login for the whole file."""
+    """One login for all tests of this module."""
     if not browsers:
         browsers["browser"] = log_in("trainer")
     return browsers["browser"]

@@ -1,4 +1,4 @@
-"""A person's own password, and invitations that are taken back."""
+"""Changing one's password, and revoking invitations."""
 
 from collections.abc import Callable
 

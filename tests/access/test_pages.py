@@ -1,4 +1,4 @@
-"""What a page shows to whom: no button for what would be refused."""
+"""Pages by role: no button for what would be refused."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whose socket it is, from the kernel and from its tables."""
+"""The user of a socket's peer, from the kernel and from its tables."""
 
 import os
 import shutil

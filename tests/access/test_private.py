@@ -1,4 +1,4 @@
-"""PRIVATE_DATA: whoever did not make a thing, and was not shown it, finds it nowhere, and changes nothing about it."""
+"""PRIVATE_DATA: users without access cannot find a row anywhere, nor change anything about it."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def headers(app: APIFlask) -> Headers:
 
 @pytest.fixture
 def row_ids(app: APIFlask, headers: Headers) -> RowIds:
-    """One of each kind of the trainer's, by name and by work of the server's."""
+    """One row of each kind of the trainer's, created by name or by a job of the server."""
     return create_rows(app, account(app, headers, "trainer"))
 
 
@@ -105,7 +105,7 @@ def rows(app: APIFlask) -> dict[str, list[Any]]:
 
 
 def masked(answer: TestResponse, number: int) -> tuple[int, str]:
-    """What an answer says, whatever the id was."""
+    """Status and text of a response, with this id masked."""
     return answer.status_code, re.sub(rf"\b{number}\b", "ID", answer.text)
 
 
@@ -282,7 +282,7 @@ def joined(app: APIFlask, headers: dict[str, str]) -> SocketIOTestClient:
 
 
 def notified(app: APIFlask, row_ids: RowIds, *sockets: SocketIOTestClient) -> list[bool]:
-    """Who gets a message about the training on the dashboard, and one about the dataset."""
+    """Which sockets receive a training message on the dashboard, and one about the dataset."""
     with app.app_context():
         audience.forget()
         notify.to_training("training_status", row_ids[Training], {"seq": 1})
@@ -323,7 +323,7 @@ def test_rooms(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
 def test_viewers_with_different_permissions_share_no_read(
     app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one of them is told on joining is read for nobody else."""
+    """The snapshot that one of them receives on joining is not reused for another."""
     keys: list[Any] = []
     reads = app.extensions["waiting"].snapshots
     monkeypatch.setattr(reads, "read", lambda key, work: keys.append(key) or work())

@@ -84,7 +84,7 @@ def test_a_room_is_left_when_another_process_ends_the_sharing(app: APIFlask, hea
 
 @pytest.mark.parametrize("action", ["clone", "run-again"])
 def test_a_cloned_run_uses_no_hidden_weights(app: APIFlask, headers: Headers, row_ids: RowIds, action: str) -> None:
-    """The run is shared; the one whose weights it started from is not."""
+    """The run is shared; the run whose weights it started from is not."""
     start = {"kind": "training", "training_id": row_ids[Training], "checkpoint": "best"}
     like = create_rows(app, account(app, headers, "trainer"))
     change(app, Training, like[Training], start=start)
@@ -101,7 +101,7 @@ def test_a_cloned_run_uses_no_hidden_weights(app: APIFlask, headers: Headers, ro
 
 
 def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """Of somebody's shared run, on a dataset of one's own, which is deleted then."""
+    """An evaluation of another user's shared run on a private dataset that is then deleted."""
     share(app, row_ids)
     another = account(app, headers, "another")
     mine = create_rows(app, another)
@@ -113,7 +113,7 @@ def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, head
 
 
 def test_a_job_is_visible_with_its_result(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """Somebody evaluates a shared run: on its own dataset everybody sees that, on a hidden one nobody else does."""
+    """An evaluation of a shared run is visible to everybody on a shared dataset, and to nobody else on a hidden one."""
     share(app, row_ids)
     another = account(app, headers, "another")
     hidden = create_rows(app, another)[Dataset]
@@ -139,7 +139,7 @@ def test_a_job_of_an_admin_is_visible_to_the_owner(app: APIFlask, headers: Heade
 def test_a_dataset_in_use_is_not_deleted(
     app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner sees no run of theirs: the refusal comes before anything is ended."""
+    """Its owner sees no run of other users: the refusal comes before anything is ended."""
     ended: list[int] = []
     with app.app_context():
         datasets = services().datasets
@@ -152,7 +152,7 @@ def test_a_dataset_in_use_is_not_deleted(
 
 
 def test_deleting_a_dataset_ends_jobs_of_every_user(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """A reader's question has an index made anew; the folder must not be written to behind its deletion."""
+    """A reader's request rebuilds an index; nothing must write to the folder during its deletion."""
     share(app, row_ids, True, Dataset)
     about = {"subject_type": "dataset", "subject_id": row_ids[Dataset], "created_by": account(app, headers, "another")}
     job = add(app, Job(kind="index_dataset", **about, status="pending", params={"number": 1}))
@@ -168,7 +168,7 @@ def test_deleting_a_dataset_ends_jobs_of_every_user(app: APIFlask, headers: Head
 def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
     app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two people's samples are made while a third request waits for its turn: the newer one is not its person's."""
+    """Two users' samples are created while a third request waits: the newer sample is not its user's."""
     lock = FileLock(Path(settings(app).DATA_ROOT) / "sample.lock")
     assert lock.acquire()
     mine, theirs = (
@@ -183,7 +183,7 @@ def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
 
 
 def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """A run that started from shared weights keeps them in the trash of their owner."""
+    """A run that started from shared weights prevents their permanent deletion."""
     start = {"training_id": row_ids[Training], "checkpoint": "best"}
     values = {"created_by": account(app, headers, "another"), "status": "pending", "start": start}
     hidden_id = add(app, Training(name="their secret", dataset_id=row_ids[Dataset], model_version="n", **values))

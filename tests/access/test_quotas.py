@@ -1,4 +1,4 @@
-"""How much one person may keep here; each person has their own measure."""
+"""Quotas of storage, counted per user."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Limits follow a person from wherever they come; attempts to log in are counted by address."""
+"""Rate limits are counted per user from any address; login attempts are counted per address."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +63,7 @@ def test_logins_are_counted_where_nothing_else_is(app: APIFlask) -> None:
 def test_many_addresses_guess_no_faster_than_one_and_lock_nobody_out(
     app: APIFlask, headers: Headers, limited: None
 ) -> None:
-    """A browser that was in before goes on; another account and a name of nobody have counts of their own."""
+    """A returning browser is not affected; another account and an unknown name have separate counts."""
     change_settings(app, RATELIMIT_PASSWORDS="3 per hour")
     count = iter(range(1, 250))
 
@@ -87,7 +87,7 @@ def test_many_addresses_guess_no_faster_than_one_and_lock_nobody_out(
 
 
 def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Headers) -> None:
-    """Each check takes 64 MB: two are made at a time, some wait, and the rest is told to come again."""
+    """Each check needs 64 MB: two run at a time, some wait, and the rest is refused for now."""
     form, client = {"name": "viewer", "password": PASSWORD}, app.test_client()
     for _ in range(passwords.IN_LINE):
         assert passwords.line.acquire()
@@ -103,7 +103,7 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
 
 
 def test_strangers_do_not_block_a_returning_browser(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many wait: who was in before has a line of their own, and comes first."""
+    """However many wait: returning browsers have a separate queue, which is served first."""
     form, returning = {"name": "viewer", "password": PASSWORD}, app.test_client()
     assert returning.post("/api/login", json=form).status_code == 200
     for _ in range(passwords.IN_LINE):

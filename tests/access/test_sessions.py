@@ -1,4 +1,4 @@
-"""What ends with a login, and what is each person's own."""
+"""What ends with a login, and what belongs to one person."""
 
 import base64
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_a_socket_leaves_its_rooms_when_its_token_is_deleted(app: APIFlask, head
 
 
 def test_what_a_token_makes_lives_no_longer_than_it(app: APIFlask, headers: Headers) -> None:
-    """One that expires, or was stolen, would else make one that never does."""
+    """An expiring or stolen token could otherwise create one that never expires."""
     until = (now() + timedelta(days=1)).isoformat()
     client = app.test_client()
     values = {"name": "x", "role": "trainer", "expires_at": until}
@@ -193,7 +193,7 @@ def test_what_an_upload_becomes_is_its_senders(app: APIFlask) -> None:
 def test_a_job_belongs_to_the_owner_of_its_subject(
     app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server itself makes jobs, too: the owner of the training may stop those."""
+    """The server creates jobs, too: the owner of the training can stop those."""
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
     with app.app_context(), writing() as session:
@@ -242,7 +242,7 @@ def test_a_wrong_password_and_an_unknown_name_are_indistinguishable(app: APIFlas
 
 
 def test_visually_identical_names_are_one(app: APIFlask, headers: Headers) -> None:
-    """A zero-width space and a mark of direction are seen by nobody; nor is a name of them alone."""
+    """A zero-width space and a direction mark are invisible; a name of them alone is refused."""
     client = app.test_client()
 
     def create(name: str) -> int:

@@ -1,4 +1,4 @@
-"""Every route and every socket event, by everybody who may come: nobody, a viewer, two trainers, an admin."""
+"""Every route and every socket event, as nobody, a viewer, two trainers and an admin."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ REFUSED = {401, 403}
 
 
 def address(rule: str) -> str:
-    """An address of a route whose ids are of nothing that is there."""
+    """The address of a route, with ids that do not exist."""
     text = re.sub(r"<id:\w+>|<int:\w+>", str(UNKNOWN_ID), rule)
     return re.sub(r"<(?:\w+:)?\w+>", "x", text)
 
@@ -42,7 +42,7 @@ def test_each_route_and_each_event_has_a_role(app: APIFlask) -> None:
 def test_each_role_reaches_exactly_what_it_covers(
     app: APIFlask, headers: dict[str, dict[str, str]], person: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The door alone: who is let through gets an answer of the test's, and nothing happens."""
+    """Authorization alone: accepted requests get a stub's response, and nothing happens."""
     monkeypatch.setattr(app, "dispatch_request", lambda: ("let through", 299))
     role, client, wrong = PEOPLE.get(person), app.test_client(), []
     for endpoint, method, path in walk(app):
@@ -60,7 +60,7 @@ def test_each_role_reaches_exactly_what_it_covers(
 
 @pytest.fixture(scope="module")
 def row_ids(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[type, int]]:
-    """A training of the trainer's and one of the other's, and what was made of them by the server itself."""
+    """Ids of a training of each trainer's, and of rows that the server created from it, by owner."""
     ids_by_owner = {}
     for name in ("trainer", "another"):
         account = app.test_client().get("/api/me", headers=headers[name]).json["id"]
@@ -108,7 +108,7 @@ def test_trainers_change_what_is_theirs_and_admins_everything(
 
 
 def test_created_rows_belong_to_their_creator(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
-    """Through a real request: the row knows who sent it."""
+    """Through a real request: the row records its sender."""
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
     form = {"name": "Mine", "model_version": "n", "epochs": 1}

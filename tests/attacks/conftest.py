@@ -22,7 +22,7 @@ class Target:
     training_id: int
 
     def raw(self, sent: bytes, *, half_close: bool = True) -> bytes:
-        """The whole answer to these bytes, after which the client says nothing more."""
+        """The complete response to these bytes, after which the client sends nothing more."""
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=60) as connection:
             connection.sendall(sent)
             if half_close:

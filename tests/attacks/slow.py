@@ -40,7 +40,7 @@ DRIBBLE = {"slow heads", "slow JSON", "slow forms", "slow chunks"}
 
 
 class SlowClients:
-    """`count` clients that hold a server up; a context manager. A connection that ends begins anew.
+    """`count` clients that occupy a server; a context manager. A closed connection is reopened.
 
     Args:
         port: of the server on 127.0.0.1.

@@ -1,4 +1,4 @@
-"""Images that take minutes to decode: each costs its own finding, and nobody else waits."""
+"""Images that take minutes to decode: each becomes a finding, and no other request waits."""
 
 import time
 from pathlib import Path

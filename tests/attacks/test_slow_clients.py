@@ -28,7 +28,7 @@ KINDS = list(beginnings(1, "/"))
 
 
 def p95(url: str) -> float:
-    """Seconds that 95 of 100 requests of somebody else stay below: a page, a list, and a write."""
+    """95th percentile (s) of requests of another client: a page, a list, and a write."""
     took = []
     for number in range(REQUESTS):
         began = time.monotonic()
@@ -59,7 +59,7 @@ def test_the_server_alone(target: Target, kind: str) -> None:
 
 
 def test_more_slow_heads_than_there_are_threads(target: Target) -> None:
-    """gunicorn.conf.py has 1,000. Their heads wait in the poller; in threads they would hold everybody up for 20 s."""
+    """gunicorn.conf.py has 1,000 threads. The heads wait in the poller; in threads they would block all for 20 s."""
     raise_file_limit()
     assert under_attack(target.server.url, target.server.port, target, "slow heads", 1100) < ANSWERED
 

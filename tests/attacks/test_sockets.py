@@ -84,7 +84,7 @@ def test_odd_packets_change_nothing(target: Target) -> None:
 
 
 def test_websocket_packets(target: Target) -> None:
-    """What is no packet ends its own connection, and no other."""
+    """What is no packet ends its connection alone."""
     import simple_websocket
 
     for sent in ("", "x", "²", "9", b"\xff", "4" + "9" * 2_000_000, '42["join_training",' + "9" * 100 + "]"):
@@ -102,7 +102,7 @@ def test_websocket_packets(target: Target) -> None:
 
 
 def time_other_requests(target: Target, until: threading.Event) -> list[float]:
-    """Seconds that requests of another client take, one after the other."""
+    """Durations (s) of another client's requests, one after the other."""
     took: list[float] = []
     with requests.Session() as session:
         while not until.is_set():
@@ -114,7 +114,7 @@ def time_other_requests(target: Target, until: threading.Event) -> list[float]:
 
 
 def test_three_thousand_joins_in_a_row(target: Target) -> None:
-    """Others are served meanwhile; what is over the limit is read slowly, or refused and said so."""
+    """Other clients are served meanwhile; what exceeds the limit is read slowly, or refused with an error."""
     count, answers, over = 3000, [], threading.Event()
 
     def answered(answer: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ def test_three_thousand_joins_in_a_row(target: Target) -> None:
 
 
 def test_large_messages_wait_with_their_client(target: Target) -> None:
-    """What the server does not take in time stays in the buffers of the system: 10 MB at most."""
+    """What the server does not read in time stays in the system's buffers: 10 MB at most."""
     most, sent = 16_000_000, 0
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=60) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)

@@ -1,4 +1,4 @@
-"""Values that Python's JSON takes and nothing else does: 4xx wherever they come, the same everywhere."""
+"""Values that only Python's JSON parser accepts: 4xx everywhere, and the same everywhere."""
 
 import json
 import os
@@ -17,7 +17,7 @@ NUMBERS = ["NaN", "Infinity", "-Infinity", "1e400", "-1e999", "9" * 4000, str(2*
 
 
 def bodies(target: Target) -> dict[tuple[str, str], dict[str, str]]:
-    """Each operation that reads JSON, with a value that it takes: field to JSON text."""
+    """Each operation that reads JSON, with a valid body: field to JSON text."""
     training = f"/api/trainings/{target.training_id}"
     dataset = f"/api/datasets/{target.dataset_id}"
     new = {"dataset_id": str(target.dataset_id), "epochs": "1"}
@@ -129,7 +129,7 @@ def test_names_that_would_be_headers(target: Target) -> None:
 
 
 def test_contradictory_proxy_headers(target: Target) -> None:
-    """gunicorn would refuse the pairs, and take the first for HTTPS; TRUSTED_PROXIES decides, and is empty."""
+    """gunicorn alone would refuse the pairs and treat the first as HTTPS; TRUSTED_PROXIES decides, and is empty."""
     pairs = [
         {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"},
         {"X-Forwarded-Proto": "http", "X-Forwarded-Protocol": "ssl"},

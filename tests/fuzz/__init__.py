@@ -1,1 +1,1 @@
-"""What is fed with anything: short in `make test`, longer by `make fuzz`."""
+"""Fuzz tests: short in `make test`, longer by `make fuzz`."""

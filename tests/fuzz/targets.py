@@ -134,7 +134,7 @@ def check_annotations(sample: Sample, data: bytes) -> None:
 
 
 def coordinates(row: str, keypoints: Keypoints | None) -> list[str]:
-    """What in a converted row is a place in the image: not the class, nor whether a keypoint is visible."""
+    """The coordinates of a converted row, without the class and the visibility of keypoints."""
     values = row.split()[1:]
     if keypoints is None or keypoints["kpt_shape"][1] < 3:
         return values

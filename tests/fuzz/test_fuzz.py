@@ -1,4 +1,4 @@
-"""Anything that may come: names in ZIPs, YAML, label lines, annotations, ids, and what sockets send.
+"""Arbitrary input: names in ZIPs, YAML, label lines, annotations, ids, and what sockets send.
 
 FUZZ_CASES says how many of each; `make fuzz` sets it.
 """
@@ -113,7 +113,7 @@ def test_annotations(target: str, data: st.DataObject) -> None:
 
 
 def damaged(data: st.DataObject, target: str) -> bytes:
-    """A file as a tool writes it, with some bytes replaced, taken out or put in."""
+    """A file as a tool writes it, with some bytes replaced, removed or inserted."""
     raw = bytearray(data.draw(st.sampled_from(seeds()[target])))
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, max(0, len(raw) - 1)))

@@ -23,7 +23,7 @@ STEPS = ("reserve", "install", "record", "notify")
 
 
 def killing(step: Callable[..., Any], before: bool) -> Callable[..., Any]:
-    """A step whose process is gone before it, or behind it."""
+    """A step whose process is killed before it, or after it."""
 
     def killed(*arguments: Any) -> None:
         if not before:

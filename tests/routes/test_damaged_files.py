@@ -84,7 +84,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.fixture(scope="module")
 def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stopped installation with one of each file that is written."""
+    """A stopped installation with one file of each kind."""
     folder = tmp_path_factory.mktemp("intact")
     with served(folder, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -172,7 +172,7 @@ def fill(app: APIFlask, data: Path) -> None:
 
 
 def add_evaluation(app: APIFlask, training_id: int) -> None:
-    """A completed one, with the files that its program leaves."""
+    """Adds a completed evaluation, with the files that its program writes."""
     names, figures = (
         ["cat", "dog", "cow"],
         {"precision": 0.5, "recall": 0.5, "map50": 0.5, "map95": 0.5, "fitness": 0.5},
@@ -211,7 +211,7 @@ def add_export(app: APIFlask, training_id: int) -> None:
 
 
 def add_prediction(app: APIFlask, training_id: int) -> None:
-    """A completed one of many images, with the files that its program leaves."""
+    """Adds a completed prediction of many images, with the files that its program writes."""
     content = {
         DETECTIONS_JSON: json.dumps({"images": []}).encode(),
         DETECTIONS_CSV: b"image,class\n",
@@ -325,7 +325,7 @@ ADDRESSES = (
 
 
 def check_everything_else(client: FlaskClient) -> None:
-    """No list, no page and nothing of anybody else is affected."""
+    """Asserts that no list, no page and no other row is affected."""
     for address in ADDRESSES:
         answer = client.get(address, headers=ENGLISH)
         assert answer.status_code < 500, (address, answer.status_code, answer.text[:300])
@@ -333,7 +333,7 @@ def check_everything_else(client: FlaskClient) -> None:
         answer.close()
     datasets = {item["name"]: item["status"] for item in client.get("/api/datasets").json["datasets"]}
     assert datasets["Theirs"] == "valid"
-    assert datasets["Mine"] == "valid", "its images and labels are whole"
+    assert datasets["Mine"] == "valid", "its images and labels are intact"
     runs = {item["name"]: item["status"] for item in client.get("/api/trainings").json["trainings"]}
     assert runs == {"Run": "completed", "Theirs": "completed"}
     theirs = ("trainings/2/csv-data", "trainings/2/download", "datasets/2/images?per_page=2", "exports/2/download")
@@ -366,7 +366,7 @@ def check_everything_else(client: FlaskClient) -> None:
 
 
 def have_same_files(first: Path, second: Path) -> bool:
-    """Whether both have the same files."""
+    """Whether both folders have the same files and contents."""
     contents = [
         {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (first, second)
@@ -435,7 +435,7 @@ def test_each_file_damaged_alone(intact: Path, tmp_path: Path) -> None:
 
 
 def test_damage_is_reported_where_it_belongs(intact: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """In the log and on the page that it belongs to; what it was is kept."""
+    """In the log and on its page; the damaged file is preserved."""
     copied(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -467,7 +467,7 @@ def ended_job(client: FlaskClient, job_id: int) -> str:
 
 @pytest.mark.parametrize("missing", [False, True], ids=["damaged", "gone"])
 def test_a_damaged_index_of_a_revision_is_rebuilt(intact: Path, tmp_path: Path, missing: bool) -> None:
-    """By a job; the page says so while it lasts, and shows what it showed before."""
+    """By a job; meanwhile the page shows its progress and the earlier contents."""
     path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     parts = ("images?per_page=50", "findings", "statistics", "images/1")
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -491,7 +491,7 @@ def test_a_damaged_index_of_a_revision_is_rebuilt(intact: Path, tmp_path: Path, 
 
 
 def test_an_index_that_cannot_be_rebuilt(intact: Path, tmp_path: Path) -> None:
-    """The raw files give other images now: nothing is changed, it is named, and not tried again and again."""
+    """The raw files yield other images now: nothing is changed, the error is reported and not retried."""
     folder = copied(intact, tmp_path) / "data/datasets/1"
     next((folder / "source").rglob("*.jpg")).unlink()
     (folder / "revisions/1/index.sqlite").write_bytes(b"garbage")
@@ -507,7 +507,7 @@ def test_an_index_that_cannot_be_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 
 def test_a_prevented_rebuild_of_an_index_is_retried_later(intact: Path, tmp_path: Path) -> None:
-    """The disk was full, or somebody stopped it: whoever asks next has it begun again."""
+    """The disk was full, or the job was stopped: the next request starts it again."""
     path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     path.unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -524,7 +524,7 @@ def test_a_prevented_rebuild_of_an_index_is_retried_later(intact: Path, tmp_path
 
 
 def test_pages_do_not_retry_a_prevented_rebuild(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their question would begin it anew, on a disk that is still full."""
+    """Their requests would restart it on a disk that is still full."""
     messages: list[Any] = []
     monkeypatch.setattr("app.services.datasets.reindex.to_dashboard", lambda *message: messages.append(message))
     conclude = idle_app.extensions["services"].jobs.kinds["index_dataset"].ended
@@ -540,7 +540,7 @@ def test_pages_do_not_retry_a_prevented_rebuild(idle_app: APIFlask, monkeypatch:
 
 
 def test_what_a_new_split_is_computed_from(intact: Path, tmp_path: Path) -> None:
-    """It is known once the version is made, as with versions that never had it."""
+    """If damaged, the split is known once the revision is created, as for revisions without the file."""
     path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -568,7 +568,7 @@ def test_previews_are_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 
 def test_previews_of_older_versions_get_their_copy(intact: Path, tmp_path: Path) -> None:
-    """From the janitor: nobody may look at them before they are damaged."""
+    """By the janitor, since nobody may open them before they are damaged."""
     folder = copied(intact, tmp_path) / "data/models/1/previews"
     (folder / "index-copy.json").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -583,7 +583,7 @@ def test_previews_of_older_versions_get_their_copy(intact: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("numbers", ["other classes", "fewer images", "other overlaps"])
 def test_results_that_do_not_belong_together(intact: Path, tmp_path: Path, numbers: str) -> None:
-    """Files that can be read and say what cannot be: their own answers say so, and nothing is moved away."""
+    """Readable files with impossible contents: their endpoints report it, and nothing is moved."""
     folder = copied(intact, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
     images = [
         ImageResult(
@@ -614,7 +614,7 @@ def test_a_description_is_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 
 def test_a_dataset_whose_folder_was_removed(intact: Path, tmp_path: Path) -> None:
-    """It is shown as missing, a training is refused with the reason, and it is whole when the folder is back."""
+    """It is listed as missing, a training is refused with the reason, and it is valid once the folder is back."""
     copied(intact, tmp_path)
     folder = tmp_path / "data/datasets/1"
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -643,7 +643,7 @@ def test_a_dataset_whose_folder_was_removed(intact: Path, tmp_path: Path) -> Non
 
 
 def test_an_export_of_a_dataset_that_is_deleted(intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is gone: 404, whenever the deletion comes between the look at the row and the ZIP."""
+    """404, whenever the deletion happens between reading the row and sending the ZIP."""
     copied(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -683,7 +683,7 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
 
 
 def test_each_kind_of_file_is_damaged(intact: Path) -> None:
-    """Whoever writes a new kind adds it above, or says in tests/file_kinds.py why nobody needs to damage it."""
+    """A new kind of file is added above, or tests/file_kinds.py states why no test needs to damage it."""
     names = {path.rpartition("/")[2] for path in written(intact)}
     assert unregistered_files(intact / "data") == []
     assert [name for name in sorted(names) if not matches_any(name, DAMAGED)] == []
@@ -692,7 +692,7 @@ def test_each_kind_of_file_is_damaged(intact: Path) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGES if kind != "unknown keys"])
 def test_secrets_are_regenerated(kind: str, intact: Path, tmp_path: Path) -> None:
-    """People log in again, and the owner's link is another one."""
+    """Users log in again, and the owner's link changes."""
     copied(intact, tmp_path)
     before = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
     for name in ("secret_key", "owner_token"):
@@ -731,7 +731,7 @@ def test_a_record_of_an_upload_with_a_value_of_another_kind(intact: Path, tmp_pa
 
 
 def test_an_upload_without_its_bytes(intact: Path, tmp_path: Path) -> None:
-    """It begins again."""
+    """It restarts."""
     (copied(intact, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         answer = app.test_client().head(f"/api/uploads/{UPLOAD}", headers={"Tus-Resumable": "1.0.0"})
@@ -751,7 +751,7 @@ def test_a_mark_with_numbers_of_another_kind(intact: Path, tmp_path: Path, highe
 
 
 def test_a_folder_that_was_set_aside_and_is_damaged(intact: Path, tmp_path: Path) -> None:
-    """It cannot be told whose it is: it stays where it is."""
+    """Its owner cannot be determined: it stays where it is."""
     folder = copied(intact, tmp_path) / "data/datasets/1"
     (folder / "about.json").unlink()
     (folder / "revisions/1/dataset.yaml").write_text("names: 5\n")

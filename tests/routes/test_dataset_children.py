@@ -28,7 +28,7 @@ from tests.routes.test_datasets import settled, upload
 
 
 def big_zip(count: int = 300) -> bytes:
-    """A dataset whose validation takes long enough to be met."""
+    """A dataset whose validation takes long enough to be observed."""
     picture = image_bytes((2000, 1500))
     files: dict[str, bytes | str] = {}
     for number in range(count):
@@ -38,7 +38,7 @@ def big_zip(count: int = 300) -> bytes:
 
 
 def child_of(app: APIFlask, dataset_id: int) -> int:
-    """The pid of the child that makes a dataset's revision."""
+    """The pid of the child that creates a dataset's revision."""
     with app.app_context():
         (job,) = app.extensions["services"].datasets.imports.of(dataset_id)
         return job.runner["pid"]
@@ -84,7 +84,7 @@ def test_a_killed_validation_restarts_once_and_is_reported(client: FlaskClient, 
 
 
 def test_an_import_is_stopped(client: FlaskClient, app: APIFlask) -> None:
-    """From the list of jobs: it says what it works on and how far it is."""
+    """From the list of jobs, which shows its subject and its progress."""
     upload(client, big_zip())
     wait_for(lambda: client.get("/api/jobs?kind=import_dataset").json["jobs"][0]["progress"]["stage"] == "scanning")
     (job,) = client.get("/api/jobs?kind=import_dataset").json["jobs"]
@@ -100,7 +100,7 @@ def test_an_import_is_stopped(client: FlaskClient, app: APIFlask) -> None:
 
 
 def test_a_frozen_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is impatient with one that only begins, however long that takes."""
+    """A child that is still starting is not ended, however long that takes."""
     upload(client, big_zip())
     first = child_of(app, 1)
     os.kill(first, signal.SIGSTOP)
@@ -176,13 +176,13 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert "stopped before" in settled(client, 4)["error"]
     assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
-    assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
+    assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "preserved, set aside"
     wait_for(lambda: not list((moved / "tmp").iterdir()))
     close_app(again)
 
 
 def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:
-    """Each is accepted; at most four children give their first verdict, and two work on images."""
+    """Each is accepted; at most four children check archives, and two work on images."""
     most, over = 0, threading.Event()
     here = Path(app.config["DATA_ROOT"], "jobs")
 
@@ -200,4 +200,4 @@ def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFla
     assert {settled(client, answer.json["dataset_id"])["status"] for answer in answers} == {"valid"}
     over.set()
     watcher.join()
-    assert 1 <= most <= 8  # six at work; one that has said its last word may take a moment to leave
+    assert 1 <= most <= 8  # six at work; a finished child may take a moment to exit

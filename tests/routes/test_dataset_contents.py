@@ -180,7 +180,7 @@ def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
     assert (page["revision"], page["counts"]["error"], page["counts"]["fixable"]) == (2, 0, 0)
     body = dataset.get("/api/datasets/1").json
     assert body is not None
-    assert (body["summary"]["used"], body["summary"]["total"]) == (9, 9), "the broken one and the copy are gone"
+    assert (body["summary"]["used"], body["summary"]["total"]) == (9, 9), "the broken one and the copy are removed"
     assert (folder / "revisions/2/labels/train/1.txt").read_text() == "1 0.5 0.5 0.2 0.25\n"
     assert get(dataset, "findings?revision=1")["counts"]["error"] == 3
     assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in first} == first
@@ -201,7 +201,7 @@ def test_before_there_is_a_revision(client: FlaskClient, app: APIFlask) -> None:
 
 
 def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> None:
-    """A VOC file names an object by its number; the image is that of the revision, whose folders are others."""
+    """A VOC file numbers its objects; the image is that of the revision, whose folders differ."""
     box = "<object><name>cell</name><bndbox><xmin>{0}</xmin><ymin>5</ymin><xmax>20</xmax><ymax>30</ymax></bndbox>"
     box += "</object>"
     files: dict[str, bytes | str] = {}

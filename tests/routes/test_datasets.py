@@ -76,7 +76,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
         assert time.monotonic() < limit
         time.sleep(0.02)
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
-    while any(path.name.startswith(".") for path in folder.iterdir()):  # about.json is written anew behind that
+    while any(path.name.startswith(".") for path in folder.iterdir()):  # about.json is rewritten after that
         assert time.monotonic() < limit
         time.sleep(0.02)
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -190,7 +190,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_copy_that_does_not_fit_leaves_nothing(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an upload can't be given a name on the data disk it is copied."""
+    """An upload that cannot be renamed onto the data disk is copied."""
     services = app.extensions["services"]
     with open("/dev/full", "wb", buffering=0) as full, app.test_request_context():
         monkeypatch.setattr("app.services.storage.Pacer", lambda: lambda: full.write(b"x"))
@@ -267,7 +267,7 @@ def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes
 
 
 def finished_files(folder: Path) -> list[Path]:
-    """What lies below a folder, without drafts: about.json is written behind the answer."""
+    """The files below a folder without temporary ones: about.json is written after the response."""
     return sorted(path for path in folder.rglob("*") if path.name != "about.json" and path.suffix != ".tmp")
 
 

@@ -38,7 +38,7 @@ ENGLISH = {"Accept-Language": "en"}
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model and a dataset of which it detects something."""
+    """A model, and a dataset of which it detects something."""
     folder = tmp_path_factory.mktemp("model")
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings"), "OMP_NUM_THREADS": "1"})
     subprocess.run(
@@ -238,7 +238,7 @@ def ended_job(app: APIFlask, job_id: int, **changes: Any) -> Job:
 def test_a_late_job_of_a_deleted_evaluation_writes_nowhere(
     idle_app: APIFlask, model_folder: Path, tmp_path: Path
 ) -> None:
-    """SQLite gives the id of a deleted row again."""
+    """SQLite reuses the id of a deleted row."""
     client, kind = idle_app.test_client(), idle_app.extensions["services"].evaluations.kind
     (first, _), (second, _) = add(idle_app, model_folder), add(idle_app, model_folder)
     old = start(client, first).get_json()

@@ -130,7 +130,7 @@ def add_trained(app: APIFlask, model_folder: Path) -> int:
 
 @pytest.fixture(scope="module")
 def onnx(shared_app: APIFlask, model_folder: Path) -> dict[str, Any]:
-    """The finished export to ONNX; the requests that led to it are checked here, too, as it is made once."""
+    """The finished export to ONNX; the requests that create it are checked here, too, since it runs once."""
     client = shared_app.test_client()
     training_id = add_trained(shared_app, model_folder)
     answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
@@ -278,7 +278,7 @@ def test_the_zip_detects_what_ultralytics_detects(
 
 
 def wide_image(model_folder: Path, target: Path) -> Path:
-    """One that has to be letterboxed and scaled down, which gives the same pixels however it is done."""
+    """An image that is letterboxed and scaled down to the same pixels by every implementation."""
     labels = sorted((model_folder / "data" / "labels" / "val").iterdir(), key=lambda path: path.stat().st_size)
     with Image.open(model_folder / "data" / "images" / "val" / f"{labels[-1].stem}.png") as image:
         image.crop((0, 0, SIZE, 140)).resize((2 * SIZE, 280), Image.Resampling.NEAREST).save(target)
@@ -364,7 +364,7 @@ def test_damaged_weights_are_not_exported(app: APIFlask, client: FlaskClient) ->
 
 
 def test_an_export_without_figures_or_files_is_never_offered(idle_app: APIFlask) -> None:
-    """Whatever the row, the job or the disk say."""
+    """Whatever state the row, the job or the disk is in."""
     client = idle_app.test_client()
     training_id = add_training(idle_app, zip_of_nothing())
     body = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"}).get_json()
@@ -389,7 +389,7 @@ def test_an_export_without_figures_or_files_is_never_offered(idle_app: APIFlask)
     (folder / "model.bin").write_bytes(b"x" * 50)
     assert client.get(f"{path}/download").status_code == 404, "a part of them"
     again = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
-    assert (again.status_code, again.get_json()["export_id"] != body["export_id"]) == (202, True), "it is made anew"
+    assert (again.status_code, again.get_json()["export_id"] != body["export_id"]) == (202, True), "it is created again"
 
 
 def test_an_export_of_older_weights_is_marked(idle_app: APIFlask) -> None:
@@ -415,12 +415,12 @@ def test_a_job_that_is_forgotten_leaves_no_export_under_way(idle_app: APIFlask) 
 
 
 def test_a_late_job_of_a_deleted_export_writes_nowhere(idle_app: APIFlask) -> None:
-    """Its run was deleted for good while it went on."""
+    """Its run was deleted permanently while it ran."""
     client = idle_app.test_client()
     first, second = (add_training(idle_app, zip_of_nothing()) for _ in range(2))
     old = client.post(f"/api/trainings/{first}/exports", json={"format": "onnx"}).get_json()
     client.delete(f"/api/trainings/{first}")
-    assert client.get(f"/api/jobs/{old['job_id']}").get_json()["status"] == "cancelled", "nobody wants it"
+    assert client.get(f"/api/jobs/{old['job_id']}").get_json()["status"] == "cancelled", "nothing refers to it"
     client.delete(f"/api/trainings/{first}?permanent=true")
     new = client.post(f"/api/trainings/{second}/exports", json={"format": "onnx"}).get_json()
     assert new["export_id"] == old["export_id"], "SQLite gives the id again"
@@ -525,7 +525,9 @@ def test_what_an_export_replaces_leaves_no_files(idle_app: APIFlask) -> None:
     (folder / "model.onnx").write_bytes(b"x")
     assert client.post(path, json={"format": "onnx"}).get_json()["status"] == "pending"
     assert not folder.exists()
-    assert not list(Path(idle_app.config["DATA_ROOT"]).glob("orphans/*")), "it was known, and is not wanted"
+    assert not list(Path(idle_app.config["DATA_ROOT"]).glob("orphans/*")), (
+        "its row is replaced, so its files are deleted"
+    )
 
 
 def test_an_rtdetr_has_no_suppression(idle_app: APIFlask) -> None:

@@ -112,7 +112,7 @@ def test_a_link_within_the_folder_is_a_file(importer: FlaskClient, root: Path) -
 
 
 def test_a_link_swapped_in_is_not_followed(root: Path, tmp_path: Path) -> None:
-    """Between the check and the copy a file, or a folder above it, becomes a link to something else."""
+    """Between the check and the copy a file, or a folder above it, is replaced by a link."""
     secret = tmp_path / "secret.txt"
     secret.write_text("0 0.5 0.5 0.1 0.1\n")
     with ConfinedFolder(root, ["cars", "v1"]) as folder:
@@ -146,7 +146,7 @@ def test_a_link_above_the_root_is_not_followed(root: Path, tmp_path: Path) -> No
 def test_a_folder_that_becomes_a_link_is_not_listed(
     importer: FlaskClient, root: Path, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind the check of its path, or once its own folders are known."""
+    """After the check of its path, or after its subfolders were read."""
 
     def swap(result: Any) -> Any:
         (root / "cars").rename(tmp_path / "moved")

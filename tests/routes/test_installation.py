@@ -54,7 +54,7 @@ def database(folder: Path) -> Path:
 
 @contextmanager
 def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
-    """An application on this folder, and no connection left behind."""
+    """Starts an application on this folder, and closes every connection."""
     app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", **changes))
     try:
         yield app
@@ -72,7 +72,7 @@ def epoch(number: int, of: int) -> Epoch:
 def add_training(
     app: APIFlask, dataset_id: int, completed: int = 2, end: Event | None = None, name: str = "Run"
 ) -> int:
-    """A training of two epochs as a child leaves it, without training anything; its id."""
+    """Adds a training of two epochs as a child leaves it, without training; returns its id."""
     with app.app_context(), writing() as session:
         row = Training(name=name, dataset_id=dataset_id, revision=1, model_version="n", epochs=2, img_size=64)
         row.attempt, row.status = 1, TrainingStatus.COMPLETED
@@ -115,7 +115,7 @@ def add_training(
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Every file of the data folder that belongs to someone, by its hash."""
+    """SHA-256 of each file of the data folder that belongs to a row."""
     digests = {}
     for path in sorted((folder / "data").rglob("*")):
         if path.is_file() and path.relative_to(folder / "data").parts[0] not in {"tmp", "ultralytics"}:
@@ -138,7 +138,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(template: Path, tmp_path: Path) -> Path:
-    """A copy of it that a server has started on: paths in its files are its own."""
+    """A copy of the template on which a server has started: its files contain its own paths."""
     for name in ("data", "instance"):
         shutil.copytree(template / name, tmp_path / name, symlinks=True)
     with served(tmp_path, BACKUP_MODELS="none"):
@@ -217,7 +217,7 @@ def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureF
 
 
 def test_every_change_is_refused(filled: Path) -> None:
-    """Whatever route there is, also those to come."""
+    """For every route, including future ones."""
     detach_database(filled)
     with served(filled) as app:
         client, count = app.test_client(), 0
@@ -295,7 +295,7 @@ def test_evaluations_are_adopted_with_their_run(filled: Path) -> None:
 
 
 def test_folders_with_incomplete_records_are_adopted(filled: Path) -> None:
-    """From versions without about.json; one whose events are lost has its epochs from results.csv."""
+    """From versions without about.json; a run without events gets its epochs from results.csv."""
     detach_database(filled)
     for path in (filled / "data").rglob("about.json"):
         path.unlink()
@@ -324,7 +324,7 @@ def test_one_bad_folder_is_set_aside(filled: Path) -> None:
 
 
 def test_start_anew_deletes_nothing(filled: Path) -> None:
-    """Folders are set aside; ids go on above theirs; they come back by themselves when their rows do."""
+    """Folders are set aside; ids continue above theirs; they return by themselves when their rows do."""
     before = contents(filled)
     detached = detach_database(filled)
     with served(filled) as app:
@@ -351,7 +351,7 @@ def test_start_anew_deletes_nothing(filled: Path) -> None:
 
 
 def test_an_older_backup(filled: Path) -> None:
-    """Rows are missing that folders have: a new training would take over a folder."""
+    """Folders exist without rows: a new training would overwrite a folder."""
     shutil.copy(database(filled), filled / "backup.db")
     with served(filled) as app:
         settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Later").json["dataset_id"])
@@ -378,7 +378,7 @@ def test_an_older_backup_of_a_training_that_has_run_since(filled: Path) -> None:
 
 
 def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """It has rows with the same ids, about other files. Adopted folders get new ids; then both are there."""
+    """It has rows with the same ids for different files. Adopted folders get new ids, and both sets exist then."""
     second_folder = tmp_path_factory.mktemp("other")
     with served(second_folder) as app:
         settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
@@ -400,7 +400,7 @@ def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_an_empty_data_folder(filled: Path) -> None:
-    """It is not mounted: rows are not marked as lost, and all is whole when it is back."""
+    """It is not mounted: rows are not marked as lost, and everything works when it is back."""
     (filled / "data").rename(filled / "elsewhere")
     with served(filled) as app:
         assert reasons(app.test_client()) == ["empty_folder"]
@@ -466,7 +466,7 @@ def post_dataset(server: Server, name: str) -> Any:
 
 
 def test_a_file_that_is_renamed_under_the_server(server: Server) -> None:
-    """Writes are refused, reads are answered, nothing is lost, and all is whole when it is back."""
+    """Writes are refused, reads are answered, and nothing is lost when the file is back."""
     path = database(server.folder)
     assert post_dataset(server, "First").status_code == 201
     path.rename(server.folder / "away.db")
@@ -476,7 +476,7 @@ def test_a_file_that_is_renamed_under_the_server(server: Server) -> None:
     assert (refused.status_code, refused.json()["code"]) == (503, "file_missing")
     assert server.get("/api/datasets").json()["total"] == 1
     assert "the database file is gone" in server.get("/", headers=ENGLISH | {"Accept": "text/html"}).text
-    assert not path.exists(), "no empty file in its place"
+    assert not path.exists(), "no empty file is created instead"
     path.write_bytes(b"")
     assert server.get("/ready").json()["reasons"][0]["code"] == "file_replaced"
     os.replace(server.folder / "away.db", path)
@@ -532,7 +532,7 @@ def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, rename
 
 
 def rows_of(path: Path) -> dict[str, int]:
-    """How many each table has; the file is whole."""
+    """The number of rows of each table; the file is intact."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -547,7 +547,7 @@ def until(holds: Callable[[], Any], seconds: float = 180) -> None:
 
 
 def newer_version(app: APIFlask) -> None:
-    """Version 2 of the first dataset, whole, with an export of it and a class of its own."""
+    """Version 2 of the first dataset, complete, with an export and a class of its own."""
     storage = app.extensions["services"].storage
     first, second = storage.revision_dir(1, 1), storage.revision_dir(1, 2)
     with app.app_context(), writing() as session:
@@ -605,7 +605,7 @@ def test_start_anew_preserves_a_newer_version(older: Path) -> None:
 
 
 def test_a_version_without_a_row_is_never_removed(filled: Path) -> None:
-    """Also where nothing says that the database is older."""
+    """Even where nothing indicates that the database is older."""
     with served(filled) as app, app.app_context():
         storage = app.extensions["services"].storage
         shutil.copytree(storage.revision_dir(1, 1), storage.revision_dir(1, 7), symlinks=True)
@@ -616,7 +616,7 @@ def test_a_version_without_a_row_is_never_removed(filled: Path) -> None:
 
 
 def test_nothing_is_restored_into_another_data_folder(filled: Path) -> None:
-    """The command asks as the server does, and gives no id that the folder has seen."""
+    """The command checks as the server does, and reuses no id of the folder."""
     settings = settings_for(filled, SOCKETIO_ASYNC_MODE="threading")
     with served(filled) as app, app.app_context(), writing() as session:
         session.get_one(Training, 1).important = True
@@ -666,7 +666,7 @@ def killed(*_: Any) -> None:
 
 
 def test_attempts_are_decided_once(filled: Path) -> None:
-    """Also of a run that has ended."""
+    """Also for a run that has ended."""
     with served(filled) as app, app.app_context(), writing() as session:
         session.get_one(Training, 1).attempt = 0
     with served(filled) as app:
@@ -683,7 +683,7 @@ def test_attempts_are_decided_once(filled: Path) -> None:
 
 
 def test_a_lost_mark_and_one_folder_too_many(filled: Path) -> None:
-    """Only that one is adopted; what the database has is its own."""
+    """Only that folder is adopted; the database's rows are unaffected."""
     for path in (filled / "data").glob("*installation.json"):
         path.unlink()
     shutil.copytree(filled / "data/models/1", filled / "data/models/9")
@@ -747,7 +747,7 @@ def test_the_janitor_waits_for_the_decision(filled: Path) -> None:
 
 
 def test_records_are_read_when_they_change(tmp_path: Path) -> None:
-    """A read-only server looks every two seconds."""
+    """A read-only server checks every two seconds."""
     path = tmp_path / "5"
     path.mkdir()
     (path / "about.json").write_text('{"kind": "training", "row": {"id": 5, "created_at": "then"}}')

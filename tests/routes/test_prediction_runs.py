@@ -68,7 +68,7 @@ def training(serving: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """As a phone films it: turned, with frames that come when they come."""
+    """A phone's video: rotated, with irregular frame times."""
     return turned(drawn_video(tmp_path_factory.mktemp("video") / "a.mp4", TIMES, (160, 96)), 90)
 
 
@@ -90,7 +90,7 @@ def ended(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
 
 
 def running(app: APIFlask, job_id: int) -> Job:
-    """The job once its child works."""
+    """The job once its child is running."""
     jobs = app.extensions["services"].jobs
     until = time.monotonic() + 120
     while True:
@@ -407,7 +407,7 @@ def test_the_client_and_files_that_are_missing_or_cut(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of one prediction only what is damaged is missing; what no row knows is set aside."""
+    """Only the damaged files of a prediction are missing; folders without a row are set aside."""
     (tmp_path / "a.mp4").write_bytes(video)
     server = make_server("127.0.0.1", 0, serving, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""Videos and ZIPs of images by tus: a cut connection costs nothing, and one prediction comes of one file."""
+"""Videos and ZIPs of images by tus: an interrupted upload resumes, and each file creates one prediction."""
 
 from pathlib import Path
 from typing import Any

@@ -148,7 +148,7 @@ def test_an_image_in_detections_out(client: FlaskClient, serving: APIFlask, trai
     )
     assert test.get_json()["detections"] == body["detections"], "the same model, engine and thresholds"
     assert client.delete(f"/api/tests/{test.get_json()['test_id']}").status_code == 200
-    assert files_below(serving) == before, "nothing is kept"
+    assert files_below(serving) == before, "nothing is stored"
     with serving.app_context():
         assert db.session.query(Test).count() == 0
 
@@ -325,7 +325,7 @@ def test_a_damaged_export_is_not_used_and_the_response_notes_it(
     assert ("damaged" if how == "changed" else "missing") in body["engine_note"]
     assert body["detections"]
     weights.write_bytes(content)
-    assert send(client, exported, picture(model_folder)).get_json()["engine"] == "openvino", "whole again"
+    assert send(client, exported, picture(model_folder)).get_json()["engine"] == "openvino", "intact again"
 
 
 def test_a_run_is_deleted_while_it_answers(client: FlaskClient, serving: APIFlask, model_folder: Path) -> None:

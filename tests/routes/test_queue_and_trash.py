@@ -169,7 +169,7 @@ def test_files_come_back_when_the_rows_stay(
     dataset_id: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The database refuses the commit: neither rows nor files are gone."""
+    """The database refuses the commit: neither rows nor files are lost."""
     training_id = add(idle_app, dataset_id, "deleted", checkpoint=3)
     with idle_app.app_context():
         session = type(db.session())

@@ -1,4 +1,4 @@
-"""A reading that the import chose: told, shown in images, changed without another upload, confirmed, and kept."""
+"""An interpretation that the import chose: reported, drawn, changed without another upload, confirmed, and stored."""
 
 from typing import Any
 
@@ -94,7 +94,7 @@ def test_usual_labels_are_no_choice(client: FlaskClient) -> None:
 
 
 def test_class_folders_beside_unread_labels_need_confirmation(client: FlaskClient) -> None:
-    """They are a classification when a person says so."""
+    """They become a classification once a user confirms it."""
     images: dict[str, bytes | str] = {
         f"{kind}/{number}.jpg": image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
         for kind, numbers in (("cat", range(4)), ("dog", range(4, 8)))
@@ -120,7 +120,7 @@ BESIDE = {
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_a_refusal_names_files_likely_to_contain_labels(client: FlaskClient, name: str) -> None:
-    """And says what to export instead, although many other files were left out."""
+    """And suggests what to export instead, although many other files were skipped."""
     content, words = BESIDE[name]
     notes: dict[str, bytes | str] = {f"notes/{number}.docx": b"" for number in range(60)}
     answer = upload(client, zip_bytes({"photos/0.jpg": image_bytes()} | notes | {name: content}))

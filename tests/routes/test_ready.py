@@ -1,4 +1,4 @@
-"""The ready page, and writing while another process holds the database."""
+"""The ready page, and writing while another process locks the database."""
 
 import sqlite3
 import threading
@@ -34,7 +34,7 @@ def test_ready(idle_app: APIFlask) -> None:
 
 
 def test_not_ready(idle_app: APIFlask, tmp_path: Path) -> None:
-    """The folder is gone, and another process writes."""
+    """The folder is missing, and another process is writing."""
     (tmp_path / "data" / "tmp").rename(tmp_path / "elsewhere")
     with locked_database(tmp_path):
         answer = idle_app.test_client().get("/ready")
@@ -95,7 +95,7 @@ def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
 
 
 def test_strangers_share_one_check_a_second(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look writes to the disk. Who asks on the machine itself gets what is true now."""
+    """Each check writes to the disk. Requests from the machine itself get a fresh one."""
     calls: list[int] = []
     monkeypatch.setattr(readiness, "obstacles", lambda: calls.append(1) or [])
     client = idle_app.test_client()

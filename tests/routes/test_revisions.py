@@ -1,4 +1,4 @@
-"""Revisions of a dataset: what makes another one, what stays, what trainings refer to, and what is removed."""
+"""Revisions of a dataset: what creates another one, what persists, what trainings refer to, and what is removed."""
 
 import io
 import os
@@ -382,7 +382,7 @@ def test_a_dataset_from_before_revisions_is_migrated(app: APIFlask, tmp_path: Pa
 
 
 def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
-    """What the child of a killed server left is removed, and the row's revision is made by the next one."""
+    """The files of a killed server's child are removed, and the next child creates the row's revision."""
     upload(client, zip_bytes(files()))
     settled(client, 1)
     folder = Path(app.config["DATA_ROOT"], "datasets/1/revisions")

@@ -107,7 +107,7 @@ def test_frames_do_not_pile_up(client: FlaskClient, warm: APIFlask, training: in
     refused = send(client, "/api/tests/frames", training)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
     assert refused.mimetype == "application/problem+json"
-    assert send(client, "/api/tests", training).status_code == 201, "pictures that are kept go on"
+    assert send(client, "/api/tests", training).status_code == 201, "stored pictures are unaffected"
     for _ in range(MOST_AT_ONCE):
         slots.release()
     assert send(client, "/api/tests/frames", training).status_code == 200

@@ -208,7 +208,7 @@ BEST, LAST = checkpoint_bytes(b"best"), checkpoint_bytes(b"last")
 
 
 def test_damaged_weights_are_not_handed_out(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
-    """Download, checkpoint, test page, new run, bundle: the file is named, and what is whole is offered."""
+    """Download, checkpoint, test page, new run, bundle: the file is named, and an intact one is offered."""
     training_id = add(idle_app, dataset_id, 1)[0]
     base, weights = f"/api/trainings/{training_id}", Path(idle_app.config["MODELS_DIR"]) / str(training_id) / "run"
     (weights / "weights").mkdir(parents=True)

@@ -90,7 +90,7 @@ def test_weights_become_a_completed_run(shared_app: APIFlask, weights: bytes, ad
 
 
 def test_a_repeated_request_is_executed_once(shared_app: APIFlask, weights: bytes, added: dict[str, Any]) -> None:
-    """The file counts, too; who looks hears of the new run, once."""
+    """The file is part of the key; clients are notified of the new run once."""
     dataset_id, messages = add_dataset(shared_app), list[str]()
     feed = shared_app.extensions["services"].uploaded_models.feed
     with pytest.MonkeyPatch.context() as patch:
@@ -118,7 +118,7 @@ def test_a_server_that_is_killed_between_two_steps_loses_and_doubles_nothing(wei
             assert client.get(f"/api/trainings/{training_id}/download").get_data() == weights
         models, orphans = ((tmp_path / "data" / name).iterdir() for name in ("models", "orphans"))
         assert {path.name for path in models} == {str(number) for number in answers.values()}
-        assert len(list(orphans)) == 2, "what was put in its place and has no row: kept, and nobody's"
+        assert len(list(orphans)) == 2, "a folder without a row: preserved as an orphan"
 
 
 def test_a_run_starts_from_them(shared_app: APIFlask, added: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def outcome(client: FlaskClient, location: str, seconds: float = 180) -> dict[st
 
 
 def wait_for_record_alone(folder: Path) -> None:
-    """The file goes right behind the answer; what came of it stays."""
+    """Waits until the file is removed, after the response, and the record remains."""
     limit = time.monotonic() + 180
     while sorted(path.name for path in folder.iterdir()) != ["info.json"]:
         assert time.monotonic() < limit
@@ -209,7 +209,7 @@ def test_a_chunk_that_arrives_damaged_is_discarded(client: FlaskClient, app: API
 
 
 def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, app: APIFlask) -> None:
-    """As a kill -9 within a chunk leaves it."""
+    """A `kill -9` within a chunk leaves an unverified one."""
     location = begin(client).headers["Location"]
     assert send(client, location, 0, ZIP[:9]).status_code == 204
     upload = UploadStore(folder_of(app, location).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(
@@ -223,7 +223,7 @@ def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, ap
 
 
 class Stops(io.BytesIO):
-    """A body whose connection breaks after what is in it."""
+    """A body whose connection breaks after these bytes."""
 
     def readinto(self, buffer: Any, /) -> int:
         count = super().readinto(buffer)
@@ -246,7 +246,7 @@ def test_bytes_before_a_broken_connection_count_unless_checksummed(client: Flask
 
 
 class Waits(io.BytesIO):
-    """A body that comes to a halt after its first half, until it is let go on."""
+    """A body that halts after its first half, until the test continues it."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -261,7 +261,7 @@ class Waits(io.BytesIO):
 
 
 def sending(app: APIFlask, location: str, body: Waits) -> tuple[threading.Thread, list[int]]:
-    """A PATCH in a thread of its own that has halted; the list gets its status."""
+    """A PATCH in a thread, halted; the list receives its status."""
     statuses: list[int] = []
 
     def work() -> None:
@@ -357,7 +357,7 @@ def test_what_failed_for_a_full_disk_can_be_tried_again(
 
 
 def test_an_import_that_is_stopped_does_not_begin_again(client: FlaskClient, app: APIFlask) -> None:
-    """Somebody wanted it: from the list of jobs, the only way while the file is checked."""
+    """Stopped from the list of jobs, the only way while the file is checked."""
     services_of(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
     location = begin(client).headers["Location"]
     assert send(client, location, 0, ZIP).status_code == 204
@@ -423,7 +423,7 @@ def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("state", ["receiving", "checking"])
 def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tmp_path: Path, state: str) -> None:
-    """As a kill -9 leaves it: all bytes are here, what came of them is not known."""
+    """As a `kill -9` leaves it: all bytes have arrived, their outcome is not recorded."""
     client = app.test_client()
     location = begin(client).headers["Location"]
     upload = UploadStore(folder_of(app, location).parent, tmp_path / "data/tmp").find(location.rpartition("/")[2])
@@ -455,7 +455,7 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: AP
 
 
 def test_blocks_fit_the_connection() -> None:
-    """Large on a fast one; a chunk ends with its stream where nobody announced its length."""
+    """Large on a fast connection; without an announced length a chunk ends with its stream."""
     sizes: list[int] = []
 
     class Counted(io.BytesIO):
