@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.core.splits import SPLITS
+from app.worker.components import connected_components
 
 DEFAULT = (0.80, 0.15, 0.05)
 VAL_SHARE = 0.20  # of the training images, where a dataset has no validation images
@@ -78,7 +79,7 @@ def split(
 
 def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitShares) -> tuple[list[Bundle], int]:
     """The images in bundles, in their turn. A bundle with most of the images is torn: by content, else by image."""
-    groups, torn = joined(len(keys), [*ties, *same(keys, range(len(keys)))]), 0
+    groups, torn = connected_components(len(keys), [*ties, *same(keys, range(len(keys)))]), 0
     largest = max(groups, key=len, default=[])
     if len(largest) > max(1, MOST * len(keys)):
         groups.remove(largest)
@@ -105,26 +106,6 @@ def same(keys: Sequence[str], indices: Iterable[int]) -> list[list[int]]:
     for index in indices:
         alike.setdefault(keys[index], []).append(index)
     return [group for group in alike.values() if len(group) > 1]
-
-
-def joined(count: int, ties: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Overlapping groups made one (union-find); every place is in exactly one."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for group in ties:
-        first = root(group[0]) if group else 0
-        for index in group[1:]:
-            parent[root(index)] = first
-    groups: dict[int, list[int]] = {}
-    for index in range(count):
-        groups.setdefault(root(index), []).append(index)
-    return list(groups.values())
 
 
 def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from app.core.splits import SPLITS
 from app.worker.assign import FILE, Material, assign, counted
-from app.worker.split import MOST, SplitShares, joined, same, split
+from app.worker.components import connected_components
+from app.worker.split import MOST, SplitShares, same, split
 
 
 def keys(count: int) -> list[str]:
@@ -46,7 +47,7 @@ def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int
 def test_groups_stay_together_and_shares_are_near_the_wish(case: tuple) -> None:
     contents, classes, ties, wish = case
     done = split(contents, classes, ties, wish)
-    groups = joined(len(contents), ties)
+    groups = connected_components(len(contents), ties)
     assert done.torn == 0, "no group has most of the images"
     for group in groups:
         assert len({done.splits[place] for place in group}) == 1
@@ -66,7 +67,7 @@ def test_no_class_is_left_without_validation_images_where_that_can_be_avoided(ca
     """A class of two bundles or more has training and validation images; a class of one is trained on."""
     contents, classes, ties, wish = case
     done = split(contents, classes, ties, wish)
-    groups = joined(len(contents), [*ties, *same(contents, range(len(contents)))])
+    groups = connected_components(len(contents), [*ties, *same(contents, range(len(contents)))])
     for kind in {kind for held in classes for kind in held}:
         holding = [group for group in groups if any(kind in classes[place] for place in group)]
         splits = {done.splits[group[0]] for group in holding}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from app.core.splits import SPLITS
+from app.worker.components import connected_components
 from app.worker.quality.model import Entry
 from app.worker.quality.revision_checks import related
 
@@ -15,7 +16,7 @@ def together(entries: list[Entry], leaking: Collection[int]) -> dict[int, str]:
     """The new split of each image that moves, by its id; none moves where a split would be left empty.
 
     A group is everything that is linked, by whatever kind: moving a part of it would tear it elsewhere. It goes where
-    most of it is, but a split keeps at least KEPT of its size where other groups can fill it.
+    most of it is, but a split keeps at least MIN_SHARE of its size where other groups can fill it.
 
     Args:
         leaking: ids of images; groups without one of them stay as they are.
@@ -66,20 +67,7 @@ def spares(split: str, count: int, sizes: Counter[str], former: Counter[str]) ->
 
 def linked(entries: list[Entry]) -> list[Group]:
     """Images that are linked by any kind of group."""
-    parent: dict[int, int] = {}
-
-    def root(key: int) -> int:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for groups in related(entries).values():
-        for first, *rest in groups:
-            for entry in rest:
-                parent[root(id(entry))] = root(id(first))
-    by_image: dict[int, Group] = {}
-    for entry in entries:
-        if id(entry) in parent:
-            by_image.setdefault(root(id(entry)), []).append(entry)
-    return list(by_image.values())
+    index_of = {id(entry): index for index, entry in enumerate(entries)}
+    groups = [[index_of[id(entry)] for entry in group] for kind in related(entries).values() for group in kind]
+    components = connected_components(len(entries), groups)
+    return [[entries[index] for index in component] for component in components if len(component) > 1]
