@@ -1,4 +1,4 @@
-"""Starts the process of an attempt, or says why it could not be started."""
+"""Gets an attempt its process: the one that an earlier server started, or a new one; or says why there is none."""
 
 import logging
 import shutil
@@ -9,21 +9,22 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from app.database import DATABASE_UNAVAILABLE, ServerClosed, retry_until_writable, writing
+from app.database import DATABASE_UNAVAILABLE, ServerClosed, retry_until_writable, stop_if_closed, writing
 from app.events import Failed
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
 from app.jobs.files import AttemptFiles
 from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job
-from app.jobs.process import Child
+from app.jobs.process import Child, find_child
+from app.jobs.remote import LostChild, child_of_runner
 from app.jobs.supervisor_context import SupervisorContext
 
 logger = logging.getLogger("yolo.jobs")
 
 
 class Launch:
-    """The start of an attempt's process, and that it is written down which one it is.
+    """How an attempt gets its process: the one that runs already, or a new one, which is written down.
 
     Args:
         row: of the attempt. kind: of its job. directory: where it has its files. files: what it reads.
@@ -60,6 +61,35 @@ class Launch:
         child.release()
         logger.info("job %s (%s): attempt %s is process %s", self.job_id, job.kind, self.row.attempt, child.pid)
         return child
+
+    def running(self, job: Job, follows: bool) -> Child | None:
+        """The child that an earlier server started; an ended one where only its files remain.
+
+        Args:
+            follows: whether an earlier server began the attempt.
+        """
+        if (name := (job.runner or {}).get("name")) is not None and name != self.context.worker:
+            self.context.exchange.receive_last(job, self.check_mine)
+            return LostChild(self.directory, 0, 0.0)
+        if job.runner and "pid" in job.runner:
+            logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
+            return child_of_runner(self.directory, job.runner, self.context.shared)
+        if self.kind.directory is not None and follows and self.directory.exists():
+            return find_child(self.directory) or Child(self.directory, 0, 0.0)
+        return None
+
+    def check_mine(self) -> None:
+        """Check that the job is still this attempt's, with a server that goes on.
+
+        Raises:
+            Superseded: the job is another run's.
+            ServerClosed: the server ends.
+        """
+        stop_if_closed()
+        try:
+            self.row.present()
+        finally:
+            db.session.rollback()
 
     def begin(self, job: Job, prepared: Child | None) -> Child:
         """A process with its task: the one that is there already, or a new one."""

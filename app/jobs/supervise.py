@@ -17,9 +17,8 @@ from app.jobs.files import AttemptFiles, SharedFiles
 from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
-from app.jobs.process import Child, find_child, oom_kills
+from app.jobs.process import Child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
-from app.jobs.remote import LostChild, child_of_runner
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.tail import Tail
 from app.jobs.watch import RequestedStop, Vigil
@@ -137,9 +136,8 @@ class Supervisor:
         self.devices = tuple(job.devices or ())
         self.loaded = True
         self.files = self.context.exchange.of_attempt(job, self.kind, self.row)
-        child = self.running_child(job) or Launch(self.context, self.kind, self.row, self.directory, self.files).start(
-            job
-        )
+        launch = Launch(self.context, self.kind, self.row, self.directory, self.files)
+        child = launch.running(job, self.follows) or launch.start(job)
         if isinstance(child, Failed):
             self.end(child)
             return False
@@ -151,29 +149,6 @@ class Supervisor:
         self.tail = Tail(child, self.job_id, self.directory, *position)
         self.context.live.begin(self.job_id)
         return True
-
-    def running_child(self, job: Job) -> Child | None:
-        """The child that an earlier server started; an ended one where only its files remain."""
-        if (name := (job.runner or {}).get("name")) is not None and name != self.context.worker:
-            self.context.exchange.receive_last(job, self.check_mine)
-            return LostChild(self.directory, 0, 0.0)
-        if job.runner and "pid" in job.runner:
-            logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
-            return child_of_runner(self.directory, job.runner, self.context.shared)
-        if self.kind.directory is not None and self.follows and self.directory.exists():
-            return find_child(self.directory) or Child(self.directory, 0, 0.0)
-        return None
-
-    def check_mine(self) -> None:
-        """
-        Raises:
-            Superseded: the job is another run's. ServerClosed: the server ends.
-        """
-        stop_if_closed()
-        try:
-            self.row.present()
-        finally:
-            db.session.rollback()
 
     # Watching.
 

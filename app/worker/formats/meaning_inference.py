@@ -2,22 +2,21 @@
 `source`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from app.core.report import Example
-from app.core.shapes import DrawnObject
 from app.worker.formats import box_numbers, row_columns, row_units
 from app.worker.formats.box_numbers import FEW
 from app.worker.formats.class_names import check_names
 from app.worker.formats.coordinate_frames import sides
-from app.worker.formats.meaning import PIXELS, Meaning, Size
+from app.worker.formats.meaning import Meaning
+from app.worker.formats.meaning_examples import MeaningExamples, Sample
 from app.worker.formats.model import Item, Options, Source, decision
-from app.worker.formats.readings import example, reading, spread
+from app.worker.formats.readings import reading
 from app.worker.formats.rows import BOX, LabelRow, key_of
-from app.worker.formats.sizes import DisplayedSize, read_size
+from app.worker.formats.sizes import DisplayedSize, DisplayedSizes
 from app.worker.formats.survey import LabelSurvey, survey_labels
 from app.worker.formats.tree import Tree
 
@@ -25,9 +24,6 @@ TURN = 2 * math.pi  # radians
 NEARLY_ALL = 0.95  # of the rows
 DISPLAYED, STORED = attrgetter("size"), attrgetter("stored")
 DEFINED = {"KITTI": "corners", "VisDrone": "top_left"}  # boxes of layouts that say it
-
-
-Sample = Sequence[tuple[Item, LabelRow]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,8 @@ class RowMeaningInference:
     ) -> None:
         self.tree, self.source, self.options = tree, source, options
         self.keypoints, self.first = keypoints, first
-        self.sizes: dict[str, DisplayedSize | None] = {}
+        self.sizes = DisplayedSizes(tree.path)
+        self.examples = MeaningExamples(self.sizes)
 
     def infer(self) -> Meaning:
         numbers = {key_of(name): number for number, name in reversed(list(enumerate(self.source.names)))}
@@ -112,7 +109,7 @@ class RowMeaningInference:
         ways = {columns.kind: columns} | {
             kind: row_columns.infer_columns(rows, declared, kind) for kind in columns.alternatives
         }
-        examples = self.examples(survey, {kind: Meaning(columns=way) for kind, way in ways.items()})
+        examples = self.examples.draw(survey.sample, {kind: Meaning(columns=way) for kind, way in ways.items()})
         data = {"count": columns.keypoints[0], "columns": max(map(len, rows))}
         self.source.decisions.append(
             reading("columns", columns.kind, columns.alternatives, self.options, examples, **data)
@@ -129,7 +126,7 @@ class RowMeaningInference:
             meaning = self.infer_boxes(survey, sample, meaning, chosen)
         for choice in chosen:
             ways = {name: replace(meaning, **changes) for name, changes in choice.ways.items()}
-            examples = self.examples(survey, ways, choice.distinctive)
+            examples = self.examples.draw(survey.sample, ways, choice.distinctive)
             alternatives = [name for name in ways if name != choice.chosen]
             decision = reading(choice.question, choice.chosen, alternatives, self.options, examples, **choice.data)
             self.source.decisions.append(decision)
@@ -137,15 +134,15 @@ class RowMeaningInference:
 
     def infer_boxes(self, survey: LabelSurvey, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
         """What the four numbers of boxes are."""
-        wished = self.options.chosen("boxes")
+        requested = self.options.chosen("boxes")
         layout = "".join(survey.layouts)
-        if not wished and layout in DEFINED and (layout == "VisDrone" or all(row.named for _, row in sample)):
+        if not requested and layout in DEFINED and (layout == "VisDrone" or all(row.named for _, row in sample)):
             return replace(meaning, boxes=DEFINED[layout])
         if meaning.unit == row_units.MIXED:
             sample = [entry for entry in sample if meaning.of_row((entry[1].values or [])[1:]).unit == "pixels"]
         rows = [self.box(item, row, meaning) for item, row in sample]
         usual = None if meaning.unit != "fractions" else "centre"
-        judged = box_numbers.infer_reading([row for row in rows if row], usual, wished)
+        judged = box_numbers.infer_reading([row for row in rows if row], usual, requested)
         if judged.doubtful:
             ways = {way: {"boxes": way} for way in [judged.reading, *judged.alternatives]}
             outlying = [
@@ -179,9 +176,7 @@ class RowMeaningInference:
         """The likeliest unit, `large` of the rows having a number that is no fraction."""
         if not large:
             return row_units.Unit("fractions", [])
-        samples = [
-            (meaning.span(row), displayed) for item, row in sample if (displayed := self.displayed_size(item.image))
-        ]
+        samples = [(meaning.span(row), displayed) for item, row in sample if (displayed := self.sizes.of(item.image))]
         sized = [(values, displayed.size) for values, displayed in samples]
         if row_units.is_mixed(sized):
             alternatives = ["pixels", "fractions"] if 2 * large > len(sample) else ["fractions", "pixels"]
@@ -200,9 +195,7 @@ class RowMeaningInference:
 
     def infer_orientation(self, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
         """Whether pixels are of the images as they are stored, where a mark turns these on their side."""
-        turned = [
-            entry for entry in sample if (size := self.displayed_size(entry[0].image)) and size.stored != size.size
-        ]
+        turned = [entry for entry in sample if (size := self.sizes.of(entry[0].image)) and size.stored != size.size]
         if not turned or meaning.tilted:
             return meaning
         ways = {"stored_pixels": {"stored": True}, "shown_pixels": {"stored": False}}
@@ -216,7 +209,7 @@ class RowMeaningInference:
         if reading_name == "declared_size" or (reading_name == "shown_pixels" and not wrong["shown_pixels"]):
             return meaning
         images = list(dict.fromkeys(item.image for item, _ in turned))
-        one = self.displayed_size(images[0]) or DisplayedSize((0, 0))
+        one = self.sizes.of(images[0]) or DisplayedSize((0, 0))
         data = {"count": len(images), "declared": sides(one.stored), "size": sides(one.size)}
         chosen.append(Choice("size", reading_name, ways, data, turned))
         return replace(meaning, stored=reading_name == "stored_pixels")
@@ -230,7 +223,7 @@ class RowMeaningInference:
         values = meaning.span(row)
         if meaning.of_row(values).unit == "fractions":
             return values
-        divisor = row_units.divisor(meaning.of_row(values).unit, meaning.frame(self.displayed_size(item.image))[0])
+        divisor = row_units.divisor(meaning.of_row(values).unit, meaning.frame(self.sizes.of(item.image))[0])
         return box_numbers.scaled(values, divisor) if divisor else None
 
     def class_last(self, survey: LabelSurvey) -> bool:
@@ -278,36 +271,10 @@ class RowMeaningInference:
         numbering = chosen or "one_based"
         ways = {"zero_based": meaning, "one_based": replace(meaning, first=1)}
         alternatives = [way for way in ways if way != numbering]
-        reported = reading(
-            "classes", numbering, alternatives, self.options, self.examples(survey, ways), largest=survey.largest
-        )
+        examples = self.examples.draw(survey.sample, ways)
+        reported = reading("classes", numbering, alternatives, self.options, examples, largest=survey.largest)
         self.source.decisions.append(reported)
         if numbering == "one_based" and not count and survey.largest > 0:
             self.source.names = [f"class_{number}" for number in range(1, survey.largest + 1)]
             self.source.decisions.append(decision("classes_unnamed", "names", last=survey.largest))
         return ways[numbering]
-
-    def size(self, image: str) -> Size:
-        displayed = self.displayed_size(image)
-        return displayed.size if displayed else None
-
-    def displayed_size(self, image: str) -> DisplayedSize | None:
-        if image not in self.sizes:
-            self.sizes[image] = read_size(self.tree.path(image))
-        return self.sizes[image]
-
-    def examples(self, survey: LabelSurvey, ways: Mapping[str, Meaning], first: Sample = ()) -> list[Example]:
-        """Some images in each way; those in which the ways differ, where known, come first."""
-        rows: dict[str, list[LabelRow]] = {}
-        for item, row in survey.sample:
-            rows.setdefault(item.image, []).append(row)
-        distinctive = list(dict.fromkeys(item.image for item, _ in first))
-        images = list(dict.fromkeys([*spread(distinctive), *spread(list(rows))]))
-        return [self.drawn(image, rows[image], ways) for image in images]
-
-    def drawn(self, image: str, rows: Sequence[LabelRow], ways: Mapping[str, Meaning]) -> Example:
-        def objects(way: Meaning) -> list[DrawnObject]:
-            size, turn = way.frame(self.displayed_size(image)) if way.unit in PIXELS else (None, 1)
-            return [shape for row in rows if (shape := way.draw(row, size, turn))]
-
-        return example(image, {name: objects(way) for name, way in ways.items()})

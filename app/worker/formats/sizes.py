@@ -1,6 +1,7 @@
 """Reads an image's size from its header, for formats that count in pixels and do not give it."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,24 @@ class DisplayedSize:
     def stored(self) -> tuple[int, int]:
         """Width and height of the pixels in the file."""
         return (self.size[1], self.size[0]) if self.turn in TURNED else self.size
+
+
+class DisplayedSizes:
+    """The displayed sizes of a dataset's images; each header is read once.
+
+    Args:
+        path_of: the file of an image.
+    """
+
+    def __init__(self, path_of: Callable[[str], Path]) -> None:
+        self.path_of = path_of
+        self._sizes: dict[str, DisplayedSize | None] = {}
+
+    def of(self, image: str) -> DisplayedSize | None:
+        """The size of an image; None where it is no image."""
+        if image not in self._sizes:
+            self._sizes[image] = read_size(self.path_of(image))
+        return self._sizes[image]
 
 
 def image_size(path: Path) -> tuple[int, int] | None:

@@ -3,12 +3,11 @@ import { $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { drawing, names } from "./marks.js";
-import { splitName } from "../lib/vocabulary.js";
 import { ImageRecords } from "./image_records.js";
 import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
+import { Twin } from "./twin.js";
 
-const splitTag = (split) => h("span", { class: `split-tag split-tag-${split}` }, splitName(split));
 const STAYED_MS = 120; // who stays so long on an image has stopped stepping
 
 /** `current`: the dataset; `moved(id)` is told once the reader stays at another image, `closed(id)` when they close
@@ -51,8 +50,7 @@ export class Viewer {
     this.sheet = h("div", { class: "viewer-sheet" });
     this.frame = h("div", { class: "viewer-frame", tabindex: "-1" }, this.sheet);
     this.wait = h("div", { class: "viewer-wait" });
-    this.own = h("p", { class: "viewer-own" });
-    this.twin = h("figure", { class: "viewer-twin", hidden: true });
+    this.twin = new Twin();
     this.side = h("div", { class: "viewer-side", tabindex: "0", role: "region", "aria-label": t("About this image") });
     this.toggles = {
       marks: tool("bounding-box", t("Show or hide labels (M)"), () => this.switch("marks"), "marks"),
@@ -90,7 +88,7 @@ export class Viewer {
       h(
         "div",
         { class: "viewer-body" },
-        (this.stageElement = h("div", { class: "viewer-stage" }, this.own, this.frame, this.wait, this.twin)),
+        (this.stageElement = h("div", { class: "viewer-stage" }, this.twin.own, this.frame, this.wait, this.twin.figure)),
         this.side,
       ),
     );
@@ -160,7 +158,7 @@ export class Viewer {
       this.side,
       aside(record, this.current.classes, (index, is) => this.mark(index, is)),
     );
-    this.beside(record);
+    this.stageElement.classList.toggle("has-twin", this.twin.show(record));
     if (same) return; // only the findings came
     setChildren(this.wait);
     if (!record.url) {
@@ -192,23 +190,6 @@ export class Viewer {
     setChildren(this.sheet, this.image, drawing(record), names(record, this.current.classes));
     this.size();
     this.stage.fit();
-  }
-
-  /** The twin of a duplicate or a leak, side by side: one image alone proves nothing. */
-  beside({ findings = [], split, file }) {
-    const other = findings.map((item) => item.other).find((item) => item?.url);
-    this.twin.hidden = !other;
-    this.stageElement.classList.toggle("has-twin", Boolean(other));
-    if (!other) {
-      setChildren(this.twin);
-      return;
-    }
-    setChildren(
-      this.twin,
-      h("figcaption", {}, splitTag(other.split), " ", h("span", { class: "file" }, other.file)),
-      h("img", { src: other.url, alt: t("The other image: {file}", { file: other.file }), draggable: "false" }),
-    );
-    setChildren(this.own, splitTag(split), " ", h("span", { class: "file" }, file));
   }
 
   /** The sheet is as large as the picture fits into the frame; small pictures grow. */
