@@ -135,8 +135,8 @@ def is_target(document: dict[str, Any], target: dict[str, str]) -> bool:
 def merged(document: Any, change: Any) -> Any:
     """What a strategic merge makes of a document: null removes, and lists of things with names are merged by these."""
     if isinstance(change, Mapping):
-        kept = document if isinstance(document, Mapping) else {}
-        both = {**kept, **{name: merged(kept.get(name), value) for name, value in change.items()}}
+        base = document if isinstance(document, Mapping) else {}
+        both = {**base, **{name: merged(base.get(name), value) for name, value in change.items()}}
         return {name: value for name, value in both.items() if value is not None}
     if isinstance(change, list) and all(isinstance(item, Mapping) and "name" in item for item in change):
         by_name = {item["name"]: item for item in document or []}

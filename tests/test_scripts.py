@@ -6,6 +6,7 @@ from shutil import which
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 
 from app.core import previews
 from app.core.formats import KEYS as FORMATS
@@ -59,6 +60,10 @@ def test_the_scripts_use_the_servers_limit_of_preview_detections(lists: dict[str
 
 def test_the_scripts_name_every_status(lists: dict[str, Any]) -> None:
     assert {*TrainingStatus, *DatasetStatus} <= set(lists["states"])
+
+
+def test_the_scripts_name_every_kind_of_job(lists: dict[str, Any], idle_app: APIFlask) -> None:
+    assert set(lists["jobs"]) == set(idle_app.extensions["services"].jobs.kinds.names())
 
 
 def test_the_scripts_compare_by_curves_that_the_server_sends(lists: dict[str, Any]) -> None:

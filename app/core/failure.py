@@ -16,4 +16,4 @@ class JobFailure(TypedDict):
     code: str
     message: NotRequired[str]
     reason: NotRequired[Reason]
-    told: NotRequired[bool]  # whoever waited for an estimate has got it
+    returned: NotRequired[bool]  # to whoever waited for an estimate

@@ -2,6 +2,7 @@
 import "./page.js";
 
 const { EXPORTS, FORMATS, SPLITS, TASKS } = await import("../../app/static/js/lib/vocabulary.js");
+const { KINDS } = await import("../../app/static/js/ui/jobs.js");
 const { STATES } = await import("../../app/static/js/ui/status.js");
 const { LEARNABLE } = await import("../../app/static/js/trainings/architectures.js");
 const { CHARTS } = await import("../../app/static/js/trainings/compared.js");
@@ -15,6 +16,7 @@ console.log(
     splits: SPLITS,
     tasks: TASKS,
     states: Object.keys(STATES),
+    jobs: Object.keys(KINDS),
     learnable: LEARNABLE,
     compared: CHARTS,
     previewLimits: PREVIEW_LIMITS,

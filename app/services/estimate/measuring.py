@@ -83,10 +83,10 @@ class Measurements:
         if ended is None:
             return None
         failure: JobFailure = ended.error or {"code": "cancelled"}
-        if failure.get("told"):
+        if failure.get("returned"):
             return None
         with writing() as session:
-            session.get_one(Job, ended.id).error = {**failure, "told": True}
+            session.get_one(Job, ended.id).error = {**failure, "returned": True}
         return failure["code"], failure.get("message", "")
 
     # The kind.

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.jobs.devices import CPU, Use
 from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart, JobKind
-from app.jobs.model import Job, JobStatus
+from app.jobs.model import Job
 from app.models import Training, TrainingStatus
 from app.services.datasets.dataset_about import repair_description
 from app.services.trainer import recover
@@ -23,7 +23,7 @@ from app.services.trainer.job_files import dataset_files, official_weights, resu
 from app.services.trainer.job_record import TrainingRecord
 from app.services.trainer.launch import checkpoint_path, devices_in, environment, spec_of
 from app.services.trainer.store import TrainingStore
-from app.services.trainer.transitions import KIND, UNFINISHED, job_of, new_job, requested
+from app.services.trainer.transitions import KIND, UNFINISHED, adopt_attempt, job_of, new_job
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -153,11 +153,3 @@ class TrainingJobs:
         has_devices = row.devices and not (recounted and (directory / "spec.json").is_file())
         if row.status == TrainingStatus.RUNNING and not has_devices:
             row.devices = list(devices_in(directory))
-
-
-def adopt_attempt(job: Job, row: Training) -> None:
-    """Set a job to the attempt and the status of its training, whose folder was newer than the database."""
-    job.attempt, job.status, job.runner = row.attempt, JobStatus(row.status), None
-    job.devices = row.devices if row.status == TrainingStatus.RUNNING else None
-    for name, value in requested(row).items():
-        setattr(job, name, value)

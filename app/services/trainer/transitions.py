@@ -144,3 +144,12 @@ def new_job(row: Training) -> Job:
         started_at=row.start_time if row.status == RUNNING else None,
         **requested(row),
     )
+
+
+def adopt_attempt(job: Job, row: Training) -> None:
+    """Set a job to the attempt and the status of its training, whose folder was newer than the database. No change of
+    the job leads there: what happened in between is in the folder."""
+    job.attempt, job.status, job.runner = row.attempt, JobStatus(row.status), None
+    job.devices = row.devices if row.status == RUNNING else None
+    for name, value in requested(row).items():
+        setattr(job, name, value)

@@ -6,7 +6,7 @@ import { duration, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { datasetLink } from "./dataset_link.js";
 
-const KINDS = {
+export const KINDS = {
   import_dataset: () => t("Dataset import"),
   read_dataset: () => t("Dataset import"),
   index_dataset: () => t("Index of a dataset"),
