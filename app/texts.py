@@ -80,7 +80,9 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
     `%(limit_size)s` is the size of `limit` bytes, `%(limit_megapixels)s` the megapixels of `limit` pixels.
 
     Raises:
-        KeyError, TypeError, ValueError: a value is missing, or does not fit.
+        KeyError: a value is missing.
+        TypeError: a value does not fit.
+        ValueError: the same.
     """
     values = Values(data)
     if isinstance(text, PluralText):

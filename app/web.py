@@ -121,7 +121,8 @@ def check_body() -> None:
 
     Raises:
         UnsupportedMediaType: neither JSON nor a form or an image where one belongs, nor a chunk where chunks belong.
-        BadRequest: not JSON. RequestEntityTooLarge: much of it.
+        BadRequest: not JSON.
+        RequestEntityTooLarge: much of it.
         Unprocessable: with values that cannot be kept.
         CutShort: it ended early.
     """

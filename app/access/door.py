@@ -110,7 +110,8 @@ def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> Non
     """Check that a principal may do what a rule protects.
 
     Raises:
-        NotAllowed: it is somebody else's. NotFound: and with PRIVATE_DATA it is in no table that says so.
+        NotAllowed: it is somebody else's.
+        NotFound: and with PRIVATE_DATA it is in no table that says so.
     """
     if isinstance(rule, OwnerRule) and principal.role != Role.ADMIN:
         row = rule.find(arguments[rule.argument])

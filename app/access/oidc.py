@@ -109,7 +109,8 @@ class Provider:
             begun: by `pop_begun`.
 
         Raises:
-            LoginRefused, ProviderUnavailable
+            LoginRefused: the provider's answer gives no login.
+            ProviderUnavailable: it does not answer.
         """
         if request.args.get("error"):
             raise LoginRefused(code_of(request.args["error"]))

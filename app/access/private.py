@@ -166,7 +166,8 @@ def check_body() -> None:
     """Look at the ids in a JSON body before anything is done with them. Those in forms are looked up by reads.
 
     Raises:
-        NotFound, Unprocessable: as for one that there is none of.
+        NotFound: as for one that does not exist.
+        Unprocessable: the same, for a dataset that the request names.
     """
     if not request.is_json or not is_limited(current()):
         return

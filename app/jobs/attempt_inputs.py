@@ -44,7 +44,8 @@ class InputFetch:
         """
         Raises:
             CannotStart: the job is to stop, is another run's, or its dataset cannot be stored.
-            NotStored, Corrupted: what it reads is not there, or damaged.
+            NotStored: what it reads is not there.
+            Corrupted: it is damaged.
             StoreAway: not all of it is here.
             DiskTooFull: there is not enough disk.
         """

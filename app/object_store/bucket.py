@@ -86,7 +86,8 @@ class Bucket:
         """All of a small object.
 
         Raises:
-            NotStored, StoreAway: it is not there, or nobody knows.
+            NotStored: it is not there.
+            StoreAway: nobody knows.
         """
         with answers(key):
             data: bytes = self.fs.cat_file(self.path(key))
@@ -105,7 +106,8 @@ class Bucket:
         """A file as it is now; a larger one in parts. Whoever wants to know that it has not changed meanwhile compares.
 
         Raises:
-            OSError: it cannot be read. StoreAway: it could not be stored.
+            OSError: it cannot be read.
+            StoreAway: it could not be stored.
         """
         size = path.stat().st_size
         if size <= PART:
@@ -138,7 +140,8 @@ class Bucket:
 
         Raises:
             Corrupted: its bytes are others; nothing is left of it.
-            NotStored, StoreAway: it is not there, or nobody knows; what was read stays.
+            NotStored: it is not there.
+            StoreAway: nobody knows; what was read stays.
             OSError: the disk does not take it.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +201,8 @@ def answers(key: str) -> Iterator[None]:
     """What s3fs, botocore and aiohttp raise, as one of ours.
 
     Raises:
-        NotStored: there is no such object. StoreAway: anything else.
+        NotStored: there is no such object.
+        StoreAway: anything else.
     """
     try:
         yield

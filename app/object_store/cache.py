@@ -75,7 +75,11 @@ class HostCache:
             content: the list of its files, sealed. check: called now and then; what it raises ends the work.
 
         Raises:
-            DiskTooFull: the disk has not enough space. Corrupted, NotStored, StoreAway, OSError: it cannot be fetched.
+            DiskTooFull: the disk has not enough space.
+            Corrupted: what was fetched is not what was stored.
+            NotStored: a part of it is not there.
+            StoreAway: the store does not answer.
+            OSError: the disk does not take it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock_path(name))

@@ -86,7 +86,8 @@ def publish(bucket: Bucket, folder: Path, content_hash: str, relatives: Collecti
         content_hash: of the version. relatives: those of versions that may have the same files.
 
     Raises:
-        StoreAway: not all of it is stored. OSError: the folder cannot be read.
+        StoreAway: not all of it is stored.
+        OSError: the folder cannot be read.
     """
     key = version_key(content_hash)
     try:
@@ -141,7 +142,8 @@ class Packer:
     def add(self, name: str, path: Path) -> None:
         """
         Raises:
-            StoreAway: the pack that it completes could not be stored. OSError: it cannot be read.
+            StoreAway: the pack that it completes could not be stored.
+            OSError: it cannot be read.
         """
         if path.stat().st_size > PACK:
             self.add_alone(name, path)
@@ -200,7 +202,9 @@ def fetch(
 
     Raises:
         Corrupted: a pack, or a file of it, is not what was stored.
-        NotStored, StoreAway: a pack is not there, or nobody knows. OSError: the disk does not take it.
+        NotStored: a pack is not there.
+        StoreAway: nobody knows.
+        OSError: the disk does not take it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [part for part in version.parts if not is_there(part, folder, here)]

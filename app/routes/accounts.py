@@ -126,7 +126,8 @@ def by_password(name: str, password: str) -> tuple[Principal, str]:
     """Log in with a name and a password: who it is, and the secret of the new session.
 
     Raises:
-        LoginRequired: one of both is wrong. RateLimited: that was so too often.
+        LoginRequired: one of both is wrong.
+        RateLimited: that was so too often.
     """
     guesses = guesses_of(key_of(name), request)
     guesses.expect_few()

@@ -94,7 +94,10 @@ def remove_link(user_id: int, identity_id: int) -> IdentityRemovedValues:
 def expect_password(password: str | None) -> None:
     """
     Raises:
-        WrongPassword: of whoever is logged in. RateLimited: too often. NotAllowed, NotFound: see `expect_linkable`.
+        WrongPassword: of whoever is logged in.
+        RateLimited: too often.
+        NotAllowed: see `expect_linkable`.
+        NotFound: see `expect_linkable`.
     """
     guesses = account_guesses(who().account_id)
     guesses.expect_few()
@@ -127,7 +130,8 @@ def end_by_provider() -> Any:
     """The provider itself says that somebody has logged out there. OpenID Connect Back-Channel Logout 1.0, section 2.5.
 
     Raises:
-        LogoutRefused, NotFound: the server has no provider.
+        LogoutRefused: the token is not valid.
+        NotFound: the server has no provider.
     """
     tokens = provider().logout_tokens
     token = request.form.get("logout_token", "")

@@ -61,7 +61,8 @@ def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
     """The values of a snapshot that this version's table has, ready for its constructor. Unknown ones are left out.
 
     Raises:
-        ValueError, TypeError: a value cannot be one of this column.
+        ValueError: a value cannot be one of this column.
+        TypeError: the same.
     """
     # The account of another database: the number may be somebody else's here. It becomes the owner's.
     values_by_name: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}

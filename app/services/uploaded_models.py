@@ -148,7 +148,8 @@ class UploadedModels:
         """The run as its folder describes it, with a number of its own; not in the database yet.
 
         Raises:
-            Unprocessable, Conflict: the dataset does not fit.
+            Unprocessable: the dataset does not fit.
+            Conflict: the dataset is not ready.
         """
         with writing() as session:
             row = draft(session, model_file, upload)
@@ -204,7 +205,8 @@ def draft(session: Any, model_file: WeightsResult, upload: ModelUpload) -> Train
     """The run, without a number.
 
     Raises:
-        Unprocessable, Conflict: the dataset does not fit.
+        Unprocessable: the dataset does not fit.
+        Conflict: the dataset is not ready.
     """
     dataset = usable(session.get(Dataset, upload.dataset_id, with_for_update=True))
     model = fitting(model_file, dataset)

@@ -41,7 +41,11 @@ class Material:
         """Read what the import stored for a new split.
 
         Raises:
-            OSError, ValueError, KeyError, TypeError, EOFError: there is none, or it is damaged.
+            OSError: there is none.
+            ValueError: it is damaged.
+            KeyError: the same.
+            TypeError: the same.
+            EOFError: the same.
         """
         return cls(**json.loads(gzip.decompress((folder / FILE).read_bytes()).decode("utf-8", "surrogatepass")))
 

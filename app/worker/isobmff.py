@@ -62,7 +62,9 @@ def tile_pixels(file: IO[bytes]) -> int:
     used; 0 where it is in one piece.
 
     Raises:
-        TooLong. struct.error, IndexError: it is damaged.
+        TooLong: it has too many boxes or tiles.
+        struct.error: it is damaged.
+        IndexError: the same.
     """
     meta = header(file, b"meta")
     parts = {kind: (begin, end) for kind, begin, end in boxes(meta, 4)}

@@ -57,7 +57,9 @@ class Matches:
         """Read matches as `write_matches` wrote them, by class.
 
         Raises:
-            OSError, ValueError, KeyError: it is not there, or damaged.
+            OSError: it is not there.
+            ValueError: it is damaged.
+            KeyError: the same.
         """
         import numpy as np
 

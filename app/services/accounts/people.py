@@ -55,7 +55,8 @@ class People:
         an admin ends the open invitations.
 
         Raises:
-            NotFound, Unprocessable: the new name is taken.
+            NotFound: there is no such account.
+            Unprocessable: the new name is taken.
         """
         columns: dict[str, object] = {**changes}
         if password := changes.get("password"):

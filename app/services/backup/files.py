@@ -89,7 +89,11 @@ def is_manifest(manifest: Any) -> TypeGuard[BackupManifest]:
     """Whether this JSON has the fields of a backup's manifest.
 
     Raises:
-        TypeError, KeyError, ValueError, AttributeError, OverflowError: it is not even shaped like one.
+        TypeError: it is not even shaped like one.
+        KeyError: the same.
+        ValueError: the same.
+        AttributeError: the same.
+        OverflowError: the same.
     """
     int(manifest["training_id"])  # also of a manifest that is not ours: 1e400 is no integer
     names = ("name", "important", "dataset", "metrics", "written", "best_epoch")

@@ -33,7 +33,8 @@ class ServerFolders:
         """A folder as the import's child gets it.
 
         Raises:
-            NotFound, Unprocessable: as `folder`.
+            NotFound: as `folder`.
+            Unprocessable: as `folder`.
         """
         folder, root = self.folder(path), import_root()
         return ServerFolder(str(root), below(folder, root))
@@ -63,7 +64,8 @@ class ServerFolders:
         """The contents of a folder below IMPORT_ROOT, as schemas.FoldersOut.
 
         Raises:
-            NotFound, Unprocessable: as `folder`.
+            NotFound: as `folder`.
+            Unprocessable: as `folder`.
         """
         here = self.folder(path)
         root = import_root()

@@ -44,7 +44,9 @@ class ImportSession:
         """Start the job, and wait until it has read the files; yields to other requests.
 
         Raises:
-            BadUpload, Unprocessable, NoSpace: they were refused.
+            BadUpload: it is no ZIP, or not all of one.
+            Unprocessable: they were refused.
+            NoSpace: the disk does not take them.
             Unavailable: there was no verdict.
         """
         job = self.imports.submit(self.params, self.dataset_id)

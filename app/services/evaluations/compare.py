@@ -255,7 +255,10 @@ def check(differences: Differences) -> Differences:
     """Validate a cached result, as returned by `figures`.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it is not.
+        ValueError: it is not.
+        TypeError: the same.
+        KeyError: the same.
+        AttributeError: the same.
     """
     if "differ" in differences:
         DIFFER[differences["differ"]]

@@ -87,7 +87,8 @@ class EvaluationFiles:
         """The precision, recall and F1 curves of an evaluation.
 
         Raises:
-            Damaged, NotFound
+            Damaged: a file of the evaluation cannot be read.
+            NotFound: it is not there.
         """
         try:
             curves = json.loads(self.required(CURVES).read_bytes())
@@ -148,7 +149,9 @@ class EvaluationFiles:
         """A view, with the images as `seen.image`.
 
         Raises:
-            Damaged, Inconsistent, NotFound
+            Damaged: a file of the evaluation cannot be read.
+            Inconsistent: its files do not fit together.
+            NotFound: one is not there.
         """
         return self.connected(lambda: self.view(confidence, iou))
 
@@ -156,7 +159,8 @@ class EvaluationFiles:
         """`suspects`, with the images as `seen.image`.
 
         Raises:
-            Damaged, NotFound
+            Damaged: a file of the evaluation cannot be read.
+            NotFound: it is not there.
         """
         return self.connected(self.suspects)
 
@@ -203,7 +207,10 @@ def check_curves(curves: Any) -> None:
     """Validate curves.json, for CurvesOut and `advise`.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it is not.
+        ValueError: it is not.
+        TypeError: the same.
+        KeyError: the same.
+        AttributeError: the same.
     """
     if curves is None:
         return

@@ -61,7 +61,8 @@ class InferenceService:
         """Draw detections on an image and write it to `output`, as JPEG.
 
         Raises:
-            Unprocessable, TooLarge: the image.
+            Unprocessable: the image.
+            TooLarge: the image.
             Unavailable: the child cannot answer now.
         """
         return Path(self.warm.ask(do="draw", image=str(image), detections=results, output=str(output))["output"])

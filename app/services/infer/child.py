@@ -63,7 +63,8 @@ class WarmWorker:
         """Its answer; a new one is started where there is none, or where it can have a GPU now.
 
         Raises:
-            ChildEnded, ChildSilent: there is no answer, and it is gone.
+            ChildEnded: there is no answer, and it is gone.
+            ChildSilent: there is no answer in time, and it is given up.
             Unavailable: others wait for its start.
         """
         link = self._open_link()

@@ -59,7 +59,8 @@ class Prediction:
             export: of this model, as `Engines.fastest_export` gives it: runs in its place.
 
         Raises:
-            Unprocessable, TooLarge: the image.
+            Unprocessable: the image.
+            TooLarge: the image.
             Conflict: the model.
             Unavailable: the child cannot answer now.
         """

@@ -50,7 +50,11 @@ class ModelPredictions:
 
         Raises:
             TooManyRequests: too many wait.
-            NotFound, Conflict, Unprocessable, TooLarge, Unavailable: see `create_test`.
+            NotFound: no such training.
+            Conflict: it has no weights that can be used.
+            Unprocessable: the image, or a class that the model does not have.
+            TooLarge: the image.
+            Unavailable: the child cannot answer now.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Many images are already being analyzed. Send this one again in a moment."))

@@ -31,7 +31,8 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
 
     Raises:
         NoDataset: there is nothing to be made of this folder.
-        ValueError, TypeError: about.json is no such thing.
+        ValueError: about.json is no such thing.
+        TypeError: the same.
     """
     description = about.read(folder, "dataset")
     values = about.columns(Dataset, description.get("row", {}), "id", "path")

@@ -81,7 +81,8 @@ def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a training that its child's spec has.
 
     Raises:
-        KeyError, ValueError: it is no training's task.
+        KeyError: it is no training's task.
+        ValueError: the same.
     """
     if not spec:
         return {}

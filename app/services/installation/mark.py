@@ -84,7 +84,11 @@ def parse(values: Any) -> Mark:
     """The installation's mark from its JSON.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError, OverflowError: it is no mark.
+        ValueError: it is no mark.
+        TypeError: the same.
+        KeyError: the same.
+        AttributeError: the same.
+        OverflowError: the same.
     """
     if not UUID.fullmatch(values["uuid"]):
         raise ValueError("no id")

@@ -76,7 +76,9 @@ class Predictions:
         """The params of the job, without the model.
 
         Raises:
-            NotFound, Conflict, Unprocessable: as `create`.
+            NotFound: as `create`.
+            Conflict: as `create`.
+            Unprocessable: as `create`.
         """
         self.models.model_of(values["training_id"], values.get("checkpoint"))
         return options_of(db.session.get_one(Training, values["training_id"]), values)

@@ -94,7 +94,8 @@ class TrainingCreation:
             starts_from: whether a start ("auto", "scratch" …) of a model begins with weights.
 
         Raises:
-            Unprocessable, Conflict: `create` would refuse it.
+            Unprocessable: `create` would refuse it.
+            Conflict: the same.
         """
         architectures()
         row = columns(db.session, values)

@@ -72,7 +72,9 @@ class UploadService:
             TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's.
             NoSpace: it would fill the disk.
             Conflict: the person has too many.
-            BadUpload, Unprocessable, NotFound: its metadata.
+            BadUpload: its metadata.
+            Unprocessable: its metadata.
+            NotFound: its metadata names what does not exist.
         """
         limit = settings().MAX_RESUMABLE_SIZE
         if length > limit:
@@ -147,7 +149,8 @@ class UploadService:
             Locked: another chunk is coming.
             Conflict: another offset.
             TooLarge: it does not fit.
-            ChecksumMismatch, Cut: see `receive_chunk`.
+            ChecksumMismatch: see `receive_chunk`.
+            Cut: see `receive_chunk`.
         """
         self.find(upload_id)
         with self.writers.only(upload_id) as writer:

@@ -119,7 +119,9 @@ def check_info(values: dict[str, Any]) -> dict[str, Any]:
     """The validated content of info.json, without unknown fields.
 
     Raises:
-        ValueError, TypeError, KeyError: it is no upload's.
+        ValueError: it is no upload's.
+        TypeError: the same.
+        KeyError: the same.
     """
     info = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
     if info["state"] not in {RECEIVING, CHECKING, COMPLETED, FAILED} or not 0 <= info["length"] < 2**53:

@@ -190,7 +190,8 @@ def unread(name: str, error: Exception, memory: int = 0) -> Still:
     """An image that can't be read, and why.
 
     Raises:
-        OSError, ForkServerGone: of the disk, or no process can be made: not the image's fault.
+        OSError: of the disk: not the image's fault.
+        ForkServerGone: no process can be made: not the image's fault.
     """
     if isinstance(error, BadPicture):
         return Still(name, code=error.code, detail=str(error)[:200], reserved_pixels=memory)

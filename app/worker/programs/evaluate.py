@@ -39,7 +39,8 @@ def run(channel: Channel) -> EvaluationResult:
 
     Raises:
         StopRequested: the supervisor asked to stop.
-        WeightsError, DataError: what cannot be used.
+        WeightsError: the weights cannot be used.
+        DataError: the dataset cannot be used.
     """
     os.nice(5)  # what trains comes first
     rest_when_idle()

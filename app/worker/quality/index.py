@@ -138,7 +138,8 @@ def new_index(path: Path, max_findings: int) -> Iterator[IndexWriter]:
     """A writer of the index at `path`, which appears complete once the block has ended well.
 
     Raises:
-        OSError, sqlite3.OperationalError: the disk is full.
+        OSError: the disk is full.
+        sqlite3.OperationalError: the same.
     """
     draft = path.with_name(f".{path.name}.writing")
     draft.unlink(missing_ok=True)
