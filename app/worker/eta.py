@@ -11,7 +11,7 @@ from app.worker.speeds import CHANGE_ERRORS, LEAST, STALLED, Speeds, typical, un
 
 RECENT = 9  # epochs that count: enough that one slow one does not matter
 # Measured on a quiet machine: loading, stripping and drawing take so long even for tiny runs, besides the validation;
-# on any machine about DRAWINGS times as long as drawing the labels (measured: 3.6 and 4.3), which is the same kind of
+# on any machine about DRAWINGS times as long as drawing the labels (measured: 3.1 to 4.7), which is the same kind of
 # work at the start. Both are processor time, and take longer where others use the processor, too.
 FINISH_S, DRAWINGS = 2.5, 4.2
 PROBE_S, PROBE_SHARE = 0.05, 0.005  # how long that is measured after an epoch, and the most as a share of the epoch

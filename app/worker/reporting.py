@@ -4,6 +4,7 @@ Everything is said from methods of the class. In multi-GPU training ultralytics 
 alone: callbacks added to an object would be lost there. Only one process speaks: the single one, or rank 0 of several.
 """
 
+import importlib
 import os
 import threading
 import time
@@ -70,7 +71,9 @@ class ReportingTrainer(engine.BaseTrainer):
     # The run.
 
     def plot_training_labels(self) -> None:
-        """At the start; the plots of the end take in proportion to it."""
+        """At the start; the plots of the end take in proportion to it, without what is imported once for both."""
+        for module in ("matplotlib.pyplot", "polars"):
+            importlib.import_module(module)
         start = time.thread_time()
         super().plot_training_labels()
         self.drawing = time.thread_time() - start

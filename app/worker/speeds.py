@@ -65,7 +65,7 @@ class Speeds:
             chance = CHANGE_ERRORS * spread * math.sqrt(ALIKE / new + ALIKE / len(before))
             times = abs(statistics.median(after) - usual) / max(math.log(LEAST_CHANGE), chance)
             if times > best:
-                best, first = times, self.count - new
+                best, first = times, self.count - new + leading(after, usual)
         return first
 
     def between(self, first: int, end: int) -> list[float]:
@@ -92,6 +92,13 @@ class Speeds:
     def is_one(self, early: int, late: int) -> bool:
         """Whether two pieces, the first of them before the second, had the same speed."""
         return not any(early < change <= late for change in self.changes)
+
+
+def leading(logs: Sequence[float], usual: float) -> int:
+    """How many of the first logarithms are nearer to the usual one than to their own median: the median of three pieces
+    is that of another speed as soon as two of them are, and the first would spoil their mean."""
+    middle = (usual + statistics.median(logs)) / 2
+    return len(list(itertools.takewhile(lambda log: (log > middle) == (usual > middle), logs)))
 
 
 def spread_of_steps(logs: Sequence[float]) -> float:
