@@ -52,7 +52,9 @@ Open = Callable[..., Page]
 expect.set_options(timeout=60_000)  # a busy machine: what is expected comes, late
 
 
-LEFT = "WebSocket is closed before the connection is established"  # the page was left while it still connected
+ABORTED_SOCKET = (
+    "WebSocket is closed before the connection is established"  # the page was left while it still connected
+)
 
 
 class Watched:
@@ -63,17 +65,17 @@ class Watched:
         self.expected = expected
         self.wrong: list[str] = []
         page.set_default_timeout(60_000)
-        page.on("console", self.said)
+        page.on("console", self.on_console)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", lambda request: self.check(request.url, url))
 
-    def said(self, message: ConsoleMessage) -> None:
-        if LEFT not in message.text and not (self.expected and re.search(self.expected, message.text)):
+    def on_console(self, message: ConsoleMessage) -> None:
+        if ABORTED_SOCKET not in message.text and not (self.expected and re.search(self.expected, message.text)):
             self.wrong.append(f"console: {message.type}: {message.text}")
 
     def check(self, address: str, url: str) -> None:
-        own = (url, url.replace("http", "ws"), "blob:", "data:")
-        if not address.startswith(own):
+        origins = (url, url.replace("http", "ws"), "blob:", "data:")
+        if not address.startswith(origins):
             self.wrong.append(f"foreign request: {address}")
 
 
@@ -104,13 +106,13 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("site")
     (folder / "import").mkdir()
     mode = getattr(request.module, "MODE", "threading")
-    wanted = {"IMPORT_ROOT": str(folder / "import"), "AUTH": "required", "RATELIMIT_ENABLED": "False"}
-    with Server(folder, mode, **wanted) as running:
+    settings = {"IMPORT_ROOT": str(folder / "import"), "AUTH": "required", "RATELIMIT_ENABLED": "False"}
+    with Server(folder, mode, **settings) as running:
         running.authorize()
         yield running
 
 
-Look = tuple[str, int, str]  # locale, width in pixels, theme
+Profile = tuple[str, int, str]  # locale, width in pixels, theme
 
 
 class Profiles:
@@ -123,13 +125,13 @@ class Profiles:
 
     def __init__(self, browser: Browser, origin: str, login: tuple[str, str]) -> None:
         self.browser, self.origin, self.login = browser, origin, login
-        self.free: dict[Look, list[BrowserContext]] = {}
-        self.taken: list[tuple[Look, BrowserContext]] = []
+        self.free: dict[Profile, list[BrowserContext]] = {}
+        self.in_use: list[tuple[Profile, BrowserContext]] = []
 
-    def page(self, look: Look) -> Page:
+    def page(self, profile: Profile) -> Page:
         """An empty page of this look."""
-        free = self.free.setdefault(look, [])
-        context = free[-1] if free else self.new(look)
+        free = self.free.setdefault(profile, [])
+        context = free[-1] if free else self.new(profile)
         page = context.new_page()
         if free:
             session = context.new_cdp_session(page)
@@ -138,25 +140,25 @@ class Profiles:
             free.pop()
         name, value = self.login
         context.add_cookies([{"name": name, "value": value, "url": self.origin}])
-        self.taken.append((look, context))
+        self.in_use.append((profile, context))
         return page
 
-    def new(self, look: Look) -> BrowserContext:
-        locale, width, theme = look
+    def new(self, profile: Profile) -> BrowserContext:
+        locale, width, theme = profile
         scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"
         viewport: ViewportSize = {"width": width, "height": 900}
         return self.browser.new_context(
             locale=locale, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
         )  # drawing what moves costs the processor of a whole test
 
-    def give_back(self) -> None:
-        """What was taken is free again."""
-        for look, context in self.taken:
+    def release(self) -> None:
+        """Close the pages in use and make their contexts available again."""
+        for profile, context in self.in_use:
             for page in context.pages:
                 page.close()
             context.clear_cookies()
-            self.free[look].append(context)
-        self.taken.clear()
+            self.free[profile].append(context)
+        self.in_use.clear()
 
     def close(self) -> None:
         for contexts in self.free.values():
@@ -166,9 +168,9 @@ class Profiles:
 
 @pytest.fixture(scope="module")
 def profiles(browser: Browser, site: Server) -> Iterator[Profiles]:
-    made = Profiles(browser, site.url, login_of(site))
-    yield made
-    made.close()
+    pool = Profiles(browser, site.url, login_of(site))
+    yield pool
+    pool.close()
 
 
 def login_of(site: Server) -> tuple[str, str]:
@@ -192,7 +194,7 @@ def open_page(profiles: Profiles, site: Server) -> Iterator[Open]:
 
     yield open_it
     wrong = [item for watched in opened for item in watched.wrong]
-    profiles.give_back()
+    profiles.release()
     assert wrong == []
 
 

@@ -22,15 +22,15 @@ def datasets(site: Server) -> dict[str, int]:
         session.add_all(rows.values())
         session.flush()
         session.add(Training(name="run", dataset_id=rows["used"].id, model_version="n", status="completed"))
-        gone = Training(name="gone", dataset_id=rows["trashed"].id, model_version="n", status="failed")
-        gone.deleted_at = now()
-        session.add(gone)
+        trashed = Training(name="gone", dataset_id=rows["trashed"].id, model_version="n", status="failed")
+        trashed.deleted_at = now()
+        session.add(trashed)
         origin = {"kind": "upload", "base": "source", "sample": True}
         session.add(DatasetRevision(dataset_id=rows["Sample"].id, number=1, origin=origin, status="failed"))
         session.commit()
-        found = {name: row.id for name, row in rows.items()}
+        ids = {name: row.id for name, row in rows.items()}
     engine.dispose()
-    return found
+    return ids
 
 
 def test_a_dataset_in_use_is_not_offered_for_deletion(open_page: Open, datasets: dict[str, int]) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot
-from tests.browser.test_datasets import ready, revision, settled
+from tests.browser.test_datasets import revision, settled, wait_until_ready
 from tests.data import image_bytes, zip_bytes
 
 pytestmark = pytest.mark.browser
@@ -38,9 +38,9 @@ def dataset(prefix: str = "", names: str = "[cat, dog]", rows: str = BOX, count:
 def upload(site: Server, files: Mapping[str, bytes | str], **values: str) -> int:
     answer = site.post("/api/datasets", data={"name": "set"} | values, files={"file": ("set.zip", zip_bytes(files))})
     assert answer.status_code == 201, answer.text
-    made = int(answer.json()["dataset_id"])
-    ready(site, made)
-    return made
+    dataset_id = int(answer.json()["dataset_id"])
+    wait_until_ready(site, dataset_id)
+    return dataset_id
 
 
 def decided(page: Page) -> Locator:
@@ -144,8 +144,8 @@ def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> No
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-figures]")).to_contain_text("Segmentation")
     expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the pictures are one
-    made = page.locator("[data-revision='2']")
-    expect(made).to_contain_text("Task: Segmentation; all fixable issues fixed")
+    entry = page.locator("[data-revision='2']")
+    expect(entry).to_contain_text("Task: Segmentation; all fixable issues fixed")
     page.get_by_role("tab", name="Issues").click()
     expect(page.locator("[data-fixed]")).to_contain_text("Duplicate rows")
 
@@ -180,8 +180,8 @@ def test_what_the_split_dialog_promises_is_what_it_does(
     files = dataset(names="[cat, dog, owl]", count=11)
     files["labels/10.txt"] = BOX.format(kind=2)
     files["images/9.jpg"] = files["images/8.jpg"]
-    made = upload(site, files)
-    page = settled(open_page(f"/datasets/{made}", locale="en"))
+    dataset_id = upload(site, files)
+    page = settled(open_page(f"/datasets/{dataset_id}", locale="en"))
     from_menu(page, "New split")
     dialog = page.locator("dialog.dialog")
     for name, share in zip(("training", "validation", "test"), shares, strict=True):
@@ -192,25 +192,25 @@ def test_what_the_split_dialog_promises_is_what_it_does(
         """Not of the fields that were filled before, whose answer comes late on a busy machine."""
         return "split-preview" in answer.url and answer.request.post_data_json["split"]["seed"] == int(seed)
 
-    with page.expect_response(is_of_all) as asked:
+    with page.expect_response(is_of_all) as response:
         dialog.get_by_label("Seed").fill(seed)
-    expect(status).to_contain_text(f"training: {asked.value.json()['splits']['train']} ")
+    expect(status).to_contain_text(f"training: {response.value.json()['splits']['train']} ")
     promised = status.inner_text()
     page.get_by_role("button", name="Create version").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
-    got = site.get(f"/api/datasets/{made}").json()
+    got = site.get(f"/api/datasets/{dataset_id}").json()
     counts = [int(count) for count in re.findall(r": (\d+) \(", promised)]
     assert counts == [got["train_images"], got["val_images"], got["test_images"]]
-    classes = site.get(f"/api/datasets/{made}/statistics").json()["classes"]
+    classes = site.get(f"/api/datasets/{dataset_id}/statistics").json()["classes"]
     without = {item["name"] for item in classes if not item["images"]["val"]}
     named = re.search(r"No validation images for: (.+?)\. These", promised)
     assert set(named[1].split(", ") if named else []) == without
 
 
-def test_given_names_are_shown_as_such_and_merged(open_page: Open, site: Server) -> None:
+def test_requested_names_are_listed_as_such_and_merged(open_page: Open, site: Server) -> None:
     files = {name: content for name, content in dataset().items() if name != "data.yaml"}
-    made = upload(site, files, names='["gato", "gata"]')
-    page = settled(open_page(f"/datasets/{made}", locale="en"))
+    dataset_id = upload(site, files, names='["gato", "gata"]')
+    page = settled(open_page(f"/datasets/{dataset_id}", locale="en"))
     expect(decided(page)).to_contain_text("The dataset has 2 classes, named as you entered.")
     expect(decided(page)).not_to_contain_text("The classes have no names")
     page.locator("[data-class-tools]").get_by_role("button", name="Rename or merge").click()
@@ -221,16 +221,16 @@ def test_given_names_are_shown_as_such_and_merged(open_page: Open, site: Server)
     expect(decided(page)).to_contain_text("Before: 2. Now: 1.")
 
 
-def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
+def test_a_refused_export_names_the_reason(open_page: Open, site: Server) -> None:
     """Not as a failed download of the browser's."""
-    made = upload(site, dataset())
-    page = settled(open_page(f"/datasets/{made}", locale="en", expected="404"))
+    dataset_id = upload(site, dataset())
+    page = settled(open_page(f"/datasets/{dataset_id}", locale="en", expected="404"))
     menu = page.locator("[data-downloads]")
     page.get_by_role("button", name="Download", exact=True).click()
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         menu.get_by_role("link", name=re.compile("COCO")).click()
-    assert taken.value.suggested_filename == "set-r1-coco.zip"
-    assert site.delete(f"/api/datasets/{made}").status_code == 200
+    assert download.value.suggested_filename == "set-r1-coco.zip"
+    assert site.delete(f"/api/datasets/{dataset_id}").status_code == 200
     page.get_by_role("button", name="Download", exact=True).click()
     menu.get_by_role("link", name=re.compile("Pascal VOC")).click()
     expect(page.locator(".toast-note", has_text="Pascal VOC can't be downloaded.")).to_contain_text("doesn't exist")
@@ -241,8 +241,8 @@ def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site
     page = open_page("/datasets?search=bare", locale="en", expected="422")
     folders = {f"part {part}/{side}.jpg": image_bytes(box=(side, 2, 40, 30)) for part in "12" for side in range(4)}
     one: FilePayload = {"name": "bare.zip", "mimeType": "application/zip", "buffer": zip_bytes(folders)}
-    other: FilePayload = {"name": "bare two.zip", "mimeType": "application/zip", "buffer": zip_bytes(dataset())}
-    page.locator("[data-files]").set_input_files([one, other])
+    second: FilePayload = {"name": "bare two.zip", "mimeType": "application/zip", "buffer": zip_bytes(dataset())}
+    page.locator("[data-files]").set_input_files([one, second])
     form = page.locator("section.upload").first
     form.get_by_label("Name").fill("bare folders")
     page.get_by_role("button", name="Upload all 2 files").click()

@@ -46,9 +46,9 @@ def test_both_ways_and_one_click(open_page: Open, site: Server) -> None:
     expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
 
 
-def test_a_hint_until_someone_says_yes(open_page: Open, site: Server) -> None:
-    made = upload(site, corners())
-    page = settled(open_page(f"/trainings/new?dataset_id={made}", width=360, theme="dark"))
+def test_a_hint_until_the_reading_is_confirmed(open_page: Open, site: Server) -> None:
+    dataset_id = upload(site, corners())
+    page = settled(open_page(f"/trainings/new?dataset_id={dataset_id}", width=360, theme="dark"))
     hint = page.locator("[data-needs-review]")
     expect(hint).to_contain_text("Confira como as anotações foram lidas")
     shoot(page, "readings-hint-dark-360")
@@ -58,13 +58,13 @@ def test_a_hint_until_someone_says_yes(open_page: Open, site: Server) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Sim, está certo").click()
     expect(page.locator("[data-readings]")).to_be_hidden()
-    assert not site.get(f"/api/datasets/{made}").json()["needs_review"]
-    page = settled(open_page(f"/trainings/new?dataset_id={made}"))
+    assert not site.get(f"/api/datasets/{dataset_id}").json()["needs_review"]
+    page = settled(open_page(f"/trainings/new?dataset_id={dataset_id}"))
     expect(page.locator("[data-chosen]")).to_contain_text("thing")
     expect(page.locator("[data-needs-review]")).to_have_count(0)
 
 
-def test_a_fix_says_what_it_costs(open_page: Open, site: Server) -> None:
+def test_a_fix_lists_its_costs(open_page: Open, site: Server) -> None:
     files: dict[str, bytes | str] = {"data.yaml": "names: [thing]\n"}
     for number in range(8):
         files[f"images/{number}.jpg"] = image_bytes((64, 48), (number, 4, 30 + number, 40))

@@ -49,7 +49,7 @@ def damaged_zip() -> bytes:
     return zip_bytes(files)
 
 
-def ready(site: Server, dataset: int, revision: int = 1) -> None:
+def wait_until_ready(site: Server, dataset: int, revision: int = 1) -> None:
     """Wait until the revision is in use."""
     end = time.monotonic() + SLOW_MS / 1000
     while site.get(f"/api/datasets/{dataset}").json()["revision"] != revision:
@@ -65,7 +65,7 @@ def damaged(site: Server) -> int:
     answer = site.post("/api/datasets", data=values, files=files)
     assert answer.status_code == 201, answer.text
     dataset = int(answer.json()["dataset_id"])
-    ready(site, dataset)
+    wait_until_ready(site, dataset)
     return dataset
 
 
@@ -131,16 +131,16 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     shadow = "list => getComputedStyle(list).backgroundAttachment"  # the covers go with the list, the shadows stay
     assert question.locator(".fix-list").evaluate(shadow) == "local, local, scroll, scroll"
     for button in question.get_by_role("button").all():
-        place = button.bounding_box()
-        assert place is not None
-        assert place["x"] >= 16, "inside the dialog"
-        assert place["x"] + place["width"] <= 390 - 16
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 16, "inside the dialog"
+        assert box["x"] + box["width"] <= 390 - 16
     page.set_viewport_size({"width": 1280, "height": 900})
     question.get_by_role("button", name="Fix and create version").click()
-    done = page.locator(".fixed")
-    expect(done).to_contain_text("Fixed. Version 3 is now the current one.", timeout=SLOW_MS)
-    expect(done).to_contain_text("Objects without area: 2 label rows")
-    expect(done).to_contain_text("2 → 0")
+    status = page.locator(".fixed")
+    expect(status).to_contain_text("Fixed. Version 3 is now the current one.", timeout=SLOW_MS)
+    expect(status).to_contain_text("Objects without area: 2 label rows")
+    expect(status).to_contain_text("2 → 0")
     expect(page.locator("[data-code=degenerate_box]")).to_have_count(0)
 
     page.get_by_role("tab", name="Overview").click()
@@ -216,18 +216,18 @@ def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> 
     expect(page.locator(".tile")).to_have_count(60)
     page.locator(".tile").last.click()
     viewer = page.locator("dialog.viewer")
-    place = viewer.locator(".viewer-place")
-    expect(place).to_have_text(f"60 of {IMAGES + 1}")
+    position = viewer.locator(".viewer-place")
+    expect(position).to_have_text(f"60 of {IMAGES + 1}")
     page.keyboard.press("ArrowRight")
-    expect(place).to_have_text(f"61 of {IMAGES + 1}")
+    expect(position).to_have_text(f"61 of {IMAGES + 1}")
     expect(page).to_have_url(re.compile("page=2"))
     keys(page, "ArrowLeft", 59)
-    expect(place).to_have_text(f"2 of {IMAGES + 1}")
+    expect(position).to_have_text(f"2 of {IMAGES + 1}")
     expect(page).not_to_have_url(re.compile("page="))
     page.reload()
-    expect(place).to_have_text(f"2 of {IMAGES + 1}")
+    expect(position).to_have_text(f"2 of {IMAGES + 1}")
     keys(page, "ArrowRight", 59)  # the second page is not loaded yet: no key is lost meanwhile
-    expect(place).to_have_text(f"61 of {IMAGES + 1}")
+    expect(position).to_have_text(f"61 of {IMAGES + 1}")
     expect(page).to_have_url(re.compile("page=2"))
     page.keyboard.press("+")
     expect(viewer.locator(".viewer-zoom")).to_have_text("130%")
@@ -242,7 +242,7 @@ def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> 
 
     page.goto(page.url.split("?")[0] + "?tab=findings&code=degenerate_box")
     page.locator("[data-look]").first.click()
-    expect(place).to_have_text("1 of 2")
+    expect(position).to_have_text("1 of 2")
     finding = viewer.locator(".viewer-findings li", has_text="no area")
     finding.hover()
     expect(viewer.locator(".mark.is-marked")).to_have_count(1)
@@ -272,21 +272,21 @@ def test_tabs_fit_in_both_languages(open_page: Open, damaged: int) -> None:
             page.close()
 
 
-def test_charts_are_drawn_and_taken_away(open_page: Open, damaged: int) -> None:
+def test_charts_are_drawn_and_downloaded(open_page: Open, damaged: int) -> None:
     page = settled(open_page(f"/datasets/{damaged}", locale="en"))
     chart = "Chart.getChart(document.querySelector('[data-class-chart] canvas'))"
     wait_until(page, f"{chart}.data.datasets.length === 3")
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV: Objects per class and set").click()
-    lines = taken.value.path().read_text().splitlines()
+    lines = download.value.path().read_text().splitlines()
     assert lines[0] == '"class","train","val","test"'
     assert len(lines) == 4
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download as PNG: Object positions").click()
-    assert taken.value.path().read_bytes().startswith(b"\x89PNG")
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_part_that_fails_says_so_alone(open_page: Open, damaged: int) -> None:
+def test_a_failing_part_shows_its_own_error(open_page: Open, damaged: int) -> None:
     page = open_page("/datasets", locale="en", expected="503")
     answers = {"fail": True}
 
@@ -314,7 +314,7 @@ def test_a_part_that_fails_says_so_alone(open_page: Open, damaged: int) -> None:
 def test_deleting_asks_for_what_goes(open_page: Open, site: Server) -> None:
     files = {"file": ("shelf.zip", damaged_zip())}
     dataset = site.post("/api/datasets", data={"name": "To be deleted"}, files=files).json()["dataset_id"]
-    ready(site, dataset)
+    wait_until_ready(site, dataset)
     page = settled(open_page("/datasets?search=To+be", locale="en"))
     page.get_by_role("button", name="Delete To be deleted").click()
     question = page.locator("dialog")
@@ -344,7 +344,7 @@ def test_a_folder_of_the_server_is_imported(open_page: Open, site: Server) -> No
 def test_bccd_in_portuguese(open_page: Open, site: Server, bccd_yolo: Path) -> None:
     with open(bccd_yolo, "rb") as file:
         dataset = site.post("/api/datasets", data={"name": "BCCD"}, files={"file": file}).json()["dataset_id"]
-    ready(site, dataset)
+    wait_until_ready(site, dataset)
     page = settled(open_page(f"/datasets/{dataset}"))
     expect(page.locator("[data-summary]")).to_contain_text("364 de 364")
     expect(page.locator("[data-classes] tbody tr")).to_have_count(3)

@@ -62,10 +62,10 @@ def evaluation(site: Server) -> int:
         session.add(other)
         session.flush()
         other_id = other.id
-    found_all = ImageResult([1], [BOX], [1], [0.9], [BOX], [(0, 0, 0.9)])  # what the first one misses
-    beside(app, number, [*PICTURES[:2], found_all, *PICTURES[3:]] * 3, other_id)
-    for place in range(1, 16):
-        path = root / "images" / "val" / f"{place}.jpg"
+    complete = ImageResult([1], [BOX], [1], [0.9], [BOX], [(0, 0, 0.9)])  # what the first one misses
+    beside(app, number, [*PICTURES[:2], complete, *PICTURES[3:]] * 3, other_id)
+    for index in range(1, 16):
+        path = root / "images" / "val" / f"{index}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image_bytes((640, 480), (0, 0, 200, 100)))
     weights = Path(app.config["MODELS_DIR"]) / str(training_id) / "run" / "weights" / "best.pt"
@@ -113,11 +113,11 @@ def test_verdict_matrix_and_images(open_page: Open, site: Server, evaluation: in
     page.locator("[data-cell] button").click()
     expect(page.locator("[data-total]")).to_have_text("15 images")
     page.locator("[data-images] .preview").last.click()
-    shown = title.inner_text()
+    heading = title.inner_text()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".lightbox-head")).to_contain_text("13 of 15")
     page.keyboard.press("ArrowLeft")
-    expect(title).to_have_text(shown)
+    expect(title).to_have_text(heading)
     page.keyboard.press("Escape")
 
     page.get_by_role("button", name="False negative 3").click()
@@ -170,8 +170,8 @@ def test_other_thresholds_and_the_test_page(open_page: Open, site: Server, evalu
     assert site.call("PUT", f"/api/trainings/{training}/thresholds", json=stored).ok
     page.locator("[data-keep]").click()
     expect(page.get_by_text("The Test page now uses this confidence threshold for this model.")).to_be_visible()
-    kept = site.get(f"/api/trainings/{training}").json()["thresholds"]
-    assert kept == stored | {"confidence": 0.85}, "what others stored stays"
+    thresholds = site.get(f"/api/trainings/{training}").json()["thresholds"]
+    assert thresholds == stored | {"confidence": 0.85}, "what others stored stays"
     page.goto(f"{site.url}/tests?training_id={training}")
     expect(page.locator("[data-value=confidence]")).to_have_text("85%")
     expect(page.locator("[data-recommended]")).to_have_text("85% was chosen for this model.")
@@ -199,7 +199,7 @@ def test_on_a_phone_in_the_dark_in_portuguese(open_page: Open, evaluation: int) 
     shoot(page, "label-errors-phone")
 
 
-def test_one_that_failed_says_why(open_page: Open, evaluation: int) -> None:
+def test_a_failed_evaluation_names_the_reason(open_page: Open, evaluation: int) -> None:
     page = open_page(f"/evaluations/{evaluation + 1}", locale="en")
     expect(page.locator("[data-state]")).to_contain_text("Out of memory.")
     expect(page.locator("[data-results]")).to_be_hidden()

@@ -80,8 +80,8 @@ def grave(page: Page, *rules: str) -> list[str]:
         options["runOnly"] = {"type": "rule", "values": rules}
     else:
         options["rules"] = {"label-content-name-mismatch": {"enabled": True}}  # who speaks to it says what is written
-    found: dict[str, Any] = Axe().run(page, options=options).response
-    grave = [item for item in found["violations"] if item["impact"] in {"serious", "critical"}]
+    results: dict[str, Any] = Axe().run(page, options=options).response
+    grave = [item for item in results["violations"] if item["impact"] in {"serious", "critical"}]
     return [
         f"{item['id']}: {node['html'][:200]} {node['failureSummary'][:300]}" for item in grave for node in item["nodes"]
     ]

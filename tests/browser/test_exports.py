@@ -23,8 +23,13 @@ def verification(map95: float) -> dict[str, Any]:
     threshold = {"confidence": 0.31, "precision": 0.9, "recall": 0.8, "f1": 0.85, "moved": True}
     figures = {"images": 40, "precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": map95, "reference": REFERENCE}
     more = {"at_threshold": threshold | {"reference": threshold}, "confidence_shift": -0.1, "agreement": 0.9}
-    told = {"latency_ms": {"p50": 12.5, "p95": 14.0}, "device": "cpu", "loss": 0.712 - map95, "allowed_loss": 0.01}
-    return figures | more | told
+    measurement = {
+        "latency_ms": {"p50": 12.5, "p95": 14.0},
+        "device": "cpu",
+        "loss": 0.712 - map95,
+        "allowed_loss": 0.01,
+    }
+    return figures | more | measurement
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ def exports(site: Server) -> Iterator[None]:
     engine.dispose()
 
 
-def test_exports_are_shown_beside_the_weights(open_page: Open, site: Server, forty: None, exports: None) -> None:
+def test_exports_are_listed_beside_the_weights(open_page: Open, site: Server, forty: None, exports: None) -> None:
     page = open_page(f"/trainings/{TRAINING}", locale="en")
     offered, refused = page.locator("[data-export-status=completed]"), page.locator("[data-export-status=failed]")
     expect(offered).to_contain_text("INT8 · 640 px")

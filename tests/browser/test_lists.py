@@ -145,10 +145,10 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
 
     chart.focus()
     chart.press("End")
-    said = page.locator(".chart").first.locator("[aria-live]")
-    expect(said).to_contain_text("epoch 20.")
+    announcement = page.locator(".chart").first.locator("[aria-live]")
+    expect(announcement).to_contain_text("epoch 20.")
     chart.press("ArrowLeft")
-    expect(said).to_contain_text("epoch 19.")
+    expect(announcement).to_contain_text("epoch 19.")
     expect(line.first).to_be_visible()
     assert page.evaluate(f"String({charts}.map((chart) => chart.drawn))") == "0,0,0,0", "lines above the canvas"
     chart.press("+")
@@ -160,18 +160,18 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
     page.locator("[data-axis=time]").click()
     chart.press("ArrowRight")
     expect(line.first).to_be_visible()
-    expect(said).to_contain_text("Run 0000: ")
+    expect(announcement).to_contain_text("Run 0000: ")
 
 
-def test_a_comparison_without_its_trainings_says_so(open_page: Open, forty: None) -> None:
+def test_a_comparison_without_its_trainings_shows_a_message(open_page: Open, forty: None) -> None:
     page = open_page("/compare?ids=1,999", locale="en")
     expect(page.locator("[data-runs] li")).to_have_count(1)
     expect(page.locator("[data-toasts]")).to_contain_text("1 run no longer exists.")
     assert page.url.endswith("ids=1")
-    gone = open_page("/compare?ids=998,999", locale="en", expected="404")
-    expect(gone.get_by_role("alert")).to_contain_text("These runs no longer exist.")
-    expect(gone.get_by_role("button", name="Try again")).to_have_count(0)
-    expect(gone.get_by_role("button", name="Choose runs")).to_be_visible()
+    missing = open_page("/compare?ids=998,999", locale="en", expected="404")
+    expect(missing.get_by_role("alert")).to_contain_text("These runs no longer exist.")
+    expect(missing.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(missing.get_by_role("button", name="Choose runs")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])

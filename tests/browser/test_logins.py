@@ -20,15 +20,15 @@ REFUSED = r"status of (401|403|422)"  # the browser says so of each answer
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    made = Provider(tmp_path_factory.mktemp("provider")).start()
-    yield made
-    made.stop()
+    provider_server = Provider(tmp_path_factory.mktemp("provider")).start()
+    yield provider_server
+    provider_server.stop()
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, compiled: None, provider: Provider) -> Iterator[Server]:
-    wanted = settings_with(provider) | {"PRIVATE_DATA": "True"}
-    with Server(tmp_path_factory.mktemp("site"), "threading", **wanted) as running:
+    settings = settings_with(provider) | {"PRIVATE_DATA": "True"}
+    with Server(tmp_path_factory.mktemp("site"), "threading", **settings) as running:
         yield running
 
 
@@ -60,15 +60,15 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     page = newcomer.page
     answer = page.goto(site.url + "/datasets?q=x")
     assert answer
-    asked = answer.request.redirected_from
-    assert asked
-    redirect = asked.response()
+    request = answer.request.redirected_from
+    assert request
+    redirect = request.response()
     assert redirect
-    assert (redirect.status, asked.url) == (302, site.url + "/datasets?q=x")
+    assert (redirect.status, request.url) == (302, site.url + "/datasets?q=x")
     expect(page).to_have_url(re.compile(r"/login\?next=/datasets"))
-    found = re.search(r"/login#link=\S+", site.log())
-    assert found
-    page.goto(site.url + found[0])  # in the page that is open: only what is behind the # changes
+    link = re.search(r"/login#link=\S+", site.log())
+    assert link
+    page.goto(site.url + link[0])  # in the page that is open: only what is behind the # changes
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     assert "link" not in page.url
     page.goto(site.url + "/account")
@@ -77,7 +77,7 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     invitation = page.locator("[data-invitation] code").inner_text()
 
     guest = Watched(browser.new_context(locale="en").new_page(), site.url, REFUSED)
-    guest.page.goto(site.url + found[0])
+    guest.page.goto(site.url + link[0])
     expect(guest.page.get_by_text("This link was used already")).to_be_visible()
     expect(guest.page.get_by_text("Login required")).to_have_count(0)  # that is what the page is for
     expect(guest.page.locator("[data-link]").get_by_text("The owner gets a link with “make link”")).to_be_visible()
@@ -95,7 +95,7 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     assert guest.wrong == []
 
 
-def test_a_viewer_is_shown_no_button_that_would_be_refused(
+def test_a_viewer_sees_no_button_that_would_be_refused(
     newcomer: Watched, site: Server, owner: requests.Session
 ) -> None:
     person = {"name": "Vera", "role": "viewer", "password": PASSWORD}
@@ -118,13 +118,13 @@ def test_a_session_that_ends_sends_its_open_page_to_the_login(
     newcomer: Watched, site: Server, owner: requests.Session
 ) -> None:
     person = {"name": "Tim", "role": "trainer", "password": PASSWORD}
-    made = owner.post(site.url + "/api/users", json=person)
+    response = owner.post(site.url + "/api/users", json=person)
     page = newcomer.page
     page.goto(site.url + "/login?next=/system")
     log_in(page, "Tim")
     expect(page).to_have_url(site.url + "/system")
     joined(page)
-    assert owner.patch(f"{site.url}/api/users/{made.json()['id']}", json={"active": False}).ok
+    assert owner.patch(f"{site.url}/api/users/{response.json()['id']}", json={"active": False}).ok
     expect(page).to_have_url(re.compile(r"/login\?next=%2Fsystem"))
 
 
@@ -213,9 +213,9 @@ def test_own_password_and_a_dataset_that_is_shared(
     assert session.post(site.url + "/api/login", json={"name": "Paula", "password": "battery staple"}).ok
     ours = {"Sec-Fetch-Site": "same-origin"}
     files = {"file": ("cars.zip", yolo_zip(), "application/zip")}
-    made = session.post(site.url + "/api/datasets", data={"name": "Cars"}, files=files, headers=ours)
-    assert made.status_code == 201, made.text
-    path = f"/datasets/{made.json()['dataset_id']}"
+    response = session.post(site.url + "/api/datasets", data={"name": "Cars"}, files=files, headers=ours)
+    assert response.status_code == 201, response.text
+    path = f"/datasets/{response.json()['dataset_id']}"
     page.goto(site.url + path)
     assert reader.get(f"{site.url}/api{path}").status_code == 404
     page.get_by_role("button", name="Share with everyone").click()
@@ -225,6 +225,6 @@ def test_own_password_and_a_dataset_that_is_shared(
     page.get_by_label("Created by").select_option("me")
     expect(page.get_by_text("Cars")).to_be_visible()
     page.goto(site.url + "/tests")
-    for kind, place in (("tests", "[data-whose-test]"), ("predictions", "[data-whose-job]")):
+    for kind, selector in (("tests", "[data-whose-test]"), ("predictions", "[data-whose-job]")):
         with page.expect_request(re.compile(f"/api/{kind}[?].*created_by=me")):
-            page.locator(place).select_option("me", force=True)
+            page.locator(selector).select_option("me", force=True)

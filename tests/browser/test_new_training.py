@@ -15,7 +15,7 @@ from tests.browser.conftest import Open, shoot
 pytestmark = pytest.mark.browser
 
 
-def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, forty: None) -> None:
+def test_search_by_name_reaches_datasets_beyond_the_first_hundred(open_page: Open, site: Server, forty: None) -> None:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
@@ -53,7 +53,7 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: No
     expect(page.locator("[data-why=epochs]")).to_contain_text("20 × 50. From scratch")
 
 
-def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) -> None:
+def test_unusual_values_are_warned_about_beside_their_field(open_page: Open, forty: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     expect(page.locator(".preset")).to_have_count(3)
     page.locator("[name=batch_size]").fill("2000")
@@ -70,7 +70,7 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) 
     expect(page.locator("[name=model_version][value=n]")).to_be_checked()
 
 
-def test_what_was_unusual_is_not_said_of_other_values(open_page: Open, forty: None) -> None:
+def test_a_warning_of_earlier_values_disappears(open_page: Open, forty: None) -> None:
     """Not even until the server has answered, which may take a while on a busy machine."""
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     expect(page.locator(".preset")).to_have_count(3)
@@ -83,20 +83,20 @@ def test_what_was_unusual_is_not_said_of_other_values(open_page: Open, forty: No
 
 
 @pytest.mark.parametrize(
-    ("locale", "low", "whole"),
+    ("locale", "low", "integer"),
     [
         ("pt-BR", "Deve ser no mínimo 1.", "Digite um número inteiro."),
         ("en", "Must be 1 or more.", "Enter a whole number."),
     ],
 )
-def test_a_wrong_value_is_told_in_the_page_s_language(
-    open_page: Open, forty: None, locale: str, low: str, whole: str
+def test_a_wrong_value_is_reported_in_the_page_s_language(
+    open_page: Open, forty: None, locale: str, low: str, integer: str
 ) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale=locale)
     expect(page.locator(".preset")).to_have_count(3)
     facts = page.locator("[data-summary] dd")
     page.locator("[name=batch_size]").fill("16")
-    images, iterations = (int("".join(filter(str.isdigit, facts.nth(place).inner_text()))) for place in (1, 5))
+    images, iterations = (int("".join(filter(str.isdigit, facts.nth(index).inner_text()))) for index in (1, 5))
     assert iterations == -(-images // 16)
     page.locator("[data-advanced] > summary").click()
     fraction = page.locator("[data-parameter=fraction] input")
@@ -112,7 +112,7 @@ def test_a_wrong_value_is_told_in_the_page_s_language(
     page.locator("[name=batch_size]").fill("2.5")
     page.locator("[name=batch_size]").blur()
     expect(page.locator("[data-error=epochs]")).to_have_text(low)
-    expect(page.locator("[data-error=batch_size]")).to_have_text(whole)
+    expect(page.locator("[data-error=batch_size]")).to_have_text(integer)
     expect(page.locator("[data-summary] dd").last).to_have_text("–")
     page.locator("[data-submit]").click()
     expect(page.locator("[name=epochs]")).to_be_focused()
@@ -121,7 +121,7 @@ def test_a_wrong_value_is_told_in_the_page_s_language(
     expect(page.locator("[data-error=epochs]")).to_be_hidden()
 
 
-def test_the_form_says_on_a_phone_that_weights_are_missing(open_page: Open, forty: None) -> None:
+def test_the_form_reports_missing_weights_on_a_phone(open_page: Open, forty: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", width=360, theme="dark")
     expect(page.locator("[data-weights]")).to_contain_text("começa do zero")
     expect(page.locator(".preset").first).to_contain_text("do zero")

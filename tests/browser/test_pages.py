@@ -100,7 +100,7 @@ def test_the_empty_dashboard_offers_the_sample(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_fit_and_keep_names_as_text(open_page: Open, full: None, path: str) -> None:
+def test_pages_fit_and_render_names_as_text(open_page: Open, full: None, path: str) -> None:
     for width, theme, locale in ((1280, "light", "en"), (360, "dark", "pt-BR")):
         page = settled(open_page(path, locale=locale, width=width, theme=theme))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} scrolls sideways at {width}"
@@ -143,24 +143,24 @@ def test_a_chart_that_comes_to_the_screen_has_the_best_epoch_and_the_crosshair(o
     expect(chart.locator(".chart-guide:not(.is-best)")).to_be_visible()
 
 
-def test_curves_can_be_switched_and_taken_away(open_page: Open, full: None) -> None:
+def test_curves_can_be_switched_and_downloaded(open_page: Open, full: None) -> None:
     page = settled(open_page("/trainings/1", locale="en"))
     chart = "Chart.getChart(document.querySelector('[data-charts] canvas'))"
     wait_until(page, f"{chart}.data.datasets[0].data.length === {EPOCHS}")
     key = page.locator(".key", has_text="mAP50-95")
     key.click()
     expect(key).to_have_attribute("aria-pressed", "false")
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV: mAP").click()
-    lines = taken.value.path().read_text().splitlines()
+    lines = download.value.path().read_text().splitlines()
     assert lines[0] == '"epoch","mAP50","mAP50-95"'
     assert len(lines) == EPOCHS + 1
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download as PNG: mAP").click()
-    assert taken.value.path().read_bytes().startswith(b"\x89PNG")
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_failing_part_says_so_and_retries(open_page: Open, full: None) -> None:
+def test_a_failing_part_shows_its_error_and_retries(open_page: Open, full: None) -> None:
     page = settled(open_page("/trainings", locale="en", expected="503"))
     answers = {"fail": True}
 
@@ -179,7 +179,7 @@ def test_a_failing_part_says_so_and_retries(open_page: Open, full: None) -> None
     expect(page.locator("tbody tr")).to_have_count(5)
 
 
-def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
+def test_a_refused_upload_names_the_reason(open_page: Open) -> None:
     page = settled(open_page("/datasets", locale="en"))
     content = zip_bytes({"images/a.jpg": bytes(100_000)})
     reasons = {
@@ -192,14 +192,14 @@ def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
     files: list[FilePayload] = [
         {"name": name, "mimeType": "application/zip", "buffer": sent} for name, (sent, _) in reasons.items()
     ]
-    whole: FilePayload = {"name": "whole.zip", "mimeType": "application/zip", "buffer": content + bytes(1000)}
-    page.locator("[data-files]").set_input_files([*files, whole])
+    complete: FilePayload = {"name": "whole.zip", "mimeType": "application/zip", "buffer": content + bytes(1000)}
+    page.locator("[data-files]").set_input_files([*files, complete])
     for name, (_, reason) in reasons.items():
         expect(page.locator(f"[data-uploads] section[aria-label='{name}']")).to_contain_text(reason)
     expect(page.locator("[data-uploads] section[aria-label='whole.zip']").get_by_label("Name")).to_have_value("whole")
 
 
-def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
+def test_the_status_light_reports_a_lost_connection(open_page: Open) -> None:
     page = settled(open_page("/", locale="en"))
     page.evaluate("""() => {
       const light = document.querySelector("[data-light]");

@@ -97,10 +97,10 @@ def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Serv
     expect(upload).not_to_contain_text("/s ·")
     page.evaluate("window.late.splice(0).forEach((retry) => retry())")
     shoot(page, "resumable-lost")
-    kept = received(site)
+    stored = received(site)
     site.start()
     wait_for_share(page, upload, 60)
-    assert received(site) >= kept >= paused, "nothing is sent twice"
+    assert received(site) >= stored >= paused, "nothing is sent twice"
 
     page.reload()
     upload = page.locator("section.upload")
@@ -148,7 +148,7 @@ def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Serve
     wait_until(page, "!Object.keys(localStorage).some((key) => key.startsWith('tus::'))")
 
 
-def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) -> None:
+def test_a_refused_file_names_the_reason(open_page: Open, site: Server, tmp_path: Path) -> None:
     """After its last byte, as a plain upload's answer would."""
     bad = tmp_path / "estranho.zip"
     bad.write_bytes(b"no ZIP at all" * 1_700_000 + b"PK\5\6" + b"\xff" * 18)  # the page takes its end for one
@@ -161,7 +161,7 @@ def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) 
     expect(upload.locator("[name=name]")).to_be_visible()
 
 
-def test_unfinished_uploads_of_others_are_listed_and_removed(open_page: Open, site: Server) -> None:
+def test_unfinished_uploads_of_other_users_are_listed_and_removed(open_page: Open, site: Server) -> None:
     """More than a page of the API has; those that never sent a byte are in nobody's way, and are seen."""
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(2 * 2**30)}
     for number in range(102):

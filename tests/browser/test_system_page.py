@@ -10,7 +10,7 @@ from tests.browser.conftest import SOCKET, Open, joined, wait_until
 pytestmark = pytest.mark.browser
 
 JOBS = SOCKET.replace("lib/socket", "ui/jobs")
-HELD = """[["evaluate", "running", "cpu"], ["export_model", "pending", "cpu"], ["predict", "running", "cpu"],
+QUEUE = """[["evaluate", "running", "cpu"], ["export_model", "pending", "cpu"], ["predict", "running", "cpu"],
   ["export_model", "running", "0"], ["import_dataset", "running", null], ["training", "running", "cpu"]
 ].map(([kind, status, device]) => ({ kind, status, device, subject: { type: "training", id: 7 }, subject_name: "" }))"""
 NO_SERVER = "[Ss]ocket|Failed to load resource"  # what chromium says while the socket looks in the wrong place
@@ -23,7 +23,7 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     expect(page.locator("[data-devices]")).to_contain_text("CPU")
     expect(page.locator(".log-entry").first).to_be_visible()
     assert page.evaluate(
-        f"import({JOBS}).then(({{jobsOn}}) => jobsOn('cpu', {HELD}).map((item) => item.textContent))"
+        f"import({JOBS}).then(({{jobsOn}}) => jobsOn('cpu', {QUEUE}).map((item) => item.textContent))"
     ) == ["Evaluation Run 7"], "not free, whatever else than a run uses it"
     gauges = SOCKET.replace("lib/socket", "charts/gauges")
     assert "60 GB free of 100 GB" in page.evaluate(f"""import({gauges}).then(async ({{ Gauges }}) => {{
@@ -37,12 +37,12 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     page.locator(".log-panel [data-search]").fill("nothing like this at all")
     expect(page.locator("[data-log]")).to_contain_text("match this search.")
     joined(page)  # until then it asks
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     since = page.locator("[data-sub]")
     for _ in range(2):
         expect(since).not_to_have_text(since.inner_text())
-    assert not [url for url in asked if url.endswith("/api/system")], "they come by the socket"
+    assert not [url for url in requests if url.endswith("/api/system")], "they come by the socket"
 
     def fail(route: Route) -> None:
         body = '{"title": "Temporarily unavailable", "detail": "The database is busy.", "errors": []}'
@@ -53,15 +53,15 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     expect(page.locator("[data-failure]")).to_contain_text("The database is busy.")
     expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
     page.unroute(re.compile(r"/api/system$"))
-    known = since.inner_text()
+    previous = since.inner_text()
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-failure]")).to_be_empty()
-    expect(since).not_to_have_text(known)
+    expect(since).not_to_have_text(previous)
     change_path(page, "/socket.io")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     page.evaluate("window.sent = []")
-    hear = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {hear} }})")
+    subscribe = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {subscribe} }})")
     wait_until(page, "window.sent.length > 1")  # back in the room
 
 
@@ -79,9 +79,9 @@ def test_a_hidden_system_page_rests(open_page: Open, forty: None) -> None:
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {listen} }})")
     hide(page, "true")
     wait_until(page, "window.said.at(-1) === 'leave_system'")  # a busy server may have asked it to join again before
-    known = page.locator("[data-sub]").inner_text()
+    previous = page.locator("[data-sub]").inner_text()
     hide(page, "false")
-    expect(page.locator("[data-sub]")).not_to_have_text(known)
+    expect(page.locator("[data-sub]")).not_to_have_text(previous)
 
 
 def hide(page: Page, hidden: str) -> None:
@@ -109,7 +109,7 @@ def test_keys_lead_everywhere(open_page: Open, forty: None) -> None:
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, forty: None) -> None:
+def test_the_status_light_is_offline_after_fifteen_seconds(open_page: Open, forty: None) -> None:
     page = open_page("/system", locale="en", expected=NO_SERVER)
     light = page.locator("[data-light]")
     expect(light).to_have_attribute("data-light", "live")

@@ -40,8 +40,8 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     page = open_page(f"/tests?training_id={model}", locale="en", expected="Failed to load resource")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     page.locator("[name=confidence]").fill("0.05")
-    whole, other = image_bytes((320, 240)), image_bytes((200, 300), (40, 40, 150, 150))
-    files = [file("a.jpg", whole), file("cut.jpg", whole[:400]), file("notes.txt", b"no"), file("b.jpg", other)]
+    large, small = image_bytes((320, 240)), image_bytes((200, 300), (40, 40, 150, 150))
+    files = [file("a.jpg", large), file("cut.jpg", large[:400]), file("notes.txt", b"no"), file("b.jpg", small)]
     busy = '{"title": "Temporarily unavailable", "detail": "Busy.", "errors": []}'
     page.route("**/api/tests?floor=*", lambda route: route.fulfill(status=503, body=busy))
     page.locator("[data-file]").set_input_files(files)
@@ -58,8 +58,8 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     expect(page.locator("[data-found-count]")).to_have_text(str(few_at))
 
     # The slider answers without the server, both ways.
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.method))
+    methods: list[str] = []
+    page.on("request", lambda request: methods.append(request.method))
     page.locator("[name=confidence]").fill("0.01")
     most = drawn(page)
     page.locator("[name=confidence]").fill("1")
@@ -74,7 +74,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     expect(page.locator("[data-found]")).to_contain_text("No detections above this threshold")
     page.get_by_role("button", name="All or none").click()
     assert drawn(page) == few_at
-    assert "POST" not in asked
+    assert "POST" not in methods
 
     # Through the pictures by keys; each bad file says what is wrong with it.
     page.locator("h1").click()
@@ -85,15 +85,15 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     page.keyboard.press("ArrowRight")
     expect(page.locator(".test-tile[aria-current=true]")).to_contain_text("b.jpg")
 
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download detections (JSON)").click()
-    records = json.loads(Path(taken.value.path()).read_text())
+    records = json.loads(Path(download.value.path()).read_text())
     assert [record["file"] for record in records] == ["a.jpg", "b.jpg"]
     assert len(records[0]["detections"]) == few_at
     assert {item["class"] for record in records for item in record["detections"]} <= set(CLASSES)
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download detections (CSV)").click()
-    lines = Path(taken.value.path()).read_text().splitlines()
+    lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 1 + sum(max(1, len(record["detections"])) for record in records)
 
     # The same model as its own rival: everything is found by both.
@@ -137,9 +137,9 @@ def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_pa
     page.keyboard.press("Home")
     expect(timeline).to_have_attribute("aria-valuenow", "0")
     expect(page.locator("[data-found] tbody tr").first).to_be_visible()
-    with page.expect_download() as taken:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download detections (CSV)").click()
-    lines = Path(taken.value.path()).read_text().splitlines()
+    lines = Path(download.value.path()).read_text().splitlines()
     assert {line.split(",")[1] for line in lines[1:]} == {"0.000", "0.500", "1.000", "1.500"}
     shoot(page, "tests-video")
 
@@ -168,7 +168,7 @@ def judged(site: Server, model: int) -> Iterator[int]:
         session.get_one(Training, model).metrics = []
 
 
-def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open, judged: int) -> None:
+def test_it_opens_on_the_best_model_with_its_stored_threshold(open_page: Open, judged: int) -> None:
     page = open_page("/tests", locale="en")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     expect(page.locator("[name=confidence]")).to_have_value("0.43")
@@ -180,13 +180,13 @@ def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open
     # A comparison shows nothing until both have answered, and asks the second model by itself.
     page.locator("[data-file]").set_input_files(file("a.jpg", image_bytes((320, 240))))
     expect(page.locator("[data-found-count]")).not_to_be_empty()
-    held: list[Route] = []
-    page.route("**/api/tests?*", lambda route: held.append(route))
+    delayed: list[Route] = []
+    page.route("**/api/tests?*", lambda route: delayed.append(route))
     page.get_by_label("Compare with a second model").check()
     expect(page.locator("[data-picture]")).to_contain_text("Both models are analyzing the image")
     expect(page.locator("[data-recommended]")).to_have_text("43% is recommended for the first model.")
     expect(page.locator("[data-picture] canvas")).to_have_count(0)
-    for route in held:
+    for route in delayed:
         route.continue_()
     page.unroute("**/api/tests?*")
     expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
@@ -207,11 +207,11 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
     """MPEG-4 Part 2, which browsers do not play."""
     page = open_page(f"/tests?training_id={model}", locale="en")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
-    held: list[Route] = []
-    page.route("**/api/tests/videos*", lambda route: held.append(route))
+    delayed: list[Route] = []
+    page.route("**/api/tests/videos*", lambda route: delayed.append(route))
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.mp4", "mp4v"))
     expect(page.locator("[data-video-notice]")).to_contain_text("The server is converting it")
-    for route in held:
+    for route in delayed:
         route.continue_()
     page.unroute("**/api/tests/videos*")
     expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=240_000)
@@ -221,7 +221,7 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
 FREE = 21 * 1024**2
 
 
-def test_a_whole_video_is_analyzed_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
+def test_an_entire_video_is_analyzed_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
     """Upload that is cut, progress, the annotated video plays, its files can be had; a playlist is refused; deleted."""
     page = open_page(f"/tests?training_id={model}", locale="en", expected="422|ERR_FAILED")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
@@ -275,7 +275,7 @@ def test_a_whole_video_is_analyzed_by_the_server(open_page: Open, model: int, tm
     expect(jobs).to_contain_text("Videos and images that the server has analyzed appear here.")
 
 
-def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int, site: Server) -> None:
+def test_the_camera_sends_one_frame_at_a_time(open_page: Open, model: int, site: Server) -> None:
     page = open_page(f"/tests?training_id={model}")
     expect(page.get_by_role("combobox", name="Modelo", exact=True)).to_have_value("Células 1")
     waiting, most, sent = set(), [0], [0]
@@ -317,7 +317,7 @@ LABELS = """async ({address, detections, options}) => {
 }"""
 
 
-def found(name: str, confidence: float, bbox: list[float], **more: object) -> dict[str, object]:
+def detection(name: str, confidence: float, bbox: list[float], **more: object) -> dict[str, object]:
     return {"class": name, "confidence": confidence, "bbox": bbox, **more}
 
 
@@ -328,32 +328,32 @@ def test_where_labels_stand(open_page: Open, site: Server) -> None:
     )
 
     def labels(*detections: dict[str, object], **options: object) -> list[tuple[str, list[float]]]:
-        asked = {"address": address, "detections": detections, "options": options}
-        return [(text, place) for text, *place in page.evaluate(LABELS, asked)]
+        argument = {"address": address, "detections": detections, "options": options}
+        return [(text, box) for text, *box in page.evaluate(LABELS, argument)]
 
-    ((text, (x, y, width, height)),) = labels(found("cat", 0.876, [50, 60, 90, 95]))
+    ((text, (x, y, width, height)),) = labels(detection("cat", 0.876, [50, 60, 90, 95]))
     assert (text, x) == ("cat 88%", 50 - 0.75)  # with the outside of its line, 1.5 px wide
     assert y + height == 60 - 0.75, "above the box"
     assert 30 < width < 100
-    ((_, (_, y, _, _)),) = labels(found("cat", 0.9, [50, 5, 90, 95]))
+    ((_, (_, y, _, _)),) = labels(detection("cat", 0.9, [50, 5, 90, 95]))
     assert y == 5 - 0.75, "inside the box where there is no room above it"
-    ((_, (_, y, _, _)),) = labels(found("cat", 0.9, [50, -20, 90, 95]))
+    ((_, (_, y, _, _)),) = labels(detection("cat", 0.9, [50, -20, 90, 95]))
     assert y == 0, "never outside the picture"
-    ((_, (x, _, width, _)),) = labels(found("cat", 0.9, [190, 60, 199, 95]))
+    ((_, (x, _, width, _)),) = labels(detection("cat", 0.9, [190, 60, 199, 95]))
     assert x + width == 200
-    ((_, (x, _, width, _)),) = labels(found("a name that is far too long " * 5, 0.9, [90, 60, 99, 95]))
+    ((_, (x, _, width, _)),) = labels(detection("a name that is far too long " * 5, 0.9, [90, 60, 99, 95]))
     assert (x, width) == (0, 200)
 
-    turned = found("cat", 0.9, [20, 30, 80, 90], corners=[[20, 60], [50, 90], [80, 60], [50, 30]])
+    turned = detection("cat", 0.9, [20, 30, 80, 90], corners=[[20, 60], [50, 90], [80, 60], [50, 30]])
     ((_, (x, y, _, height)),) = labels(turned)
     assert (x, y + height) == (50 - 0.75, 30 - 0.75), "at the highest corner, which its upright box does not have"
-    ((_, (x, y, _, height)),) = labels(found("cat", 0.9, [50, 60, 90, 95]), scale=0.5)
+    ((_, (x, y, _, height)),) = labels(detection("cat", 0.9, [50, 60, 90, 95]), scale=0.5)
     assert (x, y + height) == (25 - 0.75, 30 - 0.75), "where the box is in a smaller picture"
 
-    several = [found("sure", 0.9, [50, 60, 90, 95]), found("less", 0.4, [55, 60, 90, 95])]
+    several = [detection("sure", 0.9, [50, 60, 90, 95]), detection("less", 0.4, [55, 60, 90, 95])]
     assert [text for text, _ in labels(*several)] == ["less 40%", "sure 90%"], "the surest lies on top"
     assert labels(*several, labels=False) == []
     assert [text for text, _ in labels(several[0], several[1] | {"quiet": True})] == ["sure 90%"]
-    whole = found("indoors", 0.7, [0, 0, 200, 100], top5=[{"class": "indoors", "confidence": 0.7}])
-    ((text, (x, y, _, _)),) = labels(whole, labels=False)
+    classification = detection("indoors", 0.7, [0, 0, 200, 100], top5=[{"class": "indoors", "confidence": 0.7}])
+    ((text, (x, y, _, _)),) = labels(classification, labels=False)
     assert (text, x, y) == ("indoors 70%", 0, 0), "the class of a whole picture, in its corner"

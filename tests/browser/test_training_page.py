@@ -55,37 +55,37 @@ def metric(training_id: int, epoch: int) -> TrainingMetric:
     )
 
 
-def put(path: Path, content: Any) -> None:
+def write(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
 
 def write_files(folder: Path) -> None:
     """Previews, evaluation and plots, as the worker leaves them."""
-    thing = {"class": 0, "box": [0.2, 0.2, 0.6, 0.7]}
-    image = {"file": "a.jpg", "width": 64, "height": 48, "truth": [thing]}
-    put(folder / "previews" / "index.json", {"task": "detect", "names": NAMES, "images": [image, image]})
+    truth = {"class": 0, "box": [0.2, 0.2, 0.6, 0.7]}
+    image = {"file": "a.jpg", "width": 64, "height": 48, "truth": [truth]}
+    write(folder / "previews" / "index.json", {"task": "detect", "names": NAMES, "images": [image, image]})
     for number in (0, 1):
-        put(folder / "previews" / f"image-{number}.jpg", image_bytes())
-        put(folder / "evaluation" / f"image-{number}.jpg", image_bytes())
+        write(folder / "previews" / f"image-{number}.jpg", image_bytes())
+        write(folder / "evaluation" / f"image-{number}.jpg", image_bytes())
     for epoch in range(1, EPOCHS + 1):
-        put(
+        write(
             folder / "previews" / f"epoch-{epoch}.json",
-            {"epoch": epoch, "images": [[thing | {"conf": 0.1 + epoch / 20}], []]},
+            {"epoch": epoch, "images": [[truth | {"conf": 0.1 + epoch / 20}], []]},
         )
-    x = [place / 100 for place in range(101)]
+    x = [index / 100 for index in range(101)]
     curves = {"x": x, "precision": x, "recall": x[::-1], "f1": [2 * a * (1 - a) for a in x], "pr": x[::-1]}
     of_class = {name: curves[name] for name in ("precision", "recall", "f1", "pr")}
     picture = {
         "file": "b.jpg",
         "width": 64,
         "height": 48,
-        "found": [thing | {"class": 1, "conf": 0.9}],
-        "truth": [thing],
+        "found": [truth | {"class": 1, "conf": 0.9}],
+        "truth": [truth],
         "pairs": [[0, 0]],
         "errors": 1,
     }
-    put(
+    write(
         folder / "evaluation" / "evaluation.json",
         {
             "task": "detect",
@@ -104,7 +104,7 @@ def write_files(folder: Path) -> None:
         },
     )
     for name in ("results.png", "BoxPR_curve.png", "val_batch0_pred.jpg"):
-        put(folder / "run" / name, image_bytes())
+        write(folder / "run" / name, image_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +137,10 @@ def test_what_is_chosen_stays(open_page: Open, training: int) -> None:
     expect(page.locator("[data-metric=map50] .metric-doubt")).to_contain_text("Based on 14 objects")
     page.locator("#smoothing").fill("0.6")
     drawn(page, "charts[0].data.datasets.length === 4 && charts[0].data.datasets[2].data.length === 12")
-    raw, smooth = (page.evaluate(f"{CHARTS}[0].data.datasets[{place}].data.map(({{y}}) => y)") for place in (2, 0))
-    weight = [0.4 * 0.6 ** (11 - place) for place in range(12)]
-    wanted = sum(w * y for w, y in zip(weight, raw, strict=True)) / sum(weight)
-    assert smooth[-1] == pytest.approx(wanted), "a moving average without the pull of its start"
+    raw, smooth = (page.evaluate(f"{CHARTS}[0].data.datasets[{index}].data.map(({{y}}) => y)") for index in (2, 0))
+    weight = [0.4 * 0.6 ** (11 - index) for index in range(12)]
+    expected = sum(w * y for w, y in zip(weight, raw, strict=True)) / sum(weight)
+    assert smooth[-1] == pytest.approx(expected), "a moving average without the pull of its start"
     page.get_by_role("button", name="log (Logarithmic scale: Loss)", exact=True).click()
     page.locator("[data-charts] .key", has_text="mAP50-95").first.click()
     drawn(page, "charts[1].scales.y.type === 'logarithmic' && !charts[0].isDatasetVisible(1)")
@@ -207,7 +207,7 @@ def test_the_images_behind_a_cell_and_the_plots(open_page: Open, training: int) 
     shoot(page, "training-evaluation")
 
 
-def test_parameters_say_what_differs(open_page: Open, training: int) -> None:
+def test_parameters_mark_the_differences(open_page: Open, training: int) -> None:
     page = open_page(f"/trainings/{training}", locale="en")
     changed = page.locator("[data-parameters] .is-changed")
     expect(changed).to_contain_text("mosaic")
@@ -233,11 +233,11 @@ def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
     """They come from what the page's head asked for; a chart is made when it comes to the screen, and grows there."""
     page = open_page("/tests", locale="en", expected="ERR_FAILED")
     page.route("**/socket.io/**", lambda route: route.abort())
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url.partition("/api")[2]))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.partition("/api")[2]))
     page.goto(page.url.replace("tests", f"trainings/{training}"))
     drawn(page, "charts.length >= 5 && charts[0]?.data.datasets[0].data.length >= 12")
-    assert asked.count(f"/trainings/{training}/metrics?classes=newest") == 1, "its head asked"
+    assert requests.count(f"/trainings/{training}/metrics?classes=newest") == 1, "its head asked"
     rate = page.locator(".chart", has_text="Learning rate")
     wait_until(page, f"{CHARTS}.some((chart) => !chart)")
     rate.scroll_into_view_if_needed()
@@ -266,8 +266,8 @@ def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, tr
     expect(chart.locator(".chart-legend")).to_contain_text("0.002")
     guide = chart.locator(".chart-guide:not(.is-best)")
     expect(guide).to_be_visible()
-    place = page.evaluate(f"Math.round({plot}.chart.scales.x.getPixelForValue(5))")
-    expect(guide).to_have_attribute("style", re.compile(rf"translateX\({place}px\)"))
+    x = page.evaluate(f"Math.round({plot}.chart.scales.x.getPixelForValue(5))")
+    expect(guide).to_have_attribute("style", re.compile(rf"translateX\({x}px\)"))
 
 
 def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:
@@ -308,7 +308,7 @@ def test_a_curve_that_grew_is_the_one_drawn_anew(open_page: Open, training: int)
     page.locator("[data-charts] canvas").first.scroll_into_view_if_needed()
     drawn(page, "charts[0]?.data.datasets[0].data.length >= 12")
     joined(page)  # the first answer sets all curves once more
-    found = page.evaluate(f"""async () => {{
+    result = page.evaluate(f"""async () => {{
       const chart = {CHARTS}[0], {{ plot }} = chart;
       const frame = () => new Promise((done) => {{ requestAnimationFrame(done); }});
       const drawn = async () => {{ while (plot.stale) await frame(); }};
@@ -341,7 +341,7 @@ def test_a_curve_that_grew_is_the_one_drawn_anew(open_page: Open, training: int)
       return {{ anew, new: apart(before, grown), wrong: apart(grown, pixels()), line: line - place,
                name: plot.guides.name.textContent, last: last.epoch }};
     }}""")
-    assert (found["anew"], found["new"] > 500) == (0, True), "the curves go on"
-    assert found["wrong"] < found["new"] / 20, "where two pieces meet, a pixel may be paler"
-    assert abs(found["line"]) <= 1
-    assert found["name"] == f"best: {found['last'] + 30}"
+    assert (result["anew"], result["new"] > 500) == (0, True), "the curves go on"
+    assert result["wrong"] < result["new"] / 20, "where two pieces meet, a pixel may be paler"
+    assert abs(result["line"]) <= 1
+    assert result["name"] == f"best: {result['last'] + 30}"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 
 @contextmanager
-def other_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
+def temporary_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
     """A training that is in another state for a while; its newest five epochs took 60 s each, the others 1,000 s."""
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
@@ -43,15 +43,15 @@ def set_all(row: Training, values: dict[str, Any]) -> None:
         setattr(row, name, value)
 
 
-def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, forty: None) -> None:
+def test_remaining_time_of_a_paused_training(open_page: Open, site: Server, forty: None) -> None:
     """At the pace of the last five epochs; nothing is said where nothing is left."""
-    said = {"en": "about 30 min left", "pt-BR": "faltam cerca de 30 min"}
-    with other_state(site, 39, status="paused", total_epochs=50):
-        for locale, text in said.items():
+    texts = {"en": "about 30 min left", "pt-BR": "faltam cerca de 30 min"}
+    with temporary_state(site, 39, status="paused", total_epochs=50):
+        for locale, text in texts.items():
             page = open_page("/trainings/39", locale=locale)
             expect(page.locator("[data-advance]")).to_contain_text(text)
             expect(page.locator("[data-advance] strong")).to_have_text(re.compile(r"^40\s?%$"))
-    with other_state(site, 39, status="paused", total_epochs=20):
+    with temporary_state(site, 39, status="paused", total_epochs=20):
         page = open_page("/trainings/39", locale="en")
         expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20")
         expect(page.locator("[data-advance]")).not_to_contain_text(" left")
@@ -68,18 +68,18 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
         (7300.0, "about 2 h 2 min left"),
     ],
 )
-def test_the_time_that_a_running_training_takes(
+def test_remaining_time_of_a_running_training(
     open_page: Open, site: Server, forty: None, eta: float | None, text: str
 ) -> None:
     """As the run tells it, in steps that do not flicker."""
-    with other_state(site, 39, status="running", total_epochs=50, eta=eta):
+    with temporary_state(site, 39, status="running", total_epochs=50, eta=eta):
         page = open_page("/trainings/39", locale="en")
         expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}")
 
 
-def test_the_dashboard_says_of_which_epoch_values_are(open_page: Open, site: Server, forty: None) -> None:
+def test_the_dashboard_names_the_epoch_of_its_values(open_page: Open, site: Server, forty: None) -> None:
     """A card has the newest ones and the list below it those of the best epoch: both are called mAP50."""
-    with other_state(site, 39, status="running", total_epochs=50, eta=60.0):
+    with temporary_state(site, 39, status="running", total_epochs=50, eta=60.0):
         page = open_page("/", locale="en")
         expect(page.locator(".live-card")).to_contain_text("epoch 20")
         expect(page.get_by_role("columnheader", name="mAP50")).to_have_attribute("title", "best epoch")
@@ -102,7 +102,7 @@ def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, for
     )
 
 
-HEAR = f"""(said) => import({SOCKET}).then(({{live}}) => {{
+DELIVER = f"""(said) => import({SOCKET}).then(({{live}}) => {{
   const room = [...live.rooms].find(({{name}}) => name === "training");
   for (const [name, data] of said) room.emit(name, {{training_id: 39, ...data}});
 }})"""
@@ -110,7 +110,7 @@ HEAR = f"""(said) => import({SOCKET}).then(({{live}}) => {{
 
 def progress(epoch: int, batch: int, **more: Any) -> tuple[str, dict[str, Any]]:
     """A message about a batch, as the server sends it."""
-    place = {
+    position = {
         "epoch": epoch,
         "batch": batch,
         "batches": 4,
@@ -122,43 +122,43 @@ def progress(epoch: int, batch: int, **more: Any) -> tuple[str, dict[str, Any]]:
         "eta": 60.0,
         "current_epoch": epoch - 1,
         "total_epochs": 50,
-        "progress": place | more,
+        "progress": position | more,
     }
 
 
 def test_a_page_opened_before_the_first_batch_draws_it(open_page: Open, site: Server, forty: None) -> None:
-    with other_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
+    with temporary_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
         page = open_page("/trainings/39", locale="en")
         chart = page.locator("[data-chart=batches]")
         expect(chart.locator(".chart-wait")).to_be_visible()
         joined(page)
-        page.evaluate(HEAR, [progress(1, 1), progress(1, 2)])
+        page.evaluate(DELIVER, [progress(1, 1), progress(1, 2)])
         expect(chart.locator(".chart-wait")).to_be_hidden()
         shoot(page, "first-batches")
 
 
 def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, forty: None) -> None:
     """It said "epoch 21 of 50", then "epoch 20 of 50 · measuring", and the bar moved back."""
-    with other_state(site, 39, status="running", total_epochs=50, current_epoch=20, eta=60.0):
+    with temporary_state(site, 39, status="running", total_epochs=50, current_epoch=20, eta=60.0):
         page = open_page("/trainings/39", locale="en")
         joined(page)
         head, bar = page.locator("[data-advance]"), page.locator("[data-advance] [role=progressbar]")
-        page.evaluate(HEAR, [progress(21, 4)])
+        page.evaluate(DELIVER, [progress(21, 4)])
         expect(head).to_contain_text("Epoch 21 of 50")
         expect(bar).to_have_attribute("aria-valuenow", "42")
-        page.evaluate(HEAR, [progress(21, 4, stage="validating", loss=None)])
+        page.evaluate(DELIVER, [progress(21, 4, stage="validating", loss=None)])
         expect(head).to_contain_text("Epoch 21 of 50")
         expect(head).not_to_contain_text("batch 4 of 4")
         expect(bar).to_have_attribute("aria-valuenow", "42")
 
 
-def test_what_a_stop_keeps_is_said_as_it_is_then(open_page: Open, site: Server, forty: None) -> None:
+def test_the_stop_dialog_lists_the_weights_at_that_time(open_page: Open, site: Server, forty: None) -> None:
     """The dialog of a page that was opened before the first epoch ended said "No weights yet." five epochs later."""
-    with other_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
+    with temporary_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
         page = open_page("/trainings/39", locale="en")
         joined(page)
         training = page.evaluate("fetch('/api/trainings/39').then((answer) => answer.json())")
-        page.evaluate(HEAR, [("training_status", {"training": training | {"current_epoch": 5}})])
+        page.evaluate(DELIVER, [("training_status", {"training": training | {"current_epoch": 5}})])
         page.locator("[data-actions] [data-action=stop]").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("The weights of the best epoch so far are kept.")
@@ -190,9 +190,9 @@ def test_a_run_without_an_epoch_promises_nothing(open_page: Open, site: Server, 
     expect(page.locator("[data-checkpoints]")).to_contain_text("No checkpoints: the run ended")
 
 
-def test_of_uploaded_weights_no_training_is_told(open_page: Open, site: Server, forty: None) -> None:
+def test_uploaded_weights_name_no_training(open_page: Open, site: Server, forty: None) -> None:
     start = {"kind": "uploaded", "file": "mine.pt", "sha256": "0", "classes": ["cat"]}
-    with other_state(site, 39, start=start, params={}):
+    with temporary_state(site, 39, start=start, params={}):
         page = open_page("/trainings/39", locale="en")
         expect(page.locator("[data-advance]")).to_contain_text("Model trained elsewhere")
         parameters = page.locator("[data-parameters]")

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.local_server import Server
 from tests.browser.conftest import SOCKET, Open, joined
-from tests.browser.test_datasets import ready
+from tests.browser.test_datasets import wait_until_ready
 from tests.browser.test_every_page import grave
 from tests.data import image_bytes, zip_bytes
 
@@ -36,9 +36,9 @@ def leaking(site: Server) -> int:
     files["labels/train/train5.txt"] = "0 0.5 0.5 0.4 0.4\n0 0.5 0.5 0.4 0.4\n0 0.5 1.5 0.4 0.4\n99 0.5 0.5 0.1 0.1\n"
     files["images/train/empty.jpg"] = image_bytes(box=(1, 1, 9, 9))
     answer = site.post("/api/datasets", data={"name": "twins"}, files={"file": ("twins.zip", zip_bytes(files))})
-    made = int(answer.json()["dataset_id"])
-    ready(site, made)
-    return made
+    dataset_id = int(answer.json()["dataset_id"])
+    wait_until_ready(site, dataset_id)
+    return dataset_id
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -47,13 +47,13 @@ def test_a_leak_shows_both_images(open_page: Open, site: Server, leaking: int, w
     row = page.locator("[data-code=leak_exact] tbody tr").first
     row.locator("[data-look]").click()
     viewer = page.locator("dialog.viewer")
-    own, twin = viewer.locator(".viewer-sheet > img"), viewer.locator(".viewer-twin img")
-    expect(own).to_be_visible()
+    image, twin = viewer.locator(".viewer-sheet > img"), viewer.locator(".viewer-twin img")
+    expect(image).to_be_visible()
     expect(twin).to_be_visible()
     assert twin.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 64
     expect(viewer.locator(".viewer-own")).to_contain_text("copy.jpg")
     expect(viewer.locator(".viewer-twin")).to_contain_text("train0.jpg")
-    first, second = own.bounding_box(), twin.bounding_box()
+    first, second = image.bounding_box(), twin.bounding_box()
     assert first is not None
     assert second is not None
     beside = first["x"] + first["width"] <= second["x"] + 1

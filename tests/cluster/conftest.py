@@ -37,23 +37,23 @@ def database() -> Iterator[str]:
 def app(tmp_path_factory: pytest.TempPathFactory, redis: RedisServer, database: str) -> Iterator[APIFlask]:
     folder = tmp_path_factory.mktemp("app")
     shared = {"DATABASE_URL": database, "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0", "DISPATCH": "rq"}
-    made = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading") | shared)
-    upgrade_if_old(made)
-    made.extensions["services"].jobs.root.mkdir(parents=True)
-    yield made
-    close_database(made)
+    application = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading") | shared)
+    upgrade_if_old(application)
+    application.extensions["services"].jobs.root.mkdir(parents=True)
+    yield application
+    close_database(application)
 
 
 @pytest.fixture
 def jobs(app: APIFlask, redis: RedisServer) -> Iterator[JobService]:
     """Nothing is queued, and nobody is there."""
-    found: JobService = app.extensions["services"].jobs
+    service: JobService = app.extensions["services"].jobs
     with app.app_context():
         RQRunner(url(redis)).client.flushall()
         with writing() as session:
             for table in ("job", "worker", "training"):
                 session.execute(text(f"DELETE FROM {table}"))
-        yield found
+        yield service
         db.session.remove()
 
 

@@ -35,9 +35,9 @@ def running_pair(
     servers = []
     try:
         for name in ("first", "second"):
-            own = folder / name
-            own.mkdir()
-            servers.append(Server(own, mode, LOG_DIR=str(own / "logs"), **shared).start())
+            home = folder / name
+            home.mkdir()
+            servers.append(Server(home, mode, LOG_DIR=str(home / "logs"), **shared).start())
         yield Pair(folder, servers[0], servers[1], dataset_id)
     finally:
         for server in servers:
@@ -63,7 +63,7 @@ def until(there: Callable[[], Any], seconds: float = 120, about: Callable[[], st
     """What `there` gives, once that is something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := there():
-            return found
+        if value := there():
+            return value
         time.sleep(0.05)
     raise TimeoutError(about())

@@ -45,6 +45,6 @@ def row(job_id: int) -> Job:
 
 
 def tickets(dispatcher: Dispatcher) -> dict[str, int]:
-    found = dispatcher.runner.tickets()
-    assert found is not None
-    return {name: number for name, number in found.items() if number}
+    delivered = dispatcher.runner.tickets()
+    assert delivered is not None
+    return {name: number for name, number in delivered.items() if number}

@@ -28,13 +28,17 @@ class Platform:
 
     def worker(self, name: str) -> WorkerProcess:
         """One on a host of its own."""
-        own = self.folder / name
-        own.mkdir(exist_ok=True)
-        folders = {"DATA_ROOT": str(own / "data"), "INSTANCE_PATH": str(own / "instance"), "LOG_DIR": str(own / "logs")}
+        home = self.folder / name
+        home.mkdir(exist_ok=True)
+        folders = {
+            "DATA_ROOT": str(home / "data"),
+            "INSTANCE_PATH": str(home / "instance"),
+            "LOG_DIR": str(home / "logs"),
+        }
         unique = f"{name}-{uuid.uuid4().hex[:6]}"
-        made = WorkerProcess(own, unique, self.web.settings | folders).start()
-        self.workers.append(made)
-        return made
+        process = WorkerProcess(home, unique, self.web.settings | folders).start()
+        self.workers.append(process)
+        return process
 
     def rows(self, statement: str) -> list[Any]:
         with psycopg.connect(self.database) as connection:
@@ -60,16 +64,16 @@ def running_platform(folder: Path) -> Iterator[Platform]:
     with running_redis(folder) as redis, running_postgres() as postgres, running_s3(folder) as store:
         database = new_database(postgres, "separate")
         shared = {"DATABASE_URL": database, "REDIS_URL": f"redis://127.0.0.1:{redis}/0", "DISPATCH": "rq"}
-        own = folder / "web"
-        own.mkdir()
-        with Server(own, "threading", RATELIMIT_ENABLED="False", **shared, **store.settings) as web:
-            made = Platform(folder, web, store, database)
+        home = folder / "web"
+        home.mkdir()
+        with Server(home, "threading", RATELIMIT_ENABLED="False", **shared, **store.settings) as web:
+            platform = Platform(folder, web, store, database)
             try:
-                yield made
+                yield platform
             finally:
                 if store.running is not None:
                     store.signal(signal.SIGCONT)
-                for worker in made.workers:
+                for worker in platform.workers:
                     worker.running.kill()
                     worker.running.wait()
                 kill_below(folder)

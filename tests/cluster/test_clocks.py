@@ -11,22 +11,22 @@ from app.extensions import db
 from app.jobs import JobService, queue, workers
 from app.models import new_position
 from tests.cluster.queued import add, row
-from tests.core.test_clock import HOUR, put_wrong
+from tests.core.test_clock import HOUR, shift_clock
 
 
 @pytest.fixture(autouse=True)
-def own_clock() -> Iterator[None]:
+def local_clock() -> Iterator[None]:
     yield
     CLOCK.reset()
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR])
-def test_a_time_comes_when_the_database_says_so(
+def test_a_time_comes_by_the_clock_of_the_database(
     app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch, by: timedelta
 ) -> None:
     present = datetime.now(UTC)
     later, due = add(not_before=present + HOUR / 2), add(not_before=present - HOUR / 2)
-    put_wrong(monkeypatch, by)
+    shift_clock(monkeypatch, by)
     workers.compare_clocks(db.session)
     claimed = queue.claim(jobs.kinds, jobs.devices)
     assert claimed == [(due, 1)]
@@ -39,9 +39,9 @@ def test_a_time_comes_when_the_database_says_so(
 def test_who_comes_later_is_behind(app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
     """On whichever host: one is an hour late."""
     first = new_position()
-    put_wrong(monkeypatch, -HOUR)
+    shift_clock(monkeypatch, -HOUR)
     workers.compare_clocks(db.session)
     second = new_position()
-    put_wrong(monkeypatch, HOUR)
+    shift_clock(monkeypatch, HOUR)
     workers.compare_clocks(db.session)
     assert first < second < new_position()

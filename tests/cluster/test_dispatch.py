@@ -90,7 +90,7 @@ def test_a_changed_priority_and_time_count(app: APIFlask, jobs: JobService, disp
     assert mine.claim("any-high") == (job_id, 1)
 
 
-def test_tickets_that_redis_has_lost_are_made_anew(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
+def test_tickets_lost_by_redis_are_created_again(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
     horse(app)
     for _ in range(3):
         add()
@@ -101,7 +101,7 @@ def test_tickets_that_redis_has_lost_are_made_anew(app: APIFlask, jobs: JobServi
     assert tickets(dispatcher) == {"any": 3}
 
 
-def test_a_redis_that_is_away_costs_no_job(
+def test_an_unreachable_redis_costs_no_job(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     horse(app)
@@ -145,7 +145,7 @@ def test_a_full_disk_holds_up_what_needs_it(
     assert row(training).delivered_to is None, "whoever leads delivers it again"
 
 
-def test_two_evaluations_of_a_run_are_made_at_once(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
+def test_two_evaluations_of_a_run_execute_concurrently(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
     """Each has a folder of its own. One that nobody asked for waits until the workers have nothing else to do, and one
     that asks for nonsense keeps nobody waiting."""
     first, second = horse(app), horse(app, "two")

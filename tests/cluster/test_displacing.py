@@ -13,19 +13,19 @@ from tests.cluster.queued import GPU, PLENTY, add, horse, row
 EVALUATION = {"params": {"device": "auto"}, "subject_type": "training", "subject_id": 7}
 
 
-@pytest.mark.parametrize("wanted", [{"kind": "evaluate"} | EVALUATION, {"kind": "draw_sample"}])
+@pytest.mark.parametrize("job_fields", [{"kind": "evaluate"} | EVALUATION, {"kind": "draw_sample"}])
 def test_unasked_work_leaves_to_what_waits(
-    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, wanted: dict[str, object]
+    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, job_fields: dict[str, object]
 ) -> None:
     mine, unasked = horse(app, devices=GPU), add(kind="evaluate_automatic", **EVALUATION)
     dispatcher.round(PLENTY)
     assert mine.claim("gpu-low") == (unasked, 1)
     dispatcher.round(PLENTY)
     assert row(unasked).stop_mode is None, "nobody waits"
-    first = add(**wanted)
+    first = add(**job_fields)
     dispatcher.round(PLENTY)
     assert row(unasked).stop_mode == "displaced"
-    second = add(**wanted)
+    second = add(**job_fields)
     dispatcher.round(PLENTY)
     assert [row(job_id).status for job_id in (first, second)] == ["pending"] * 2
 

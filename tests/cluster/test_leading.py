@@ -68,7 +68,7 @@ def test_one_leads_over_postgresql(tmp_path: Path) -> None:
         second.forget()
 
 
-def test_processes_start_one_after_the_other(tmp_path: Path) -> None:
+def test_processes_start_one_at_a_time(tmp_path: Path) -> None:
     other = FileLock(tmp_path / "start.lock")
     with FolderLock(tmp_path).starting():
         assert not other.acquire()
@@ -81,7 +81,7 @@ def test_a_process_alone_leads_without_any_lock() -> None:
     assert not Cluster().on
 
 
-def test_another_process_takes_over(tmp_path: Path) -> None:
+def test_another_process_becomes_the_leader(tmp_path: Path) -> None:
     lock, app, calls = FakeLock(), Flask("test"), list[int]()
     lock.free = False
     waiting = process(tmp_path, lock)
@@ -135,7 +135,7 @@ def test_a_damaged_record_of_who_leads_is_nobodys(tmp_path: Path, signals: list[
     assert second.leader() == second.cluster.id, "it is written anew"
 
 
-def test_a_failed_take_over_ends_the_process(tmp_path: Path, signals: list[int]) -> None:
+def test_a_failed_takeover_ends_the_process(tmp_path: Path, signals: list[int]) -> None:
     def fail() -> None:
         raise RuntimeError("disk full")
 

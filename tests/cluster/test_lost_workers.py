@@ -65,23 +65,21 @@ def test_one_that_stands_still_in_a_transaction_holds_up_nobody(
     silence("one", 61)
     with (
         psycopg.connect(database, application_name=workers.session_name("one")) as theirs,
-        psycopg.connect(database, application_name=workers.session_name("two")) as others,
+        psycopg.connect(database, application_name=workers.session_name("two")) as second,
     ):
         theirs.execute("SELECT * FROM job FOR UPDATE")
-        others.execute("SELECT * FROM worker")
+        second.execute("SELECT * FROM worker")
         assert lost(dispatcher, 61) == [(job_id, 1)]
         with writing() as session:
             session.execute(text("SET LOCAL lock_timeout = '10s'"))
             AttemptRow(job_id, 1).locked(session)
         with pytest.raises(psycopg.OperationalError):
             theirs.execute("SELECT 1")
-        others.execute("SELECT 1")
+        second.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_what_a_lost_worker_has_said_counts(
-    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, ended: bool
-) -> None:
+def test_events_of_a_lost_worker_count(app: APIFlask, jobs: JobService, dispatcher: Dispatcher, ended: bool) -> None:
     """A terminal event on the shared disk is reported before anything is judged lost; a zombie changes nothing."""
     mine, job_id = horse(app), add(kind="estimate", params={"key": "k", "devices": ["cpu"]})
     dispatcher.round(PLENTY)
@@ -91,8 +89,8 @@ def test_what_a_lost_worker_has_said_counts(
     (folder / "events.jsonl").write_text(encode(Finished({"revision": "abc"}), 1) if ended else "")
     jobs.scheduler.of_worker = {}  # whoever leads is no work-horse
     jobs.scheduler.supervise(app, job_id, 1, follows=True)
-    found = row(job_id)
-    assert (found.status, found.result) == (("completed", {"revision": "abc"}) if ended else ("pending", None))
+    job = row(job_id)
+    assert (job.status, job.result) == (("completed", {"revision": "abc"}) if ended else ("pending", None))
     if not ended:
         dispatcher.round(PLENTY)
         assert mine.claim("cpu") == (job_id, 2), "it begins anew"
@@ -100,7 +98,7 @@ def test_what_a_lost_worker_has_said_counts(
             AttemptRow(job_id, 1).locked(session)
 
 
-def test_a_worker_that_was_given_up_is_there_again_with_its_next_heartbeat(app: APIFlask, jobs: JobService) -> None:
+def test_an_abandoned_worker_returns_with_its_next_heartbeat(app: APIFlask, jobs: JobService) -> None:
     mine = horse(app)
     silence("one", 200)
     with writing():
@@ -119,9 +117,9 @@ def test_rqs_tools_see_a_worker_after_a_restart_of_redis(app: APIFlask, jobs: Jo
 
     from app.jobs.rq_worker import DeviceWorker
 
-    made = horse(app)
+    host = horse(app)
     uri = app.config["SQLALCHEMY_DATABASE_URI"]
-    worker = DeviceWorker(url(redis), uri, made.worker, made, {}, pauses=False)
+    worker = DeviceWorker(url(redis), uri, host.worker, host, {}, pauses=False)
     worker.register_birth()
     for _ in range(2):
         worker._beat_at = 0.0
@@ -137,9 +135,9 @@ def test_the_system_page_shows_who_is_there(app: APIFlask, jobs: JobService, dis
     dispatcher.round(PLENTY)
     assert mine.claim("any") == (job_id, 1)
     lost(dispatcher, 61)
-    found = app.test_client().get("/api/system").json
-    shown = [(item["name"], item["devices"], item["state"], item["job_id"]) for item in found["workers"]]
-    assert shown == [("one", ["cpu"], "lost", None), ("two", ["0", "1"], "busy", job_id)]
-    assert found["workers"][0]["heartbeat"] > 60
-    assert [job["runner"] for job in found["jobs"]] == ["two"]
+    figures = app.test_client().get("/api/system").json
+    listed = [(item["name"], item["devices"], item["state"], item["job_id"]) for item in figures["workers"]]
+    assert listed == [("one", ["cpu"], "lost", None), ("two", ["0", "1"], "busy", job_id)]
+    assert figures["workers"][0]["heartbeat"] > 60
+    assert [job["runner"] for job in figures["jobs"]] == ["two"]
     assert "data-workers" in app.test_client().get("/system").text

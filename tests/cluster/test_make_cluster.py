@@ -119,13 +119,13 @@ def test_browsers_upgrade_from_polling_with_several_processes(cluster: Running) 
     assert {web for path, web in cluster.passed()[before:] if "/socket.io" in path} == set(cluster.webs)
 
 
-def test_an_upload_is_told_to_everybody(cluster: Running, tmp_path: Path) -> None:
-    heard: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def test_an_upload_is_announced_to_every_client(cluster: Running, tmp_path: Path) -> None:
+    received: dict[tuple[str, str], list[dict[str, Any]]] = {}
     clients = []
     for web in cluster.webs:
         for transport in ("polling", "websocket"):
             client = socketio.Client(reconnection=False, http_session=cluster.session_at(web))
-            client.on("dataset_update", heard.setdefault((web, transport), []).append)
+            client.on("dataset_update", received.setdefault((web, transport), []).append)
             client.connect(cluster.url, transports=[transport], wait_timeout=30)
             assert client.call("join_dashboard", {}, timeout=30)["ok"]
             clients.append(client)
@@ -136,11 +136,11 @@ def test_an_upload_is_told_to_everybody(cluster: Running, tmp_path: Path) -> Non
         )
     assert answer.status_code == 201, answer.text
     dataset_id = answer.json()["dataset_id"]
-    for place, messages in heard.items():
+    for key, messages in received.items():
         until(
-            lambda told=messages: any(m["dataset_id"] == dataset_id and m["status"] == "valid" for m in told),
+            lambda messages=messages: any(m["dataset_id"] == dataset_id and m["status"] == "valid" for m in messages),
             120,
-            lambda where=place: f"{where}: {cluster.output}",
+            lambda where=key: f"{where}: {cluster.output}",
         )
     for web, client in zip([web for web in cluster.webs for _ in range(2)], clients, strict=True):
         sid = client.eio.sid

@@ -26,8 +26,8 @@ TINY = {"name": "Run", "model_version": "n", "batch_size": 4, "img_size": 64}
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with running_platform(tmp_path_factory.mktemp("separate")) as made:
-        yield made
+    with running_platform(tmp_path_factory.mktemp("separate")) as running:
+        yield running
 
 
 def newest(folder: Path) -> int:
@@ -38,8 +38,8 @@ def newest(folder: Path) -> int:
 def trainer_pid(platform: Platform, number: int) -> int:
     """The process of a training."""
     runner = platform.rows(f"SELECT runner FROM job WHERE kind = 'training' AND subject_id = {number}")[0][0]
-    found: int = (json.loads(runner) if isinstance(runner, str) else runner)["pid"]
-    return found
+    pid: int = (json.loads(runner) if isinstance(runner, str) else runner)["pid"]
+    return pid
 
 
 @pytest.mark.training
@@ -55,8 +55,8 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
     path, number = f"/api/trainings/{training['training_id']}", training["training_id"]
 
     def epoch() -> int:
-        found: int = web.get(path).json()["current_epoch"]
-        return found
+        current: int = web.get(path).json()["current_epoch"]
+        return current
 
     until(lambda: epoch() >= 1, 400, platform.about)
     child = psutil.Process(trainer_pid(platform, number))
@@ -91,8 +91,8 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
     assert weights.content == (here / "run/weights/best.pt").read_bytes()
     assert '"resumed"' in (here / "attempts" / str(job["attempt"]) / "events.jsonl").read_text()
     until(lambda: not platform.bucket.keys("jobs/"), 60, platform.about)
-    left = platform.folder / "two/data/workers" / second.name / "models" / str(number)
-    until(lambda: not (left / "run").exists(), 30, platform.about)
+    remains = platform.folder / "two/data/workers" / second.name / "models" / str(number)
+    until(lambda: not (remains / "run").exists(), 30, platform.about)
 
     def described() -> str:  # behind the ending: it may come with the worker's last files, after the others are removed
         status: str = json.loads((here / "about.json").read_text())["row"]["status"]
@@ -103,7 +103,7 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
 
 @pytest.mark.training
 @pytest.mark.timeout(1800)  # on a loaded machine
-def test_every_kind_of_work_ends_on_a_worker_with_folders_of_its_own(platform: Platform, tmp_path: Path) -> None:
+def test_every_kind_of_work_ends_on_a_worker_with_separate_folders(platform: Platform, tmp_path: Path) -> None:
     web, worker = platform.web, platform.worker("three")
     dataset_id = imported(platform, "B")
     number = paused_and_resumed(platform, dataset_id)
@@ -136,8 +136,10 @@ def test_every_kind_of_work_ends_on_a_worker_with_folders_of_its_own(platform: P
     check_export(platform, export)
     until(lambda: not platform.bucket.keys("jobs/"), 60, platform.about)
     data = platform.folder / "three/data/workers" / worker.name
-    own = [data / name for name in ("predictions", "jobs", "tmp")]  # what was read of models goes before the next job
-    until(lambda: not [path for folder in own for path in files_below(folder)], 30, platform.about)
+    folders = [
+        data / name for name in ("predictions", "jobs", "tmp")
+    ]  # what was read of models goes before the next job
+    until(lambda: not [path for folder in folders for path in files_below(folder)], 30, platform.about)
     here = platform.folder / "web/data"
     assert not {"workers", "cache", "worker.json"} & {item.name for item in here.iterdir()}
     assert files_below(here / "jobs") == files_below(here / "tmp") == []
@@ -147,12 +149,12 @@ def test_every_kind_of_work_ends_on_a_worker_with_folders_of_its_own(platform: P
     assert web.post(f"/api/trainings/{again.json()['training_id']}/stop").status_code == 202
 
 
-AWAY_S = 25.0
+OUTAGE_S = 25.0
 
 
 @pytest.mark.training
 @pytest.mark.timeout(1800)  # on a loaded machine
-def test_a_store_that_is_away_as_a_job_begins_and_as_it_ends_holds_it_up_and_no_more(platform: Platform) -> None:
+def test_a_store_outage_at_the_start_and_end_of_a_job_only_delays_it(platform: Platform) -> None:
     """It does not answer the first time; the second time nobody is there, and it comes back empty."""
     web, dataset_id = platform.web, imported(platform, "C")
     end_workers(platform)
@@ -186,7 +188,7 @@ def test_a_store_that_is_away_as_a_job_begins_and_as_it_ends_holds_it_up_and_no_
 
 def stays(holds: Callable[[], bool], platform: Platform) -> None:
     """That something holds, for as long as the store is away."""
-    end = time.monotonic() + AWAY_S
+    end = time.monotonic() + OUTAGE_S
     while time.monotonic() < end:
         assert holds(), platform.about()
         time.sleep(0.2)
@@ -240,17 +242,17 @@ def predict(platform: Platform, number: int, name: str, content: bytes) -> int:
     form = {"training_id": str(number), "confidence": "0.01"}
     answer = platform.web.post("/api/predictions", files={"file": (name, content)}, data=form)
     assert answer.status_code == 202, answer.text
-    found: int = answer.json()["prediction_id"]
-    return found
+    prediction_id: int = answer.json()["prediction_id"]
+    return prediction_id
 
 
 def completed(platform: Platform, path: str) -> None:
     """Whoever sees that it is finds its files at once."""
 
     def ended() -> bool:
-        found = platform.web.get(path).json()
-        assert found["status"] in {"pending", "running", "completed"}, found
-        return bool(found["status"] == "completed")
+        row = platform.web.get(path).json()
+        assert row["status"] in {"pending", "running", "completed"}, row
+        return bool(row["status"] == "completed")
 
     until(ended, 1200, platform.about)  # on a machine with a load of 15, the verification of an export took 7 minutes
 
@@ -293,9 +295,9 @@ def check_texts(platform: Platform, number: int, evaluation_id: int, export_id: 
     paths = [training, f"{training}/log", f"{training}/log?attempt=1", f"{training}/events", f"{training}/evaluation"]
     paths += [f"/api/evaluations/{evaluation_id}", f"/api/exports/{export_id}", "/api/jobs", "/api/system"]
     paths += [f"/trainings/{number}", f"/evaluations/{evaluation_id}"]
-    found = {path: platform.web.get(path) for path in paths}
-    assert {path: answer.status_code for path, answer in found.items() if answer.status_code != 200} == {}
-    assert [path for path, answer in found.items() if str(platform.folder) in answer.text] == []
+    answers = {path: platform.web.get(path) for path in paths}
+    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
+    assert [path for path, answer in answers.items() if str(platform.folder) in answer.text] == []
     with zipfile.ZipFile(io.BytesIO(platform.web.get(f"{training}/bundle").content)) as archive:
         with_folder = [name for name in archive.namelist() if str(platform.folder).encode() in archive.read(name)]
     assert with_folder == []

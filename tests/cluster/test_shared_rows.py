@@ -31,36 +31,36 @@ NOBODY = "redis://127.0.0.1:1/0"  # what it would say is lost, and is not needed
 @pytest.fixture
 def shared_app(tmp_path: Path) -> Iterator[APIFlask]:
     """One that has others beside it; nothing in its queue is started."""
-    made = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", REDIS_URL=NOBODY))
-    upgrade_if_old(made)
-    yield made
-    close_database(made)
+    application = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", REDIS_URL=NOBODY))
+    upgrade_if_old(application)
+    yield application
+    close_database(application)
 
 
-def told(bus: Bus, name: str, payload: Any, sender: str = "other") -> None:
+def deliver(bus: Bus, name: str, payload: Any, sender: str = "other") -> None:
     bus.receive(json.dumps({"from": sender, "name": name, "payload": payload}).encode())
 
 
-def test_progress_of_a_job_elsewhere_is_known_here(shared_app: APIFlask) -> None:
+def test_progress_of_a_remote_job_arrives_here(shared_app: APIFlask) -> None:
     jobs = shared_app.extensions["services"].jobs
-    told(jobs.cluster.bus, "progress", [7, 3, 12, "reading", None])
+    deliver(jobs.cluster.bus, "progress", [7, 3, 12, "reading", None])
     assert jobs.live.meters[7].read()["percent"] == 25.0
-    told(jobs.cluster.bus, "progress_over", 7)
+    deliver(jobs.cluster.bus, "progress_over", 7)
     assert 7 not in jobs.live.meters
 
 
 def test_what_cannot_be_understood_stops_nothing() -> None:
-    bus, heard = Bus(NOBODY, "me"), list[Any]()
-    bus.on("name", heard.append)
+    bus, received = Bus(NOBODY, "me"), list[Any]()
+    bus.on("name", received.append)
     for data in (b"{", b"[]", b"{}", b'{"name": "name"}'):
         bus.receive(data)
-    told(bus, "other", 1)
-    told(bus, "name", 2, sender="me")
-    told(bus, "name", 3)
-    assert heard == [3]
+    deliver(bus, "other", 1)
+    deliver(bus, "name", 2, sender="me")
+    deliver(bus, "name", 3)
+    assert received == [3]
 
 
-def test_a_redis_that_is_away_holds_nobody_up(shared_app: APIFlask) -> None:
+def test_an_unreachable_redis_delays_nobody(shared_app: APIFlask) -> None:
     bus = shared_app.extensions["services"].jobs.cluster.bus
     for _ in range(3):
         bus.publish("wake", None)
@@ -70,16 +70,16 @@ def test_a_redis_that_is_away_holds_nobody_up(shared_app: APIFlask) -> None:
 def test_a_verdict_reaches_the_request_that_waits(shared_app: APIFlask) -> None:
     verdicts = shared_app.extensions["services"].datasets.imports.verdicts
     line = encode(Planned("yolo", "", 8, ["thing"], "detect"), 1)
-    told(verdicts.jobs.cluster.bus, "verdict", [5, line])
+    deliver(verdicts.jobs.cluster.bus, "verdict", [5, line])
     assert not verdicts.received  # nobody here waits for it
     verdicts.waiting.add(5)
     news = verdicts.jobs.news.next(5)
-    told(verdicts.jobs.cluster.bus, "verdict", [5, line])
+    deliver(verdicts.jobs.cluster.bus, "verdict", [5, line])
     assert verdicts.received[5].names == ["thing"]
     assert news.is_set()
 
 
-def test_a_verdict_that_was_not_heard_is_read(shared_app: APIFlask, tmp_path: Path) -> None:
+def test_a_missed_verdict_is_read_from_the_database(shared_app: APIFlask, tmp_path: Path) -> None:
     verdicts = shared_app.extensions["services"].datasets.imports.verdicts
     job = Job(id=5, kind="import_dataset", token="t", attempt=1, status=JobStatus.RUNNING)
     folder = verdicts.jobs.root / "t" / "1"
@@ -107,19 +107,19 @@ def talked_to(app: APIFlask, owner: str, status: str = JobStatus.PENDING) -> int
 
 def test_a_process_starts_the_jobs_that_it_talks_to_itself(shared_app: APIFlask) -> None:
     scheduler = shared_app.extensions["services"].jobs.scheduler
-    mine, others = talked_to(shared_app, scheduler.cluster.id), talked_to(shared_app, "other")
+    mine, theirs = talked_to(shared_app, scheduler.cluster.id), talked_to(shared_app, "other")
     training_id = make(shared_app, "pending")
     with shared_app.app_context():
         shared_app.extensions["services"].trainer.reconcile()
         assert scheduler.claim(None) == [(mine, 1)]
-        assert db.session.get_one(Job, others).status == JobStatus.PENDING
+        assert db.session.get_one(Job, theirs).status == JobStatus.PENDING
         assert db.session.query(Job).filter_by(subject_id=training_id, status="pending").count() == 1
         scheduler.cluster.leads = True
-        assert {job_id for job_id, _ in scheduler.claim(None)}.isdisjoint({mine, others})
+        assert {job_id for job_id, _ in scheduler.claim(None)}.isdisjoint({mine, theirs})
         assert db.session.query(Job).filter_by(subject_id=training_id, status="running").count() == 1
 
 
-def test_jobs_of_a_process_that_is_gone_end(shared_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_dead_process_end(shared_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = shared_app.extensions["services"].jobs.kinds
     monkeypatch.setattr(shared, "CHECK_S", 0.0)
     ids = [talked_to(shared_app, owner) for owner in ("here", "gone", "gone")]
@@ -159,7 +159,7 @@ def test_a_child_of_another_machine_lives_while_its_heart_beats(
     assert type(child_of_runner(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=False)) is Child
 
 
-def test_one_process_at_a_time_takes_parts_of_an_upload(tmp_path: Path) -> None:
+def test_one_process_at_a_time_accepts_parts_of_an_upload(tmp_path: Path) -> None:
     first, second = (Writers(lambda upload_id: tmp_path / upload_id) for _ in range(2))
     with first.only("a"):
         assert second.busy("a")
@@ -173,7 +173,7 @@ def test_one_process_at_a_time_takes_parts_of_an_upload(tmp_path: Path) -> None:
         pass
 
 
-def test_one_process_alone_keeps_no_files(tmp_path: Path) -> None:
+def test_a_single_process_stores_no_files(tmp_path: Path) -> None:
     with Writers().only("a"):
         assert not list(tmp_path.iterdir())
     assert not Cluster().bus.url

@@ -26,36 +26,38 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with (
         running_redis(folder) as redis,
         running_postgres() as postgres,
-        running_pair(folder, redis, new_database(postgres, "pair")) as found,
+        running_pair(folder, redis, new_database(postgres, "pair")) as running,
     ):
-        yield found
+        yield running
 
 
 def leader(pair: Pair) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((pair.folder / "data" / "leader.json").read_bytes())
-    return found
+    content: dict[str, Any] = json.loads((pair.folder / "data" / "leader.json").read_bytes())
+    return content
 
 
 def status_of(server: Server, dataset_id: int) -> str:
     return str(server.get(f"/api/datasets/{dataset_id}").json()["status"])
 
 
-def test_an_upload_to_the_one_is_told_to_the_clients_of_the_other(pair: Pair) -> None:
+def test_an_upload_to_one_process_reaches_the_clients_of_the_second(pair: Pair) -> None:
     assert leader(pair)["pid"] in pair.first.worker_pids()
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     with Listener(pair.first.url) as viewer:
-        viewer.client.on("dataset_update", heard.append)
+        viewer.client.on("dataset_update", received.append)
         assert viewer.ask("join_dashboard", {})["ok"]
         answer = pair.second.post("/api/datasets", files={"file": ("a.zip", yolo_zip())}, data={"name": "A"})
         assert answer.status_code == 201, answer.text + pair.logs()
         dataset_id = answer.json()["dataset_id"]
         until(
-            lambda: any(item["status"] == "valid" and item["dataset_id"] == dataset_id for item in heard), 60, pair.logs
+            lambda: any(item["status"] == "valid" and item["dataset_id"] == dataset_id for item in received),
+            60,
+            pair.logs,
         )
     assert status_of(pair.second, dataset_id) == status_of(pair.first, dataset_id) == "valid"
 
 
-def test_a_click_at_the_one_gets_the_sample_that_the_other_draws(pair: Pair) -> None:
+def test_a_click_at_one_process_gets_the_sample_drawn_by_the_second(pair: Pair) -> None:
     with ThreadPoolExecutor(2) as clicks:
         answers = list(clicks.map(lambda server: server.post("/api/datasets/sample"), (pair.first, pair.second)))
     assert [answer.status_code for answer in answers] == [201, 201], pair.logs()
@@ -85,14 +87,12 @@ def test_the_parts_of_an_upload_may_reach_different_processes(pair: Pair) -> Non
         part = {"Upload-Offset": str(start), "Content-Type": "application/offset+octet-stream"}
         sent = server.call("PATCH", path, headers=tus | part, data=data[start:end])
         assert sent.status_code == 204, sent.text
-    upload = until(
-        lambda: (found := pair.first.get(path).json())["state"] in {"done", "failed"} and found, 60, pair.logs
-    )
+    upload = until(lambda: (body := pair.first.get(path).json())["state"] in {"done", "failed"} and body, 60, pair.logs)
     assert upload["state"] == "done", upload
     until(lambda: status_of(pair.first, upload["dataset_id"]) == "valid", 60, pair.logs)
 
 
-def test_a_poll_at_the_one_ends_with_what_happens_at_the_other(pair: Pair) -> None:
+def test_a_poll_at_one_process_ends_with_an_event_of_the_second(pair: Pair) -> None:
     later = TINY | {"dataset_id": pair.dataset_id, "start_not_before": "2100-01-01T00:00:00Z"}
     path = f"/api/trainings/{pair.first.post('/api/trainings', json=later).json()['training_id']}"
     seq = until(lambda: (page := pair.second.get(f"{path}/events").json())["events"] and page["events"][-1]["seq"])

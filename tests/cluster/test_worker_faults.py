@@ -68,7 +68,7 @@ def test_one_without_a_row_claims_nothing(app: APIFlask, jobs: JobService, dispa
     assert (mine.claim("any"), row(job_id).status) == (None, "pending")
 
 
-def test_a_database_that_fails_says_nothing_about_the_job(
+def test_a_database_failure_is_not_blamed_on_the_job(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, job_id = horse(app), add()
@@ -81,7 +81,7 @@ def test_a_database_that_fails_says_nothing_about_the_job(
     assert mine.claim("any") == (job_id, 1)
 
 
-def test_one_kind_that_fails_holds_up_no_other(
+def test_a_failing_kind_does_not_delay_the_rest(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     horse(app), make(app, "pending"), add()
@@ -95,7 +95,7 @@ def test_one_kind_that_fails_holds_up_no_other(
     }
 
 
-def test_lost_runs_are_found_though_nothing_can_be_delivered(
+def test_lost_runs_are_detected_though_nothing_can_be_delivered(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, job_id = horse(app), add()
@@ -135,18 +135,18 @@ def test_a_redis_that_stands_still_delays_no_heartbeat(worker: DeviceWorker, red
 
 
 def test_two_workers_of_one_name_do_not_share_jobs(worker: DeviceWorker) -> None:
-    def other(host: str) -> str | None:
+    def namesake(host: str) -> str | None:
         with db.engine.begin() as connection:
             connection.execute(text("UPDATE worker SET host = :host"), {"host": host})
             return workers.namesake(connection, worker.row.identity, worker.row.about)
 
     worker.row.register()
-    assert other("here") is None, "an earlier process of the same place"
-    assert other("there") == "there"
+    assert namesake("here") is None, "an earlier process of the same place"
+    assert namesake("there") == "there"
     worker.row.about = {"place": "another container of this host"}
-    assert other("here") == "here"
+    assert namesake("here") == "here"
     silence("one", 61)
-    assert other("there") is None
+    assert namesake("there") is None
 
 
 def test_locks_lie_in_a_folder_of_the_user(tmp_path: Path) -> None:
@@ -192,9 +192,7 @@ def test_a_work_horse_that_stands_still_is_replaced(worker: DeviceWorker, monkey
 
 
 @pytest.mark.timeout(120)
-def test_the_worker_of_one_that_cannot_be_ended_is_given_up(
-    worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_of_an_unkillable_job_is_abandoned(worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """It hangs in a file system, say. Its job goes on elsewhere, as that of a host that is gone."""
     monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
     monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
@@ -239,8 +237,8 @@ def test_what_cannot_be_read_is_logged_once(
         for _ in range(3):
             dispatcher.round(PLENTY)
     assert row(job_id).delivered_to == "any"
-    told = [record.message for record in caplog.records if "cannot be delivered" in record.message]
-    assert told == [f"job {poison_id} cannot be delivered" for poison_id in poison]
+    logged = [record.message for record in caplog.records if "cannot be delivered" in record.message]
+    assert logged == [f"job {poison_id} cannot be delivered" for poison_id in poison]
 
 
 @pytest.mark.timeout(60)
@@ -249,15 +247,15 @@ def test_jobs_whose_files_are_not_stored_hold_up_nobody(app: APIFlask, dispatche
     horse(app)
     waiting = [add(priority=9) for _ in range(3)]
     job_id = add()
-    dispatcher.is_ready = lambda asked, _attempt: asked not in waiting
+    dispatcher.is_ready = lambda number, _attempt: number not in waiting
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.jobs.dispatch.AT_ONCE", 3)
         dispatcher.round(PLENTY)
     assert row(job_id).delivered_to == "any"
-    assert [row(asked).waiting_for for asked in waiting] == [{"code": "files"}] * 3
-    dispatcher.is_ready = lambda _asked, _attempt: True
+    assert [row(number).waiting_for for number in waiting] == [{"code": "files"}] * 3
+    dispatcher.is_ready = lambda _job_id, _attempt: True
     dispatcher.round(PLENTY)
-    assert all(row(asked).delivered_to for asked in waiting)
+    assert all(row(number).delivered_to for number in waiting)
 
 
 def test_a_number_of_gpus_has_its_turn(app: APIFlask, jobs: JobService, redis: RedisServer) -> None:

@@ -30,8 +30,8 @@ class Platform:
             return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
 
     def job(self, kind: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.web.get("/api/jobs", params={"kind": kind}).json()["jobs"][0]
-        return found
+        newest: dict[str, Any] = self.web.get("/api/jobs", params={"kind": kind}).json()["jobs"][0]
+        return newest
 
     def about(self) -> str:
         return f"web:\n{self.web.log()}\nworker:\n{self.worker.log()}"
@@ -79,7 +79,7 @@ def test_a_training_survives_its_work_horse_and_its_worker(platform: Platform) -
     assert epochs == [(1,), (2,)], "each counts once"
 
 
-def test_a_worker_that_is_told_to_end_is_removed(platform: Platform) -> None:
+def test_a_terminated_worker_is_removed(platform: Platform) -> None:
     until(lambda: platform.rows("SELECT name FROM worker WHERE state = 'idle'") == [(platform.worker.name,)], 60)
     assert platform.worker.end() == 0, platform.about()
     assert platform.rows("SELECT name FROM worker") == []

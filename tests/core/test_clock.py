@@ -11,7 +11,7 @@ from app.core.clock import SharedClock
 HOUR = timedelta(hours=1)
 
 
-def put_wrong(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+def shift_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     class Wrong(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> datetime:
@@ -20,8 +20,8 @@ def put_wrong(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     monkeypatch.setattr(clock, "datetime", Wrong)
 
 
-def test_one_machine_alone_goes_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_wrong(monkeypatch, HOUR)
+def test_a_single_machine_uses_its_local_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    shift_clock(monkeypatch, HOUR)
     assert SharedClock().now() - datetime.now(UTC) > HOUR / 2
     assert SharedClock().shared(datetime(2026, 1, 1, tzinfo=UTC)) == datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,17 +29,17 @@ def test_one_machine_alone_goes_by_its_own_clock(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("by", [HOUR, -HOUR])
 def test_a_clock_that_is_wrong_does_not_matter(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     shared = SharedClock()
-    put_wrong(monkeypatch, by)
+    shift_clock(monkeypatch, by)
     shared.set(datetime.now(UTC))
     assert abs(shared.now() - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(shared.shared(datetime.now(UTC) + by) - datetime.now(UTC)) < timedelta(seconds=30)
 
 
-def test_nor_does_one_that_is_put_wrong_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_clock_change_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A work-horse compares once, when it is forked, and may run for days."""
     shared = SharedClock()
     shared.set(datetime.now(UTC))
-    put_wrong(monkeypatch, HOUR)
+    shift_clock(monkeypatch, HOUR)
     assert abs(shared.now() - datetime.now(UTC)) < timedelta(seconds=30)
 
 

@@ -73,6 +73,6 @@ def test_anything_can_be_read() -> None:
     assert decode(b"").text == ""
 
 
-def test_a_close_call_names_the_other_readings() -> None:
+def test_a_close_call_names_the_alternative_encodings() -> None:
     assert decode("ê\n".encode("cp1252")).others
     assert not decode("caminhão\nônibus\n".encode("cp1252")).others

@@ -9,13 +9,13 @@ EPOCHS = (0, 5, 10, 15, 19)
 
 def test_the_cosine_is_that_of_ultralytics() -> None:
     """Against `one_cycle(1, 0.05, 20)` of ultralytics 8.4.190."""
-    given = [schedule(True, 0.05, 20)(epoch) for epoch in EPOCHS]
-    assert given == pytest.approx([1.0, 0.860876, 0.525, 0.189124, 0.055848], abs=1e-6)
+    factors = [schedule(True, 0.05, 20)(epoch) for epoch in EPOCHS]
+    assert factors == pytest.approx([1.0, 0.860876, 0.525, 0.189124, 0.055848], abs=1e-6)
 
 
 def test_the_line_is_that_of_ultralytics() -> None:
-    given = [schedule(False, 0.01, 20)(epoch) for epoch in EPOCHS]
-    assert given == pytest.approx([1.0, 0.7525, 0.505, 0.2575, 0.0595])
+    factors = [schedule(False, 0.01, 20)(epoch) for epoch in EPOCHS]
+    assert factors == pytest.approx([1.0, 0.7525, 0.505, 0.2575, 0.0595])
 
 
 @pytest.mark.parametrize("cosine", [True, False])

@@ -14,7 +14,7 @@ MB = 1024**2
 TOTAL, RESERVED, ALLOCATED = 143_771 * MB, 620 * MB, 4000 * MB
 
 
-def driver(*known: str) -> Callable[[str], Callable[[Any, Any], int]]:
+def driver(*available: str) -> Callable[[str], Callable[[Any, Any], int]]:
     """What looks functions up in a driver that has only the `known` ones."""
 
     def first(_handle: Any, memory: Any) -> int:
@@ -28,40 +28,40 @@ def driver(*known: str) -> Callable[[str], Callable[[Any, Any], int]]:
 
     functions = {"nvmlDeviceGetMemoryInfo": first, "nvmlDeviceGetMemoryInfo_v2": second}
 
-    def look_up(name: str) -> Callable[[Any, Any], int]:
-        if name not in known:
+    def lookup(name: str) -> Callable[[Any, Any], int]:
+        if name not in available:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
         return functions[name]
 
-    return look_up
+    return lookup
 
 
 @pytest.mark.parametrize(
-    ("known", "used"),
+    ("functions", "used"),
     [
         (("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"), ALLOCATED),  # as nvidia-smi tells it
         (("nvmlDeviceGetMemoryInfo",), RESERVED + ALLOCATED),
     ],
 )
-def test_what_the_driver_keeps_is_not_in_use(
-    monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...], used: int
+def test_memory_reserved_by_the_driver_is_not_in_use(
+    monkeypatch: pytest.MonkeyPatch, functions: tuple[str, ...], used: int
 ) -> None:
-    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver(*known))
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver(*functions))
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda number: number)
     assert memory_of(pynvml, 0).used == used
-    for shown in (gpu(pynvml, 0), figures.gpu(0, 0)):
-        assert (shown["memory_used"], shown["memory_total"]) == (used, TOTAL)
-        assert shown["temperature"] is None
+    for card_figures in (gpu(pynvml, 0), figures.gpu(0, 0)):
+        assert (card_figures["memory_used"], card_figures["memory_total"]) == (used, TOTAL)
+        assert card_figures["temperature"] is None
 
 
-def test_a_gpu_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver())
     assert memory_of(pynvml, 0) is None
 
 
 def test_a_card_has_one_name() -> None:
-    known = {"0": "GPU-8f6e12", "1": "GPU-8f7a34"}
-    assert [card(name, known) for name in ("0", "GPU-8f6e12", "GPU-8f6")] == ["GPU-8f6e12"] * 3
-    assert card("GPU-8f", known) == "GPU-8f", "of two cards"
-    assert [card(name, known) for name in ("2", "MIG-1", "cpu")] == ["2", "MIG-1", "cpu"]
+    uuids = {"0": "GPU-8f6e12", "1": "GPU-8f7a34"}
+    assert [card(name, uuids) for name in ("0", "GPU-8f6e12", "GPU-8f6")] == ["GPU-8f6e12"] * 3
+    assert card("GPU-8f", uuids) == "GPU-8f", "of two cards"
+    assert [card(name, uuids) for name in ("2", "MIG-1", "cpu")] == ["2", "MIG-1", "cpu"]
     assert card("0", {}) == "0", "nobody knows"

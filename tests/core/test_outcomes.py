@@ -24,18 +24,18 @@ from app.core.outcomes import (
 BOX = (0.0, 0.0, 10.0, 10.0)
 
 
-def seen(
+def image_result(
     objects: list[int], detections: list[tuple[int, float]], overlaps: list[tuple[int, int, float]]
 ) -> ImageResult:
     kinds, confidences = [kind for kind, _ in detections], [conf for _, conf in detections]
-    places = [BOX] * len(objects), [BOX] * len(detections)
-    return ImageResult(objects, places[0], kinds, confidences, places[1], overlaps)
+    boxes = [BOX] * len(objects), [BOX] * len(detections)
+    return ImageResult(objects, boxes[0], kinds, confidences, boxes[1], overlaps)
 
 
 def test_each_object_and_each_detection_is_there_once() -> None:
     # Detection 0 is right; 1 lies on the same object; 2 takes the second for another class; 3 lies on nothing; 4 is
     # right about the second object, which another one has taken; 5 is unsure. Object 2 is missed.
-    image = seen(
+    image = image_result(
         [0, 0, 1],
         [(0, 0.9), (0, 0.8), (1, 0.7), (1, 0.6), (0, 0.5), (1, 0.1)],
         [(0, 0, 0.9), (1, 0, 0.7), (2, 1, 0.8), (3, 2, 0.2), (4, 1, 0.9), (5, 2, 0.9)],
@@ -53,16 +53,16 @@ def test_each_object_and_each_detection_is_there_once() -> None:
     assert [item.kind for item in outcomes(image, 1.0)] == [MISSED] * 3
 
 
-def test_a_detection_of_another_class_on_a_taken_object_is_no_duplicate() -> None:
-    assert outcomes(seen([0], [(0, 0.9), (1, 0.8)], [(0, 0, 0.9), (1, 0, 0.8)]), 0.5)[1].kind == FALSE
+def test_a_detection_of_another_class_on_a_matched_object_is_no_duplicate() -> None:
+    assert outcomes(image_result([0], [(0, 0.9), (1, 0.8)], [(0, 0, 0.9), (1, 0, 0.8)]), 0.5)[1].kind == FALSE
 
 
-def test_a_detection_takes_its_best_free_object() -> None:
-    image = seen([0, 0], [(0, 0.9), (0, 0.8)], [(0, 0, 0.9), (0, 1, 0.6), (1, 0, 0.9), (1, 1, 0.5)])
+def test_a_detection_matches_its_best_free_object() -> None:
+    image = image_result([0, 0], [(0, 0.9), (0, 0.8)], [(0, 0, 0.9), (0, 1, 0.6), (1, 0, 0.9), (1, 1, 0.5)])
     assert outcomes(image, 0.5) == [Outcome(CORRECT, 0, 0, 0.9), Outcome(CORRECT, 1, 1, 0.5)]
 
 
-def test_a_whole_image_is_right_or_wrong() -> None:
+def test_a_classified_image_is_right_or_wrong() -> None:
     images = [ImageResult([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0)]
     assert [of_classification(image)[0].kind for image in images] == [CORRECT, WRONG_CLASS]
 
@@ -70,10 +70,10 @@ def test_a_whole_image_is_right_or_wrong() -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        seen([], [], []),
-        seen([3, 70], [], []),
-        seen([], [(0, 0.5)], []),
-        seen([1, 2], [(2, 0.75), (1, 0.5)], [(0, 1, 0.5), (1, 0, 0.25)]),
+        image_result([], [], []),
+        image_result([3, 70], [], []),
+        image_result([], [(0, 0.5)], []),
+        image_result([1, 2], [(2, 0.75), (1, 0.5)], [(0, 1, 0.5), (1, 0, 0.25)]),
         ImageResult([0], [(0.0, 0.0, 8.0, 0.0, 8.0, 4.0, 0.0, 4.0)], [], [], [], []),
         ImageResult([1], [()], [1, 0], [0.5, 0.25], [(), ()], []),
     ],
@@ -87,9 +87,9 @@ def test_what_is_packed_comes_back(image: ImageResult) -> None:
     assert list(again.confidences) == list(image.confidences)
 
 
-def test_what_is_cut_is_told() -> None:
+def test_truncation_is_reported() -> None:
     with pytest.raises(struct.error):
-        unpack(pack(seen([1], [(1, 0.5)], [(0, 0, 0.5)]))[:-1])
+        unpack(pack(image_result([1], [(1, 0.5)], [(0, 0, 0.5)]))[:-1])
 
 
 def test_sizes_are_those_of_coco() -> None:

@@ -37,6 +37,6 @@ def test_both_ends_mean_the_same() -> None:
     assert (spec.model, TrainSpec.of(VALUES | {"architecture": "yolo11n-seg"}).model) == ("yolov8n", "yolo11n-seg")
 
 
-def test_a_task_that_is_cut_short_says_what_is_missing() -> None:
+def test_a_truncated_task_reports_what_is_missing() -> None:
     with pytest.raises(TypeError, match="epochs"):
         TrainSpec.of({name: value for name, value in VALUES.items() if name != "epochs"})

@@ -68,12 +68,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     everything = config.getoption("--times", None) is not None
     only = config.getoption("--only", "")
-    chosen = [item for item in items if wanted(item, everything, only)]
+    chosen = [item for item in items if is_selected(item, everything, only)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
 
-def wanted(item: pytest.Item, everything: bool, only: str) -> bool:
+def is_selected(item: pytest.Item, everything: bool, only: str) -> bool:
     mark = item.get_closest_marker("faults")
     if mark is None:
         return True
@@ -89,11 +89,11 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
     """What this repetition is told and tells; both server modes take turns."""
-    made = Record(repetition, MODES[repetition % 2])
-    request.node.record = made
-    yield made
-    if made.seconds is None:
-        made.seconds = time.monotonic() - made.began
+    entry = Record(repetition, MODES[repetition % 2])
+    request.node.record = entry
+    yield entry
+    if entry.seconds is None:
+        entry.seconds = time.monotonic() - entry.began
 
 
 @pytest.fixture(scope="session")

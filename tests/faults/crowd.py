@@ -14,9 +14,9 @@ TEXT, CLOSE = 1, 8
 
 @dataclass
 class Member:
-    """A client; `heard` holds (seconds by time.monotonic(), event, payload) in the order of arrival."""
+    """A client; `received` holds (seconds by time.monotonic(), event, payload) in the order of arrival."""
 
-    heard: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+    received: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
     joined: int = 0
     writer: asyncio.StreamWriter | None = None
 
@@ -59,7 +59,7 @@ class Crowd:
         try:
             await self.shake_hands(reader, writer)
             while (message := await read_message(reader)) is not None:
-                self.take(member, message, writer)
+                self.on_packet(member, message, writer)
         finally:
             writer.close()
 
@@ -74,7 +74,7 @@ class Crowd:
         if b" 101 " not in answer.split(b"\r\n")[0]:
             raise ConnectionError(answer[:200])
 
-    def take(self, member: Member, message: str, writer: asyncio.StreamWriter) -> None:
+    def on_packet(self, member: Member, message: str, writer: asyncio.StreamWriter) -> None:
         """One packet of engine.io: 0 open, 2 ping, 40 connected, 42 event, 43 acknowledgement."""
         if message.startswith("0"):
             send(writer, "40")
@@ -85,7 +85,7 @@ class Crowd:
                 send(writer, f"42{number}{json.dumps([event, payload])}")
         elif message.startswith("42"):
             event, payload = json.loads(message[2:])
-            member.heard.append((time.monotonic(), event, payload))
+            member.received.append((time.monotonic(), event, payload))
         elif message.startswith("43"):
             answer = json.loads(message[message.index("[") :])[0]
             if not answer["ok"]:
@@ -102,14 +102,14 @@ def send(writer: asyncio.StreamWriter, text: str) -> None:
 
 async def read_message(reader: asyncio.StreamReader) -> str | None:
     """The next text; None at the end."""
-    whole = b""
+    message = b""
     while True:
         first, second = await reader.readexactly(2)
         length = second & 0x7F
         if length > 125:
             length = int.from_bytes(await reader.readexactly(2 if length == 126 else 8))
-        whole += await reader.readexactly(length)
+        message += await reader.readexactly(length)
         if first & 0x0F == CLOSE:
             return None
         if first & 0x80:
-            return whole.decode()
+            return message.decode()

@@ -131,12 +131,12 @@ class Host:
 
     def children(self) -> list[psutil.Process]:
         """The processes of jobs on this host."""
-        found = []
+        children = []
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or nobody has asked how
                 if "app.worker.run" in process.cmdline():
-                    found.append(process)
-        return found
+                    children.append(process)
+        return children
 
     def signal(self, number: int) -> None:
         """To all of its processes, and to the nsenter behind each program: it stops when that does."""
@@ -198,9 +198,9 @@ class Platform(Server):
             self.hosts[name] = Host(network, name, number, folder / name)
             self.ends.callback(self.hosts[name].stop)
         self.database = f"postgresql://yolo@{self.hosts['database'].address}:5432/postgres"
-        self.settings, self.url = self.own_settings(), self.address(WEB[0])
+        self.settings, self.url = self.common_settings(), self.address(WEB[0])
 
-    def own_settings(self) -> dict[str, str]:
+    def common_settings(self) -> dict[str, str]:
         return settings_for(
             self.folder,
             DATABASE_URL=self.database,
@@ -222,7 +222,7 @@ class Platform(Server):
             self.start_web(name)
         for name in WORKERS:
             self.start_worker(name)
-        self.wait_until_whole()
+        self.wait_until_ready()
         return self
 
     def start_postgres(self) -> None:
@@ -261,10 +261,10 @@ class Platform(Server):
             # and have a forked process sleep.
             (host.folder / ".faketimerc").write_text(self.clocks[name])
             wrong = {"LD_PRELOAD": str(FAKETIME), "HOME": str(host.folder)}
-        own = {"LOG_DIR": str(host.tmp / "logs")} | wrong
-        host.start("worker", [sys.executable, "-m", "scripts.worker", "--cpu"], self.settings | own)
+        settings = {"LOG_DIR": str(host.tmp / "logs")} | wrong
+        host.start("worker", [sys.executable, "-m", "scripts.worker", "--cpu"], self.settings | settings)
 
-    def wait_until_whole(self, seconds: float = 180) -> None:
+    def wait_until_ready(self, seconds: float = 180) -> None:
         """Everything runs, and all workers have nothing to do."""
         for name in WEB:
             wait_until(lambda name=name: self.answers(name), seconds, f"{name} answers", 0.2)
@@ -283,7 +283,7 @@ class Platform(Server):
             if worker is None or worker.poll() is not None:
                 self.start_worker(name)
         self.url = self.address(WEB[0])
-        self.wait_until_whole()
+        self.wait_until_ready()
 
     def end(self) -> None:
         self.ends.close()
@@ -315,8 +315,8 @@ class Platform(Server):
 
     def job(self, training_id: int) -> tuple[int, str, str | None]:
         """(attempt, status, host of the worker that runs it) of the newest job of a training."""
-        found = "SELECT attempt, status, runner FROM job WHERE kind = 'training' AND subject_id = {} ORDER BY id DESC"
-        rows = wait_until(lambda: self.rows(found.format(training_id)), 60, "the database answers")
+        query = "SELECT attempt, status, runner FROM job WHERE kind = 'training' AND subject_id = {} ORDER BY id DESC"
+        rows = wait_until(lambda: self.rows(query.format(training_id)), 60, "the database answers")
         attempt, status, runner = rows[0]
         host = next((name for name in WORKERS if runner and f'"{name}-cpu"' in runner), None)
         return attempt, status, host
@@ -329,9 +329,9 @@ class Platform(Server):
 
 @contextmanager
 def running_platform(folder: Path) -> Iterator[Platform]:
-    for look in (postgres_programs, redis_program):
+    for find_program in (postgres_programs, redis_program):
         try:
-            look()
+            find_program()
         except NotInstalled as error:
             pytest.skip(str(error))
     with Network() as network:

@@ -23,8 +23,8 @@ from tests.faults.tools import (
     check_database,
     check_run,
     epochs,
-    held_database,
     kill_server,
+    locked_database,
     occupied,
     state,
     trainers,
@@ -113,13 +113,13 @@ def writes(server: Server, dataset_id: int, waiting: int) -> list[Callable[[], r
 
 
 @pytest.mark.faults("BEGIN EXCLUSIVE held 3 s by another process", 5)
-def test_database_held_shortly(record: Record, tmp_path: Path) -> None:
+def test_database_locked_shortly(record: Record, tmp_path: Path) -> None:
     with Server(tmp_path, record.mode) as server:
         dataset_id = add_dataset(server)
         with occupied(server, dataset_id):
             waiting = begin(server, dataset_id)
             calls = writes(server, dataset_id, waiting)
-            with held_database(server, 3) as began, ThreadPoolExecutor(len(calls)) as pool:
+            with locked_database(server, 3) as began, ThreadPoolExecutor(len(calls)) as pool:
                 writing = [pool.submit(call) for call in calls]
                 reading = [timed(lambda: server.get("/api/trainings")) for _ in range(5)]
             record.recovered(began)
@@ -133,14 +133,14 @@ def test_database_held_shortly(record: Record, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults("BEGIN EXCLUSIVE held 30 s by another process", 5)
-def test_database_held_long(record: Record, tmp_path: Path) -> None:
+def test_database_locked_long(record: Record, tmp_path: Path) -> None:
     with Server(tmp_path, record.mode) as server:
         dataset_id = add_dataset(server)
         training_id = begin(server, dataset_id, epochs=12)
         wait_for_epoch(server, training_id, 1)
         waiting = begin(server, dataset_id)
         calls = writes(server, dataset_id, waiting)
-        with held_database(server, 30) as began, ThreadPoolExecutor(len(calls)) as pool:
+        with locked_database(server, 30) as began, ThreadPoolExecutor(len(calls)) as pool:
             writing = [pool.submit(timed, call) for call in calls]
             time.sleep(1)
             reading = [timed(lambda: server.get("/api/trainings")) for _ in range(10)]
@@ -154,8 +154,8 @@ def test_database_held_long(record: Record, tmp_path: Path) -> None:
             assert all(answer.headers["Retry-After"] for answer, _ in answers)
             assert time.monotonic() - began < 30
         freed = time.monotonic()
-        seen = len(epochs(server, training_id))
-        wait_until(lambda: len(epochs(server, training_id)) > seen or seen == 12, 10, "progress arrives")
+        count = len(epochs(server, training_id))
+        wait_until(lambda: len(epochs(server, training_id)) > count or count == 12, 10, "progress arrives")
         record.recovered(freed)
         again = [call() for call in calls]
         assert {answer.status_code for answer in again} <= {201, 202}, [answer.text for answer in again]
@@ -165,12 +165,12 @@ def test_database_held_long(record: Record, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults("BEGIN EXCLUSIVE held 30 s while a training starts", 5)
-def test_database_held_at_the_start(record: Record, tmp_path: Path) -> None:
+def test_database_locked_at_the_start(record: Record, tmp_path: Path) -> None:
     """The process is there, its row cannot be told yet: it is followed all the same."""
     with Server(tmp_path, record.mode) as server:
         dataset_id = add_dataset(server)
         spec = tmp_path / "data/models/1/attempts/1/spec.json"
-        with held_database(server, 30, once=spec):
+        with locked_database(server, 30, once=spec):
             training_id = begin(server, dataset_id, epochs=3)
         freed = time.monotonic()
         wait_for(server, training_id, "completed")
@@ -248,15 +248,15 @@ def test_redis_stopped(record: Record, tmp_path: Path) -> None:
             stopped, slowest = time.monotonic(), 0.0
             while time.monotonic() - stopped < 60:
                 for server in (pair.first, pair.second):
-                    asked = time.monotonic()
+                    began = time.monotonic()
                     assert server.get(f"/api/trainings/{training_id}").status_code == 200
-                    slowest = max(slowest, time.monotonic() - asked)
+                    slowest = max(slowest, time.monotonic() - began)
                 time.sleep(0.5)
             redis.start()
-            back, seen = time.monotonic(), len(viewer.received)
+            back, count = time.monotonic(), len(viewer.received)
             later = begin(pair.second, pair.dataset_id, epochs=1)
             wait_until(
-                lambda: len(viewer.received) > seen or state(pair.second, training_id)["status"] == "completed",
+                lambda: len(viewer.received) > count or state(pair.second, training_id)["status"] == "completed",
                 60,
                 "news",
             )

@@ -35,10 +35,10 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with running_platform(tmp_path_factory.mktemp("hosts")) as made:
-        made.dataset_id = add_dataset(made)
-        made.epoch_seconds = epoch_seconds(made)
-        yield made
+    with running_platform(tmp_path_factory.mktemp("hosts")) as running:
+        running.dataset_id = add_dataset(running)
+        running.epoch_seconds = epoch_seconds(running)
+        yield running
 
 
 def epoch_seconds(platform: Platform) -> float:
@@ -86,11 +86,11 @@ def moved(platform: Platform, training_id: int, host: str, since: float, seconds
     return time.monotonic() - since
 
 
-def goes_on(platform: Platform, training_id: int, seen: int, since: float) -> float:
+def goes_on(platform: Platform, training_id: int, count: int, since: float) -> float:
     """When there is an epoch that was not there before, or the end, in seconds since the fault."""
 
     def more() -> bool:
-        return len(epochs(platform, training_id)) > seen or state(platform, training_id)["status"] == "completed"
+        return len(epochs(platform, training_id)) > count or state(platform, training_id)["status"] == "completed"
 
     wait_until(more, PATIENCE_S, "it goes on")
     return time.monotonic() - since
@@ -105,9 +105,9 @@ def ends(platform: Platform, training_id: int, attempts: int) -> None:
         return body["status"] == "completed"
 
     wait_until(completed, PATIENCE_S, f"training {training_id} is completed", 0.5)
-    found = platform.rows(f"SELECT epoch FROM training_metric WHERE training_id = {training_id} ORDER BY epoch")
+    rows = platform.rows(f"SELECT epoch FROM training_metric WHERE training_id = {training_id} ORDER BY epoch")
     count = state(platform, training_id)["epochs"]
-    assert found == [(number,) for number in range(1, count + 1)], "each epoch once"
+    assert rows == [(number,) for number in range(1, count + 1)], "each epoch once"
     assert platform.job(training_id)[:2] == (attempts, "completed")
     lost = platform.rows("SELECT id, kind, status FROM job WHERE status NOT IN ('completed', 'cancelled')")
     assert lost == [], "no job is lost"
@@ -117,10 +117,10 @@ def ends(platform: Platform, training_id: int, attempts: int) -> None:
 def elsewhere(record: Record, platform: Platform, fault: Callable[[str], None], attempts: int = 2) -> tuple[int, str]:
     """A training whose host has a fault goes on with another one."""
     training_id, host = training(platform, LASTS_S)
-    seen, began = len(epochs(platform, training_id)), time.monotonic()
+    count, began = len(epochs(platform, training_id)), time.monotonic()
     fault(host)
     seconds = moved(platform, training_id, host, began, 150)
-    again = goes_on(platform, training_id, seen, began)
+    again = goes_on(platform, training_id, count, began)
     record.seconds, record.note = seconds, f"next epoch after {again:.0f} s"
     assert seconds <= MOVES_S
     assert again <= MOVES_S + STARTS_S + platform.epoch_seconds
@@ -132,12 +132,12 @@ def test_kill_leader(record: Record, platform: Platform) -> None:
     training_id, _host = training(platform)
     name = platform.leader()
     other = next(item for item in WEB if item != name)
-    seen, began = len(epochs(platform, training_id)), time.monotonic()
+    count, began = len(epochs(platform, training_id)), time.monotonic()
     platform.hosts[name].end_program("web")
     platform.url = platform.address(other)
     wait_until(lambda: platform.leader() == other, 60, "the other one leads")
     record.recovered(began)
-    record.note = f"next epoch after {goes_on(platform, training_id, seen, began):.0f} s"
+    record.note = f"next epoch after {goes_on(platform, training_id, count, began):.0f} s"
     ends(platform, training_id, 1)
 
 
@@ -151,9 +151,9 @@ def test_kill_worker(record: Record, platform: Platform) -> None:
 @pytest.mark.faults("hosts: kill -9 of a work-horse", 2)
 def test_kill_horse(record: Record, platform: Platform) -> None:
     training_id, host = training(platform)
-    seen, began = len(epochs(platform, training_id)), time.monotonic()
+    count, began = len(epochs(platform, training_id)), time.monotonic()
     platform.horse(host).kill()
-    record.seconds = goes_on(platform, training_id, seen, began)
+    record.seconds = goes_on(platform, training_id, count, began)
     ends(platform, training_id, 1)
 
 
@@ -170,11 +170,11 @@ def test_freeze_horse(record: Record, platform: Platform) -> None:
 @pytest.mark.faults("hosts: kill -9 of a child", 2)
 def test_kill_child(record: Record, platform: Platform) -> None:
     training_id, host = training(platform)
-    seen, began = len(epochs(platform, training_id)), time.monotonic()
+    count, began = len(epochs(platform, training_id)), time.monotonic()
     platform.hosts[host].children()[0].kill()
     wait_until(lambda: platform.job(training_id)[0] == 2, 30, "it is noticed")
     record.recovered(began)
-    record.note = f"next epoch after {goes_on(platform, training_id, seen, began):.0f} s"
+    record.note = f"next epoch after {goes_on(platform, training_id, count, began):.0f} s"
     ends(platform, training_id, 2)
 
 
@@ -199,7 +199,7 @@ def test_freeze(record: Record, platform: Platform, what: str) -> None:
     before = platform.rows("SELECT * FROM training_metric ORDER BY id"), files(platform, training_id)
     time.sleep(max(0.0, began + 300 - time.monotonic()))
     platform.hosts[host].signal(signal.SIGCONT)
-    platform.wait_until_whole()
+    platform.wait_until_ready()
     wait_until(lambda: not platform.hosts[host].children(), 60, "nothing works there for nobody")
     assert before == (platform.rows("SELECT * FROM training_metric ORDER BY id"), files(platform, training_id))
     ends(platform, training_id, 2)
@@ -216,9 +216,9 @@ def test_cut_shortly(record: Record, platform: Platform) -> None:
     training_id, host = training(platform, 60)
     platform.hosts[host].cut()
     time.sleep(20)
-    seen, began = len(epochs(platform, training_id)), time.monotonic()
+    count, began = len(epochs(platform, training_id)), time.monotonic()
     platform.hosts[host].mend()
-    record.seconds = goes_on(platform, training_id, seen, began)
+    record.seconds = goes_on(platform, training_id, count, began)
     ends(platform, training_id, 1)
 
 
@@ -230,7 +230,7 @@ def test_cut_long(record: Record, platform: Platform) -> None:
     time.sleep(max(0.0, began + 120 - time.monotonic()))
     platform.hosts[host].mend()
     ends(platform, training_id, 2)
-    platform.wait_until_whole()
+    platform.wait_until_ready()
     assert platform.hosts[host].children() == []
 
 
@@ -253,12 +253,12 @@ def test_empty_redis(record: Record, platform: Platform) -> None:
 @pytest.mark.faults("hosts: PostgreSQL restarted", 2)
 def test_restarted_postgres(record: Record, platform: Platform) -> None:
     training_id, _host = training(platform)
-    seen = len(epochs(platform, training_id))
+    count = len(epochs(platform, training_id))
     platform.restart_postgres()
     began = time.monotonic()
     wait_until(lambda: platform.get(f"/api/trainings/{training_id}").status_code == 200, 60, "the pages are back")
     answers = time.monotonic() - began
-    record.seconds = goes_on(platform, training_id, seen, began)
+    record.seconds = goes_on(platform, training_id, count, began)
     record.note = f"pages after {answers:.1f} s"
     ends(platform, training_id, 1)
 
@@ -315,8 +315,8 @@ def test_full_disk(record: Record, platform: Platform) -> None:
     """Its own one: temporary files and logs."""
     training_id, host = training(platform)
     with filled(platform.hosts[host].tmp):
-        seen, began = len(epochs(platform, training_id)), time.monotonic()
-        record.seconds = goes_on(platform, training_id, seen, began)
+        count, began = len(epochs(platform, training_id)), time.monotonic()
+        record.seconds = goes_on(platform, training_id, count, began)
         wait_until(lambda: state(platform, training_id)["status"] == "completed", PATIENCE_S, "it is done", 0.5)
         later = begin(platform, platform.dataset_id, epochs=1)
         wait_until(lambda: state(platform, later)["status"] == "completed", PATIENCE_S, "the next one is done", 0.5)

@@ -72,14 +72,14 @@ def test_kill_web_during_resumable_upload(record: Record, tmp_path: Path, large:
     """Twice, at random points; what was answered is there, and the upload goes on to one dataset."""
     data, chance = large.read_bytes(), random.Random(record.number)
     with Server(tmp_path, record.mode, MIN_FREE_DISK="1MB") as server:
-        place, acknowledged = tus.begin(server, len(data)), 0
+        address, acknowledged = tus.begin(server, len(data)), 0
         for _ in range(2):
             timer = threading.Timer(0.2 + chance.random() * 2, kill_server, (server,))
             timer.start()
             while acknowledged < len(data):
                 chunk = data[acknowledged : acknowledged + 20_000_000]
                 try:
-                    answer = tus.patch(server, place, acknowledged, chunk)
+                    answer = tus.patch(server, address, acknowledged, chunk)
                 except requests.RequestException:
                     break
                 assert answer.status_code == 204, answer.text
@@ -87,14 +87,14 @@ def test_kill_web_during_resumable_upload(record: Record, tmp_path: Path, large:
             timer.join()
             began = time.monotonic()
             server.start()
-            kept = tus.offset(server, place)
+            on_disk = tus.offset(server, address)
             assert record.recovered(began) < 10
-            assert kept >= acknowledged, "what was answered is on the disk"
-            acknowledged = kept
+            assert on_disk >= acknowledged, "what was answered is on the disk"
+            acknowledged = on_disk
         if acknowledged < len(data):
-            assert tus.stored(server, place).read_bytes() == data[:acknowledged]
-            assert tus.patch(server, place, acknowledged, data[acknowledged:]).status_code == 204
-        assert tus.outcome(server, place)["dataset_id"] == 1
+            assert tus.stored(server, address).read_bytes() == data[:acknowledged]
+            assert tus.patch(server, address, acknowledged, data[acknowledged:]).status_code == 204
+        assert tus.outcome(server, address)["dataset_id"] == 1
         rows, folders = stored(server)
         assert rows == folders == {"1"}
         assert server.get("/api/datasets/1").json()["total_images"] == LARGE

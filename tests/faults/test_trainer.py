@@ -40,7 +40,7 @@ def resumable(server: Server, training_id: int) -> list[Path]:
     return [path for path in weights(server, training_id) if path.name.startswith("epoch-")]
 
 
-def gone_on(server: Server, training_id: int, pid: int, seconds: float = 10) -> dict[str, Any]:
+def after_loss(server: Server, training_id: int, pid: int, seconds: float = 10) -> dict[str, Any]:
     """The training once the server has noticed the end of this process."""
 
     def noticed() -> dict[str, Any] | None:
@@ -61,7 +61,7 @@ def test_kill_trainer(record: Record, tmp_path: Path, reference: Curve) -> None:
         os.killpg(pid, signal.SIGKILL) if pid in trainers(server) else None
         began = time.monotonic()
         if state(server, training_id)["status"] != "completed":
-            now = gone_on(server, training_id, pid)
+            now = after_loss(server, training_id, pid)
             record.recovered(began)
             record.note = f"killed after epoch {now['current_epoch']}"
             assert now["status"] != "failed", now["error"]
@@ -90,7 +90,7 @@ def test_kill_in_checkpoint_write(record: Record, tmp_path: Path, reference: Cur
         began = time.monotonic()
         record.note = f"killed while {written[0].relative_to(folder)} was there"
         check_loads(resumable(server, training_id))
-        now = gone_on(server, training_id, pid)
+        now = after_loss(server, training_id, pid)
         record.recovered(began)
         assert now["status"] != "failed", now["error"]
         assert now["current_epoch"] >= 1
@@ -112,7 +112,7 @@ def test_freeze_trainer(record: Record, tmp_path: Path, reference: Curve) -> Non
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
         wait_until(lambda: pid not in trainers(server), SILENT_S + 70, "the frozen process is ended")
-        now = gone_on(server, first, pid)
+        now = after_loss(server, first, pid)
         assert record.recovered(began) < 130
         assert "restarted_stalled" in {note["code"] for note in now["notes"]}
         for training_id, count in ((first, TINY["epochs"]), (second, 1)):
@@ -168,14 +168,14 @@ def test_gpu_out_of_memory(record: Record, tmp_path: Path) -> None:
     if not list(Path("/dev").glob("nvidia[0-9]*")):
         pytest.skip("there is no GPU here")
     with Server(tmp_path, record.mode) as server:
-        wanted = {"img_size": 640, "batch_size": 4096, "epochs": 1}
-        out_of_memory(record, server, wanted, images=4096)
+        options = {"img_size": 640, "batch_size": 4096, "epochs": 1}
+        out_of_memory(record, server, options, images=4096)
 
 
-def out_of_memory(record: Record, server: Server, wanted: dict[str, Any], images: int) -> None:
+def out_of_memory(record: Record, server: Server, options: dict[str, Any], images: int) -> None:
     """A smaller batch, shown; or a failure that names it. The next training starts."""
     dataset_id = add_dataset(server, count=images)
-    first = begin(server, dataset_id, **wanted)
+    first = begin(server, dataset_id, **options)
     second = begin(server, dataset_id, epochs=1)
     began = time.monotonic()
     now = wait_for_end_or_halving(server, first)
@@ -184,9 +184,9 @@ def out_of_memory(record: Record, server: Server, wanted: dict[str, Any], images
         assert now["error_kind"] == "out_of_memory"
         record.note = "failed with out_of_memory"
     else:
-        assert now["batch_now"] < wanted["batch_size"]
+        assert now["batch_now"] < options["batch_size"]
         assert {note["code"] for note in now["notes"]} & {"batch_halved"}
-        record.note = f"batch {wanted['batch_size']} became {now['batch_now']}"
+        record.note = f"batch {options['batch_size']} became {now['batch_now']}"
         act(server, first, "stop")
         wait_until(lambda: state(server, first)["status"] == "cancelled", 60, "it is stopped")
     wait_for(server, second, "completed")
@@ -194,17 +194,17 @@ def out_of_memory(record: Record, server: Server, wanted: dict[str, Any], images
 
 
 def wait_for_end_or_halving(server: Server, training_id: int) -> dict[str, Any]:
-    def seen() -> dict[str, Any] | None:
+    def failed_or_halved() -> dict[str, Any] | None:
         now = state(server, training_id)
         assert now["status"] != "completed", "it was to need more memory than there is"
         return now if now["status"] == "failed" or now["batch_now"] else None
 
-    return wait_until(seen, 200, "its batch is halved, or it fails")
+    return wait_until(failed_or_halved, 200, "its batch is halved, or it fails")
 
 
 @pytest.mark.faults("kill -9 trainer again and again", 5)
 @pytest.mark.timeout(600)
-def test_kill_until_it_gives_up(record: Record, tmp_path: Path) -> None:
+def test_kill_until_it_fails(record: Record, tmp_path: Path) -> None:
     """Without a new epoch between them: three times it goes on, then it fails with its reason, and can be retried."""
     with Server(tmp_path, record.mode) as server:
         training_id = begin(server, add_dataset(server), img_size=320, epochs=3)
@@ -227,5 +227,5 @@ def test_kill_until_it_gives_up(record: Record, tmp_path: Path) -> None:
 
 
 def failed_or_process(server: Server, training_id: int) -> int | bool:
-    found = trainers(server, f"{training_id}/")
-    return found[0] if found else state(server, training_id)["status"] == "failed"
+    processes = trainers(server, f"{training_id}/")
+    return processes[0] if processes else state(server, training_id)["status"] == "failed"

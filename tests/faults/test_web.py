@@ -100,12 +100,12 @@ def test_kill_everything(record: Record, tmp_path: Path, reference: Curve) -> No
 
 def children(server: Server) -> list[int]:
     """Everything that works below this server's folder, but for trainings."""
-    found = []
+    pids = []
     for process in psutil.process_iter(["pid", "cmdline"]):
         command = " ".join(process.info["cmdline"] or [])
         if str(server.folder) in command and f"{server.folder}/data/models/" not in command:
-            found.append(process.info["pid"])
-    return found
+            pids.append(process.info["pid"])
+    return pids
 
 
 @pytest.mark.faults("SIGTERM to web, idle", 10)
@@ -227,11 +227,13 @@ def arrivals(crowd: Crowd, waiting: list[int], began: list[float]) -> list[float
     """Seconds from each request to the message at each client, in order."""
     delays = []
     for member in crowd.members:
-        heard = [
-            (moment, payload["training_id"]) for moment, event, payload in member.heard if event == "training_cancelled"
+        received = [
+            (moment, payload["training_id"])
+            for moment, event, payload in member.received
+            if event == "training_cancelled"
         ]
-        assert [training_id for _, training_id in heard] == waiting, "every message once, in order"
-        delays += [moment - began[number] for number, (moment, _) in enumerate(heard)]
+        assert [training_id for _, training_id in received] == waiting, "every message once, in order"
+        delays += [moment - began[number] for number, (moment, _) in enumerate(received)]
     return sorted(delays)
 
 

@@ -27,11 +27,11 @@ STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "scale": 0.0, "transla
 def wait_until(check: Callable[[], Any], seconds: float, what: str, pause: float = 0.1) -> Any:
     """The first true value of `check()`."""
     limit = time.monotonic() + seconds
-    while not (found := check()):
+    while not (value := check()):
         if time.monotonic() > limit:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
         time.sleep(pause)
-    return found
+    return value
 
 
 # Processes.
@@ -44,17 +44,17 @@ def kill_server(server: Server) -> None:
 def trainers(server: Server, training_id: int | str = "") -> list[int]:
     """The processes that train for this server, without their helpers; at most one a training may be alive."""
     folder = f"{server.folder}/data/models/{training_id}".encode()
-    found = []
+    pids = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
         try:
             command = Path(entry.path, "cmdline").read_bytes()
             if b"app.worker.run\0" in command and folder in command and os.getsid(int(entry.name)) == int(entry.name):
-                found.append(int(entry.name))
+                pids.append(int(entry.name))
         except OSError:  # it ended meanwhile
             continue
-    return found
+    return pids
 
 
 def trainer(server: Server, training_id: int, seconds: float = 180) -> int:
@@ -176,8 +176,10 @@ for path in sys.argv[1:]:
 def check_loads(paths: list[Path]) -> None:
     """torch loads these copies, in a process of its own, and they hold what going on needs."""
     assert paths
-    done = subprocess.run([sys.executable, "-c", LOAD, *map(str, paths)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", LOAD, *map(str, paths)], capture_output=True, text=True, timeout=120
+    )
+    assert process.returncode == 0, process.stderr
 
 
 def check_database(server: Server) -> None:
@@ -200,11 +202,11 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("a small file system needs root, to mount it")
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
+    process = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True
     )
-    if done.returncode:
-        pytest.skip(f"tmpfs cannot be mounted here: {done.stderr.strip()}")
+    if process.returncode:
+        pytest.skip(f"tmpfs cannot be mounted here: {process.stderr.strip()}")
     try:
         yield folder
     finally:
@@ -242,7 +244,7 @@ connection.execute("ROLLBACK")
 
 
 @contextmanager
-def held_database(server: Server, seconds: float, once: Path | None = None) -> Iterator[float]:
+def locked_database(server: Server, seconds: float, once: Path | None = None) -> Iterator[float]:
     """Another process holds it exclusively; time.monotonic() when it began. `once` this file exists: inside `with`."""
     path = server.settings["DATABASE_URL"].removeprefix("sqlite:///")
     command = [sys.executable, "-c", HOLD, path, str(seconds), *([str(once)] if once else [])]

@@ -25,7 +25,7 @@ ENOUGH = 500  # epochs: it still runs when the backup is whole
 
 def command(server: Server, *arguments: str) -> str:
     """What `make backup` and `make restore` run, with this server's settings."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "scripts.snapshot", *arguments],
         cwd=ROOT,
         env=os.environ | server.settings,
@@ -33,8 +33,8 @@ def command(server: Server, *arguments: str) -> str:
         text=True,
         timeout=280,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 @pytest.mark.training
@@ -53,13 +53,13 @@ def test_a_training_goes_on_in_the_restored_copy(threading_server: Server, tmp_p
     assert "Everything was restored" in command(second, "restore", str(backup))
     with second:
         before = epochs(second, training_id)
-        kept = before[-1]["epoch"]
-        assert kept >= 2
-        wait_for_epoch(second, training_id, kept + 2, 300)
+        last_epoch = before[-1]["epoch"]
+        assert last_epoch >= 2
+        wait_for_epoch(second, training_id, last_epoch + 2, 300)
         assert trainer(second, training_id) != pid
         run = epochs(second, training_id)
         assert [item["epoch"] for item in run] == list(range(1, len(run) + 1))
-        assert run[: kept - 1] == before[:-1]
+        assert run[: last_epoch - 1] == before[:-1]
         now = state(second, training_id)
         assert (now["status"], now["error"]) == ("running", None)
         check_database(second)

@@ -74,16 +74,16 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
     server, dataset_id = prepared
     with Listener(server.url) as watcher:
         assert watcher.ask("join_dashboard", {})["ok"]
-        asked = time.monotonic()
+        began = time.monotonic()
         training_id = begin(server, dataset_id)
         watcher.wait("training_status", when=lambda item: item["training"]["status"] == "running")
-        print(f"{server.mode}: first event {time.monotonic() - asked:.2f} s after POST")
+        print(f"{server.mode}: first event {time.monotonic() - began:.2f} s after POST")
         with Listener(server.url) as late:
             snapshot = late.ask("join_training", {"training_id": training_id})
             before = [item["epoch"] for item in snapshot["metrics"]["epochs"]]  # of a machine that joins late
             assert snapshot["ok"]
             assert snapshot["training"]["id"] == training_id
-            done = late.wait("training_completed")
+            completed = late.wait("training_completed")
             late.wait("training_status", when=lambda item: item["training"]["status"] == "completed")
             numbers = [
                 payload["seq"] for name, payload in late.received if "seq" in payload and name != "training_snapshot"
@@ -96,9 +96,9 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
     assert set(updates[0]["metrics"]) >= {"loss", "precision", "recall", "map50", "map95", "val_loss"}
     trained = [value for name, value in updates[0]["parts"].items() if name.startswith("train/")]
     assert updates[0]["metrics"]["loss"] == pytest.approx(sum(trained))
-    assert done["model_path"] == f"/models/{training_id}/best.pt"
-    assert done["duration"] > 0
-    assert set(done["final_metrics"]) == {"precision", "recall", "map50", "map95"}
+    assert completed["model_path"] == f"/models/{training_id}/best.pt"
+    assert completed["duration"] > 0
+    assert set(completed["final_metrics"]) == {"precision", "recall", "map50", "map95"}
 
     training = state(server, training_id)
     assert training["status"] == "completed"
@@ -112,13 +112,13 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
     table = server.get(f"/api/trainings/{training_id}/csv-data").json()
     assert table["columns"][0] == "epoch"
     assert [row[0] for row in table["rows"]] == [1, 2]
-    plain = server.get(f"/api/trainings/{training_id}/csv-data", headers={"Accept": "text/csv"})
-    assert plain.headers["Content-Type"].startswith("text/csv")
-    assert plain.text.startswith("epoch,")
+    response = server.get(f"/api/trainings/{training_id}/csv-data", headers={"Accept": "text/csv"})
+    assert response.headers["Content-Type"].startswith("text/csv")
+    assert response.text.startswith("epoch,")
 
     folder = server.folder / "data" / "models" / str(training_id)
     weights = (folder / "run" / "weights" / "best.pt").read_bytes()
-    for address in (f"/api/trainings/{training_id}/download", done["model_path"]):
+    for address in (f"/api/trainings/{training_id}/download", completed["model_path"]):
         assert server.get(address).content == weights
     assert (folder / "config.yaml").is_file()
     assert "Starting training for 2 epochs" in server.get(f"/api/trainings/{training_id}/log").json()["text"]
@@ -162,16 +162,18 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
 
         waiting = server.post(f"/api/trainings/{second}/stop")
         assert (waiting.status_code, waiting.json()["status"]) == (202, "cancelled")
-        asked = time.monotonic()
+        began = time.monotonic()
         assert server.post(f"/api/trainings/{first}/stop").status_code == 202
         end = watcher.wait("training_cancelled")
-        print(f"{server.mode}: stopped {time.monotonic() - asked:.2f} s after the request")
+        print(f"{server.mode}: stopped {time.monotonic() - began:.2f} s after the request")
     assert end["downloadable"]
     assert state(server, first)["status"] == "cancelled"
     assert server.get(f"/api/trainings/{first}/download").status_code == 200
     table = server.get(f"/api/trainings/{first}/csv-data").json()["rows"]
-    shown = evaluated(server, first)
-    assert (shown["images"], len(shown["names"])) == (2, 1), "as at a normal end, though the stop was answered before"
+    summary = evaluated(server, first)
+    assert (summary["images"], len(summary["names"])) == (2, 1), (
+        "as at a normal end, though the stop was answered before"
+    )
     assert server.get(f"/api/trainings/{first}/csv-data").json()["rows"] == table, "its results are untouched"
     (measured,) = server.get(f"/api/trainings/{first}/evaluations").json()["evaluations"]
     assert (measured["split"], measured["checkpoint"]) == ("val", "best"), "one kind of evaluation, with its page"

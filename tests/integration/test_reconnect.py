@@ -38,12 +38,12 @@ with open(folder / "events.jsonl", "a") as events, open(folder / "worker.log", "
 
 def script() -> list[Event]:
     """300 batches, 30 epochs, figures and notes."""
-    said: list[Event] = [STARTED]
+    events: list[Event] = [STARTED]
     for number in range(1, 31):
-        said += [Progress(number, batch, 10, 1 / (10 * number + batch)) for batch in range(1, 11)]
-        said += [Figures(1.0, number, 2, 3, 4.0, 5.0, 6.0, 7.0), epoch(number)]
-        said += [Note("nan_recovered", {"epoch": number})] if number % 10 == 0 else []
-    return [*said, Completed("run/weights/best.pt", 30, 2, {"map50": 0.7}, 3.0)]
+        events += [Progress(number, batch, 10, 1 / (10 * number + batch)) for batch in range(1, 11)]
+        events += [Figures(1.0, number, 2, 3, 4.0, 5.0, 6.0, 7.0), epoch(number)]
+        events += [Note("nan_recovered", {"epoch": number})] if number % 10 == 0 else []
+    return [*events, Completed("run/weights/best.pt", 30, 2, {"map50": 0.7}, 3.0)]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -85,8 +85,8 @@ def watch(
                 assert time.monotonic() < until
                 time.sleep(0.02)
             time.sleep(dice.uniform(0, 0.8))
-            heard = list(viewer.received)
-        stays.append((snapshot, [item for item in heard if item[0] != "training_snapshot"]))
+            received = list(viewer.received)
+        stays.append((snapshot, [item for item in received if item[0] != "training_snapshot"]))
         time.sleep(dice.uniform(0, 0.5))
     return stays
 
@@ -101,29 +101,29 @@ def all_events(server: Server, training_id: int) -> list[dict[str, Any]]:
 def check(history: list[dict[str, Any]], stays: list[Any]) -> None:
     assert [item["seq"] for item in history] == list(range(1, len(history) + 1))
     by_seq = {item["seq"]: item for item in history}
-    for snapshot, heard in stays:
+    for snapshot, received in stays:
         # Sorted: this client hands each message to a thread of its own, and these may overtake each other.
-        numbers = sorted(payload["seq"] for _, payload in heard if payload["seq"] > snapshot["seq"])
+        numbers = sorted(payload["seq"] for _, payload in received if payload["seq"] > snapshot["seq"])
         assert numbers == list(range(snapshot["seq"] + 1, snapshot["seq"] + 1 + len(numbers))), "each once, no gap"
-        for event, payload in heard:
-            kept = by_seq[payload["seq"]]
-            assert event == kept["event"]
+        for event, payload in received:
+            stored = by_seq[payload["seq"]]
+            assert event == stored["event"]
             if event not in PASSED:
-                assert payload == {key: kept["payload"][key] for key in payload}
-        want = [item for item in history if item["seq"] <= snapshot["seq"]]
-        epochs = [item["payload"]["epoch"] for item in want if item["event"] == "training_update"]
+                assert payload == {key: stored["payload"][key] for key in payload}
+        earlier = [item for item in history if item["seq"] <= snapshot["seq"]]
+        epochs = [item["payload"]["epoch"] for item in earlier if item["event"] == "training_update"]
         assert [item["epoch"] for item in snapshot["metrics"]["epochs"]] == epochs
-        batches = [item["seq"] for item in want if item["event"] == "training_progress"]
+        batches = [item["seq"] for item in earlier if item["event"] == "training_progress"]
         assert [item["seq"] for item in snapshot["losses"]] == batches
         assert [item["seq"] for item in snapshot["figures"]] == [
-            item["seq"] for item in want if item["event"] == "training_system"
+            item["seq"] for item in earlier if item["event"] == "training_system"
         ]
         assert snapshot["log"]["text"] == "".join(
-            item["payload"]["text"] for item in want if item["event"] == "training_log"
+            item["payload"]["text"] for item in earlier if item["event"] == "training_log"
         )
     last = stays[-1][0]
     assert last["seq"] == len(history)
     assert [item["epoch"] for item in last["metrics"]["epochs"]] == list(range(1, 31))
     assert last["log"]["text"] == "".join(f"line {number}\n" for number in range(len(script())))
     assert len(stays) > 3, "it came again"
-    assert all(heard for _, heard in stays[:-1]), "it was there for a part of it"
+    assert all(received for _, received in stays[:-1]), "it was there for a part of it"

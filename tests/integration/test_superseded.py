@@ -29,8 +29,8 @@ def until(server: Server, path: str, reached: Any, seconds: float = 200) -> dict
 @pytest.mark.training
 def test_a_training_ends_on_its_revision(threading_server: Server) -> None:
     server = threading_server
-    made = server.post("/api/datasets", data={"name": "pets"}, files={"file": ("pets.zip", zip_bytes(files(24)))})
-    dataset_id = made.json()["dataset_id"]
+    response = server.post("/api/datasets", data={"name": "pets"}, files={"file": ("pets.zip", zip_bytes(files(24)))})
+    dataset_id = response.json()["dataset_id"]
     settled(server, dataset_id)
     training = server.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).json()["training_id"]
     until(server, f"/api/trainings/{training}", lambda row: row["status"] == "running")

@@ -4,7 +4,7 @@ from scripts.local_server import Server
 from tests.live import Listener
 
 
-def test_the_room_of_the_system(server: Server) -> None:
+def test_the_system_room(server: Server) -> None:
     with Listener(server.url) as viewer, Listener(server.url) as other:
         assert viewer.ask("join_system", {})["ok"]
         first = viewer.wait("system_update")

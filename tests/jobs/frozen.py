@@ -31,23 +31,23 @@ if "app.worker.run" in sys.orig_argv:
 
 def freezing(folder: Path, *programs: str) -> dict[str, str]:
     """Settings of a server whose first child of each program will wait for SIGCONT, or for its end."""
-    place = folder / "freezing"
-    place.mkdir()
-    (place / "sitecustomize.py").write_text(SITE, encoding="utf-8")
+    directory = folder / "freezing"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     for program in programs:
-        (place / program).touch()
-    return {"PYTHONPATH": str(place)}
+        (directory / program).touch()
+    return {"PYTHONPATH": str(directory)}
 
 
 def programs(server: Server) -> dict[str, int]:
     """The pid of each child that has its task, by its program."""
-    found = {}
+    pids = {}
     for pid, _started, directory in find_children(Path(server.folder, "data", "jobs")):
         try:
-            found[json.loads((directory / "spec.json").read_bytes())["program"]] = pid
+            pids[json.loads((directory / "spec.json").read_bytes())["program"]] = pid
         except FileNotFoundError:  # it has none yet, or has ended
             continue
-    return found
+    return pids
 
 
 def frozen_child(server: Server, program: str) -> int:

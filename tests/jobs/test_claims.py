@@ -31,9 +31,9 @@ class Runner:
 
 @pytest.fixture
 def jobs(idle_app: APIFlask) -> JobService:
-    found: JobService = idle_app.extensions["services"].jobs
-    found.runner = Runner()
-    return found
+    service: JobService = idle_app.extensions["services"].jobs
+    service.runner = Runner()
+    return service
 
 
 def waiting(app: APIFlask, jobs: JobService, runner: Runner) -> int:
@@ -76,7 +76,7 @@ def test_nobody_hears_of_it_and_it_begins_all_the_same(
     assert row_of(idle_app, training_id).status == "running"
 
 
-def test_a_running_row_that_nobody_watches_is_taken_up(
+def test_an_unsupervised_running_row_is_adopted(
     idle_app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner = Runner(failures=1)
@@ -92,7 +92,7 @@ def test_a_running_row_that_nobody_watches_is_taken_up(
     assert runner.begun == [(1, True)], "once"
 
 
-def test_a_device_is_taken_until_the_process_is_gone(idle_app: APIFlask, jobs: JobService) -> None:
+def test_a_device_is_claimed_until_its_process_ends(idle_app: APIFlask, jobs: JobService) -> None:
     first, second = make(idle_app, "pending"), make(idle_app, "pending")
     assert claim(idle_app) == [first]
     job_id = supervised(idle_app, jobs, first)
@@ -160,7 +160,7 @@ def test_what_fails_before_a_round_stops_nobody(idle_app: APIFlask, jobs: JobSer
     assert runner.begun == [(1, False)]
 
 
-def test_who_waits_hears_of_an_end_that_could_not_be_told(
+def test_waiters_learn_of_an_end_that_could_not_be_announced(
     idle_app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_job: Job) -> None:

@@ -8,7 +8,7 @@ WARM, SPARE, MEASURE, WORK = Use
 TWO = Pool(("4", "7"))
 
 
-def held(use: Use, *devices: str, job_id: int = 90) -> Holding:
+def holding(use: Use, *devices: str, job_id: int = 90) -> Holding:
     return Holding(job_id, use, devices)
 
 
@@ -19,19 +19,19 @@ def held(use: Use, *devices: str, job_id: int = 90) -> Holding:
         (Pool(), "0", WORK, [], ()),
         (Pool(), ("0",), MEASURE, [], ()),
         (TWO, "auto", WORK, [], ("4",)),
-        (TWO, "auto", WORK, [held(WORK, "4")], ("7",)),
-        (TWO, "auto", WORK, [held(WARM, "4")], ("7",)),
-        (TWO, "auto", WORK, [held(WORK, "4"), held(WORK, "7")], ("4",)),
-        (TWO, "auto", WORK, [held(WORK, "4"), held(SPARE, "7")], ("7",)),
-        (TWO, "auto", WORK, [held(SPARE, "4")], ("7",)),
-        (TWO, "auto", SPARE, [held(WORK, "4"), held(WARM, "7")], ("7",)),
+        (TWO, "auto", WORK, [holding(WORK, "4")], ("7",)),
+        (TWO, "auto", WORK, [holding(WARM, "4")], ("7",)),
+        (TWO, "auto", WORK, [holding(WORK, "4"), holding(WORK, "7")], ("4",)),
+        (TWO, "auto", WORK, [holding(WORK, "4"), holding(SPARE, "7")], ("7",)),
+        (TWO, "auto", WORK, [holding(SPARE, "4")], ("7",)),
+        (TWO, "auto", SPARE, [holding(WORK, "4"), holding(WARM, "7")], ("7",)),
         (TWO, "1,0", WORK, [], ("7", "4")),
         (TWO, "0,2", WORK, [], ()),
         (TWO, "cpu", WORK, [], (CPU,)),
         (TWO, ("7",), MEASURE, [], ("7",)),
-        (TWO, "auto", WARM, [held(WORK, "4")], ("7",)),
-        (TWO, "auto", WARM, [held(WORK, "4"), held(MEASURE, "7")], (CPU,)),
-        (TWO, "auto", WARM, [held(WORK, "4"), held(SPARE, "7")], (CPU,)),
+        (TWO, "auto", WARM, [holding(WORK, "4")], ("7",)),
+        (TWO, "auto", WARM, [holding(WORK, "4"), holding(MEASURE, "7")], (CPU,)),
+        (TWO, "auto", WARM, [holding(WORK, "4"), holding(SPARE, "7")], (CPU,)),
     ],
 )
 def test_resolve(pool: Pool, request_: Request, use: Use, holdings: list[Holding], devices: tuple[str, ...]) -> None:
@@ -65,29 +65,29 @@ def test_resolve(pool: Pool, request_: Request, use: Use, holdings: list[Holding
     ],
 )
 def test_who_waits_for_whom(slots: int, use: Use, device: str, holders: list[Use], waits: bool) -> None:
-    holdings = [held(kind, device, job_id=number) for number, kind in enumerate(holders)]
+    holdings = [holding(kind, device, job_id=number) for number, kind in enumerate(holders)]
     assert (Pool(("4",), slots).blocker(use, [device], holdings) is not None) == waits
 
 
 def test_who_leaves() -> None:
-    warm, measured, works = held(WARM, "4"), held(MEASURE, "4"), held(WORK, "4")
-    elsewhere = [held(WARM, "7"), held(MEASURE, "7")]
+    warm, measured, works = holding(WARM, "4"), holding(MEASURE, "4"), holding(WORK, "4")
+    elsewhere = [holding(WARM, "7"), holding(MEASURE, "7")]
     everyone = [warm, measured, works, *elsewhere]
     assert displaced(WORK, ["4"], everyone) == [warm, measured]
     assert displaced(MEASURE, ["4"], everyone) == [warm]
     assert displaced(WARM, ["4"], everyone) == []
     assert displaced(WORK, ["7", "4"], everyone) == [warm, measured, *elsewhere]
-    here = [held(WARM, CPU), held(MEASURE, CPU)]
+    here = [holding(WARM, CPU), holding(MEASURE, CPU)]
     assert displaced(WORK, [CPU], here) == here[1:], "the processor has memory for what is warm"
 
 
 @pytest.mark.parametrize("use", [WORK, MEASURE])
 def test_what_is_spare_leaves_to_everybody(use: Use) -> None:
-    warm, spare, elsewhere = held(WARM, "4"), held(SPARE, "4"), held(SPARE, "7")
+    warm, spare, elsewhere = holding(WARM, "4"), holding(SPARE, "4"), holding(SPARE, "7")
     assert displaced(use, ["4"], [warm, spare, elsewhere]) == [warm, spare]
-    assert displaced(use, [CPU], [held(WARM, CPU), held(SPARE, CPU)]) == [held(SPARE, CPU)]
+    assert displaced(use, [CPU], [holding(WARM, CPU), holding(SPARE, CPU)]) == [holding(SPARE, CPU)]
     assert displaced(SPARE, ["4"], [warm, spare]) == [warm], "of its own kind it displaces none"
-    assert displaced(SPARE, [CPU], [held(WARM, CPU)]) == []
+    assert displaced(SPARE, [CPU], [holding(WARM, CPU)]) == []
 
 
 def test_a_queue() -> None:
@@ -106,12 +106,12 @@ def test_what_is_spare_waits_behind_who_waits_for_its_device() -> None:
     plan = Plan(Pool(), [])
     assert plan.assign(1, WORK, "auto", blocked=True).waits_for == "other"
     assert plan.assign(2, SPARE, "auto").waits_for == "turn", "it would only have to leave again"
-    plan = Plan(Pool(), [held(SPARE, CPU)])
+    plan = Plan(Pool(), [holding(SPARE, CPU)])
     assert plan.assign(1, WORK, "auto") == Placement((CPU,))
     assert plan.assign(2, SPARE, "auto").waits_for == "device"
 
 
-def test_waiting_for_something_else_keeps_the_turn() -> None:
+def test_waiting_for_another_resource_preserves_the_turn() -> None:
     plan = Plan(Pool(), [])
     assert plan.assign(1, WORK, "auto", blocked=True) == Placement((CPU,), "other")
     assert plan.assign(2, WORK, "auto") == Placement((CPU,), "turn", ahead=1)

@@ -64,8 +64,8 @@ def submit(app: APIFlask, jobs: JobService, kind: str, **params: Any) -> int:
 
 
 def pid_of(jobs: JobService) -> int:
-    (pid, _started, _directory), *others = find_children(jobs.root)
-    assert not others, "one child a job"
+    (pid, _started, _directory), *rest = find_children(jobs.root)
+    assert not rest, "one child a job"
     return pid
 
 
@@ -74,7 +74,7 @@ def runs(pid: int) -> bool:
     return start_time(pid) is not None
 
 
-def test_all_who_wait_for_a_job_hear_of_its_end(app: APIFlask, jobs: JobService) -> None:
+def test_all_waiters_of_a_job_learn_of_its_end(app: APIFlask, jobs: JobService) -> None:
     """One that finds the row ended before the others were told tells them."""
     jobs.scheduler.close()
     job_id = submit(app, jobs, "short")
@@ -159,7 +159,7 @@ def test_a_killed_child_begins_again_once(app: APIFlask, client: FlaskClient, jo
     assert english["error"]["message"] == "The process was killed externally. Try again."
 
 
-def test_a_program_that_is_another_one_by_now_says_so(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+def test_a_replaced_program_is_reported_as_such(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
     """An upgrade replaced it while the child ran: it is tried again, once, and no crash is blamed."""
     job_id = submit(app, jobs, "missing")
     body = reached(client, job_id, lambda body: body["status"] == "failed")
@@ -174,10 +174,10 @@ def test_a_clock_that_jumps_ends_nothing(
     app: APIFlask, client: FlaskClient, jobs: JobService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = submit(app, jobs, "long")
-    done = under_way(client, job_id)["progress"]["done"]
+    count = under_way(client, job_id)["progress"]["done"]
     wrong = time.time() + 86_400
     monkeypatch.setattr(time, "time", lambda: wrong)
-    body = reached(client, job_id, lambda body: body["progress"]["done"] > done + 200)
+    body = reached(client, job_id, lambda body: body["progress"]["done"] > count + 200)
     assert (body["status"], body["attempt"]) == ("running", 1)
     client.post(f"/api/jobs/{job_id}/stop")
     reached(client, job_id, lambda body: body["status"] == "cancelled")
@@ -262,9 +262,7 @@ def test_work_displaces_a_measurement_and_waits_for_work(app: APIFlask, client: 
             time.sleep(0.05)
 
 
-def test_what_gives_way_begins_anew_when_its_device_is_free(
-    app: APIFlask, client: FlaskClient, jobs: JobService
-) -> None:
+def test_a_displaced_job_restarts_when_its_device_is_free(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
     jobs.register(JobKind("spare", "sample", drawing(LONG), use=Use.SPARE, again=lambda job, _failure: job.params))
     jobs.register(JobKind("work", "sample", drawing(LONG), use=Use.WORK))
     spare = submit(app, jobs, "spare")
@@ -308,25 +306,25 @@ def test_what_each_waits_for() -> None:
     kinds = Kinds()
     kinds.register(JobKind("train", "train", drawing(1), at_once=99, use=Use.WORK, disk=True))
     time = datetime.now(UTC)
-    wanted = ["auto", "1", "0", "0", "2", "cpu", "1"]
+    devices = ["auto", "1", "0", "0", "2", "cpu", "1"]
     rows = {"kind": "train", "not_before": None, "subject_type": "thing"}
     queue = [
         SimpleNamespace(id=n, subject_id=10 * n, params={"device": device}, **rows)
-        for n, device in enumerate(wanted, 1)
+        for n, device in enumerate(devices, 1)
     ]
     queue[0].not_before = time + timedelta(hours=1)
-    held = Holding(9, Use.WORK, ("0",), ("thing", 90))
+    holding = Holding(9, Use.WORK, ("0",), ("thing", 90))
 
     def planned(**more: Any) -> QueuePlan:
-        return Planner(kinds, [], Plan(Pool(("4", "0")), [held]), **more).plan(queue, time)
+        return Planner(kinds, [], Plan(Pool(("4", "0")), [holding]), **more).plan(queue, time)
 
-    found = planned(space=DiskSpace(2, 1))
-    assert found.chosen == {3: ("4",), 6: ("cpu",)}
-    assert found.reasons[1]["code"] == "schedule"
-    assert found.reasons[2] == {"code": "device", "job_id": 9, "type": "thing", "id": 90}
-    assert found.reasons[4] == {"code": "device", "job_id": 3, "type": "thing", "id": 30}
-    assert found.reasons[5] == {"code": "missing_device", "device": "2"}
-    assert found.reasons[7] == {"code": "turn", "ahead": 1}
+    plan = planned(space=DiskSpace(2, 1))
+    assert plan.chosen == {3: ("4",), 6: ("cpu",)}
+    assert plan.reasons[1]["code"] == "schedule"
+    assert plan.reasons[2] == {"code": "device", "job_id": 9, "type": "thing", "id": 90}
+    assert plan.reasons[4] == {"code": "device", "job_id": 3, "type": "thing", "id": 30}
+    assert plan.reasons[5] == {"code": "missing_device", "device": "2"}
+    assert plan.reasons[7] == {"code": "turn", "ahead": 1}
     assert planned(space=DiskSpace(1, 2)).chosen == {}, "no space"
     assert planned(leaving={3}).chosen == {6: ("cpu",)}, "its last process has not gone yet, and it keeps its turn"
 

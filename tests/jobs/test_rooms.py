@@ -32,7 +32,7 @@ class Viewer:
 
     def __init__(self, app: APIFlask) -> None:
         self.client = socketio.test_client(app, headers={"Accept-Language": "en"})
-        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
 
     def ask(self, event: str, job_id: int) -> dict[str, Any]:
         return self.client.emit(event, {"job_id": job_id}, callback=True)
@@ -40,10 +40,10 @@ class Viewer:
     def wait(self, event: str) -> dict[str, Any]:
         until = time.monotonic() + 180
         while True:
-            self.heard += [(item["name"], item["args"][0]) for item in self.client.get_received()]
-            if found := next((payload for name, payload in self.heard if name == event), None):
-                return found
-            assert time.monotonic() < until, self.heard
+            self.received += [(item["name"], item["args"][0]) for item in self.client.get_received()]
+            if match := next((payload for name, payload in self.received if name == event), None):
+                return match
+            assert time.monotonic() < until, self.received
             time.sleep(0.02)
 
 
@@ -54,32 +54,32 @@ def waiting_job(app: APIFlask, jobs: JobService, kind: str) -> int:
         return jobs.submit(kind, {}).id
 
 
-def let_go(app: APIFlask, jobs: JobService) -> None:
+def end_job(app: APIFlask, jobs: JobService) -> None:
     jobs.scheduler.closed = False
     with app.app_context():
         jobs.scheduler.round()
 
 
 def test_a_job_that_completes(app: APIFlask, jobs: JobService) -> None:
-    job_id, viewer, left = waiting_job(app, jobs, "short"), Viewer(app), Viewer(app)
+    job_id, viewer, departed = waiting_job(app, jobs, "short"), Viewer(app), Viewer(app)
     answer = viewer.ask("join_job", job_id)
     assert (answer["ok"], answer["job_id"], answer["job"]["status"]) == (True, job_id, "pending")
-    assert left.ask("join_job", job_id)["ok"]
-    assert left.ask("leave_job", job_id) == {"ok": True, "job_id": job_id}
-    let_go(app, jobs)
-    done = viewer.wait("job_completed")
-    assert (done["job_id"], done["kind"], done["status"]) == (job_id, "short", "completed")
-    assert done["result"] is not None
-    updates = [payload for name, payload in viewer.heard if name == "job_update"]
+    assert departed.ask("join_job", job_id)["ok"]
+    assert departed.ask("leave_job", job_id) == {"ok": True, "job_id": job_id}
+    end_job(app, jobs)
+    completed = viewer.wait("job_completed")
+    assert (completed["job_id"], completed["kind"], completed["status"]) == (job_id, "short", "completed")
+    assert completed["result"] is not None
+    updates = [payload for name, payload in viewer.received if name == "job_update"]
     assert {payload["status"] for payload in updates} >= {"running", "completed"}
     assert all(payload["job_id"] == job_id and "percent" in payload["progress"] for payload in updates)
-    assert left.client.get_received() == [], "who left hears nothing"
+    assert departed.client.get_received() == [], "who left hears nothing"
 
 
-def test_a_job_that_fails_says_why(app: APIFlask, jobs: JobService) -> None:
+def test_a_failed_job_announces_the_reason(app: APIFlask, jobs: JobService) -> None:
     job_id, viewer = waiting_job(app, jobs, "missing"), Viewer(app)
     assert viewer.ask("join_job", job_id)["ok"]
-    let_go(app, jobs)
+    end_job(app, jobs)
     failed = viewer.wait("job_error")
     assert (failed["job_id"], failed["status"], failed["code"]) == (job_id, "failed", "program_changed")
     assert failed["error"]

@@ -49,8 +49,8 @@ def test_estimate(tmp_path: Path) -> None:
         pid = frozen_child(server, "estimate")
 
         def job() -> dict[str, Any]:
-            (found,) = server.get("/api/jobs?kind=estimate").json()["jobs"]
-            return found
+            (only,) = server.get("/api/jobs?kind=estimate").json()["jobs"]
+            return only
 
         kill_server(server)
         server.start()
@@ -164,8 +164,8 @@ def test_images(tmp_path: Path) -> None:
         server.start()
         address = answer.headers["Location"]
         wait_until(lambda: server.get(address).json()["status"] == "failed", 120, "its second attempt has ended")
-        found, job = server.get(address).json(), newest(server, "predict_images")
-        assert (found["error"]["code"], found["files"], job["attempt"]) == ("weights", [], 2)
+        prediction, job = server.get(address).json(), newest(server, "predict_images")
+        assert (prediction["error"]["code"], prediction["files"], job["attempt"]) == ("weights", [], 2)
         assert not list((tmp_path / "data" / "predictions").rglob("input")), "nobody reads it any more"
 
 
@@ -235,12 +235,12 @@ def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def measuring(root: Path) -> list[str]:
     """The command lines of processes that measure exports of this server."""
-    found = []
+    lines = []
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
         if "app.worker.exporting.measuring" in line and str(root) in line:
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])

@@ -24,17 +24,17 @@ def task(folder: Path, content: bytes | None) -> dict[str, Any]:
     return {"input": str(source), "output": str(folder / "video.webm")} | limits
 
 
-def test_its_ending_is_what_the_program_says(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_its_ending_is_the_terminal_event_of_the_program(idle_app: APIFlask, tmp_path: Path) -> None:
     assert run_program("video", tmp_path, task(tmp_path, b"no video"), 60) == Refused("not_video")
     small = {"train": 1, "val": 1, "size": 32, "seed": 0, "output": str(tmp_path / "sample.zip")}
-    done = run_program("sample", tmp_path / "sample", small, 60)
-    assert isinstance(done, Finished)
+    ending = run_program("sample", tmp_path / "sample", small, 60)
+    assert isinstance(ending, Finished)
     unknown = run_program("nothing_of_this_name", tmp_path / "unknown", {}, 60)
     assert isinstance(unknown, Failed)
     assert (unknown.kind, "nothing_of_this_name" in unknown.error) == ("program_changed", True)
 
 
-def test_what_takes_too_long_is_killed(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_a_job_beyond_its_time_limit_is_killed(idle_app: APIFlask, tmp_path: Path) -> None:
     ending = run_program("video", tmp_path, task(tmp_path, None), 1.0)
     assert isinstance(ending, Failed)
     assert ending.kind == "timeout"

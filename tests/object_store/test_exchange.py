@@ -89,9 +89,9 @@ class Sides:
         (data / "tmp").mkdir(parents=True, exist_ok=True)
         cache = HostCache(data / "cache", data, 0, 0)
         exchange = WorkerExchange(self.app, lambda: self.bucket, data, cache, nothing, nothing)
-        made = exchange.of_attempt(job, self.kinds["work"], AttemptRow(job.id, job.attempt))
-        assert isinstance(made, WorkerFiles)
-        return made
+        files = exchange.of_attempt(job, self.kinds["work"], AttemptRow(job.id, job.attempt))
+        assert isinstance(files, WorkerFiles)
+        return files
 
     def write(self, host: str, **files: str | bytes) -> None:
         """Files of the training: `run__results` is run/results."""
@@ -169,7 +169,7 @@ def test_a_job_goes_on_on_another_host_from_what_the_first_has_stored(sides: Sid
     assert sides.tree("web")["run/results"] == b"1, 2", "what an earlier attempt stores is not looked at"
 
 
-def test_who_hears_of_the_end_finds_every_file_whole(sides: Sides) -> None:
+def test_every_file_is_complete_when_the_end_is_announced(sides: Sides) -> None:
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights", attempts__1__log="done")
@@ -189,7 +189,7 @@ def test_who_hears_of_the_end_finds_every_file_whole(sides: Sides) -> None:
     assert sides.known == [sides.job_id]
 
 
-def test_a_store_that_is_away_ends_nothing(sides: Sides, server: S3Server) -> None:
+def test_an_unreachable_store_ends_nothing(sides: Sides, server: S3Server) -> None:
     files = sides.start("one")
     files.fetch()
     files.begin()
@@ -236,7 +236,7 @@ def test_a_work_horse_that_follows_stores_nothing_twice(sides: Sides) -> None:
     assert sides.tree("web") == {"run/best": b"weights", "run/results": b"1"}
 
 
-def test_files_of_others_are_not_written(sides: Sides) -> None:
+def test_files_of_another_attempt_are_not_written(sides: Sides) -> None:
     files = sides.start("one")
     files.fetch()
     sides.write("one", run__best="weights")
@@ -275,15 +275,15 @@ def test_what_nothing_refers_to_is_removed(sides: Sides, monkeypatch: pytest.Mon
     sides.bucket.put_bytes("blobs/old", b"")
     sides.bucket.put_bytes("datasets/old", b"")
     sides.bucket.put_bytes("jobs/nobody/1/outputs", b"")
-    kept = set(sides.bucket.keys("")) - {"packs/old", "blobs/old", "datasets/old", "jobs/nobody/1/outputs"}
+    remaining = set(sides.bucket.keys("")) - {"packs/old", "blobs/old", "datasets/old", "jobs/nobody/1/outputs"}
     sides.collector.sweeper.sweep()
     assert "packs/old" in sides.bucket.keys("packs/"), "it may be about to be referred to"
     monkeypatch.setattr("app.jobs.store_sweep.UNUSED_AGE", -timedelta(minutes=1))
     sides.collector.sweeper.remove_unused()
-    assert set(sides.bucket.keys("")) == kept
+    assert set(sides.bucket.keys("")) == remaining
 
 
-def test_kinds_that_do_not_say_their_files_run_beside_the_web_process(sides: Sides) -> None:
+def test_kinds_without_declared_files_run_beside_the_web_process(sides: Sides) -> None:
     assert [name for name in sides.kinds.names() if sides.kinds[name].for_workers] == ["work"]
     cache = HostCache(sides.web, sides.web, 0, 0)
     exchange = WorkerExchange(sides.app, lambda: sides.bucket, sides.web, cache, nothing, nothing)
@@ -313,10 +313,10 @@ def test_locks_are_shared_by_who_reads(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_do_not_go_together(changes: dict[str, str], message: str) -> None:
-    whole = {"DISPATCH": "rq", "DATABASE_URL": "postgresql://localhost/x", "REDIS_URL": "redis://localhost/0"}
-    whole |= {"SOCKETIO_ASYNC_MODE": "threading", "STORAGE_URL": "s3://bucket/a"}
-    whole |= {"STORAGE_ACCESS_KEY": "a", "STORAGE_SECRET_KEY": "b"}
-    assert load_settings(whole).STORAGE_URL == "s3://bucket/a"
+    complete = {"DISPATCH": "rq", "DATABASE_URL": "postgresql://localhost/x", "REDIS_URL": "redis://localhost/0"}
+    complete |= {"SOCKETIO_ASYNC_MODE": "threading", "STORAGE_URL": "s3://bucket/a"}
+    complete |= {"STORAGE_ACCESS_KEY": "a", "STORAGE_SECRET_KEY": "b"}
+    assert load_settings(complete).STORAGE_URL == "s3://bucket/a"
     with pytest.raises(SettingError, match=message) as caught:
-        load_settings(whole | changes)
+        load_settings(complete | changes)
     assert "hidden" not in str(caught.value)

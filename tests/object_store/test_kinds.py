@@ -33,9 +33,9 @@ def elsewhere(idle_app: APIFlask, tmp_path: Path) -> Iterator[APIFlask]:
     """The same database on another host."""
     address = idle_app.config["SQLALCHEMY_DATABASE_URI"]
     changes = {"SOCKETIO_ASYNC_MODE": "threading", "DATABASE_URL": address}
-    made = create_app("cli", settings_for(tmp_path / "elsewhere", **changes))
-    yield made
-    close_database(made)
+    application = create_app("cli", settings_for(tmp_path / "elsewhere", **changes))
+    yield application
+    close_database(application)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def torch_like(path: Path) -> None:
 
 def run(app: APIFlask, elsewhere: APIFlask, bucket: Bucket, job_id: int) -> tuple[dict[str, Any], Path]:
     """What the program is told there, and the data folder that it is told of."""
-    here, there = (made.extensions["services"] for made in (app, elsewhere))
+    here, there = (application.extensions["services"] for application in (app, elsewhere))
     collector = Collector(lambda: bucket, here.storage.data_root, here.jobs.kinds, set, int, lambda _job: None)
     with app.app_context():
         collector.publisher.publish(job_id, 0)
@@ -113,22 +113,20 @@ def run(app: APIFlask, elsewhere: APIFlask, bucket: Bucket, job_id: int) -> tupl
 
 
 @pytest.mark.parametrize("name", ["training", "evaluate", "export_model", "predict_images"])
-def test_a_program_elsewhere_finds_what_it_is_told(
+def test_a_remote_program_reads_the_paths_of_its_spec(
     idle_app: APIFlask, elsewhere: APIFlask, bucket: Bucket, jobs: dict[str, int], name: str
 ) -> None:
     spec, data = run(idle_app, elsewhere, bucket, jobs[name])
-    told = [Path(spec[key]) for key in ("data", "weights", "input") if spec.get(key)]
-    assert told
-    for path in told:
+    paths = [Path(spec[key]) for key in ("data", "weights", "input") if spec.get(key)]
+    assert paths
+    for path in paths:
         assert path.is_relative_to(data)
         assert path.is_file()
     if "data" in spec:
         assert f"path: {Path(spec['data']).parent}\n" in Path(spec["data"]).read_text()
 
 
-def test_what_is_shown_of_a_training_comes_back_and_goes_to_where_it_goes_on(
-    idle_app: APIFlask, jobs: dict[str, int]
-) -> None:
+def test_files_behind_a_training_page_return_and_follow_a_resumed_run(idle_app: APIFlask, jobs: dict[str, int]) -> None:
     """Its configuration, the predictions after each epoch and those of its evaluation, too."""
     kinds = idle_app.extensions["services"].jobs.kinds
     with idle_app.app_context():
@@ -138,13 +136,13 @@ def test_what_is_shown_of_a_training_comes_back_and_goes_to_where_it_goes_on(
         evaluate = db.session.get_one(Job, jobs["evaluate"])
         evaluate.params = evaluate.params | {"conclude": True}
         concluding = kinds["evaluate"].files(evaluate)
-    shown = {f"{folder}/{name}" for name in ("run", "checkpoints", "previews", "evaluation", "config.yaml")}
-    assert shown <= set(files.inputs)
-    assert shown | {f"{folder}/attempts/0", f"{folder}/about.json"} == set(files.outputs)
+    outputs = {f"{folder}/{name}" for name in ("run", "checkpoints", "previews", "evaluation", "config.yaml")}
+    assert outputs <= set(files.inputs)
+    assert outputs | {f"{folder}/attempts/0", f"{folder}/about.json"} == set(files.outputs)
     assert {f"{folder}/run", f"{folder}/evaluation"} <= set(concluding.outputs) & set(concluding.inputs)
 
 
-def test_what_a_killed_process_has_left_on_a_host_is_removed(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_on_a_host_are_removed(idle_app: APIFlask, tmp_path: Path) -> None:
     """Before the next job there: a video that was sent may be large."""
     with idle_app.app_context():
         with writing() as session:
@@ -154,12 +152,12 @@ def test_what_a_killed_process_has_left_on_a_host_is_removed(idle_app: APIFlask,
             training = Job(kind="training", status="running", subject_type="training", subject_id=5, params={})
             session.add_all([running, failed, ended, training])
             session.flush()
-            kept = {f"jobs/{running.token}", f"jobs/{failed.token}", "predictions/7", "models/5"}
-            left = {f"jobs/{ended.token}", "jobs/unknown", "predictions/6", "models/4"}
-        for name in kept | left:
+            in_use = {f"jobs/{running.token}", f"jobs/{failed.token}", "predictions/7", "models/5"}
+            abandoned = {f"jobs/{ended.token}", "jobs/unknown", "predictions/6", "models/4"}
+        for name in in_use | abandoned:
             (tmp_path / "host" / name / "1").mkdir(parents=True)
         remove_orphaned_folders(tmp_path / "host")
-    assert {path.relative_to(tmp_path / "host").as_posix() for path in tmp_path.glob("host/*/*")} == kept
+    assert {path.relative_to(tmp_path / "host").as_posix() for path in tmp_path.glob("host/*/*")} == in_use
 
 
 def test_a_dataset_from_before_versions_is_refused(
@@ -171,7 +169,7 @@ def test_a_dataset_from_before_versions_is_refused(
         run(idle_app, elsewhere, bucket, jobs["training"])
 
 
-def test_all_kinds_that_use_devices_say_their_files(idle_app: APIFlask) -> None:
+def test_all_kinds_that_use_devices_declare_their_files(idle_app: APIFlask) -> None:
     """The others are beside the web process, which has none."""
     kinds = idle_app.extensions["services"].jobs.kinds
     rows = [kinds[name] for name in kinds.names() if kinds[name].use is not None and kinds[name].links is None]

@@ -65,11 +65,11 @@ def test_a_fetch_that_was_ended_goes_on(bucket: Bucket, tmp_path: Path, monkeypa
     monkeypatch.setattr("app.object_store.packs.PACK", 10_000)
     source = version_folder(tmp_path / "source")
     version = Version.of(stored(bucket, source))
-    asked = []
+    requests = []
 
     def ends() -> None:
-        asked.append(1)
-        if len(asked) > 3:
+        requests.append(1)
+        if len(requests) > 3:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -112,7 +112,7 @@ def test_a_file_in_parts_goes_on_where_it_was_cut(bucket: Bucket, tmp_path: Path
     assert not (tmp_path / "other.pt").exists()
 
 
-def test_lists_say_when_they_were_changed_and_lead_nowhere_else() -> None:
+def test_lists_have_modification_times_and_lead_nowhere_else() -> None:
     data = seal({"files": {}})
     assert unseal(data) == {"files": {}}
     for damaged in (data[:-1], data[:70] + b"x" + data[71:], b""):
@@ -124,14 +124,14 @@ def test_lists_say_when_they_were_changed_and_lead_nowhere_else() -> None:
     assert is_below("about.json", ["about.json"])
 
 
-def test_a_store_that_is_not_there_or_lets_nobody_in_says_so(bucket: Bucket) -> None:
+def test_a_missing_or_forbidden_store_is_reported(bucket: Bucket) -> None:
     nowhere = Bucket("s3://platform/a", "http://127.0.0.1:9", "key-of-a-test", "secret-of-a-test")
     with pytest.raises(StoreAway) as caught:
         nowhere.read("a")
     assert "secret-of-a-test" not in str(caught.value) + repr(nowhere)
-    other = Bucket("s3://no-such-bucket/a", bucket.endpoint, "a", "b")
+    missing = Bucket("s3://no-such-bucket/a", bucket.endpoint, "a", "b")
     with pytest.raises(StoreAway, match="does not exist"):
-        other.put_bytes("a", b"")
+        missing.put_bytes("a", b"")
 
 
 def hold(cache: HostCache, bucket: Bucket, name: str, data: bytes) -> FileLock:
@@ -140,7 +140,7 @@ def hold(cache: HostCache, bucket: Bucket, name: str, data: bytes) -> FileLock:
     return cache.hold(bucket, name, folder, data, hashlib.sha256(data).hexdigest(), lambda: None)
 
 
-def test_a_host_keeps_no_more_than_its_limit_but_what_is_read(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_host_caches_no_more_than_its_limit_except_open_files(bucket: Bucket, tmp_path: Path) -> None:
     lists = {f"{n}-1": stored(bucket, version_folder(tmp_path / f"source{n}"), f"v{n}") for n in range(1, 5)}
     size = Version.of(lists["1-1"]).size
     cache = HostCache(tmp_path / "data" / "cache", tmp_path / "data", int(2.5 * size), 0)
