@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.local_server import Server
 from tests.data import yolo_files, zip_bytes
-from tests.worker.quality.made import costly_image
+from tests.worker.quality.helpers import costly_image
 
 
 def upload(server: Server, content: bytes) -> str:

@@ -16,7 +16,7 @@ from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot
 from tests.browser.test_every_page import grave
 from tests.data import checkpoint_bytes, image_bytes
-from tests.services.test_evaluation_comparison import beside, keep_matches
+from tests.services.test_evaluation_comparison import beside, store_matches
 from tests.services.test_evaluation_views import BOX, NAMES, PICTURES, add, pictures
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,7 @@ def evaluation(site: Server) -> int:
     class. Its id."""
     app = create_app("cli", site.settings)
     number, folder = add(app, pictures(PICTURES * 3), 0.237)  # between two steps of a coarse slider
-    keep_matches(folder, PICTURES * 3)
+    store_matches(folder, PICTURES * 3)
     (folder / CURVES).write_text(json.dumps(CURVE))
     with app.app_context(), writing() as session:
         row = session.get_one(Evaluation, number)

@@ -51,14 +51,14 @@ class Sides:
         self.web = folder / "web"
         (self.web / "tmp").mkdir(parents=True)
         version_folder(self.web / "datasets/5/revisions/2")
-        self.known: list[int] = []
+        self.received: list[int] = []
         self.collector = self.leader()
 
     def leader(self) -> Collector:
         def get() -> Bucket:
             return self.bucket
 
-        return Collector(get, self.web, self.kinds, lambda: {HASH}, nothing, lambda job: self.known.append(job.id))
+        return Collector(get, self.web, self.kinds, lambda: {HASH}, nothing, lambda job: self.received.append(job.id))
 
     def files(self, job: Job) -> JobFiles:
         dataset = DatasetFiles(5, 2, "datasets/5/revisions/2", HASH)
@@ -186,7 +186,7 @@ def test_every_file_is_complete_when_the_end_is_announced(sides: Sides) -> None:
     sides.collector.receiver.close(sides.job)
     assert sides.tree("web")["run/last_words"] == b"x"
     assert sides.bucket.keys("jobs/") == {}
-    assert sides.known == [sides.job_id]
+    assert sides.received == [sides.job_id]
 
 
 def test_an_unreachable_store_ends_nothing(sides: Sides, server: S3Server) -> None:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from tests.data import zip_bytes
 from tests.routes.test_datasets import ENGLISH, settled, upload
-from tests.worker.quality.made import GOOD, picture
+from tests.worker.quality.helpers import GOOD, picture
 
 PORTUGUESE = {"Accept-Language": "pt-BR"}
 

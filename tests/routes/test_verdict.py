@@ -16,7 +16,7 @@ from app.models import Checkpoint, Training, TrainingMetric
 from tests.data import zip_bytes
 from tests.routes.test_datasets import settled, upload
 from tests.services.runs import make
-from tests.worker.quality.made import picture
+from tests.worker.quality.helpers import picture
 
 
 def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:

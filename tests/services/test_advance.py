@@ -13,19 +13,19 @@ from tests.services.runs import RUN, STARTED, claim, epoch, make, numbered, row_
 
 def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
     """Apply each event; the fraction of each message, and of the training as REST has it behind each event."""
-    seen = []
-    for place in numbered(events):
+    fractions = []
+    for one in numbered(events):
         with app.app_context():
-            sent = apply(training_id, attempt, [place])
-            seen += [item.payload["progress"]["fraction"] for item in sent if "progress" in item.payload]
-            seen.append(as_read(training_id, app)["progress"]["fraction"])
-    return seen
+            sent = apply(training_id, attempt, [one])
+            fractions += [item.payload["progress"]["fraction"] for item in sent if "progress" in item.payload]
+            fractions.append(as_read(training_id, app)["progress"]["fraction"])
+    return fractions
 
 
 def as_read(training_id: int, app: APIFlask) -> dict[str, Any]:
-    found = present.one(training_id, service(app).store.models)
-    assert found is not None
-    return present.as_json(found)
+    view = present.one(training_id, service(app).store.models)
+    assert view is not None
+    return present.as_json(view)
 
 
 def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
@@ -36,12 +36,12 @@ def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
         if isinstance(event, Progress) and event.batch == event.batches:
             events.append(Stage("validating"))
     for number in (2, 3):  # RUN has the batches of the first epoch only
-        place = events.index(next(item for item in events if getattr(item, "epoch", 0) == number))
-        events[place:place] = [Progress(number, 1, 2, 3.0), Progress(number, 2, 2, 2.0), Stage("validating")]
-    seen = played(idle_app, training_id, [*events, Stage("saving")])
-    assert seen == sorted(seen)
-    assert seen[-1] == 0.99, "not 100 % while the best weights are still validated"
-    assert {round(value, 2) for value in seen} >= {0.0, 0.17, 0.33, 0.5, 0.67, 0.83}
+        index = events.index(next(item for item in events if getattr(item, "epoch", 0) == number))
+        events[index:index] = [Progress(number, 1, 2, 3.0), Progress(number, 2, 2, 2.0), Stage("validating")]
+    fractions = played(idle_app, training_id, [*events, Stage("saving")])
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 0.99, "not 100 % while the best weights are still validated"
+    assert {round(value, 2) for value in fractions} >= {0.0, 0.17, 0.33, 0.5, 0.67, 0.83}
     with idle_app.app_context():
         apply(training_id, 1, numbered([RUN[-1]], 1000))
         assert as_read(training_id, idle_app)["progress"]["fraction"] == 1.0
@@ -61,20 +61,20 @@ def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
         }
 
 
-def test_the_time_left_falls_while_it_validates(idle_app: APIFlask) -> None:
+def test_the_remaining_time_falls_while_it_validates(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
-    said = [STARTED, Progress(1, 2, 2, 1.0, {}, 40.0), Stage("validating", 39.5), Stage("validating", 37.0)]
-    played(idle_app, training_id, said)
+    events = [STARTED, Progress(1, 2, 2, 1.0, {}, 40.0), Stage("validating", 39.5), Stage("validating", 37.0)]
+    played(idle_app, training_id, events)
     with idle_app.app_context():
         assert as_read(training_id, idle_app)["eta"] == 37.0
         apply(training_id, 1, numbered([Stage("saving")], 1000))
         assert as_read(training_id, idle_app)["eta"] == 37.0, "nothing new is known"
 
 
-def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app: APIFlask) -> None:
+def test_repeated_epochs_after_a_crash_do_not_move_the_progress(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
-    seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Failed("killed", "signal 9")])
-    assert seen[-1] == 0.5
+    fractions = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Failed("killed", "signal 9")])
+    assert fractions[-1] == 0.5
     with idle_app.app_context():
         row = row_of(idle_app, training_id)
         assert row.status == "pending"
@@ -93,18 +93,18 @@ def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app
     assert more[-1] == 0.6667
 
 
-def test_a_pause_shows_what_is_kept(idle_app: APIFlask) -> None:
+def test_a_pause_shows_the_progress_of_its_checkpoint(idle_app: APIFlask) -> None:
     """Batches behind the last whole epoch are lost, and the page says "Paused after epoch 1 of 3"."""
     training_id = make(idle_app, pause_requested=True)
-    seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
-    assert seen[-1] == 0.3333
+    fractions = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
+    assert fractions[-1] == 0.3333
 
 
-def test_every_message_with_progress_says_how_far(idle_app: APIFlask) -> None:
+def test_every_message_with_progress_has_the_fraction(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
     sent: list[RoomMessage] = []
     with idle_app.app_context():
-        for place in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):
-            sent += apply(training_id, 1, [place])
-    told = {item.event for item in sent if "fraction" in item.payload.get("progress", {})}
-    assert told == {"training_progress", "training_update"}
+        for one in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):
+            sent += apply(training_id, 1, [one])
+    with_fraction = {item.event for item in sent if "fraction" in item.payload.get("progress", {})}
+    assert with_fraction == {"training_progress", "training_update"}

@@ -51,9 +51,9 @@ def test_each_preset_has_values_and_a_reason_for_each() -> None:
         replace(FACTS, machine=GPU, sizes=Sizes(1920, 0.01)),
         replace(FACTS, task="classify", train=0),
     ):
-        found = presets(facts)
-        assert [item["name"] for item in found] == ["quick", "balanced", "best"]
-        for item in found:
+        proposals = presets(facts)
+        assert [item["name"] for item in proposals] == ["quick", "balanced", "best"]
+        for item in proposals:
             assert {reason["field"] for reason in item["reasons"]} >= set(item["values"])
             assert all("%(" not in reason["message"] and len(reason["message"]) > 20 for reason in item["reasons"])
             assert item["values"]["img_size"] % 32 == 0
@@ -98,12 +98,12 @@ def test_memory_grows_with_the_area_and_decides_the_batch() -> None:
     assert largest_batch("x", 1280, 1 * GB, True) == 1
 
 
-def test_what_is_usual_is_not_told() -> None:
+def test_usual_values_have_no_warning() -> None:
     assert codes(FACTS) == {}
     assert codes(replace(FACTS, machine=GPU, sizes=Sizes(1920, 0.05)), "m") == {}
 
 
-def test_what_is_unusual_is_told_with_a_change() -> None:
+def test_unusual_values_have_a_warning_with_a_change() -> None:
     assert codes(replace(FACTS, machine=GPU), "x", batch_size=512) == {"batch_memory": 16}
     assert codes(replace(FACTS, machine=replace(GPU, memory=GB)), "x", img_size=1280, batch_size=4) == {"memory": None}
     assert codes(replace(FACTS, machine=replace(GPU, memory=GB)), "", img_size=1280) == {}, (
@@ -171,8 +171,8 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
     ]
     assert few["change"]["value"] == 100, "1 iteration an epoch: more than the preset has"
     body = {"dataset_id": dataset_id, "batch_size": 512, "img_size": 64}
-    found = client.post("/api/trainings/check", json=body).json["warnings"]
-    assert [item["code"] for item in found if item["field"] == "batch_size"] == ["batch_dataset"]
+    warnings = client.post("/api/trainings/check", json=body).json["warnings"]
+    assert [item["code"] for item in warnings if item["field"] == "batch_size"] == ["batch_dataset"]
     assert client.get("/api/datasets/99/training-defaults").status_code == 404
     assert client.post("/api/trainings/check", json={"dataset_id": 99}).status_code == 404
     assert client.post("/api/trainings/check", json={"dataset_id": 1, "epochs": 0}).status_code == 422

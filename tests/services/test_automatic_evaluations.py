@@ -21,7 +21,7 @@ from tests.services.runs import FakeWorker, claim, make, release, row_of, servic
 ENGLISH = {"Accept-Language": "en"}
 
 
-def ended(app: APIFlask, status: str, test_images: int = 2, told: bool = True, days: int = 0) -> int:
+def ended(app: APIFlask, status: str, test_images: int = 2, announced: bool = True, days: int = 0) -> int:
     """A run with weights that ended so some days ago, and is told of, unless an earlier version did not tell."""
     training_id = make(app, status, epochs=3, current_epoch=3, end_time=now() - timedelta(days=days))
     weights = service(app).store.folder(training_id) / "run" / "weights" / "best.pt"
@@ -29,12 +29,12 @@ def ended(app: APIFlask, status: str, test_images: int = 2, told: bool = True, d
     weights.write_bytes(checkpoint_bytes(b"weights"))
     with app.app_context(), writing() as session:
         session.get_one(Dataset, session.get_one(Training, training_id).dataset_id).test_images = test_images
-    if told:
-        tell(app, training_id)
+    if announced:
+        notify(app, training_id)
     return training_id
 
 
-def tell(app: APIFlask, training_id: int) -> None:
+def notify(app: APIFlask, training_id: int) -> None:
     with app.app_context():
         service(app).ended.notify(db.session.get_one(Training, training_id))
 
@@ -42,8 +42,8 @@ def tell(app: APIFlask, training_id: int) -> None:
 def rows(app: APIFlask, training_id: int) -> list[tuple[str, str, int, bool]]:
     """Split, status, priority, and whether the run's results are written, of each evaluation."""
     with app.app_context():
-        found = select(Evaluation).where(Evaluation.training_id == training_id).order_by(Evaluation.id)
-        jobs = [(row, db.session.get_one(Job, row.job_id)) for row in db.session.scalars(found)]
+        statement = select(Evaluation).where(Evaluation.training_id == training_id).order_by(Evaluation.id)
+        jobs = [(row, db.session.get_one(Job, row.job_id)) for row in db.session.scalars(statement)]
         assert all(job.kind == (UNASKED if job.priority == LAST else KIND) for _, job in jobs)
         assert all(job.subject_id == training_id for _, job in jobs)
         return [(row.split, row.status, job.priority, "conclude" in job.params) for row, job in jobs]
@@ -82,7 +82,7 @@ def auto_app(idle_app: APIFlask) -> APIFlask:
 def test_a_completed_run_is_measured_on_val_and_test_behind_every_training(auto_app: APIFlask) -> None:
     training_id = ended(auto_app, "completed")
     assert rows(auto_app, training_id) == [("val", "pending", LAST, False), ("test", "pending", LAST, False)]
-    tell(auto_app, training_id)
+    notify(auto_app, training_id)
     assert len(rows(auto_app, training_id)) == 2, "they are there already"
     waits = make(auto_app, "pending", priority=-100)
     assert claim(auto_app) == [waits], "no evaluation delays it"
@@ -96,15 +96,15 @@ def test_what_is_not_there_is_not_measured(
     assert [row[0] for row in rows(auto_app, ended(auto_app, status, test_images))] == expected
 
 
-def test_a_run_without_weights_or_in_the_trash_is_left_alone(auto_app: APIFlask) -> None:
+def test_a_run_without_weights_or_in_the_trash_is_skipped(auto_app: APIFlask) -> None:
     training_id = make(auto_app, "completed")
-    tell(auto_app, training_id)
+    notify(auto_app, training_id)
     assert rows(auto_app, training_id) == []
     training_id = ended(auto_app, "completed", 0)
     with auto_app.app_context(), writing() as session:
         session.query(Evaluation).delete()
     assert auto_app.test_client().delete(f"/api/trainings/{training_id}").status_code == 200
-    tell(auto_app, training_id)
+    notify(auto_app, training_id)
     assert rows(auto_app, training_id) == []
 
 
@@ -114,8 +114,8 @@ def test_the_results_of_a_stopped_run_come_first(auto_app: APIFlask) -> None:
 
 
 def test_a_stopped_run_of_an_earlier_version_gets_its_results_at_the_start(idle_app: APIFlask) -> None:
-    stopped, completed = ended(idle_app, "cancelled", told=False), ended(idle_app, "completed", told=False)
-    old = ended(idle_app, "cancelled", told=False, days=31)
+    stopped, completed = ended(idle_app, "cancelled", announced=False), ended(idle_app, "completed", announced=False)
+    old = ended(idle_app, "cancelled", announced=False, days=31)
 
     def start() -> None:
         with idle_app.app_context():
@@ -136,7 +136,7 @@ def test_the_setting_turns_off_all_but_the_results_of_a_stopped_run(idle_app: AP
     assert rows(idle_app, ended(idle_app, "cancelled")) == [("val", "pending", FIRST, True)]
 
 
-def test_they_are_gone_once_the_run_goes_on(auto_app: APIFlask) -> None:
+def test_they_are_removed_once_the_run_resumes(auto_app: APIFlask) -> None:
     client, training_id = auto_app.test_client(), ended(auto_app, "cancelled")
     mine = client.post(f"/api/trainings/{training_id}/evaluations", json={"split": "train"}).get_json()
     assert client.post(f"/api/trainings/{training_id}/retry").status_code == 202
@@ -146,9 +146,9 @@ def test_they_are_gone_once_the_run_goes_on(auto_app: APIFlask) -> None:
 
 def test_more_epochs_end_them_too(auto_app: APIFlask) -> None:
     client, training_id = auto_app.test_client(), ended(auto_app, "completed")
-    kept = service(auto_app).store.folder(training_id) / "checkpoints" / "epoch-3.pt"
-    kept.parent.mkdir()
-    kept.write_bytes(checkpoint_bytes(b"checkpoint"))
+    checkpoint = service(auto_app).store.folder(training_id) / "checkpoints" / "epoch-3.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(checkpoint_bytes(b"checkpoint"))
     answer = client.post(f"/api/trainings/{training_id}/extend", json={"epochs": 2}, headers=ENGLISH)
     assert answer.status_code == 202, answer.get_json()
     assert rows(auto_app, training_id) == []
@@ -172,18 +172,18 @@ def test_weights_that_were_measured_already_are_not_again(auto_app: APIFlask) ->
     with auto_app.app_context(), writing() as session:
         row = session.scalars(select(Evaluation)).one()
         row.status, row.result = "completed", {"metrics": {}}
-    tell(auto_app, training_id)
+    notify(auto_app, training_id)
     assert len(rows(auto_app, training_id)) == 1
     best = Path(service(auto_app).store.folder(training_id)) / "run" / "weights" / "best.pt"
     with auto_app.app_context(), writing() as session:  # measured before these weights were there
         row = session.scalars(select(Evaluation)).one()
         row.created_at = row.created_at.replace(year=2020)
     assert best.is_file()
-    tell(auto_app, training_id)
+    notify(auto_app, training_id)
     assert len(rows(auto_app, training_id)) == 2
 
 
-def test_a_running_one_gives_way_to_a_training_and_begins_anew_behind_it(auto_app: APIFlask) -> None:
+def test_a_running_evaluation_yields_to_a_training_and_restarts_behind_it(auto_app: APIFlask) -> None:
     training_id = ended(auto_app, "completed", 0)
     supervisor, worker = begin(auto_app, training_id)
     before = job_of(auto_app, training_id)
@@ -214,7 +214,7 @@ def test_one_that_runs_stays_once_somebody_asks_for_it(auto_app: APIFlask) -> No
     worker.process.kill()
 
 
-def test_one_that_is_leaving_is_not_made_twice(auto_app: APIFlask) -> None:
+def test_an_evaluation_that_is_ending_is_not_duplicated(auto_app: APIFlask) -> None:
     client, training_id = auto_app.test_client(), ended(auto_app, "completed", 0)
     supervisor, _ = begin(auto_app, training_id)
     make(auto_app, "pending")

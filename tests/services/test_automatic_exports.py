@@ -17,7 +17,7 @@ from app.services.exports.queue import FIRST, KIND, LAST, UNASKED
 from app.services.trainer.run_endings import end_automatic
 from tests.data import change_settings
 from tests.services.runs import claim, make
-from tests.services.test_automatic_evaluations import ended, tell
+from tests.services.test_automatic_evaluations import ended, notify
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_completed_run_is_exported_behind_everything(exporting_app: APIFlask) 
     training_id = ended(exporting_app, "completed")
     (job,) = jobs_of(exporting_app, training_id)
     assert (job.kind, job.priority, job.status) == (UNASKED, LAST, "pending")
-    tell(exporting_app, training_id)
+    notify(exporting_app, training_id)
     assert [item.id for item in jobs_of(exporting_app, training_id)] == [job.id], "it is there already"
     waits = make(exporting_app, "pending", priority=-100)
     assert claim(exporting_app) == [waits]
@@ -47,7 +47,7 @@ def test_a_completed_run_is_exported_behind_everything(exporting_app: APIFlask) 
     assert jobs_of(exporting_app, training_id) == [], "nobody asked for it"
 
 
-def test_no_other_run_is(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_runs_and_gpu_hosts_have_no_export(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert jobs_of(idle_app, ended(idle_app, "completed")) == [], "it is turned off"
     change_settings(idle_app, AUTO_EXPORT=True)
     for status in ("cancelled", "failed"):
@@ -56,7 +56,7 @@ def test_no_other_run_is(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) ->
     assert jobs_of(idle_app, ended(idle_app, "completed")) == [], "a GPU is faster"
 
 
-def test_it_gives_way_to_a_training_and_ends_once_its_run_goes_on(exporting_app: APIFlask) -> None:
+def test_it_yields_to_a_training_and_ends_once_its_run_resumes(exporting_app: APIFlask) -> None:
     training_id = ended(exporting_app, "completed")
     assert claim(exporting_app) == [training_id]
     (job,) = jobs_of(exporting_app, training_id)
@@ -88,12 +88,12 @@ def test_one_that_is_being_ended_is_nobodys(exporting_app: APIFlask) -> None:
         row = session.get_one(Job, job.id)
         row.status, row.stop_mode = "running", "cancel"
     answer = exporting_app.test_client().post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"})
-    (other,) = jobs_of(exporting_app, training_id)
-    assert (answer.status_code, answer.get_json()["job_id"], other.kind) == (202, other.id, KIND)
-    assert other.id != job.id
+    (replacement,) = jobs_of(exporting_app, training_id)
+    assert (answer.status_code, answer.get_json()["job_id"], replacement.kind) == (202, replacement.id, KIND)
+    assert replacement.id != job.id
 
 
-def test_that_of_earlier_weights_goes_unless_somebody_asked_for_it(exporting_app: APIFlask) -> None:
+def test_exports_of_earlier_weights_are_removed_unless_requested(exporting_app: APIFlask) -> None:
     def finish(export_id: int) -> None:
         with exporting_app.app_context(), writing() as session:
             row = session.get_one(ModelExport, export_id)
@@ -108,21 +108,19 @@ def test_that_of_earlier_weights_goes_unless_somebody_asked_for_it(exporting_app
     finish(first)
     with exporting_app.app_context(), writing() as session:
         session.get_one(ModelExport, first).key = "another"
-    tell(exporting_app, training_id)
+    notify(exporting_app, training_id)
     (second,) = numbers()
     assert second != first
     exporting_app.test_client().post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"})
     finish(second)
     with exporting_app.app_context(), writing() as session:
         session.get_one(ModelExport, second).key = "another"
-    tell(exporting_app, training_id)
+    notify(exporting_app, training_id)
     assert len(numbers()) == 2, "somebody asked for the second"
 
 
 @pytest.mark.parametrize(("code", "stays"), [("accuracy_lost", True), ("unproven", False), ("not_exportable", False)])
-def test_a_failure_that_nobody_asked_for_stays_only_for_its_figures(
-    exporting_app: APIFlask, code: str, stays: bool
-) -> None:
+def test_an_unrequested_failure_stays_only_for_its_figures(exporting_app: APIFlask, code: str, stays: bool) -> None:
     training_id = ended(exporting_app, "completed")
     (job,) = jobs_of(exporting_app, training_id)
     kind: Any = exporting_app.extensions["services"].model_exports.kind
@@ -132,6 +130,6 @@ def test_a_failure_that_nobody_asked_for_stays_only_for_its_figures(
             row = session.get_one(Job, job.id)
             row.status, row.error = "failed", {"code": code, "message": ""}
         kind.ended(db.session.get_one(Job, job.id))
-    shown = exporting_app.test_client().get(f"/api/trainings/{training_id}/exports").get_json()["exports"]
-    assert [item["status"] for item in shown] == (["failed"] if stays else [])
-    assert all(item["notes"] for item in shown), "that the figures prove little"
+    listed = exporting_app.test_client().get(f"/api/trainings/{training_id}/exports").get_json()["exports"]
+    assert [item["status"] for item in listed] == (["failed"] if stays else [])
+    assert all(item["notes"] for item in listed), "that the figures prove little"

@@ -49,26 +49,26 @@ def trained(app: APIFlask, dataset_id: int, map95: float, name: str = "Cells/../
 
 def backed_up(app: APIFlask) -> list[int]:
     with app.app_context():
-        held = service(app)
+        backups = service(app)
         for training_id in db.session.scalars(select(Training.id)).all():
-            held.backup_if_due(training_id)
-        return [kept.training_id for kept in held.all()]
+            backups.backup_if_due(training_id)
+        return [backup.training_id for backup in backups.all()]
 
 
 @pytest.mark.parametrize(
-    ("policy", "wanted"), [("best", {2, 3, 4}), ("all", {1, 2, 3, 4}), ("marked", {3}), ("none", set())]
+    ("policy", "expected"), [("best", {2, 3, 4}), ("all", {1, 2, 3, 4}), ("marked", {3}), ("none", set())]
 )
-def test_who_gets_one(idle_app: APIFlask, policy: str, wanted: set[int]) -> None:
+def test_who_gets_one(idle_app: APIFlask, policy: str, expected: set[int]) -> None:
     change_settings(idle_app, BACKUP_MODELS=policy)
-    one, other = valid_dataset(idle_app), valid_dataset(idle_app)
-    made = [trained(idle_app, one, 0.3), trained(idle_app, one, 0.6), trained(idle_app, one, 0.1, important=True)]
-    made.append(trained(idle_app, other, 0.01))
-    assert made == [1, 2, 3, 4]
+    one, second = valid_dataset(idle_app), valid_dataset(idle_app)
+    trainings = [trained(idle_app, one, 0.3), trained(idle_app, one, 0.6), trained(idle_app, one, 0.1, important=True)]
+    trainings.append(trained(idle_app, second, 0.01))
+    assert trainings == [1, 2, 3, 4]
     trained(idle_app, one, 0.9, status="failed")
-    trained(idle_app, other, 0.9, deleted_at=db_now())
-    assert set(backed_up(idle_app)) == wanted
+    trained(idle_app, second, 0.9, deleted_at=db_now())
+    assert set(backed_up(idle_app)) == expected
     with idle_app.app_context():
-        assert set(service(idle_app).all_due()) == wanted
+        assert set(service(idle_app).all_due()) == expected
 
 
 def db_now() -> Any:
@@ -77,57 +77,57 @@ def db_now() -> Any:
     return now()
 
 
-def test_a_backup_is_whole_and_made_once(idle_app: APIFlask) -> None:
+def test_a_backup_is_complete_and_created_once(idle_app: APIFlask) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     with idle_app.app_context():
-        held = service(idle_app)
-        assert held.backup_if_due(number)
-        (kept,) = held.all()
-        assert kept.folder.name == f"{number}-cells-1"
-        assert sorted(path.name for path in kept.folder.iterdir()) == ["best.pt", "config.yaml", "manifest.json"]
-        assert (kept.folder / "best.pt").read_bytes() == weights_of(1)
-        assert kept.manifest["metrics"]["map95"] == 0.5
-        assert kept.manifest["dataset"]["name"] == "Things"
-        assert held.verify() == {kept.folder.name: []}
-        assert not held.backup_if_due(number), "it is there already"
+        backups = service(idle_app)
+        assert backups.backup_if_due(number)
+        (backup,) = backups.all()
+        assert backup.folder.name == f"{number}-cells-1"
+        assert sorted(path.name for path in backup.folder.iterdir()) == ["best.pt", "config.yaml", "manifest.json"]
+        assert (backup.folder / "best.pt").read_bytes() == weights_of(1)
+        assert backup.manifest["metrics"]["map95"] == 0.5
+        assert backup.manifest["dataset"]["name"] == "Things"
+        assert backups.verify() == {backup.folder.name: []}
+        assert not backups.backup_if_due(number), "it is there already"
 
         weights = Path(idle_app.config["MODELS_DIR"]) / str(number) / "run" / "weights" / "best.pt"
         weights.write_bytes(b"better")  # the training was extended
         with writing() as session:
             session.get_one(Training, number).name = "Renamed"
-        assert held.backup_if_due(number)
-        assert [path.name for path in held.root.iterdir()] == [f"{number}-renamed"], "one a training"
-        assert (held.root / f"{number}-renamed" / "best.pt").read_bytes() == b"better"
+        assert backups.backup_if_due(number)
+        assert [path.name for path in backups.root.iterdir()] == [f"{number}-renamed"], "one a training"
+        assert (backups.root / f"{number}-renamed" / "best.pt").read_bytes() == b"better"
 
 
 def test_what_cannot_be_written_leaves_nothing(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     with idle_app.app_context():
-        held = service(idle_app)
+        backups = service(idle_app)
         with monkeypatch.context() as patch:
-            patch.setattr("app.services.backup.damaged", lambda _kept: ["best.pt"])  # the disk gave back other bytes
-            assert not held.backup_if_due(number)
-        assert list(held.root.iterdir()) == []
+            patch.setattr("app.services.backup.damaged", lambda _backup: ["best.pt"])  # the disk gave back other bytes
+            assert not backups.backup_if_due(number)
+        assert list(backups.root.iterdir()) == []
         change_settings(idle_app, DISK_RESERVE=10**18)
-        assert not held.backup_if_due(number)
-        assert list(held.root.iterdir()) == []
+        assert not backups.backup_if_due(number)
+        assert list(backups.root.iterdir()) == []
         with pytest.raises(NotFound):
-            held.backup(99)
+            backups.backup(99)
 
 
-def test_damage_is_found(idle_app: APIFlask) -> None:
+def test_damage_is_detected(idle_app: APIFlask) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     with idle_app.app_context():
-        held = service(idle_app)
-        kept = held.backup(number)
-        flipped = bytearray((kept.folder / "best.pt").read_bytes())
+        backups = service(idle_app)
+        backup = backups.backup(number)
+        flipped = bytearray((backup.folder / "best.pt").read_bytes())
         flipped[1000] ^= 1
-        (kept.folder / "best.pt").write_bytes(flipped)
-        (kept.folder / "config.yaml").unlink()
-        (held.root / "7-cut-short").mkdir()
-        assert held.verify() == {kept.folder.name: ["best.pt", "config.yaml"], "7-cut-short": ["manifest.json"]}
+        (backup.folder / "best.pt").write_bytes(flipped)
+        (backup.folder / "config.yaml").unlink()
+        (backups.root / "7-cut-short").mkdir()
+        assert backups.verify() == {backup.folder.name: ["best.pt", "config.yaml"], "7-cut-short": ["manifest.json"]}
         with pytest.raises(Conflict, match="damaged"):
-            held.restore(number)
+            backups.restore(number)
 
 
 def test_weights_come_back(idle_app: APIFlask) -> None:
@@ -147,7 +147,7 @@ def test_weights_come_back(idle_app: APIFlask) -> None:
     assert idle_app.test_client().get(f"/api/trainings/{number}/download").data == weights_of(1)
 
 
-def test_a_training_that_is_gone_comes_back(idle_app: APIFlask) -> None:
+def test_a_deleted_training_is_restored(idle_app: APIFlask) -> None:
     dataset_id = valid_dataset(idle_app)
     number = trained(idle_app, dataset_id, 0.5, important=True)
     with idle_app.app_context():
@@ -158,12 +158,12 @@ def test_a_training_that_is_gone_comes_back(idle_app: APIFlask) -> None:
             session.delete(session.get_one(Dataset, dataset_id))
         restored = service(idle_app).restore(number)
     client = idle_app.test_client()
-    shown = client.get(f"/api/trainings/{restored}").get_json()
-    assert (shown["status"], shown["name"], shown["dataset_name"]) == ("completed", "Cells/../1 é", "Things")
-    assert shown["best"]["map95"] == 0.5
+    body = client.get(f"/api/trainings/{restored}").get_json()
+    assert (body["status"], body["name"], body["dataset_name"]) == ("completed", "Cells/../1 é", "Things")
+    assert body["best"]["map95"] == 0.5
     assert len(client.get(f"/api/trainings/{restored}/metrics").get_json()["epochs"]) == 2
     assert client.get(f"/api/trainings/{restored}/download").data == weights_of(1)
-    assert client.get(f"/api/datasets/{shown['dataset_id']}").get_json()["status"] == "invalid"
+    assert client.get(f"/api/datasets/{body['dataset_id']}").get_json()["status"] == "invalid"
 
 
 @pytest.mark.parametrize(
@@ -190,32 +190,32 @@ def test_uploaded_weights_stay_uploaded(idle_app: APIFlask, start: dict[str, Any
 def test_a_crash_while_a_backup_is_replaced(idle_app: APIFlask) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     with idle_app.app_context():
-        held = service(idle_app)
-        kept = held.backup(number)
-        aside = held.root / f".{kept.folder.name}-0123abcd.old"
-        os.replace(kept.folder, aside)
-        (held.root / f".{number}-4567.tmp").mkdir()
-        held.tidy(older_than=time.time() - 3600)
-        assert len(list(held.root.iterdir())) == 2, "perhaps it goes on"
-        held.tidy(older_than=time.time() + 1)
-        assert [path.name for path in held.root.iterdir()] == [kept.folder.name]
-        assert held.verify() == {kept.folder.name: []}
+        backups = service(idle_app)
+        backup = backups.backup(number)
+        aside = backups.root / f".{backup.folder.name}-0123abcd.old"
+        os.replace(backup.folder, aside)
+        (backups.root / f".{number}-4567.tmp").mkdir()
+        backups.tidy(older_than=time.time() - 3600)
+        assert len(list(backups.root.iterdir())) == 2, "perhaps it goes on"
+        backups.tidy(older_than=time.time() + 1)
+        assert [path.name for path in backups.root.iterdir()] == [backup.folder.name]
+        assert backups.verify() == {backup.folder.name: []}
 
 
-def test_what_others_keep_beside_the_backups_stays(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_foreign_files_beside_the_backups_stay(idle_app: APIFlask, tmp_path: Path) -> None:
     """BACKUP_DIR may be a folder of a larger disk; only what a backup can have left is tidied up."""
     with idle_app.app_context():
-        held = service(idle_app)
-        held.root.mkdir(parents=True, exist_ok=True)
+        backups = service(idle_app)
+        backups.root.mkdir(parents=True, exist_ok=True)
         (tmp_path / "elsewhere").mkdir()
         for name in (".my-notes.old", ".7-photos.tmp", ".x-0123.old"):
-            (held.root / name).mkdir()
-        (held.root / ".7-run-0123.old").symlink_to(tmp_path / "elsewhere")
-        (held.root / ".8-0123.tmp").symlink_to(tmp_path / "gone")
-        (held.root / ".9-0123.tmp").write_text("a file")
-        before = sorted(held.root.iterdir())
-        held.tidy(older_than=time.time() + 1)
-        assert sorted(held.root.iterdir()) == before
+            (backups.root / name).mkdir()
+        (backups.root / ".7-run-0123.old").symlink_to(tmp_path / "elsewhere")
+        (backups.root / ".8-0123.tmp").symlink_to(tmp_path / "gone")
+        (backups.root / ".9-0123.tmp").write_text("a file")
+        before = sorted(backups.root.iterdir())
+        backups.tidy(older_than=time.time() + 1)
+        assert sorted(backups.root.iterdir()) == before
 
 
 @pytest.mark.parametrize(
@@ -230,25 +230,25 @@ def test_what_others_keep_beside_the_backups_stays(idle_app: APIFlask, tmp_path:
 def test_a_manifest_that_is_damaged_is_none(idle_app: APIFlask, values: dict[str, Any]) -> None:
     """It hides no other backup, and names no file that no backup has."""
     dataset_id = valid_dataset(idle_app)
-    one, other = (trained(idle_app, dataset_id, value, name=f"Run {value}") for value in (0.5, 0.6))
+    one, second = (trained(idle_app, dataset_id, value, name=f"Run {value}") for value in (0.5, 0.6))
     with idle_app.app_context():
-        held = service(idle_app)
-        kept, whole = held.backup(one), held.backup(other)
-        path = kept.folder / "manifest.json"
+        backups = service(idle_app)
+        damaged_backup, intact = backups.backup(one), backups.backup(second)
+        path = damaged_backup.folder / "manifest.json"
         for text in (json.dumps(json.loads(path.read_text()) | values), "[" * 100_000):
             path.write_text(text)
-            assert [item.training_id for item in held.all()] == [other]
-            assert held.verify() == {kept.folder.name: ["manifest.json"], whole.folder.name: []}
+            assert [item.training_id for item in backups.all()] == [second]
+            assert backups.verify() == {damaged_backup.folder.name: ["manifest.json"], intact.folder.name: []}
             with pytest.raises(NotFound):
-                held.restore(one)
+                backups.restore(one)
 
 
 def test_the_commands(idle_app: APIFlask, tmp_path: Path) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     runner = idle_app.test_cli_runner()
     assert runner.invoke(args=["backup", "now", "99"]).exit_code == 1
-    made = runner.invoke(args=["backup", "now", str(number)])
-    assert (made.exit_code, str(number) in made.output) == (0, True), made.output
+    result = runner.invoke(args=["backup", "now", str(number)])
+    assert (result.exit_code, str(number) in result.output) == (0, True), result.output
     listed = runner.invoke(args=["backup", "list"]).output
     assert "0.5" in listed
     assert "Things" in listed
@@ -270,9 +270,9 @@ def test_marking_backs_up_at_once(idle_app: APIFlask) -> None:
     assert backed_up(idle_app) == []
     answer = idle_app.test_client().patch(f"/api/trainings/{number}", json={"important": True})
     assert answer.status_code == 200, answer.get_json()
-    place = Path(idle_app.config["BACKUP_DIR"]) / f"{number}-cells-1" / "manifest.json"
+    manifest = Path(idle_app.config["BACKUP_DIR"]) / f"{number}-cells-1" / "manifest.json"
     until = time.monotonic() + 180
-    while not place.exists():
+    while not manifest.exists():
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert json.loads(place.read_text())["important"] is True
+    assert json.loads(manifest.read_text())["important"] is True

@@ -51,7 +51,7 @@ odd = st.sampled_from(ODD + NUMBERS)
 texts = st.sampled_from([json.dumps(text) for text in (*VALUES, *MODELS)])
 params = st.dictionaries(
     st.sampled_from([*PARAMETERS, "project", "model", "a\\ud800"]), st.one_of(odd, texts), max_size=3
-).map(lambda found: "{" + ", ".join(f'"{name}": {value}' for name, value in found.items()) + "}")
+).map(lambda values: "{" + ", ".join(f'"{name}": {value}' for name, value in values.items()) + "}")
 requests = st.fixed_dictionaries(
     {"dataset_id": st.sampled_from(["1", "1", "1", "1", "2", "99", "1e400"])},
     optional={
@@ -79,11 +79,11 @@ def client(idle_app: APIFlask) -> FlaskClient:
 def answers(client: FlaskClient, fields: dict[str, str]) -> list[tuple[int, Any]]:
     """Status and named fields of both."""
     body = "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
-    found = []
+    results = []
     for path in ("/api/trainings/check", "/api/trainings"):
         answer = client.post(path, data=body, content_type="application/json")
-        found.append((answer.status_code, sorted(item["field"] for item in answer.json.get("errors", ()))))
-    return found
+        results.append((answer.status_code, sorted(item["field"] for item in answer.json.get("errors", ()))))
+    return results
 
 
 @given(fields=requests)

@@ -38,11 +38,11 @@ def recorded(name: str) -> dict[str, Any]:
 
 def followed(run: dict[str, Any]) -> list[coach.Advice]:
     """What is said when the run is looked at epoch by epoch."""
-    heard: list[coach.Advice] = []
+    advice: list[coach.Advice] = []
     for count in range(1, len(run["epochs"]) + 1):
-        said = {item.code: item.epoch for item in heard}
-        heard += coach.advise(run["epochs"][:count], run["epochs_planned"], said)
-    return heard
+        previous = {item.code: item.epoch for item in advice}
+        advice += coach.advise(run["epochs"][:count], run["epochs_planned"], previous)
+    return advice
 
 
 def test_every_recording_is_expected() -> None:
@@ -52,10 +52,10 @@ def test_every_recording_is_expected() -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_recorded_run(name: str) -> None:
-    heard = followed(recorded(name))
-    assert {item.code for item in heard} == set(EXPECTED[name])
-    epochs = {item.epoch: item.code for item in heard}
-    assert len(heard) == len(epochs)
+    collected = followed(recorded(name))
+    assert {item.code for item in collected} == set(EXPECTED[name])
+    epochs = {item.epoch: item.code for item in collected}
+    assert len(collected) == len(epochs)
     assert all(late - early >= coach.AGAIN for early, late in zip(sorted(epochs), sorted(epochs)[1:], strict=False))
 
 
@@ -65,14 +65,14 @@ def test_the_missed_class_is_named() -> None:
     assert item.epoch == 10
 
 
-def test_said_again_only_when_it_had_cleared() -> None:
+def test_advice_repeats_only_after_its_cause_has_cleared() -> None:
     run = recorded("healthy")
     waits = [
         item | {"epoch": number, "timing": {"load": 9.0}, "seconds": 10.0}
         for number, item in enumerate(run["epochs"] * 4, 1)
     ]
-    rule, said = {"loader_bound": 4}, coach.advise(waits[:4], 80, {})
-    assert [item.code for item in said] == ["loader_bound"]
+    rule, first = {"loader_bound": 4}, coach.advise(waits[:4], 80, {})
+    assert [item.code for item in first] == ["loader_bound"]
     codes = [item.code for item in coach.advise(waits[:60], 80, rule)]
     assert "loader_bound" not in codes, "it held all the time"
     cleared = waits[:10] + [item | {"timing": {"load": 0.1}} for item in waits[10:30]] + waits[30:60]
@@ -80,7 +80,7 @@ def test_said_again_only_when_it_had_cleared() -> None:
     assert "loader_bound" not in [item.code for item in coach.advise(cleared[:50], 80, rule)], "too soon"
 
 
-def test_advice_is_kept_once_and_read_back(idle_app: APIFlask) -> None:
+def test_advice_is_stored_once_and_read_back(idle_app: APIFlask) -> None:
     run = recorded("class_never_predicted")
     training_id = make(idle_app, epochs=20, total_epochs=20)
     with idle_app.app_context(), writing() as session:
@@ -92,34 +92,34 @@ def test_advice_is_kept_once_and_read_back(idle_app: APIFlask) -> None:
     with idle_app.app_context():
         for number, event in enumerate(epochs, 1):
             apply(training_id, 1, numbered([event], number))
-        (found,) = service(idle_app).following.advice(training_id)
-        assert (found["code"], found["epoch"], found["level"]) == ("class_never_predicted", 10, "warning")
-        assert found["data"]["names"] == ["triangle"]
-        assert "triangle" in found["message"]
-        assert found["hint"]
-        assert service(idle_app).following.snapshot(training_id)["advice"] == [found]
+        (advice,) = service(idle_app).following.advice(training_id)
+        assert (advice["code"], advice["epoch"], advice["level"]) == ("class_never_predicted", 10, "warning")
+        assert advice["data"]["names"] == ["triangle"]
+        assert "triangle" in advice["message"]
+        assert advice["hint"]
+        assert service(idle_app).following.snapshot(training_id)["advice"] == [advice]
     answer = idle_app.test_client().get(f"/api/trainings/{training_id}/advice").get_json()
     assert [item["code"] for item in answer["advice"]] == ["class_never_predicted"]
 
 
 @pytest.mark.parametrize("name", [name for name in EXPECTED if EXPECTED[name]])
-def test_texts_have_all_their_places(idle_app: APIFlask, name: str) -> None:
+def test_texts_have_all_their_placeholders(idle_app: APIFlask, name: str) -> None:
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
         for item in followed(recorded(name)):
-            shown = advice(item.code, item.data | {"names": ["triangle"]})
-            assert "%(" not in shown["message"] + shown["hint"]
-            assert shown["message"] != item.code
+            texts = advice(item.code, item.data | {"names": ["triangle"]})
+            assert "%(" not in texts["message"] + texts["hint"]
+            assert texts["message"] != item.code
     assert {code.partition("_nan")[0] for code in ADVICE} == coach.RULES.keys() | {"few_iterations", "labels"}
 
 
-def test_shuffled_labels_and_few_iterations_are_told_apart() -> None:
+def test_shuffled_labels_and_few_iterations_are_distinguished() -> None:
     """Both detect nothing; each recording is a real run from scratch with eight iterations an epoch."""
     schedule = Schedule(iterations=8, scratch=True)
     shuffled, right = recorded("labels_shuffled")["epochs"], recorded("small_images")["epochs"]
-    assert [found[0] for found in (why_nothing(shuffled, schedule), why_nothing(right[:9], schedule)) if found] == [
+    assert [sign[0] for sign in (why_nothing(shuffled, schedule), why_nothing(right[:9], schedule)) if sign] == [
         "labels",
         "few_iterations",
     ]
     assert why_nothing(right, schedule) is None, "it detects"
-    told = [early_signs(shuffled[:count], 60, schedule) for count in range(1, 61)]
-    assert [found[0] for found in told if found][-1] == "labels", "while it runs, too"
+    signs = [early_signs(shuffled[:count], 60, schedule) for count in range(1, 61)]
+    assert [sign[0] for sign in signs if sign][-1] == "labels", "while it runs, too"

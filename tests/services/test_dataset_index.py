@@ -29,28 +29,28 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if rng.random() < 0.1:
             rows.append("0 nan 1 1 1")
         split = rng.choice(["train", "train", "val", "test"])
-        found = ImageRecord(f"{number:064x}", 1000 + number, 640, 480, "JPEG", sharpness=rng.random(), thumbnail=True)
+        record = ImageRecord(f"{number:064x}", 1000 + number, 640, 480, "JPEG", sharpness=rng.random(), thumbnail=True)
         if rng.random() < 0.2:
-            found.add("warning", "image_blurred", sharpness=0.1, limit=0.3)
+            record.add("warning", "image_blurred", sharpness=0.1, limit=0.3)
         text = "".join(f"{row}\n" for row in rows)
-        entries.append(Entry(f"100%_{number % 7}/im{number:03}.jpg", split, Path("x.jpg"), found, text=text))
+        entries.append(Entry(f"100%_{number % 7}/im{number:03}.jpg", split, Path("x.jpg"), record, text=text))
     index = tmp_path_factory.mktemp("with ? and #") / "index.sqlite"
     examine(entries, Examination(list("abcde")), index)
     return index
 
 
-def asked(path: Path, **query: Any) -> tuple[list[dict[str, Any]], int]:
+def query_images(path: Path, **query: Any) -> tuple[list[dict[str, Any]], int]:
     with Index(path) as index:
         return index.images({"page": 1, "per_page": 1000, "sort": "id"} | query)
 
 
 def everything(path: Path) -> list[dict[str, Any]]:
-    found = asked(path)[0]
-    for image in found:
+    images = query_images(path)[0]
+    for image in images:
         image["sizes"] = [
             (item["class"], (item["box"][2] * 640 * item["box"][3] * 480) ** 0.5) for item in image["objects"]
         ]
-    return found
+    return images
 
 
 def fits(image: dict[str, Any], query: dict[str, Any]) -> bool:
@@ -83,25 +83,25 @@ def test_every_pair_of_filters(path: Path) -> None:
     images = everything(path)
     assert len(images) == IMAGES
     queries = [{}] + [
-        {one: first, other: second}
-        for one, other in itertools.combinations(CHOICES, 2)
+        {one: first, second_name: second}
+        for one, second_name in itertools.combinations(CHOICES, 2)
         for first in CHOICES[one]
-        for second in CHOICES[other]
+        for second in CHOICES[second_name]
     ]
     queries += [{"class": 2, "min_size": low, "max_size": low + 20, "split": "train"} for low in (20, 60, 100)]
     tried = 0
     for query in queries:
-        found, total = asked(path, **query)
+        page, total = query_images(path, **query)
         expected = [image["id"] for image in images if fits(image, query)]
-        assert [image["id"] for image in found] == expected, query
+        assert [image["id"] for image in page] == expected, query
         assert total == len(expected)
         tried += bool(expected)
     assert tried > len(queries) * 0.8, "most give something"
 
 
 def value(image: dict[str, Any], name: str) -> Any:
-    found = len(image["objects"]) if name == "objects" else image[name]
-    return -1 if found is None else found
+    field = len(image["objects"]) if name == "objects" else image[name]
+    return -1 if field is None else field
 
 
 @pytest.mark.parametrize("name", ["id", "file", "objects", "smallest", "largest", "bytes", "sharpness"])
@@ -110,8 +110,8 @@ def test_sorting_and_pages(path: Path, name: str) -> None:
     for sign, query in itertools.product(("", "-"), ({}, {"class": 1}, {"finding": "image_blurred"})):
         ids: list[int] = []
         page = 1
-        while found := asked(path, page=page, per_page=37, sort=sign + name, **query)[0]:
-            ids += [image["id"] for image in found]
+        while batch := query_images(path, page=page, per_page=37, sort=sign + name, **query)[0]:
+            ids += [image["id"] for image in batch]
             page += 1
         chosen = [image for image in images if fits(image, query)]
         key = {image["id"]: (value(image, name), image["id"]) for image in chosen}
@@ -119,11 +119,11 @@ def test_sorting_and_pages(path: Path, name: str) -> None:
 
 
 def test_findings_by_filter(path: Path) -> None:
-    def found(**query: Any) -> tuple[list[dict[str, Any]], int]:
+    def query_findings(**query: Any) -> tuple[list[dict[str, Any]], int]:
         with Index(path) as index:
             return index.findings({"page": 1, "per_page": 1000} | query)
 
-    rows, total = found()
+    rows, total = query_findings()
     ranks = ["error", "warning", "info"]
     assert total == len(rows)
     assert [row["severity"] for row in rows] == sorted((row["severity"] for row in rows), key=ranks.index)
@@ -143,7 +143,7 @@ def test_findings_by_filter(path: Path) -> None:
                 for name, value in query.items()
             )
         ]
-        assert found(**query) == (chosen, len(chosen))
+        assert query_findings(**query) == (chosen, len(chosen))
         assert chosen
 
 

@@ -21,7 +21,7 @@ def test_renamings_add_up(first: dict[str, str], second: dict[str, str], both: d
     assert [both.get(name, name) for name in names] == in_two_steps
 
 
-def test_a_recipe_keeps_what_is_not_named() -> None:
+def test_a_recipe_preserves_unnamed_options() -> None:
     base = recipe({"root": "/a/", "task": "segment"}, 10)
     assert (base["root"], base["merge"]) == ("a", False)
     assert apply_changes(base, {"merge": True}, None, 10) == base | {"merge": True}

@@ -18,11 +18,11 @@ FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 
 @pytest.fixture
-def told(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[RoomMessage]:
-    """What the browsers hear."""
-    heard: list[RoomMessage] = []
-    monkeypatch.setattr(service(idle_app).feed, "send", heard.extend)
-    return heard
+def messages(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[RoomMessage]:
+    """What the browsers receive."""
+    messages: list[RoomMessage] = []
+    monkeypatch.setattr(service(idle_app).feed, "send", messages.extend)
+    return messages
 
 
 def with_gpus(app: APIFlask, *gpus: str, slots: int = 1) -> None:
@@ -74,34 +74,34 @@ def test_slots_of_a_gpu_are_shared(idle_app: APIFlask) -> None:
     assert row_of(idle_app, fifth).devices == ["7"]
 
 
-def test_no_space_no_start(idle_app: APIFlask, told: list[RoomMessage]) -> None:
+def test_no_space_no_start(idle_app: APIFlask, messages: list[RoomMessage]) -> None:
     training_id = make(idle_app, "pending")
     assert claim(idle_app, FULL) == []
     assert claim(idle_app, DiskSpace(FULL.free - 9_000, FULL.needed)) == []
     row = row_of(idle_app, training_id)
     assert row.waiting_for == {"code": "disk", "free": 2**29, "needed": FULL.needed}
-    assert [item.event for item in told] == ["training_status"], "told once"
+    assert [item.event for item in messages] == ["training_status"], "told once"
     assert claim(idle_app, PLENTY) == [training_id]
     assert row_of(idle_app, training_id).waiting_for is None
 
 
-def test_moving_up_is_told_once_for_the_whole_queue(idle_app: APIFlask, told: list[RoomMessage]) -> None:
+def test_moving_up_is_announced_once_for_the_entire_queue(idle_app: APIFlask, messages: list[RoomMessage]) -> None:
     make(idle_app, "running", devices=["cpu"])
-    first, *others = [make(idle_app, "pending") for _ in range(4)]
+    first, *rest = [make(idle_app, "pending") for _ in range(4)]
     assert claim(idle_app, PLENTY) == []
-    assert [(item.event, item.dashboard) for item in told] == [("training_status", True)] * 4
-    told.clear()
+    assert [(item.event, item.dashboard) for item in messages] == [("training_status", True)] * 4
+    messages.clear()
     release(idle_app, first)
     claim(idle_app, PLENTY)
-    *statuses, queue = told
+    *statuses, queue = messages
     assert [(item.payload["training_id"], item.dashboard) for item in statuses] == [
-        (others[0], True),
-        (others[1], False),
-        (others[2], False),
+        (rest[0], True),
+        (rest[1], False),
+        (rest[2], False),
     ]
     assert queue.event == "training_queue"
-    assert queue.payload["order"] == others
-    assert [place["ahead"] for place in queue.payload["queue"]] == [None, 1, 2]
+    assert queue.payload["order"] == rest
+    assert [entry["ahead"] for entry in queue.payload["queue"]] == [None, 1, 2]
 
 
 def test_nothing_starts_after_the_end_of_the_server(app: APIFlask) -> None:
@@ -119,7 +119,7 @@ def test_what_is_in_the_trash_does_not_start(idle_app: APIFlask) -> None:
     assert claim(idle_app) == []
 
 
-def test_a_changed_training_takes_its_job_along(idle_app: APIFlask) -> None:
+def test_a_changed_training_updates_its_job(idle_app: APIFlask) -> None:
     """Priority and place in the queue are those of the training."""
     first, second = make(idle_app, "pending"), make(idle_app, "pending")
     with idle_app.app_context():

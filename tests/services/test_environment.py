@@ -51,11 +51,11 @@ NEEDED = [
 
 
 def test_what_is_needed_and_no_secrets() -> None:
-    given = dict.fromkeys([*SECRETS, *NEEDED, "ANYTHING"], "x")
-    assert set(PassedOn().select(given)) == set(NEEDED)
+    environment = dict.fromkeys([*SECRETS, *NEEDED, "ANYTHING"], "x")
+    assert set(PassedOn().select(environment)) == set(NEEDED)
 
 
-def test_each_child_is_given_one() -> None:
+def test_each_child_has_an_explicit_environment() -> None:
     """Whoever starts a process of the server says what it gets; children of children inherit that."""
     missing = []
     for path in (ROOT / "app").rglob("*.py"):

@@ -32,14 +32,14 @@ from app.services.evaluations.advice import advise
 
 ENGLISH = {"Accept-Language": "en"}
 NAMES = ["cat", "dog", "cow"]
-BOX, FAR, LARGE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 90.0, 90.0), (0.0, 0.0, 200.0, 100.0)
+BOX, DISTANT, LARGE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 90.0, 90.0), (0.0, 0.0, 200.0, 100.0)
 
 PICTURES = [
     # right; wrong class; missed and false; duplicate; nothing in it and nothing detected
     ImageResult([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)]),
     ImageResult([0], [LARGE], [1], [0.8], [LARGE], [(0, 0, 0.75)]),
-    ImageResult([1], [BOX], [2], [0.6], [FAR], []),
-    ImageResult([2], [FAR], [2, 2], [0.9, 0.4], [FAR, FAR], [(0, 0, 0.9), (1, 0, 0.6)]),
+    ImageResult([1], [BOX], [2], [0.6], [DISTANT], []),
+    ImageResult([2], [DISTANT], [2, 2], [0.9, 0.4], [DISTANT, DISTANT], [(0, 0, 0.9), (1, 0, 0.6)]),
     ImageResult([], [], [], [], [], []),
 ]
 
@@ -74,7 +74,7 @@ def get(client: FlaskClient, evaluation_id: int, what: str, **query: Any) -> Any
     return client.get(f"/api/evaluations/{evaluation_id}/{what}", query_string=query, headers=ENGLISH).get_json()
 
 
-def found(client: FlaskClient, evaluation_id: int, **query: Any) -> list[int]:
+def image_ids(client: FlaskClient, evaluation_id: int, **query: Any) -> list[int]:
     return [image["id"] for image in get(client, evaluation_id, "images", **query)["images"]]
 
 
@@ -113,28 +113,28 @@ def test_other_thresholds_need_no_model(idle_app: APIFlask) -> None:
         assert answer.status_code == 422, wrong
 
 
-def test_images_are_found_by_what_is_wrong_in_them(idle_app: APIFlask) -> None:
+def test_images_are_filtered_by_their_errors(idle_app: APIFlask) -> None:
     client, (number, _) = idle_app.test_client(), add(idle_app, pictures(PICTURES), 0.3)
-    assert found(client, number) == [3, 2, 4, 1, 5], "most errors first"
-    assert found(client, number, sort="file") == [1, 2, 3, 4, 5]
-    assert found(client, number, sort="-file", per_page=2, page=2) == [3, 2]
-    assert found(client, number, kind="missed") == [3]
-    assert found(client, number, kind="duplicate") == [4]
-    assert found(client, number, kind="correct", sort="-confidence") == [1, 4]
-    assert sorted(found(client, number, **{"class": "cow"})) == [3, 4]
-    assert found(client, number, actual="cat", predicted="dog") == [2]
-    assert sorted(found(client, number, actual="")) == [3, 4], "false positives"
-    assert found(client, number, predicted="") == [3]
-    assert found(client, number, size="large") == [2]
-    assert found(client, number, kind="false", size="small") == [], "the filters are about one thing"
-    assert found(client, number, search="VAL/4") == [4]
-    assert found(client, number, search="%") == []
+    assert image_ids(client, number) == [3, 2, 4, 1, 5], "most errors first"
+    assert image_ids(client, number, sort="file") == [1, 2, 3, 4, 5]
+    assert image_ids(client, number, sort="-file", per_page=2, page=2) == [3, 2]
+    assert image_ids(client, number, kind="missed") == [3]
+    assert image_ids(client, number, kind="duplicate") == [4]
+    assert image_ids(client, number, kind="correct", sort="-confidence") == [1, 4]
+    assert sorted(image_ids(client, number, **{"class": "cow"})) == [3, 4]
+    assert image_ids(client, number, actual="cat", predicted="dog") == [2]
+    assert sorted(image_ids(client, number, actual="")) == [3, 4], "false positives"
+    assert image_ids(client, number, predicted="") == [3]
+    assert image_ids(client, number, size="large") == [2]
+    assert image_ids(client, number, kind="false", size="small") == [], "the filters are about one thing"
+    assert image_ids(client, number, search="VAL/4") == [4]
+    assert image_ids(client, number, search="%") == []
     for wrong in ({"kind": "odd"}, {"class": "bird"}, {"actual": "bird"}, {"sort": "password"}, {"per_page": 10**9}):
         answer = client.get(f"/api/evaluations/{number}/images", query_string=wrong, headers=ENGLISH)
         assert answer.status_code == 422, wrong
 
 
-def test_each_object_and_detection_says_what_it_is(idle_app: APIFlask) -> None:
+def test_each_object_and_detection_has_its_outcome(idle_app: APIFlask) -> None:
     client, (number, _) = idle_app.test_client(), add(idle_app, pictures(PICTURES), 0.3)
     answer = get(client, number, "images", kind="duplicate")
     (image,) = answer["images"]
@@ -158,12 +158,12 @@ def test_ten_thousand_images(idle_app: APIFlask) -> None:
 
     def image() -> ImageResult:
         count = rng.randrange(12)
-        places = [(x := rng.random() * 500, y := rng.random() * 400, x + 40, y + 40) for _ in range(count)]
+        boxes = [(x := rng.random() * 500, y := rng.random() * 400, x + 40, y + 40) for _ in range(count)]
         more = [(0.0, 0.0, 20.0, 20.0)] * 8
         confidences = sorted((rng.random() for _ in range(count + 8)), reverse=True)
         overlaps = [(number, number, 0.5 + rng.random() / 2) for number in range(count)]
         kinds = [rng.randrange(3) for _ in range(count + 8)]
-        return ImageResult(kinds[:count], places, kinds, confidences, [*places, *more], overlaps)
+        return ImageResult(kinds[:count], boxes, kinds, confidences, [*boxes, *more], overlaps)
 
     number, folder = add(idle_app, pictures([image() for _ in range(10_000)]))
     assert sum(path.stat().st_size for path in folder.iterdir()) < 40 * 2**20
@@ -183,12 +183,12 @@ def test_ten_thousand_images(idle_app: APIFlask) -> None:
 
 def quickest(act: Callable[[], Any]) -> float:
     """Seconds of processor time, of three times the least."""
-    taken = []
+    seconds = []
     for _ in range(3):
         began = time.process_time()
         act()
-        taken.append(time.process_time() - began)
-    return min(taken)
+        seconds.append(time.process_time() - began)
+    return min(seconds)
 
 
 def test_damaged_files_are_set_aside(idle_app: APIFlask) -> None:
@@ -211,10 +211,10 @@ def test_damaged_files_are_set_aside(idle_app: APIFlask) -> None:
     }
 
 
-def test_suspected_label_errors_are_ranked_and_made_where_they_are_not_there(idle_app: APIFlask) -> None:
+def test_suspected_label_errors_are_ranked_and_computed_on_demand(idle_app: APIFlask) -> None:
     usual = [ImageResult([kind], [BOX], [kind], [0.9], [BOX], [(0, 0, 0.9)]) for kind in (0, 1)] * 15
     wrong = ImageResult([1], [BOX], [0], [0.95], [BOX], [(0, 0, 0.85)])
-    unlabelled = ImageResult([0], [BOX], [0, 0], [0.9, 0.93], [BOX, FAR], [(0, 0, 0.9)])
+    unlabelled = ImageResult([0], [BOX], [0, 0], [0.9, 0.93], [BOX, DISTANT], [(0, 0, 0.9)])
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures([*usual, unlabelled, wrong]))
     assert not (folder / LABEL_ERRORS).exists(), "an evaluation of an earlier version"
     page = get(client, number, "label-errors", per_page=2)
@@ -239,7 +239,7 @@ def test_suspected_label_errors_are_ranked_and_made_where_they_are_not_there(idl
     assert get(client, number, "label-errors")["total"] == 2, "made anew"
 
 
-def test_it_says_when_the_run_has_another_checkpoint(idle_app: APIFlask) -> None:
+def test_a_later_checkpoint_of_the_run_is_reported(idle_app: APIFlask) -> None:
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures(PICTURES))
     weights = folder.parent.parent / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
@@ -251,8 +251,8 @@ def test_it_says_when_the_run_has_another_checkpoint(idle_app: APIFlask) -> None
         row = session.get_one(Evaluation, number)
         row.result = (row.result or {}) | {"weights_sha256": hashlib.sha256(b"measured").hexdigest()}
         row.created_at = row.created_at.replace(year=2020)
-    found = client.get(f"/api/evaluations/{number}").get_json()
-    assert found["dataset_name"] == "Animals"
+    body = client.get(f"/api/evaluations/{number}").get_json()
+    assert body["dataset_name"] == "Animals"
     weights.write_bytes(b"measured")
     assert not changed(), "written later, but the same"
     weights.write_bytes(b"of more epochs")
@@ -263,31 +263,31 @@ def test_it_says_when_the_run_has_another_checkpoint(idle_app: APIFlask) -> None
     assert not changed()
 
 
-def test_what_a_killed_server_left_of_a_view_is_removed(idle_app: APIFlask) -> None:
+def test_the_draft_of_a_killed_server_is_removed(idle_app: APIFlask) -> None:
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures(PICTURES))
-    left = folder / ".view-0.300-0.45.sqlite-01234567"
-    left.write_bytes(b"half a file")
+    draft = folder / ".view-0.300-0.45.sqlite-01234567"
+    draft.write_bytes(b"half a file")
     assert client.get(f"/api/evaluations/{number}/matrix?confidence=0.3").status_code == 200
-    assert not left.exists()
+    assert not draft.exists()
 
 
 def test_files_that_go_meanwhile(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A view is thinned out for others that are made, or the whole evaluation is deleted, between two steps."""
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures(PICTURES), 0.3)
-    is_readable, gone = views.is_readable, []
+    is_readable, vanishing = views.is_readable, []
 
     def then(remove: Callable[[Path], Any]) -> Callable[[Path], bool]:
-        def look(path: Path) -> bool:
-            found = is_readable(path)
-            if not gone:
-                gone.append(remove(path))
-            return found
+        def check(path: Path) -> bool:
+            readable = is_readable(path)
+            if not vanishing:
+                vanishing.append(remove(path))
+            return readable
 
-        return look
+        return check
 
     monkeypatch.setattr(views, "is_readable", then(Path.unlink))
     assert get(client, number, "matrix")["counts"]["correct"] == 2, "it is made anew"
-    gone.clear()
+    vanishing.clear()
     monkeypatch.setattr(views, "is_readable", then(lambda path: shutil.rmtree(path.parent)))
     assert client.get(f"/api/evaluations/{number}/matrix").status_code == 404
     assert not folder.exists()

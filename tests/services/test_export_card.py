@@ -25,7 +25,7 @@ def package(
     start: dict[str, Any] | None = None,
     versions: dict[str, str] | None = None,
     chosen: dict[str, Any] | None = None,
-    **told: Any,
+    **more: Any,
 ) -> Package:
     """Of a run of one epoch on one class, whose batch was reduced."""
     best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
@@ -42,7 +42,7 @@ def package(
     for name, value in values.items():
         setattr(training, name, value)
     training.checkpoints = [best]
-    verification = FIGURES | {"images": images, "device": "cpu", "reference": FIGURES} | told
+    verification = FIGURES | {"images": images, "device": "cpu", "reference": FIGURES} | more
     row = ModelExport(format=form, arguments={"img_size": 64}, weights_sha256="0" * 64, verification=verification)
     row.details, row.thresholds = {"model": "model.onnx", "calibration_images": 1, "versions": versions}, []
     return Package(row, training, Path())
@@ -58,7 +58,7 @@ def test_one_of_each_is_singular() -> None:
     assert "on GPU 0." in card(device="0")
 
 
-def test_it_says_why_the_pt_differs_from_the_page_of_the_run() -> None:
+def test_it_explains_why_the_pt_differs_from_the_page_of_the_run() -> None:
     text = card()
     assert "Each image was measured alone, letterboxed with gray (114) to 64 × 64 px, as this file is used." in text
     assert "The metrics of the run (mAP50-95: 0.7123) come from batches padded as `yolo val` does it" in text
@@ -80,15 +80,15 @@ def test_the_pt_itself_was_measured_by_ultralytics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "said"),
+    ("task", "expected"),
     [
         ("detect", "`thresholds.json` has the confidence threshold that the example uses, 0.25."),
         ("classify", "is 0: the example prints the most likely classes, however unlikely."),
     ],
 )
-def test_it_tells_of_no_thresholds_that_are_not_there(task: str, said: str) -> None:
+def test_it_mentions_no_missing_thresholds(task: str, expected: str) -> None:
     text = card(task=task)
-    assert said in text
+    assert expected in text
     assert "and others" not in text
 
 
@@ -96,7 +96,7 @@ SHIPPED = {"confidence": 0.3, "precision": 0.9, "recall": 0.8, "moved": False, "
 
 
 @pytest.mark.parametrize(
-    ("task", "chosen", "moved", "used", "said"),
+    ("task", "chosen", "moved", "used", "expected"),
     [
         ("detect", 0.62, False, 0.62, "what was chosen for this model: the confidence threshold 0.62."),
         ("detect", 0.62, True, 0.3, "the confidence threshold 0.62, which holds for the .pt: here confidences moved."),
@@ -105,17 +105,17 @@ SHIPPED = {"confidence": 0.3, "precision": 0.9, "recall": 0.8, "moved": False, "
     ],
 )
 def test_what_was_chosen_for_the_model_goes_with_it(
-    task: str, chosen: float | None, moved: bool, used: float, said: str
+    task: str, chosen: float | None, moved: bool, used: float, expected: str
 ) -> None:
     values = {"confidence": chosen, "iou": 0.6, "classes": {"apple": 0.7}}
-    made = package(task=task, chosen=values, at_threshold=SHIPPED | {"moved": moved})
-    told = made.thresholds()
-    assert (told["confidence"], told["chosen"], told["moved"]) == (used, values, moved)
-    assert said in made.card()
+    export = package(task=task, chosen=values, at_threshold=SHIPPED | {"moved": moved})
+    thresholds = export.thresholds()
+    assert (thresholds["confidence"], thresholds["chosen"], thresholds["moved"]) == (used, values, moved)
+    assert expected in export.card()
     assert "chosen" not in package().thresholds()
 
 
-def test_it_names_what_made_it_and_nothing_else() -> None:
+def test_it_names_only_the_tools_in_use() -> None:
     """A card of an ONNX file named OpenVINO and nncf, which were installed."""
     versions = dict.fromkeys(("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf", "python"), "1.0")
     names = {
@@ -126,5 +126,5 @@ def test_it_names_what_made_it_and_nothing_else() -> None:
     assert names["onnx", False] == names["onnx", True] == common | {"onnx", "onnxruntime"}
     assert names["openvino", False] == common | {"openvino"}
     assert names["openvino", True] == common | {"openvino", "nncf"}
-    made = "ultralytics 1.0, torch 1.0, onnx 1.0, onnxruntime 1.0, python 1.0"
-    assert f"| Made with | {made}; YOLO" in card(versions=versions)
+    tools = "ultralytics 1.0, torch 1.0, onnx 1.0, onnxruntime 1.0, python 1.0"
+    assert f"| Made with | {tools}; YOLO" in card(versions=versions)

@@ -17,25 +17,27 @@ def test_every_code_has_its_texts() -> None:
     severity = r'(?:add\(\s*|severity": )"(?:error|warning|info)",\s*(?:"code": )?"([a-z_]+)"'
     calls = severity + r'|about\(\s*name,\s*"\w+",\s*"([a-z_]+)"'
     used = {
-        one or other for path in (WORKER / "quality").glob("*.py") for one, other in re.findall(calls, path.read_text())
+        one or second
+        for path in (WORKER / "quality").glob("*.py")
+        for one, second in re.findall(calls, path.read_text())
     }
     used |= {f"image_{what}" for what in ("scans", "pages", "tiles", "frames")}  # of a TooCostly
     used |= {"leak", "leak_exact", "leak_source", "near_duplicate", "duplicate_image", "duplicate_conflict"}
     assert len(used) > 35
     assert used == TEXTS.keys()
-    assert {code for code, told in TEXTS.items() if told.fix} == FIXABLE
+    assert {code for code, texts in TEXTS.items() if texts.fix} == FIXABLE
     assert format_texts.FINDINGS.keys() <= CONVERTED.keys()
 
 
-def test_images_that_a_fix_could_not_save_are_told(app: APIFlask) -> None:
-    done = {"images": 2, "rows": 0, "files": ["a.jpg", "b.jpg"], "emptied": 0, "unsaved": 1, "unsaved_files": ["c.jpg"]}
-    nothing = done | {"images": 0, "files": []}
+def test_images_that_a_fix_could_not_save_are_reported(app: APIFlask) -> None:
+    fix = {"images": 2, "rows": 0, "files": ["a.jpg", "b.jpg"], "emptied": 0, "unsaved": 1, "unsaved_files": ["c.jpg"]}
+    nothing = fix | {"images": 0, "files": []}
     with app.test_request_context(headers={"Accept-Language": "en"}):
-        both, only = effects({"effects": {"exif_rotated": done, "image_unread": nothing}})
+        both, only = effects({"effects": {"exif_rotated": fix, "image_unread": nothing}})
         (older,) = effects({"effects": {"label_orphan": {"images": 0, "rows": 0, "files": ["a.txt"]}}})
-    said = "1 image stays as it is. Saving it again takes too much time or memory."
-    assert both["message"].endswith(f"2 images fixed, moved or removed. {both['title']}: {said}")
-    assert only["message"] == f"{only['title']}: {said}"
+    sentence = "1 image stays as it is. Saving it again takes too much time or memory."
+    assert both["message"].endswith(f"2 images fixed, moved or removed. {both['title']}: {sentence}")
+    assert only["message"] == f"{only['title']}: {sentence}"
     assert only["unsaved_files"] == ["c.jpg"]
     assert (older["message"], older["unsaved"]) == (f"Files removed: {older['title']}.", 0)
 

@@ -34,8 +34,8 @@ RUN: list[Event] = [
 def run_with_log(app: APIFlask) -> tuple[int, list[dict[str, Any]]]:
     """A training that has said it all and printed two lines; its live messages."""
     training_id = make(app)
-    for place in (4, 8):  # the first epoch and the last
-        object.__setattr__(RUN[place], "classes", CLASSES)
+    for index in (4, 8):  # the first epoch and the last
+        object.__setattr__(RUN[index], "classes", CLASSES)
     directory = service(app).store.attempt_dir(training_id, 1)
     directory.mkdir(parents=True)
     (directory / "worker.log").write_bytes(b"\x1b[1mfirst\x1b[0m\nsecond\n")
@@ -45,25 +45,25 @@ def run_with_log(app: APIFlask) -> tuple[int, list[dict[str, Any]]]:
     return training_id, [{"event": item.event} | item.payload for item in sent]
 
 
-def test_polling_gets_what_the_room_got(idle_app: APIFlask) -> None:
+def test_polling_gets_the_messages_of_the_room(idle_app: APIFlask) -> None:
     training_id, sent = run_with_log(idle_app)
     client = idle_app.test_client()
-    seen: list[dict[str, Any]] = []
+    polled: list[dict[str, Any]] = []
     after, more = 0, True
     while more:
         body = client.get(f"/api/trainings/{training_id}/events?after={after}&limit=4").get_json()
         assert not body["thinned"]
-        seen, after, more = seen + body["events"], body["seq"], body["more"]
-    assert [item["seq"] for item in seen] == list(range(1, len(sent) + 1))
-    for got, live in zip(seen, sent, strict=True):
+        polled, after, more = polled + body["events"], body["seq"], body["more"]
+    assert [item["seq"] for item in polled] == list(range(1, len(sent) + 1))
+    for got, live in zip(polled, sent, strict=True):
         assert {"event": got["event"]} | {key: got["payload"].get(key) for key in live if key != "event"} == live
         assert got["time"].endswith("Z")
-    by_name = {item["event"]: item["payload"] for item in seen}
+    by_name = {item["event"]: item["payload"] for item in polled}
     assert by_name["training_status"]["training"]["status"] == "completed"
     assert by_name["training_note"]["message"].startswith("Otimizador: AdamW")
     assert by_name["training_system"]["cpu"] == 20.0
     assert by_name["training_checkpoint"]["is_best"] is True
-    assert seen[[item["event"] for item in seen].index("training_update")]["payload"]["classes"] == CLASSES
+    assert polled[[item["event"] for item in polled].index("training_update")]["payload"]["classes"] == CLASSES
     english = client.get(f"/api/trainings/{training_id}/events", headers={"Accept-Language": "en"}).get_json()
     assert english["events"][0]["payload"]["message"].startswith("Optimizer: AdamW")
     empty = client.get(f"/api/trainings/{training_id}/events?after={after}").get_json()
@@ -118,17 +118,17 @@ def test_old_messages_get_sparser_and_durable_ones_stay(idle_app: APIFlask) -> N
             data = {"code": "x", "data": {}} if event == "training_note" else {"progress": row.progress, "attempt": 1}
             message(event, row, **data, start=0, offset=0)
     with idle_app.app_context():
-        kept = db.session.query(TrainingEvent.seq, TrainingEvent.event).all()
-        newest = [seq for seq, _ in kept if seq > count - EPHEMERAL_RETENTION]
+        stored = db.session.query(TrainingEvent.seq, TrainingEvent.event).all()
+        newest = [seq for seq, _ in stored if seq > count - EPHEMERAL_RETENTION]
         assert len(newest) == EPHEMERAL_RETENTION, "nothing of the newest is missing"
-        assert sum(event == "training_note" for _, event in kept) == 20
+        assert sum(event == "training_note" for _, event in stored) == 20
         middle = [
             seq
-            for seq, event in kept
+            for seq, event in stored
             if count - 8 * EPHEMERAL_RETENTION < seq < count - EPHEMERAL_RETENTION and event in EPHEMERAL
         ]
         assert 800 < len(middle) < 2200
-        assert len(kept) < 5000
+        assert len(stored) < 5000
         page = service(idle_app).following.events(training_id, 0, 500)
         assert page["thinned"]
         assert page["more"]
@@ -136,14 +136,14 @@ def test_old_messages_get_sparser_and_durable_ones_stay(idle_app: APIFlask) -> N
         assert len(service(idle_app).following.snapshot(training_id)["losses"]) <= 2000
 
 
-def test_nothing_is_made_for_an_empty_room(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    monkeypatch.setattr(notify.socketio, "emit", lambda event, *_, **__: made.append(event))
+def test_nothing_is_sent_to_an_empty_room(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(notify.socketio, "emit", lambda event, *_, **__: events.append(event))
     training_id = make(idle_app)
     viewer = socketio.test_client(idle_app)
     with idle_app.app_context():
         service(idle_app).feed.send(apply(training_id, 1, numbered(RUN[:3])))
-    assert made == []
+    assert events == []
     monkeypatch.undo()
     viewer.emit("join_training", {"training_id": training_id}, callback=True)
     viewer.get_received()

@@ -26,8 +26,8 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
 def test_no_english_in_a_portuguese_sentence(app: APIFlask, error: dict[str, Any], words: str, quoted: str) -> None:
     job = Job(kind="import_dataset", status=JobStatus.FAILED, error=error)
     with app.test_request_context(headers={"Accept-Language": "pt-BR"}):
-        found = reason(job)
-        for text in (message_of(REASONS, found["code"], found["data"]), refusal(error).detail):
+        failure = reason(job)
+        for text in (message_of(REASONS, failure["code"], failure["data"]), refusal(error).detail):
             rest = text.replace(quoted, "")
             assert not {"the", "and", "of", "was", "not", "process"} & set(rest.lower().split()), text
-        assert words in message_of(REASONS, found["code"], found["data"])
+        assert words in message_of(REASONS, failure["code"], failure["data"])

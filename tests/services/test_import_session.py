@@ -51,10 +51,10 @@ def imports(app: APIFlask) -> Any:
         yield app.extensions["services"].datasets.imports
 
 
-def until(found: Callable[[], Any]) -> Any:
+def until(check: Callable[[], Any]) -> Any:
     """The first true value."""
     limit = time.monotonic() + LIMIT_S
-    while not (value := found()):
+    while not (value := check()):
         assert time.monotonic() < limit
         db.session.rollback()
         time.sleep(0.02)
@@ -80,7 +80,7 @@ def slow_zip(count: int = 120) -> bytes:
     return zip_bytes(files)
 
 
-def test_images_are_read_before_the_dataset_has_its_place(imports: DatasetImports) -> None:
+def test_images_are_read_before_the_dataset_has_its_folder(imports: DatasetImports) -> None:
     session, folder = session_of(imports, yolo_zip(4, 2))
     with session:
         planned = session.verdict()
@@ -92,7 +92,7 @@ def test_images_are_read_before_the_dataset_has_its_place(imports: DatasetImport
     assert imports.jobs.get(1).status == JobStatus.CANCELLED
 
 
-def test_where_all_are_busy_only_the_answer_is_made(imports: DatasetImports) -> None:
+def test_with_all_slots_busy_only_the_answer_is_computed(imports: DatasetImports) -> None:
     busy = [session_of(imports, yolo_zip(4, 2))[0] for _ in range(AT_ONCE)]
     for session in busy:
         session.verdict()
@@ -134,7 +134,7 @@ def test_a_killed_child_begins_anew_from_what_was_extracted(imports: DatasetImpo
         planned = session.verdict()
         assert session.job_id is not None
         os.remove(folder / ARCHIVE)  # it is not needed any more
-        (pid, _started, directory), *_others = find_children(imports.jobs.root)
+        (pid, _started, directory), *_rest = find_children(imports.jobs.root)
         os.kill(pid, signal.SIGKILL)
         job_id = session.job_id
         second = until(lambda: imports.verdicts.received.get(job_id))
@@ -143,7 +143,7 @@ def test_a_killed_child_begins_anew_from_what_was_extracted(imports: DatasetImpo
         assert directory.parent.exists()
 
 
-def test_a_request_whose_job_was_stopped_is_told(imports: DatasetImports, app: APIFlask) -> None:
+def test_a_request_whose_job_was_stopped_is_refused(imports: DatasetImports, app: APIFlask) -> None:
     imports.prepare()
     ((pid, _started, _directory),) = find_children(imports.jobs.root)
     os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine
@@ -186,8 +186,8 @@ def read_only(app: APIFlask) -> Iterator[None]:
 def damaged(data: bytes, name: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         member = archive.getinfo(name)
-        place = member.header_offset + 30 + len(name) + member.compress_size // 2
-    return data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :]
+        offset = member.header_offset + 30 + len(name) + member.compress_size // 2
+    return data[:offset] + bytes([data[offset] ^ 255]) + data[offset + 1 :]
 
 
 def test_a_refusal_does_not_wait_for_the_database(imports: DatasetImports, app: APIFlask) -> None:
@@ -212,7 +212,7 @@ def test_a_refusal_does_not_wait_for_the_database(imports: DatasetImports, app: 
     until(lambda: imports.jobs.get(1).status == JobStatus.FAILED)
 
 
-def test_a_process_that_is_lost_while_the_database_is_away_is_told(
+def test_a_process_lost_while_the_database_is_away_is_reported(
     imports: DatasetImports, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "LOST_S", 0.2)
@@ -234,7 +234,7 @@ def test_a_process_that_is_lost_while_the_database_is_away_is_told(
     asking.start()
     until(lambda: session.job_id is not None and imports.jobs.get(session.job_id).runner)
     with read_only(app):
-        (pid, _started, _directory), *_others = find_children(imports.jobs.root)
+        (pid, _started, _directory), *_rest = find_children(imports.jobs.root)
         os.kill(pid, signal.SIGKILL)
         asking.join(LIMIT_S)
         assert [error.status for error in answers] == [503]
@@ -285,12 +285,12 @@ def test_a_child_goes_where_nobody_knows_whether_its_job_was_committed(
         patch.setattr(db.session, "commit", fail)
         with pytest.raises(OperationalError):
             imports.follow(5, 1, recipe({}, 1000), ORIGIN)
-    until(lambda: pid not in {found for found, _started, _directory in find_children(imports.jobs.root)})
+    until(lambda: pid not in {child for child, _started, _directory in find_children(imports.jobs.root)})
     until(lambda: not directory.exists())
     imports.prepare()
     job = imports.follow(6, 1, recipe({}, 1000), ORIGIN)
     assert job.token != directory.parent.name
-    assert [found.token == directory.parent.name for found in imports.of(5)] == [True] * is_there
+    assert [session.token == directory.parent.name for session in imports.of(5)] == [True] * is_there
 
 
 def test_a_deleted_dataset_has_no_child_that_reads_it(imports: DatasetImports) -> None:
@@ -350,14 +350,14 @@ def test_what_an_accepted_import_needs_is_not_how_it_came(imports: DatasetImport
 
 def test_a_costly_import_goes_on_in_the_slow_lane(imports: DatasetImports, tmp_path: Path) -> None:
     """Once, and when its request was answered; as long as it takes then."""
-    kind, found = imports.jobs.kinds[IMPORT], Failed(TAKES_LONG, "more than 10 s")
+    kind, failure = imports.jobs.kinds[IMPORT], Failed(TAKES_LONG, "more than 10 s")
     params = {"number": 1, "options": recipe({}, 1000), "origin": ORIGIN, "accepted": True}
     job = Job(kind=IMPORT, params=params, subject_type="dataset", subject_id=5)
     assert imports.spec(job, tmp_path / "job" / "1")["hurry"]
-    job.params = kind.again(job, found)
+    job.params = kind.again(job, failure)
     assert job.params == params | {"slow": True}
     assert not imports.spec(job, tmp_path / "job" / "2")["hurry"]
-    assert kind.again(job, found) is None
+    assert kind.again(job, failure) is None
     slow = kind.lane(job.params)
     assert slow != kind.lane(params)
     assert [kind.has_free_slot(running, 0, slow.slow) for running in (0, 1)] == [True, False]
@@ -369,7 +369,7 @@ def test_one_that_begins_anew_shows_its_old_progress_no_longer(
     """Whoever looks at the dataset hears that it waits, as for its turn in the slow lane."""
     messages: list[Any] = []
     monkeypatch.setattr("app.services.datasets.imports.to_dashboard", lambda *message: messages.append(message))
-    held = idle_app.extensions["services"]
+    services = idle_app.extensions["services"]
     with idle_app.app_context():
         with writing() as session:
             session.add(dataset := Dataset(name="Costly", classes=["a"], status="validating"))
@@ -379,14 +379,16 @@ def test_one_that_begins_anew_shows_its_old_progress_no_longer(
             job.status, job.attempt, job.stop_mode, job.restarts = "running", 1, None, 0
             session.add(job)
         with writing() as session:
-            conclude(job := session.get_one(Job, job.id), held.jobs.kinds[IMPORT], Failed(TAKES_LONG, "more than 10 s"))
+            conclude(
+                job := session.get_one(Job, job.id), services.jobs.kinds[IMPORT], Failed(TAKES_LONG, "more than 10 s")
+            )
         assert (job.status, job.params["slow"]) == ("pending", True)
-        held.jobs.announce(job)
-        told = {"dataset_id": dataset.id, "status": "validating", "error": None, "revision": 1}
-        assert messages == [("dataset_update", told | {"stage": None, "done": 0, "total": 0})]
+        services.jobs.announce(job)
+        payload = {"dataset_id": dataset.id, "status": "validating", "error": None, "revision": 1}
+        assert messages == [("dataset_update", payload | {"stage": None, "done": 0, "total": 0})]
 
 
-def test_a_long_import_lets_another_one_begin(imports: DatasetImports) -> None:
+def test_a_long_import_does_not_block_another_one(imports: DatasetImports) -> None:
     kind = imports.jobs.kinds[IMPORT]
     assert kind.has_free_slot(running=1, long=0)
     assert not kind.has_free_slot(running=AT_ONCE, long=0)
@@ -432,7 +434,7 @@ def test_the_job_of_an_answer_alone_is_committed_with_the_dataset(imports: Datas
     imports.end(5)
 
 
-def test_where_a_dataset_is_is_told_once_that_is_possible(imports: DatasetImports) -> None:
+def test_the_folder_of_a_dataset_is_announced_once_it_is_writable(imports: DatasetImports) -> None:
     session, _folder = session_of(imports, slow_zip())
     session.verdict()
     directory = imports.jobs.root / imports.jobs.get(1).token / "1"
@@ -460,7 +462,9 @@ def test_an_upload_that_is_a_datasets_original_is_not_emptied(tmp_path: Path) ->
 def test_what_nobody_accepted_does_not_outlast_the_server(imports: DatasetImports) -> None:
     with writing() as session:
         params = {"number": 1, "options": {}, "origin": ORIGIN}
-        waiting, accepted = (Job(kind=IMPORT, params=params | {"accepted": known}) for known in (False, True))
+        waiting, accepted = (
+            Job(kind=IMPORT, params=params | {"accepted": is_accepted}) for is_accepted in (False, True)
+        )
         for job in (waiting, accepted):
             job.status = JobStatus.CANCELLED
             session.add(job)

@@ -52,7 +52,7 @@ def ended(app: APIFlask, days: float, status: str = "completed", **columns: Any)
     return number
 
 
-def left(app: APIFlask, number: int) -> tuple[list[str], list[tuple[int, bool]]]:
+def saved(app: APIFlask, number: int) -> tuple[list[str], list[tuple[int, bool]]]:
     """The files and the rows of a training's checkpoints."""
     folder = Path(app.config["MODELS_DIR"]) / str(number)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.pt"))
@@ -61,22 +61,25 @@ def left(app: APIFlask, number: int) -> tuple[list[str], list[tuple[int, bool]]]
         return files, [(row.epoch, row.is_best) for row in rows]
 
 
-WHOLE = 4
+COMPLETE = 4
 
 
-def test_old_checkpoints_go_and_others_stay(idle_app: APIFlask) -> None:
+def test_old_checkpoints_go_and_recent_ones_stay(idle_app: APIFlask) -> None:
     change_settings(idle_app, BACKUP_MODELS="none")
     old, failed = ended(idle_app, 31), ended(idle_app, 100, "failed")
     stay = [ended(idle_app, 29), ended(idle_app, 31, important=True), ended(idle_app, 31, "paused")]
     assert sweep(idle_app)["checkpoints"] == 4
     for number in (old, failed):
-        assert left(idle_app, number) == (["checkpoints/epoch-4.pt", "run/weights/best.pt"], [(4, False), (5, True)])
-    assert [len(left(idle_app, number)[0]) for number in stay] == [WHOLE] * 3
+        assert saved(idle_app, number) == (
+            ["checkpoints/epoch-4.pt", "run/weights/best.pt"],
+            [(4, False), (5, True)],
+        )
+    assert [len(saved(idle_app, number)[0]) for number in stay] == [COMPLETE] * 3
     assert sweep(idle_app)["checkpoints"] == 0, "nothing is left to do"
     assert list((Path(idle_app.config["DATA_ROOT"]) / "tmp").iterdir()) == []
 
 
-def test_for_ever_and_for_those_who_wait(idle_app: APIFlask) -> None:
+def test_checkpoints_of_waiting_trainings_stay(idle_app: APIFlask) -> None:
     change_settings(idle_app, BACKUP_MODELS="none")
     old = ended(idle_app, 1000)
     change_settings(idle_app, CHECKPOINT_DAYS=0)
@@ -85,7 +88,7 @@ def test_for_ever_and_for_those_who_wait(idle_app: APIFlask) -> None:
     start = {"kind": "training", "training_id": old, "checkpoint": 6}
     waiting = ended(idle_app, 0, "pending", start=start, end_time=None)
     assert sweep(idle_app)["checkpoints"] == 1
-    assert "checkpoints/epoch-6.pt" in left(idle_app, old)[0]
+    assert "checkpoints/epoch-6.pt" in saved(idle_app, old)[0]
     with idle_app.app_context(), writing() as session:
         session.get_one(Training, waiting).status = "cancelled"
     assert sweep(idle_app)["checkpoints"] == 1
@@ -94,12 +97,12 @@ def test_for_ever_and_for_those_who_wait(idle_app: APIFlask) -> None:
 def test_old_keys_and_estimates(idle_app: APIFlask) -> None:
     with idle_app.app_context(), writing() as session:
         for hours in (23, 25):
-            made = TODAY - timedelta(hours=hours)
-            session.add(IdempotencyKey(key=str(hours), scope="create", digest="", answer={}, created_at=made))
+            created_at = TODAY - timedelta(hours=hours)
+            session.add(IdempotencyKey(key=str(hours), scope="create", digest="", answer={}, created_at=created_at))
         for days in (29, 31):
             session.add(Estimate(key=str(days), figures={}, created_at=TODAY - timedelta(days=days)))
-    done = sweep(idle_app)
-    assert (done["idempotency keys"], done["estimates"]) == (1, 1)
+    removed = sweep(idle_app)
+    assert (removed["idempotency keys"], removed["estimates"]) == (1, 1)
     with idle_app.app_context():
         assert db.session.scalars(select(IdempotencyKey.key)).all() == ["23"]
         assert db.session.scalars(select(Estimate.key)).all() == ["29"]
@@ -119,20 +122,20 @@ def test_old_temporary_files(idle_app: APIFlask) -> None:
 
 
 def test_the_trash_and_missed_backups(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[datetime] = []
+    cutoffs: list[datetime] = []
 
     def purge(older_than: datetime) -> list[int]:
-        asked.append(older_than)
+        cutoffs.append(older_than)
         return [3, 4]
 
     trash = idle_app.extensions["services"].trainer.trash
     monkeypatch.setattr(trash, "purge_trash", purge)
     number = ended(idle_app, 0, important=True)
-    done = sweep(idle_app)
-    assert (done["trash"], done["backups"]) == (2, 1)
-    assert asked == [TODAY - timedelta(days=7)]
+    removed = sweep(idle_app)
+    assert (removed["trash"], removed["backups"]) == (2, 1)
+    assert cutoffs == [TODAY - timedelta(days=7)]
     with idle_app.app_context():
-        assert [kept.training_id for kept in idle_app.extensions["services"].backups.all()] == [number]
+        assert [backup.training_id for backup in idle_app.extensions["services"].backups.all()] == [number]
     assert sweep(idle_app)["backups"] == 0
 
 
@@ -142,5 +145,5 @@ def test_one_failure_does_not_stop_the_rest(idle_app: APIFlask, monkeypatch: pyt
 
     monkeypatch.setattr(idle_app.extensions["services"].trainer.trash, "purge_trash", broken)
     ended(idle_app, 31)
-    done = sweep(idle_app)
-    assert (done["trash"], done["checkpoints"], done["backups"]) == (0, 2, 0)
+    removed = sweep(idle_app)
+    assert (removed["trash"], removed["checkpoints"], removed["backups"]) == (0, 2, 0)

@@ -33,14 +33,14 @@ from tests.services.runs import RUN, STARTED, FakeWorker, claim, epoch, make, nu
 from tests.test_queries import statements
 
 FULL = DiskSpace(2**20, 10**9)
-AWAY = OperationalError("SELECT", {}, Exception("the database system is starting up"))
+UNAVAILABLE = OperationalError("SELECT", {}, Exception("the database system is starting up"))
 
 
 def job_of(app: APIFlask, training_id: int) -> Job:
     with app.app_context():
-        found = db.session.scalars(select(Job).where(Job.subject_id == training_id).order_by(Job.id.desc())).first()
-        assert found is not None
-        return found
+        job = db.session.scalars(select(Job).where(Job.subject_id == training_id).order_by(Job.id.desc())).first()
+        assert job is not None
+        return job
 
 
 def running(app: APIFlask, worker: FakeWorker | None = None, **changes: object) -> int:
@@ -60,10 +60,10 @@ def supervise(app: APIFlask, training_id: int) -> None:
     Supervisor(context, job_of(app, training_id).id, 1, follows=True).run(app)
 
 
-def once_away(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def unavailable_once(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The same, but the first time the database is away."""
     monkeypatch.setattr(database, "RETRY_S", 0.0)
-    failures = [AWAY]
+    failures = [UNAVAILABLE]
 
     def called(*args: Any) -> Any:
         if failures:
@@ -98,7 +98,7 @@ def test_what_was_requested_of_an_older_version_still_is(
     assert (job.stop_mode, job.stop_requested_at is not None) == (mode, mode is not None)
 
 
-def test_no_child_is_left_alone_when_following_fails(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_child_is_orphaned_when_following_fails(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The training has failed, so its process must not go on in the folder."""
     worker = FakeWorker(service(idle_app).store.models / "child")
     try:
@@ -121,12 +121,12 @@ def test_a_database_that_is_away_delays_following(idle_app: APIFlask, monkeypatc
     training_id = running(idle_app)
     kind = service(idle_app).jobs.record
     write_events(service(idle_app).store.attempt_dir(training_id, 1), RUN)
-    monkeypatch.setattr(kind, "position", once_away(kind.position, monkeypatch))
-    left: list[int] = []
-    monkeypatch.setattr(kind, "process_ended", once_away(left.append, monkeypatch))
+    monkeypatch.setattr(kind, "position", unavailable_once(kind.position, monkeypatch))
+    ended: list[int] = []
+    monkeypatch.setattr(kind, "process_ended", unavailable_once(ended.append, monkeypatch))
     supervise(idle_app, training_id)
     assert row_of(idle_app, training_id).status == "completed"
-    assert left == [job_of(idle_app, training_id).id]
+    assert ended == [job_of(idle_app, training_id).id]
 
 
 def test_a_database_that_is_away_delays_the_start(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_a_database_that_is_away_delays_the_start(idle_app: APIFlask, monkeypatc
     def spec(_job: Job, _directory: Path) -> dict[str, Any]:
         raise CannotStart("data", "its own reason")
 
-    kind = replace(service(idle_app).jobs.kind, spec=once_away(spec, monkeypatch))
+    kind = replace(service(idle_app).jobs.kind, spec=unavailable_once(spec, monkeypatch))
     idle_app.extensions["services"].jobs.register(kind)
     supervise(idle_app, training_id)
     row = row_of(idle_app, training_id)
@@ -172,8 +172,8 @@ def test_a_job_names_the_dataset_that_it_is_about(idle_app: APIFlask) -> None:
             job = Job(kind="import_dataset", subject_type="dataset", subject_id=subject_id)
             job.status = JobStatus.COMPLETED
             session.add(job)
-    found = idle_app.test_client().get("/api/jobs").get_json()["jobs"]
-    assert [(job["subject"], job["subject_name"]) for job in found] == [
+    listed = idle_app.test_client().get("/api/jobs").get_json()["jobs"]
+    assert [(job["subject"], job["subject_name"]) for job in listed] == [
         ({"type": "dataset", "id": missing}, None),
         ({"type": "dataset", "id": dataset_id}, "Animals"),
     ]
@@ -187,9 +187,9 @@ def test_a_round_takes_no_query_a_training(idle_app: APIFlask) -> None:
         jobs = idle_app.extensions["services"].jobs
         with idle_app.app_context():
             service(idle_app).reconcile()
-            with statements(idle_app) as found:
+            with statements(idle_app) as executed:
                 assert queue.claim(jobs.kinds, jobs.devices) == []
-        return sum("FROM training " in " ".join(statement.split()) for statement in found)
+        return sum("FROM training " in " ".join(statement.split()) for statement in executed)
 
     make(idle_app, "running", devices=["cpu"])
     sent(1)
@@ -220,7 +220,7 @@ def test_a_waiting_job_is_on_no_device(idle_app: APIFlask) -> None:
 
 
 @pytest.mark.parametrize("code", ["files_missing", "terminated", "weights"])
-def test_a_failed_job_says_why(idle_app: APIFlask, code: str) -> None:
+def test_a_failed_job_has_its_reason(idle_app: APIFlask, code: str) -> None:
     training_id = running(idle_app)
     with idle_app.app_context(), writing() as session:
         change(session.get_one(Training, training_id), TrainingStatus.FAILED, error="-", error_kind=code)
@@ -239,7 +239,7 @@ def test_an_ending_of_another_kind_of_work_ends_nothing(idle_app: APIFlask) -> N
     assert (row.status, row.current_epoch, row.notes[-1]["code"]) == ("pending", 1, "restarted_killed")
 
 
-def test_a_fault_of_the_database_is_told_without_its_statement(
+def test_a_database_error_is_reported_without_its_statement(
     idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training_id = running(idle_app)
@@ -274,7 +274,7 @@ def test_an_ending_that_cannot_be_written_leaves_the_row_for_a_later_round(
     assert row_of(idle_app, training_id).status == "pending", "killed: it goes on"
 
 
-def test_what_is_said_beside_the_run_does_not_end_it(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_outside_the_run_does_not_end_it(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule of the coach, a text, a socket: a fault there is logged, and the run goes on."""
 
     def fail(*_: object) -> None:
@@ -312,8 +312,8 @@ def test_going_back_a_version_leaves_no_jobs_of_trainings(idle_app: APIFlask) ->
         database.set_up_migrations(idle_app)
         downgrade(revision="0007")
         with db.engine.connect() as connection:
-            left = connection.exec_driver_sql("SELECT id FROM job WHERE subject_id = ?", (training_id,)).all()
-    assert left == []
+            remaining = connection.exec_driver_sql("SELECT id FROM job WHERE subject_id = ?", (training_id,)).all()
+    assert remaining == []
 
 
 def test_devices_are_those_of_the_attempt_that_runs(idle_app: APIFlask) -> None:
@@ -330,7 +330,7 @@ def test_devices_are_those_of_the_attempt_that_runs(idle_app: APIFlask) -> None:
     assert (job.attempt, job.devices, row_of(idle_app, training_id).devices) == (4, ["1"], ["1"])
 
 
-def test_an_action_that_loses_a_deadlock_is_done_once(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_that_loses_a_deadlock_is_applied_once(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL ends one of two that wait for each other; the loser tries once more, and nobody gets a 503."""
 
     class Deadlock(Exception):
@@ -358,13 +358,13 @@ Announced = list[tuple[str, str, str | None]]
 @pytest.fixture
 def announced(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Announced:
     """Kind, status and requested stop of each job whose change is told."""
-    heard: Announced = []
+    changes: Announced = []
     live = idle_app.extensions["services"].jobs.live
-    monkeypatch.setattr(live, "publish", lambda job: heard.append((job.kind, str(job.status), job.stop_mode)))
-    return heard
+    monkeypatch.setattr(live, "publish", lambda job: changes.append((job.kind, str(job.status), job.stop_mode)))
+    return changes
 
 
-def test_a_pause_for_the_disk_and_its_end_are_told(idle_app: APIFlask, announced: Announced) -> None:
+def test_a_pause_for_the_disk_and_its_end_are_announced(idle_app: APIFlask, announced: Announced) -> None:
     training_id = running(idle_app)
     with idle_app.app_context():
         service(idle_app).jobs.record.disk_short(job_of(idle_app, training_id).id, FULL)
@@ -375,7 +375,7 @@ def test_a_pause_for_the_disk_and_its_end_are_told(idle_app: APIFlask, announced
     assert announced[1:] == [("training", "pending", None)]
 
 
-def test_an_evaluation_that_nobody_wants_any_more_is_told(idle_app: APIFlask, announced: Announced) -> None:
+def test_a_withdrawn_evaluation_is_announced(idle_app: APIFlask, announced: Announced) -> None:
     training_id = make(idle_app, "cancelled")
     with idle_app.app_context():
         idle_app.extensions["services"].jobs.submit(

@@ -59,31 +59,31 @@ def test_defaults_are_allowed(idle_app: APIFlask) -> None:
                 assert params.check_params({item["name"]: item["default"]}) == {item["name"]: item["default"]}
 
 
-def test_ultralytics_takes_our_limits_and_models(tmp_path: Path, idle_app: APIFlask) -> None:
+def test_ultralytics_accepts_our_limits_and_models(tmp_path: Path, idle_app: APIFlask) -> None:
     values = [
         (item.name, value) for item in params.PARAMETERS.values() if item.kind != "device" for value in limits(item)
     ]
     with idle_app.app_context():
-        known = dict(architectures())
-    done = subprocess.run(
+        catalog = dict(architectures())
+    process = subprocess.run(
         [sys.executable, "-c", ASK],
-        input=json.dumps({"values": values, "models": list(known)}),
+        input=json.dumps({"values": values, "models": list(catalog)}),
         env=child_environment({"YOLO_CONFIG_DIR": str(tmp_path)}),
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    answer = json.loads(process.stdout.splitlines()[-1])
     assert answer["wrong"] == []
     for name in params.OPTIMIZERS:
         assert f'"{name.lower()}"' in answer["optimizers"].lower()
     for name, (task, scale, layers) in answer["tasks"].items():
-        own = known[name]
-        assert layers == own.layers
-        assert task == own.task or "rtdetr" in name, "RT-DETR's head is not known to guess_model_task"
-        if scale and own.size:
-            assert scale == own.size, name
+        entry = catalog[name]
+        assert layers == entry.layers
+        assert task == entry.task or "rtdetr" in name, "RT-DETR's head is not known to guess_model_task"
+        if scale and entry.size:
+            assert scale == entry.size, name
 
 
 MISFITS: list[tuple[dict[str, Any], str]] = [
@@ -103,13 +103,13 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
 
 def test_what_does_not_fit_is_refused(idle_app: APIFlask) -> None:
     with idle_app.test_request_context():
-        for given, task in MISFITS:
+        for values, task in MISFITS:
             with pytest.raises(Unprocessable) as caught:
-                params.check_params(given, task)
-            assert [item["field"] for item in caught.value.errors] == [f"params.{name}" for name in given]
+                params.check_params(values, task)
+            assert [item["field"] for item in caught.value.errors] == [f"params.{name}" for name in values]
 
 
-def test_what_fits_is_kept(idle_app: APIFlask) -> None:
-    given = {"dropout": 0.1, "erasing": 0, "auto_augment": "", "fliplr": 1}
+def test_valid_values_are_unchanged(idle_app: APIFlask) -> None:
+    values = {"dropout": 0.1, "erasing": 0, "auto_augment": "", "fliplr": 1}
     with idle_app.test_request_context():
-        assert params.check_params(given, "classify") == given
+        assert params.check_params(values, "classify") == values

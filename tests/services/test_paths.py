@@ -27,7 +27,7 @@ NAMES = {3: "Cars (2)"}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         (f"missing path '{DATA}/datasets/3/images/val'", "missing path 'Cars (2)/images/val'"),
         (f"{DATA}/datasets/3/revisions/12/labels/a b.txt: line 2", "Cars (2)/labels/a b.txt: line 2"),
@@ -44,8 +44,8 @@ NAMES = {3: "Cars (2)"}
         ("Datensätze: imagens/treino não há", None),
     ],
 )
-def test_paths(text: str, said: str | None) -> None:
-    assert redact_paths(text, DATA, NAMES) == (text if said is None else said)
+def test_paths(text: str, expected: str | None) -> None:
+    assert redact_paths(text, DATA, NAMES) == (text if expected is None else expected)
 
 
 WORKER = Path("/mnt/big disk/yolo/workers/host-1-gpu0")
@@ -61,7 +61,7 @@ WORKER = Path("/mnt/big disk/yolo/workers/host-1-gpu0")
         ("/mnt/secret/x of another", "…/x of another"),
     ],
 )
-def test_paths_of_a_workers_own_folder(text: str, public: str) -> None:
+def test_paths_of_the_folder_of_a_worker(text: str, public: str) -> None:
     """Datasets lie in its host's folder: the message of a child may name them by either."""
     assert redact_paths(text, WORKER, NAMES) == public
 
@@ -78,15 +78,15 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert redact_paths(text, tmp_path / "data", NAMES) == "Cars (2)/a.jpg, Cars (2)/b.jpg"
 
 
-def test_a_traceback_keeps_its_sense() -> None:
+def test_a_traceback_remains_readable() -> None:
     try:
         Path("/no/such/folder/x").read_text()
     except FileNotFoundError:
-        told = redact_paths(traceback.format_exc(), DATA)
-    assert 'File "tests/services/test_paths.py", line' in told
-    assert 'File "pathlib.py", line' in told
-    assert told.endswith("No such file or directory: '…/x'\n")
-    assert sys.prefix not in told
+        redacted = redact_paths(traceback.format_exc(), DATA)
+    assert 'File "tests/services/test_paths.py", line' in redacted
+    assert 'File "pathlib.py", line' in redacted
+    assert redacted.endswith("No such file or directory: '…/x'\n")
+    assert sys.prefix not in redacted
 
 
 def test_a_long_line_takes_no_time() -> None:
@@ -94,7 +94,7 @@ def test_a_long_line_takes_no_time() -> None:
     assert len(redact_paths(line, DATA)) < len(line)
 
 
-def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> None:
     """By the API, the room's messages, what is read back of them, the log: wherever a failure is shown."""
     training_id = make(idle_app)
     client = idle_app.test_client()
@@ -109,14 +109,14 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
     note = Note("weights_rejected", {"name": "x.pt", "reason": f"no {images}"})
     with idle_app.app_context():
         messages = apply(training_id, 1, numbered([note, Failed("data", error, f"\x1b[1mError: {error}")]))
-    told = client.get(f"/api/trainings/{training_id}").json
+    body = client.get(f"/api/trainings/{training_id}").json
     reason = "Dataset 'Cars (2)/dataset.yaml' error: images not found, missing path 'Cars (2)/images/val'"
-    assert f"“{reason}”" in told["error"]
+    assert f"“{reason}”" in body["error"]
     sent = next(item.payload for item in messages if item.event == "training_error")
     assert (sent["error"], sent["traceback"]) == (reason, f"Error: {reason}")
     log = client.get(f"/api/trainings/{training_id}/log").json["text"]
     assert log == f"val: Scanning datasets/{dataset_id}/images/val... 0 images\n"
-    every = [told, messages, client.get(f"/api/trainings/{training_id}/events").json]
+    every = [body, messages, client.get(f"/api/trainings/{training_id}/events").json]
     assert "no Cars (2)/images/val" in str(every)
     assert str(tmp_path) not in str(every)
 

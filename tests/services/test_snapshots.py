@@ -41,13 +41,13 @@ def data_of(app: APIFlask) -> Path:
     return settings(app).DATA_ROOT
 
 
-def without_runners(found: dict[str, Any]) -> dict[str, Any]:
+def without_runners(tables: dict[str, Any]) -> dict[str, Any]:
     """Which process runs a job says nothing in another installation."""
-    return found | {"job": [tuple(value for value in row if '"pid"' not in str(value)) for row in found["job"]]}
+    return tables | {"job": [tuple(value for value in row if '"pid"' not in str(value)) for row in tables["job"]]}
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[APIFlask, Path]:
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[APIFlask, Path]:
     """An installation, and a backup of it that nobody changes."""
     folder = tmp_path_factory.mktemp("whole")
     app = installation(folder)
@@ -56,25 +56,25 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[APIFlask, Path]:
 
 
 @pytest.fixture
-def backup(kept: tuple[APIFlask, Path], tmp_path: Path) -> Path:
+def backup(original: tuple[APIFlask, Path], tmp_path: Path) -> Path:
     """A backup of the test's own."""
-    return Path(shutil.copytree(kept[1], tmp_path / "backup", symlinks=True))
+    return Path(shutil.copytree(original[1], tmp_path / "backup", symlinks=True))
 
 
-def test_it_comes_back_as_it_was(kept: tuple[APIFlask, Path], tmp_path: Path) -> None:
-    app, folder = kept
+def test_it_comes_back_as_it_was(original: tuple[APIFlask, Path], tmp_path: Path) -> None:
+    app, folder = original
     assert list(verify(folder)) == []
-    made = installation(tmp_path)
-    restorer(made).restore(folder)
-    assert without_runners(rows(made)) == without_runners(rows(app))
-    assert '"pid": 0' in str(rows(made)["job"]), "no process of the other installation is taken for ours"
-    assert tree(data_of(made)) == tree(data_of(app))
+    target = installation(tmp_path)
+    restorer(target).restore(folder)
+    assert without_runners(rows(target)) == without_runners(rows(app))
+    assert '"pid": 0' in str(rows(target)["job"]), "no process of the other installation is taken for ours"
+    assert tree(data_of(target)) == tree(data_of(app))
     assert (tmp_path / "instance" / "secret_key").read_bytes() == (folder / "secret_key").read_bytes()
-    assert not (data_of(made) / "tmp" / "x").exists()
-    with made.app_context():
-        assert made.extensions["installation"].examined() is None
+    assert not (data_of(target) / "tmp" / "x").exists()
+    with target.app_context():
+        assert target.extensions["installation"].examined() is None
     with pytest.raises(SnapshotError, match=r"The database is not empty: .*dataset \(1\)"):
-        restorer(made).restore(folder)
+        restorer(target).restore(folder)
 
 
 def damage(path: Path) -> None:
@@ -89,13 +89,13 @@ def test_damage_is_named_and_nothing_is_restored(backup: Path, tmp_path: Path) -
         damage(backup / name)
     (backup / names[2]).unlink()
     assert sorted(verify(backup)) == sorted(names)
-    made = installation(tmp_path)
-    before = tree(data_of(made))
+    target = installation(tmp_path)
+    before = tree(data_of(target))
     with pytest.raises(SnapshotError, match="is damaged; nothing was restored") as caught:
-        restorer(made).restore(backup)
+        restorer(target).restore(backup)
     assert all(name in str(caught.value) for name in names)
-    assert tree(data_of(made)) == before
-    assert not any(rows(made).values())
+    assert tree(data_of(target)) == before
+    assert not any(rows(target).values())
 
 
 def test_a_damaged_manifest_is_named(backup: Path, tmp_path: Path) -> None:
@@ -124,12 +124,12 @@ def test_a_backup_of_a_newer_version_is_refused(backup: Path, tmp_path: Path) ->
 
 
 def test_files_in_the_way_are_named(backup: Path, tmp_path: Path) -> None:
-    made = installation(tmp_path)
-    (data_of(made) / "datasets" / "3").mkdir()
-    (data_of(made) / "datasets" / "3" / "mine").write_text("kept")
+    target = installation(tmp_path)
+    (data_of(target) / "datasets" / "3").mkdir()
+    (data_of(target) / "datasets" / "3" / "mine").write_text("kept")
     with pytest.raises(SnapshotError, match=r"is not empty \(it has datasets/3/mine\)"):
-        restorer(made).restore(backup)
-    assert (data_of(made) / "datasets" / "3" / "mine").read_text() == "kept"
+        restorer(target).restore(backup)
+    assert (data_of(target) / "datasets" / "3" / "mine").read_text() == "kept"
 
 
 # What goes on meanwhile.
@@ -140,22 +140,22 @@ def in_first_round(patch: pytest.MonkeyPatch, work: Callable[[], Any]) -> list[i
     rounds: list[int] = []
     update = Mirror.update
 
-    def updated(self: Mirror, wanted: Callable[[str], bool]) -> None:
+    def updated(self: Mirror, is_selected: Callable[[str], bool]) -> None:
         if not rounds:
             work()
         rounds.append(len(rounds) + 1)
-        update(self, wanted)
+        update(self, is_selected)
 
     patch.setattr(Mirror, "update", updated)
     return rounds
 
 
-def restored(folder: Path, place: Path) -> APIFlask:
-    made = installation(place)
-    restorer(made).restore(folder)
-    with made.app_context():
-        assert made.extensions["installation"].examined() is None
-    return made
+def restored(folder: Path, root: Path) -> APIFlask:
+    target = installation(root)
+    restorer(target).restore(folder)
+    with target.app_context():
+        assert target.extensions["installation"].examined() is None
+    return target
 
 
 def test_what_is_deleted_meanwhile_is_in_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,10 +171,10 @@ def test_what_is_deleted_meanwhile_is_in_neither(tmp_path: Path, monkeypatch: py
             app.extensions["services"].datasets.delete(9)
 
     rounds = in_first_round(monkeypatch, delete)
-    made = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
+    target = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
     assert rounds == [1, 2]
-    assert [row[0] for row in rows(made)["dataset"]] == [1]
-    assert not (data_of(made) / "datasets" / "9").exists()
+    assert [row[0] for row in rows(target)["dataset"]] == [1]
+    assert not (data_of(target) / "datasets" / "9").exists()
 
 
 def test_a_database_in_the_data_folder_is_no_file_of_it(tmp_path: Path) -> None:
@@ -185,12 +185,12 @@ def test_a_database_in_the_data_folder_is_no_file_of_it(tmp_path: Path) -> None:
     fill(app)
     folder = maker(app).create(tmp_path / "backups")
     assert not [item.path for item in Manifest.read(folder).files if item.path.startswith("db/")]
-    made = installation(tmp_path / "b", DATABASE_URL=f"sqlite:///{tmp_path}/b/data/db/yolo.db")
-    restorer(made).restore(folder)
-    assert without_runners(rows(made)) == without_runners(rows(app))
+    target = installation(tmp_path / "b", DATABASE_URL=f"sqlite:///{tmp_path}/b/data/db/yolo.db")
+    restorer(target).restore(folder)
+    assert without_runners(rows(target)) == without_runners(rows(app))
 
 
-def test_what_comes_later_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_changes_are_excluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dataset, a revision and an attempt of after the moment: their rows are in the next backup."""
     app = installation(tmp_path / "a")
     fill(app)
@@ -204,10 +204,10 @@ def test_what_comes_later_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
             (data / name).write_text("later")
 
     rounds = in_first_round(monkeypatch, add)
-    made = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
+    target = restored(maker(app).create(tmp_path / "backups"), tmp_path / "b")
     assert rounds == [1]
-    assert [row[0] for row in rows(made)["dataset"]] == [1]
-    assert not [name for name in tree(data_of(made)) if "/2/" in name]
+    assert [row[0] for row in rows(target)["dataset"]] == [1]
+    assert not [name for name in tree(data_of(target)) if "/2/" in name]
 
 
 def test_a_job_that_ends_meanwhile_ends_in_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,8 +222,8 @@ def test_a_job_that_ends_meanwhile_ends_in_the_copy(tmp_path: Path, monkeypatch:
     rounds = in_first_round(monkeypatch, end)
     folder = maker(app).create(tmp_path / "backups")
     assert rounds == [1, 2]
-    made = restored(folder, tmp_path / "b")
-    with made.app_context():
+    target = restored(folder, tmp_path / "b")
+    with target.app_context():
         assert db.session.query(Job).one().status == "completed"
 
 
@@ -231,10 +231,10 @@ def test_one_that_never_rests_has_no_backup(tmp_path: Path, monkeypatch: pytest.
     app = installation(tmp_path / "a")
     update = Mirror.update
 
-    def updated(self: Mirror, wanted: Callable[[str], bool]) -> None:
+    def updated(self: Mirror, is_selected: Callable[[str], bool]) -> None:
         with app.app_context(), writing() as session:
             session.add(Job(kind="training"))
-        update(self, wanted)
+        update(self, is_selected)
 
     monkeypatch.setattr(Mirror, "update", updated)
     monkeypatch.setattr(create, "ROUNDS", 3)
@@ -262,7 +262,7 @@ def test_a_file_that_changes_while_it_is_copied(tmp_path: Path) -> None:
     assert sorted(mirror.files) == ["grows", "two"]
 
 
-def test_a_new_name_of_a_file_whose_other_name_is_another_file_by_now(tmp_path: Path) -> None:
+def test_a_hard_link_whose_first_name_was_replaced(tmp_path: Path) -> None:
     source, target = tmp_path / "a", tmp_path / "b"
     source.mkdir()
     (source / "a").write_text("old")
@@ -282,8 +282,8 @@ def test_a_new_name_of_a_file_whose_other_name_is_another_file_by_now(tmp_path: 
 FULL = r"No space left|database or disk is full"
 
 
-def test_one_at_a_time_and_leftovers_go(kept: tuple[APIFlask, Path], tmp_path: Path) -> None:
-    app, _folder = kept
+def test_one_at_a_time_and_leftovers_go(original: tuple[APIFlask, Path], tmp_path: Path) -> None:
+    app, _folder = original
     (tmp_path / "left.partial").mkdir()
     (tmp_path / ".0123.partial" / "data").mkdir(parents=True)
     with open(tmp_path / ".lock", "w") as lock:
@@ -296,8 +296,8 @@ def test_one_at_a_time_and_leftovers_go(kept: tuple[APIFlask, Path], tmp_path: P
         maker(app).create(data_of(app) / "backups")
 
 
-def test_a_full_disk_leaves_nothing(kept: tuple[APIFlask, Path], tmp_path: Path) -> None:
-    app, _folder = kept
+def test_a_full_disk_leaves_nothing(original: tuple[APIFlask, Path], tmp_path: Path) -> None:
+    app, _folder = original
     with small_disk(tmp_path / "disk", "2M") as disk:
         with filled(disk, 4096), pytest.raises(SnapshotError, match=r"needs about .* Free some space"):
             maker(app).create(disk)
@@ -322,22 +322,22 @@ restorer(app).restore(Path(sys.argv[2]), say)
 """
 
 
-def test_a_restore_that_was_killed_goes_on(kept: tuple[APIFlask, Path], backup: Path, tmp_path: Path) -> None:
+def test_a_restore_that_was_killed_goes_on(original: tuple[APIFlask, Path], backup: Path, tmp_path: Path) -> None:
     """Files without their rows are nobody's: a server there would be read-only. The same backup completes them."""
-    place, environment = tmp_path / "b", os.environ | settings_for(tmp_path / "b")
-    command = [sys.executable, "-c", KILLED, str(place), str(backup), "Copying the database"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    made = installation(place)
-    with made.app_context():
-        verdict = made.extensions["installation"].examined()
+    root, environment = tmp_path / "b", os.environ | settings_for(tmp_path / "b")
+    command = [sys.executable, "-c", KILLED, str(root), str(backup), "Copying the database"]
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    target = installation(root)
+    with target.app_context():
+        verdict = target.extensions["installation"].examined()
         assert verdict is not None
         assert verdict.code == "new_database"
-    other = maker(kept[0]).create(tmp_path / "others")
+    second = maker(original[0]).create(tmp_path / "others")
     with pytest.raises(SnapshotError, match="is not empty"):
-        restorer(made).restore(other)
-    restorer(made).restore(backup)
-    assert tree(data_of(made)) == tree(data_of(kept[0]))
+        restorer(target).restore(second)
+    restorer(target).restore(backup)
+    assert tree(data_of(target)) == tree(data_of(original[0]))
 
 
 @pytest.fixture
@@ -359,8 +359,8 @@ def test_the_commands(
     """One line says what is wrong, and the status is 1."""
     with pytest.raises(SystemExit, match="make backup TO=/mnt/backups"):
         command("make")
-    file, place = tmp_path / "b" / "instance" / "test.db", installation(tmp_path / "b")
-    with used(file, place), pytest.raises(SystemExit, match="Stop it, and run this again"):
+    file, application = tmp_path / "b" / "instance" / "test.db", installation(tmp_path / "b")
+    with used(file, application), pytest.raises(SystemExit, match="Stop it, and run this again"):
         command("restore", str(backup))
     command("restore", str(backup))
     assert "Everything was restored" in capsys.readouterr().out

@@ -17,10 +17,10 @@ def test_save_dataset(idle_app: APIFlask) -> None:
     storage = idle_app.extensions["services"].storage
     content = yolo_zip()
     with idle_app.test_request_context():
-        made = storage.save_dataset(io.BytesIO(content), 7, ArchiveLimits(min_free=0))
+        stored = storage.save_dataset(io.BytesIO(content), 7, ArchiveLimits(min_free=0))
     folder = Path(idle_app.config["DATASETS_DIR"]) / "7"
-    assert made.size_bytes == sum(path.stat().st_size for path in (folder / "source").rglob("*") if path.is_file())
-    assert made.size_bytes > 0
+    assert stored.size_bytes == sum(path.stat().st_size for path in (folder / "source").rglob("*") if path.is_file())
+    assert stored.size_bytes > 0
     assert (folder / "original.zip").read_bytes() == content
     assert list(storage.tmp.iterdir()) == []
 

@@ -29,14 +29,14 @@ from tests.services.runs import RUN, STARTED, FakeWorker, make, restart, service
 
 @pytest.fixture
 def fake() -> Iterator[Callable[..., FakeWorker]]:
-    made: list[FakeWorker] = []
+    workers: list[FakeWorker] = []
 
     def start(*args: object) -> FakeWorker:
-        made.append(FakeWorker(*args))  # type: ignore[arg-type]
-        return made[-1]
+        workers.append(FakeWorker(*args))  # type: ignore[arg-type]
+        return workers[-1]
 
     yield start
-    for worker in made:
+    for worker in workers:
         worker.process.kill()
         worker.process.wait()
 
@@ -59,12 +59,12 @@ def test_restart_finds_a_dead_child(app: APIFlask) -> None:
     assert row.end_time is not None
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["pid in the row", "server died before it kept the pid"])
-def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeWorker], known: bool) -> None:
+@pytest.mark.parametrize("recorded", [True, False], ids=["pid in the row", "server died before it kept the pid"])
+def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeWorker], recorded: bool) -> None:
     training_id = make(app)
     directory = service(app).store.attempt_dir(training_id, 1)
     worker = fake(directory)
-    if known:
+    if recorded:
         with app.app_context(), writing() as session:
             job = new_job(session.get_one(Training, training_id))
             job.runner = {"host": "here", "pid": worker.pid, "started": worker.started}
@@ -132,8 +132,8 @@ def test_a_child_that_computes_is_not_silent(tmp_path: Path, monkeypatch: pytest
             """Wait until it has had so much of the processor; how silent it is then, as a share of the wait."""
             pulse.silent_s()
             since = time.monotonic()
-            wanted = (child.processor_s() or 0.0) + seconds
-            while (child.processor_s() or 0.0) < wanted:
+            deadline = (child.processor_s() or 0.0) + seconds
+            while (child.processor_s() or 0.0) < deadline:
                 time.sleep(0.01)
             return pulse.silent_s() / (time.monotonic() - since)
 

@@ -56,17 +56,17 @@ def test_rates_are_gains_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_how_busy_the_cores_are(monkeypatch: pytest.MonkeyPatch) -> None:
     times = namedtuple("times", "user idle iowait guest")
-    clock, seen = [100.0], [times(10, 10, 0, 0), times(0, 0, 0, 0)]
+    clock, cores = [100.0], [times(10, 10, 0, 0), times(0, 0, 0, 0)]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr("psutil.cpu_times", lambda percpu: list(seen))
+    monkeypatch.setattr("psutil.cpu_times", lambda percpu: list(cores))
     processor = Processor()
     assert processor.percent() == (0.0, [0.0, 0.0])
-    clock[0], seen[:] = 102.0, [times(11.5, 10.4, 0.1, 1.5), times(0, 2, 0, 0)]
+    clock[0], cores[:] = 102.0, [times(11.5, 10.4, 0.1, 1.5), times(0, 2, 0, 0)]
     with ThreadPoolExecutor(1) as another:  # whoever asks
         assert another.submit(processor.percent).result() == (37.5, [75.0, 0.0])
-    clock[0], seen[:] = 102.5, [times(12, 10.4, 0.1, 1.5), times(0.5, 2, 0, 0)]
+    clock[0], cores[:] = 102.5, [times(12, 10.4, 0.1, 1.5), times(0.5, 2, 0, 0)]
     assert processor.percent() == (37.5, [75.0, 0.0]), "a look is kept for a second"
-    clock[0], seen[:] = 104.0, seen[:1]
+    clock[0], cores[:] = 104.0, cores[:1]
     assert processor.percent()[0] == 37.5, "a core was switched off"
 
 
@@ -100,7 +100,7 @@ def test_every_query_is_timed(idle_app: APIFlask) -> None:
     assert times.count > before
 
 
-def test_children_are_told_by_their_command(tmp_path: Path) -> None:
+def test_children_are_identified_by_their_command(tmp_path: Path) -> None:
     directory = tmp_path / "models" / "7" / "attempts" / "1"
     directory.mkdir(parents=True)
     (directory / "spec.json").write_text('{"program": "train"}')
@@ -113,36 +113,36 @@ def test_children_are_told_by_their_command(tmp_path: Path) -> None:
     assert training_of(tmp_path / "tmp" / "x", tmp_path) is None
 
 
-def test_the_server_and_its_children_are_found(tmp_path: Path) -> None:
+def test_the_server_and_its_children_are_listed(tmp_path: Path) -> None:
     spec: dict[str, Any] = {"program": "sample", "output": str(tmp_path / "x.zip"), "train": 20000, "val": 1}
     child = Child.start("run", tmp_path / "tmp" / "sample", spec, {})
     try:
-        found = list_processes(tmp_path)
-        assert [item["program"] for item in found] == ["web", "sample"]
-        assert found[1]["pid"] == child.pid
-        assert found[1]["rss"] > 0
+        listed = list_processes(tmp_path)
+        assert [item["program"] for item in listed] == ["web", "sample"]
+        assert listed[1]["pid"] == child.pid
+        assert listed[1]["rss"] > 0
     finally:
         child.signal(signal.SIGKILL)
     while child.alive():
         time.sleep(0.01)
-    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    unrelated = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         assert [item["pid"] for item in list_processes(tmp_path)] == [os.getpid()]
     finally:
-        other.communicate(b"\n")
+        unrelated.communicate(b"\n")
 
 
-def test_devices_say_who_uses_them(idle_app: APIFlask) -> None:
+def test_devices_name_their_users(idle_app: APIFlask) -> None:
     dataset_id = valid_dataset(idle_app)
     with idle_app.app_context():
         with writing() as session:
             session.add(Training(id=5, name="Run", dataset_id=dataset_id, model_version="n", status="running"))
-        found = devices([{"index": 0, "name": "Card"}], {5: ("0",)}, ["cpu"])
-    assert [(item["device"], item["measuring"]) for item in found] == [("cpu", True), ("0", False)]
-    assert found[1]["trainings"] == [{"id": 5, "name": "Run"}]
+        listed = devices([{"index": 0, "name": "Card"}], {5: ("0",)}, ["cpu"])
+    assert [(item["device"], item["measuring"]) for item in listed] == [("cpu", True), ("0", False)]
+    assert listed[1]["trainings"] == [{"id": 5, "name": "Run"}]
 
 
-def test_a_card_that_does_not_tell_everything() -> None:
+def test_a_card_without_all_readings() -> None:
     class Refuses(Exception):
         pass
 
@@ -160,19 +160,24 @@ def test_a_card_that_does_not_tell_everything() -> None:
 
             return ask
 
-    seen = gpu(Nvml(), 0)
-    assert (seen["power"], seen["power_limit"], seen["utilization"], seen["name"]) == (123.5, None, None, None)
+    figures = gpu(Nvml(), 0)
+    assert (figures["power"], figures["power_limit"], figures["utilization"], figures["name"]) == (
+        123.5,
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_endpoints(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
-    found = client.get("/api/system").json
-    assert {"host", "network", "database", "devices", "processes"} <= found.keys()
-    assert found["database"]["kind"] == "sqlite"
-    assert found["database"]["size"] > 0
-    assert found["devices"][0]["device"] == "cpu"
-    assert found["processes"][0]["program"] == "web"
-    assert len(found["cpu"]["each"]) >= 1
+    body = client.get("/api/system").json
+    assert {"host", "network", "database", "devices", "processes"} <= body.keys()
+    assert body["database"]["kind"] == "sqlite"
+    assert body["database"]["size"] > 0
+    assert body["devices"][0]["device"] == "cpu"
+    assert body["processes"][0]["program"] == "web"
+    assert len(body["cpu"]["each"]) >= 1
     logging.getLogger("yolo.test").warning("something happened")
     assert client.get("/api/system/logs?level=DEBUG").json["entries"]
     assert client.get("/api/system/logs?level=LOUD").status_code == 422
@@ -201,9 +206,9 @@ def samples(text: str) -> dict[str, float]:
         for line in text.splitlines()
         if not re.fullmatch(r"# (HELP yolo_\w+ .+|TYPE yolo_\w+ (gauge|counter))", line)
     ]
-    found = [SAMPLE.fullmatch(line) for line in lines]
-    assert all(found), text
-    return {match[1] + (match[2] or ""): float(match[3]) for match in found if match}
+    matches = [SAMPLE.fullmatch(line) for line in lines]
+    assert all(matches), text
+    return {match[1] + (match[2] or ""): float(match[3]) for match in matches if match}
 
 
 def test_figures_for_prometheus(idle_app: APIFlask) -> None:
@@ -213,13 +218,13 @@ def test_figures_for_prometheus(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     answer = client.get("/metrics")
     assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    found = samples(answer.text)
-    assert found['trainings{status="paused"}'] == 1
-    assert found['trainings{status="running"}'] == 0
-    assert 0 <= found["cpu_usage_ratio"] <= 1
-    assert found['disk_bytes{kind="total"}'] > found['disk_bytes{kind="free"}'] > 0
-    assert 0 < found['database_query_seconds{quantile="0.5"}'] <= found['database_query_seconds{quantile="1"}'] < 60
-    assert not any(name.startswith("gpu") for name in found)
+    values = samples(answer.text)
+    assert values['trainings{status="paused"}'] == 1
+    assert values['trainings{status="running"}'] == 0
+    assert 0 <= values["cpu_usage_ratio"] <= 1
+    assert values['disk_bytes{kind="total"}'] > values['disk_bytes{kind="free"}'] > 0
+    assert 0 < values['database_query_seconds{quantile="0.5"}'] <= values['database_query_seconds{quantile="1"}'] < 60
+    assert not any(name.startswith("gpu") for name in values)
     change_settings(idle_app, METRICS_ENABLED=False)
     assert client.get("/metrics").status_code == 404
 
@@ -228,16 +233,16 @@ def test_gpus_for_prometheus(idle_app: APIFlask) -> None:
     figures = idle_app.test_client().get("/api/system").json
     card = {"index": 0, "name": 'A "b" \\ c', "utilization": 50, "memory_used": 2**36 + 1, "memory_total": 2**37}
     figures["gpus"] = [card | {"temperature": None, "power": 71.5}]
-    found = samples(exposition.exposition(figures))
+    values = samples(exposition.exposition(figures))
     mine = r'gpu="0",name="A \"b\" \\ c"'
-    assert found[f"gpu_usage_ratio{{{mine}}}"] == 0.5
+    assert values[f"gpu_usage_ratio{{{mine}}}"] == 0.5
     named = mine.replace(",", ',kind="used",')
-    assert found[f"gpu_memory_bytes{{{named}}}"] == 2**36 + 1
-    assert found[f"gpu_power_watts{{{mine}}}"] == 71.5
-    assert not any(name.startswith("gpu_temperature") for name in found), "it does not tell"
+    assert values[f"gpu_memory_bytes{{{named}}}"] == 2**36 + 1
+    assert values[f"gpu_power_watts{{{mine}}}"] == 71.5
+    assert not any(name.startswith("gpu_temperature") for name in values), "it does not tell"
 
 
-def test_the_room_hears_of_jobs(idle_app: APIFlask) -> None:
+def test_the_system_room_gets_the_jobs(idle_app: APIFlask) -> None:
     """What goes through the socket is JSON, with times and all."""
     training_id = make(idle_app, "pending")
     with idle_app.app_context():
@@ -263,10 +268,10 @@ def test_the_page_has_a_name_for_each_program_and_kind_of_job(idle_app: APIFlask
     assert kinds - named("ui/jobs.js", "KINDS") == set()
 
 
-def test_of_thousands_that_wait_the_first_are_shown(idle_app: APIFlask) -> None:
+def test_only_the_first_of_thousands_of_waiting_jobs_are_listed(idle_app: APIFlask) -> None:
     with idle_app.app_context(), writing() as session:
         statuses = [*["running"] * 3, *["pending"] * 60]
         session.add_all([Job(kind="draw_sample", status=status, position=n) for n, status in enumerate(statuses)])
-    shown = idle_app.test_client().get("/api/system").json["jobs"]
-    assert [job["status"] for job in shown] == [*["running"] * 3, *["pending"] * 50]
-    assert [job["id"] for job in shown] == sorted(job["id"] for job in shown)
+    listed = idle_app.test_client().get("/api/system").json["jobs"]
+    assert [job["status"] for job in listed] == [*["running"] * 3, *["pending"] * 50]
+    assert [job["id"] for job in listed] == sorted(job["id"] for job in listed)

@@ -24,15 +24,15 @@ def upload(client: FlaskClient, content: dict[str, Any], status: int = 201, **fo
     if status != 201:
         return answer.json
     until = time.monotonic() + 180
-    while (found := client.get(f"/api/datasets/{answer.json['dataset_id']}").json)["status"] == "validating":
+    while (row := client.get(f"/api/datasets/{answer.json['dataset_id']}").json)["status"] == "validating":
         assert time.monotonic() < until
         time.sleep(0.05)
-    return found
+    return row
 
 
-def written(app: APIFlask, found: dict[str, Any]) -> dict[str, Any]:
+def written(app: APIFlask, row: dict[str, Any]) -> dict[str, Any]:
     """The dataset.yaml that a training is given."""
-    return yaml.safe_load(app.extensions["services"].storage.dataset_yaml(found["id"]).read_text())
+    return yaml.safe_load(app.extensions["services"].storage.dataset_yaml(row["id"]).read_text())
 
 
 def labelled(task: str, extra: str = "") -> dict[str, Any]:
@@ -41,27 +41,27 @@ def labelled(task: str, extra: str = "") -> dict[str, Any]:
 
 def test_the_labels_show_the_task(client: FlaskClient, app: APIFlask) -> None:
     for task in ("detect", "segment", "obb", "pose"):
-        found = upload(client, labelled(task, POSE_YAML if task == "pose" else ""))
-        assert (found["status"], found["task"], found["error"]) == ("valid", task, None)
-        document = written(app, found)
+        row = upload(client, labelled(task, POSE_YAML if task == "pose" else ""))
+        assert (row["status"], row["task"], row["error"]) == ("valid", task, None)
+        document = written(app, row)
         if task == "pose":
             assert (document["kpt_shape"], document["flip_idx"]) == ([3, 3], [1, 0, 2])
         else:
             assert "kpt_shape" not in document
-        told = [item["code"] for item in found["report"]["decisions"]]
-        assert ("task_found" in told) == (task in {"segment", "obb"})
+        decisions = [item["code"] for item in row["report"]["decisions"]]
+        assert ("task_found" in decisions) == (task in {"segment", "obb"})
 
 
 def test_keypoints_stay_when_the_data_is_moved(client: FlaskClient, app: APIFlask) -> None:
-    found = upload(client, labelled("pose", POSE_YAML))
-    held = app.extensions["services"]
-    before = written(app, found)
-    path = held.storage.dataset_yaml(found["id"])
+    row = upload(client, labelled("pose", POSE_YAML))
+    services = app.extensions["services"]
+    before = written(app, row)
+    path = services.storage.dataset_yaml(row["id"])
     path.write_text(path.read_text().replace(before["path"], "/elsewhere"))
-    assert written(app, found)["path"] == "/elsewhere"
+    assert written(app, row)["path"] == "/elsewhere"
     with app.app_context():
-        held.datasets.restart.reconcile()
-    assert written(app, found) == before
+        services.datasets.restart.reconcile()
+    assert written(app, row) == before
 
 
 def test_the_form_names_the_task(client: FlaskClient, app: APIFlask) -> None:
@@ -81,18 +81,18 @@ def test_the_form_names_the_task(client: FlaskClient, app: APIFlask) -> None:
 def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
     content = {name.removeprefix("images/"): body for name, body in files("classify", 4, 2).items()}
     content |= {"val/oval/1.jpg": image_bytes(), "train/round/broken.jpg": b"no image"}
-    found = upload(client, content, classes="a,b")
-    assert (found["status"], found["task"], found["classes"]) == ("valid", "classify", ["round", "square"])
-    assert found["report"]["boxes"] == {"0": 3, "1": 3}
-    assert {"class_unknown": 1, "image_broken": 1}.items() <= found["report"]["findings"].items()
-    assert {"task_folders", "folder_names"} <= {item["code"] for item in found["report"]["decisions"]}
-    assert written(app, found)["names"] == {0: "round", 1: "square"}
+    row = upload(client, content, classes="a,b")
+    assert (row["status"], row["task"], row["classes"]) == ("valid", "classify", ["round", "square"])
+    assert row["report"]["boxes"] == {"0": 3, "1": 3}
+    assert {"class_unknown": 1, "image_broken": 1}.items() <= row["report"]["findings"].items()
+    assert {"task_folders", "folder_names"} <= {item["code"] for item in row["report"]["decisions"]}
+    assert written(app, row)["names"] == {0: "round", 1: "square"}
 
     unsplit = {f"{'cat' if number % 2 else 'dog'}/{number}.jpg": image_bytes() for number in range(20)}
-    found = upload(client, unsplit)
-    assert found["report"]["decisions"][0]["code"] == "task_plain_folders"
-    assert (found["status"], found["classes"]) == ("valid", ["cat", "dog"])
-    assert (found["train_images"], found["val_images"], found["test_images"]) == (16, 3, 1)
+    row = upload(client, unsplit)
+    assert row["report"]["decisions"][0]["code"] == "task_plain_folders"
+    assert (row["status"], row["classes"]) == ("valid", ["cat", "dog"])
+    assert (row["train_images"], row["val_images"], row["test_images"]) == (16, 3, 1)
 
     assert (
         "duas pastas"
@@ -134,11 +134,11 @@ def test_rows_with_keypoints(client: FlaskClient) -> None:
     content = labelled("pose", POSE_YAML)
     for name, row in rows.items():
         content |= {f"images/train/{name}.jpg": image_bytes(), f"labels/train/{name}.txt": row + "\n"}
-    found = upload(client, content)
-    assert (found["status"], found["task"]) == ("valid", "pose")
+    dataset = upload(client, content)
+    assert (dataset["status"], dataset["task"]) == ("valid", "pose")
     expected = {"label_keypoints": 2, "label_out_of_range": 1, "label_negative": 1, "class_out_of_range": 1}
-    assert expected.items() <= found["report"]["findings"].items()
-    assert found["report"]["usable"] == {"train": 4, "val": 2, "test": 0}
-    texts = json.dumps(client.get(f"/api/datasets/{found['id']}/findings").json, ensure_ascii=False)
+    assert expected.items() <= dataset["report"]["findings"].items()
+    assert dataset["report"]["usable"] == {"train": 4, "val": 2, "test": 0}
+    texts = json.dumps(client.get(f"/api/datasets/{dataset['id']}/findings").json, ensure_ascii=False)
     assert "14" in texts
     assert "kpt_shape" in texts

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.core.metrics import WORTH
 from app.services.trainer.thresholds import thresholds
 
-X = [place / 100 for place in range(101)]
+X = [index / 100 for index in range(101)]
 
 
 def f1(precision: float, recall: float) -> float:
@@ -17,7 +17,7 @@ def f1(precision: float, recall: float) -> float:
 
 def evaluation(precision: list[float], recall: list[float], at: int | None = None) -> dict[str, Any]:
     """As the worker writes it; the balanced threshold is where F1 is best, or at a place."""
-    scores = [f1(one, other) for one, other in zip(precision, recall, strict=True)]
+    scores = [f1(one, r) for one, r in zip(precision, recall, strict=True)]
     peak = scores.index(max(scores)) if at is None else at
     best = {"confidence": X[peak], "precision": precision[peak], "recall": recall[peak], "f1": scores[peak]}
     return {"best": best, "curves": {"x": X, "precision": precision, "recall": recall, "f1": scores}}
@@ -31,14 +31,14 @@ def evaluations(draw: st.DrawFn) -> dict[str, Any]:
     base = sorted(draw(st.lists(share, min_size=101, max_size=101)))
     noise = draw(st.lists(st.floats(-0.1, 0.1), min_size=101, max_size=101))
     precision = [min(1.0, max(0.0, value + more)) for value, more in zip(base, noise, strict=True)]
-    made = evaluation(precision, recall)
-    peak = X.index(made["best"]["confidence"])
+    result = evaluation(precision, recall)
+    peak = X.index(result["best"]["confidence"])
     return evaluation(precision, recall, min(100, max(0, peak + draw(st.integers(-5, 5)))))
 
 
 @settings(max_examples=300, deadline=None)
 @given(evaluations())
-def test_each_row_keeps_its_promise_and_none_is_worse_in_both(case: dict[str, Any]) -> None:
+def test_each_row_meets_its_target_and_none_is_worse_in_both(case: dict[str, Any]) -> None:
     rows = thresholds(case["best"], case["curves"])
     if case["best"]["f1"] < WORTH:
         assert rows == []
@@ -47,9 +47,9 @@ def test_each_row_keeps_its_promise_and_none_is_worse_in_both(case: dict[str, An
     assert rows[0]["name"] == "balanced"
     assert {key: rows[0][key] for key in ("confidence", "precision", "recall")}.items() <= case["best"].items()
     for one in rows:
-        for other in rows:
-            if one is not other:
-                assert one["precision"] > other["precision"] or one["recall"] > other["recall"], (one, other)
+        for second in rows:
+            if one is not second:
+                assert one["precision"] > second["precision"] or one["recall"] > second["recall"], (one, second)
     points = list(zip(X, case["curves"]["precision"], case["curves"]["recall"], strict=True))
     if row := by_name.get("precise"):
         assert row["confidence"] >= case["best"]["confidence"]

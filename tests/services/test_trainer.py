@@ -44,8 +44,8 @@ def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
         assert row.model_path == f"models/{training_id}/run/weights/best.pt"
         metrics = db.session.scalars(select(TrainingMetric).order_by(TrainingMetric.epoch)).all()
         assert [item.epoch for item in metrics] == [1, 2, 3]
-        kept = db.session.scalars(select(Checkpoint).order_by(Checkpoint.id)).all()
-        assert [(item.epoch, item.is_best) for item in kept] == [(2, False), (2, True), (3, False)]
+        checkpoints = db.session.scalars(select(Checkpoint).order_by(Checkpoint.id)).all()
+        assert [(item.epoch, item.is_best) for item in checkpoints] == [(2, False), (2, True), (3, False)]
         best = service(idle_app).get_training_status(training_id)["best"]
         assert (best.epoch, best.map50) == (2, 0.7)
 
@@ -90,7 +90,7 @@ def test_every_silent_end_has_a_cause(
 
 
 @pytest.mark.parametrize(
-    ("given", "rate", "optimizer", "used"),
+    ("options", "rate", "optimizer", "used"),
     [
         ({}, None, "auto", 0.01),
         ({}, 0.01, "SGD", 0.01),
@@ -100,11 +100,11 @@ def test_every_silent_end_has_a_cause(
         ({"optimizer": "Adam"}, None, "Adam", 0.001),
     ],
 )
-def test_a_rate_that_is_set_is_used(given: dict[str, str], rate: float | None, optimizer: str, used: float) -> None:
-    assert params.with_optimizer(dict(given), rate) == ({"optimizer": optimizer}, used)
+def test_a_rate_that_is_set_is_used(options: dict[str, str], rate: float | None, optimizer: str, used: float) -> None:
+    assert params.with_optimizer(dict(options), rate) == ({"optimizer": optimizer}, used)
 
 
-def test_log_in_whole_plain_lines(tmp_path: Path) -> None:
+def test_log_in_complete_lines_without_control_codes(tmp_path: Path) -> None:
     (tmp_path / "worker.log").write_bytes(b"\x1b[34m\x1b[1mbold\x1b[0m\n10%\r50%\r100%\nunfinished")
     text, offset = read_log(tmp_path, 0, 1000)
     assert text == "bold\n100%\n"
@@ -116,20 +116,20 @@ def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
     training_id = make(idle_app, halvings=recover.HALVINGS)
     with idle_app.app_context():
         apply(training_id, 1, numbered([Failed("out_of_memory", "CUDA out of memory", "Traceback")]))
-        shown = service(idle_app).get_training_status(training_id)
-    assert shown["error_kind"] == "out_of_memory"
-    assert "CUDA out of memory" in shown["error"]
-    assert len(shown["error"]) > len("CUDA out of memory") + 20
+        status = service(idle_app).get_training_status(training_id)
+    assert status["error_kind"] == "out_of_memory"
+    assert "CUDA out of memory" in status["error"]
+    assert len(status["error"]) > len("CUDA out of memory") + 20
 
 
 def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit that waits for the disk is for what must not be lost: an epoch, a checkpoint, a note, an ending."""
     waited: list[int] = []
 
-    def look(session: Any) -> None:
+    def record(session: Any) -> None:
         waited.append(session.connection().exec_driver_sql("PRAGMA synchronous").scalar())
 
-    event.listen(db.session, "before_commit", look)
+    event.listen(db.session, "before_commit", record)
     training_id = make(idle_app)
     waited.clear()
     figures = Figures(1.0, 1, 2, 3, 4.0, 5.0, 6.0, 7.0)
@@ -149,6 +149,6 @@ def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypat
                 apply(training_id, 1, numbered(batch, first), log)
                 first += len(batch)
     finally:
-        event.remove(db.session, "before_commit", look)
+        event.remove(db.session, "before_commit", record)
     normal, full = 1, 2
     assert waited == [full, normal, normal, normal, normal, full]

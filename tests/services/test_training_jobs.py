@@ -39,12 +39,12 @@ def test_a_new_training_is_a_job_that_can_be_stopped(idle_app: APIFlask, client:
     assert client.post(f"/api/jobs/{job['id']}/stop").status_code == 409
 
 
-def test_a_running_one_says_how_far_it_is_and_is_asked_to_stop(idle_app: APIFlask, client: FlaskClient) -> None:
+def test_a_running_job_has_progress_and_can_be_stopped(idle_app: APIFlask, client: FlaskClient) -> None:
     training_id = make(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     with idle_app.app_context():
-        said = numbered([STARTED, epoch(1)])
-        service(idle_app).jobs.record.apply(int(str(job_of(client, training_id)["id"])), 1, said, None)
+        events = numbered([STARTED, epoch(1)])
+        service(idle_app).jobs.record.apply(int(str(job_of(client, training_id)["id"])), 1, events, None)
     job = job_of(client, training_id)
     assert (job["status"], job["device"], job["attempt"]) == ("running", "cpu", 1)
     assert job["progress"] == {"stage": None, "done": 1, "total": 3, "percent": 33.3, "rate": None, "eta": 2.0}

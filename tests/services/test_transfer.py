@@ -88,10 +88,10 @@ def test_everything_moves_and_ids_go_on(tmp_path: Path, target: str, capsys: pyt
     with moved.app_context():
         assert moved.extensions["installation"].examined() is None, "the data folder is still this database's"
         with writing() as session:
-            made: list[Any] = [Dataset(name="next"), Job(kind="next")]
-            session.add_all(made)
+            added: list[Any] = [Dataset(name="next"), Job(kind="next")]
+            session.add_all(added)
             session.flush()
-            assert (made[0].id, made[1].id) == (3, 2), "2 was the highest that was given"
+            assert (added[0].id, added[1].id) == (3, 2), "2 was the highest that was given"
     closed(moved)
 
     with pytest.raises(SystemExit, match=r"The target database is not empty: .*dataset \(2\)"):
@@ -99,11 +99,12 @@ def test_everything_moves_and_ids_go_on(tmp_path: Path, target: str, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("values", "said"), [({"name": "x" * 101}, "too long"), ({"name": "a\0b"}, "NUL"), ({"priority": 2**40}, "range")]
+    ("values", "message"),
+    [({"name": "x" * 101}, "too long"), ({"name": "a\0b"}, "NUL"), ({"priority": 2**40}, "range")],
 )
-def test_a_row_that_is_not_accepted_is_named(tmp_path: Path, server: str, values: dict[str, Any], said: str) -> None:
-    target = new_database(server, f"refused_{said.split()[0].lower()}")
-    source, made = installation(tmp_path), installation(tmp_path / "other", DATABASE_URL=target)
+def test_a_row_that_is_not_accepted_is_named(tmp_path: Path, server: str, values: dict[str, Any], message: str) -> None:
+    target = new_database(server, f"refused_{message.split()[0].lower()}")
+    source, target_app = installation(tmp_path), installation(tmp_path / "other", DATABASE_URL=target)
     with source.app_context(), writing() as session:
         session.add(Dataset(id=5, name="first"))
         row: Any = (
@@ -114,12 +115,12 @@ def test_a_row_that_is_not_accepted_is_named(tmp_path: Path, server: str, values
         session.add(row)
         session.flush()
         session.execute(type(row).__table__.update().where(type(row).__table__.c.id == 7), values)
-    migration = Migration(engine_of(source), engine_of(made))
-    with pytest.raises(TransferError, match=rf"(?s)the row id=7 is not accepted: .*{said}"):
+    migration = Migration(engine_of(source), engine_of(target_app))
+    with pytest.raises(TransferError, match=rf"(?s)the row id=7 is not accepted: .*{message}"):
         migration.run()
-    with engine_of(made).connect() as connection:
+    with engine_of(target_app).connect() as connection:
         assert not any(count_rows(connection).values())
-    closed(made)
+    closed(target_app)
 
 
 def test_killed_in_the_middle_it_begins_anew(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,8 +141,8 @@ def test_killed_in_the_middle_it_begins_anew(tmp_path: Path, target: str, capsys
         wait_until(copying, 120, "the metrics are copied", 0.005)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        others = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
-        wait_until(lambda: watcher.execute(others).fetchone() == (True,), 60, "its connection is gone")
+        is_alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
+        wait_until(lambda: watcher.execute(is_alone).fetchone() == (True,), 60, "its connection is gone")
         for name in rows(source):
             assert watcher.execute(f"SELECT count(*) FROM {name}").fetchone() == (0,), name  # type: ignore[call-overload]
     closed(source)
@@ -155,11 +156,11 @@ def test_not_while_a_server_uses_it(tmp_path: Path, target: str) -> None:
         migrate_here(tmp_path, target)
 
 
-def test_a_copy_that_differs_is_not_kept(tmp_path: Path, target: str) -> None:
+def test_a_differing_copy_is_discarded(tmp_path: Path, target: str) -> None:
     """What PostgreSQL stores is read again: here a trigger changes it."""
-    source, made = installation(tmp_path), installation(tmp_path / "other", DATABASE_URL=target)
+    source, target_app = installation(tmp_path), installation(tmp_path / "other", DATABASE_URL=target)
     fill(source)
-    with engine_of(made).begin() as connection:
+    with engine_of(target_app).begin() as connection:
         connection.exec_driver_sql(
             "CREATE FUNCTION other() RETURNS trigger AS $$ BEGIN NEW.loss := 9; RETURN NEW; END $$ LANGUAGE plpgsql"
         )
@@ -167,10 +168,10 @@ def test_a_copy_that_differs_is_not_kept(tmp_path: Path, target: str) -> None:
             "CREATE TRIGGER t BEFORE INSERT ON training_metric FOR EACH ROW EXECUTE FUNCTION other()"
         )
     with pytest.raises(TransferError, match="Table training_metric: the row id=1 differs"):
-        Migration(engine_of(source), engine_of(made)).run()
-    with engine_of(made).connect() as connection:
+        Migration(engine_of(source), engine_of(target_app)).run()
+    with engine_of(target_app).connect() as connection:
         assert not any(count_rows(connection).values())
-    closed(made)
+    closed(target_app)
 
 
 def test_a_backup_of_postgresql_and_back(tmp_path: Path, server: str) -> None:
@@ -178,15 +179,15 @@ def test_a_backup_of_postgresql_and_back(tmp_path: Path, server: str) -> None:
     app = installation(tmp_path / "a", DATABASE_URL=new_database(server, "a"))
     fill(app)
     folder = maker(app).create(tmp_path / "backups")
-    for place, changes in (("b", {"DATABASE_URL": new_database(server, "b")}), ("c", {})):
-        made = installation(tmp_path / place, **changes)
-        restorer(made).restore(folder)
-        assert without_runners(rows(made)) == without_runners(rows(app))
-        with made.app_context():
-            assert made.extensions["installation"].examined() is None
+    for name, changes in (("b", {"DATABASE_URL": new_database(server, "b")}), ("c", {})):
+        target = installation(tmp_path / name, **changes)
+        restorer(target).restore(folder)
+        assert without_runners(rows(target)) == without_runners(rows(app))
+        with target.app_context():
+            assert target.extensions["installation"].examined() is None
             with writing() as session:
                 session.add(row := Job(kind="next"))
                 session.flush()
                 assert row.id == 2
-        engine_of(made).dispose()
+        engine_of(target).dispose()
     engine_of(app).dispose()

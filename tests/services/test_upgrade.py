@@ -55,8 +55,8 @@ def test_a_running_training_is_followed(tmp_path: Path, lives: bool) -> None:
             row = wait(app, training_id, lambda row: row.status != "running")
             assert (row.status, row.current_epoch, row.attempt) == ("completed", 3, 1)
             with app.app_context():
-                found = db.session.execute(select(Job.subject_id, Job.status, Job.priority)).all()
-            states = {item.subject_id: (item.status, item.priority) for item in found}
+                jobs = db.session.execute(select(Job.subject_id, Job.status, Job.priority)).all()
+            states = {item.subject_id: (item.status, item.priority) for item in jobs}
             assert states[rests] == ("paused", 0)
             assert states[waits][1] == 7, "its place in the queue"
         finally:

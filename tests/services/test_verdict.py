@@ -36,7 +36,7 @@ def epochs(losses: list[float], map50: float | None = 0.0) -> list[dict[str, Any
 def facts(map50: float | None, **changes: Any) -> RunFacts:
     """A completed run of 40 epochs whose best was the 20th."""
     best = None if map50 is None else {"epoch": 20, "map50": map50, "map95": map50 * 0.7, "parts": {}}
-    made = RunFacts(
+    defaults = RunFacts(
         "detect",
         "completed",
         EVALUATION["names"],
@@ -51,7 +51,7 @@ def facts(map50: float | None, **changes: Any) -> RunFacts:
         {0: 300, 1: 20, 2: 300},
         actions=frozenset({"extend", "clone"}),
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
 def codes(verdict: dict[str, Any]) -> list[str]:
@@ -71,7 +71,7 @@ def test_a_good_model() -> None:
     assert codes(verdict) == ["try_it", "annotate_class"]
 
 
-def test_classes_without_counts_say_nothing_of_certainty() -> None:
+def test_classes_without_counts_have_no_certainty() -> None:
     """Rows of an older version."""
     rows = [{"class": n, "ap50": 0.9, "ap95": 0.5, "precision": 0.9, "recall": 0.9} for n in range(3)]
     best = {"epoch": 20, "map50": 0.9, "map95": 0.6, "parts": {}, "classes": rows}
@@ -79,7 +79,7 @@ def test_classes_without_counts_say_nothing_of_certainty() -> None:
     assert (verdict["weakest"], verdict["certainty"]["objects"], verdict["certainty"]["margin"]) == (None, None, None)
 
 
-def test_inexact_boxes_are_said() -> None:
+def test_inexact_boxes_are_reported() -> None:
     best = {"epoch": 20, "map50": 0.9, "map95": 0.3, "parts": {}, "classes": CLASSES}
     assert judge(facts(0.9, best=best))["use"] == "detect_rough"
 
@@ -93,11 +93,11 @@ def test_inexact_boxes_are_said() -> None:
     ],
 )
 def test_the_commonest_error(matrix: list[list[int]], kind: str, count: int | None, of: int | None) -> None:
-    found = judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix}))["confusion"]
-    assert (found["kind"], found.get("count"), found.get("of")) == (kind, count, of)
+    confusion = judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix}))["confusion"]
+    assert (confusion["kind"], confusion.get("count"), confusion.get("of")) == (kind, count, of)
 
 
-def test_few_validation_objects_make_it_unsure() -> None:
+def test_few_validation_objects_lower_its_certainty() -> None:
     few = [{**row, "instances": 3} for row in CLASSES]
     best = {"epoch": 20, "map50": 0.7, "map95": 0.6, "parts": {}, "classes": few}
     verdict = judge(facts(0.7, best=best, evaluation=None))
@@ -106,7 +106,7 @@ def test_few_validation_objects_make_it_unsure() -> None:
     assert "more_validation" in codes(verdict)
 
 
-def test_few_iterations_are_told_apart_from_wrong_labels() -> None:
+def test_few_iterations_are_distinguished_from_wrong_labels() -> None:
     """By the loss: it still falls, or it has flattened while nothing is detected."""
     short = judge(facts(0.0, epochs=epochs([15.0, 14.2]), done=2, planned=2))
     assert (short["level"], short["cause"]["code"]) == ("nothing", "few_iterations")
@@ -169,8 +169,8 @@ def test_the_cause_of_a_classification_speaks_of_classes(idle_app: APIFlask) -> 
     assert (few["cause"]["code"], codes(few)[0]) == ("few_classify", "add_epochs")
     assert (flat["cause"]["code"], codes(flat)) == ("labels_classify", ["check_folders"])
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
-        said = [with_messages(one) for one in (few, flat)]
-        messages = [one["cause"]["message"] + one["next"][0]["message"] for one in said]
+        verdicts = [with_messages(one) for one in (few, flat)]
+        messages = [one["cause"]["message"] + one["next"][0]["message"] for one in verdicts]
     assert not any(word in message for message in messages for word in ("box", "detect"))
 
 
@@ -238,7 +238,7 @@ VERDICTS = [
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_every_part_is_a_sentence_in_both_languages(idle_app: APIFlask, language: str) -> None:
-    said: set[str] = set()
+    texts: set[str] = set()
     with idle_app.test_request_context(headers={"Accept-Language": language}):
         for one in VERDICTS:
             verdict = with_messages(judge(one))
@@ -246,14 +246,14 @@ def test_every_part_is_a_sentence_in_both_languages(idle_app: APIFlask, language
             sentences = [part["message"] for part in [*filter(None, parts), *verdict["next"]]]
             assert all(text.endswith((".", "?")) and "%(" not in text for text in sentences), sentences
             assert verdict["title"]
-            said.update(sentences)
-    assert ("Teste o modelo" in " ".join(said)) == (language == "pt-BR")
+            texts.update(sentences)
+    assert ("Teste o modelo" in " ".join(texts)) == (language == "pt-BR")
 
 
 def test_every_sentence_is_used() -> None:
     """Steps that no rule gives would be dead text."""
-    given = {step["code"] for one in VERDICTS for step in judge(one)["next"]}
-    assert given <= STEPS.keys() | {"add_epochs", "resume_rest", "train_longer", "more_validation"}
+    steps = {step["code"] for one in VERDICTS for step in judge(one)["next"]}
+    assert steps <= STEPS.keys() | {"add_epochs", "resume_rest", "train_longer", "more_validation"}
     assert {judge(one)["use"] for one in VERDICTS} <= USES.keys()
     assert set(LEVELS) == {"detect", "segment", "pose", "obb", "classify"}
 
@@ -282,7 +282,7 @@ def test_uploaded_weights_are_evaluated_not_trained_again() -> None:
     assert (verdict["level"], verdict["use"], codes(verdict)) == (None, "uploaded", ["evaluate", "try_it"])
 
 
-def test_no_metric_is_said_to_vary_by_nothing(app: APIFlask) -> None:
+def test_no_metric_has_an_uncertainty_of_zero(app: APIFlask) -> None:
     """The formula of a share has no error at 0, which no number of objects proves."""
     verdict, part = {"metric": {"name": "map50"}}, {"objects": 1137, "margin": 0.0}
     with app.test_request_context(headers={"Accept-Language": "en"}):

@@ -12,12 +12,12 @@ from tests.worker.child import Run
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    made: list[Run] = []
+    runs: list[Run] = []
 
     def start(**changes: Any) -> Run:
-        made.append(Run(tmp_path, **changes))
-        return made[-1]
+        runs.append(Run(tmp_path, **changes))
+        return runs[-1]
 
     yield start
-    for item in made:
+    for item in runs:
         item.child.stop(time.sleep, ask=0.1, term=0.1)

@@ -123,18 +123,18 @@ print(json.dumps(told))
 def test_accuracy_control_brings_back_what_plain_int8_loses(tmp_path: Path) -> None:
     environment = child_environment({"YOLO_CONFIG_DIR": str(tmp_path / "settings"), "YOLO_VERBOSE": "false"})
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=550)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    plain, controlled = told["control"]["figures"]
-    assert plain["conclusive"] is True
-    assert plain["loss"] > 0.5, "the fault shows"
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=550)
+    assert process.returncode == 0, process.stderr[-3000:]
+    report = json.loads(process.stdout.splitlines()[-1])
+    uncontrolled, controlled = report["control"]["figures"]
+    assert uncontrolled["conclusive"] is True
+    assert uncontrolled["loss"] > 0.5, "the fault shows"
     assert controlled["loss"] <= LOST_INT8
     assert controlled["map95"] > 0.9
     assert controlled["agreement"] > 0.9
-    assert told["control"]["images"] == 4
-    assert told["control"]["steps"] >= 4, "a calibration tells of each image: a loaded machine is no stall"
-    (lost,) = told["unlabelled"]["figures"]
-    assert told["unlabelled"]["code"] == "accuracy_lost"
+    assert report["control"]["images"] == 4
+    assert report["control"]["steps"] >= 4, "a calibration tells of each image: a loaded machine is no stall"
+    (lost,) = report["unlabelled"]["figures"]
+    assert report["unlabelled"]["code"] == "accuracy_lost"
     assert lost["loss"] > 0.5, "control saw training images without labels, where nothing can be lost"
     assert lost["reference"]["map95"] > 0.9

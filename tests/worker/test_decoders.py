@@ -20,7 +20,7 @@ from app.worker.isobmff import TooLong, check_movie, tile_pixels
 from app.worker.quality import ScanSpec, TooCostlyTogether, processor_budget, scan
 from app.worker.quality.model import ImageRecord
 from app.worker.shapes import save_picture
-from tests.worker.quality.made import costly_image
+from tests.worker.quality.helpers import costly_image
 
 scanning = sys.modules["app.worker.quality.scan"]  # the function of that name hides it
 QUICK = DecodeLimits(seconds=0.3, memory=300 * 2**20)
@@ -51,7 +51,7 @@ def fail() -> None:
     raise ValueError("so it is")
 
 
-def place() -> tuple[int, str]:
+def process_and_folder() -> tuple[int, str]:
     return os.getpid(), os.getcwd()
 
 
@@ -88,29 +88,29 @@ def quick_walls(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 @pytest.mark.parametrize(("function", "what"), [(spin, "time"), (fill, "memory"), (crash, "crash")])
 def test_what_goes_over_a_limit_is_ended_and_the_next_is_answered(function: Any, what: str) -> None:
     with DecoderPool(1, QUICK) as pool:
-        pid, _ = pool.run(place)
+        pid, _ = pool.run(process_and_folder)
         with pytest.raises(OverLimit) as caught:
             pool.run(function)
         assert caught.value.what == what
         assert pool.run(double, 4) == 8
-        assert pool.run(place)[0] != pid, "not by one that may still hold what was too much"
+        assert pool.run(process_and_folder)[0] != pid, "not by one that may still hold what was too much"
 
 
 def test_an_exception_is_handed_on_and_folders_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with DecoderPool(1, QUICK) as pool:
         with pytest.raises(ValueError, match="so it is"):
             pool.run(fail)
-        pid, _ = pool.run(place)
+        pid, _ = pool.run(process_and_folder)
         monkeypatch.chdir(tmp_path)
-        assert pool.run(place)[1] == str(tmp_path)
-        assert pool.run(place)[0] != pid
+        assert pool.run(process_and_folder)[1] == str(tmp_path)
+        assert pool.run(process_and_folder)[0] != pid
     assert confined(double, 2) == 4
 
 
 def test_nothing_outlives_the_pool() -> None:
     before = set(psutil.Process().children(recursive=True))
     with DecoderPool(2, QUICK) as pool:
-        pids = {pool.run(place)[0] for _ in range(3)}
+        pids = {pool.run(process_and_folder)[0] for _ in range(3)}
         assert pids & {item.pid for item in psutil.Process().children(recursive=True)}
     assert set(psutil.Process().children(recursive=True)) <= before
 
@@ -130,7 +130,7 @@ def test_the_time_by_the_wall_begins_with_the_turn(tmp_path: Path, monkeypatch: 
     assert answers == ["had its turn"]
 
 
-def test_what_gives_no_answer_is_ended_and_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresponsive_decoder_is_killed_and_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     quick_walls(monkeypatch, 0.5)
     with DecoderPool(1, QUICK) as pool:
         with pytest.raises(OverLimit) as caught:
@@ -148,16 +148,16 @@ def test_the_processor_time_grows_with_the_pixels() -> None:
 
 def test_a_decoder_that_was_ended_while_idle_blames_no_picture() -> None:
     with DecoderPool(1, QUICK) as pool:
-        decoder = psutil.Process(pool.run(place)[0])
+        decoder = psutil.Process(pool.run(process_and_folder)[0])
         decoder.kill()
         until(lambda: not decoder.is_running() or decoder.status() == psutil.STATUS_ZOMBIE)
         assert pool.run(double, 4) == 8
 
 
-def test_a_nursery_that_was_ended_is_made_anew() -> None:
+def test_a_killed_nursery_is_started_again() -> None:
     before = set(psutil.Process().children(recursive=True))
     with DecoderPool(1, QUICK) as pool:
-        decoder = psutil.Process(pool.run(place)[0])
+        decoder = psutil.Process(pool.run(process_and_folder)[0])
         psutil.Process(decoder.ppid()).kill()
         decoder.kill()
         until(lambda: not decoder.is_running() or decoder.status() == psutil.STATUS_ZOMBIE)
@@ -183,7 +183,7 @@ def test_a_fork_that_fails_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pool.run(double, 4) == 8
 
 
-def test_one_slow_image_is_a_finding_and_the_others_are_read(tmp_path: Path) -> None:
+def test_one_slow_image_is_a_finding_and_the_rest_are_read(tmp_path: Path) -> None:
     (tmp_path / "b.jp2").write_bytes(costly_image())
     for name in ("a", "c"):
         Image.effect_noise((64, 64), 60).save(tmp_path / f"{name}.jpg")
@@ -208,8 +208,8 @@ def test_images_that_crash_or_hang_do_not_end_the_scan(tmp_path: Path, monkeypat
     monkeypatch.setattr(scanning, "read_picture", crashing)
     for name in ("a", "b"):
         Image.new("RGB", (64, 64)).save(tmp_path / f"{name}.jpg")
-    found = list(scan(sorted(tmp_path.glob("*.jpg")), ScanSpec(10**8, workers=1)))
-    assert ["image_broken" in [item["code"] for item in picture.findings] for picture in found] == [True, True]
+    records = list(scan(sorted(tmp_path.glob("*.jpg")), ScanSpec(10**8, workers=1)))
+    assert ["image_broken" in [item["code"] for item in picture.findings] for picture in records] == [True, True]
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -256,9 +256,9 @@ def test_frames_are_counted_in_what_is_called_tiff(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (40, 40), (8 * number, 0, 0)) for number in range(30)]
     path = tmp_path / "moving.tif"
     frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:])
-    (found,) = scan([path], ScanSpec(40 * 40 * 5, workers=1))
-    assert "image_frames" in [item["code"] for item in found.findings]
-    assert found.unsafe
+    (record,) = scan([path], ScanSpec(40 * 40 * 5, workers=1))
+    assert "image_frames" in [item["code"] for item in record.findings]
+    assert record.unsafe
 
 
 def test_all_pages_of_a_tiff_have_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,16 +285,16 @@ def killed(*_: Any) -> ImageRecord:
     raise AssertionError
 
 
-def test_a_decoder_that_is_killed_says_nothing_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_decoder_is_no_proof_of_memory_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the system, it may have been another one's: the image is read once more."""
     path = tmp_path / "a.jpg"
     Image.new("RGB", (64, 64)).save(path)
     monkeypatch.setattr(scanning, "read_picture", killed_once)
-    (found,) = scan([path], ScanSpec(10**8, workers=1))
-    assert (found.sha256, found.findings) == ("whole", [])
+    (record,) = scan([path], ScanSpec(10**8, workers=1))
+    assert (record.sha256, record.findings) == ("whole", [])
     monkeypatch.setattr(scanning, "read_picture", killed)
-    (found,) = scan([path], ScanSpec(10**8, workers=1))
-    ((code, data),) = [(item["code"], item["data"]) for item in found.findings]
+    (record,) = scan([path], ScanSpec(10**8, workers=1))
+    ((code, data),) = [(item["code"], item["data"]) for item in record.findings]
     assert code == "image_broken"
     assert "killed" in data["reason"]
 
@@ -337,6 +337,6 @@ def test_images_that_are_merely_slow_count_together(tmp_path: Path) -> None:
 def test_an_image_that_is_a_line_ends_no_scan(tmp_path: Path, size: tuple[int, int], mode: str) -> None:
     """Made smaller, its shorter side would be nothing."""
     Image.new(mode, size).save(tmp_path / "line.png")
-    (found,) = scan([tmp_path / "line.png"], ScanSpec(10**8, workers=1))
-    assert (found.width, found.height) == size
+    (record,) = scan([tmp_path / "line.png"], ScanSpec(10**8, workers=1))
+    assert (record.width, record.height) == size
     assert min(save_picture(tmp_path / "line.png", tmp_path / "small.jpg")) == 1

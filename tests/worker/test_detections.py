@@ -43,8 +43,8 @@ def test_masks_come_as_outlines() -> None:
 
 
 def test_an_empty_mask_has_an_empty_outline() -> None:
-    (found, _), _ = detections_of(result(boxes=BOXES, masks=torch.zeros(2, 80, 100)), 0.1)
-    assert found["polygon"] == []
+    (detection, _), _ = detections_of(result(boxes=BOXES, masks=torch.zeros(2, 80, 100)), 0.1)
+    assert detection["polygon"] == []
 
 
 def test_keypoints_go_with_their_box() -> None:
@@ -56,9 +56,9 @@ def test_keypoints_go_with_their_box() -> None:
 
 def test_turned_boxes_have_corners() -> None:
     turned = torch.tensor([[50.0, 40, 40, 20, np.pi / 2, 0.8, 0]])
-    ((found,), _) = detections_of(result(obb=turned), 0.1)
-    assert found["bbox"] == pytest.approx([40, 20, 60, 60], abs=0.1)
-    assert sorted(map(tuple, found["corners"])) == [(40, 20), (40, 60), (60, 20), (60, 60)]
+    ((detection,), _) = detections_of(result(obb=turned), 0.1)
+    assert detection["bbox"] == pytest.approx([40, 20, 60, 60], abs=0.1)
+    assert sorted(map(tuple, detection["corners"])) == [(40, 20), (40, 60), (60, 20), (60, 60)]
 
 
 def test_a_classification_has_its_best_classes() -> None:
@@ -80,10 +80,10 @@ def test_shapes_are_drawn_as_they_are() -> None:
     drawn = draw(Image.new("RGB", (100, 80), "black"), [item], {"leaf": 0})
     assert drawn.getpixel((35, 42)) != (0, 0, 0)
     assert drawn.getpixel((50, 54)) != (0, 0, 0)
-    assert [drawn.getpixel(place) for place in ((78, 76), (24, 74))] == [(0, 0, 0)] * 2
+    assert [drawn.getpixel(point) for point in ((78, 76), (24, 74))] == [(0, 0, 0)] * 2
 
 
-def test_a_class_of_the_whole_picture_gets_a_label_and_no_frame() -> None:
+def test_a_classification_gets_a_label_and_no_frame() -> None:
     item = {
         "class": "leaf",
         "confidence": 0.8,

@@ -42,25 +42,25 @@ class Simulation:
             for batch in range(1, self.batches + 1)
         }
         rests = {epoch: self.rest(epoch) for epoch in range(self.first, self.epochs + 1)}
-        left = sum(times.values()) + sum(rests.values()) + rests[self.epochs] + self.end
+        remaining = sum(times.values()) + sum(rests.values()) + rests[self.epochs] + self.end
         for epoch in range(self.first, self.epochs + 1):
             for batch in range(1, self.batches + 1):
                 pace.add_batch(epoch, times[epoch, batch])
-                left -= times[epoch, batch]
-                yield epoch, batch, left, pace.remaining_within(epoch - 1, batch)
+                remaining -= times[epoch, batch]
+                yield epoch, batch, remaining, pace.remaining_within(epoch - 1, batch)
             train = sum(times[epoch, item] for item in range(1, self.batches + 1))
             pace.add_epoch(epoch, train, rests[epoch], None, self.contention(epoch))
-            left -= rests[epoch]
-            yield epoch, 0, left, pace.remaining(epoch)
+            remaining -= rests[epoch]
+            yield epoch, 0, remaining, pace.remaining(epoch)
 
     def worst(self, after: tuple[int, int], before: tuple[int, int] = (1000, 0)) -> float:
         """The largest error as a share of the truth, behind a batch and before the last epoch's end."""
         errors = {}
-        for epoch, batch, truth, said in self.play():
-            place = (epoch, batch or self.batches + 1)
-            if after < place <= before and place < (self.epochs, self.batches + 1):
-                assert said is not None, place
-                errors[place] = abs(said - truth) / truth
+        for epoch, batch, truth, estimate in self.play():
+            position = (epoch, batch or self.batches + 1)
+            if after < position <= before and position < (self.epochs, self.batches + 1):
+                assert estimate is not None, position
+                errors[position] = abs(estimate - truth) / truth
         assert errors
         return max(errors.values())
 
@@ -72,7 +72,7 @@ def noisy(mean: float, seed: int = 1, spread: float = 0.15) -> Callable[..., flo
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_steady_run_is_known_after_a_tenth(seed: int) -> None:
+def test_a_steady_run_is_estimated_after_a_tenth(seed: int) -> None:
     rest = noisy(0.25 * 0.5 * BATCHES, seed + 100)
     assert Simulation(noisy(1.0, seed), rest, epochs=10).worst(after=(1, BATCHES)) < 0.2
     assert Simulation(noisy(1.0, seed), rest, epochs=100).worst(after=(10, BATCHES)) < 0.2
@@ -80,7 +80,7 @@ def test_a_steady_run_is_known_after_a_tenth(seed: int) -> None:
     assert Simulation(noisy(1.0, seed), rest, epochs=5).worst(after=(1, BATCHES // 2)) < 0.2
 
 
-def test_the_first_epoch_is_slow_and_tells_little_of_the_others() -> None:
+def test_the_slow_first_epoch_does_not_distort_the_estimate() -> None:
     """It fills caches; the issue's run said 56 s at its first batch and 48 s when 103 s had gone."""
     run = Simulation(lambda epoch, _: 2.0 if epoch == 1 else 1.0, lambda epoch: 20.0 if epoch == 1 else 10.0, epochs=8)
     assert run.worst(after=(2, BATCHES // 2)) < 0.25
@@ -89,7 +89,7 @@ def test_the_first_epoch_is_slow_and_tells_little_of_the_others() -> None:
 
 @pytest.mark.parametrize("factor", [0.3, 0.5, 1.5, 2.0, 4.0])
 @pytest.mark.parametrize("at", [(4, 1), (4, 20), (4, BATCHES), (7, 35)])
-def test_another_speed_is_known_within_an_epoch(factor: float, at: tuple[int, int]) -> None:
+def test_another_speed_is_estimated_within_an_epoch(factor: float, at: tuple[int, int]) -> None:
     """From one batch on everything takes so many times as long: another program begins, or ends."""
     chance, chance_rest = noisy(1.0, 3, 0.1), noisy(5.0, 4, 0.1)
 
@@ -107,12 +107,12 @@ def test_another_speed_is_known_within_an_epoch(factor: float, at: tuple[int, in
 
 @pytest.mark.parametrize("factor", [0.1, 0.28, 4.0])
 @pytest.mark.parametrize("at", [(9, 0.0), (9, 0.4), (11, 0.7)])
-def test_a_change_behind_the_last_mosaic_is_known(factor: float, at: tuple[int, float]) -> None:
+def test_a_change_after_the_last_mosaic_is_estimated(factor: float, at: tuple[int, float]) -> None:
     """The epochs with mosaic have told what a validation takes, at another speed."""
     run = another_speed(factor, at, 0.5, 16)
     run.closes = 7
     assert run.worst(after=(at[0] + 1, round(at[1] * run.batches))) < 0.2
-    assert end_said(run) == pytest.approx(1, rel=0.2)
+    assert end_ratio(run) == pytest.approx(1, rel=0.2)
 
 
 def test_a_piece_before_the_change_is_not_of_the_new_speed() -> None:
@@ -144,12 +144,12 @@ def test_a_machine_that_was_unsteady_and_becomes_free(at: float) -> None:
 @pytest.mark.parametrize("at", [0.0, 0.5, 0.9, 1.5])
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
-def test_a_change_is_known_an_epoch_later_up_to_the_end(factor: float, at: float, share: float, epochs: int) -> None:
+def test_a_late_change_is_estimated_an_epoch_later(factor: float, at: float, share: float, epochs: int) -> None:
     """In the middle of the third epoch, in its last batches or in its validation; what is left then holds a good part
     of validations, the last one too, and the drawing of the end, which all have the new speed."""
     run = another_speed(factor, (3, at), share, epochs)
     assert run.worst(after=(4, round(at * run.batches))) < 0.2
-    assert end_said(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
+    assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_a_change_is_known_an_epoch_later_up_to_the_end(factor: float, at: float
 )
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
-def test_a_change_in_the_second_epoch_is_known(factor: float, at: tuple[int, float], share: float, epochs: int) -> None:
+def test_a_second_epoch_change_is_estimated(factor: float, at: tuple[int, float], share: float, epochs: int) -> None:
     """The first epoch may be slow as it fills caches: what others take of the processor is measured, not concluded."""
     run = another_speed(factor, at, share, epochs)
     assert run.worst(after=(at[0] + 1, round(at[1] * run.batches))) < 0.2
-    assert end_said(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
+    assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,12 @@ def test_a_change_in_the_second_epoch_is_known(factor: float, at: tuple[int, flo
 )
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
-def test_a_change_in_the_first_epoch_is_known(
-    factor: float, at: float, batches: int, share: float, epochs: int
-) -> None:
+def test_a_first_epoch_change_is_estimated(factor: float, at: float, batches: int, share: float, epochs: int) -> None:
     """The drawing at the start, which tells how long the end takes, had the old speed; the first validation has the new
     one. Where the last batches alone had it, nothing tells yet what a validation takes in proportion to batches."""
     run = another_speed(factor, (1, at), share, epochs, batches)
     assert run.worst(after=(2, round(at * batches))) < 0.2
-    assert end_said(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
+    assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
 
 
 @pytest.mark.parametrize("batches", [15, 41])
@@ -200,7 +198,7 @@ def test_caches_that_fill_are_no_change_of_speed(batches: int) -> None:
         return 1.0 + (1.5 * (1 - share) * math.exp(-3 * share) if epoch == 1 else 0.0)
 
     run = Simulation(batch, lambda epoch: 8.0 if epoch == 1 else 5.0, epochs=5, batches=batches)
-    assert end_said(run) == pytest.approx(1, rel=0.05)
+    assert end_ratio(run) == pytest.approx(1, rel=0.05)
 
 
 def another_speed(
@@ -227,15 +225,15 @@ def another_speed(
     return Simulation(batch, rest, epochs, batches, end=end, drawing=drawing, contention=contention)
 
 
-def end_said(run: Simulation) -> float:
+def end_ratio(run: Simulation) -> float:
     """What is said at the end of the last epoch, as a multiple of the truth."""
-    (said,) = [(left, truth) for epoch, number, truth, left in run.play() if (epoch, number) == (run.epochs, 0)]
-    left, truth = said
-    assert left is not None
-    return left / truth
+    (last,) = [(estimate, truth) for epoch, number, truth, estimate in run.play() if (epoch, number) == (run.epochs, 0)]
+    estimate, truth = last
+    assert estimate is not None
+    return estimate / truth
 
 
-def test_what_others_take_of_the_processor() -> None:
+def test_contention_for_the_processor() -> None:
     """A probe that is long enough counts alone, shorter ones together; a clock that jumps says nothing below 1."""
     contention = Contention()
     assert contention.add(0.05, 0.01) == pytest.approx(5)
@@ -246,11 +244,11 @@ def test_what_others_take_of_the_processor() -> None:
     assert 1.0 <= contention.measure(0.0) < math.inf
 
 
-def test_the_pace_within_an_epoch_is_heard_before_its_end() -> None:
+def test_the_pace_within_an_epoch_counts_before_its_end() -> None:
     """Half an epoch at a quarter of the speed: the estimate has risen, long before the epoch is over."""
     run = Simulation(lambda epoch, _: 4.0 if epoch == 5 else 1.0, lambda _: 5.0, epochs=6)
-    said = {(epoch, batch): left for epoch, batch, _, left in run.play()}
-    before, half = said[4, 0], said[5, 20]
+    estimates = {(epoch, batch): estimate for epoch, batch, _, estimate in run.play()}
+    before, half = estimates[4, 0], estimates[5, 20]
     assert before is not None
     assert half is not None
     assert half > before
@@ -271,35 +269,35 @@ def test_one_pause_of_the_machine_is_no_change_of_speed() -> None:
 
 def replay(path: Path) -> Iterator[tuple[int, int, float, float | None]]:
     """A recorded run, as `Simulation.play` has it; its batches took what lay between what was said of them."""
-    said = [envelope for _, envelope in read_events(path)]
-    started = next(envelope for envelope in said if isinstance(envelope.event, Started))
-    end = next(envelope.time for envelope in said if isinstance(envelope.event, Completed))
-    run, last, seen = started.event, started.time, 0
+    envelopes = [envelope for _, envelope in read_events(path)]
+    started = next(envelope for envelope in envelopes if isinstance(envelope.event, Started))
+    end = next(envelope.time for envelope in envelopes if isinstance(envelope.event, Completed))
+    run, last, batches = started.event, started.time, 0
     assert isinstance(run, Started)
     closes = run.epochs - run.arguments["close_mosaic"] + 1
     pace = TrainingPace(run.epochs, run.batches, closes, run.val_images / run.train_images, drawing=run.drawing)
-    for envelope in said:
-        event, left = envelope.event, (end - envelope.time).total_seconds()
+    for envelope in envelopes:
+        event, remaining = envelope.event, (end - envelope.time).total_seconds()
         if isinstance(event, Progress):
-            count = event.batch - seen
+            count = event.batch - batches
             for _ in range(count):
                 pace.add_batch(event.epoch, (envelope.time - last).total_seconds() / count)
-            last, seen = envelope.time, event.batch
-            yield event.epoch, event.batch, left, pace.remaining_within(event.epoch - 1, event.batch)
+            last, batches = envelope.time, event.batch
+            yield event.epoch, event.batch, remaining, pace.remaining_within(event.epoch - 1, event.batch)
         elif isinstance(event, Epoch):
             train = event.timing["load"] + event.timing["train"]
             pace.add_epoch(event.epoch, train, event.seconds - train, event.timing["val"])
-            last, seen = envelope.time, 0
-            yield event.epoch, 0, left, pace.remaining(event.epoch)
+            last, batches = envelope.time, 0
+            yield event.epoch, 0, remaining, pace.remaining(event.epoch)
 
 
 def test_the_end_of_a_run_on_a_loaded_machine() -> None:
     """Eight epochs beside other programs, some of which began within the seventh; the load changed in every epoch, by
     up to five times, which nothing can foretell. The end is in proportion to what drawing took at its own start, of
     which the wall clock's time was recorded: what others took of the processor was not measured yet."""
-    *_, (epoch, batch, truth, said) = replay(RECORDED_LATE)
+    *_, (epoch, batch, truth, estimate) = replay(RECORDED_LATE)
     assert (epoch, batch) == (8, 0)
-    assert said == pytest.approx(truth, rel=0.27), "one more validation, and the drawing of the plots"
+    assert estimate == pytest.approx(truth, rel=0.27), "one more validation, and the drawing of the plots"
 
 
 def test_slow_batches_of_a_loaded_machine_are_no_stalls() -> None:
@@ -311,26 +309,26 @@ def test_slow_batches_of_a_loaded_machine_are_no_stalls() -> None:
 
 def test_the_remaining_time_of_a_recorded_run() -> None:
     """After a tenth of a steady run within a fifth of the truth, at every epoch."""
-    said = list(read_events(RECORDED))
-    started = next(envelope for _, envelope in said if isinstance(envelope.event, Started))
-    end = next(envelope for _, envelope in said if isinstance(envelope.event, Completed))
+    envelopes = list(read_events(RECORDED))
+    started = next(envelope for _, envelope in envelopes if isinstance(envelope.event, Started))
+    end = next(envelope for _, envelope in envelopes if isinstance(envelope.event, Completed))
     run = started.event
     assert isinstance(run, Started)
     closes = run.epochs - run.arguments["close_mosaic"] + 1
     pace = TrainingPace(run.epochs, run.batches, closes, run.val_images / run.train_images)
-    whole = (end.time - started.time).total_seconds()
+    duration = (end.time - started.time).total_seconds()
     errors = {}
-    for _, envelope in said:
+    for _, envelope in envelopes:
         if not isinstance(event := envelope.event, Epoch):
             continue
         train = event.timing["load"] + event.timing["train"]
         for _batch in range(run.batches):
             pace.add_batch(event.epoch, train / run.batches)
         pace.add_epoch(event.epoch, train, event.seconds - train)
-        truth, left = (end.time - envelope.time).total_seconds(), pace.remaining(event.epoch)
-        assert left is not None
-        if whole - truth > whole / 10 and event.epoch < run.epochs:
-            errors[event.epoch] = abs(left - truth) / truth
+        truth, estimate = (end.time - envelope.time).total_seconds(), pace.remaining(event.epoch)
+        assert estimate is not None
+        if duration - truth > duration / 10 and event.epoch < run.epochs:
+            errors[event.epoch] = abs(estimate - truth) / truth
     assert len(errors) > 20
     assert max(errors.values()) < 0.2, errors
 

@@ -81,9 +81,9 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     (folder / "more.json").write_text(json.dumps(MORE))
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings"), "OMP_NUM_THREADS": "1"})
     command = [sys.executable, "-c", COMPARE, str(folder), *TASKS]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550, cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr[-4000:]
-    return folder, json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550, cwd=Path.cwd())
+    assert process.returncode == 0, process.stderr[-4000:]
+    return folder, json.loads(process.stdout.splitlines()[-1])
 
 
 def ending(directory: Path) -> Event:
@@ -110,36 +110,36 @@ def test_the_figures_are_those_of_yolo_val(evaluated: Any, task: str, letter: st
         {mine: theirs[task][name] for mine, name in names.items()} | {"fitness": theirs[task]["fitness"]}, abs=0.0005
     )
     assert 0 < ours[next(iter(names))] < 1, "figures that say something"
-    sure = result_of(folder / task / "job")["intervals"]
+    intervals = result_of(folder / task / "job")["intervals"]
     if task == "classify":
-        assert sure is None
+        assert intervals is None
         return
     for name in ("map50", "map95"):
-        low, high = sure[name]
+        low, high = intervals[name]
         assert 0 <= low < high <= 1
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_image_is_kept_with_all_that_is_in_it(evaluated: Any, task: str) -> None:
+def test_every_image_is_stored_with_its_objects_and_detections(evaluated: Any, task: str) -> None:
     folder, _ = evaluated
     output, result = folder / task / "job" / "output", result_of(folder / task / "job")
     pictures = list(read_pictures(output / OUTCOMES))
     assert len(pictures) == result["images"] == 6
     assert [name.startswith("images/val/") for _number, name, *_ in pictures] == [True] * 6
-    seen = [unpack(data) for *_, data in pictures]
-    assert sum(len(item.objects) for item in seen) == result["objects"]
+    results = [unpack(data) for *_, data in pictures]
+    assert sum(len(item.objects) for item in results) == result["objects"]
     assert (output / view_name(result["confidence"], result["iou"])).is_file()
     if task == "classify":
         assert result["sizes"] is None
         return
     assert sum(size["objects"] for size in result["sizes"].values()) == result["objects"]
     assert {row["name"] for row in result["classes"]} <= {"round", "square"}
-    for item, (_number, _name, width, height, _data) in zip(seen, pictures, strict=True):
+    for item, (_number, _name, width, height, _data) in zip(results, pictures, strict=True):
         assert (width, height) == (160, 120)
         assert all(
-            len(place) == (8 if task == "obb" else 4) for place in [*item.object_corners, *item.detection_corners]
+            len(corners) == (8 if task == "obb" else 4) for corners in [*item.object_corners, *item.detection_corners]
         )
-        assert all(-1 <= value <= 161 for place in item.object_corners for value in place[:4]) or task == "obb"
+        assert all(-1 <= value <= 161 for corners in item.object_corners for value in corners[:4]) or task == "obb"
         assert list(item.confidences) == sorted(item.confidences, reverse=True)
 
 
@@ -147,10 +147,10 @@ def test_matching_is_that_of_ultralytics(evaluated: Any) -> None:
     folder, theirs = evaluated
     ours = [[0] * 3 for _ in range(3)]
     for *_, data in read_pictures(folder / "detect" / "job" / "output" / OUTCOMES):
-        seen = unpack(data)
-        for outcome in outcomes(seen, 0.3):
-            predicted = seen.detections[outcome.detection] if outcome.detection >= 0 else 2
-            ours[predicted][seen.objects[outcome.object] if outcome.object >= 0 else 2] += 1
+        unpacked = unpack(data)
+        for outcome in outcomes(unpacked, 0.3):
+            predicted = unpacked.detections[outcome.detection] if outcome.detection >= 0 else 2
+            ours[predicted][unpacked.objects[outcome.object] if outcome.object >= 0 else 2] += 1
     assert ours == theirs["matrix"]
     assert sum(map(sum, ours)) > 10
 
@@ -168,9 +168,9 @@ def test_classes_of_another_dataset_are_mapped_by_name(evaluated: Any) -> None:
     assert {row["name"]: row["objects"] for row in mapped["classes"]} == {
         row["name"]: row["objects"] for row in same["classes"]
     }
-    kept = next(row["objects"] for row in same["classes"] if row["name"] == "round")
-    assert [(row["name"], row["objects"]) for row in one["classes"]] == [("square", kept)]
-    assert one["objects"] == kept < same["objects"]
+    count = next(row["objects"] for row in same["classes"] if row["name"] == "round")
+    assert [(row["name"], row["objects"]) for row in one["classes"]] == [("square", count)]
+    assert one["objects"] == count < same["objects"]
 
 
 def test_a_file_that_is_no_model_is_refused(evaluated: Any) -> None:

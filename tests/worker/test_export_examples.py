@@ -57,10 +57,10 @@ def everything() -> Iterator[Case]:
     """What can be asked for together."""
     options: list[dict[str, Any]] = [{}, {"dynamic": True}, {"nms": True}, {"half": True}, {"int8": True}, {"batch": 3}]
     tasks = ("detect", "segment", "pose", "obb", "classify", "rtdetr")
-    for task, form, given in product(tasks, ("onnx", "openvino", "torchscript"), options):
-        no_nms = task in {"classify", "rtdetr"} and "nms" in given
-        if not no_nms and not (form == "torchscript" and ("half" in given or "int8" in given)):
-            yield Case(task, form, given)
+    for task, form, arguments in product(tasks, ("onnx", "openvino", "torchscript"), options):
+        no_nms = task in {"classify", "rtdetr"} and "nms" in arguments
+        if not no_nms and not (form == "torchscript" and ("half" in arguments or "int8" in arguments)):
+            yield Case(task, form, arguments)
 
 
 CASES = list(everything()) if os.environ.get("EXPORTS") == "all" else ESSENTIAL
@@ -144,8 +144,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = [[case.task, case.real_task, case.format, case.options, str(root / case.name)] for case in CASES]
     environment = child_environment({"YOLO_CONFIG_DIR": str(root), "YOLO_VERBOSE": "false"})
     command = [sys.executable, "-c", EXPORT, str(root), json.dumps(cases)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5000)
-    assert done.returncode == 0, done.stderr[-3000:]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5000)
+    assert process.returncode == 0, process.stderr[-3000:]
     return root
 
 
@@ -154,19 +154,19 @@ Row = tuple[str, float, list[float]]
 
 def printed(case: Case, folder: Path, image: Path) -> list[Row]:
     """What the example says about an image."""
-    made = folder / "made"
-    told = json.loads((image.with_suffix(".json")).read_text())
-    (made / "names.json").write_text(json.dumps(told["names"]))
-    (made / "thresholds.json").write_text(json.dumps({"confidence": LEAST}))
+    directory = folder / "made"
+    expected = json.loads((image.with_suffix(".json")).read_text())
+    (directory / "names.json").write_text(json.dumps(expected["names"]))
+    (directory / "thresholds.json").write_text(json.dumps({"confidence": LEAST}))
     model = (folder / "model.txt").read_text()
     options = {"img_size": SIZE} | case.options
     text = example(case.format, case.real_task, model, options, IOU, case.task == "rtdetr")
-    (made / "example.py").write_text(text)
+    (directory / "example.py").write_text(text)
     without = "ultralytics,cv2" if case.format == "torchscript" else "ultralytics,cv2,torch,torchvision"
     command = [sys.executable, "-c", WITHOUT, without, str(image)]
-    done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"{text}\n{done.stderr}"
-    rows = map(str.split, done.stdout.splitlines())
+    process = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, f"{text}\n{process.stderr}"
+    rows = map(str.split, process.stdout.splitlines())
     return [(row[0], float(row[1]), [float(value) for value in row[2:]]) for row in rows]
 
 
@@ -185,31 +185,33 @@ def test_the_example_prints_what_predict_finds(exported: Path, case: Case) -> No
     folder, image = exported / case.name, exported / f"{case.task}.png"
     error = folder / "error.txt"
     assert not error.exists(), error.read_text()
-    found = printed(case, folder, image)
-    wanted = [(row[0], row[1], row[2:]) for row in json.loads(image.with_suffix(".json").read_text())["rows"]]
-    assert found
-    assert wanted
+    detections = printed(case, folder, image)
+    expected = [(row[0], row[1], row[2:]) for row in json.loads(image.with_suffix(".json").read_text())["rows"]]
+    assert detections
+    assert expected
     if "int8" in case.options:
         return  # of a model that learnt nothing, 8 bits keep nothing: that it runs and prints is all there is to say
-    assert_same(found, wanted)
-    assert_same(wanted, found)
+    assert_same(detections, expected)
+    assert_same(expected, detections)
 
 
-def assert_same(some: list[Row], others: list[Row]) -> None:
+def assert_same(some: list[Row], expected: list[Row]) -> None:
     """Nearly all of the surer ones are among the others."""
     surer = [row for row in some if row[1] >= 1.4 * LEAST]
     assert surer
-    again = [row for row in surer if any(is_same(row, other) for other in others)]
-    assert len(again) >= 0.9 * len(surer), (surer, others)
+    again = [row for row in surer if any(is_same(row, row_) for row_ in expected)]
+    assert len(again) >= 0.9 * len(surer), (surer, expected)
 
 
-def is_same(one: Row, other: Row) -> bool:
-    return one[0] == other[0] and abs(one[1] - other[1]) < 0.02 and distance(one[2], other[2]) < 2.0
+def is_same(one: Row, second: Row) -> bool:
+    return one[0] == second[0] and abs(one[1] - second[1]) < 0.02 and distance(one[2], second[2]) < 2.0
 
 
-def distance(one: list[float], other: list[float]) -> float:
+def distance(one: list[float], second: list[float]) -> float:
     """Of the farthest corner, px; corners of an oriented box may begin with any of them."""
     if not one:
         return 0.0
-    turns = [other[2 * turn :] + other[: 2 * turn] for turn in range(len(other) // 2)] if len(other) == 8 else [other]
+    turns = (
+        [second[2 * turn :] + second[: 2 * turn] for turn in range(len(second) // 2)] if len(second) == 8 else [second]
+    )
     return min(max(abs(a - b) for a, b in zip(one, turn, strict=True)) for turn in turns)

@@ -8,7 +8,7 @@ from app.worker.exporting.images import sample_split
 from tests.data import image_bytes
 
 
-def test_a_classification_keeps_its_classes(tmp_path: Path) -> None:
+def test_a_classification_preserves_its_classes(tmp_path: Path) -> None:
     """Without a folder `train` ultralytics would take the images apart, and the name of the split for their class."""
     from ultralytics.data.utils import check_cls_dataset
 
@@ -23,8 +23,8 @@ def test_a_classification_keeps_its_classes(tmp_path: Path) -> None:
     (data / "dataset.yaml").write_text(yaml.safe_dump(described))
     for split, count in (("val", 6), ("train", 4)):
         target = tmp_path / split
-        made, found = sample_split(data / "dataset.yaml", split, 1000, target)
-        assert (made, found) == (target / "dataset.yaml", count)
-        seen = check_cls_dataset(target / "images", split)
-        assert sorted(seen["names"].values()) == ["cat", "dog"]
-        assert len(list(Path(seen[split]).rglob("*.jpg"))) == count
+        sample, images = sample_split(data / "dataset.yaml", split, 1000, target)
+        assert (sample, images) == (target / "dataset.yaml", count)
+        checked = check_cls_dataset(target / "images", split)
+        assert sorted(checked["names"].values()) == ["cat", "dog"]
+        assert len(list(Path(checked[split]).rglob("*.jpg"))) == count

@@ -36,42 +36,42 @@ def test_decoded_images_that_wait_are_bounded_in_pixels(tmp_path: Path, monkeypa
     monkeypatch.setattr(source_module, "PIXELS_IN_MEMORY", 2 * PIXELS)
     files = {f"{number}.jpg": drawn() for number in range(5)} | {"5.jpg": drawn((192, 128)), "6.jpg": drawn()}
     files |= {"7.jpg": b"no image", "8.jpg": drawn((2000, 1000))}
-    found: list[Still] = []
+    images: list[Still] = []
     with opened(tmp_path, files) as source:
         for stills in source.pieces():
             assert sum(still.pixels.size // 3 for still in stills if still.pixels is not None) <= 4 * PIXELS
-            found += stills
+            images += stills
             assert not source.budget.fits(2 * PIXELS), "nothing was given back yet"
             source.release(stills)
         assert source.budget.fits(2 * PIXELS)
-    assert [still.name for still in found] == [f"{number}.jpg" for number in range(9)]
-    assert [still.code for still in found] == [""] * 7 + ["not_image", "too_many_pixels"]
-    assert found[5].pixels.shape == (128, 192, 3)
-    assert found[5].pixels.flags.writeable
+    assert [still.name for still in images] == [f"{number}.jpg" for number in range(9)]
+    assert [still.code for still in images] == [""] * 7 + ["not_image", "too_many_pixels"]
+    assert images[5].pixels.shape == (128, 192, 3)
+    assert images[5].pixels.flags.writeable
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sent.zip"]
 
 
-def decoding_for_ever(_path: Path, _max_pixels: int) -> None:
+def decode_forever(_path: Path, _max_pixels: int) -> None:
     threading.Event().wait()
 
 
 def test_a_stop_ends_what_is_being_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not once it is decoded: that may take minutes."""
-    monkeypatch.setattr(source_module, "bgr_of", decoding_for_ever)
+    monkeypatch.setattr(source_module, "bgr_of", decode_forever)
 
-    def look() -> None:
+    def check() -> None:
         if not source.budget.fits(source_module.PIXELS_IN_MEMORY):  # it has begun
             raise StopRequested
 
     with (
         pytest.raises(StopRequested),
         opened(tmp_path, {"a.jpg": drawn(), "b.jpg": drawn()}) as source,
-        Ahead(source.pieces(), 1, look) as pieces,
+        Ahead(source.pieces(), 1, check) as pieces,
     ):
         list(pieces)
 
 
-def test_labels_beside_the_images_are_left_out_whatever_they_are(tmp_path: Path) -> None:
+def test_labels_beside_the_images_are_ignored_whatever_they_are(tmp_path: Path) -> None:
     """An import refuses such label files; nobody reads them here."""
     content = random.Random(0).randbytes(MAX_LABEL + 1)
     files = {"a/b.jpg": drawn(), "a/b.txt": content, "a/B.TXT": b"0", "a/c.json": b"{", "data.yaml": b"", "n.gif": b""}

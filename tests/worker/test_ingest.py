@@ -16,12 +16,12 @@ from app.jobs.process import Child, read_events
 from app.services.datasets.options import recipe
 from app.worker.revision import dataset_revision
 from tests.data import image_bytes, yolo_files
-from tests.worker.quality.made import costly_image
+from tests.worker.quality.helpers import costly_image
 
 ROW = "0 0.5 0.5 0.5 0.5\n"
 
 
-def put(folder: Path, files: dict[str, Any]) -> None:
+def write_source(folder: Path, files: dict[str, Any]) -> None:
     for name, content in files.items():
         path = folder / "source" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,23 +47,23 @@ def ingest(
     child = Child.start("run", work, asdict(spec) | {"program": "import_dataset"} | (changes or {}), {})
     while child.alive():
         time.sleep(0.02)
-    said = [envelope.event for _, envelope in read_events(work)]
-    last = said[-1]
+    events = [envelope.event for _, envelope in read_events(work)]
+    last = events[-1]
     hurry = bool((changes or {}).get("hurry"))
     assert not isinstance(last, Failed) or (hurry and last.kind == TAKES_LONG), last
-    return [*said[:-1], ImportResult.read(last.result)] if isinstance(last, Finished) else said
+    return [*events[:-1], ImportResult.read(last.result)] if isinstance(last, Finished) else events
 
 
 def described(folder: Path, number: int = 1) -> dict[str, Any]:
     return yaml.safe_load((folder / f"revisions/{number}/dataset.yaml").read_text(encoding="utf-8"))
 
 
-def test_what_it_says_and_leaves(tmp_path: Path) -> None:
+def test_events_and_files_of_an_import(tmp_path: Path) -> None:
     folder = tmp_path / "1"
-    put(folder, yolo_files(4, 2))
-    said = ingest(folder)
-    assert [type(event) for event in said if not isinstance(event, Advanced)] == [Planned, ImportResult]
-    result = said[-1]
+    write_source(folder, yolo_files(4, 2))
+    events = ingest(folder)
+    assert [type(event) for event in events if not isinstance(event, Advanced)] == [Planned, ImportResult]
+    result = events[-1]
     assert (result.images, result.usable) == ({"train": 4, "val": 2, "test": 0}, {"train": 4, "val": 2, "test": 0})
     assert result.hash == dataset_revision(folder / "revisions/1/dataset.yaml")
     assert sorted(path.name for path in (folder / "revisions").iterdir()) == ["1"]
@@ -75,16 +75,16 @@ def test_what_it_says_and_leaves(tmp_path: Path) -> None:
     assert again.hash == result.hash, "the same content is the same revision"
 
 
-def test_images_that_take_far_too_long_end_an_import_that_is_in_a_hurry(tmp_path: Path) -> None:
+def test_very_slow_images_end_an_import_in_the_fast_lane(tmp_path: Path) -> None:
     """It begins anew in the slow lane, see `again` in app/services/datasets/imports.py."""
     folder, costly = tmp_path / "1", costly_image(1000)
-    put(folder, yolo_files(4, 2) | {f"images/train/costly{number}.jpg": costly for number in range(3)})
+    write_source(folder, yolo_files(4, 2) | {f"images/train/costly{number}.jpg": costly for number in range(3)})
     last = ingest(folder, changes={"decode_seconds": 0.1, "hurry": True})[-1]
     assert isinstance(last, Failed)
     assert not (folder / "revisions" / "1").exists()
 
 
-def test_the_yaml_is_our_own(tmp_path: Path) -> None:
+def test_the_yaml_is_written_by_the_import(tmp_path: Path) -> None:
     folder, mark = tmp_path / "1", tmp_path / "mark"
     names = ["<img src=x onerror=alert(1)>", "=cmd|'/c calc'!A0", "car/truck", "no", "1", "ção: #", "😀", '"', "'"]
     hostile = {
@@ -94,9 +94,9 @@ def test_the_yaml_is_our_own(tmp_path: Path) -> None:
         "names": names,
         "nc": len(names),
     }
-    put(folder, yolo_files(2, 1) | {"data.yaml": yaml.safe_dump(hostile, allow_unicode=True)})
-    said = ingest(folder)
-    assert "download_ignored" in {item["code"] for item in said[-1].decisions}
+    write_source(folder, yolo_files(2, 1) | {"data.yaml": yaml.safe_dump(hostile, allow_unicode=True)})
+    events = ingest(folder)
+    assert "download_ignored" in {item["code"] for item in events[-1].decisions}
     assert described(folder) == {
         "path": str(folder / "revisions/1"),
         "train": "images/train",
@@ -107,9 +107,9 @@ def test_the_yaml_is_our_own(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_an_unfinished_jpeg_is_mended_in_its_own_object_only(tmp_path: Path) -> None:
+def test_an_unfinished_jpeg_is_mended_in_a_separate_object(tmp_path: Path) -> None:
     folder, cut = tmp_path / "1", image_bytes((640, 480))[:-2]
-    put(folder, yolo_files(3, 2) | {"images/train/000.jpg": cut})
+    write_source(folder, yolo_files(3, 2) | {"images/train/000.jpg": cut})
     result = ingest(folder)[-1]
     assert result.findings["jpeg_end_missing"] == 1
     assert (folder / "source/images/train/000.jpg").read_bytes() == cut
@@ -118,7 +118,7 @@ def test_an_unfinished_jpeg_is_mended_in_its_own_object_only(tmp_path: Path) -> 
 
 def test_unsafe_images_stay_out(tmp_path: Path) -> None:
     folder = tmp_path / "1"
-    put(folder, yolo_files(3, 2) | {"images/train/000.jpg": b"no image", "labels/train.cache": b"\x80"})
+    write_source(folder, yolo_files(3, 2) | {"images/train/000.jpg": b"no image", "labels/train.cache": b"\x80"})
     result = ingest(folder)[-1]
     assert (result.images["train"], result.usable["train"], result.left_out) == (3, 2, {"image_broken": 1})
     there = sorted(path.name for path in (folder / "revisions/1").rglob("*") if path.is_file())
@@ -133,7 +133,7 @@ def test_images_that_share_a_label_stay_together(tmp_path: Path) -> None:
         box = (number, 2 * number, 30 + 3 * number, 40)
         files |= {f"images/{number}.jpg": image_bytes((90, 60), box), f"labels/{number}.txt": ROW}
         files[f"images/{number}.png"] = image_bytes((90, 60), (5 * number, 0, 5 * number + 4, 50), "PNG")
-    put(folder, files)
+    write_source(folder, files)
     ingest(folder)
     for split in ("train", "val", "test"):
         names = [path.name for path in (folder / "revisions/1/images" / split).glob("*")]
@@ -144,9 +144,9 @@ def test_images_that_share_a_label_stay_together(tmp_path: Path) -> None:
         assert labels == {name[:-4] for name in names}
 
 
-def test_fixes_make_another_revision(tmp_path: Path) -> None:
+def test_fixes_create_another_revision(tmp_path: Path) -> None:
     folder = tmp_path / "1"
-    put(folder, yolo_files(4, 2) | {"labels/train/001.txt": ROW * 2})
+    write_source(folder, yolo_files(4, 2) | {"labels/train/001.txt": ROW * 2})
     assert ingest(folder)[-1].findings["duplicate_row"] == 1
     mended = ingest(folder, 2, fixes=["duplicate_row"])[-1]
     assert "duplicate_row" not in mended.findings
@@ -160,21 +160,21 @@ def test_classes_that_are_folders(tmp_path: Path) -> None:
     """Renaming moves images; of two that would have one name, one gets another."""
     folder = tmp_path / "1"
     files = {
-        f"{split}/{kind}/{number}.jpg": image_bytes((64, 48), (number, 1, 40, 8 + 3 * place))
+        f"{split}/{kind}/{number}.jpg": image_bytes((64, 48), (number, 1, 40, 8 + 3 * index))
         for split in ("train", "val")
-        for place, kind in enumerate(("cat", "dog", "eel"))
+        for index, kind in enumerate(("cat", "dog", "eel"))
         for number in range(4)
     }
-    put(folder, files)
+    write_source(folder, files)
     result = ingest(folder, rename={"dog": "cat"})[-1]
     assert (result.task, result.names, result.boxes) == ("classify", ["cat", "eel"], {"0": 16, "1": 8})
     assert len(list((folder / "revisions/1/images/train/cat").iterdir())) == 8
 
 
 def test_refusals(tmp_path: Path) -> None:
-    put(tmp_path / "1", {"images/val/a.jpg": image_bytes(), "labels/val/a.txt": ROW})
-    put(tmp_path / "2", {"images/a.jpg": image_bytes(), "labels/a.txt": ROW})
-    put(tmp_path / "3", yolo_files(2, 1))
+    write_source(tmp_path / "1", {"images/val/a.jpg": image_bytes(), "labels/val/a.txt": ROW})
+    write_source(tmp_path / "2", {"images/a.jpg": image_bytes(), "labels/a.txt": ROW})
+    write_source(tmp_path / "3", yolo_files(2, 1))
     cases = (
         ("1", {}, "no_train_images"),
         ("2", {}, "one_image"),
@@ -190,11 +190,11 @@ def test_refusals(tmp_path: Path) -> None:
 def test_images_that_were_labelled_and_are_not_there_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "1"
     lost = {f"labels/train/lost{number}.txt": ROW for number in range(3)}
-    put(folder, yolo_files(4, 2) | lost)
+    write_source(folder, yolo_files(4, 2) | lost)
     assert ingest(folder)[-1].left_out == {"label_orphan": 3}
     folder = tmp_path / "2"
     rows = "".join(f"{name}.jpg,1,1,9,9,cat\n" for name in ["a", "b", *(f"gone{number}" for number in range(60))])
-    put(
+    write_source(
         folder,
         {
             "a.jpg": image_bytes(),

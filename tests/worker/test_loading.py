@@ -49,9 +49,9 @@ assert torch.zeros(6_000, 6_000).sum() == 0, "only loading has the limit"
 
 
 @pytest.mark.timeout(200)
-def test_each_place_that_loads_weights_has_the_limit(tmp_path: Path) -> None:
+def test_everything_that_loads_weights_has_the_limit(tmp_path: Path) -> None:
     environment = child_environment({"YOLO_CONFIG_DIR": str(tmp_path)})
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "model.pt")]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-5:] == ["out_of_memory"] * 5, done.stdout + done.stderr
+    process = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-5:] == ["out_of_memory"] * 5, process.stdout + process.stderr

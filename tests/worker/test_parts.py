@@ -33,7 +33,7 @@ def channel(tmp_path: Path) -> Channel:
     return Channel(tmp_path)
 
 
-def said(channel: Channel) -> list[Event]:
+def events_of(channel: Channel) -> list[Event]:
     return [envelope.event for _, envelope in read_events(channel.directory)]
 
 
@@ -41,12 +41,12 @@ def said(channel: Channel) -> list[Event]:
 
 
 @pytest.mark.parametrize("nbs", [64, 32])
-@pytest.mark.parametrize("asked", [4, 16, 24, 48, 64, 128, 200])
+@pytest.mark.parametrize("requested", [4, 16, 24, 48, 64, 128, 200])
 @pytest.mark.parametrize("halvings", [1, 2])
-def test_a_smaller_batch_steps_over_as_many_images(asked: int, nbs: int, halvings: int) -> None:
-    now = asked // 2**halvings
+def test_a_smaller_batch_steps_over_as_many_images(requested: int, nbs: int, halvings: int) -> None:
+    now = requested // 2**halvings
     values = {"nbs": nbs, "weight_decay": 0.001}
-    changed = values | nominal(asked, now, values)
+    changed = values | nominal(requested, now, values)
 
     def step(batch: int, values: dict[str, Any]) -> tuple[int, float]:
         """As BaseTrainer._build_train_pipeline: images a step, scaled weight decay."""
@@ -54,8 +54,8 @@ def test_a_smaller_batch_steps_over_as_many_images(asked: int, nbs: int, halving
         return batch * accumulate, values["weight_decay"] * batch * accumulate / values["nbs"]
 
     assert changed["batch"] == now
-    assert step(now, changed) == pytest.approx(step(asked, values))
-    assert nominal(asked, asked, values) == {}
+    assert step(now, changed) == pytest.approx(step(requested, values))
+    assert nominal(requested, requested, values) == {}
 
 
 # The schedule of an extended run
@@ -76,8 +76,8 @@ def test_the_learning_rate_of_an_extension(cosine: bool) -> None:
     stretched = extended(extension, saved, cosine, 0.01)
     assert [stretched(epoch) for epoch in (10, 20, 29)] == [new(epoch) for epoch in (10, 20, 29)]
     assert stretched(10) > old(9)
-    kept = extended(extension | {"schedule": "keep"}, saved, cosine, 0.01)
-    assert [kept(epoch) for epoch in (10, 20, 29)] == pytest.approx([old(9)] * 3)
+    unchanged = extended(extension | {"schedule": "keep"}, saved, cosine, 0.01)
+    assert [unchanged(epoch) for epoch in (10, 20, 29)] == pytest.approx([old(9)] * 3)
     again = extended(extension | {"schedule": "keep"}, checkpoint(17, 0.1 * old(9), 30), cosine, 0.01)
     assert again(18) == pytest.approx(old(9)), "after a crash within the extension"
     before = extended(extension | {"schedule": "keep"}, checkpoint(7, 0.1 * old(7), 10), cosine, 0.01)
@@ -113,7 +113,7 @@ def test_copies_that_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "kept", "epochs"),
+    ("lines", "saved", "epochs"),
     [
         (["1,5.5,0.9", "2,9.5,0.8", "3,14,0.7"], {}, ["1", "2"]),
         (["1,5.5,0.9", "2,9.5,0.8", "2,9.7,0.7", "3,14"], {}, ["1", "2"]),
@@ -121,11 +121,11 @@ def test_copies_that_stay(tmp_path: Path) -> None:
         ([], {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}, ["1", "2"]),
     ],
 )
-def test_results_as_of_the_checkpoint(tmp_path: Path, lines: list[str], kept: dict, epochs: list[str]) -> None:
+def test_results_as_of_the_checkpoint(tmp_path: Path, lines: list[str], saved: dict, epochs: list[str]) -> None:
     path = tmp_path / "results.csv"
     if lines:
         path.write_text("\n".join(["epoch,time,train/loss", *lines]))
-    times = cut_results(path, 2, kept)
+    times = cut_results(path, 2, saved)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["epoch"] for row in rows] == epochs
     assert times == [float(row["time"]) for row in rows]
@@ -140,8 +140,8 @@ def test_damaged_results(tmp_path: Path, damage: bytes) -> None:
     """The checkpoint's own table takes their place; without one, a new file is begun and the old one is kept."""
     path = tmp_path / "results.csv"
     path.write_bytes(damage)
-    kept = {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}
-    assert cut_results(path, 2, kept) == [5.5, 9.5]
+    saved = {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}
+    assert cut_results(path, 2, saved) == [5.5, 9.5]
     assert path.read_text() == "epoch,time,train/loss\n1,5.5,0.9\n2,9.5,0.8\n"
     for nothing in ({}, {"epoch": ["x"], "time": [None]}, {"a": [1]}, {"epoch": [1], "time": [1.0, 2.0]}):
         path.write_bytes(damage)
@@ -153,13 +153,13 @@ def test_damaged_results(tmp_path: Path, damage: bytes) -> None:
 # The channel, endings
 
 
-def test_what_the_stop_file_says(channel: Channel) -> None:
+def test_modes_of_the_stop_file(channel: Channel) -> None:
     assert channel.requested_stop() is None
     channel._terminated.set()
     assert channel.requested_stop() == "terminated"
-    for text, wish in (("pause\n", "pause"), ("cancel", "cancel"), ("", "cancel")):
+    for text, mode in (("pause\n", "pause"), ("cancel", "cancel"), ("", "cancel")):
         (channel.directory / "stop").write_text(text)
-        assert channel.requested_stop() == wish
+        assert channel.requested_stop() == mode
         assert channel.stop_requested()
     (channel.directory / "stop").write_text("pause")
     (channel.directory / "checkpoints").mkdir()
@@ -167,7 +167,7 @@ def test_what_the_stop_file_says(channel: Channel) -> None:
     assert ending(StopRequested(), channel) == Paused(7, "asked")
 
 
-def test_another_process_of_several_says_why_it_failed(channel: Channel) -> None:
+def test_the_failure_of_another_rank_is_reported(channel: Channel) -> None:
     try:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB") from None
     except RuntimeError as error:
@@ -196,11 +196,11 @@ channel.emit(Failed("disk_full", "no space"))
 """
 
 
-def test_an_event_that_finds_no_room_leaves_no_half_line(channel: Channel) -> None:
+def test_an_event_on_a_full_disk_leaves_no_partial_line(channel: Channel) -> None:
     command = [sys.executable, "-c", FILL, str(channel.directory)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == [str(errno.ENOSPC)], done.stderr
-    assert said(channel) == [Note("first"), Failed("disk_full", "no space")]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert process.stdout.split() == [str(errno.ENOSPC)], process.stderr
+    assert events_of(channel) == [Note("first"), Failed("disk_full", "no space")]
     numbers = [envelope.seq for _, envelope in read_events(channel.directory)]
     assert numbers == [1, 2]
 
@@ -225,7 +225,7 @@ def test_kinds(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
 
 
-def test_sqlite_has_words_of_its_own_for_a_full_disk() -> None:
+def test_sqlite_reports_a_full_disk_in_a_different_way() -> None:
     """An index that is written has the disk to itself, and no error number."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA max_page_count = 2")
@@ -247,9 +247,9 @@ def test_the_reason_of_a_data_error_is_what_it_was_raised_from() -> None:
 
 
 def test_all_cores_are_used() -> None:
-    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
-    assert os.environ["OMP_NUM_THREADS"] == (given.get(b"OMP_NUM_THREADS", b"1")).decode(), "ultralytics sets it"
-    assert every_core() == int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    environment = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
+    assert os.environ["OMP_NUM_THREADS"] == (environment.get(b"OMP_NUM_THREADS", b"1")).decode(), "ultralytics sets it"
+    assert every_core() == int(environment.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 # Figures

@@ -9,7 +9,7 @@ from app.events import Completed, Failed
 from app.worker import plots
 from tests.data import image_bytes
 from tests.worker.child import Run
-from tests.worker.quality.made import write
+from tests.worker.quality.helpers import write
 
 NAMES = ["$\\frac$", "R$ 5 e R$ 10", "车", "🚗", "100% {ok} <b>", "_hidden", "a^b_c\\", "$"]
 
@@ -35,7 +35,7 @@ def test_names_are_drawn_as_they_are_written(tmp_path: Path) -> None:
     assert any("confusion" in path.name for path in tmp_path.iterdir())
 
 
-def test_a_plot_that_fails_is_logged_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_plot_is_logged_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     class Drawing:
         def plot_metrics(self) -> None:
             raise ValueError("no such glyph")

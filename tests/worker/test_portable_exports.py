@@ -34,8 +34,8 @@ shorten_data(SimpleNamespace())
 def test_a_torchscript_has_no_stack_traces(tmp_path: Path) -> None:
     path = tmp_path / "model.torchscript"
     command = [sys.executable, "-c", PROGRAM, str(path)]
-    done = subprocess.run(command, env=child_environment({}), cwd=ROOT, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, env=child_environment({}), cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert process.returncode == 0, process.stderr
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         content = b"".join(archive.read(name) for name in archive.namelist())

@@ -47,16 +47,16 @@ def test_one_speaks_for_both_and_a_pause_ends_both(tmp_path: Path) -> None:
         wait_for_an_epoch(directory, group)
         ranks = psutil.Process(group.pid).children(recursive=True)
         atomic_write_text(directory / "stop", "pause")
-        asked = time.monotonic()
+        requested = time.monotonic()
         group.wait(60)
-        assert time.monotonic() - asked < 30
+        assert time.monotonic() - requested < 30
         assert not [rank for rank in ranks if rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE]
     finally:
         group.kill()
         Child(directory, group.pid, 0.0).sweep()  # torch gives each a session of its own
-    said = [envelope for _, envelope in read_events(directory)]
-    assert [envelope.seq for envelope in said] == list(range(1, len(said) + 1))
-    events = [envelope.event for envelope in said]
+    envelopes = [envelope for _, envelope in read_events(directory)]
+    assert [envelope.seq for envelope in envelopes] == list(range(1, len(envelopes) + 1))
+    events = [envelope.event for envelope in envelopes]
     epochs = [event.epoch for event in events if isinstance(event, Epoch)]
     assert epochs == list(range(1, len(epochs) + 1)), "each once"
     assert events[-1] == Paused(epochs[-1], "asked")

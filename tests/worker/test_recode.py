@@ -12,7 +12,7 @@ from app.worker.formats.sizes import image_size
 from app.worker.quality import ScanSpec
 from app.worker.quality.scan import scan
 from tests.data import image_bytes
-from tests.worker.test_ingest import ingest, put
+from tests.worker.test_ingest import ingest, write_source
 
 IMAGES = Path(__file__).parents[1] / "fixtures" / "images"
 ROW = "0 0.21875 0.25 0.3125 0.333333\n"  # the red rectangle
@@ -39,18 +39,18 @@ def marked(kind: bytes, value: int) -> bytes:
     no EXIF: cameras and editors other than telephones write these alone."""
     data = (IMAGES / "plain.heic").read_bytes()
     at = {name: data.index(name) - 4 for name in (b"meta", b"iloc", b"iprp", b"ipco", b"ipma")}
-    made = bytearray(data)
+    content = bytearray(data)
     box, longer = struct.pack(">I4sB", 9, kind, value), 10  # bytes: the box, and its place in the list of properties
-    grow(made, at[b"meta"], longer)
-    grow(made, at[b"iprp"], longer)
-    grow(made, at[b"ipco"], len(box))
-    grow(made, at[b"ipma"], 1)
-    grow(made, at[b"iloc"] + 26, longer)  # where the pixels are
+    grow(content, at[b"meta"], longer)
+    grow(content, at[b"iprp"], longer)
+    grow(content, at[b"ipco"], len(box))
+    grow(content, at[b"ipma"], 1)
+    grow(content, at[b"iloc"] + 26, longer)  # where the pixels are
     count = at[b"ipma"] + 18
-    made[count] += 1
-    made.insert(count + made[count], 0x80 | made[count])  # essential
-    made[at[b"ipma"] : at[b"ipma"]] = box
-    return bytes(made)
+    content[count] += 1
+    content.insert(count + content[count], 0x80 | content[count])  # essential
+    content[at[b"ipma"] : at[b"ipma"]] = box
+    return bytes(content)
 
 
 def grow(data: bytearray, at: int, by: int) -> None:
@@ -86,14 +86,14 @@ def test_they_are_jpegs_in_the_revision(tmp_path: Path) -> None:
     import cv2
 
     folder = tmp_path / "1"
-    put(folder, phone())
+    write_source(folder, phone())
     result = ingest(folder)[-1]
     assert (result.usable, result.images) == ({"train": 8, "val": 1, "test": 0},) * 2
     assert result.findings["image_converted"] == 7
-    told = {
+    recoded = {
         item["data"]["format"]: item["data"]["count"] for item in result.decisions if item["code"] == "images_converted"
     }
-    assert told == {"AVIF": 2, "HEIC": 5}
+    assert recoded == {"AVIF": 2, "HEIC": 5}
     images = sorted(path for path in (folder / "revisions/1/images").rglob("*") if path.is_file())
     assert {path.suffix.lower() for path in images} == {".jpg"}
     for path in images:
@@ -108,7 +108,7 @@ def test_they_are_jpegs_in_the_revision(tmp_path: Path) -> None:
 
 def test_a_dataset_of_heic_alone_is_one(tmp_path: Path) -> None:
     folder = tmp_path / "1"
-    put(
+    write_source(
         folder,
         {
             f"images/{split}/{n}.heic": (IMAGES / f"{kind}.heic").read_bytes()
@@ -134,7 +134,7 @@ MARKS = {
 
 
 @pytest.mark.parametrize("name", [*MARKS])
-def test_heic_that_is_turned_by_its_own_boxes(tmp_path: Path, name: str) -> None:
+def test_heic_rotated_by_its_irot_and_imir_boxes(tmp_path: Path, name: str) -> None:
     """One rule: the size, the thumbnail and what training reads are those of the image as it is displayed."""
     kind, value, way = MARKS[name]
     path = tmp_path / "turned.heic"
@@ -144,17 +144,17 @@ def test_heic_that_is_turned_by_its_own_boxes(tmp_path: Path, name: str) -> None
     [picture] = scan([path], ScanSpec(64_000_000, tmp_path / "thumbnails", converted=tmp_path / "converted"))
     assert (picture.width, picture.height) == expected.size
     assert picture.stored
-    for made in (Path(picture.stored), *(tmp_path / "thumbnails").rglob("*.webp")):
-        with Image.open(made) as image:
+    for result in (Path(picture.stored), *(tmp_path / "thumbnails").rglob("*.webp")):
+        with Image.open(result) as image:
             pixels = numpy.asarray(image.convert("RGB").resize(expected.size))
-        assert numpy.abs(pixels.astype(int) - numpy.asarray(expected).astype(int)).mean() < 6, made.name
+        assert numpy.abs(pixels.astype(int) - numpy.asarray(expected).astype(int)).mean() < 6, result.name
 
 
 def test_damaged_and_huge_ones(tmp_path: Path) -> None:
-    whole = (IMAGES / "plain.heic").read_bytes()
+    intact = (IMAGES / "plain.heic").read_bytes()
     cases = {
-        "cut.heic": whole[:600],
-        "head.heic": whole[:40],
+        "cut.heic": intact[:600],
+        "head.heic": intact[:40],
         "empty.heic": b"",
         "text.avif": b"no image",
         "other.heic": image_bytes(),
@@ -162,12 +162,12 @@ def test_damaged_and_huge_ones(tmp_path: Path) -> None:
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
     spec = ScanSpec(64_000_000, converted=tmp_path / "converted")
-    found = dict(zip(cases, scan([tmp_path / name for name in cases], spec), strict=True))
-    assert {name: picture.unsafe for name, picture in found.items()} == dict.fromkeys(cases, True) | {
+    records = dict(zip(cases, scan([tmp_path / name for name in cases], spec), strict=True))
+    assert {name: picture.unsafe for name, picture in records.items()} == dict.fromkeys(cases, True) | {
         "other.heic": False
     }
-    assert found["other.heic"].stored is None
-    (tmp_path / "whole.heic").write_bytes(whole)
+    assert records["other.heic"].stored is None
+    (tmp_path / "whole.heic").write_bytes(intact)
     [large] = scan([tmp_path / "whole.heic"], ScanSpec(10_000, converted=tmp_path / "converted"))
     assert "image_too_large" in [item["code"] for item in large.findings]
     assert large.stored is None

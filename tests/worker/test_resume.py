@@ -16,23 +16,25 @@ from tests.worker.child import Run
 pytestmark = pytest.mark.training
 
 RATE = 0.002  # what ultralytics chooses for one class
-PLAIN = dict.fromkeys(("mosaic", "fliplr", "translate", "scale", "hsv_h", "hsv_s", "hsv_v"), 0.0)  # losses compare
+UNAUGMENTED = dict.fromkeys(
+    ("mosaic", "fliplr", "translate", "scale", "hsv_h", "hsv_s", "hsv_v"), 0.0
+)  # losses compare
 QUICK = {
     "epochs": 4,
     "batch_size": 2,
     "img_size": 64,
-    "params": {"optimizer": "auto", "plots": False, "nbs": 2, "warmup_epochs": 1.0, "seed": 0} | PLAIN,
+    "params": {"optimizer": "auto", "plots": False, "nbs": 2, "warmup_epochs": 1.0, "seed": 0} | UNAUGMENTED,
 }
 
 
 def epochs_of(folder: Path) -> list[Epoch]:
     """Every epoch as the rows have it in the end: one that is said again replaces the one before."""
-    said: dict[int, Epoch] = {}
+    by_number: dict[int, Epoch] = {}
     for directory in sorted((folder / "attempts").iterdir()):
         for _, envelope in read_events(directory):
             if isinstance(envelope.event, Epoch):
-                said[envelope.event.epoch] = envelope.event
-    return [said[number] for number in sorted(said)]
+                by_number[envelope.event.epoch] = envelope.event
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def results(folder: Path) -> list[dict[str, str]]:
@@ -48,7 +50,7 @@ def copies(run: Run) -> list[str]:
 
 
 def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., Run]) -> None:
-    whole = Run(tmp_path / "whole", **QUICK)
+    uninterrupted = Run(tmp_path / "whole", **QUICK)
     broken = run(**QUICK)
     broken.wait(lambda run: any(event.epoch == 3 for event in run.of(Progress)))
     broken.child.signal(signal.SIGKILL)
@@ -64,7 +66,7 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
     table.write_text("\n".join([*lines, lines[-1].replace("2,", "3,", 1), "4,12.5,0.0"]))
 
     resumed = run(attempt=2, resume=str(folder / "checkpoints" / "epoch-3.pt"), **QUICK)
-    end, straight = resumed.end(), whole.end()
+    end, straight = resumed.end(), uninterrupted.end()
     assert isinstance(end, Completed), end
     assert isinstance(straight, Completed), straight
     assert [(note.code, note.data) for note in resumed.of(Note)] == [
@@ -74,12 +76,12 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
     assert [event.start_epoch for event in resumed.of(Started)] == [3]
     assert resumed.of(Started)[0].weights == "scratch", "what it once started from"
     assert [event.epoch for event in resumed.of(Epoch)] == [3, 4]
-    for item in (folder, whole.folder):
+    for item in (folder, uninterrupted.folder):
         assert [event.epoch for event in epochs_of(item)] == [1, 2, 3, 4]
         assert [row["epoch"] for row in results(item)] == ["1", "2", "3", "4"]
     times = [float(row["time"]) for row in results(folder)]
     assert times == sorted(times), "the clock goes on"
-    for ours, theirs in zip(epochs_of(folder), epochs_of(whole.folder), strict=True):
+    for ours, theirs in zip(epochs_of(folder), epochs_of(uninterrupted.folder), strict=True):
         assert ours.learning_rate == pytest.approx(theirs.learning_rate)
         assert ours.loss == pytest.approx(theirs.loss, rel=0.25)
         assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0.03)
@@ -90,13 +92,13 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
     assert copies(resumed) == ["epoch-3.pt", "epoch-4.pt"]
     assert not list(folder.rglob(".*")), "no drafts"
 
-    check_reports(whole)
+    check_reports(uninterrupted)
     extend(run, folder)
 
 
-def check_reports(whole: Run) -> None:
+def check_reports(run: Run) -> None:
     """What an undisturbed run tells about its epochs and its machine."""
-    for event in whole.of(Epoch):
+    for event in run.of(Epoch):
         assert [item["class"] for item in event.classes] == [0]
         assert set(event.classes[0]) == {"class", "ap50", "ap95", "precision", "recall", "instances"}
         assert event.classes[0]["instances"] == 2
@@ -104,10 +106,10 @@ def check_reports(whole: Run) -> None:
         assert set(event.timing) == {"load", "train", "val"}
         assert all(value > 0 for value in event.timing.values())
         assert sum(event.timing.values()) <= event.seconds + 0.01
-    saved = whole.of(CheckpointSaved)
+    saved = run.of(CheckpointSaved)
     assert all(event.resumable != event.is_best and event.size > 1_000_000 for event in saved)
-    assert saved[-1].size == (whole.folder / "run/weights/best.pt").stat().st_size
-    figures = whole.of(Figures)
+    assert saved[-1].size == (run.folder / "run/weights/best.pt").stat().st_size
+    figures = run.of(Figures)
     assert figures
     assert all(0 <= item.cpu <= 100 and 50_000_000 < item.process_memory < item.memory_total for item in figures)
 
@@ -161,13 +163,13 @@ def test_a_pause_before_the_first_checkpoint_then_a_full_disk(run: Callable[...,
     end = second.end()
     assert isinstance(end, Failed)
     assert end.kind == "disk_full", end
-    kept = [event for event in second.of(CheckpointSaved) if event.resumable]
-    assert copies(second)[-1] == f"epoch-{kept[-1].epoch}.pt"
+    resumable = [event for event in second.of(CheckpointSaved) if event.resumable]
+    assert copies(second)[-1] == f"epoch-{resumable[-1].epoch}.pt"
     for path in [*(second.folder / "checkpoints").iterdir(), weights / "last.pt", weights / "best.pt"]:
         assert zipfile.ZipFile(path).testzip() is None
 
 
-def test_memory_that_runs_out_is_told_as_such(run: Callable[..., Run]) -> None:
+def test_memory_exhaustion_is_reported_as_such(run: Callable[..., Run]) -> None:
     training = run(images=64, memory_limit=3 * 1024**3, **QUICK | {"batch_size": 64, "img_size": 640})
     end = training.end()
     assert isinstance(end, Failed)

@@ -32,9 +32,9 @@ def test_every_change_shows(tmp_path: Path, change: str) -> None:
     first = dataset_revision(data)
     image, label = tmp_path / "images/train/000.jpg", tmp_path / "labels/train/000.txt"
     if change == "image":
-        kept = image.stat()
+        before = image.stat()
         image.write_bytes(image.read_bytes()[:-1] + b"\0")
-        os.utime(image, ns=(kept.st_atime_ns, kept.st_mtime_ns))  # same size, same time: the entry's own time tells
+        os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))  # same size, same time: the entry's own time tells
     elif change == "label":
         label.write_text("0 0.5 0.5 0.25 0.25\n")
     elif change == "class":

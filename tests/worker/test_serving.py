@@ -18,16 +18,16 @@ from app.worker.serving import lanes
 from app.worker.serving.batches import Batcher, PredictionOutcome
 from app.worker.serving.pixels import PixelBudget
 from tests.data import image_bytes
-from tests.worker.quality.made import costly_image
+from tests.worker.quality.helpers import costly_image
 
 LONGEST_S = 60.0
 
 
 class Answering:
-    """As an engine, and as the models that have it: its results are its images. Its first run waits for `others`."""
+    """As an engine, and as the models that have it: its results are its images. Its first run waits for `queued`."""
 
     def __init__(self) -> None:
-        self.began, self.others = threading.Event(), threading.Event()
+        self.began, self.queued = threading.Event(), threading.Event()
         self.runs: list[list[str]] = []
 
     def get(self, _path: str, _export: object) -> tuple[Any, None]:
@@ -40,7 +40,7 @@ class Answering:
         self.runs.append(images)
         if len(self.runs) == 1:
             self.began.set()
-            assert self.others.wait(LONGEST_S)
+            assert self.queued.wait(LONGEST_S)
         if "bad" in images:
             raise ValueError("bad")
         return images
@@ -59,22 +59,22 @@ class Asking:
     def ask(self, image: str, conf: float = 0.5) -> "Future[PredictionOutcome]":
         return self.threads.submit(self.batcher.run, "a.pt", None, image, conf, 0.5)
 
-    def put(self, image: str, conf: float = 0.5) -> "Future[PredictionOutcome]":
-        found, self.waiting = self.ask(image, conf), self.waiting + 1
+    def enqueue(self, image: str, conf: float = 0.5) -> "Future[PredictionOutcome]":
+        answer, self.waiting = self.ask(image, conf), self.waiting + 1
         wait_for(lambda: self.batcher._queue.qsize() == self.waiting)
-        return found
+        return answer
 
 
 @pytest.fixture
 def asking() -> Iterator[Asking]:
     engine = Answering()
     with ThreadPoolExecutor(20) as threads:
-        made = Asking(engine, threads)
+        client = Asking(engine, threads)
         try:
-            yield made
+            yield client
         finally:
-            engine.others.set()
-            made.batcher.close()
+            engine.queued.set()
+            client.batcher.close()
 
 
 def wait_for(there: Callable[[], bool]) -> None:
@@ -86,23 +86,23 @@ def wait_for(there: Callable[[], bool]) -> None:
 
 def test_images_that_wait_run_together(asking: Asking) -> None:
     """Eight at most, and only those of the same thresholds."""
-    same = [asking.put(f"{number}") for number in range(3)]
-    other = asking.put("other", conf=0.3)
-    same += [asking.put(f"{number}") for number in range(3, 10)]
-    asking.engine.others.set()
-    assert [(found.result().result, found.result().batch) for found in same] == [
+    same = [asking.enqueue(f"{number}") for number in range(3)]
+    second = asking.enqueue("other", conf=0.3)
+    same += [asking.enqueue(f"{number}") for number in range(3, 10)]
+    asking.engine.queued.set()
+    assert [(answer.result().result, answer.result().batch) for answer in same] == [
         (f"{number}", 8 if number < 8 else 2) for number in range(10)
     ]
-    assert (asking.first.result().batch, other.result().batch) == (1, 1)
+    assert (asking.first.result().batch, second.result().batch) == (1, 1)
     assert [len(images) for images in asking.engine.runs] == [1, 8, 1, 2]
 
 
-def test_one_that_fails_costs_the_others_nothing(asking: Asking) -> None:
-    found = {image: asking.put(image) for image in ("one", "bad", "two")}
-    asking.engine.others.set()
+def test_one_failure_does_not_affect_the_batch(asking: Asking) -> None:
+    answers = {image: asking.enqueue(image) for image in ("one", "bad", "two")}
+    asking.engine.queued.set()
     with pytest.raises(ValueError, match="bad"):
-        found["bad"].result()
-    assert [(found[image].result().result, found[image].result().batch) for image in ("one", "two")] == [
+        answers["bad"].result()
+    assert [(answers[image].result().result, answers[image].result().batch) for image in ("one", "two")] == [
         ("one", 1),
         ("two", 1),
     ]
@@ -112,19 +112,19 @@ def test_small_images_do_not_pass_a_large_one() -> None:
     budget, order = PixelBudget(10, 4), []  # type: ignore[var-annotated]
     small_there = threading.Event()
 
-    def take(pixels: int) -> None:
+    def acquire(pixels: int) -> None:
         budget.acquire(pixels)
         order.append(pixels)
 
-    def take_small() -> None:
-        take(3)
+    def acquire_small() -> None:
+        acquire(3)
         small_there.set()
 
     budget.acquire(6)
     with ThreadPoolExecutor(2) as threads:
-        threads.submit(take, 8)
+        threads.submit(acquire, 8)
         wait_for(budget._turn.locked)
-        threads.submit(take_small)
+        threads.submit(acquire_small)
         assert not small_there.wait(0.2), "it would fit beside the 6"
         budget.release(6)
         wait_for(lambda: order == [8])
@@ -132,33 +132,33 @@ def test_small_images_do_not_pass_a_large_one() -> None:
     assert order == [8, 3]
 
 
-def test_what_takes_long_to_decode_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_decoding_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few of such images wait for each other, further ones are refused, and all others go on."""
     monkeypatch.setattr(lanes, "MOST_SLOW", 2)
     (tmp_path / "slow.jp2").write_bytes(costly_image(1200))
     (tmp_path / "small.jpg").write_bytes(image_bytes())
-    made = lanes.Lanes(64_000_000, 2.0, 1)
+    decoders = lanes.Lanes(64_000_000, 2.0, 1)
 
     def ending(name: str) -> str:
         try:
-            with made.picture(tmp_path / name) as picture:
+            with decoders.picture(tmp_path / name) as picture:
                 return f"{picture.width} x {picture.height}"
         except BadPicture as error:
             return error.code
 
     try:
         with ThreadPoolExecutor(2) as threads:
-            with made.slow_turn._turn:  # the first one takes very long
+            with decoders.slow_turn._turn:  # the first one takes very long
                 waiting = [threads.submit(ending, "slow.jp2") for _ in range(2)]
-                wait_for(lambda: made.slow_turn._waiting._value == 0)
+                wait_for(lambda: decoders.slow_turn._waiting._value == 0)
                 assert ending("small.jpg") == "64 x 48"
                 assert ending("slow.jp2") == "busy"
-            assert {found.result() for found in waiting} <= {"1200 x 1200", "stopped"}
+            assert {answer.result() for answer in waiting} <= {"1200 x 1200", "stopped"}
         assert ending("small.jpg") == "64 x 48"
-        assert made.budget._used == 0
+        assert decoders.budget._used == 0
     finally:
-        made.quick.close()
-        made.slow.close()
+        decoders.quick.close()
+        decoders.slow.close()
 
 
 @pytest.mark.parametrize("action", [lambda: {"found": object()}, lambda: {1j: 0}])
@@ -170,6 +170,6 @@ def test_each_question_is_answered(action: Callable[[], dict[Any, Any]]) -> None
         questions = Questions(channel)
         Question(questions, {"id": 7, "do": "it"}).reply({"it": action})
         questions.connection.close()
-        told = json.loads(here.makefile().readline())
-    assert (told["id"], told["ok"], told["code"]) == (7, False, "code")
-    assert "TypeError" in told["detail"]
+        reply = json.loads(here.makefile().readline())
+    assert (reply["id"], reply["ok"], reply["code"]) == (7, False, "code")
+    assert "TypeError" in reply["detail"]

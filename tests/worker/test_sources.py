@@ -12,7 +12,7 @@ from app.worker.quality import Entry, apply_fixes
 from app.worker.quality.examine import Examination
 from app.worker.quality.revision_checks import twins
 from app.worker.sources import sources
-from tests.worker.quality.made import GOOD, NAMES, codes, entries_of, judged, pair, picture, write
+from tests.worker.quality.helpers import GOOD, NAMES, codes, entries_of, judged, pair, picture, write
 
 HASH = "0123456789abcdef0123456789abcdef"
 FRAMES = {  # {v}: the source, {n}: the frame or copy
@@ -37,7 +37,7 @@ FRAMES = {  # {v}: the source, {n}: the frame or copy
     "copies": "p{v}q_aug_{n}.jpg",
     "flips": "p{v}q_rot{n}.jpg",
 }
-PLAIN = {
+BASIC = {
     "one numbered set": [f"IMG_{n:04}.jpg" for n in range(60)],
     "only numbers": [f"{n:06}.jpg" for n in range(60)],
     "classes and numbers": [f"{kind}_{n:03}.jpg" for kind in NAMES for n in range(20)],
@@ -52,47 +52,47 @@ PLAIN = {
 
 def names_of(pattern: str, count: int = 6, frames: int = 4) -> tuple[list[str], list[int]]:
     """Names in train and val, and the source of each."""
-    made = [
+    pairs = [
         (f"images/{('train', 'val')[n % 2]}/" + pattern.format(v=v, n=n), v)
         for v in range(count)
         for n in range(frames)
     ]
-    return [name for name, _ in made], [v for _, v in made]
+    return [name for name, _ in pairs], [v for _, v in pairs]
 
 
 @pytest.mark.parametrize("case", FRAMES)
 @pytest.mark.parametrize("count", [2, 6])
 def test_frames_and_copies_have_one_source(case: str, count: int) -> None:
     names, truth = names_of(FRAMES[case], count)
-    found = sources(names, None, [{v % 2, 2} for v in truth], ["car", "bus"])
+    grouped = sources(names, None, [{v % 2, 2} for v in truth], ["car", "bus"])
     groups = defaultdict(set)
-    for source, v in zip(found, truth, strict=True):
+    for source, v in zip(grouped, truth, strict=True):
         groups[source].add(v)
     assert "" not in groups
     assert all(len(members) == 1 for members in groups.values())
     assert len(groups) == count
 
 
-@pytest.mark.parametrize("case", PLAIN)
+@pytest.mark.parametrize("case", BASIC)
 def test_ordinary_sets_are_not_glued(case: str) -> None:
-    names = PLAIN[case]
+    names = BASIC[case]
     assert set(sources(names, None, [{n % 3} for n in range(len(names))], NAMES)) == {""}
 
 
-def test_numbers_mean_frames_where_neighbours_look_alike() -> None:
+def test_numbers_mean_frames_where_neighbours_are_alike() -> None:
     """A name and a short number may be anything; the pictures tell."""
     rng = random.Random(0)
     names = [f"{word}{n}.jpg" for word in ("street", "park") for n in range(20)]
     apart = [rng.getrandbits(64) for _ in names]
     assert set(sources(names, apart)) == {""}
     scenes = [rng.getrandbits(64) for _ in range(2)]
-    near = [scenes[place // 20] ^ (1 << rng.randrange(64)) for place in range(len(names))]
-    assert set(sources(names, near)) == {"/street", "/park"}
+    hashes = [scenes[index // 20] ^ (1 << rng.randrange(64)) for index in range(len(names))]
+    assert set(sources(names, hashes)) == {"/street", "/park"}
 
 
 def test_names_that_follow_the_classes_are_no_sources() -> None:
     names = [f"{word}-{n:05}.jpg" for word in ("aa", "bb", "cc") for n in range(10)]
-    kinds = [{place // 10} for place in range(30)]
+    kinds = [{index // 10} for index in range(30)]
     assert set(sources(names, None, kinds)) == {""}
     assert set(sources(names, None, [{0, 1, 2}] * 30)) == {"/aa", "/bb", "/cc"}
 
@@ -116,35 +116,35 @@ def torn(entries: list[Entry]) -> int:
     splits = defaultdict(set)
     for entry in entries:
         splits[entry.name.split("_frame")[0]].add(entry.split)
-    return sum(len(found) > 1 for found in splits.values())
+    return sum(len(sides) > 1 for sides in splits.values())
 
 
 @pytest.mark.parametrize("fix", ["all", ["leak"], ["leak_source"], ["leak_exact"], ["leak", "duplicate_image"]])
-def test_a_leaking_split_is_counted_whole_and_mended_whole(tmp_path: Path, fix: list[str] | str) -> None:
+def test_a_leaking_split_is_counted_and_mended_entirely(tmp_path: Path, fix: list[str] | str) -> None:
     entries = frames(tmp_path)
     shared = {entry.source for entry in entries if entry.split == "train"}
     leaking = [entry for entry in entries if entry.split == "val" and entry.source in shared]
     _report, connection = judged(tmp_path, entries)
     assert codes(connection).count("leak_source") == len(leaking) > 10
     before = Counter(entry.split for entry in entries)
-    after, done = apply_fixes(entries, fix, Examination(NAMES), lambda *_: tmp_path)
+    after, fixes = apply_fixes(entries, fix, Examination(NAMES), lambda *_: tmp_path)
     if not isinstance(fix, list) or "leak_source" in fix:
         assert torn(after) == 0
         assert not [twin for twin in twins(after) if twin.leak]
         sizes = Counter(entry.split for entry in after)
         assert sizes["val"] >= before["val"] / 2, "the fix leaves a validation set"
-        assert "leak_source" in {item.code for item in done}
+        assert "leak_source" in {item.code for item in fixes}
     else:
         assert torn(after) == torn(entries), "another fix tears no further source"
 
 
-def test_a_fix_of_copies_takes_their_source_with_them(tmp_path: Path) -> None:
+def test_a_fix_of_copies_moves_their_source_too(tmp_path: Path) -> None:
     """Two copies of one frame on two sides: moving them alone would tear a video that was whole."""
     entries = [entry for entry in frames(tmp_path, 4, 5) if entry.split == "train"]
     write(tmp_path, pair("other", GOOD, entries[0].image.read_bytes(), "val") | pair("v", GOOD, split="val"))
     extra = [entry for entry in entries_of(tmp_path) if entry.name in {"other.jpg", "v.jpg"}]
-    after, done = apply_fixes([*entries, *extra], ["leak_exact"], Examination(NAMES), lambda *_: tmp_path)
-    assert [item.code for item in done] == ["leak_exact"]
+    after, fixes = apply_fixes([*entries, *extra], ["leak_exact"], Examination(NAMES), lambda *_: tmp_path)
+    assert [item.code for item in fixes] == ["leak_exact"]
     assert torn([entry for entry in after if "_frame" in entry.name]) == 0
     assert not [twin for twin in twins(after) if twin.leak]
 
@@ -167,20 +167,20 @@ def entry_picture(rng: random.Random):  # type: ignore[no-untyped-def]
 def test_the_split_tears_no_source(case: str, count: int) -> None:
     names, truth = names_of(FRAMES[case], count)
     names = [name.replace("images/train/", "").replace("images/val/", "") for name in names]
-    done = split_of(names)
+    result = split_of(names)
     sides = defaultdict(set)
-    for split, v in zip(done.splits, truth, strict=True):
+    for split, v in zip(result.splits, truth, strict=True):
         sides[v].add(split)
-    assert all(len(found) == 1 for found in sides.values())
-    assert {"train", "val"} <= set(done.splits)
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert {"train", "val"} <= set(result.splits)
 
 
 def test_shortened_names_are_grouped_by_what_they_were() -> None:
     originals = {
         f"a{v}{n}.jpg": f"train/images/{'long' * 30}{v}_jpg.rf.{n}{HASH}.jpg" for v in range(8) for n in range(3)
     }
-    done = split_of(list(originals), originals)
+    result = split_of(list(originals), originals)
     sides = defaultdict(set)
-    for name, split in zip(originals, done.splits, strict=True):
+    for name, split in zip(originals, result.splits, strict=True):
         sides[name[:2]].add(split)
-    assert all(len(found) == 1 for found in sides.values())
+    assert all(len(splits) == 1 for splits in sides.values())

@@ -31,46 +31,46 @@ def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int
     count = draw(st.integers(40, 400))
     contents = [f"{rng.randrange(count * 20):064x}" for _ in range(count)]
     classes = [sorted({min(rng.randrange(9), rng.randrange(9)) for _ in range(rng.randrange(4))}) for _ in range(count)]
-    places = list(range(count))
-    rng.shuffle(places)
+    order = list(range(count))
+    rng.shuffle(order)
     ties, at = [], 0
     while at < count * draw(st.sampled_from([0.0, 0.4, 0.8])):
         size = rng.randint(2, max(2, count // 20))
-        ties.append(places[at : at + size])
+        ties.append(order[at : at + size])
         at += size
-    wish = SplitShares(*draw(st.sampled_from([(80, 15, 5), (70, 30, 0), (50, 25, 25)])), seed=draw(st.integers(0, 9)))
-    return contents, classes, ties, wish
+    shares = SplitShares(*draw(st.sampled_from([(80, 15, 5), (70, 30, 0), (50, 25, 25)])), seed=draw(st.integers(0, 9)))
+    return contents, classes, ties, shares
 
 
 @settings(max_examples=60, deadline=None)
 @given(datasets())
-def test_groups_stay_together_and_shares_are_near_the_wish(case: tuple) -> None:
-    contents, classes, ties, wish = case
-    done = split(contents, classes, ties, wish)
+def test_groups_stay_together_and_shares_are_close_to_the_request(case: tuple) -> None:
+    contents, classes, ties, shares = case
+    result = split(contents, classes, ties, shares)
     groups = connected_components(len(contents), ties)
-    assert done.torn == 0, "no group has most of the images"
+    assert result.torn == 0, "no group has most of the images"
     for group in groups:
-        assert len({done.splits[place] for place in group}) == 1
+        assert len({result.splits[index] for index in group}) == 1
     by_content: dict[str, set[str]] = {}
-    for content, name in zip(contents, done.splits, strict=True):
+    for content, name in zip(contents, result.splits, strict=True):
         by_content.setdefault(content, set()).add(name)
     assert all(len(names) == 1 for names in by_content.values()), "equal images are on one side"
     largest = max(map(len, groups)) / len(contents)
-    for name, share in shares_of(done.splits).items():
-        assert abs(share - wish.parts[name]) <= 0.04 + largest, (name, share)
-        assert (share > 0) or wish.parts[name] < 0.1 + largest
+    for name, share in shares_of(result.splits).items():
+        assert abs(share - shares.parts[name]) <= 0.04 + largest, (name, share)
+        assert (share > 0) or shares.parts[name] < 0.1 + largest
 
 
 @settings(max_examples=80, deadline=None)
 @given(datasets())
-def test_no_class_is_left_without_validation_images_where_that_can_be_avoided(case: tuple) -> None:
+def test_every_class_has_validation_images_where_possible(case: tuple) -> None:
     """A class of two bundles or more has training and validation images; a class of one is trained on."""
-    contents, classes, ties, wish = case
-    done = split(contents, classes, ties, wish)
+    contents, classes, ties, shares = case
+    result = split(contents, classes, ties, shares)
     groups = connected_components(len(contents), [*ties, *same(contents, range(len(contents)))])
-    for kind in {kind for held in classes for kind in held}:
-        holding = [group for group in groups if any(kind in classes[place] for place in group)]
-        splits = {done.splits[group[0]] for group in holding}
+    for kind in {kind for kinds in classes for kind in kinds}:
+        holding = [group for group in groups if any(kind in classes[index] for index in group)]
+        splits = {result.splits[group[0]] for group in holding}
         assert "train" in splits, kind
         if len(holding) > 2 or (len(holding) == 2 and alone(holding, classes, kind)):
             assert "val" in splits, (kind, len(holding))
@@ -78,46 +78,46 @@ def test_no_class_is_left_without_validation_images_where_that_can_be_avoided(ca
 
 def alone(holding: list[list[int]], classes: list[list[int]], kind: int) -> bool:
     """Whether these images hold one class only, so that moving them costs no other class anything."""
-    return all(set(classes[place]) <= {kind} for group in holding for place in group)
+    return all(set(classes[index]) <= {kind} for group in holding for index in group)
 
 
 def test_a_rare_class_is_validated() -> None:
     """Three of a hundred images have it, in two groups: 15 % of three are none."""
     classes = [[0]] * 97 + [[0, 1]] * 3
     for seed in range(20):
-        done = split(keys(100), classes, [[97, 98]], SplitShares(seed=seed))
-        assert {"train", "val"} <= set(done.splits[97:]), seed
-        assert abs(done.splits.count("val") - 15) <= 2
+        result = split(keys(100), classes, [[97, 98]], SplitShares(seed=seed))
+        assert {"train", "val"} <= set(result.splits[97:]), seed
+        assert abs(result.splits.count("val") - 15) <= 2
 
 
 @settings(max_examples=60, deadline=None)
 @given(datasets(), st.sampled_from(["none", "all", "no val", "test only"]), st.booleans())
-def test_what_is_promised_is_what_is_done(
-    tmp_path_factory: pytest.TempPathFactory, case: tuple, kind: str, wished: bool
+def test_the_preview_equals_the_result(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple, kind: str, with_shares: bool
 ) -> None:
-    """Whatever the upload had, for given splits and wished ones: the promise is made from what was kept on the disk."""
-    contents, classes, ties, wish = case
+    """Whatever the upload had, with given and with requested shares: the preview is counted from the stored material."""
+    contents, classes, ties, requested = case
     rng = random.Random(len(contents))
     options = {"none": [None], "all": SPLITS, "no val": ["train", "test"], "test only": [None, "test"]}[kind]
-    material = Material(contents, [rng.choice(options) for _ in contents], [list(held) for held in classes], ties)
+    material = Material(contents, [rng.choice(options) for _ in contents], [list(kinds) for kinds in classes], ties)
     folder = tmp_path_factory.mktemp("revision")
     material.save(folder)
-    shares = wish if wished else None
-    promise = counted(Material.load(folder), assign(Material.load(folder), shares))
-    deed = assign(material, shares)
-    assert promise["splits"] == {name: deed.splits.count(name) for name in SPLITS}
-    for row in promise["classes"]:
+    shares = requested if with_shares else None
+    preview = counted(Material.load(folder), assign(Material.load(folder), shares))
+    applied = assign(material, shares)
+    assert preview["splits"] == {name: applied.splits.count(name) for name in SPLITS}
+    for row in preview["classes"]:
         for name in SPLITS:
-            mine = zip(classes, deed.splits, strict=True)
-            assert row[name] == sum(row["class"] in held and place == name for held, place in mine)
-    assert promise["torn"] == deed.torn
+            mine = zip(classes, applied.splits, strict=True)
+            assert row[name] == sum(row["class"] in kinds and side == name for kinds, side in mine)
+    assert preview["torn"] == applied.torn
 
 
 def test_each_class_is_spread_evenly() -> None:
     classes = [[number % 4] if number % 50 else [4] for number in range(2000)]
-    done = split(keys(2000), classes, [], SplitShares())
+    result = split(keys(2000), classes, [], SplitShares())
     for kind in range(5):
-        mine = Counter(name for name, held in zip(done.splits, classes, strict=True) if kind in held)
+        mine = Counter(name for name, kinds in zip(result.splits, classes, strict=True) if kind in kinds)
         total = mine.total()
         for name, part in SplitShares().parts.items():
             assert abs(mine[name] - part * total) <= 1.5, (kind, mine)
@@ -131,8 +131,8 @@ def test_it_is_the_same_each_time_whatever_the_order_and_another_with_another_se
     random.Random(4).shuffle(shuffled)
     again = split(shuffled, [classes[name] for name in shuffled], [], SplitShares())
     assert dict(zip(shuffled, again.splits, strict=True)) == first
-    other = split(names, list(classes.values()), [], SplitShares(seed=1))
-    assert other.splits != list(first.values())
+    second = split(names, list(classes.values()), [], SplitShares(seed=1))
+    assert second.splits != list(first.values())
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
@@ -142,10 +142,10 @@ def test_both_sides_have_images(count: int) -> None:
     assert splits.count("train") >= splits.count("val")
 
 
-def test_a_group_with_most_images_is_torn_and_told() -> None:
-    done = split(keys(20), [[0]] * 20, [list(range(19))], SplitShares(80, 20, 0))
-    assert done.torn == 19
-    assert Counter(done.splits) == {"train": 16, "val": 4}
+def test_a_group_with_most_images_is_split_and_reported() -> None:
+    result = split(keys(20), [[0]] * 20, [list(range(19))], SplitShares(80, 20, 0))
+    assert result.torn == 19
+    assert Counter(result.splits) == {"train": 16, "val": 4}
     same = split(["a"] * 10, [[0]] * 10, [], SplitShares(80, 20, 0))
     assert (same.torn, Counter(same.splits)) == (10, Counter({"train": 8, "val": 2}))
     assert split(keys(20), [[0]] * 20, [list(range(int(20 * MOST)))], SplitShares(50, 50, 0)).torn == 0
@@ -154,9 +154,9 @@ def test_a_group_with_most_images_is_torn_and_told() -> None:
 def test_100_000_images_take_seconds() -> None:
     rng = random.Random(0)
     count = 100_000
-    ties = [[place, place + 1] for place in range(0, count, 7)]
-    done = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, SplitShares())
-    assert abs(done.splits.count("train") / count - 0.8) < 0.01
+    ties = [[index, index + 1] for index in range(0, count, 7)]
+    result = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, SplitShares())
+    assert abs(result.splits.count("train") / count - 0.8) < 0.01
 
 
 def test_what_earlier_versions_stored_is_read(tmp_path: Path) -> None:

@@ -26,12 +26,12 @@ except BadModel:
 
 
 @pytest.mark.parametrize(
-    ("begin", "found"),
+    ("begin", "counts"),
     [
         ("", [1, 0, 0]),  # ultralytics alone
         ("import app.worker.upstream", [1, 1, 1]),  # trainings, and evaluations by app.worker.measuring
         (SERVING, [1, 1, 1]),
     ],
 )
-def test_each_image_of_a_batch_has_its_detections(begin: str, found: list[int], tmp_path: Path) -> None:
-    assert run_python(begin + SUPPRESS, tmp_path).splitlines()[-1] == str(found)
+def test_each_image_of_a_batch_has_its_detections(begin: str, counts: list[int], tmp_path: Path) -> None:
+    assert run_python(begin + SUPPRESS, tmp_path).splitlines()[-1] == str(counts)

@@ -86,21 +86,21 @@ def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]]
     """Run them, then use each model; what each said and what each found in a black image, by its name."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
     command = [sys.executable, "-c", TRAIN, *map(str, directories)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
-    return said, json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    assert process.returncode == 0, process.stderr[-3000:]
+    events = {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
+    return events, json.loads(process.stdout.splitlines()[-1])
 
 
-def seen(folder: Path) -> list[Any]:
+def page_files(folder: Path) -> list[Any]:
     """What was written for the page: previews and evaluation."""
     paths = (folder / "previews" / "index.json", folder / "evaluation" / "evaluation.json")
-    assert said_of(folder / "previews" / "epoch-1.json") is not None
+    assert images_of(folder / "previews" / "epoch-1.json") is not None
     assert len(list((folder / "previews").glob("image-*.jpg"))) == 2
     return [json.loads(path.read_text()) for path in paths]
 
 
-def said_of(path: Path) -> Any:
+def images_of(path: Path) -> Any:
     return json.loads(path.read_text())["images"]
 
 
@@ -120,9 +120,9 @@ def test_every_task(tmp_path: Path) -> None:
     same, copy = tmp_path / "classify", "checkpoints/epoch-1.pt"
     going_on = {"training_dir": str(same), "resume": str(same / copy), "epochs": 2}
     directories.append(prepare(tmp_path, "resumed", "classify", "yolov8n-cls", **going_on))
-    said, found = train(tmp_path, directories)
+    events_of, results = train(tmp_path, directories)
     for task, architecture in MODELS.items():
-        events = said[task]
+        events = events_of[task]
         assert isinstance(events[-1], Completed), (task, events[-1])
         started, epoch = of(events, Started), of(events, Epoch)
         assert (started.task, started.weights, started.train_images) == (task, "scratch", 4)
@@ -136,53 +136,53 @@ def test_every_task(tmp_path: Path) -> None:
         measured = [epoch.precision, epoch.recall, epoch.map50, epoch.map95]
         assert measured == [None] * 4 if task == "classify" else None not in measured
 
-    assert set(found) == {*MODELS, "again"}
-    for name, detections in found.items():
+    assert set(results) == {*MODELS, "again"}
+    for name, detections in results.items():
         assert all(item["class"] in {"thing", "round", "square"} and len(item["bbox"]) == 4 for item in detections), (
             name
         )
-    assert [item["bbox"] for item in found["classify"]] == [[0, 0, 64, 48]]
+    assert [item["bbox"] for item in results["classify"]] == [[0, 0, 64, 48]]
 
-    assert {"metrics/accuracy_top1", "metrics/accuracy_top5"} <= set(of(said["classify"], Epoch).parts)
-    assert of(said["classify"], Epoch).fitness > 0
+    assert {"metrics/accuracy_top1", "metrics/accuracy_top5"} <= set(of(events_of["classify"], Epoch).parts)
+    assert of(events_of["classify"], Epoch).fitness > 0
     for task, letter in (("segment", "M"), ("pose", "P")):
-        epoch = of(said[task], Epoch)
+        epoch = of(events_of[task], Epoch)
         assert epoch.map50 == epoch.parts[f"metrics/mAP50({letter})"]
         assert "metrics/mAP50(B)" in epoch.parts
-    assert not [key for key in of(said["obb"], Epoch).parts if key.startswith("metrics/")]
+    assert not [key for key in of(events_of["obb"], Epoch).parts if key.startswith("metrics/")]
 
-    watched = {task: seen(tmp_path / task) for task in MODELS}
+    watched = {task: page_files(tmp_path / task) for task in MODELS}
     truth = {"detect": {"box"}, "segment": {"box", "polygon"}, "obb": {"box", "polygon"}, "pose": {"box", "points"}}
     for task, (previews, evaluation) in watched.items():
         assert [set(item) - {"class"} for item in previews["images"][0]["truth"][:1]] == [truth.get(task, set())]
         assert (len(previews["images"]), evaluation["images"]) == (2, 2)
         assert sum(count for *_, count in evaluation["matrix"]) >= evaluation["objects"] > 0
-    places = {"detect": {"box"}, "segment": {"box", "polygon"}, "obb": {"polygon"}, "pose": {"box", "points"}}
-    for task, named in places.items():
-        first = said_of(tmp_path / task / "previews" / "epoch-1.json")[0][0]
+    fields = {"detect": {"box"}, "segment": {"box", "polygon"}, "obb": {"polygon"}, "pose": {"box", "points"}}
+    for task, named in fields.items():
+        first = images_of(tmp_path / task / "previews" / "epoch-1.json")[0][0]
         assert set(first) - {"class", "conf"} == named, task
         assert all(0 <= value <= 1 for value in first.get("box", [])), first
     pictures = watched["classify"][1]["pictures"]
     assert [picture["pairs"] for picture in pictures] == [[[0, 0]]] * 2
     for picture in [*pictures, *watched["classify"][0]["images"]]:  # 0.jpg is round, 1.jpg is square
         assert picture["truth"][0]["class"] == int(Path(picture["file"]).stem) % 2
-    guesses = said_of(tmp_path / "classify" / "previews" / "epoch-2.json")
+    guesses = images_of(tmp_path / "classify" / "previews" / "epoch-2.json")
     assert [len(shapes) for shapes in guesses] == [2, 2]
     truths = [
         item["truth"][0]["class"]
         for item in json.loads((tmp_path / "classify/previews/index.json").read_text())["images"]
     ]
     right = sum(shapes[0]["class"] == kind for shapes, kind in zip(guesses, truths, strict=True))
-    assert right / 2 == of(said["resumed"], Epoch).parts["metrics/accuracy_top1"], "each guess is of its own image"
+    assert right / 2 == of(events_of["resumed"], Epoch).parts["metrics/accuracy_top1"], "each guess is of its own image"
 
-    assert of(said["again"], Started).weights == "training"
-    assert of(said["again"], Note).code == "weights_training"
-    assert isinstance(said["again"][-1], Completed), "whatever goes wrong beside it"
+    assert of(events_of["again"], Started).weights == "training"
+    assert of(events_of["again"], Note).code == "weights_training"
+    assert isinstance(events_of["again"][-1], Completed), "whatever goes wrong beside it"
     assert not list((tmp_path / "again" / "previews").glob("epoch-*")) + list((tmp_path / "again").glob("evaluation/*"))
-    assert (of(said["resumed"], Started).start_epoch, of(said["resumed"], Epoch).epoch) == (2, 2)
-    assert isinstance(said["resumed"][-1], Completed)
+    assert (of(events_of["resumed"], Started).start_epoch, of(events_of["resumed"], Epoch).epoch) == (2, 2)
+    assert isinstance(events_of["resumed"][-1], Completed)
     for name, reason in (("misfit", "holds no model for the task obb"), ("official", "downloads are switched off")):
-        failed = said[name][-1]
+        failed = events_of[name][-1]
         assert isinstance(failed, Failed)
         assert failed.kind == "weights"
         assert reason in failed.error

@@ -34,7 +34,7 @@ from tests.worker.child import Run
 pytestmark = pytest.mark.training
 
 # Makes files as ultralytics publishes them, and a harmful one.
-MAKE_WEIGHTS = """
+WRITE_WEIGHTS = """
 import sys, torch
 from pathlib import Path
 from ultralytics.nn.tasks import DetectionModel
@@ -101,18 +101,18 @@ def absolute_paths(file: Path) -> list[bytes]:
 def run_python(code: str, folder: Path) -> str:
     """Run code as a child would run; its standard output."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(folder)], env=environment, capture_output=True, text=True, timeout=200
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A local server of weights."""
     folder = tmp_path_factory.mktemp("published")
-    run_python(MAKE_WEIGHTS, folder)
+    run_python(WRITE_WEIGHTS, folder)
     Files.folder = folder
     server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -151,10 +151,12 @@ def test_two_epochs_from_downloaded_weights(run: Callable[..., Run], address: st
     validations = [event for event in training.of(Stage) if event.name == "validating"]
     assert 0 < validations[-1].eta < 600, "the time left goes on while an epoch is validated"
     assert 0 <= next(event for event in training.of(Stage) if event.name == "saving").eta < 600
-    said = [event for event in training.of(Progress) if event.epoch == 1]
-    assert len(said) == 2, "the first batch of a run and the last of an epoch are always told"
-    assert said[0].loss != said[1].loss != epochs[0].loss, "each batch's own loss, not the mean of the epoch so far"
-    assert (said[0].loss + said[1].loss) / 2 == pytest.approx(epochs[0].loss, rel=1e-3)
+    reports = [event for event in training.of(Progress) if event.epoch == 1]
+    assert len(reports) == 2, "the first batch of a run and the last of an epoch are always told"
+    assert reports[0].loss != reports[1].loss != epochs[0].loss, (
+        "each batch's own loss, not the mean of the epoch so far"
+    )
+    assert (reports[0].loss + reports[1].loss) / 2 == pytest.approx(epochs[0].loss, rel=1e-3)
 
     folder = training.folder
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["epoch-1.pt", "epoch-2.pt"]
@@ -173,9 +175,9 @@ def test_stop_within_the_first_epoch(run: Callable[..., Run]) -> None:
     training = run(images=200, batch_size=2, epochs=50, learning_rate=0.001, params={"optimizer": "AdamW"})
     training.wait(lambda run: run.of(Progress))
     training.child.ask_to_stop()
-    asked = time.monotonic()
+    requested = time.monotonic()
     end = training.end()
-    assert time.monotonic() - asked < 60
+    assert time.monotonic() - requested < 60
     assert end == Cancelled(0, "run/weights/best.pt")
     assert zipfile.ZipFile(training.folder / "run" / "weights" / "best.pt").testzip() is None
     assert training.of(Progress)[-1].batch < 100

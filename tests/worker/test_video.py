@@ -79,10 +79,10 @@ def test_a_turned_video_is_upright(tmp_path: Path, degrees: int) -> None:
     path.write_bytes(turned(drawn_video(path, TIMES), degrees))
     _, expected = cv2.VideoCapture(str(path)).read()
     with opened(path) as source:
-        found = frames_of(source)[0].pixels
+        pixels = frames_of(source)[0].pixels
         assert (source.about.height, source.about.width) == expected.shape[:2]
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("name", [*NO_VIDEOS, *BROKEN])
@@ -98,8 +98,8 @@ def test_headers_that_claim_too_much(tmp_path: Path) -> None:
 
 
 def test_what_a_cut_file_still_has_is_read(tmp_path: Path) -> None:
-    whole = drawn_video(tmp_path / "a.mkv", [number / 10 for number in range(40)], codec="libvpx")
-    (tmp_path / "b.mkv").write_bytes(whole[: len(whole) // 2])
+    content = drawn_video(tmp_path / "a.mkv", [number / 10 for number in range(40)], codec="libvpx")
+    (tmp_path / "b.mkv").write_bytes(content[: len(content) // 2])
     with opened(tmp_path / "b.mkv") as source:
         assert 0 < len(frames_of(source)) < 40
 
@@ -138,7 +138,7 @@ def test_a_long_video_is_cut(tmp_path: Path) -> None:
         assert (len(frames_of(source)), source.cut) == (20, True)
 
 
-def test_no_other_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_referenced_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if a playlist came as far as its demuxer: the video that it names is not read."""
     video = tmp_path / "secret.ts"
     drawn_video(video, TIMES)
@@ -150,17 +150,17 @@ def test_no_other_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.codec)
-def test_each_encoder_keeps_the_times(tmp_path: Path, form: Form) -> None:
+def test_each_encoder_preserves_the_times(tmp_path: Path, form: Form) -> None:
     writer = VideoWriter(tmp_path, (160, 120), 10, form)
     for time in TIMES:
         writer.write(np.full((120, 160, 3), 90, np.uint8), time)
     writer.close()
     with av.open(str(writer.path)) as container:
-        found = [float(frame.time) for frame in container.decode(video=0)]
-    assert [time - found[0] for time in found] == pytest.approx(TIMES, abs=0.002)
+        times = [float(frame.time) for frame in container.decode(video=0)]
+    assert [time - times[0] for time in times] == pytest.approx(TIMES, abs=0.002)
 
 
-def test_h264_is_taken_where_it_is_there() -> None:
+def test_h264_is_used_where_available() -> None:
     assert (best_form().codec, best_form().name) == ("libx264", "video.mp4")
     assert fitted(4000, 3001) == (1920, 1440)
     assert fitted(161, 1) == (160, 2)
@@ -185,12 +185,12 @@ def test_lists_are_json_and_csv(tmp_path: Path) -> None:
     lists.add(0, 0.0, [item])
     lists.add(1, 0.04, [])
     lists.close({"media": {"frames": 2}})
-    found = json.loads((tmp_path / "detections.json").read_bytes())
-    assert found["frames"] == [
+    document = json.loads((tmp_path / "detections.json").read_bytes())
+    assert document["frames"] == [
         {"frame": 0, "time": 0.0, "detections": [item]},
         {"frame": 1, "time": 0.04, "detections": []},
     ]
-    assert found["media"] == {"frames": 2}
+    assert document["media"] == {"frames": 2}
     rows = list(csv.DictReader((tmp_path / "detections.csv").open(encoding="utf-8")))
     assert rows == [
         {"frame": "0", "time": "0.0", "track_id": "7", "class": "'=1+1", "confidence": "0.5"}
@@ -199,7 +199,7 @@ def test_lists_are_json_and_csv(tmp_path: Path) -> None:
     assert lists.classes() == [{"class": "=1+1", "detections": 1, "tracks": 1}]
 
 
-def test_what_fails_on_another_thread_is_heard() -> None:
+def test_failures_on_another_thread_are_raised() -> None:
     def broken() -> Iterator[int]:
         yield 1
         raise OSError("decoder")

@@ -17,15 +17,15 @@ def test_the_images_show_every_class_and_are_the_same_for_a_seed() -> None:
     images = [[0]] * 200 + [[1, 0]] * 5 + [[2]] + [[]] * 50 + [[0, 1, 2] * 30]
     chosen = spread(images, 7)
     assert len(chosen) == len(set(chosen)) == IMAGES
-    assert {kind for place in chosen for kind in images[place]} == {0, 1, 2}
-    assert all(0 < len(images[place]) <= 40 for place in chosen), "neither empty nor crowded ones"
+    assert {kind for index in chosen for kind in images[index]} == {0, 1, 2}
+    assert all(0 < len(images[index]) <= 40 for index in chosen), "neither empty nor crowded ones"
     assert spread(images, 7) == chosen != spread(images, 8)
     assert spread([[], []], 0) == spread([[], []], 0)
     assert len(spread([[], []], 0)) == 2, "empty ones, where there is nothing else"
     assert spread([], 0) == []
 
 
-def test_a_long_run_keeps_some_epochs_with_the_first_the_newest_and_the_best(tmp_path: Path) -> None:
+def test_a_long_run_retains_some_epochs_with_the_first_the_newest_and_the_best(tmp_path: Path) -> None:
     previews = Previews(tmp_path, "detect", ["thing"], 600)
     previews.numbers = {"a.jpg": 0}
     for epoch in range(1, 31):
@@ -39,7 +39,7 @@ def test_a_long_run_keeps_some_epochs_with_the_first_the_newest_and_the_best(tmp
 
 
 @pytest.mark.parametrize("damaged", ["index.json", "index-copy.json"])
-def test_a_run_that_resumes_keeps_its_previews_when_their_index_is_damaged(tmp_path: Path, damaged: str) -> None:
+def test_a_resumed_run_retains_its_previews_when_their_index_is_damaged(tmp_path: Path, damaged: str) -> None:
     samples = []
     for number in range(3):
         samples.append((str(tmp_path / f"{number}.jpg"), 0))
@@ -57,31 +57,31 @@ def test_a_run_that_resumes_keeps_its_previews_when_their_index_is_damaged(tmp_p
     assert [(folder / name).read_bytes() for name in ("index.json", "index-copy.json")] == [index, index]
 
 
-def image(found: list[tuple[int, float]], truth: list[int], iou: Any = ()) -> ImageResult:
-    overlaps = [(row, place, value) for place, values in enumerate(iou) for row, value in enumerate(values)]
+def image(detections: list[tuple[int, float]], truth: list[int], iou: Any = ()) -> ImageResult:
+    overlaps = [(row, column, value) for column, values in enumerate(iou) for row, value in enumerate(values)]
     return ImageResult(
         truth,
         [(0.0, 0.0, 1.0, 1.0)] * len(truth),
-        [kind for kind, _ in found],
-        [conf for _, conf in found],
-        [(0.0, 0.0, 1.0, 1.0)] * len(found),
+        [kind for kind, _ in detections],
+        [conf for _, conf in detections],
+        [(0.0, 0.0, 1.0, 1.0)] * len(detections),
         sorted(overlaps, key=lambda item: (item[0], -item[2])),
     )
 
 
-def test_the_surest_prediction_takes_its_best_free_object() -> None:
+def test_the_most_confident_prediction_matches_its_best_free_object() -> None:
     # Both predictions lie on object 0, the surer one has the wrong class; object 1 is missed; the third is unsure.
-    told = image([(1, 0.9), (0, 0.8), (0, 0.1)], [0, 0], [[0.7, 0.9, 0.9], [0.2, 0.5, 0.9]])
-    outcome = match(told, 0.25, "detect")
+    result = image([(1, 0.9), (0, 0.8), (0, 0.1)], [0, 0], [[0.7, 0.9, 0.9], [0.2, 0.5, 0.9]])
+    outcome = match(result, 0.25, "detect")
     assert outcome["counted"] == 2
     assert outcome["pairs"] == [(0, 0), (1, 1)]
     assert outcome["errors"] == 1
-    cells = cells_of([told], [outcome], 2)
+    cells = cells_of([result], [outcome], 2)
     assert {cell: dict(counts) for cell, counts in cells.items()} == {(1, 0): {0: 1}, (0, 0): {0: 1}}
 
 
 @pytest.mark.parametrize(
-    ("told", "pairs", "errors"),
+    ("result", "pairs", "errors"),
     [
         (image([], [0, 1]), [(-1, 0), (-1, 1)], 2),
         (image([(0, 0.9)], []), [(0, -1)], 1),
@@ -89,8 +89,8 @@ def test_the_surest_prediction_takes_its_best_free_object() -> None:
         (image([], []), [], 0),
     ],
 )
-def test_what_is_missed_and_what_is_made_up(told: ImageResult, pairs: list[Any], errors: int) -> None:
-    outcome = match(told, 0.25, "detect")
+def test_missed_objects_and_false_detections(result: ImageResult, pairs: list[Any], errors: int) -> None:
+    outcome = match(result, 0.25, "detect")
     assert (outcome["pairs"], outcome["errors"]) == (pairs, errors)
 
 
@@ -102,10 +102,10 @@ def test_a_classification_is_right_or_wrong() -> None:
     assert set(cells_of([right, wrong], outcomes, 2)) == {(1, 1), (1, 0)}
 
 
-def test_images_that_are_gone_get_no_picture(tmp_path: Path) -> None:
+def test_missing_images_get_no_picture(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
-    evaluation, seen = EvaluationResults(tmp_path, "detect"), image([], [0])
-    evaluation.images = [ImageOutcomes("a.jpg", 1, 1, pack(seen))]
-    outcomes = [match(seen, 0.25, "detect")]
-    chosen, listed = evaluation.choose(outcomes, cells_of([seen], outcomes, 1))
+    evaluation, result = EvaluationResults(tmp_path, "detect"), image([], [0])
+    evaluation.images = [ImageOutcomes("a.jpg", 1, 1, pack(result))]
+    outcomes = [match(result, 0.25, "detect")]
+    chosen, listed = evaluation.choose(outcomes, cells_of([result], outcomes, 1))
     assert (chosen, listed) == ({}, {(1, 0): []})

@@ -33,7 +33,7 @@ def unpacked(folder: Path, archive: Path) -> Path:
     return folder
 
 
-def taken(folder: Path, **options: Any) -> Source:
+def read_dataset(folder: Path, **options: Any) -> Source:
     """The dataset that is read from a folder. Every code in it must have a text that its data fills."""
     chosen = Options(**options)
     source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
@@ -69,25 +69,25 @@ def rows(folder: Path, item: Item) -> list[list[float]]:
 
 def boxes(folder: Path, source: Source) -> dict[str, list[tuple[float, ...]]]:
     """By image name without suffix: class, left, top, right, bottom in pixels of SIZE, of boxes or outlines."""
-    found = {}
+    by_image = {}
     for item in source.items:
-        made = []
+        boxes_ = []
         for kind, *values in rows(folder, item):
             if len(values) == 4:
                 x, y, width, height = values
                 sides = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
             else:
                 sides = [min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])]
-            made.append((kind, *(round(value * SIZE[place % 2], 3) for place, value in enumerate(sides))))
-        found[item.name.rpartition("/")[2].rpartition(".")[0]] = made
-    return found
+            boxes_.append((kind, *(round(value * SIZE[index % 2], 3) for index, value in enumerate(sides))))
+        by_image[item.name.rpartition("/")[2].rpartition(".")[0]] = boxes_
+    return by_image
 
 
 def codes(source: Source) -> list[str]:
     return sorted(item["code"] for item in source.decisions)
 
 
-def found_codes(source: Source) -> list[tuple[str, str | None, int | None]]:
+def finding_codes(source: Source) -> list[tuple[str, str | None, int | None]]:
     return [(item["code"], item["file"], item["line"]) for item in source.findings]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.worker.classes import ungarble
-from tests.worker.formats.helpers import codes, pictures, taken, write
+from tests.worker.formats.helpers import codes, pictures, read_dataset, write
 
 ROWS = "0 0.5 0.5 0.25 0.5\n1 0.5 0.5 0.25 0.5\n"
-WANTED = ["caminhão", "pessoa"]
+EXPECTED = ["caminhão", "pessoa"]
 YAML = "train: images/train\nval: images/val\nnames:\n  0: caminhão\n  1: pessoa\n"
 ARGS = "task: detect\nmode: train\nmodel: yolov8n.pt\ndata: traffic.yaml\n"
 
@@ -22,7 +22,7 @@ def dataset(folder: Path, root: str = "") -> Path:
     return folder
 
 
-PLACES = {
+LOCATIONS = {
     "beside another YAML": {"args.yaml": ARGS, "traffic.yaml": YAML},
     "in a folder below": {"config/traffic.yaml": YAML},
     "deeper": {"cfg/data/v2/traffic.yml": YAML},
@@ -41,22 +41,22 @@ PLACES = {
     },
     "index": {"classes.json": json.dumps({"0": "caminhão", "1": "pessoa"})},
     "index the other way": {"class_to_idx.json": json.dumps({"pessoa": 1, "caminhão": 0})},
-    "list": {"labels.json": json.dumps(WANTED)},
+    "list": {"labels.json": json.dumps(EXPECTED)},
     "label map": {"label_map.pbtxt": "item {\n id: 2\n name: 'pessoa'\n}\nitem {\n id: 1\n name: \"caminhão\"\n}\n"},
 }
 
 
-@pytest.mark.parametrize("case", PLACES)
+@pytest.mark.parametrize("case", LOCATIONS)
 @pytest.mark.parametrize("root", ["", "traffic/"])
-def test_names_are_found_wherever_they_lie(tmp_path: Path, case: str, root: str) -> None:
-    source = taken(write(dataset(tmp_path, root), PLACES[case]))
-    assert source.names == WANTED
+def test_names_are_read_from_any_folder(tmp_path: Path, case: str, root: str) -> None:
+    source = read_dataset(write(dataset(tmp_path, root), LOCATIONS[case]))
+    assert source.names == EXPECTED
     assert "classes_unnamed" not in codes(source)
 
 
 def test_the_nearest_names_win(tmp_path: Path) -> None:
     write(dataset(tmp_path), {"data.yaml": YAML, "old/data.yaml": "names: [a, b]\n", "classes.txt": "x\ny\n"})
-    assert taken(tmp_path).names == WANTED
+    assert read_dataset(tmp_path).names == EXPECTED
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-8-sig", "cp850"])
@@ -76,8 +76,8 @@ def test_the_nearest_names_win(tmp_path: Path) -> None:
     ],
 )
 def test_names_in_any_encoding(tmp_path: Path, encoding: str, name: str, text: str) -> None:
-    source = taken(write(dataset(tmp_path), {name: text.encode(encoding)}))
-    assert source.names == WANTED
+    source = read_dataset(write(dataset(tmp_path), {name: text.encode(encoding)}))
+    assert source.names == EXPECTED
     assert ("names_encoding" in codes(source)) == (not encoding.startswith("utf-8"))
 
 
@@ -94,28 +94,28 @@ def test_names_in_any_encoding(tmp_path: Path, encoding: str, name: str, text: s
 )
 def test_names_of_many_languages(tmp_path: Path, encoding: str, names: list[str]) -> None:
     write(dataset(tmp_path), {"classes.txt": "\n".join(names).encode(encoding)})
-    assert taken(tmp_path).names == names
+    assert read_dataset(tmp_path).names == names
 
 
 def test_prose_is_no_list_of_names(tmp_path: Path) -> None:
     write(dataset(tmp_path), {"classes of this set.txt": "There are two kinds.\n\nCars and people.\n"})
-    assert taken(tmp_path).names == ["class_0", "class_1"]
+    assert read_dataset(tmp_path).names == ["class_0", "class_1"]
 
 
-def test_a_close_call_is_asked_and_can_be_chosen(tmp_path: Path) -> None:
+def test_a_close_call_is_a_question_with_options(tmp_path: Path) -> None:
     """é and the Polish letters lie at the same places: ł in cp1250 is ³ elsewhere, but ę is ê."""
     write(dataset(tmp_path), {"classes.txt": "rêka\nnoga\n".encode("cp1252")})
-    asked = next(item for item in taken(tmp_path).decisions if item["code"] == "reading_cp1252")
-    assert asked["change"]["options"][:2] == ["cp1252", "cp1250"]
-    assert not asked["confirmed"]
-    source = taken(tmp_path, reading=("cp1250",))
+    decision = next(item for item in read_dataset(tmp_path).decisions if item["code"] == "reading_cp1252")
+    assert decision["change"]["options"][:2] == ["cp1252", "cp1250"]
+    assert not decision["confirmed"]
+    source = read_dataset(tmp_path, reading=("cp1250",))
     assert source.names == ["ręka", "noga"]
     assert next(item for item in source.decisions if item["code"] == "reading_cp1250")["confirmed"]
 
 
-def test_garbled_names_are_told_and_never_stored(tmp_path: Path) -> None:
+def test_garbled_names_are_reported_and_never_stored(tmp_path: Path) -> None:
     write(dataset(tmp_path), {"classes.txt": "cami\ufffdo\ncami_o\n"})
-    source = taken(tmp_path)
+    source = read_dataset(tmp_path)
     ungarble(source, tmp_path)
     assert source.names == ["cami_o2", "cami_o"]
     assert "names_garbled" in codes(source)
@@ -135,14 +135,14 @@ def test_names_with_their_numbers(tmp_path: Path, file: str, text: str) -> None:
     files = pictures("images/a.jpg", "images/b.jpg") | dict.fromkeys(
         ("labels/a.txt", "labels/b.txt"), "2 0.5 0.5 0.2 0.2\n"
     )
-    assert taken(write(tmp_path, files | {file: text})).names == ["car", "traffic light", "pig"]
+    assert read_dataset(write(tmp_path, files | {file: text})).names == ["car", "traffic light", "pig"]
 
 
 def test_numbers_that_are_part_of_names_stay(tmp_path: Path) -> None:
     files = pictures("images/a.jpg", "images/b.jpg") | dict.fromkeys(
         ("labels/a.txt", "labels/b.txt"), "1 0.5 0.5 0.2 0.2\n"
     )
-    assert taken(write(tmp_path, files | {"classes.txt": "1 real\n2 reais\n5 reais\n"})).names == [
+    assert read_dataset(write(tmp_path, files | {"classes.txt": "1 real\n2 reais\n5 reais\n"})).names == [
         "1 real",
         "2 reais",
         "5 reais",
@@ -160,7 +160,7 @@ def test_numbers_that_are_part_of_names_stay(tmp_path: Path) -> None:
 def test_rows_images_and_counts_are_no_names(tmp_path: Path, file: str, text: str) -> None:
     folder = write(tmp_path, pictures("images/a.jpg", "images/b.jpg"))
     write(folder, {"labels/a.txt": "0 0.5 0.5 0.2 0.3\n", "labels/b.txt": "1 0.5 0.5 0.2 0.3\n", f"extra/{file}": text})
-    assert taken(folder).names == ["class_0", "class_1"]
+    assert read_dataset(folder).names == ["class_0", "class_1"]
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_rows_images_and_counts_are_no_names(tmp_path: Path, file: str, text: st
 def test_data_yaml_as_people_type_it(tmp_path: Path, text: str, names: list[str]) -> None:
     files = pictures("images/a.jpg", "images/b.jpg") | {"data.yaml": text}
     files |= dict.fromkeys(("labels/a.txt", "labels/b.txt"), "1 0.5 0.5 0.5 0.5\n0 0.5 0.5 0.5 0.5\n")
-    assert taken(write(tmp_path, files)).names == names
+    assert read_dataset(write(tmp_path, files)).names == names

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.data import image_bytes
-from tests.worker.formats.helpers import boxes, codes, found_codes, pictures, refusal, rows, taken, write
+from tests.worker.formats.helpers import boxes, codes, finding_codes, pictures, read_dataset, refusal, rows, write
 
 SQUARE = [10, 10, 30, 10, 30, 20, 10, 20]
 ROUND = [10, 10, 30, 12, 20, 30]
@@ -28,26 +28,26 @@ def coco(folder: Path, annotations: list[dict[str, Any]], **more: Any) -> Path:
 
 def test_coco_shows_its_task(tmp_path: Path) -> None:
     box, outline = {"bbox": [10, 10, 20, 10]}, {"bbox": [10, 10, 20, 20], "segmentation": [ROUND]}
-    assert taken(coco(tmp_path / "1", [box | {"segmentation": []}])).task == "detect"
-    assert taken(coco(tmp_path / "2", [box | {"segmentation": [SQUARE]}])).task == "detect", (
+    assert read_dataset(coco(tmp_path / "1", [box | {"segmentation": []}])).task == "detect"
+    assert read_dataset(coco(tmp_path / "2", [box | {"segmentation": [SQUARE]}])).task == "detect", (
         "an outline that is the box"
     )
-    segments = taken(coco(tmp_path / "3", [outline]))
+    segments = read_dataset(coco(tmp_path / "3", [outline]))
     assert (segments.task, segments.names, segments.items[0].split) == ("segment", ["dog", "cat"], "val")
     mixed = coco(tmp_path / "4", [box, outline])
-    source = taken(mixed)
+    source = read_dataset(mixed)
     assert (source.task, "shapes_mixed" in codes(source)) == ("detect", True)
     assert boxes(mixed, source)["a"] == [(1, 10, 10, 30, 20), (1, 10, 10, 30, 30)]
-    source = taken(mixed, task="segment")
+    source = read_dataset(mixed, task="segment")
     assert [len(row) for row in rows(mixed, source.items[0])] == [9, 7]
-    assert found_codes(source) == [("box_as_polygon", "instances_val.json", 1)]
+    assert finding_codes(source) == [("box_as_polygon", "instances_val.json", 1)]
     assert "keypoints" in refusal(mixed, task="pose")
 
 
 def test_coco_joins_the_parts_of_an_object(tmp_path: Path) -> None:
     parts = [[0, 0, 10, 0, 10, 10, 0, 10], [20, 0, 30, 0, 30, 10, 20, 10]]
     folder = coco(tmp_path, [{"bbox": [0, 0, 30, 10], "segmentation": parts}])
-    [row] = rows(folder, taken(folder).items[0])
+    [row] = rows(folder, read_dataset(folder).items[0])
     points = [(round(x * 64), round(y * 48)) for x, y in zip(row[1::2], row[2::2], strict=True)]
     assert set(points) == {(x, y) for part in parts for x, y in zip(part[::2], part[1::2], strict=True)}
     following = [*points[1:], points[0]]
@@ -69,8 +69,8 @@ def test_coco_notes(tmp_path: Path) -> None:
         {"bbox": [1, 1, 5, 5]},
     ]
     folder = coco(tmp_path, bad)
-    source = taken(folder)
-    assert [(code, line) for code, _, line in found_codes(source)] == [
+    source = read_dataset(folder)
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
         ("object_clipped", 1),
         ("object_outside", 2),
         ("object_degenerate", 3),
@@ -98,13 +98,13 @@ def test_coco_of_roboflow(tmp_path: Path) -> None:
         "train/_annotations.coco.json": text,
         "valid/_annotations.coco.json": text,
     }
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert (source.names, codes(source)) == (["cat"], ["heading_dropped", "names_changed"])
     assert [(item.image, item.name, item.split) for item in source.items] == [
         ("train/a.jpg", "a.jpg", "train"),
         ("valid/a.jpg", "a_val.jpg", "val"),
     ]
-    assert found_codes(source) == [("image_unlisted", "valid/none.jpg", None)]
+    assert finding_codes(source) == [("image_unlisted", "valid/none.jpg", None)]
 
 
 def test_coco_chooses_its_files_by_the_task(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_coco_chooses_its_files_by_the_task(tmp_path: Path) -> None:
     (tmp_path / "more/instances_val.json").rename(tmp_path / "person_keypoints_val.json")
     for name in ("more/a.jpg", "more/b.jpg"):
         (tmp_path / name).unlink()
-    source = taken(folder)
+    source = read_dataset(folder)
     assert (source.task, source.names, codes(source)) == ("detect", ["dog", "cat"], ["files_chosen"])
-    source = taken(folder, task="pose")
+    source = read_dataset(folder, task="pose")
     assert (source.names, source.keypoints) == (["person"], {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
     assert rows(folder, source.items[0])[0][5:] == pytest.approx([2 / 64, 2 / 48, 2, 0, 0, 0], abs=1e-6)
 
@@ -149,8 +149,8 @@ def test_voc_notes(tmp_path: Path) -> None:
         "Annotations/half.xml": "<annotation><object>",
     }
     folder = write(tmp_path, files)
-    source = taken(folder)
-    assert [(code, line) for code, _, line in found_codes(source)] == [
+    source = read_dataset(folder)
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
         ("object_unnamed", 5),
         ("object_no_box", 6),
         ("image_missing", None),
@@ -177,12 +177,12 @@ def test_voc_splits_and_names(tmp_path: Path) -> None:
         "VOC2007/ImageSets/Main/dog_train.txt": "a 1\nd -1\n",
         "VOC2007/labelmap.txt": "dog:::\ncat:::\n",
     }
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val", "c.jpg": "test"}
     assert source.names == ["dog", "cat"]
-    assert found_codes(source) == [("image_unlisted", "VOC2007/JPEGImages/d.jpg", None)]
+    assert finding_codes(source) == [("image_unlisted", "VOC2007/JPEGImages/d.jpg", None)]
     (tmp_path / "VOC2007/labelmap.txt").write_text("dog:::\n")
-    source = taken(tmp_path)
+    source = read_dataset(tmp_path)
     assert (source.names, "names_added" in codes(source)) == (["dog", "cat"], True)
 
 
@@ -200,7 +200,7 @@ def test_cvat_shapes(tmp_path: Path) -> None:
         <image id="1" name="gone.jpg" width="64" height="48"><box {box}/></image>
         <image id="2" name="b.jpg" width="64" height="48"/><track id="0" label="dog"><box/></track>"""
     folder = write(tmp_path, pictures("images/a.jpg", "images/b.jpg") | {"annotations.xml": cvat(body)})
-    source = taken(folder)
+    source = read_dataset(folder)
     assert (source.task, source.names) == ("detect", ["dog", "cat"])
     assert [(item.name, item.split) for item in source.items] == [("a.jpg", "val"), ("b.jpg", None)]
     assert boxes(folder, source)["a"] == [
@@ -209,7 +209,7 @@ def test_cvat_shapes(tmp_path: Path) -> None:
         (1, 15, 5, 25, 25),
         (0, 12, 16, 28, 24),
     ]
-    assert [(code, line) for code, _, line in found_codes(source)] == [
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
         ("shape_unsupported", 4),
         ("shape_unsupported", 5),
         ("shape_unsupported", 6),
@@ -224,11 +224,11 @@ def test_cvat_turned_boxes(tmp_path: Path) -> None:
         'rotation="90"/><box label="dog" xtl="1" ytl="2" xbr="5" ybr="6"/></image>'
     )
     folder = write(tmp_path, pictures("a.jpg") | {"annotations.xml": cvat(body)})
-    source = taken(folder)
+    source = read_dataset(folder)
     assert source.task == "obb"
     first, second = rows(folder, source.items[0])
     corners = [25, 5, 25, 25, 15, 25, 15, 5]
-    assert [value * (48 if place % 2 else 64) for place, value in enumerate(first[1:])] == pytest.approx(
+    assert [value * (48 if index % 2 else 64) for index, value in enumerate(first[1:])] == pytest.approx(
         corners, abs=1e-3
     )
     assert len(second) == 9
@@ -255,11 +255,11 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     folder = write(
         tmp_path, pictures("train/a.jpg") | {"train/a.json": json.dumps(document), "train/b.json": '{"shapes": 1}'}
     )
-    source = taken(folder)
+    source = read_dataset(folder)
     assert (source.task, source.items[0].split) == ("detect", "train")
-    found = boxes(folder, source)["a"]
-    assert found == [(0, 10, 10, 30, 20), pytest.approx((0, 24, 14, 36, 26), abs=0.001)]
-    assert [(code, line) for code, _, line in found_codes(source)] == [
+    rows_ = boxes(folder, source)["a"]
+    assert rows_ == [(0, 10, 10, 30, 20), pytest.approx((0, 24, 14, 36, 26), abs=0.001)]
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
         ("shape_unsupported", 3),
         ("object_no_box", 4),
         ("object_unnamed", 5),
@@ -274,7 +274,7 @@ def test_labelme_folders_are_one_dataset(tmp_path: Path) -> None:
     for number, folder in enumerate(("", "one/", "one/two/", "three/")):
         files |= pictures(f"{folder}{number}.jpg")
         files[f"{folder}{number}.json"] = json.dumps({"shapes": [shape], "imagePath": f"{number}.jpg", "version": "5"})
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert sorted(item.name for item in source.items) == ["0.jpg", "one/1.jpg", "one/two/2.jpg", "three/3.jpg"]
     assert codes(source) == ["names_sorted"]
 
@@ -285,7 +285,7 @@ def test_one_name_in_many_folders(tmp_path: Path) -> None:
     entry = {"label": "cat", "coordinates": {"x": 20, "y": 10, "width": 20, "height": 10}}
     listed[120]["annotations"] = [entry]
     folder = write(tmp_path, pictures(*names) | {"meta/createml.json": json.dumps(listed)})
-    source = taken(folder)
+    source = read_dataset(folder)
     assert [item.image for item in source.items] == names[:-1]
     assert [item.image for item in source.items if item.rows] == [names[120]]
 
@@ -294,9 +294,9 @@ def test_sizes_come_from_the_image_where_the_file_has_none(tmp_path: Path) -> No
     entry = {"label": "cat", "coordinates": {"x": 20, "y": 10, "width": 20, "height": 10}}
     listed = [{"image": "a.jpg", "annotations": [entry]}, {"image": "b.jpg", "annotations": [entry]}]
     files = {"a.jpg": image_bytes((80, 40)), "b.jpg": b"no image", "createml.json": json.dumps(listed)}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert [row.text for row in source.items[0].rows or []] == ["0 0.25 0.25 0.25 0.25"]
-    assert found_codes(source)[0] == ("size_unknown", "createml.json", None)
+    assert finding_codes(source)[0] == ("size_unknown", "createml.json", None)
     assert [item.image for item in source.items] == ["a.jpg"]
 
 
@@ -352,10 +352,12 @@ def flat_in(kind: str) -> dict[str, bytes | str]:
 
 @pytest.mark.parametrize("kind", ["voc", "labelme", "createml", "cvat", "coco"])
 def test_what_is_dropped_belongs_to_its_image(tmp_path: Path, kind: str) -> None:
-    source = taken(write(tmp_path, pictures("x/a.jpg", "x/b.jpg") | {f"x/{k}": v for k, v in flat_in(kind).items()}))
+    source = read_dataset(
+        write(tmp_path, pictures("x/a.jpg", "x/b.jpg") | {f"x/{k}": v for k, v in flat_in(kind).items()})
+    )
     assert source.format == kind
-    found = source.pop_image_findings()
-    assert {image: [item["code"] for item in items] for image, items in found.items()} == {
+    findings = source.pop_image_findings()
+    assert {image: [item["code"] for item in items] for image, items in findings.items()} == {
         "x/b.jpg": ["object_degenerate"]
     }
     assert "object_degenerate" not in [item["code"] for item in source.findings], "each is told once"

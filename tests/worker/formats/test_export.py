@@ -22,7 +22,7 @@ from app.worker.formats.revision_tree import Revision
 from app.worker.programs.export_dataset import WRITERS
 from tests.data import write_dataset
 from tests.task_data import write as write_task
-from tests.worker.formats.helpers import boxes, rows, taken, unpacked, write
+from tests.worker.formats.helpers import boxes, read_dataset, rows, unpacked, write
 
 WIDTH, HEIGHT = 640, 480
 
@@ -84,16 +84,16 @@ def test_boxes_survive_every_format_within_half_a_pixel(tmp_path_factory: pytest
     for form in ("coco", "voc", "yolo"):
         exported(here, form, folder / f"{form}.zip")
         raw = unpacked(folder / form, folder / f"{form}.zip")
-        source = taken(raw)
+        source = read_dataset(raw)
         assert source.findings == []
         here = as_revision(raw, source, folder / f"{form}-revision") if form != "yolo" else raw
     got = [[float(value) for value in line.split()] for line in (here / "labels/train/a.txt").read_text().splitlines()]
-    wanted = [[float(value) for value in line.split()] for line in text.splitlines()]
-    assert len(got) == len(wanted)
-    for (kind, *after), (same, *before) in zip(got, wanted, strict=True):
+    expected = [[float(value) for value in line.split()] for line in text.splitlines()]
+    assert len(got) == len(expected)
+    for (kind, *after), (same, *before) in zip(got, expected, strict=True):
         assert kind == same
-        for one, other in zip(pixels(after), pixels(before), strict=True):
-            assert one == pytest.approx(other, abs=0.501)
+        for one, source_box in zip(pixels(after), pixels(before), strict=True):
+            assert one == pytest.approx(source_box, abs=0.501)
 
 
 def pixels(values: list[float]) -> list[float]:
@@ -125,9 +125,9 @@ def revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_program(tmp_path: Path, revision: Path, form: str) -> None:
     child, output = run(tmp_path, revision, form)
     assert child.exit_code() == 0, child.log_tail()
-    said = [envelope.event for _, envelope in child.events()]
-    assert Advanced(8, 8) in said
-    end = said[-1]
+    events = [envelope.event for _, envelope in child.events()]
+    assert Advanced(8, 8) in events
+    end = events[-1]
     assert isinstance(end, Finished)
     renamed = [{"code": "renamed", "count": 2}] if form == "voc" else []  # the two splits have equal names here
     counted = {name: end.result[name] for name in ("images", "objects", "notes", "bytes")}
@@ -137,7 +137,7 @@ def test_the_program(tmp_path: Path, revision: Path, form: str) -> None:
         assert ("Everything was kept" in archive.read("README.txt").decode()) == (not renamed)
         kinds = {info.filename.rpartition(".")[2]: info.compress_type for info in archive.infolist()}
         assert kinds["jpg"] == zipfile.ZIP_STORED
-    source = taken(unpacked(tmp_path / "raw", output))
+    source = read_dataset(unpacked(tmp_path / "raw", output))
     assert (source.format, source.names, len(source.items)) == (form, ["thing"], 8)
     again = exported(revision, form, tmp_path / "again.zip")
     assert again.objects == 8
@@ -157,25 +157,25 @@ def test_a_failure_leaves_nothing(tmp_path: Path, revision: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def test_coco_by_its_own_library(tmp_path: Path, revision: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_coco_by_pycocotools(tmp_path: Path, revision: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exported(revision, "coco", tmp_path / "coco.zip")
     folder = unpacked(tmp_path / "raw", tmp_path / "coco.zip")
-    held = COCO(str(folder / "annotations/instances_train.json"))
-    assert [item["name"] for item in held.loadCats(held.getCatIds())] == ["thing"]
-    [first] = held.loadAnns(held.getAnnIds(imgIds=[1]))
+    coco = COCO(str(folder / "annotations/instances_train.json"))
+    assert [item["name"] for item in coco.loadCats(coco.getCatIds())] == ["thing"]
+    [first] = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
     assert first["bbox"] == [16, 12, 32, 24]
-    assert (folder / "images/train" / held.loadImgs([1])[0]["file_name"]).is_file()
+    assert (folder / "images/train" / coco.loadImgs([1])[0]["file_name"]).is_file()
 
 
 def test_voc_by_supervision(tmp_path: Path, revision: Path) -> None:
     supervision = pytest.importorskip("supervision")
     exported(revision, "voc", tmp_path / "voc.zip")
     folder = unpacked(tmp_path / "raw", tmp_path / "voc.zip")
-    held = supervision.DetectionDataset.from_pascal_voc(str(folder / "JPEGImages"), str(folder / "Annotations"))
-    assert (held.classes, len(held)) == (["thing"], 8)
+    voc = supervision.DetectionDataset.from_pascal_voc(str(folder / "JPEGImages"), str(folder / "Annotations"))
+    assert (voc.classes, len(voc)) == (["thing"], 8)
 
 
-def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+def test_losses_of_a_format_are_reported(tmp_path: Path) -> None:
     for task, form, code in (
         ("segment", "voc", "outline_as_box"),
         ("pose", "voc", "keypoints_left_out"),
@@ -194,7 +194,7 @@ def test_tasks_survive(tmp_path: Path, task: str) -> None:
     for form in ("yolo",) if task == "classify" else ("yolo", "coco"):
         exported(tmp_path / "revision", form, tmp_path / f"{form}.zip")
         raw = unpacked(tmp_path / form, tmp_path / f"{form}.zip")
-        source = taken(raw)
+        source = read_dataset(raw)
         assert len(source.items) == 3
         if task == "classify":
             assert (source.task, source.names) == ("classify", ["round", "square"])
@@ -203,8 +203,8 @@ def test_tasks_survive(tmp_path: Path, task: str) -> None:
         if form == "coco" and task == "obb":
             assert boxes(raw, source)["0"] == [(0, 16, 12, 48, 36)]
             continue
-        for got, wanted in zip(rows(raw, source.items[0]), before, strict=True):
-            assert got == pytest.approx(list(map(float, wanted)), abs=1e-5)
+        for got, expected in zip(rows(raw, source.items[0]), before, strict=True):
+            assert got == pytest.approx(list(map(float, expected)), abs=1e-5)
         assert form == "yolo" or source.task == task
 
 

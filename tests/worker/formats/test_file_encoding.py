@@ -10,7 +10,7 @@ import pytest
 from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.tree import Tree
-from tests.worker.formats.helpers import SIZE, boxes, pictures, taken, write
+from tests.worker.formats.helpers import SIZE, boxes, pictures, read_dataset, write
 from tests.worker.formats.writers import table
 
 WORDS = {"cp1252": "maçã vermelha", "gb18030": "汽车", "cp932": "車", "cp949": "자동차", "cp1251": "машина"}
@@ -22,8 +22,8 @@ Files = dict[str, bytes | str]
 def coco(name: str) -> str:
     boxes = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [8, 6, 32, 24], "area": float("nan")}]
     image = {"id": 1, "file_name": "a.jpg", "width": SIZE[0], "height": SIZE[1]}
-    whole = {"images": [image], "annotations": boxes, "categories": [{"id": 1, "name": name}]}
-    return json.dumps(whole, ensure_ascii=False)
+    document = {"images": [image], "annotations": boxes, "categories": [{"id": 1, "name": name}]}
+    return json.dumps(document, ensure_ascii=False)
 
 
 def labelme(name: str) -> str:
@@ -57,18 +57,20 @@ FORMATS: dict[str, tuple[str, Callable[[str], str]]] = {
 @pytest.mark.parametrize("encoding", [*WORDS])
 @pytest.mark.parametrize("form", [*FORMATS])
 def test_names_come_back(tmp_path: Path, form: str, encoding: str) -> None:
-    file, make = FORMATS[form]
-    folder = write(tmp_path, pictures("a.jpg", "b.jpg") | {file: make(WORDS[encoding]).encode(encoding)})
-    source = taken(folder)
+    file, write_names = FORMATS[form]
+    folder = write(tmp_path, pictures("a.jpg", "b.jpg") | {file: write_names(WORDS[encoding]).encode(encoding)})
+    source = read_dataset(folder)
     assert (source.names, boxes(folder, source)["a"]) == ([WORDS[encoding]], BOX)
 
 
-@pytest.mark.parametrize(("said", "encoding"), [("GBK", "gb18030"), ("gb2312", "gb18030"), ("Shift_JIS", "cp932")])
-@pytest.mark.parametrize("make", [voc, cvat])
-def test_an_encoding_that_xml_says(tmp_path: Path, make: Callable[[str], str], said: str, encoding: str) -> None:
+@pytest.mark.parametrize(("declared", "encoding"), [("GBK", "gb18030"), ("gb2312", "gb18030"), ("Shift_JIS", "cp932")])
+@pytest.mark.parametrize("write_object", [voc, cvat])
+def test_an_encoding_declared_in_xml(
+    tmp_path: Path, write_object: Callable[[str], str], declared: str, encoding: str
+) -> None:
     """Also of more than one byte a character, which expat does not know."""
-    text = f'<?xml version="1.0" encoding="{said}"?>\n{make(WORDS[encoding])}'
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode(encoding)}))
+    text = f'<?xml version="1.0" encoding="{declared}"?>\n{write_object(WORDS[encoding])}'
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode(encoding)}))
     assert (source.names, [d["code"] for d in source.decisions if d["code"].startswith("reading_")]) == (
         [WORDS[encoding]],
         [],
@@ -77,26 +79,26 @@ def test_an_encoding_that_xml_says(tmp_path: Path, make: Callable[[str], str], s
 
 def test_another_encoding_is_one_choice_away(tmp_path: Path) -> None:
     folder = write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.json": labelme("пчела").encode("cp1251")})
-    [told] = [item for item in taken(folder).decisions if item["code"].startswith("reading_")]
-    assert (told["reading"], told["change"]["parameter"]) == ("cp1251", "reading")
-    source = taken(folder, reading=("koi8_r",))
+    [decision] = [item for item in read_dataset(folder).decisions if item["code"].startswith("reading_")]
+    assert (decision["reading"], decision["change"]["parameter"]) == ("cp1251", "reading")
+    source = read_dataset(folder, reading=("koi8_r",))
     [again] = [item for item in source.decisions if item["code"].startswith("reading_")]
     assert (again["confirmed"], source.names) == (True, ["пчела".encode("cp1251").decode("koi8_r")])
 
 
 def test_an_ampersand_that_nobody_escaped(tmp_path: Path) -> None:
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": voc("salt & pepper &lt;3")}))
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": voc("salt & pepper &lt;3")}))
     assert source.names == ["salt & pepper <3"]
 
 
 def test_members_of_an_object_come_one_by_one(tmp_path: Path) -> None:
     """So that VIA's one object of all images may be of any size."""
     write(tmp_path, {"a.json": '{"x": {}, "big": {"a": 1, "b": {"c": 2}}, "y": [3], "z": 4}'})
-    found = list(walk(Tree(tmp_path), "a.json", {"y"}, {"big", "x"}))
-    assert found == [("big", {"a": 1}), ("big", {"b": {"c": 2}}), ("y", 3), ("z", 4)]
+    members = list(walk(Tree(tmp_path), "a.json", {"y"}, {"big", "x"}))
+    assert members == [("big", {"a": 1}), ("big", {"b": {"c": 2}}), ("y", 3), ("z", 4)]
 
 
-def test_a_picture_in_the_file_is_no_text_to_look_through(tmp_path: Path) -> None:
+def test_a_picture_in_the_file_is_not_searched_as_text(tmp_path: Path) -> None:
     """2 MB of base64 without a delimiter: each step that goes back over it would take minutes."""
     text = json.dumps(json.loads(labelme("cão")) | {"imageData": "A" * 2 * 1024**2}, ensure_ascii=False)
     files = {"a.json": text.encode("cp1252"), "b.json": text.replace('"A', '"ç').encode("cp1252")}
@@ -107,19 +109,21 @@ def test_a_picture_in_the_file_is_no_text_to_look_through(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "name"), [("ISO-8859-1", "maçã vermelha"), ("gb2312", "汽车"), ("gb2312", "maçã"), ("GBK", "行人")]
+    ("declared", "name"), [("ISO-8859-1", "maçã vermelha"), ("gb2312", "汽车"), ("gb2312", "maçã"), ("GBK", "行人")]
 )
-@pytest.mark.parametrize("make", [voc, cvat])
-def test_utf8_that_xml_says_is_something_else(tmp_path: Path, make: Callable[[str], str], said: str, name: str) -> None:
-    text = f'<?xml version="1.0" encoding="{said}"?>\n{make(name)}'
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode()}))
+@pytest.mark.parametrize("write_object", [voc, cvat])
+def test_utf8_that_xml_declares_as_another_encoding(
+    tmp_path: Path, write_object: Callable[[str], str], declared: str, name: str
+) -> None:
+    text = f'<?xml version="1.0" encoding="{declared}"?>\n{write_object(name)}'
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode()}))
     assert source.names == [name]
 
 
-@pytest.mark.parametrize("make", [voc, cvat])
-def test_what_xml_says_stands_where_it_reads_better(tmp_path: Path, make: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("write_object", [voc, cvat])
+def test_the_xml_declaration_wins_where_it_reads_better(tmp_path: Path, write_object: Callable[[str], str]) -> None:
     """The two bytes of this cat in GBK are an è in UTF-8."""
-    text = f'<?xml version="1.0" encoding="GBK"?>\n{make("猫")}'
+    text = f'<?xml version="1.0" encoding="GBK"?>\n{write_object("猫")}'
     assert text.encode("gbk").decode()
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode("gbk")}))
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode("gbk")}))
     assert source.names == ["猫"]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from app.worker.formats import InvalidInput, Options, choose, detect, read
 from app.worker.formats.paths import named
-from tests.worker.formats.helpers import found_codes, pictures, refusal, taken, write
+from tests.worker.formats.helpers import finding_codes, pictures, read_dataset, refusal, write
 from tests.worker.formats.test_conversions import cvat, voc, voc_object
 from tests.worker.formats.test_layouts import yolo
 from tests.worker.formats.writers import (
@@ -76,9 +76,9 @@ def test_names_of_the_form(tmp_path: Path, names: str) -> None:
 )
 def test_xml(tmp_path: Path, text: str, words: str) -> None:
     files = pictures("a.jpg", "b.jpg") | {"a.xml": text, "b.xml": voc(voc_object(1, 1, 9, 9), name="b.jpg")}
-    source = taken(write(tmp_path / "voc", files))
+    source = read_dataset(write(tmp_path / "voc", files))
     assert [item.image for item in source.items] == ["b.jpg"]
-    [(_, file, _), *_] = found_codes(source)
+    [(_, file, _), *_] = finding_codes(source)
     assert file == "a.xml"
     inside = text.replace("annotation>", "annotations>").replace("<annotation/>", "<annotations/>")
     assert words in refusal(write(tmp_path / "cvat", pictures("a.jpg") | {"x.xml": inside}))
@@ -103,8 +103,8 @@ COCO = {
     ],
 )
 def test_json(tmp_path: Path, text: str, words: str) -> None:
-    said = refusal(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
-    assert words in said or "can't be read" in said
+    message = refusal(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
+    assert words in message or "can't be read" in message
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "9" * 400, '"x"', "null", "[]", "{}", "true"])
@@ -222,37 +222,37 @@ TOOLS = st.recursive(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(["coco", "labelme", "createml"]))
 def test_any_json(tmp_path: Path, data: st.DataObject, kind: str) -> None:
-    made = data.draw(st.lists(VALUES, max_size=3))
+    values = data.draw(st.lists(VALUES, max_size=3))
     document = {
         "coco": {
-            "images": [*COCO["images"], *made],
-            "annotations": [*COCO["annotations"], *made],
-            "categories": [*COCO["categories"], *made],
+            "images": [*COCO["images"], *values],
+            "annotations": [*COCO["annotations"], *values],
+            "categories": [*COCO["categories"], *values],
         },
-        "labelme": {"imagePath": "a.jpg", "shapes": made},
-        "createml": [{"image": "a.jpg", "annotations": made}, *made],
+        "labelme": {"imagePath": "a.jpg", "shapes": values},
+        "createml": [{"image": "a.jpg", "annotations": values}, *values],
     }[kind]
     attempt(write(tmp_path, pictures("a.jpg") | {"a.json": json.dumps(document)}))
 
 
-@pytest.mark.parametrize("far", ["1e300", "1.7e308", "-1e200", "1e12"])
-def test_places_out_of_all_bounds(tmp_path: Path, far: str) -> None:
-    outline = f'"bbox": [1, 1, 5, 5], "segmentation": [[1, 1, {far}, 9, 9, {far}]]'
+@pytest.mark.parametrize("coordinate", ["1e300", "1.7e308", "-1e200", "1e12"])
+def test_coordinates_out_of_all_bounds(tmp_path: Path, coordinate: str) -> None:
+    outline = f'"bbox": [1, 1, 5, 5], "segmentation": [[1, 1, {coordinate}, 9, 9, {coordinate}]]'
     text = json.dumps(COCO).replace('"bbox": [1, 1, 5, 5]', outline)
-    source = taken(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
-    assert (source.task, found_codes(source)) == ("segment", [("object_no_number", "coco.json", 1)])
+    source = read_dataset(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
+    assert (source.task, finding_codes(source)) == ("segment", [("object_no_number", "coco.json", 1)])
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     folder = write(tmp_path, yolo())
     (folder / "images/train" / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"x")
-    assert len(taken(folder).items) == 3
+    assert len(read_dataset(folder).items) == 3
 
 
 @pytest.mark.parametrize("lines", ["0 0.5 0.5 0.2 0.2\n;\n", "0;0.5;0.5;0.2;0.2\n;;;\n"])
 def test_a_line_of_separators(tmp_path: Path, lines: str) -> None:
     """Nothing is left of it, and its class is none."""
-    assert taken(write(tmp_path, pictures("a.jpg") | {"a.txt": lines})).names == ["class_0"]
+    assert read_dataset(write(tmp_path, pictures("a.jpg") | {"a.txt": lines})).names == ["class_0"]
 
 
 def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
     )
     os.symlink(outside / "secret.jpg", folder / "images/train/link.jpg")
     os.symlink(outside, folder / "labels/more")
-    source = taken(folder)
+    source = read_dataset(folder)
     assert {item.image for item in source.items} == {"images/train/t0.jpg", "images/train/t1.jpg", "images/val/v0.jpg"}
     for text in ("../../outside/secret.jpg", "/etc/passwd", "C:\\x\\..\\..\\secret.jpg", "..", "", "\0"):
         assert ".." not in named(text)
@@ -286,14 +286,14 @@ def test_files_of_tools_that_are_damaged(tmp_path: Path, tool: str, harm: str) -
     files = WRITERS[tool][1](GOOD)
     for name, content in files.items():
         text = content if isinstance(content, str) else content.decode()
-        made: bytes | str = {
+        damaged: bytes | str = {
             "cut": text[: len(text) * 2 // 3],
             "deep": text.replace("1", DEEP, 1),
             "numbers": re.sub(r"\b9\b", "9" * 5000, text),
             "bytes": text.encode()[:40] + b"\xff\x00\xfe" + text.encode()[43:],
             "utf16": text.encode("utf-16"),
         }[harm]
-        files[name] = made
+        files[name] = damaged
     attempt(write(tmp_path, pictures("pics/1.jpg", "pics/2.jpg") | files))
 
 
@@ -302,38 +302,43 @@ def test_files_of_tools_that_are_damaged(tmp_path: Path, tool: str, harm: str) -
     st.data(), st.sampled_from(["darwin", "supervisely", "label-studio", "via", "datumaro", "labelbox", "ultralytics"])
 )
 def test_any_json_of_tools(tmp_path: Path, data: st.DataObject, kind: str) -> None:
-    made = data.draw(st.lists(TOOLS, min_size=1, max_size=3))
+    values = data.draw(st.lists(TOOLS, min_size=1, max_size=3))
     documents: dict[str, tuple[str, Any]] = {
-        "darwin": ("1.json", {"item": {"name": "1.jpg", "slots": made}, "annotations": made}),
+        "darwin": ("1.json", {"item": {"name": "1.jpg", "slots": values}, "annotations": values}),
         "supervisely": (
             "ann/1.jpg.json",
-            {"size": {"width": 64, "height": 48}, "objects": [{"classTitle": "car"}, *made]},
+            {"size": {"width": 64, "height": 48}, "objects": [{"classTitle": "car"}, *values]},
         ),
-        "label-studio": ("p.json", [{"data": {"image": "1.jpg"}, "annotations": [{"result": made}]}, *made]),
+        "label-studio": ("p.json", [{"data": {"image": "1.jpg"}, "annotations": [{"result": values}]}, *values]),
         "via": (
             "v.json",
-            {"a": {"filename": "1.jpg", "regions": made}, "b": {"filename": "1.jpg", "regions": {"0": made[0]}}},
+            {"a": {"filename": "1.jpg", "regions": values}, "b": {"filename": "1.jpg", "regions": {"0": values[0]}}},
         ),
         "datumaro": (
             "d.json",
             {
-                "categories": {"label": {"labels": [{"name": "car"}, *made]}},
-                "items": [{"id": "1", "annotations": made, "image": made[0]}],
+                "categories": {"label": {"labels": [{"name": "car"}, *values]}},
+                "items": [{"id": "1", "annotations": values, "image": values[0]}],
             },
         ),
         "labelbox": (
             "l.ndjson",
-            {"data_row": {"external_id": "1.jpg"}, "projects": {"p": {"labels": [{"annotations": {"objects": made}}]}}},
+            {
+                "data_row": {"external_id": "1.jpg"},
+                "projects": {"p": {"labels": [{"annotations": {"objects": values}}]}},
+            },
         ),
         "ultralytics": (
             "u.ndjson",
-            {"type": "dataset", "task": "detect", "class_names": {"0": "car"}, "kpt_shape": made},
+            {"type": "dataset", "task": "detect", "class_names": {"0": "car"}, "kpt_shape": values},
         ),
     }
     name, document = documents[kind]
     text = json.dumps(document)
     if kind == "ultralytics":
-        text += "\n" + json.dumps({"type": "image", "file": "1.jpg", "annotations": {"boxes": made, "pose": [made]}})
+        text += "\n" + json.dumps(
+            {"type": "image", "file": "1.jpg", "annotations": {"boxes": values, "pose": [values]}}
+        )
     attempt(write(tmp_path, pictures("1.jpg") | {name: text}))
 
 
@@ -352,7 +357,7 @@ def packed_png(size: tuple[int, int]) -> bytes:
 def test_masks_that_are_bombs(tmp_path: Path) -> None:
     """Huge pictures in some bytes, zlib in zlib, runs without end: each object is a finding, in little memory."""
     huge = packed_png((20_000, 20_000))
-    source = taken(write(tmp_path / "1", pictures("1.jpg") | mask_file(mask=base64.b64encode(huge).decode())))
+    source = read_dataset(write(tmp_path / "1", pictures("1.jpg") | mask_file(mask=base64.b64encode(huge).decode())))
     assert [row.text for row in source.items[0].rows or []], "its corners still say where it is"
     bitmap = base64.b64encode(zlib.compress(b"\0" * 100_000_000)).decode()
     objects = [
@@ -367,15 +372,15 @@ def test_masks_that_are_bombs(tmp_path: Path) -> None:
             ]
         }
     )
-    source = taken(write(tmp_path / "2", pictures("ds/img/1.jpg") | files))
-    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 2
+    source = read_dataset(write(tmp_path / "2", pictures("ds/img/1.jpg") | files))
+    assert [code for code, *_ in finding_codes(source)] == ["mask_unreadable"] * 2
     runs: list[Any] = [[10**18], [5] * 100_000, ["x"], [-1, 5], [1e400]]
     marks = [{"type": "mask", "label_id": 0, "rle": {"counts": run, "size": [48, 64]}} for run in runs]
     marks += [
         {"type": "mask", "label_id": 0, "rle": {"counts": text, "size": size}}
         for text, size in (("~" * 1000, [48, 64]), ("o" * 1000, [48, 64]), ("1", [10**9, 10**9]), ("é", [4, 4]))
     ]
-    source = taken(
+    source = read_dataset(
         write(
             tmp_path / "3",
             pictures("1.jpg")
@@ -389,15 +394,15 @@ def test_masks_that_are_bombs(tmp_path: Path) -> None:
             ),
         )
     )
-    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * len(marks)
+    assert [code for code, *_ in finding_codes(source)] == ["mask_unreadable"] * len(marks)
     lines = [
         '<mask label="car" rle="99999999999" left="0" top="0" width="9" height="9"/>',
         '<mask label="car" rle="1,2" left="0" top="0" width="1000000" height="1000000"/>',
         '<mask label="car" rle="a" left="0" top="0" width="9" height="9"/>',
         '<box label="car" xtl="1" ytl="1" xbr="9" ybr="9"/>',
     ]
-    source = taken(write(tmp_path / "4", pictures("1.jpg") | cvat_images({"1.jpg": lines})))
-    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 3
+    source = read_dataset(write(tmp_path / "4", pictures("1.jpg") | cvat_images({"1.jpg": lines})))
+    assert [code for code, *_ in finding_codes(source)] == ["mask_unreadable"] * 3
 
 
 def test_tracks_that_fill_a_year(tmp_path: Path) -> None:
@@ -405,7 +410,7 @@ def test_tracks_that_fill_a_year(tmp_path: Path) -> None:
     shape = '<box frame="{}" outside="0" xtl="1" ytl="1" xbr="9" ybr="9"/>'
     frames = "".join(shape.format(frame) for frame in (0, 999_999_999, "9" * 5000, -1, "x"))
     files = {"annotations.xml": cvat_xml(f'<track label="car">{frames}</track>' * 3)}
-    source = taken(write(tmp_path, pictures(*(f"frame_{n:06}.jpg" for n in range(4))) | files))
+    source = read_dataset(write(tmp_path, pictures(*(f"frame_{n:06}.jpg" for n in range(4))) | files))
     assert [len(item.rows or []) for item in source.items] == [3] * 4
 
 
@@ -423,5 +428,5 @@ def test_tables_that_mean_harm(tmp_path: Path) -> None:
     for name, text in cases.items():
         attempt(write(tmp_path / name, pictures("1.jpg") | {"boxes.csv": text}))
     missing = "".join(f"gone{n}.jpg,1,1,9,9,car\n" for n in range(5000))
-    source = taken(write(tmp_path / "missing", pictures("1.jpg") | {"boxes.csv": header + row + missing}))
+    source = read_dataset(write(tmp_path / "missing", pictures("1.jpg") | {"boxes.csv": header + row + missing}))
     assert len(source.findings) == 51, "fifty by name, and how many more there are"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.formats.helpers import codes, found_codes, pictures, refusal, taken, write
+from tests.worker.formats.helpers import codes, finding_codes, pictures, read_dataset, refusal, write
 
 ROW = "0 0.5 0.5 0.5 0.5\n"
 POSE = "0 0.5 0.5 0.5 0.5 0.25 0.25 2 0.75 0.25 1\n"
@@ -67,7 +67,7 @@ def test_layouts_with_a_split(tmp_path: Path, case: str, wrapper: str) -> None:
     files: dict[str, bytes | str] = {}
     for name in names:
         files |= pictures(wrapper + name) if name.endswith(".jpg") else {wrapper + name: text_of(name)}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert source.format == form
     assert source.root == "/".join(filter(None, [wrapper.rstrip("/"), root]))
     labels = {item.name: (item.split, item.label and item.label.rpartition("/")[2]) for item in source.items}
@@ -88,13 +88,13 @@ def text_of(name: str) -> str:
     ],
 )
 def test_layouts_without_a_split(tmp_path: Path, files: dict[str, str]) -> None:
-    source = taken(write(tmp_path, pictures(*files) | dict.fromkeys(files.values(), ROW)))
+    source = read_dataset(write(tmp_path, pictures(*files) | dict.fromkeys(files.values(), ROW)))
     assert {(item.image, item.label) for item in source.items} == set(files.items())
     assert {item.split for item in source.items} == {None}
     assert (source.names, codes(source)) == (["class_0"], ["classes_unnamed"])
 
 
-def test_darknet_lists_say_the_split(tmp_path: Path) -> None:
+def test_darknet_lists_define_the_split(tmp_path: Path) -> None:
     files = pictures("data/obj/a.jpg", "data/obj/b.jpg", "data/obj/c.jpg") | {
         "data/obj/a.txt": ROW,
         "data/obj/b.txt": ROW,
@@ -104,10 +104,10 @@ def test_darknet_lists_say_the_split(tmp_path: Path) -> None:
         "data/train.txt": "data/obj/a.jpg\n/home/me/darknet/data/obj/gone.jpg\n../../etc/passwd\n",
         "data/test.txt": "C:\\darknet\\data\\obj\\b.jpg\n",
     }
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert (source.format, source.root, source.names) == ("darknet", "data", ["one", "two"])
     assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val"}
-    assert found_codes(source) == [
+    assert finding_codes(source) == [
         ("image_missing", "data/train.txt", 2),
         ("image_missing", "data/train.txt", 3),
         ("image_unlisted", "data/obj/c.jpg", None),
@@ -120,13 +120,13 @@ def test_data_yaml_names_lists_and_folders(tmp_path: Path) -> None:
         "data.yaml": "train: train.txt\nval: val.txt\nnames: [one]\n",
         "train.txt": "./images/train/t0.jpg\n",
     }
-    assert len(taken(write(tmp_path / "lists", files)).items) == 3, "folders say more than lists"
+    assert len(read_dataset(write(tmp_path / "lists", files)).items) == 3, "folders say more than lists"
     files = pictures("images/north/a.jpg", "images/south/b.jpg") | {
         "labels/north/a.txt": ROW,
         "labels/south/b.txt": ROW,
         "data.yaml": "train: ../images/north\nval: images/south\n",
     }
-    source = taken(write(tmp_path / "folders", files))
+    source = read_dataset(write(tmp_path / "folders", files))
     assert {item.name: item.split for item in source.items} == {"north/a.jpg": "train", "south/b.jpg": "val"}
     assert "yaml_folders" in codes(source)
 
@@ -134,17 +134,17 @@ def test_data_yaml_names_lists_and_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["classes.txt", "labels/classes.txt", "obj.names", "data/my.names"])
 def test_names_files(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path, yolo() | {name: "one\n two \n\n"})
-    source = taken(folder)
+    source = read_dataset(folder)
     assert (source.names, codes(source)) == (["one", "two"], ["names_from_file"])
     assert source.outside == []
-    assert codes(taken(folder, classes="x,y")) == ["form_names_ignored_list", "names_from_file"]
+    assert codes(read_dataset(folder, classes="x,y")) == ["form_names_ignored_list", "names_from_file"]
 
 
 def test_names_of_yaml_and_form(tmp_path: Path) -> None:
     folder = write(tmp_path, yolo())
-    assert taken(folder, classes=" a , b ").names == ["a", "b"]
+    assert read_dataset(folder, classes=" a , b ").names == ["a", "b"]
     write(tmp_path, {"data.yaml": "names: {1: b, 0: a}\ndownload: rm -rf /\n", "classes.txt": "x\n"})
-    source = taken(folder, classes="c")
+    source = read_dataset(folder, classes="c")
     assert (source.names, codes(source)) == (["a", "b"], ["download_ignored", "form_names_ignored"])
 
 
@@ -154,16 +154,16 @@ def test_several_datasets(tmp_path: Path) -> None:
         files |= yolo(root, count) | {f"{root}data.yaml": f"names: [{root[:1]}, thing]\n"}
     files |= pictures("broken/images/train/z.jpg")
     folder = write(tmp_path, files)
-    source = taken(folder)
+    source = read_dataset(folder)
     assert (source.root, len(source.items), source.names) == ("large", 6, ["l", "thing"])
-    [told] = [item for item in source.decisions if item["code"] == "root_chosen"]
-    assert told["data"] == {"root": "large", "others": "small, deep/er, broken"}
-    assert told["change"] == {"parameter": "root", "options": ["large", "small", "deep/er", "broken"]}
+    [decision] = [item for item in source.decisions if item["code"] == "root_chosen"]
+    assert decision["data"] == {"root": "large", "others": "small, deep/er, broken"}
+    assert decision["change"] == {"parameter": "root", "options": ["large", "small", "deep/er", "broken"]}
     assert len(source.outside) == 2 * (4 + 10) + 1
-    assert taken(folder, root="deep/er").names == ["d", "thing"]
+    assert read_dataset(folder, root="deep/er").names == ["d", "thing"]
     assert "nowhere" in refusal(folder, root="nowhere")
 
-    merged = taken(folder, merge=True)
+    merged = read_dataset(folder, merge=True)
     assert merged.names == ["l", "thing", "s", "d"]
     assert len(merged.items) == 6 + 4 + 10
     by_name = {item.name: item for item in merged.items}
@@ -179,19 +179,19 @@ def test_formats_beside_each_other(tmp_path: Path) -> None:
         "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
     )
     folder = write(tmp_path, yolo() | {"Annotations/t0.xml": xml, "Annotations/t1.xml": xml})
-    source = taken(folder)
+    source = read_dataset(folder)
     assert source.format == "yolo"
-    [told] = [item for item in source.decisions if item["code"] == "format_chosen"]
-    assert told["data"] == {"format": "yolo", "others": "voc"}
-    assert told["change"] == {"parameter": "format", "options": ["yolo", "voc"]}
-    assert taken(folder, root="voc:").names == taken(folder, format="voc").names == ["x"]
+    [decision] = [item for item in source.decisions if item["code"] == "format_chosen"]
+    assert decision["data"] == {"format": "yolo", "others": "voc"}
+    assert decision["change"] == {"parameter": "format", "options": ["yolo", "voc"]}
+    assert read_dataset(folder, root="voc:").names == read_dataset(folder, format="voc").names == ["x"]
     assert "Annotations" in refusal(folder, root="voc:Annotations")
 
 
 def test_equal_names_in_two_splits(tmp_path: Path) -> None:
     files = pictures("images/train/a.jpg", "images/val/A.png", "images/train/b.jpg", "images/train/b.png")
     files |= {"labels/train/a.txt": ROW, "labels/val/A.txt": ROW, "labels/train/b.txt": ROW}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert {item.image: item.name for item in source.items} == {
         "images/train/a.jpg": "a.jpg",
         "images/val/A.png": "A_val.png",
@@ -209,31 +209,31 @@ def test_collisions_are_refused(tmp_path: Path) -> None:
 
 def test_inner_folders(tmp_path: Path) -> None:
     files = yolo() | pictures("images/train/y/images/x.jpg") | {"labels/train/y/images/x.txt": ROW}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     [item] = [item for item in source.items if item.name.endswith("x.jpg")]
     assert (item.name, item.label) == ("y/images_/x.jpg", "labels/train/y/images/x.txt")
 
 
 def test_orphans_and_texts_that_are_no_labels(tmp_path: Path) -> None:
     files = yolo() | {"labels/train/lost.txt": ROW, "README.txt": "hello", "train.cache": "x"}
-    source = taken(write(tmp_path, files))
-    assert found_codes(source) == [("label_orphan", "labels/train/lost.txt", None)]
+    source = read_dataset(write(tmp_path, files))
+    assert finding_codes(source) == [("label_orphan", "labels/train/lost.txt", None)]
     assert source.outside == ["README.txt"]
 
 
-def test_keypoints_are_seen_in_the_rows(tmp_path: Path) -> None:
-    source = taken(write(tmp_path / "rows", yolo(row=POSE)))
+def test_keypoints_are_detected_in_the_rows(tmp_path: Path) -> None:
+    source = read_dataset(write(tmp_path / "rows", yolo(row=POSE)))
     assert (source.task, source.keypoints, "keypoints_found" in codes(source)) == ("pose", {"kpt_shape": [2, 3]}, True)
     files = yolo(row=POSE) | {"data.yaml": "names: [a]\nkpt_shape: [2, 3]\nflip_idx: [1, 0]\n"}
-    assert taken(write(tmp_path / "yaml", files)).keypoints == {"kpt_shape": [2, 3], "flip_idx": [1, 0]}
+    assert read_dataset(write(tmp_path / "yaml", files)).keypoints == {"kpt_shape": [2, 3], "flip_idx": [1, 0]}
     polygon = yolo(row="0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9 0.2 0.2\n")
-    assert taken(write(tmp_path / "polygon", polygon)).task is None
+    assert read_dataset(write(tmp_path / "polygon", polygon)).task is None
     assert "kpt_shape" in refusal(tmp_path / "polygon", task="pose")
 
 
 def test_classes_of_folders(tmp_path: Path) -> None:
     names = ["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "val/oval/2.jpg"]
-    source = taken(write(tmp_path / "split", pictures(*names)), classes="x,y")
+    source = read_dataset(write(tmp_path / "split", pictures(*names)), classes="x,y")
     assert (source.task, source.names, codes(source)) == ("classify", ["cat", "dog"], ["folder_names", "task_folders"])
     assert "have no labels" in refusal(tmp_path / "split", task="detect")
     assert "No dataset" in refusal(write(tmp_path / "boxes", yolo()), task="classify"), "train and val are no classes"
@@ -243,11 +243,11 @@ def test_classes_of_folders(tmp_path: Path) -> None:
 def test_folders_side_by_side(tmp_path: Path) -> None:
     """As torchvision's ImageFolder has them; what may be images without their labels is not taken for classes."""
     pets = pictures(*(f"pets/{kind}/{number}.jpg" for kind in ("Cat", "Dog") for number in range(2)))
-    source = taken(write(tmp_path / "pets", pets | {"README.txt": "Pets"}))
+    source = read_dataset(write(tmp_path / "pets", pets | {"README.txt": "Pets"}))
     assert (source.task, source.names, codes(source)) == ("classify", ["Cat", "Dog"], ["task_plain_folders"])
     assert {item.split for item in source.items} == {None}
     digits = pictures(*(f"{kind}/{number}.png" for kind in range(3) for number in range(2)))
-    assert taken(write(tmp_path / "digits", digits)).names == ["0", "1", "2"]
+    assert read_dataset(write(tmp_path / "digits", digits)).names == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_folders_side_by_side(tmp_path: Path) -> None:
         pictures("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg") | {"labels.json": "{}"},
     ],
 )
-def test_folders_that_may_be_anything(tmp_path: Path, files: dict[str, bytes | str]) -> None:
+def test_ambiguous_folders_are_refused(tmp_path: Path, files: dict[str, bytes | str]) -> None:
     folder = write(tmp_path, files)
-    said = refusal(folder)
-    assert "No dataset" in said or "have no labels" in said
-    assert len(taken(folder, task="classify").names) > 1, "it is asked for"
+    message = refusal(folder)
+    assert "No dataset" in message or "have no labels" in message
+    assert len(read_dataset(folder, task="classify").names) > 1, "it is asked for"
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_no_dataset(tmp_path: Path, files: dict[str, bytes | str]) -> None:
     assert "images/train" in refusal(write(tmp_path, files))
 
 
-def test_photographs_alone_are_told_what_is_missing(tmp_path: Path) -> None:
+def test_photographs_alone_are_refused_with_what_is_missing(tmp_path: Path) -> None:
     """Not a list of formats: there are no labels, and what to do next."""
     for number, extra in enumerate(({}, {"README.txt": "My holidays"}, {"notes/list.txt": "a b c"})):
         files = pictures("a.jpg", "trip/b.jpg", "trip/c.jpg") | extra

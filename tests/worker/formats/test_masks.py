@@ -8,7 +8,7 @@ import numpy
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.worker.formats.helpers import SIZE, boxes, codes, found_codes, pictures, refusal, taken, write
+from tests.worker.formats.helpers import SIZE, boxes, codes, finding_codes, pictures, read_dataset, refusal, write
 
 Box = tuple[int, int, int, int]
 COLOURS = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0)}
@@ -38,18 +38,18 @@ def palette(values: Any) -> bytes:
 
 
 def coloured(values: Any) -> bytes:
-    made = numpy.zeros((*values.shape, 3), numpy.uint8)
+    picture = numpy.zeros((*values.shape, 3), numpy.uint8)
     for value, colour in COLOURS.items():
-        made[values == value] = colour
-    return png(Image.fromarray(made))
+        picture[values == value] = colour
+    return png(Image.fromarray(picture))
 
 
 def named(folder: Path, files: dict[str, bytes | str], **options: Any) -> Any:
     """Class name and box of each object of a.jpg, sorted; the codes of the decisions."""
-    source = taken(write(folder, files), **options)
+    source = read_dataset(write(folder, files), **options)
     assert source.format == "masks"
-    found = boxes(folder, source)["a"]
-    return sorted((source.names[int(kind)], *place) for kind, *place in found), codes(source)
+    rows_ = boxes(folder, source)["a"]
+    return sorted((source.names[int(kind)], *box) for kind, *box in rows_), codes(source)
 
 
 @pytest.mark.parametrize("name", ["masks/a.png", "masks/a_mask.png", "train/masks/a.png", "masks/train/a.png"])
@@ -59,8 +59,8 @@ def test_classes_by_number(tmp_path: Path, name: str, write_mask: Any) -> None:
     files = pictures(image) | {name: write_mask(filled(BOXES)), "classes.txt": "dog\ncat\n"}
     assert named(tmp_path, files)[0] == sorted(TRUE)
     files["classes.txt"] = "background\ndog\ncat\n"
-    found, _ = named(tmp_path, files)
-    assert found == sorted(TRUE)
+    objects, _ = named(tmp_path, files)
+    assert objects == sorted(TRUE)
 
 
 @pytest.mark.parametrize("write_mask", [palette, coloured])
@@ -76,11 +76,11 @@ def test_classes_by_labelmap(tmp_path: Path, write_mask: Any) -> None:
         "SegmentationObject/a.png": write_mask(filled([(1, twins[0][1]), (2, twins[1][1])])),
         "SegmentationObject/b.png": write_mask(filled([(n, box) for n, (_, box) in enumerate(BOXES, 1)])),
     }
-    found, _ = named(tmp_path, files)
-    assert found == [("dog", 2, 3, 20, 15), ("dog", 20, 3, 40, 15)]
-    source = taken(tmp_path)
+    objects, _ = named(tmp_path, files)
+    assert objects == [("dog", 2, 3, 20, 15), ("dog", 20, 3, 40, 15)]
+    source = read_dataset(tmp_path)
     assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val"}
-    assert (source.names, source.task, found_codes(source)) == (["dog", "cat"], "segment", [])
+    assert (source.names, source.task, finding_codes(source)) == (["dog", "cat"], "segment", [])
 
 
 def test_classes_by_a_table_of_colours(tmp_path: Path) -> None:
@@ -94,19 +94,19 @@ def test_black_and_white(tmp_path: Path) -> None:
         "masks/a.png": png(Image.fromarray(filled([(255, box) for _, box in BOXES]))),
         "masks/b.png": png(Image.fromarray(filled([]))),
     }
-    found, told = named(tmp_path, files)
-    assert found == sorted(("object", *place) for _, *place in TRUE)
-    assert "class_of_all" in told
-    assert [len(item.rows) for item in taken(tmp_path).items] == [3, 0], "without an object it is a background"
+    objects, decisions = named(tmp_path, files)
+    assert objects == sorted(("object", *sides) for _, *sides in TRUE)
+    assert "class_of_all" in decisions
+    assert [len(item.rows) for item in read_dataset(tmp_path).items] == [3, 0], "without an object it is a background"
 
 
 def test_black_and_white_as_jpeg(tmp_path: Path) -> None:
     """JPEG changes the values; which pixels are light it keeps, on a mask of one class."""
     file = io.BytesIO()
     Image.fromarray(filled([(255, (8, 8, 40, 32))])).save(file, "JPEG", quality=75)
-    found, told = named(tmp_path, pictures("images/a.jpg") | {"masks/a.jpg": file.getvalue()})
-    assert found == [("object", 8, 8, 40, 32)]
-    assert "class_of_all" in told
+    objects, decisions = named(tmp_path, pictures("images/a.jpg") | {"masks/a.jpg": file.getvalue()})
+    assert objects == [("object", 8, 8, 40, 32)]
+    assert "class_of_all" in decisions
 
 
 def test_masks_in_a_folder_of_labels(tmp_path: Path) -> None:
@@ -119,25 +119,25 @@ def test_masks_in_a_folder_of_labels(tmp_path: Path) -> None:
 def test_instances_of_one_class(tmp_path: Path) -> None:
     numbers = [(n * 300, box) for n, (_, box) in enumerate(BOXES, 1)]
     files = pictures("a.jpg") | {"instances/a.png": png(Image.fromarray(filled(numbers, numpy.uint16)))}
-    assert named(tmp_path, files)[0] == sorted(("object", *place) for _, *place in TRUE)
+    assert named(tmp_path, files)[0] == sorted(("object", *sides) for _, *sides in TRUE)
 
 
 def test_values_that_nobody_names(tmp_path: Path) -> None:
     files = pictures("images/a.jpg") | {"masks/a.png": png(Image.fromarray(filled(BOXES)))}
-    found, told = named(tmp_path, files)
-    assert {name for name, *_ in found} == {"class_1", "class_2"}
-    assert "mask_names" in told
+    objects, decisions = named(tmp_path, files)
+    assert {name for name, *_ in objects} == {"class_1", "class_2"}
+    assert "mask_names" in decisions
 
 
 def test_a_hole_stays_one(tmp_path: Path) -> None:
     mask = filled([(1, (10, 10, 40, 40))])
     mask[20:30, 20:30] = 0
     folder = write(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(mask))})
-    [row] = taken(folder).items[0].rows
+    [row] = read_dataset(folder).items[0].rows
     numbers = [float(value) for value in row.text.split()[1:]]
-    places = {(round(x * 64), round(y * 48)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)}
-    assert places >= {(10, 10), (40, 40), (40, 10), (10, 40)}
-    assert any(18 <= x <= 32 and 18 <= y <= 32 for x, y in places)
+    corners = {(round(x * 64), round(y * 48)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)}
+    assert corners >= {(10, 10), (40, 40), (40, 10), (10, 40)}
+    assert any(18 <= x <= 32 and 18 <= y <= 32 for x, y in corners)
 
 
 def noise() -> bytes:
@@ -146,15 +146,15 @@ def noise() -> bytes:
 
 def test_photographs_in_a_folder_of_that_name_are_no_masks(tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {f"{kind}/{n}.png": noise() for kind in ("mask", "no_mask") for n in range(4)}
-    assert taken(write(tmp_path, files)).task == "classify"
+    assert read_dataset(write(tmp_path, files)).task == "classify"
 
 
 def test_damaged_masks(tmp_path: Path) -> None:
     good = png(Image.fromarray(filled(BOXES)))
     files = pictures(*(f"images/{name}.jpg" for name in "abcde")) | {f"masks/{name}.png": good for name in "abc"}
     files |= {"masks/d.png": good[:60], "masks/e.png": noise()}
-    source = taken(write(tmp_path, files))
-    assert {(code, file) for code, file, _ in found_codes(source)} >= {("mask_unreadable", "masks/d.png")}
+    source = read_dataset(write(tmp_path, files))
+    assert {(code, file) for code, file, _ in finding_codes(source)} >= {("mask_unreadable", "masks/d.png")}
     bomb = Image.new("1", (13000, 13000))
     files = pictures("images/a.jpg") | {"masks/a.png": png(bomb)}
     assert "labels" in refusal(write(tmp_path / "bomb", files))
@@ -172,23 +172,23 @@ def soft(colour: Any, mode: str = "RGB") -> bytes:
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_soft_edges_are_no_classes(tmp_path: Path, mode: str) -> None:
     white: Any = 255 if mode == "L" else (255, 255, 255)
-    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft((white, white), mode)})
-    assert [name for name, *_ in found] == ["object", "object"]
-    assert found[0][1:] == pytest.approx((5, 5, 25, 25), abs=1)
+    objects, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft((white, white), mode)})
+    assert [name for name, *_ in objects] == ["object", "object"]
+    assert objects[0][1:] == pytest.approx((5, 5, 25, 25), abs=1)
 
 
 def test_soft_edges_of_colours(tmp_path: Path) -> None:
-    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft(((128, 0, 0), (0, 128, 64)))})
-    assert [name for name, *_ in found] == ["class_008040", "class_800000"]
-    assert len(taken(tmp_path).names) == 2, "no class of an edge, with or without an object"
-    assert found[1][1:] == pytest.approx((5, 5, 25, 25), abs=1)
+    objects, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft(((128, 0, 0), (0, 128, 64)))})
+    assert [name for name, *_ in objects] == ["class_008040", "class_800000"]
+    assert len(read_dataset(tmp_path).names) == 2, "no class of an edge, with or without an object"
+    assert objects[1][1:] == pytest.approx((5, 5, 25, 25), abs=1)
 
 
 def test_grey_values_far_apart(tmp_path: Path) -> None:
     """255 is VOC's edge among small numbers only."""
     values = [(128, BOXES[0][1]), (255, BOXES[1][1])]
-    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(filled(values)))})
-    assert [name for name, *_ in found] == ["class_128", "class_255"]
+    objects, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(filled(values)))})
+    assert [name for name, *_ in objects] == ["class_128", "class_255"]
     values = [(85, BOXES[0][1]), (170, BOXES[1][1]), (255, BOXES[2][1])]
     files = pictures("a.jpg") | {"instances/a.png": png(Image.fromarray(filled(values)))}
     assert len(named(tmp_path / "objects", files)[0]) == 3
@@ -208,7 +208,7 @@ def test_masks_beside_their_images_are_no_classes_of_images(tmp_path: Path) -> N
         "malignant/malignant (1)_mask.png": one,
         "normal/normal (1)_mask.png": none,
     }
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert (source.format, source.task, source.outside) == ("masks", "segment", [])
     assert {item.image: len(item.rows or ()) for item in source.items} == {
         "benign/benign (1).png": 2,

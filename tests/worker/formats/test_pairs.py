@@ -9,7 +9,7 @@ import pytest
 from app.worker.formats.layout import Layout, LocatedImage
 from app.worker.formats.pairs import pair
 from app.worker.formats.tree import Tree
-from tests.worker.formats.helpers import boxes, codes, pictures, refusal, rows, taken, write
+from tests.worker.formats.helpers import boxes, codes, pictures, read_dataset, refusal, rows, write
 
 WORDS = ("ab", "cd", "eh", "xy")
 ROWS = "0 0.5 0.5 0.25 0.5\n"
@@ -44,14 +44,14 @@ def test_pairs_with_a_split(tmp_path: Path, case: str) -> None:
         for n in range(count):
             write(tmp_path, pictures(image.format(split=split, n=n)))
             write(tmp_path, {label.format(split=split, n=n): f"{int(split == 'val')} 0.5 0.5 0.25 0.5\n"})
-    source = taken(tmp_path, classes="car,bus")
+    source = read_dataset(tmp_path, classes="car,bus")
     assert sorted(item.split or "" for item in source.items) == ["train"] * 4 + ["val"] * 2
-    found = {
+    pairs = {
         (item.split, kind)
         for item in source.items
         for kind, *_ in boxes(tmp_path, source)[item.name.rpartition("/")[2].rpartition(".")[0]]
     }
-    assert found == {("train", 0), ("val", 1)}, "each image has the label of its own split"
+    assert pairs == {("train", 0), ("val", 1)}, "each image has the label of its own split"
 
 
 @pytest.mark.parametrize("case", LOOSE)
@@ -59,14 +59,14 @@ def test_pairs_without_a_split(tmp_path: Path, case: str) -> None:
     image, label = LOOSE[case]
     for n in range(3):
         write(tmp_path, pictures(image.format(n=n)) | {label.format(n=n): ROWS})
-    source = taken(tmp_path, classes="car")
+    source = read_dataset(tmp_path, classes="car")
     assert len(source.items) == 3
-    assert all(found == [(0, 24.0, 12.0, 40.0, 36.0)] for found in boxes(tmp_path, source).values())
+    assert all(rows_ == [(0, 24.0, 12.0, 40.0, 36.0)] for rows_ in boxes(tmp_path, source).values())
     assert "labels_paired" in codes(source)
     assert not source.findings
 
 
-def test_lists_above_the_images_say_the_split(tmp_path: Path) -> None:
+def test_lists_above_the_images_define_the_split(tmp_path: Path) -> None:
     """What darknet's voc_label.py leaves."""
     folder = "VOCdevkit/VOC2007"
     for n in range(5):
@@ -76,17 +76,17 @@ def test_lists_above_the_images_say_the_split(tmp_path: Path) -> None:
     write(tmp_path, {name: "".join(f"{path}/{n:06}.jpg\n" for n in numbers) for name, numbers in lists.items()})
     write(tmp_path, {"cfg/voc.data": "classes = 1\ntrain = /home/user/2007_train.txt\nnames = data/voc.names\n"})
     write(tmp_path, {"data/voc.names": "car\n"})
-    source = taken(tmp_path)
+    source = read_dataset(tmp_path)
     assert [item.split for item in source.items] == ["train"] * 3 + ["val"] * 2
     assert source.names == ["car"]
 
 
-def test_only_what_is_left_over_is_paired(tmp_path: Path) -> None:
+def test_only_unpaired_files_are_paired(tmp_path: Path) -> None:
     """Predictions of an earlier run carry the images' names, and are no labels of images that have some."""
     for n in range(3):
         write(tmp_path, pictures(f"images/train/a{n}.jpg") | {f"labels/train/a{n}.txt": ROWS})
         write(tmp_path, {f"runs/detect/labels_old/a{n}.txt": "0 0.1 0.1 0.1 0.1\n"})
-    source = taken(tmp_path, classes="car")
+    source = read_dataset(tmp_path, classes="car")
     assert {item.label for item in source.items} == {f"labels/train/a{n}.txt" for n in range(3)}
     assert "labels_paired" not in codes(source)
 
@@ -100,7 +100,7 @@ def test_texts_that_are_no_rows_are_no_labels(tmp_path: Path) -> None:
 def test_two_images_of_one_stem_are_nobodys(tmp_path: Path) -> None:
     write(tmp_path, pictures("photos/a.jpg", "photos/a.png", "photos/b.jpg", "photos/c.jpg"))
     write(tmp_path, dict.fromkeys(("marks/a.txt", "marks/b.txt", "marks/c.txt"), ROWS))
-    source = taken(tmp_path, classes="car")
+    source = read_dataset(tmp_path, classes="car")
     assert {item.image for item in source.items if item.label} == {"photos/b.jpg", "photos/c.jpg"}
 
 
@@ -112,7 +112,7 @@ def test_coco_ids_that_are_numbers_here_and_texts_there(tmp_path: Path) -> None:
         ' "segmentation": [24, 12, 40, 12, 40, 36, 24, 36], "bbox": [24, 12, 16, 24]}]}'
     )
     write(tmp_path, pictures("a.jpg") | {"via.json": body})
-    source = taken(tmp_path)
+    source = read_dataset(tmp_path)
     assert boxes(tmp_path, source) == {"a": [(0, 24.0, 12.0, 40.0, 36.0)]}
     assert source.task == "detect"
     assert "ids_as_text" in codes(source)
@@ -138,15 +138,15 @@ def test_names_with_more_than_those_of_their_images(tmp_path: Path, image: str, 
         (image.format(word, number), label.format(word, number)) for number, word in enumerate(("ab", "cd", "eh", "xy"))
     ]
     files = pictures(*(f"images/{name}.jpg" for name, _ in names)) | {
-        f"labels/{other}.txt": f"0 0.5 0.5 0.25 {0.1 * (number + 1):.1f}\n" for number, (_, other) in enumerate(names)
+        f"labels/{stem}.txt": f"0 0.5 0.5 0.25 {0.1 * (number + 1):.1f}\n" for number, (_, stem) in enumerate(names)
     }
-    source = taken(write(tmp_path, files))
-    found = {item.image.rpartition("/")[2]: rows(tmp_path, item)[0][4] for item in source.items}
-    assert found == {f"{name}.jpg": pytest.approx(0.1 * (number + 1)) for number, (name, _) in enumerate(names)}
+    source = read_dataset(write(tmp_path, files))
+    heights = {item.image.rpartition("/")[2]: rows(tmp_path, item)[0][4] for item in source.items}
+    assert heights == {f"{name}.jpg": pytest.approx(0.1 * (number + 1)) for number, (name, _) in enumerate(names)}
     assert "labels_paired" in codes(source)
 
 
-def test_other_numbers_pair_with_nobody(tmp_path: Path) -> None:
+def test_different_numbers_pair_with_nobody(tmp_path: Path) -> None:
     """Frames of one video beside labels of another, longer one."""
     files = pictures(*(f"images/street_{number}.jpg" for number in range(4)))
     files |= {f"labels/harbour_{number}.txt": "0 0.5 0.5 0.25 0.5\n" for number in range(4)}
@@ -158,10 +158,10 @@ def test_numbers_that_restart_in_each_split(tmp_path: Path) -> None:
         for number in range(1, count + 1):
             write(tmp_path, pictures(f"{split}/images/img{number}.jpg"))
             write(tmp_path, {f"{split}/labels/{number:05}.txt": f"{int(split == 'val')} 0.5 0.5 0.25 {number / 10}\n"})
-    source = taken(tmp_path, classes="car,bus")
-    found = {item.image: rows(tmp_path, item)[0][::4] for item in source.items}
-    wanted = {f"train/images/img{number}.jpg": [0, number / 10] for number in range(1, 5)}
-    assert found == wanted | {f"val/images/img{number}.jpg": [1, number / 10] for number in range(1, 4)}
+    source = read_dataset(tmp_path, classes="car,bus")
+    columns = {item.image: rows(tmp_path, item)[0][::4] for item in source.items}
+    train = {f"train/images/img{number}.jpg": [0, number / 10] for number in range(1, 5)}
+    assert columns == train | {f"val/images/img{number}.jpg": [1, number / 10] for number in range(1, 4)}
 
 
 @pytest.mark.parametrize(
@@ -180,16 +180,16 @@ def test_labels_of_another_series_pair_with_nobody(tmp_path: Path, image: str, l
     """Other years, cameras, animals, days, numbers; two copies of Roboflow's."""
     files = pictures(*(f"images/{image.format(number)}.jpg" for number in range(4)))
     files |= {f"labels/{label.format(number)}.txt": ROWS for number in range(4)}
-    told = refusal(write(tmp_path, files), classes="car")
-    assert f"{image.format(0)}.jpg" in told, "the reason shows the names that differ"
-    assert f"{label.format(0)}.txt" in told
+    message = refusal(write(tmp_path, files), classes="car")
+    assert f"{image.format(0)}.jpg" in message, "the reason shows the names that differ"
+    assert f"{label.format(0)}.txt" in message
 
 
 @pytest.mark.parametrize(("image", "label"), [("img1_{0:04}", "lbl1_{0:04}"), ("{0:08x}-pic{0}", "pic{0}")])
 def test_labels_of_the_same_series_pair(tmp_path: Path, image: str, label: str) -> None:
     files = pictures(*(f"images/{image.format(number)}.jpg" for number in range(4)))
     files |= {f"labels/{label.format(number)}.txt": ROWS for number in range(4)}
-    source = taken(write(tmp_path, files), classes="car")
+    source = read_dataset(write(tmp_path, files), classes="car")
     assert all(item.label or item.rows for item in source.items)
 
 
@@ -203,7 +203,7 @@ def test_labels_of_the_same_series_pair(tmp_path: Path, image: str, label: str) 
 )
 def test_labels_of_one_split_are_not_for_images_of_another(tmp_path: Path, label: str, image: str) -> None:
     files = pictures("train/images/001.jpg", image) | {"train/labels/001.txt": ROWS, label: ROWS}
-    source = taken(write(tmp_path, files), classes="car")
+    source = read_dataset(write(tmp_path, files), classes="car")
     assert [item.image for item in source.items if item.label or item.rows] == ["train/images/001.jpg"]
 
 
@@ -216,9 +216,9 @@ def test_pairing_grows_with_the_number_of_files_only() -> None:
     )
     layout.labels["elsewhere"] = list(here["text"])
     began = time.process_time()
-    [told] = pair(cast(Tree, here), layout)
+    [pairing] = pair(cast(Tree, here), layout)
     assert time.process_time() - began < 5
-    assert (told.count, [*layout.images], layout.labels) == (30_000, [""], {"elsewhere": [], "": here["text"]})
+    assert (pairing.count, [*layout.images], layout.labels) == (30_000, [""], {"elsewhere": [], "": here["text"]})
 
 
 def test_dota_in_its_splits(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_dota_in_its_splits(tmp_path: Path) -> None:
     row = "imagesource:GoogleEarth\ngsd:0.14\n8.0 6.0 40.0 6.0 40.0 30.0 8.0 30.0 small-vehicle 0\n"
     names = [f"{split}/images/{split}{number}.png" for split in ("train", "val") for number in range(2)]
     labels = {name.replace("images", "labelTxt").replace(".png", ".txt"): row for name in names}
-    source = taken(write(tmp_path, pictures(*names) | labels))
+    source = read_dataset(write(tmp_path, pictures(*names) | labels))
     assert source.names == ["small-vehicle"]
     assert {item.image: item.split for item in source.items} == {name: name.split("/")[0] for name in names}
     assert all(len(item.rows or ()) == 1 for item in source.items)

@@ -25,7 +25,7 @@ from tests.worker.formats.helpers import codes, write
 NAMES = ["car", "traffic light"]
 STORED = (160, 120)  # of the images that are stored turned, and of the others
 SIDES = ("xmin", "ymin", "xmax", "ymax")
-NEAR = 0.02  # of the image: whole pixels
+TOLERANCE = 0.02  # of the image: whole pixels
 
 Box = tuple[int, float, float, float, float]  # class, left, top, right, bottom in fractions of the displayed image
 Boxes = dict[str, list[Box]]
@@ -54,17 +54,17 @@ def picture(size: tuple[int, int] = STORED, turn: int = 1, form: str = "JPEG") -
     return buffer.getvalue()
 
 
-def taken(folder: Path, **options: Any) -> Source:
+def read_twice(folder: Path, **options: Any) -> Source:
     """What is read, a second time with the pictures where these are not as the annotations say."""
     chosen = Options(**options)
     source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
-    shown = {item.image: seen(folder / item.image) for item in source.items}
-    if found := disputed_sizes(source, shown):
-        source = read(folder, choose(detect(folder, chosen.task), chosen), chosen, found)
+    sizes = {item.image: displayed_size(folder / item.image) for item in source.items}
+    if disputed := disputed_sizes(source, sizes):
+        source = read(folder, choose(detect(folder, chosen.task), chosen), chosen, disputed)
     return source
 
 
-def seen(path: Path) -> DisplayedSize:
+def displayed_size(path: Path) -> DisplayedSize:
     size = image_size(path)
     assert size
     with Image.open(path) as image:
@@ -73,59 +73,59 @@ def seen(path: Path) -> DisplayedSize:
 
 def boxes_of(folder: Path, source: Source) -> Boxes:
     """The boxes as training would see them, by image."""
-    found: Boxes = {}
+    by_image: Boxes = {}
     for item in source.items:
         lines = (
             [row.text for row in item.rows]
             if item.rows is not None
             else ((folder / item.label).read_text().splitlines() if item.label else [])
         )
-        made = []
+        boxes = []
         for kind, *values in [[float(value) for value in line.split()] for line in lines]:
             if source.task in {None, "pose", "detect"} and (len(values) == 4 or source.keypoints):
-                made.append((int(kind), *sides(values[:4], "centre")))
+                boxes.append((int(kind), *sides(values[:4], "centre")))
             else:
-                made.append((int(kind), min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])))
-        found[item.image.rpartition("/")[2].rpartition(".")[0]] = made
-    return found
+                boxes.append((int(kind), min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])))
+        by_image[item.image.rpartition("/")[2].rpartition(".")[0]] = boxes
+    return by_image
 
 
-def same(found: Boxes, drawn: Boxes) -> None:
-    assert found.keys() == drawn.keys()
+def same(read_boxes: Boxes, drawn: Boxes) -> None:
+    assert read_boxes.keys() == drawn.keys()
     for image, boxes in drawn.items():
-        assert len(found[image]) == len(boxes), image
-        left = list(found[image])
+        assert len(read_boxes[image]) == len(boxes), image
+        remaining = list(read_boxes[image])
         for box in boxes:
-            nearest = min(left, key=lambda other, box=box: (other[0] != box[0], distance(other, box)))  # type: ignore[misc]
+            nearest = min(remaining, key=lambda candidate, box=box: (candidate[0] != box[0], distance(candidate, box)))  # type: ignore[misc]
             assert nearest[0] == box[0], (image, box)
-            assert distance(nearest, box) <= NEAR, (image, box, nearest)
-            left.remove(nearest)
+            assert distance(nearest, box) <= TOLERANCE, (image, box, nearest)
+            remaining.remove(nearest)
 
 
-def distance(one: Box, other: Box) -> float:
-    return max(abs(a - b) for a, b in zip(one[1:], other[1:], strict=True))
+def distance(one: Box, second: Box) -> float:
+    return max(abs(a - b) for a, b in zip(one[1:], second[1:], strict=True))
 
 
 def drawn_as_read(folder: Path, source: Source) -> bool:
     """Whether each choice shows its images as the import read them, whatever the other choices came to."""
-    found, seen = boxes_of(folder, source), 0
+    read_boxes, count = boxes_of(folder, source), 0
     for item in source.decisions:
         for example in item.get("examples", ()):
-            read_as = found[example["image"].rpartition("/")[2].rpartition(".")[0]]
-            seen += 1
+            read_as = read_boxes[example["image"].rpartition("/")[2].rpartition(".")[0]]
+            count += 1
             for shape, box in zip(example["drawn"][item["reading"]], read_as, strict=True):
                 flat = [value for point in shape.get("points", ()) for value in point]
                 here = sides(shape["box"], "centre") if shape["kind"] == "box" else corners(flat)
-                if distance((0, *here), box) > NEAR:
+                if distance((0, *here), box) > TOLERANCE:
                     return False
-    return seen > 0
+    return count > 0
 
 
 def corners(flat: list[float]) -> tuple[float, float, float, float]:
     return min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2])
 
 
-def told(source: Source) -> list[str]:
+def readings_of(source: Source) -> list[str]:
     return [code for code in codes(source) if code.startswith("reading_")]
 
 
@@ -166,11 +166,11 @@ ROWS: dict[str, tuple[Callable[[Box], list[float]], str | None]] = {
 
 def inner(box: Box, size: int, count: int, mark: bool = False) -> list[float]:
     """Points in a box, always the same ones."""
-    rng, made = random.Random(str(box)), list[float]()
+    rng, points = random.Random(str(box)), list[float]()
     for _ in range(count):
-        made += [rng.uniform(box[1], box[3]), rng.uniform(box[2], box[4])]
-        made += [float(rng.choice((1, 2))) if mark else rng.uniform(0.5, 1)] if size == 3 else []
-    return made
+        points += [rng.uniform(box[1], box[3]), rng.uniform(box[2], box[4])]
+        points += [float(rng.choice((1, 2))) if mark else rng.uniform(0.5, 1)] if size == 3 else []
+    return points
 
 
 # How tools write a row of numbers.
@@ -209,11 +209,11 @@ def test_yolo_rows_come_back(tmp_path_factory: Any, seed: int, way: str, style: 
         "from one": lambda number: str(number + 1),
     }
     folder = write(tmp_path_factory.mktemp("set"), yolo(drawn, way, style, kind[classes]))
-    source = taken(folder)
+    source = read_twice(folder)
     same(boxes_of(folder, source), drawn)
     assert source.names == NAMES
     expected = (ROWS[way][1] or "").split() + ["reading_one_based"] * (classes == "from one")
-    assert told(source) == sorted(expected)
+    assert readings_of(source) == sorted(expected)
     assert (source.task == "pose") == ("keypoint" in way)
 
 
@@ -221,26 +221,26 @@ def test_yolo_rows_come_back(tmp_path_factory: Any, seed: int, way: str, style: 
 def test_a_reading_is_turned(tmp_path: Path, way: str) -> None:
     """By the parameter, with its own decision, whatever the import would choose."""
     folder = write(tmp_path, yolo(draw(7), way, "plain"))
-    [decision] = [item for item in taken(folder).decisions if item["code"].startswith("reading_")]
+    [decision] = [item for item in read_twice(folder).decisions if item["code"].startswith("reading_")]
     assert len(decision["examples"]) == 3
-    for other in decision["change"]["options"][1:]:
-        source = taken(folder, reading=(other,))
+    for option in decision["change"]["options"][1:]:
+        source = read_twice(folder, reading=(option,))
         [again] = [item for item in source.decisions if item["code"].startswith("reading_")]
-        assert (again["reading"], again["confirmed"]) == (other, True)
+        assert (again["reading"], again["confirmed"]) == (option, True)
         assert set(again["change"]["options"]) == set(decision["change"]["options"])
 
 
 def test_what_is_as_yolo_has_it_stays_as_it_came(tmp_path: Path) -> None:
     """Boxes that touch the edges, some a little outside, an outline of constant length, a class without objects."""
     boxes = {"a": [(0, 0.0, 0.0, 0.5, 0.5), (0, 0.5, 0.5, 1.004, 1.0)], "b": [(0, 0.2, 0.2, 1.0, 1.0)]}
-    source = taken(write(tmp_path / "edges", yolo(boxes, "centre", "plain")))
-    assert (told(source), [item.rows for item in source.items]) == ([], [None, None])
+    source = read_twice(write(tmp_path / "edges", yolo(boxes, "centre", "plain")))
+    assert (readings_of(source), [item.rows for item in source.items]) == ([], [None, None])
     outline = "0 0.1 0.1 0.9 0.12 0.88 0.9 0.1 0.85\n1 0.5 0.1 0.9 0.5 0.5 0.9 0.1 0.5\n"
     files = yolo(boxes, "centre", "plain") | dict.fromkeys(("labels/a.txt", "labels/b.txt"), outline)
-    source = taken(write(tmp_path / "outlines", files))
-    assert (told(source), [item.rows for item in source.items]) == ([], [None, None])
+    source = read_twice(write(tmp_path / "outlines", files))
+    assert (readings_of(source), [item.rows for item in source.items]) == ([], [None, None])
     files = yolo(boxes, "centre", "plain", lambda _: "1", "names: [a, b, c]\n")
-    assert told(taken(write(tmp_path / "classes", files))) == []
+    assert readings_of(read_twice(write(tmp_path / "classes", files))) == []
 
 
 # What a whole label file may be, and what was put into it.
@@ -264,7 +264,7 @@ def test_label_files_as_people_write_them(tmp_path: Path, kind: str) -> None:
     drawn = draw(11)
     files = yolo(drawn, "centre", "plain")
     files |= {name: FILES[kind](str(text)) for name, text in files.items() if name.startswith("labels/")}
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert {"rows_mended", "rows_layout"} & set(codes(source))
 
@@ -276,7 +276,7 @@ def test_flags_behind_boxes(tmp_path: Path, more: list[int]) -> None:
     files = yolo(drawn, "centre", "plain")
     for name in [name for name in files if name.startswith("labels/")]:
         files[name] = re.sub(r"(?m)$", " " + " ".join(map(str, more)), str(files[name]).rstrip("\n")) + "\n"
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
 
 
@@ -288,11 +288,11 @@ def test_percent_and_thousandths(tmp_path: Path, scale: int, way: str) -> None:
         files[f"labels/{image}.txt"] = "".join(
             f"{box[0]} {' '.join(str(round(scale * value, 2)) for value in centre(box))}\n" for box in boxes
         )
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert drawn_as_read(tmp_path, source)
-    assert f"reading_{way}" in told(source)
-    [again] = [item for item in taken(tmp_path, reading=("pixels",)).decisions if item["code"] == "reading_pixels"]
+    assert f"reading_{way}" in readings_of(source)
+    [again] = [item for item in read_twice(tmp_path, reading=("pixels",)).decisions if item["code"] == "reading_pixels"]
     assert (again["confirmed"], again["change"]["options"]) == (True, ["pixels", way])
 
 
@@ -301,22 +301,24 @@ def test_files_in_fractions_beside_files_in_pixels(tmp_path: Path, shape: str) -
     """Of two tools: each row is read by its own numbers, and a person can read them otherwise and go back."""
     drawn = draw(33)
     files = yolo(drawn, "centre", "plain")
-    for place, (image, boxes) in enumerate(drawn.items()):
+    for index, (image, boxes) in enumerate(drawn.items()):
         lines = []
         for box in boxes:
-            four = [box[1], box[2], box[3], box[4]] if shape == "corners" and place % 3 else [*centre(box)]
+            four = [box[1], box[2], box[3], box[4]] if shape == "corners" and index % 3 else [*centre(box)]
             outline = [box[1], box[2], box[3], box[2], box[3], box[4], box[1], box[4]]
             values = outline if shape == "outlines" else four
-            scale = STORED if place % 3 else (1, 1)
+            scale = STORED if index % 3 else (1, 1)
             lines.append(f"{box[0]} {' '.join(f'{value * scale[at % 2]:.3f}' for at, value in enumerate(values))}\n")
         files[f"labels/{image}.txt"] = "".join(lines)
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert drawn_as_read(tmp_path, source)
     [unit] = [item for item in source.decisions if item["code"] == "reading_fractions_and_pixels"]
     assert (unit["data"], len(unit["examples"])) == ({"pixels": 18, "rows": 30}, 3)
-    for other in unit["change"]["options"]:
-        [again] = [item for item in taken(tmp_path, reading=(other,)).decisions if item["code"] == f"reading_{other}"]
+    for option in unit["change"]["options"]:
+        [again] = [
+            item for item in read_twice(tmp_path, reading=(option,)).decisions if item["code"] == f"reading_{option}"
+        ]
         assert again["confirmed"]
         assert set(again["change"]["options"]) == set(unit["change"]["options"])
         assert set(again["examples"][0]["drawn"]) == set(unit["change"]["options"])
@@ -324,7 +326,7 @@ def test_files_in_fractions_beside_files_in_pixels(tmp_path: Path, shape: str) -
 
 def test_one_reading_is_never_all_that_can_be_chosen(tmp_path: Path) -> None:
     """Corners in pixels: certain, and still drawn beside what YOLO would take them for."""
-    source = taken(write(tmp_path, yolo(draw(34), "pixel corners", "plain")))
+    source = read_twice(write(tmp_path, yolo(draw(34), "pixel corners", "plain")))
     [boxes] = [item for item in source.decisions if item["code"] == "reading_corners"]
     assert boxes["change"]["options"] == ["corners", "centre"]
     assert boxes["data"]["outside"] > 0, "as centre and size, which the text says"
@@ -335,10 +337,10 @@ def coco_of(
 ) -> Files:
     """A COCO file of these boxes, and their images."""
     images, objects = [], []
-    for place, (image, boxes) in enumerate(drawn.items()):
-        images.append({"id": place, "file_name": f"{image}.jpg", "width": STORED[0], "height": STORED[1]})
+    for index, (image, boxes) in enumerate(drawn.items()):
+        images.append({"id": index, "file_name": f"{image}.jpg", "width": STORED[0], "height": STORED[1]})
         for each in boxes:
-            entry = {"id": len(objects), "image_id": place, "category_id": each[0], "bbox": box(place, each)}
+            entry = {"id": len(objects), "image_id": index, "category_id": each[0], "bbox": box(index, each)}
             objects.append(entry | ({"segmentation": [outline(each)]} if outline else {}))
     categories = [{"id": number, "name": name} for number, name in enumerate(NAMES)]
     body = json.dumps({"images": images, "annotations": objects, "categories": categories})
@@ -359,7 +361,7 @@ def test_coco_outlines_in_another_unit_than_their_boxes(tmp_path: Path, unit: st
     drawn = draw(35)
     here, there = ((1, 1), STORED) if unit == "pixels" else (STORED, (1, 1))
     files = coco_of(drawn, lambda _, box: scaled_box(box, *here), lambda box: scaled_outline(box, *there))
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert f"outlines_{unit}" in codes(source)
 
@@ -367,12 +369,12 @@ def test_coco_outlines_in_another_unit_than_their_boxes(tmp_path: Path, unit: st
 def test_coco_of_two_tools(tmp_path: Path) -> None:
     """One rounds: its boxes at the edge reach a little beyond 1."""
     drawn = {image: [*boxes, (0, 0.73, 0.5, 1.0025, 1.0025)] for image, boxes in draw(36).items()}
-    files = coco_of(drawn, lambda place, box: scaled_box(box, *(STORED if place % 2 else (1, 1))), None)
-    source = taken(write(tmp_path, files))
+    files = coco_of(drawn, lambda index, box: scaled_box(box, *(STORED if index % 2 else (1, 1))), None)
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert drawn_as_read(tmp_path, source)
-    assert told(source) == ["reading_fractions_and_pixels"]
-    assert told(taken(tmp_path, reading=("pixels",))) == ["reading_pixels"]
+    assert readings_of(source) == ["reading_fractions_and_pixels"]
+    assert readings_of(read_twice(tmp_path, reading=("pixels",))) == ["reading_pixels"]
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
@@ -397,11 +399,11 @@ def test_percents_where_a_format_has_pixels(tmp_path: Path, kind: str) -> None:
         name: str(text).replace(": 160", ": 640").replace(": 120", ": 480") if name == "a.json" else text
         for name, text in files.items()
     }
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
     assert drawn_as_read(tmp_path, source)
-    assert told(source) == ["reading_percent"]
-    assert told(taken(tmp_path, reading=("pixels",))) == ["reading_pixels"]
+    assert readings_of(source) == ["reading_percent"]
+    assert readings_of(read_twice(tmp_path, reading=("pixels",))) == ["reading_pixels"]
 
 
 @pytest.mark.parametrize("name", ["my photo &amp; {0}.jpg", "my+photo+&+{0}.jpg", "my%20photo%20%26%20{0}.jpg", None])
@@ -410,14 +412,14 @@ def test_names_that_are_spelled_otherwise(tmp_path: Path, name: str | None) -> N
     images = [{"id": number, "width": 160, "height": 120} for number in (139, 285)]
     files: Files = {}
     for image in images:
-        own = f"my photo & {image['id']}.jpg" if name else f"{image['id']:012}.jpg"
-        files[own] = picture()
+        name_here = f"my photo & {image['id']}.jpg" if name else f"{image['id']:012}.jpg"
+        files[name_here] = picture()
         image |= {"file_name": name.format(image["id"])} if name else {}  # type: ignore[assignment, dict-item]
     objects = [
         {"id": n, "image_id": image["id"], "category_id": 1, "bbox": [9, 9, 40, 40]} for n, image in enumerate(images)
     ]
     body = {"images": images, "annotations": objects, "categories": [{"id": 1, "name": "car"}]}
-    source = taken(write(tmp_path, files | {"a.json": json.dumps(body)}))
+    source = read_twice(write(tmp_path, files | {"a.json": json.dumps(body)}))
     assert ([len(item.rows or ()) for item in source.items], source.findings) == ([1, 1], [])
 
 
@@ -439,7 +441,7 @@ def test_rows_of_kitti_and_dota(tmp_path: Path, layout: str) -> None:
         head = "imagesource:GoogleEarth\ngsd:0.146\n" if layout == "DOTA" else ""
         more = "DontCare -1 -1 -10 1.0 1.0 9.0 9.0 -1 -1 -1 -1000 -1000 -1000 -10\n" if layout == "KITTI" else ""
         files[f"labels/{image}.txt"] = head + "\n".join(rows) + "\n" + more
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert source.names == ["car", "traffic"]
     same(boxes_of(tmp_path, source), drawn)
 
@@ -457,13 +459,13 @@ def test_rows_of_visdrone(tmp_path: Path, listed: bool) -> None:
             box = pixels(left, top, right - left, bottom - top)
             rows.append(f"{','.join(str(round(value)) for value in box)},1,{(1, 4)[kind]},0,2\n")
         files[f"labels/{image}.txt"] = "".join(rows)
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert sorted(source.names) == ["car", "pedestrian"]
     same(
         boxes_of(tmp_path, source),
         {
-            image: [(source.names.index(["pedestrian", "car"][box[0]]), *box[1:]) for box in own]
-            for image, own in drawn.items()
+            image: [(source.names.index(["pedestrian", "car"][box[0]]), *box[1:]) for box in boxes_]
+            for image, boxes_ in drawn.items()
         },
     )
 
@@ -471,30 +473,30 @@ def test_rows_of_visdrone(tmp_path: Path, listed: bool) -> None:
 def test_one_box_that_reaches_out_changes_nothing(tmp_path: Path) -> None:
     drawn = draw(3)
     drawn["p0"][0] = (0, -0.2, 0.1, 0.3, 0.4)
-    assert told(taken(write(tmp_path, yolo(drawn, "centre", "plain")))) == []
+    assert readings_of(read_twice(write(tmp_path, yolo(drawn, "centre", "plain")))) == []
 
 
-def test_many_boxes_that_reach_out_are_told(tmp_path: Path) -> None:
+def test_many_boxes_outside_their_image_are_reported(tmp_path: Path) -> None:
     """No reading fits: the usual one stays, and a person is asked."""
     drawn = {image: [(0, -0.3 + number / 50, 0.7, 0.4, 1.3) for number in range(3)] for image in draw(1)}
-    assert told(taken(write(tmp_path, yolo(drawn, "centre", "plain")))) == ["reading_centre"]
+    assert readings_of(read_twice(write(tmp_path, yolo(drawn, "centre", "plain")))) == ["reading_centre"]
 
 
-def test_classes_without_names_keep_their_numbers(tmp_path: Path) -> None:
+def test_classes_without_names_retain_their_numbers(tmp_path: Path) -> None:
     files = yolo(draw(2), "centre", "plain", lambda number: str(number + 1))
     del files["data.yaml"]
-    source = taken(write(tmp_path / "unnamed", files))
-    assert (source.names, told(source)) == (["class_1", "class_2"], ["reading_one_based"])
+    source = read_twice(write(tmp_path / "unnamed", files))
+    assert (source.names, readings_of(source)) == (["class_1", "class_2"], ["reading_one_based"])
     files["data.yaml"] = "nc: 2\n"
-    source = taken(write(tmp_path / "counted", files))
-    assert (source.names, told(source)) == (["class_0", "class_1"], ["reading_one_based"])
+    source = read_twice(write(tmp_path / "counted", files))
+    assert (source.names, readings_of(source)) == (["class_0", "class_1"], ["reading_one_based"])
 
 
 def test_names_in_rows_without_a_list(tmp_path: Path) -> None:
     drawn = draw(4)
     files = yolo(drawn, "pixel corners", "plain", lambda number: NAMES[number])
     del files["data.yaml"]
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert source.names == NAMES
     same(boxes_of(tmp_path, source), drawn)
 
@@ -503,7 +505,7 @@ def test_outlines_of_predictions(tmp_path: Path) -> None:
     rows = "0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.8 0.5 0.5 {more}\n0 0.2 0.2 0.8 0.2 0.5 0.9 {more}\n"
     for name, more in (("one", "0.87"), ("both", "0.87 3")):
         files = yolo(draw(5), "centre", "plain") | {f"labels/p{n}.txt": rows.format(more=more) for n in range(10)}
-        source = taken(write(tmp_path / name, files))
+        source = read_twice(write(tmp_path / name, files))
         assert source.items[0].rows
         assert [len(row.text.split()) for row in source.items[0].rows] == [11, 7]
 
@@ -515,7 +517,7 @@ def test_a_column_that_is_an_angle(tmp_path: Path, unit: str) -> None:
     files = yolo(draw(8), "centre", "plain")
     for number in range(10):
         files[f"labels/p{number}.txt"] = f"0 0.5 0.5 0.3 0.2 {turn:.7f}\n1 0.5 0.5 0.3 0.2 0.000001\n"
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert source.items[0].rows
     kind, *values = [float(value) for value in source.items[0].rows[0].text.split()]
     across, down = 0.2 * STORED[1] / STORED[0], 0.3 * STORED[0] / STORED[1]
@@ -530,18 +532,18 @@ def test_a_column_that_is_an_angle(tmp_path: Path, unit: str) -> None:
 def test_coco_keypoints_without_a_visibility(tmp_path: Path, third: list[float]) -> None:
     """As pairs, and with a score in the place of it."""
     drawn = draw(12)
-    said = json.loads(
+    document = json.loads(
         coco(
             {name: [(b[0], *COCO["top_left"][0](b)) for b in boxes] for name, boxes in drawn.items()}, lambda _: STORED
         )
     )
-    for element in said["annotations"]:
+    for element in document["annotations"]:
         left, top, width, height = element["bbox"]
         element["keypoints"] = [
             part for share in (0.25, 0.5, 0.75, 0.9) for part in [left + share * width, top + share * height, *third]
         ]
-    files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": json.dumps(said)}
-    source = taken(write(tmp_path, files))
+    files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": json.dumps(document)}
+    source = read_twice(write(tmp_path, files))
     assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [4, 3]})
     same(boxes_of(tmp_path, source), drawn)
     assert source.items[0].rows
@@ -550,9 +552,9 @@ def test_coco_keypoints_without_a_visibility(tmp_path: Path, third: list[float])
 
 def test_kpt_shape_that_the_rows_do_not_have(tmp_path: Path) -> None:
     names = "names: [a, b]\nkpt_shape: [4, 3]\nflip_idx: [1, 0, 3, 2]\n"
-    source = taken(write(tmp_path, yolo(draw(6), "keypoints", "plain", names=names)))
+    source = read_twice(write(tmp_path, yolo(draw(6), "keypoints", "plain", names=names)))
     assert source.keypoints == {"kpt_shape": [4, 2], "flip_idx": [1, 0, 3, 2]}
-    assert ("keypoints_other" in codes(source), told(source)) == (True, [])
+    assert ("keypoints_other" in codes(source), readings_of(source)) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -583,13 +585,13 @@ def coco(drawn: Mapping[str, list[Any]], size: Callable[[str], tuple[int, int]])
     ]
     annotations = [
         {
-            "id": 10 * key + place,
+            "id": 10 * key + index,
             "image_id": key,
             "category_id": box[0] + 1,
             "bbox": box[1] if len(box) == 2 else list(box[1:]),
         }
         for key, boxes in enumerate(drawn.values())
-        for place, box in enumerate(boxes)
+        for index, box in enumerate(boxes)
     ]
     categories = [{"id": number + 1, "name": name} for number, name in enumerate(NAMES)]
     return json.dumps({"images": images, "annotations": annotations, "categories": categories})
@@ -616,7 +618,7 @@ COCO: dict[str, tuple[Callable[[Box], Any], list[str]]] = {
 
 
 def pixels(*values: float) -> list[float]:
-    return [round(value * STORED[place % 2], 1) for place, value in enumerate(values)]
+    return [round(value * STORED[index % 2], 1) for index, value in enumerate(values)]
 
 
 @given(seed=st.integers(0, 10**6), way=st.sampled_from([*COCO]))
@@ -624,12 +626,14 @@ def pixels(*values: float) -> list[float]:
 def test_coco_boxes_come_back(tmp_path_factory: Any, seed: int, way: str) -> None:
     drawn = draw(seed)
     write_box, expected = COCO[way]
-    said = coco({name: [(box[0], write_box(box)) for box in boxes] for name, boxes in drawn.items()}, lambda _: STORED)
-    files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": said}
+    document = coco(
+        {name: [(box[0], write_box(box)) for box in boxes] for name, boxes in drawn.items()}, lambda _: STORED
+    )
+    files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": document}
     folder = write(tmp_path_factory.mktemp("coco"), files)
-    source = taken(folder)
+    source = read_twice(folder)
     same(boxes_of(folder, source), drawn)
-    assert (told(source), source.names) == (expected, NAMES)
+    assert (readings_of(source), source.names) == (expected, NAMES)
 
 
 def without(document: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -676,12 +680,12 @@ ODD_COCO: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", [*ODD_COCO])
 def test_coco_as_scripts_write_it(tmp_path: Path, kind: str) -> None:
     drawn = draw(41)
-    said = {name: [(b[0], *COCO["top_left"][0](b)) for b in boxes] for name, boxes in drawn.items()}
-    document = ODD_COCO[kind](json.loads(coco(said, lambda _: STORED)))
+    written = {name: [(b[0], *COCO["top_left"][0](b)) for b in boxes] for name, boxes in drawn.items()}
+    document = ODD_COCO[kind](json.loads(coco(written, lambda _: STORED)))
     files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": json.dumps(document)}
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert (told(source), source.names) == ([], NAMES)
+    assert (readings_of(source), source.names) == ([], NAMES)
 
 
 def createml(drawn: Boxes, write_box: Callable[[Box], list[float]], name: Callable[[str], str]) -> str:
@@ -705,24 +709,24 @@ def createml(drawn: Boxes, write_box: Callable[[Box], list[float]], name: Callab
 )
 def test_createml_boxes_come_back(tmp_path: Path, way: str, expected: list[str]) -> None:
     drawn = draw(11, 16)
-    said = createml(drawn, lambda box: pixels(*ROWS[way][0](box)), lambda image: f"{image}.jpg")
-    files: Files = {f"{name}.jpg": picture() for name in drawn} | {"_annotations.createml.json": said}
-    source = taken(write(tmp_path, files))
+    document = createml(drawn, lambda box: pixels(*ROWS[way][0](box)), lambda image: f"{image}.jpg")
+    files: Files = {f"{name}.jpg": picture() for name in drawn} | {"_annotations.createml.json": document}
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert told(source) == expected
+    assert readings_of(source) == expected
 
 
 # --- orientation and declared sizes: what each format's file says of a picture of STORED pixels
 
 
-def shown_size(turn: int) -> tuple[int, int]:
+def display_sides(turn: int) -> tuple[int, int]:
     return STORED[::-1] if turn > 4 else STORED
 
 
 def in_stored(box: Box, turn: int) -> list[float]:
     """The sides of a box of the displayed picture, in the pixels of the stored one."""
     back = {6: 8, 8: 6}.get(turn, turn)
-    width, height = shown_size(turn)
+    width, height = display_sides(turn)
     corners = [TURNS[back](x * width, y * height, width, height) for x, y in ((box[1], box[2]), (box[3], box[4]))]
     xs, ys = zip(*corners, strict=True)
     return [min(xs), min(ys), max(xs), max(ys)]
@@ -742,14 +746,14 @@ def labelme(boxes: list[tuple[int, list[float]]], size: tuple[int, int], image: 
     return json.dumps({"imagePath": image, "imageWidth": size[0], "imageHeight": size[1], "shapes": shapes})
 
 
-def cvat(said: Mapping[str, list[tuple[int, list[float]]]], size: Callable[[str], tuple[int, int]]) -> str:
+def cvat(by_image: Mapping[str, list[tuple[int, list[float]]]], size: Callable[[str], tuple[int, int]]) -> str:
     images = "".join(
         f'<image name="{name}" width="{size(name)[0]}" height="{size(name)[1]}">'
         + "".join(
             f'<box label="{NAMES[kind]}" xtl="{b[0]}" ytl="{b[1]}" xbr="{b[2]}" ybr="{b[3]}"/>' for kind, b in boxes
         )
         + "</image>"
-        for name, boxes in said.items()
+        for name, boxes in by_image.items()
     )
     labels = "".join(f"<label><name>{name}</name></label>" for name in NAMES)
     return f"<annotations><meta><task><labels>{labels}</labels></task></meta>{images}</annotations>"
@@ -761,27 +765,29 @@ SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
 def declared(form: str, drawn: Boxes, turns: Mapping[str, int], stored: bool, kind: str) -> Files:
     """A dataset in a format that declares sizes: of the stored pictures, or of the displayed ones."""
     files: Files = {}
-    said: dict[str, list[tuple[int, list[float]]]] = {}
+    images: dict[str, list[tuple[int, list[float]]]] = {}
     for name, boxes in drawn.items():
         turn, suffix = turns[name], SUFFIXES[kind] if turns[name] > 1 else "jpg"
         files[f"{name}.{suffix}"] = picture(STORED, turn, kind if turn > 1 else "JPEG")
-        width, height = shown_size(turn)
-        place = [[b[1] * width, b[2] * height, b[3] * width, b[4] * height] for b in boxes]
-        place = [in_stored(b, turn) for b in boxes] if stored else place
-        said[f"{name}.{suffix}"] = [(b[0], sides_) for b, sides_ in zip(boxes, place, strict=True)]
+        width, height = display_sides(turn)
+        corners = [[b[1] * width, b[2] * height, b[3] * width, b[4] * height] for b in boxes]
+        corners = [in_stored(b, turn) for b in boxes] if stored else corners
+        images[f"{name}.{suffix}"] = [(b[0], sides_) for b, sides_ in zip(boxes, corners, strict=True)]
 
     def size(name: str) -> tuple[int, int]:
-        return STORED if stored else shown_size(turns[name.partition(".")[0]])
+        return STORED if stored else display_sides(turns[name.partition(".")[0]])
 
     if form == "coco":
-        numbers = {name: [(k, b[0], b[1], b[2] - b[0], b[3] - b[1]) for k, b in boxes] for name, boxes in said.items()}
+        numbers = {
+            name: [(k, b[0], b[1], b[2] - b[0], b[3] - b[1]) for k, b in boxes] for name, boxes in images.items()
+        }
         text = coco(numbers, size).replace('.jpg.jpg"', '.jpg"')
         for suffix in SUFFIXES.values():
             text = text.replace(f'.{suffix}.jpg"', f'.{suffix}"')
         return files | {"annotations.json": text}
     if form == "cvat":
-        return files | {"annotations.xml": cvat(said, size)}
-    for name, boxes_ in said.items():
+        return files | {"annotations.xml": cvat(images, size)}
+    for name, boxes_ in images.items():
         stem = name.partition(".")[0]
         if form == "voc":
             files[f"{stem}.xml"] = voc(boxes_, size(name)).replace("<size>", f"<filename>{name}</filename><size>")
@@ -801,30 +807,30 @@ def declared(form: str, drawn: Boxes, turns: Mapping[str, int], stored: bool, ki
 def test_turned_pictures(tmp_path_factory: Any, seed: int, form: str, stored: bool, kind: str, turn: int) -> None:
     """Half of the pictures are turned, one of them upside down beside those on their side."""
     drawn = draw(seed, 8)
-    turns = {name: (1, turn)[place % 2] for place, name in enumerate(drawn)}
+    turns = {name: (1, turn)[index % 2] for index, name in enumerate(drawn)}
     if turn > 4:
         turns["p7"] = 3
     folder = write(tmp_path_factory.mktemp(form), declared(form, drawn, turns, stored, kind))
-    source = taken(folder, reading=("stored_pixels",) if turn == 3 and stored else ())
+    source = read_twice(folder, reading=("stored_pixels",) if turn == 3 and stored else ())
     same(boxes_of(folder, source), drawn)
     if turn == 3:
-        assert told(source) == [f"reading_{'stored' if stored else 'shown'}_pixels"], "the size says nothing"
+        assert readings_of(source) == [f"reading_{'stored' if stored else 'shown'}_pixels"], "the size says nothing"
     else:
-        assert told(source) == ["reading_stored_pixels"] * stored
+        assert readings_of(source) == ["reading_stored_pixels"] * stored
 
 
 def test_label_studio_multiplies_by_the_stored_sides(tmp_path: Path) -> None:
     drawn = {f"{number:08x}-p": boxes for number, boxes in enumerate(draw(21, 8).values())}
-    turns = {name: (1, 6)[place % 2] for place, name in enumerate(drawn)}
-    said = {
+    turns = {name: (1, 6)[index % 2] for index, name in enumerate(drawn)}
+    written = {
         name: [(b[0], *pixels(b[1], b[2], b[3] - b[1], b[4] - b[2])) for b in boxes] for name, boxes in drawn.items()
     }
     files: Files = {f"images/{name}.jpg": picture(turn=turns[name]) for name in drawn}
-    source = taken(write(tmp_path, files | {"result.json": coco(said, lambda _: STORED)}))
+    source = read_twice(write(tmp_path, files | {"result.json": coco(written, lambda _: STORED)}))
     same(boxes_of(tmp_path, source), drawn)
-    assert told(source) == ["reading_declared_size"]
-    turned = taken(tmp_path, reading=("stored_pixels",))
-    assert told(turned) == ["reading_stored_pixels"]
+    assert readings_of(source) == ["reading_declared_size"]
+    turned = read_twice(tmp_path, reading=("stored_pixels",))
+    assert readings_of(turned) == ["reading_stored_pixels"]
 
 
 @pytest.mark.parametrize("form", ["coco", "voc", "cvat", "labelme"])
@@ -841,22 +847,22 @@ def test_declared_sides_the_wrong_way_round(tmp_path: Path, form: str) -> None:
             ):
                 text = text.replace(here, there)
             files[name] = text
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert told(source) == ["reading_shown_pixels"]
+    assert readings_of(source) == ["reading_shown_pixels"]
 
 
-def test_pictures_made_smaller_are_no_question(tmp_path: Path) -> None:
+def test_downscaled_pictures_are_no_question(tmp_path: Path) -> None:
     drawn = draw(41, 8)
-    said = {
+    written = {
         name: [(b[0], *(10 * value for value in pixels(b[1], b[2], b[3] - b[1], b[4] - b[2]))) for b in boxes]
         for name, boxes in drawn.items()
     }
     files: Files = {f"images/{name}.jpg": picture() for name in drawn}
-    files["a.json"] = coco(said, lambda _: (10 * STORED[0], 10 * STORED[1]))
-    source = taken(write(tmp_path, files))
+    files["a.json"] = coco(written, lambda _: (10 * STORED[0], 10 * STORED[1]))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert told(source) == []
+    assert readings_of(source) == []
 
 
 @pytest.mark.parametrize("kind", [*SUFFIXES])
@@ -866,21 +872,21 @@ def test_turned_pictures_without_a_declared_size(tmp_path: Path, kind: str) -> N
     for stored in (False, True):
         files: Files = {f"{name}.{suffix}": picture(turn=6, form=kind) for name in drawn}
 
-        def place(box: Box, stored: bool = stored) -> list[float]:
-            width, height = shown_size(6)
+        def centred(box: Box, stored: bool = stored) -> list[float]:
+            width, height = display_sides(6)
             b = in_stored(box, 6) if stored else [box[1] * width, box[2] * height, box[3] * width, box[4] * height]
             return [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]]
 
-        files["_annotations.createml.json"] = createml(drawn, place, lambda image: f"{image}.{suffix}")
+        files["_annotations.createml.json"] = createml(drawn, centred, lambda image: f"{image}.{suffix}")
         folder = write(tmp_path / str(stored), files)
-        same(boxes_of(folder, taken(folder)), drawn)
+        same(boxes_of(folder, read_twice(folder)), drawn)
 
 
 def test_names_with_brackets_and_quotes(tmp_path: Path) -> None:
     """Which rows are read without."""
     files: Files = {"data.yaml": 'names: ["Car (rear)", "Men\'s shoe"]\n', "images/a.jpg": picture()}
     files["labels/a.txt"] = "Car (rear) 0.5 0.5 0.2 0.2\nMen's shoe 0.5 0.5 0.2 0.2\n'men's shoe' 0.5 0.5 0.4 0.2\n"
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert [row.text for row in source.items[0].rows or []] == [
         "0 0.5 0.5 0.2 0.2",
         "1 0.5 0.5 0.2 0.2",
@@ -894,8 +900,8 @@ def test_outlines_that_end_in_the_corners_of_the_image(tmp_path: Path, row: str)
     files: Files = {"data.yaml": "names: [floor]\n"}
     for number in range(6):
         files |= {f"images/{number}.jpg": picture(), f"labels/{number}.txt": f"{row}\n"}
-    source = taken(write(tmp_path, files))
-    assert told(source) == []
+    source = read_twice(write(tmp_path, files))
+    assert readings_of(source) == []
     assert all(item.label for item in source.items), "as it came"
 
 
@@ -904,7 +910,7 @@ def test_flags_that_look_like_corners_now_and_then(tmp_path: Path) -> None:
     files = yolo(drawn, "centre", "plain")
     for at, name in enumerate([name for name in files if name.startswith("labels/")]):
         files[name] = re.sub(r"(?m)$", " 1 0 0 0" if at % 2 else " 0 0 0 0", str(files[name]).rstrip("\n")) + "\n"
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
 
 
@@ -912,8 +918,8 @@ def test_kitti_has_corners_whatever_fits(tmp_path: Path) -> None:
     """Boxes in the lower right part could be centres and sides as well."""
     row = "Car 0.00 0 -1.57 600 170 640 200 1.5 1.6 3.9 1 2 3 0.1\n"
     files: Files = {"images/a.jpg": picture((1242, 375)), "labels/a.txt": row * 2}
-    source = taken(write(tmp_path, files))
-    assert told(source) == []
+    source = read_twice(write(tmp_path, files))
+    assert readings_of(source) == []
     [box, _] = boxes_of(tmp_path, source)["a"]
     assert box == pytest.approx((0, 600 / 1242, 170 / 375, 640 / 1242, 200 / 375), abs=1e-5)
 
@@ -921,7 +927,7 @@ def test_kitti_has_corners_whatever_fits(tmp_path: Path) -> None:
 def test_an_outline_of_seven_points_is_no_row_of_kitti(tmp_path: Path) -> None:
     row = "leaf 0.5 0 0.7 0.1 0.9 0.3 0.8 0.6 0.5 0.9 0.2 0.6 0.3 0.1\n"
     files: Files = {"data.yaml": "names: [leaf]\n", "images/a.jpg": picture(), "labels/a.txt": row * 5}
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     assert "rows_layout" not in codes(source)
     assert len((source.items[0].rows or [])[0].text.split()) == 15
 
@@ -933,42 +939,42 @@ def test_named_rows_beside_rows_with_the_class_last(tmp_path: Path) -> None:
         kinds = [NAMES[box[0]] if image == "p0" else str(box[0]) for box in boxes]
         lines = [f"{' '.join(map(str, centre(box)))} {kind}" for box, kind in zip(boxes, kinds, strict=True)]
         files[f"labels/{image}.txt"] = "\n".join(lines) + "\n"
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
 
 
-def test_classes_that_stand_last_count_from_0_unless_all_were_seen(tmp_path: Path) -> None:
+def test_classes_in_the_last_column_count_from_0_unless_all_rows_were_read(tmp_path: Path) -> None:
     """700 files, of which the sample has every second: the only class 0 is in another."""
     write(tmp_path, {"images/000.jpg": picture()})
     for number in range(1, 700):
         os.link(tmp_path / "images/000.jpg", tmp_path / f"images/{number:03}.jpg")
     write(tmp_path, {f"labels/{number:03}.txt": f"0.5 0.5 0.2 0.2 {1 - number % 2}\n" for number in range(700)})
-    source = taken(tmp_path)
-    found = {int((item.rows or [])[0].text.split()[0]) for item in source.items}
-    assert (found, told(source)) == ({0, 1}, [])
+    source = read_twice(tmp_path)
+    numbers = {int((item.rows or [])[0].text.split()[0]) for item in source.items}
+    assert (numbers, readings_of(source)) == ({0, 1}, [])
 
 
 def test_a_confidence_between_class_and_box(tmp_path: Path) -> None:
     """As evaluation tools write predictions."""
     drawn = draw(17, images=30)
     files = yolo(drawn, "centre", "plain")
-    for image, own in drawn.items():
-        rows = (" ".join(map(str, [box[0], 0.42 + box[1] / 2, *centre(box)])) for box in own)
+    for image, boxes in drawn.items():
+        rows = (" ".join(map(str, [box[0], 0.42 + box[1] / 2, *centre(box)])) for box in boxes)
         files[f"labels/{image}.txt"] = "\n".join(rows)
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert (codes(source), told(source)) == (["columns_confidence_second"], [])
+    assert (codes(source), readings_of(source)) == (["columns_confidence_second"], [])
     files = yolo(drawn, "confidence", "plain")
-    assert codes(taken(write(tmp_path / "behind", files))) == ["columns_confidence"]
+    assert codes(read_twice(write(tmp_path / "behind", files))) == ["columns_confidence"]
 
 
 def test_names_that_count_from_one(tmp_path: Path) -> None:
     """data.yaml says so, even where no row has the last class."""
-    drawn = {image: [(0, *box[1:]) for box in own] for image, own in draw(18).items()}
+    drawn = {image: [(0, *box[1:]) for box in boxes] for image, boxes in draw(18).items()}
     files = yolo(drawn, "centre", "plain", lambda number: str(number + 1), f"names: {{1: {NAMES[0]}, 2: {NAMES[1]}}}\n")
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(boxes_of(tmp_path, source), drawn)
-    assert (source.names, told(source)) == (NAMES, ["reading_one_based"])
+    assert (source.names, readings_of(source)) == (NAMES, ["reading_one_based"])
 
 
 @pytest.mark.parametrize("shape", ["box", "polygon"])
@@ -982,14 +988,14 @@ def test_label_files_in_pixels_of_the_stored_image(tmp_path: Path, turn: int, sh
         numbers = [box[1:] if shape == "box" else outline(box) for box in boxes]
         rows = [" ".join(str(round(v * stored[at % 2])) for at, v in enumerate(values)) for values in numbers]
         files[f"labels/{image}.txt"] = "\n".join(f"{box[0]} {row}" for box, row in zip(boxes, rows, strict=True))
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     point = TURNS[turn]
     for image, boxes in drawn.items():
         corners = [(kind, *point(x1, y1, 1, 1), *point(x2, y2, 1, 1)) for kind, x1, y1, x2, y2 in boxes]
         drawn[image] = [(c[0], min(c[1], c[3]), min(c[2], c[4]), max(c[1], c[3]), max(c[2], c[4])) for c in corners]
     same(boxes_of(tmp_path, source), drawn)
-    assert "reading_stored_pixels" in told(source)
-    assert "reading_shown_pixels" in told(taken(tmp_path, reading=("shown_pixels",)))
+    assert "reading_stored_pixels" in readings_of(source)
+    assert "reading_shown_pixels" in readings_of(read_twice(tmp_path, reading=("shown_pixels",)))
 
 
 def outline(box: Box) -> list[float]:
@@ -1002,12 +1008,12 @@ def outline(box: Box) -> list[float]:
 def test_keypoints_that_are_missing_stay_so_when_the_image_is_turned(dimensions: int) -> None:
     mark = [0.0] * (dimensions - 2)
     row = [0.5, 0.5, 0.2, 0.2, *[0.45, 0.55], *[2.0] * (dimensions - 2), 0.0, 0.0, *mark]
-    made = turned_coordinates(row, 6, "keypoints", dimensions)
-    assert made[4:6] == pytest.approx([0.45, 0.45])
-    assert made[4 + dimensions :] == [0.0, 0.0, *mark]
+    coordinates = turned_coordinates(row, 6, "keypoints", dimensions)
+    assert coordinates[4:6] == pytest.approx([0.45, 0.45])
+    assert coordinates[4 + dimensions :] == [0.0, 0.0, *mark]
 
 
-def test_label_studio_is_relative_to_the_image_that_was_seen(tmp_path: Path) -> None:
+def test_label_studio_is_relative_to_the_displayed_image(tmp_path: Path) -> None:
     """Its percents are of the upright photograph, whatever sides it declares."""
     drawn, tasks = draw(23, 8), []
     for image, boxes in drawn.items():
@@ -1022,9 +1028,9 @@ def test_label_studio_is_relative_to_the_image_that_was_seen(tmp_path: Path) -> 
         ]
         tasks.append({"data": {"image": f"/data/upload/1/{image}.jpg"}, "annotations": [{"result": result}]})
     files: Files = {f"{image}.jpg": picture(turn=6) for image in drawn} | {"p.json": json.dumps(tasks)}
-    source = taken(write(tmp_path, files))
+    source = read_twice(write(tmp_path, files))
     same(
         boxes_of(tmp_path, source),
         {k: [(source.names.index(NAMES[b[0]]), *b[1:]) for b in v] for k, v in drawn.items()},
     )
-    assert told(source) == ["reading_declared_size"]
+    assert readings_of(source) == ["reading_declared_size"]

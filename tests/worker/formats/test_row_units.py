@@ -52,7 +52,7 @@ def test_fractions_among_pixels(fractions: int, outside: int, mixed: bool) -> No
     assert not is_mixed([*boxes, *[((1.5, 1.6, 0.2, 0.3), SIZE)] * 5])
 
 
-def test_a_smaller_scale_is_used_whole_and_far_smaller_than_the_images() -> None:
+def test_a_smaller_scale_is_fully_used_and_much_smaller_than_the_images() -> None:
     percent = [(values, SIZE) for values, _ in in_pixels((100, 100))]
     assert smaller_scale(percent[:15]) is None, "no box reaches the end of the scale"
     percent.append(((93.0, 93.0, 10.0, 10.0), SIZE))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.formats.helpers import SIZE, boxes, codes, found_codes, pictures, refusal, taken, write
+from tests.worker.formats.helpers import SIZE, boxes, codes, finding_codes, pictures, read_dataset, refusal, write
 from tests.worker.formats.helpers import rows as rows_of
 from tests.worker.formats.writers import Box, table
 
@@ -19,19 +19,19 @@ NAMES = ["car", "dog"]
 
 
 def each(row: Callable[[str, Box], list[object]], *header: str) -> str:
-    return table(list(header), [row(name, box) for name, own in DRAWN.items() for box in own])
+    return table(list(header), [row(name, box) for name, boxes_ in DRAWN.items() for box in boxes_])
 
 
-def whole(row: Callable[[str, list[Box]], list[object]], *header: str) -> str:
-    return table(list(header), [row(name, own) for name, own in DRAWN.items()])
+def table_of(row: Callable[[str, list[Box]], list[object]], *header: str) -> str:
+    return table(list(header), [row(name, boxes_) for name, boxes_ in DRAWN.items()])
 
 
 def corners(box: Box) -> list[object]:
     return [box[1], box[2], box[3], box[2], box[3], box[4], box[1], box[4]]
 
 
-def string(own: list[Box]) -> str:
-    return " ".join(f"{kind} 1.0 {left} {top} {right} {bottom}" for kind, left, top, right, bottom in own)
+def string(boxes_: list[Box]) -> str:
+    return " ".join(f"{kind} 1.0 {left} {top} {right} {bottom}" for kind, left, top, right, bottom in boxes_)
 
 
 TABLES = {
@@ -46,13 +46,13 @@ TABLES = {
         lambda n, b: [f"{n}.jpg", *corners(b), b[0]],
         *["image", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "label"],
     ),
-    "PredictionString": whole(lambda n, own: [n, string(own)], "image_id", "PredictionString"),
-    "lists": whole(
-        lambda n, own: [n, json.dumps([box[1:] for box in own]), json.dumps([box[0] for box in own])],
+    "PredictionString": table_of(lambda n, boxes_: [n, string(boxes_)], "image_id", "PredictionString"),
+    "lists": table_of(
+        lambda n, boxes_: [n, json.dumps([box[1:] for box in boxes_]), json.dumps([box[0] for box in boxes_])],
         *["image", "boxes", "labels"],
     ),
     "TensorFlow without a heading": table(
-        [], [[f"{n}.jpg", *SIZE, b[0], *b[1:]] for n, own in DRAWN.items() for b in own]
+        [], [[f"{n}.jpg", *SIZE, b[0], *b[1:]] for n, boxes_ in DRAWN.items() for b in boxes_]
     ),
     "polygons": each(
         lambda n, b: [
@@ -79,26 +79,28 @@ TABLES = {
 
 @pytest.mark.parametrize("name", [*TABLES])
 def test_boxes_come_back(tmp_path: Path, name: str) -> None:
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg", "c.jpg") | {"labels.csv": TABLES[name]}))
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg", "c.jpg") | {"labels.csv": TABLES[name]}))
     assert source.names == NAMES
-    expected = {n: sorted((float(NAMES.index(b[0])), *map(float, b[1:])) for b in own) for n, own in DRAWN.items()}
-    assert {image: sorted(own) for image, own in boxes(tmp_path, source).items()} == expected
+    expected = {
+        n: sorted((float(NAMES.index(b[0])), *map(float, b[1:])) for b in boxes_) for n, boxes_ in DRAWN.items()
+    }
+    assert {image: sorted(boxes_) for image, boxes_ in boxes(tmp_path, source).items()} == expected
 
 
 def test_images_that_are_called_by_folder_and_number(tmp_path: Path) -> None:
     """The Great Barrier Reef's table: "1-16" is video_1/16.jpg; there is one class, which it does not name."""
     boxes_in = {"0-16": [("", 8, 6, 40, 30)], "1-16": [("", 2, 4, 20, 40), ("", 30, 10, 62, 46)], "1-17": []}
     cells = {
-        name: str([{"x": b[1], "y": b[2], "width": b[3] - b[1], "height": b[4] - b[2]} for b in own])
-        for name, own in boxes_in.items()
+        name: str([{"x": b[1], "y": b[2], "width": b[3] - b[1], "height": b[4] - b[2]} for b in boxes_])
+        for name, boxes_ in boxes_in.items()
     }
     rows = [[name[0], 40258, name[2:], name, cell] for name, cell in cells.items()]
     text = table(["video_id", "sequence", "video_frame", "image_id", "annotations"], rows)
     files = pictures(*(f"train_images/video_{name[0]}/{name[2:]}.jpg" for name in boxes_in))
-    source = taken(write(tmp_path, files | {"train.csv": text}))
+    source = read_dataset(write(tmp_path, files | {"train.csv": text}))
     assert source.names == ["object"]
-    found = {item.image.split("/", 1)[1]: len(rows_of(tmp_path, item)) for item in source.items}
-    assert found == {"video_0/16.jpg": 1, "video_1/16.jpg": 2, "video_1/17.jpg": 0}
+    counts = {item.image.split("/", 1)[1]: len(rows_of(tmp_path, item)) for item in source.items}
+    assert counts == {"video_0/16.jpg": 1, "video_1/16.jpg": 2, "video_1/17.jpg": 0}
 
 
 def test_a_table_of_images_that_are_not_there(tmp_path: Path) -> None:
@@ -136,11 +138,11 @@ PICTURES = [f"images/{name}.jpg" for name in "abcd"]
 
 @pytest.mark.parametrize("name", [*CLASSES])
 def test_classes_of_images(tmp_path: Path, name: str) -> None:
-    source = taken(write(tmp_path, pictures(*PICTURES) | {"classes.csv": CLASSES[name]}))
+    source = read_dataset(write(tmp_path, pictures(*PICTURES) | {"classes.csv": CLASSES[name]}))
     assert (source.format, source.task, source.names) == ("csv-classes", "classify", ["cat", "dog"])
-    found = {item.image.rpartition("/")[2]: (item.class_name, item.name) for item in source.items}
-    assert found["b.jpg"] == ("dog", "dog/b.jpg")
-    assert [kind for _, (kind, _) in sorted(found.items())] == ["cat", "dog", "cat", "dog"]
+    classes = {item.image.rpartition("/")[2]: (item.class_name, item.name) for item in source.items}
+    assert classes["b.jpg"] == ("dog", "dog/b.jpg")
+    assert [kind for _, (kind, _) in sorted(classes.items())] == ["cat", "dog", "cat", "dog"]
     assert "task_table" in codes(source)
 
 
@@ -151,11 +153,11 @@ def test_classes_of_images(tmp_path: Path, name: str) -> None:
         [["a.jpg", "Ann"], ["b.jpg", "Bea"], ["c.jpg", "Carl"], ["d.jpg", "Dan"]],
     ],
 )
-def test_tables_of_other_things_are_no_classes(tmp_path: Path, rows: list[list[str]]) -> None:
+def test_unrelated_tables_are_no_classes(tmp_path: Path, rows: list[list[str]]) -> None:
     refusal(write(tmp_path, pictures(*PICTURES) | {"about.csv": table(["file", "what"], rows)}))
 
 
-def test_a_row_with_another_class_is_told(tmp_path: Path) -> None:
+def test_a_row_with_another_class_is_reported(tmp_path: Path) -> None:
     rows = [
         ["a.jpg", "cat"],
         ["b.jpg", "dog"],
@@ -164,7 +166,7 @@ def test_a_row_with_another_class_is_told(tmp_path: Path) -> None:
         ["a.jpg", "dog"],
         ["gone.jpg", "cat"],
     ]
-    source = taken(write(tmp_path, pictures(*PICTURES) | {"classes.csv": table(["image", "label"], rows)}))
+    source = read_dataset(write(tmp_path, pictures(*PICTURES) | {"classes.csv": table(["image", "label"], rows)}))
     assert sorted(item["code"] for item in source.findings) == ["image_missing", "image_repeated"]
 
 
@@ -180,7 +182,7 @@ def test_label_studio_in_other_files(tmp_path: Path, form: str) -> None:
     files = {f"tasks/{task['id']}.json": json.dumps(task) for task in tasks}
     if form == "a line a task":
         files = {"tasks.jsonl": "\n".join(map(json.dumps, tasks))}
-    source = taken(write(tmp_path, pictures("a.jpg", "b.jpg") | files))
+    source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | files))
     assert (source.format, boxes(tmp_path, source)) == (
         "label-studio",
         {name: [(0, SIZE[0] / 4, SIZE[1] / 4, 3 * SIZE[0] / 4, 3 * SIZE[1] / 4)] for name in "ab"},
@@ -192,7 +194,7 @@ def test_predictions_are_no_annotations(tmp_path: Path) -> None:
     folder = write(tmp_path, pictures("a.jpg", "b.jpg") | {"p.json": json.dumps(tasks)})
     assert "predictions of a model" in refusal(folder)
     write(folder, {"p.json": json.dumps([tasks[0], label_studio(2, "b.jpg")])})
-    assert "predictions_left_out" in codes(taken(folder))
+    assert "predictions_left_out" in codes(read_dataset(folder))
 
 
 GROUPS = {  # of a PredictionString: an object, and the class that it must have
@@ -203,7 +205,7 @@ GROUPS = {  # of a PredictionString: an object, and the class that it must have
 
 
 @pytest.mark.parametrize("kind", GROUPS)
-def test_how_strings_are_written_is_judged_by_the_whole_column(tmp_path: Path, kind: str) -> None:
+def test_the_form_of_strings_is_judged_by_the_entire_column(tmp_path: Path, kind: str) -> None:
     """Five objects of six numbers are as many as six of five."""
     group, name = GROUPS[kind]
     counts = {"a": 1, "b": 5, "c": 6, "d": 2}
@@ -211,7 +213,7 @@ def test_how_strings_are_written_is_judged_by_the_whole_column(tmp_path: Path, k
     files = pictures(*(f"{image}.jpg" for image in "abcde")) | {
         "train.csv": table(["image_id", "PredictionString"], [*cells, ["e", ""]])
     }
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert source.names == [name]
     assert boxes(tmp_path, source) == {
         image: [(0, 8.0, 6.0, 40.0, 30.0)] * count for image, count in (counts | {"e": 0}).items()
@@ -227,25 +229,25 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_objects_that_nobody_can_read_are_told_and_make_no_background(tmp_path: Path, kind: str) -> None:
+def test_unreadable_objects_are_reported_and_make_no_background(tmp_path: Path, kind: str) -> None:
     heading, cell = UNREADABLE[kind]
     good = "car 0.9 8 6 40 30" if heading == "PredictionString" else "[[8, 6, 32, 24]]"
     files = pictures("a.jpg", "b.jpg", "c.jpg")
     rows = [["a.jpg", good, "car"], ["b.jpg", cell, "car"], ["c.jpg", "", ""]]
     files["train.csv"] = table(["image_id", heading, "class"], rows)
-    source = taken(write(tmp_path / "some", files))
+    source = read_dataset(write(tmp_path / "some", files))
     assert [item.image for item in source.items] == ["a.jpg", "c.jpg"]
-    assert ("object_no_box", "train.csv", 3) in found_codes(source)
+    assert ("object_no_box", "train.csv", 3) in finding_codes(source)
     files["train.csv"] = table(["image_id", heading, "class"], [rows[1], rows[2]])
     assert "format that isn't supported: train.csv" in refusal(write(tmp_path / "all", files))
 
 
 @pytest.mark.parametrize("heading", ["split", "Data set", "usage"])
 def test_classes_of_images_in_their_splits(tmp_path: Path, heading: str) -> None:
-    said = {name: "train" if name in "abcd" else "validation" for name in "abcdef"}
-    rows = [[f"{name}.jpg", "cat" if name in "ace" else "dog", split] for name, split in said.items()]
-    files = pictures(*(f"{name}.jpg" for name in said)) | {"labels.csv": table(["image", "label", heading], rows)}
-    source = taken(write(tmp_path, files))
+    splits = {name: "train" if name in "abcd" else "validation" for name in "abcdef"}
+    rows = [[f"{name}.jpg", "cat" if name in "ace" else "dog", split] for name, split in splits.items()]
+    files = pictures(*(f"{name}.jpg" for name in splits)) | {"labels.csv": table(["image", "label", heading], rows)}
+    source = read_dataset(write(tmp_path, files))
     assert (source.task, source.names) == ("classify", ["cat", "dog"])
     assert [item.split for item in source.items] == ["train"] * 4 + ["val"] * 2
 
@@ -253,5 +255,5 @@ def test_classes_of_images_in_their_splits(tmp_path: Path, heading: str) -> None
 def test_a_set_that_is_the_class(tmp_path: Path) -> None:
     rows = [[f"{name}.jpg", "cat" if name in "ace" else "dog"] for name in "abcdef"]
     files = pictures(*(row[0] for row in rows)) | {"labels.csv": table(["image", "set"], rows)}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert (source.names, {item.split for item in source.items}) == (["cat", "dog"], {None})

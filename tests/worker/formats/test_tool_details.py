@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.worker.formats.helpers import SIZE, boxes, codes, found_codes, pictures, refusal, rows, taken, write
+from tests.worker.formats.helpers import SIZE, boxes, codes, finding_codes, pictures, read_dataset, refusal, rows, write
 from tests.worker.formats.writers import (
     ABOUT,
     CLASSES,
@@ -47,14 +47,16 @@ def area(outline: list[tuple[float, float]]) -> float:
 
 
 def read(folder: Path, files: dict[str, bytes | str], *names: str, **options: Any) -> Any:
-    return taken(write(folder, pictures(*(names or ("a.jpg", "b.jpg"))) | files), **options)
+    return read_dataset(write(folder, pictures(*(names or ("a.jpg", "b.jpg"))) | files), **options)
 
 
 def task(*results: dict[str, Any]) -> dict[str, bytes | str]:
     """A project of Label Studio's with one image."""
-    made = [ABOUT | {"id": str(number)} | result for number, result in enumerate(results)]
+    answers = [ABOUT | {"id": str(number)} | result for number, result in enumerate(results)]
     return {
-        "p.json": json.dumps([{"id": 1, "data": {"image": "/data/upload/1/a.jpg"}, "annotations": [{"result": made}]}])
+        "p.json": json.dumps(
+            [{"id": 1, "data": {"image": "/data/upload/1/a.jpg"}, "annotations": [{"result": answers}]}]
+        )
     }
 
 
@@ -81,25 +83,25 @@ def test_label_studio_outlines(tmp_path: Path) -> None:
         ),
     )
     assert (source.task, source.names) == ("segment", CLASSES)
-    found = boxes(tmp_path, source)["a"]
-    assert found[0] == (0, 16, 12, 32, 24)
-    assert found[1] == (1, 16, pytest.approx(19.2), 48, pytest.approx(28.8))
-    assert found[2] == (2, 10, 10, 31, 41), "a mask reaches to the edges of its last pixels"
-    assert found_codes(source)[0] == ("shape_unsupported", "p.json", 5)
+    rows_ = boxes(tmp_path, source)["a"]
+    assert rows_[0] == (0, 16, 12, 32, 24)
+    assert rows_[1] == (1, 16, pytest.approx(19.2), 48, pytest.approx(28.8))
+    assert rows_[2] == (2, 10, 10, 31, 41), "a mask reaches to the edges of its last pixels"
+    assert finding_codes(source)[0] == ("shape_unsupported", "p.json", 5)
 
 
 def test_label_studio_rectangle_and_label_apart(tmp_path: Path) -> None:
-    place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
-    one = {"id": "x", "type": "rectangle", "value": place}
-    other = {"id": "x", "type": "labels", "value": place | {"labels": ["dog"]}}
-    assert boxes(tmp_path, read(tmp_path, task(one, other)))["a"] == [(0, 32, 12, 48, 18)]
+    rectangle = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
+    one = {"id": "x", "type": "rectangle", "value": rectangle}
+    label = {"id": "x", "type": "labels", "value": rectangle | {"labels": ["dog"]}}
+    assert boxes(tmp_path, read(tmp_path, task(one, label)))["a"] == [(0, 32, 12, 48, 18)]
 
 
 def test_label_studio_answers_before_their_box(tmp_path: Path) -> None:
-    place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
-    said = {"id": "x", "type": "choices", "value": place | {"choices": ["blurred"]}}
-    box = {"id": "x", "type": "rectanglelabels", "value": place | {"rectanglelabels": ["dog"]}}
-    assert boxes(tmp_path, read(tmp_path, task(said, box)))["a"] == [(0, 32, 12, 48, 18)]
+    rectangle = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
+    choice = {"id": "x", "type": "choices", "value": rectangle | {"choices": ["blurred"]}}
+    box = {"id": "x", "type": "rectanglelabels", "value": rectangle | {"rectanglelabels": ["dog"]}}
+    assert boxes(tmp_path, read(tmp_path, task(choice, box)))["a"] == [(0, 32, 12, 48, 18)]
 
 
 def test_via_1_table_with_a_mark(tmp_path: Path) -> None:
@@ -145,17 +147,17 @@ def test_csv_without_a_box(tmp_path: Path) -> None:
     """As pandas writes it."""
     header = ["image", "xmin", "ymin", "xmax", "ymax", "class"]
     source = read(tmp_path, {"x.csv": table(header, [["a.jpg", 2, 3, 20, 30, "cat"], ["b.jpg", *["nan"] * 4, "nan"]])})
-    assert (boxes(tmp_path, source), found_codes(source)) == ({"a": [(0, 2, 3, 20, 30)], "b": []}, [])
+    assert (boxes(tmp_path, source), finding_codes(source)) == ({"a": [(0, 2, 3, 20, 30)], "b": []}, [])
 
 
-def test_label_studio_takes_one_annotation_of_several(tmp_path: Path) -> None:
-    place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
+def test_label_studio_uses_one_annotation_of_several(tmp_path: Path) -> None:
+    rectangle = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
     answers = [
         {"was_cancelled": True, "result": []},
         *(
             {
                 "result": [
-                    ABOUT | {"id": kind, "type": "rectanglelabels", "value": place | {"rectanglelabels": [kind]}}
+                    ABOUT | {"id": kind, "type": "rectanglelabels", "value": rectangle | {"rectanglelabels": [kind]}}
                 ],
                 "ground_truth": kind == "dog",
             }
@@ -164,7 +166,7 @@ def test_label_studio_takes_one_annotation_of_several(tmp_path: Path) -> None:
     ]
     source = read(tmp_path, {"p.json": json.dumps([{"data": {"image": "a.jpg"}, "annotations": answers}])})
     assert source.names == ["dog"]
-    assert found_codes(source)[0][0] == "annotations_several"
+    assert finding_codes(source)[0][0] == "annotations_several"
 
 
 def test_supervisely_outlines_with_holes(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_supervisely_outlines_with_holes(tmp_path: Path) -> None:
     assert (source.task, source.names) == ("segment", CLASSES)
     [row] = rows(tmp_path, source.items[0])
     assert area(points(row)) == pytest.approx(400 - 48, abs=12), "the hole is no part of it"
-    assert found_codes(source) == [
+    assert finding_codes(source) == [
         ("shape_unsupported", "ds/ann/a.jpg.json", 2),
         ("mask_unreadable", "ds/ann/a.jpg.json", 3),
     ]
@@ -200,8 +202,8 @@ def test_supervisely_keypoints(tmp_path: Path) -> None:
     assert row[5:] == pytest.approx([10 / 64, 40 / 48, 1, 30 / 64, 20 / 48, 2], abs=1e-6)
 
 
-def xy(places: list[tuple[int, int]]) -> list[dict[str, int]]:
-    return [{"x": x, "y": y} for x, y in places]
+def xy(points: list[tuple[int, int]]) -> list[dict[str, int]]:
+    return [{"x": x, "y": y} for x, y in points]
 
 
 def test_darwin_outlines(tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def test_darwin_outlines(tmp_path: Path) -> None:
     assert (source.task, source.names) == ("segment", CLASSES)
     assert area(points(rows(tmp_path, source.items[0])[0])) == pytest.approx(400 - 48, abs=12)
     assert boxes(tmp_path, source)["a"][1:] == [(1, 24, 8, 40, 40), (2, 5, 0, 8, 1)]
-    assert [(code, line) for code, _, line in found_codes(source)] == [
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
         ("shape_unsupported", 5),
         ("shape_unsupported", 6),
     ]
@@ -264,7 +266,10 @@ def test_datumaro_groups_and_masks(tmp_path: Path) -> None:
     first, second = rows(tmp_path, source.items[0])
     assert area(points(first)) == pytest.approx(400 - 48, abs=12)
     assert area(points(second)) == pytest.approx(int(drawn(L_SHAPE).sum()), rel=0.05)
-    assert [(code, line) for code, _, line in found_codes(source)] == [("shape_unsupported", 5), ("object_unnamed", 7)]
+    assert [(code, line) for code, _, line in finding_codes(source)] == [
+        ("shape_unsupported", 5),
+        ("object_unnamed", 7),
+    ]
 
 
 def test_via_shapes_and_its_class_attribute(tmp_path: Path) -> None:
@@ -289,7 +294,7 @@ def test_via_shapes_and_its_class_attribute(tmp_path: Path) -> None:
         pytest.approx((0, 16, 12, 24, 28)),
     ]
     assert "class_attribute" in codes(source)
-    assert [(code, line) for code, _, line in found_codes(source)][:2] == [
+    assert [(code, line) for code, _, line in finding_codes(source)][:2] == [
         ("shape_unsupported", 4),
         ("object_unnamed", 5),
     ]
@@ -325,8 +330,8 @@ def test_cvat_tracks(tmp_path: Path) -> None:
         )
     }
     source = read(tmp_path, files, *frames(8))
-    found = boxes(tmp_path, source)
-    assert {name[-1]: [place[1] for place in own if place[0] == 0] for name, own in found.items()} == {
+    by_image = boxes(tmp_path, source)
+    assert {name[-1]: [box_[1] for box_ in rows_ if box_[0] == 0] for name, rows_ in by_image.items()} == {
         "0": [0],
         "1": [2],
         "2": [4],
@@ -336,21 +341,21 @@ def test_cvat_tracks(tmp_path: Path) -> None:
         "6": [20],
         "7": [],
     }
-    assert [place[:3] for place in found["frame_000001"]][1:] == [(1, 10, 10)]
-    assert [len(own) for own in found.values()] == [1, 2, 2, 1, 2, 2, 2, 1], "the polygon stays, the box goes on"
-    assert found_codes(source) == [("frames_missing", "annotations.xml", None)]
+    assert [box_[:3] for box_ in by_image["frame_000001"]][1:] == [(1, 10, 10)]
+    assert [len(rows_) for rows_ in by_image.values()] == [1, 2, 2, 1, 2, 2, 2, 1], "the polygon stays, the box goes on"
+    assert finding_codes(source) == [("frames_missing", "annotations.xml", None)]
 
 
 @pytest.mark.parametrize("names", [frames(4, "f_{:03}.jpg", 1), ["b.jpg", "c.jpg", "d.jpg", "e1.jpg"]])
 def test_cvat_tracks_over_images_of_other_names(tmp_path: Path, names: list[str]) -> None:
     files = {"annotations.xml": cvat_xml(track("car", box(0, 5), box(1, 7)), "<size>4</size>")}
     source = read(tmp_path, files, *names)
-    found = boxes(tmp_path, source)
-    assert [[place[1] for place in found[name.removesuffix(".jpg")]] for name in names] == [[5], [7], [], []]
-    [told] = [item for item in source.decisions if item["code"].startswith("reading_frames_")]
-    assert len(told["examples"][0]["drawn"]) == len(told["change"]["options"])
-    for way in told["change"]["options"]:
-        again = taken(tmp_path, reading=(way,))
+    by_image = boxes(tmp_path, source)
+    assert [[row[1] for row in by_image[name.removesuffix(".jpg")]] for name in names] == [[5], [7], [], []]
+    [decision] = [item for item in source.decisions if item["code"].startswith("reading_frames_")]
+    assert len(decision["examples"][0]["drawn"]) == len(decision["change"]["options"])
+    for way in decision["change"]["options"]:
+        again = read_dataset(tmp_path, reading=(way,))
         assert [item["code"] for item in again.decisions if item.get("confirmed")] == [f"reading_{way}"]
 
 
@@ -405,7 +410,7 @@ def test_labelme_masks_groups_and_keypoints(tmp_path: Path) -> None:
     source = read(tmp_path / "2", labelme_file("a.jpg", shapes))
     assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
     assert rows(tmp_path, source.items[0])[0][5:] == pytest.approx([20 / 64, 20 / 48, 1, 30 / 64, 20 / 48, 2], abs=1e-6)
-    assert found_codes(source)[0] == ("shape_unsupported", "a.json", 4)
+    assert finding_codes(source)[0] == ("shape_unsupported", "a.json", 4)
 
 
 def test_csv_crowds_names_by_number_and_sides(tmp_path: Path) -> None:
@@ -414,7 +419,7 @@ def test_csv_crowds_names_by_number_and_sides(tmp_path: Path) -> None:
     names = table(["id", "name"], [[2, "dog"], [3, "cat"]])
     source = read(tmp_path, {"x.csv": table(header, rows_), "classes.csv": names})
     assert (source.names, boxes(tmp_path, source)["a"]) == (["dog"], [(0, 16, 12, 32, 24)])
-    assert [code for code, *_ in found_codes(source)][:1] == ["object_crowd"]
+    assert [code for code, *_ in finding_codes(source)][:1] == ["object_crowd"]
     header = ["filename", "x", "y", "w", "h", "label", "split"]
     text = table(
         header,
@@ -427,7 +432,7 @@ def test_csv_crowds_names_by_number_and_sides(tmp_path: Path) -> None:
     source = read(tmp_path / "sides", {"y.csv": text.encode("utf-16")})
     assert {item.name: item.split for item in source.items} == {"a.jpg": "val", "b.jpg": "train"}
     assert boxes(tmp_path, source) == {"a": [(0, 1, 2, 11, 22)], "b": []}
-    assert [code for code, *_ in found_codes(source)] == ["image_missing", "object_no_number"]
+    assert [code for code, *_ in finding_codes(source)] == ["image_missing", "object_no_number"]
 
 
 def test_csv_cells_with_corners(tmp_path: Path) -> None:
@@ -451,8 +456,8 @@ def test_csv_cells_whose_boxes_name_their_class(tmp_path: Path) -> None:
 def test_a_wrong_row_does_not_change_what_cells_mean(tmp_path: Path) -> None:
     cells = [f"[{x}, 20, {x + 20}, 40]" for x in range(20, 44)]
     text = table(["image", "bbox"], [["a.jpg", cell] for cell in [*cells, "[5, 5, 5, 5]"]])
-    found = boxes(tmp_path, read(tmp_path, {"x.csv": text}))["a"]
-    assert found[0] == (0, 20, 20, 40, 40)
+    rows_ = boxes(tmp_path, read(tmp_path, {"x.csv": text}))["a"]
+    assert rows_[0] == (0, 20, 20, 40, 40)
     inside = table(
         ["image", "bbox"],
         [["a.jpg", f"[{n}, 2, {n + 1}, 3]"] for n in range(50, 60)]
@@ -463,8 +468,8 @@ def test_a_wrong_row_does_not_change_what_cells_mean(tmp_path: Path) -> None:
 
 def test_csv_of_fractions_with_centres(tmp_path: Path) -> None:
     """x, y, w, h as YOLO means them: most of a corner's boxes would reach out of the image."""
-    places = [(0.2 + n / 20, 0.8, 0.3, 0.4) for n in range(12)]
-    text = table(["image", "x", "y", "w", "h", "label"], [["a.jpg", *place, "cat"] for place in places])
+    centres = [(0.2 + n / 20, 0.8, 0.3, 0.4) for n in range(12)]
+    text = table(["image", "x", "y", "w", "h", "label"], [["a.jpg", *centre, "cat"] for centre in centres])
     source = read(tmp_path, {"x.csv": text})
     assert "reading_centre" in codes(source)
     assert boxes(tmp_path, source)["a"][0] == pytest.approx((0, 3.2, 28.8, 22.4, 48), abs=0.01)
@@ -516,9 +521,9 @@ def test_one_text_of_all_boxes_is_named(tmp_path: Path, name: str, text: str) ->
     assert "README" not in words
 
 
-def test_a_table_of_other_things_hinders_no_classification(tmp_path: Path) -> None:
+def test_an_unrelated_table_does_not_prevent_a_classification(tmp_path: Path) -> None:
     files = pictures(*(f"{folder}/{number}.jpg" for folder in ("north", "south") for number in range(3)))
-    source = taken(write(tmp_path, files | {"about.csv": "file,camera\nnorth/0.jpg,Nikon\n"}))
+    source = read_dataset(write(tmp_path, files | {"about.csv": "file,camera\nnorth/0.jpg,Nikon\n"}))
     assert source.task == "classify"
 
 
@@ -537,14 +542,14 @@ def test_cvat_project_of_videos(tmp_path: Path) -> None:
     text = f"<annotations><version>1.1</version><meta><project><tasks>{tasks}</tasks></project></meta>{tracks}"
     names = [f"images/{subset}/frame_00000{n}.png" for subset in ("train", "val") for n in (0, 1)]
     source = read(tmp_path, {"annotations.xml": f"{text}</annotations>"}, *names)
-    found = {item.image: (item.split, rows(tmp_path, item)) for item in source.items}
-    assert {name: (split, len(own)) for name, (split, own) in found.items()} == {
+    by_image = {item.image: (item.split, rows(tmp_path, item)) for item in source.items}
+    assert {name: (split, len(rows_)) for name, (split, rows_) in by_image.items()} == {
         names[0]: ("train", 1),
         names[1]: ("train", 0),
         names[2]: ("val", 1),
         names[3]: ("val", 0),
     }
-    assert found[names[2]][1][0][3] == pytest.approx(31 / 64)
+    assert by_image[names[2]][1][0][3] == pytest.approx(31 / 64)
     same = text.replace(">val<", ">train<").replace('"val"', '"train"')
     assert "annotations.xml" in refusal(
         write(tmp_path / "same", pictures(*names) | {"annotations.xml": f"{same}</annotations>"})
@@ -556,16 +561,16 @@ def test_images_that_only_a_model_labelled_are_no_backgrounds(tmp_path: Path) ->
     drawn = [{"type": "rectanglelabels", "value": {"x": 10, "y": 10, "width": 50, "height": 50}}]
     drawn[0]["value"]["rectanglelabels"] = ["car"]  # type: ignore[index]
     guess = [{"result": drawn}]
-    said: dict[str, dict[str, Any]] = {
+    results: dict[str, dict[str, Any]] = {
         "a": {"annotations": [{"result": drawn}], "predictions": guess},
         "b": {"annotations": [], "predictions": guess},
         "c": {"annotations": [{"result": [], "was_cancelled": True}], "predictions": guess},
         "d": {"annotations": [{"result": []}], "predictions": guess},
         "e": {"annotations": [], "predictions": []},
     }
-    tasks = [{"id": 1, "data": {"image": f"{name}.jpg"}} | more for name, more in said.items()]
-    files = pictures(*(f"{name}.jpg" for name in said)) | {"p.json": json.dumps(tasks)}
-    source = taken(write(tmp_path, files))
+    tasks = [{"id": 1, "data": {"image": f"{name}.jpg"}} | more for name, more in results.items()]
+    files = pictures(*(f"{name}.jpg" for name in results)) | {"p.json": json.dumps(tasks)}
+    source = read_dataset(write(tmp_path, files))
     assert [item.image for item in source.items] == ["a.jpg", "d.jpg", "e.jpg"]
-    [told] = [item for item in source.decisions if item["code"] == "predictions_left_out"]
-    assert told["data"]["count"] == 2
+    [decision] = [item for item in source.decisions if item["code"] == "predictions_left_out"]
+    assert decision["data"]["count"] == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.worker.formats import Options, choose, detect, read, voc
-from tests.worker.formats.helpers import boxes, found_codes, pictures, taken, write
+from tests.worker.formats.helpers import boxes, finding_codes, pictures, read_dataset, write
 
 BOX = (0, 24.0, 12.0, 40.0, 36.0)
 PARTS = {
@@ -28,8 +28,8 @@ def annotation(name: str, part: str) -> str:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_places_of_an_object(tmp_path: Path, part: str) -> None:
-    source = taken(write(tmp_path, pictures("a.jpg") | {"a.xml": annotation("a.jpg", PARTS[part])}))
+def test_positions_of_an_object(tmp_path: Path, part: str) -> None:
+    source = read_dataset(write(tmp_path, pictures("a.jpg") | {"a.xml": annotation("a.jpg", PARTS[part])}))
     assert (boxes(tmp_path, source), source.findings) == ({"a": [BOX]}, [])
 
 
@@ -40,7 +40,7 @@ def test_corners_of_a_turned_box(tmp_path: Path) -> None:
     )
     part = "".join(f"<x_{name}>{x}</x_{name}><y_{name}>{y}</y_{name}>" for name, (x, y) in corners)
     files = pictures("a.jpg") | {"a.xml": annotation("a.jpg", f"<robndbox>{part}</robndbox>")}
-    source = taken(write(tmp_path, files))
+    source = read_dataset(write(tmp_path, files))
     assert (source.task, boxes(tmp_path, source)) == ("obb", {"a": [BOX]})
 
 
@@ -51,7 +51,7 @@ def closing(tags: str) -> str:
 def test_a_long_text_is_no_outline(tmp_path: Path) -> None:
     """And is not looked at for hours."""
     part = f"<polygon>{'1' * 200_000}x</polygon>"
-    source = taken(
+    source = read_dataset(
         write(
             tmp_path,
             pictures("a.jpg", "b.jpg")
@@ -70,10 +70,10 @@ def test_one_file_for_all_images(tmp_path: Path, top: str, limit: int, monkeypat
     names = [f"images/{name}.jpg" for name in "abc"]
     box = "<bndbox><xmin>24</xmin><ymin>12</ymin><xmax>40</xmax><ymax>36</ymax></bndbox>"
     text = "".join(annotation(f"{name}.jpg", box) for name in "abcx")
-    source = taken(write(tmp_path, pictures(*names) | {"train.xml": f"<{top}>{text}{closing(top)}"}))
+    source = read_dataset(write(tmp_path, pictures(*names) | {"train.xml": f"<{top}>{text}{closing(top)}"}))
     assert boxes(tmp_path, source) == {name: [BOX] for name in "abc"}
     assert {item.split for item in source.items} == {"train"}
-    assert found_codes(source) == [("image_missing", "train.xml", None)]
+    assert finding_codes(source) == [("image_missing", "train.xml", None)]
 
 
 def test_a_large_file_of_one_image_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +84,4 @@ def test_a_large_file_of_one_image_is_too_large(tmp_path: Path, monkeypatch: pyt
     }
     write(tmp_path, files)
     source = read(tmp_path, choose(detect(tmp_path), Options()), Options())
-    assert (boxes(tmp_path, source), found_codes(source)[0]) == ({"b": [BOX]}, ("file_too_large", "a.xml", None))
+    assert (boxes(tmp_path, source), finding_codes(source)[0]) == ({"b": [BOX]}, ("file_too_large", "a.xml", None))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.formats import KEYS
 from app.worker.formats import READERS
-from tests.worker.formats.helpers import SIZE, boxes, pictures, taken, write
+from tests.worker.formats.helpers import SIZE, boxes, pictures, read_dataset, write
 from tests.worker.formats.writers import CLASSES, WRITERS, Box
 
 
@@ -23,26 +23,28 @@ def drawn_box(draw: st.DrawFn) -> Box:
 
 
 DRAWN = st.lists(st.lists(drawn_box(), max_size=4), min_size=2, max_size=3).filter(
-    lambda made: sum(map(len, made)) > 1 and made[0]
+    lambda images: sum(map(len, images)) > 1 and images[0]
 )
 
 
 @pytest.mark.parametrize("tool", WRITERS)
 @settings(max_examples=6, deadline=None)
-@given(made=DRAWN)
-def test_boxes_come_back(tool: str, made: list[list[Box]]) -> None:
+@given(images=DRAWN)
+def test_boxes_come_back(tool: str, images: list[list[Box]]) -> None:
     """Outlines of masks are cut at their corners by less than a pixel: their boxes are those that were drawn."""
     key, writer = WRITERS[tool]
-    wanted = {f"frame {number}.jpg": own for number, own in enumerate(made)}
-    with tempfile.TemporaryDirectory() as place:
-        folder = write(Path(place), pictures(*(f"pics/{name}" for name in wanted)) | writer(wanted))
-        source = taken(folder)
-        found = boxes(folder, source)
+    expected = {f"frame {number}.jpg": boxes_ for number, boxes_ in enumerate(images)}
+    with tempfile.TemporaryDirectory() as directory:
+        folder = write(Path(directory), pictures(*(f"pics/{name}" for name in expected)) | writer(expected))
+        source = read_dataset(folder)
+        by_image = boxes(folder, source)
     assert source.format == key
     assert key in KEYS
-    for name, own in wanted.items():
-        got = found.get(name.removesuffix(".jpg"), [])
-        assert sorted((source.names[int(kind)], *map(round, place)) for kind, *place in got) == sorted(own), name
+    for name, boxes_ in expected.items():
+        got = by_image.get(name.removesuffix(".jpg"), [])
+        assert sorted((source.names[int(kind)], *map(round, directory)) for kind, *directory in got) == sorted(
+            boxes_
+        ), name
 
 
 def test_every_format_has_a_reader() -> None:

@@ -28,12 +28,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], separator: str =
 
 
 def each(boxes: Mapping[str, list[Box]]) -> list[tuple[str, Box]]:
-    return [(name, box) for name, own in boxes.items() for box in own]
+    return [(name, box) for name, boxes_ in boxes.items() for box in boxes_]
 
 
 def kaggle(boxes: Mapping[str, list[Box]]) -> Files:
     rows = [[name, *box[1:], box[0]] for name, box in each(boxes)]
-    bare = [[name, "", "", "", "", ""] for name, own in boxes.items() if not own]
+    bare = [[name, "", "", "", "", ""] for name, boxes_ in boxes.items() if not boxes_]
     return {"train.csv": table(["image_id", "x_min", "y_min", "x_max", "y_max", "class_name"], [*rows, *bare], ";")}
 
 
@@ -42,7 +42,7 @@ def kaggle_cell(boxes: Mapping[str, list[Box]]) -> Files:
         [name.rpartition(".")[0], WIDTH, HEIGHT, str([float(x), y, x2 - x, y2 - y]), kind]
         for name, (kind, x, y, x2, y2) in each(boxes)
     ]
-    rows += [[name.rpartition(".")[0], WIDTH, HEIGHT, "[]", ""] for name, own in boxes.items() if not own]
+    rows += [[name.rpartition(".")[0], WIDTH, HEIGHT, "[]", ""] for name, boxes_ in boxes.items() if not boxes_]
     return {"boxes.csv": table(["image_id", "width", "height", "bbox", "label"], rows)}
 
 
@@ -77,7 +77,7 @@ def tensorflow(boxes: Mapping[str, list[Box]]) -> Files:
 
 def retinanet(boxes: Mapping[str, list[Box]]) -> Files:
     rows = [[name, *box[1:], box[0]] for name, box in each(boxes)]
-    rows += [[name, "", "", "", "", ""] for name, own in boxes.items() if not own]
+    rows += [[name, "", "", "", "", ""] for name, boxes_ in boxes.items() if not boxes_]
     return {"list.csv": table([], rows)}
 
 
@@ -113,17 +113,17 @@ ABOUT = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0
 
 def label_studio(boxes: Mapping[str, list[Box]]) -> Files:
     tasks = []
-    for number, (name, own) in enumerate(boxes.items(), 1):
+    for number, (name, boxes_) in enumerate(boxes.items(), 1):
         results = [
             ABOUT
             | {
-                "id": f"r{place}",
+                "id": f"r{index}",
                 "from_name": "label",
                 "to_name": "image",
                 "type": "rectanglelabels",
                 "value": percents(box) | {"rectanglelabels": [box[0]]},
             }
-            for place, box in enumerate(own)
+            for index, box in enumerate(boxes_)
         ]
         tasks.append(
             {
@@ -139,7 +139,7 @@ def label_studio(boxes: Mapping[str, list[Box]]) -> Files:
 
 def least(boxes: Mapping[str, list[Box]]) -> list[dict[str, Any]]:
     tasks = []
-    for number, (name, own) in enumerate(boxes.items(), 1):
+    for number, (name, boxes_) in enumerate(boxes.items(), 1):
         task: dict[str, Any] = {
             "image": f"/data/local-files/?d=some%20folder/{name}",
             "id": number,
@@ -148,8 +148,8 @@ def least(boxes: Mapping[str, list[Box]]) -> list[dict[str, Any]]:
             "created_at": "2025-01-01",
             "lead_time": 2.5,
         }
-        if own:
-            task["label"] = [percents(box) | ABOUT | {"rectanglelabels": [box[0]]} for box in own]
+        if boxes_:
+            task["label"] = [percents(box) | ABOUT | {"rectanglelabels": [box[0]]} for box in boxes_]
         tasks.append(task)
     return tasks
 
@@ -176,9 +176,9 @@ def supervisely(boxes: Mapping[str, list[Box]]) -> Files:
                 "tags": [],
                 "points": {"exterior": [[x2, y2], [x, y]], "interior": []},
             }
-            for kind, x, y, x2, y2 in own
+            for kind, x, y, x2, y2 in boxes_
         ]
-        for name, own in boxes.items()
+        for name, boxes_ in boxes.items()
     }
     return supervisely_project(objects)
 
@@ -186,9 +186,9 @@ def supervisely(boxes: Mapping[str, list[Box]]) -> Files:
 def supervisely_project(objects: Mapping[str, list[dict[str, Any]]]) -> Files:
     files: Files = {
         f"ds/ann/{name}.json": json.dumps(
-            {"description": "", "tags": [], "size": {"height": HEIGHT, "width": WIDTH}, "objects": own}
+            {"description": "", "tags": [], "size": {"height": HEIGHT, "width": WIDTH}, "objects": objects_}
         )
-        for name, own in objects.items()
+        for name, objects_ in objects.items()
     }
     classes = [{"title": kind, "shape": "any", "color": "#FF0000"} for kind in CLASSES]
     return files | {"meta.json": json.dumps({"classes": classes, "tags": []})}
@@ -217,10 +217,10 @@ def darwin(boxes: Mapping[str, list[Box]]) -> Files:
                     "slot_names": ["0"],
                     "bounding_box": {"x": x, "y": y, "w": x2 - x, "h": y2 - y},
                 }
-                for kind, x, y, x2, y2 in own
+                for kind, x, y, x2, y2 in boxes_
             ],
         )
-        for name, own in boxes.items()
+        for name, boxes_ in boxes.items()
     }
 
 
@@ -232,21 +232,21 @@ def darwin_1(boxes: Mapping[str, list[Box]]) -> Files:
                 "image": {"width": WIDTH, "height": HEIGHT, "original_filename": name, "filename": name},
                 "annotations": [
                     {"name": kind, "bounding_box": {"x": x, "y": y, "w": x2 - x, "h": y2 - y}}
-                    for kind, x, y, x2, y2 in own
+                    for kind, x, y, x2, y2 in boxes_
                 ],
             }
         )
-        for name, own in boxes.items()
+        for name, boxes_ in boxes.items()
     }
 
 
-def via_regions(own: list[Box]) -> list[dict[str, Any]]:
+def via_regions(boxes: list[Box]) -> list[dict[str, Any]]:
     return [
         {
             "shape_attributes": {"name": "rect", "x": x, "y": y, "width": x2 - x, "height": y2 - y},
             "region_attributes": {"quality": {"good": True, "frontal": True}, "type": kind},
         }
-        for kind, x, y, x2, y2 in own
+        for kind, x, y, x2, y2 in boxes
     ]
 
 
@@ -255,8 +255,8 @@ def via(boxes: Mapping[str, list[Box]]) -> Files:
     return {
         "via_region_data.json": json.dumps(
             {
-                f"{name}123": {"filename": name, "size": 123, "regions": via_regions(own), "file_attributes": {}}
-                for name, own in boxes.items()
+                f"{name}123": {"filename": name, "size": 123, "regions": via_regions(boxes_), "file_attributes": {}}
+                for name, boxes_ in boxes.items()
             }
         )
     }
@@ -273,9 +273,9 @@ def via_1(boxes: Mapping[str, list[Box]]) -> Files:
                     "filename": name,
                     "base64_img_data": "",
                     "file_attributes": {},
-                    "regions": {str(number): item for number, item in enumerate(via_regions(own))},
+                    "regions": {str(number): item for number, item in enumerate(via_regions(boxes_))},
                 }
-                for name, own in boxes.items()
+                for name, boxes_ in boxes.items()
             }
         )
     }
@@ -301,19 +301,19 @@ def via_csv(boxes: Mapping[str, list[Box]]) -> Files:
         "region_attributes",
     ]
     rows: list[list[Any]] = []
-    for name, own in boxes.items():
-        made = via_regions(own) or [{"shape_attributes": {}, "region_attributes": {}}]
+    for name, boxes_ in boxes.items():
+        regions = via_regions(boxes_) or [{"shape_attributes": {}, "region_attributes": {}}]
         rows += [
             [
                 name,
                 123,
                 "{}",
-                len(own),
+                len(boxes_),
                 number,
                 json.dumps(item["shape_attributes"]),
                 json.dumps(item["region_attributes"]),
             ]
-            for number, item in enumerate(made)
+            for number, item in enumerate(regions)
         ]
     return {"via_region_data.csv": table(header, rows)}
 
@@ -347,8 +347,8 @@ def via_3(boxes: Mapping[str, list[Box]]) -> Files:
 def datumaro_file(objects: Mapping[str, list[dict[str, Any]]], classes: Sequence[str] = CLASSES) -> Files:
     labels = [{"name": kind, "parent": "", "attributes": []} for kind in classes]
     items = [
-        {"id": name.rpartition(".")[0], "annotations": own, "image": {"path": name, "size": [HEIGHT, WIDTH]}}
-        for name, own in objects.items()
+        {"id": name.rpartition(".")[0], "annotations": annotations, "image": {"path": name, "size": [HEIGHT, WIDTH]}}
+        for name, annotations in objects.items()
     ]
     return {
         "annotations/train.json": json.dumps({"info": {}, "categories": {"label": {"labels": labels}}, "items": items})
@@ -368,9 +368,9 @@ def datumaro(boxes: Mapping[str, list[Box]]) -> Files:
                     "z_order": 0,
                     "bbox": [x, y, x2 - x, y2 - y],
                 }
-                for number, (kind, x, y, x2, y2) in enumerate(own)
+                for number, (kind, x, y, x2, y2) in enumerate(boxes_)
             ]
-            for name, own in boxes.items()
+            for name, boxes_ in boxes.items()
         }
     )
 
@@ -398,7 +398,7 @@ def labelbox(boxes: Mapping[str, list[Box]]) -> Files:
                                                     "width": x2 - x,
                                                 },
                                             }
-                                            for kind, x, y, x2, y2 in own
+                                            for kind, x, y, x2, y2 in boxes_
                                         ],
                                         "classifications": [],
                                     }
@@ -409,7 +409,7 @@ def labelbox(boxes: Mapping[str, list[Box]]) -> Files:
                 }
             )
             + "\n"
-            for name, own in boxes.items()
+            for name, boxes_ in boxes.items()
         )
     }
 
@@ -423,10 +423,10 @@ def ultralytics(boxes: Mapping[str, list[Box]]) -> Files:
             "class_names": {str(n): kind for n, kind in enumerate(CLASSES)},
         }
     ]
-    for name, own in boxes.items():
+    for name, boxes_ in boxes.items():
         rows = [
             [CLASSES.index(kind), (x + x2) / 2 / WIDTH, (y + y2) / 2 / HEIGHT, (x2 - x) / WIDTH, (y2 - y) / HEIGHT]
-            for kind, x, y, x2, y2 in own
+            for kind, x, y, x2, y2 in boxes_
         ]
         lines.append(
             {
@@ -460,7 +460,7 @@ def labelme_file(name: str, shapes: list[dict[str, Any]]) -> Files:
 
 def labelme_masks(boxes: Mapping[str, list[Box]]) -> Files:
     files: Files = {}
-    for name, own in boxes.items():
+    for name, boxes_ in boxes.items():
         files |= labelme_file(
             name,
             [
@@ -471,7 +471,7 @@ def labelme_masks(boxes: Mapping[str, list[Box]]) -> Files:
                     "shape_type": "mask",
                     "mask": png(numpy.ones((y2 - y, x2 - x), bool)),
                 }
-                for kind, x, y, x2, y2 in own
+                for kind, x, y, x2, y2 in boxes_
             ],
         )
     return files
@@ -486,9 +486,9 @@ def png(mask: Any) -> str:
 
 def supervisely_bitmaps(boxes: Mapping[str, list[Box]]) -> Files:
     objects: dict[str, list[dict[str, Any]]] = {}
-    for name, own in boxes.items():
+    for name, boxes_ in boxes.items():
         objects[name] = []
-        for kind, x, y, x2, y2 in own:
+        for kind, x, y, x2, y2 in boxes_:
             packed = base64.b64encode(zlib.compress(base64.b64decode(png(numpy.ones((y2 - y, x2 - x), bool)))))
             objects[name].append(
                 {"classTitle": kind, "geometryType": "bitmap", "bitmap": {"data": packed.decode(), "origin": [x, y]}}
@@ -538,8 +538,8 @@ def runs_of(values: Any) -> list[int]:
 def packed(runs: list[int]) -> str:
     """rleToString of cocoapi's maskApi.c."""
     text = ""
-    for place, run in enumerate(runs):
-        value = run - runs[place - 2] if place > 2 else run
+    for index, run in enumerate(runs):
+        value = run - runs[index - 2] if index > 2 else run
         more = True
         while more:
             bits = value & 31
@@ -551,8 +551,8 @@ def packed(runs: list[int]) -> str:
 
 def cvat_images(shapes: Mapping[str, Sequence[str]]) -> Files:
     images = "".join(
-        f'<image id="{number}" name="{name}" width="{WIDTH}" height="{HEIGHT}">{"".join(own)}</image>'
-        for number, (name, own) in enumerate(shapes.items())
+        f'<image id="{number}" name="{name}" width="{WIDTH}" height="{HEIGHT}">{"".join(elements)}</image>'
+        for number, (name, elements) in enumerate(shapes.items())
     )
     return {"annotations.xml": cvat_xml(images)}
 
@@ -569,9 +569,9 @@ def cvat_masks(boxes: Mapping[str, list[Box]]) -> Files:
             name: [
                 f'<mask label="{kind}" source="manual" occluded="0" rle="0, {(x2 - x) * (y2 - y)}" '
                 f'left="{x}" top="{y}" width="{x2 - x}" height="{y2 - y}" z_order="0"></mask>'
-                for kind, x, y, x2, y2 in own
+                for kind, x, y, x2, y2 in boxes_
             ]
-            for name, own in boxes.items()
+            for name, boxes_ in boxes.items()
         }
     )
 

@@ -19,7 +19,7 @@ def bring(folder: Path, data: bytes, limits: ArchiveLimits = ROOMY) -> Unpacked:
     record.unlink(missing_ok=True)
     spec = ImportSpec(str(folder), 1, "", {}, str(record), unpack=True, limits=limits)
     with chdir(folder):
-        arrival = IncomingFiles(spec, lambda _done, _total: None, lambda _name: None)
+        arrival = IncomingFiles(spec, lambda _count, _total: None, lambda _name: None)
         try:
             arrival.fetch()
         except InvalidInput as verdict:

@@ -188,10 +188,10 @@ REFUSED = ARCHIVE | CONTENT  # all of them against a real server: tests/test_upl
 
 
 @pytest.mark.parametrize("case", ARCHIVE)
-def test_refused_and_nothing_left(folder: Path, case: str) -> None:
-    make, error, words = ARCHIVE[case]
+def test_refused_without_leftovers(folder: Path, case: str) -> None:
+    create, error, words = ARCHIVE[case]
     with pytest.raises(error) as caught:
-        bring(folder, make())
+        bring(folder, create())
     assert words in str(caught.value.detail)
     assert [path.name for path in folder.parent.iterdir()] == ["staging"], "nothing is written elsewhere"
 
@@ -208,8 +208,8 @@ def test_the_real_limit_of_entries(folder: Path) -> None:
     central = struct.Struct("<4s4B4HL2L5H2L")
     names = [b"%06d" % number for number in range(200_001)]
     directory = b"".join(
-        central.pack(b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, place * 36) + name
-        for place, name in enumerate(names)
+        central.pack(b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, index * 36) + name
+        for index, name in enumerate(names)
     )
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65_535, 65_535, len(directory), 36 * len(names), 0)
     data = b"".join(local + name for name in names) + directory + end

@@ -99,19 +99,19 @@ def renamed(data: bytes, names: dict[str, bytes], flags: int = 0) -> bytes:
         ("cp1251", "данные", "снимок"),
     ],
 )
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("listed", [True, False])
 def test_names_in_old_code_pages(
     folder: Path,
     encoding: str,
     above: str,
     stem: str,
-    told: bool,
+    listed: bool,
 ) -> None:
     raw = {f"F/{number}.jpg": f"{above}/images/{stem}_{number}.jpg".encode(encoding) for number in range(3)}
     raw |= {f"F/{number}.txt": f"{above}/labels/{stem}_{number}.txt".encode(encoding) for number in range(3)}
     names = {old + "_" * (len(new) - len(old)): new for old, new in raw.items()}
     files: dict[str, bytes | str] = {name: image_bytes() if ".jpg" in name else "0 .5 .5 .1 .1\n" for name in names}
-    if told:  # the annotation file names the images in UTF-8
+    if listed:  # the annotation file names the images in UTF-8
         files["all.json"] = json.dumps([{"file_name": f"{stem}_{number}.jpg"} for number in range(3)])
     staged = bring(folder, renamed(zip_bytes(files), names))
     assert f"{above}/images/{stem}_0.jpg" in stored(folder)
@@ -146,7 +146,7 @@ def twice(change: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
-def test_equal_twins_are_taken_once(folder: Path) -> None:
+def test_equal_twins_are_extracted_once(folder: Path) -> None:
     staged = bring(folder, twice(None))
     assert stored(folder) == sorted(yolo_files(2, 1))
     assert staged.notes == [{"code": "members_twice", "data": {"count": 1, "first": "images/train/000.jpg"}}]
@@ -157,7 +157,7 @@ def test_twins_that_differ_are_refused(folder: Path) -> None:
         bring(folder, twice(b"x"))
 
 
-def test_a_whole_home_path_is_cut_off(folder: Path) -> None:
+def test_a_home_path_is_cut_off_entirely(folder: Path) -> None:
     above = "home/user/work/2024/projects/customer/site/line3/cv/datasets/v2"
     files = {f"{above}/{name}": content for name, content in yolo_files(2, 1).items()} | {"README.txt": "hello"}
     staged = bring(folder, zip_bytes(files))
@@ -174,7 +174,7 @@ def test_a_zip_in_a_zip_is_opened(folder: Path) -> None:
     assert [note["code"] for note in staged.notes] == ["zips_opened"]
 
 
-def test_images_and_labels_in_zips_of_their_own(folder: Path) -> None:
+def test_images_and_labels_in_separate_zips(folder: Path) -> None:
     files = yolo_files(2, 1)
     images = {name.removeprefix("images/"): body for name, body in files.items() if name.startswith("images/")}
     labels = {name: body for name, body in files.items() if name.startswith("labels/")}  # its own folder is in it
@@ -225,9 +225,9 @@ INSIDE = {
 
 @pytest.mark.parametrize("case", INSIDE)
 def test_what_is_inside_has_the_same_limits(folder: Path, case: str) -> None:
-    make, error, words = INSIDE[case]
+    create, error, words = INSIDE[case]
     with pytest.raises(error) as caught:
-        bring(folder, make(), ArchiveLimits(min_free=10**18) if case == "disk" else ROOMY)
+        bring(folder, create(), ArchiveLimits(min_free=10**18) if case == "disk" else ROOMY)
     assert words in str(caught.value.detail)
 
 
@@ -269,9 +269,9 @@ def test_long_names_are_written_down(folder: Path) -> None:
     long = f"{'street' * 40}_jpg.rf.0123456789abcdef0123456789abcdef"
     files = yolo_files(2, 1) | {f"images/train/{long}.jpg": image_bytes()}
     bring(folder, zip_bytes(files))
-    known = json.loads((folder / "names.json").read_text())
-    assert list(known.values()) == [f"images/train/{long}.jpg"]
-    assert (folder / "source" / next(iter(known))).exists()
+    originals = json.loads((folder / "names.json").read_text())
+    assert list(originals.values()) == [f"images/train/{long}.jpg"]
+    assert (folder / "source" / next(iter(originals))).exists()
 
 
 def test_images_of_formats_that_are_not_read_are_named(folder: Path) -> None:

@@ -11,7 +11,7 @@ from app.core.imports import ArchiveLimits
 from app.errors import Unprocessable
 from app.services.datasets.texts import DECISIONS, message_of
 from tests.data import image_bytes, zip_bytes
-from tests.worker.formats.helpers import boxes, taken
+from tests.worker.formats.helpers import boxes, read_dataset
 from tests.worker.importing.archives import bring, stored
 
 
@@ -33,11 +33,11 @@ def test_they_become_files_of_their_format(tmp_path: Path) -> None:
     assert (tmp_path / "1/source/json/b.png").read_bytes() == second
     assert [note["code"] for note in staged.notes] == ["images_embedded"]
     assert "2 images" in message_of(DECISIONS, **staged.notes[0])
-    source = taken(tmp_path / "1/source")
+    source = read_dataset(tmp_path / "1/source")
     assert boxes(tmp_path / "1/source", source) == {"a": [(0, 8, 6, 40, 30)], "b": [(0, 8, 6, 40, 30)]}
 
 
-def test_an_image_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+def test_an_existing_image_is_not_extracted_again(tmp_path: Path) -> None:
     image = image_bytes()
     staged = bring(tmp_path / "1", zip_bytes({"jpgs/a.JPG": image, "jsons/a.json": labelme(text(image))}))
     assert (stored(tmp_path / "1"), staged.notes) == (["jpgs/a.JPG", "jsons/a.json"], [])
@@ -49,9 +49,9 @@ def test_what_is_no_image_stays_inside(tmp_path: Path, inside: Any) -> None:
     assert stored(tmp_path / "1") == ["a.json", "b.json", "c.json"]
 
 
-def test_they_count_for_what_an_upload_may_hold(tmp_path: Path) -> None:
+def test_they_count_towards_the_limit_of_an_upload(tmp_path: Path) -> None:
     files = {f"{n}.json": labelme(text(image_bytes())) for n in range(3)}
-    room = sum(len(content) for content in files.values()) + 1000
+    limit = sum(len(content) for content in files.values()) + 1000
     with pytest.raises(Unprocessable) as caught:
-        bring(tmp_path / "1", zip_bytes(files), ArchiveLimits(min_free=0, max_expanded=room))
+        bring(tmp_path / "1", zip_bytes(files), ArchiveLimits(min_free=0, max_expanded=limit))
     assert "MAX_EXPANDED_SIZE" in str(caught.value.detail)

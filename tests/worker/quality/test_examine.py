@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.worker.quality import Entry, Examination, ImageRecord, examine
-from tests.worker.quality.made import GOOD, POLYGON, codes, entries_of, judged, pair, picture, rows, write
+from tests.worker.quality.helpers import GOOD, POLYGON, codes, entries_of, judged, pair, picture, rows, write
 
 
 def test_repeated_images_and_leaks(tmp_path: Path) -> None:
@@ -16,8 +16,8 @@ def test_repeated_images_and_leaks(tmp_path: Path) -> None:
     write(tmp_path, pair("f", GOOD, picture("f")) | pair("g", GOOD, picture("f", "PNG"), "test"))
     write(tmp_path, pair("h", GOOD, picture("h")) | pair("i", GOOD, picture("h", "PNG")))
     _report, findings = judged(tmp_path)
-    found = {(item["file"], item["code"], item["data"].get("other")) for item in findings if item["data"].get("other")}
-    assert found == {
+    pairs = {(item["file"], item["code"], item["data"].get("other")) for item in findings if item["data"].get("other")}
+    assert pairs == {
         ("images/train/b.jpg", "duplicate_image", "images/train/a.jpg"),
         ("images/train/d.jpg", "duplicate_conflict", "images/train/c.jpg"),
         ("images/val/e.jpg", "leak_exact", "images/train/a.jpg"),
@@ -120,9 +120,9 @@ def test_the_index(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_no_index(tmp_path: Path) -> None:
     index = tmp_path / "index.sqlite"
-    gone = Entry("a.jpg", "train", tmp_path / "a.jpg", ImageRecord(), label=tmp_path / "gone.txt")
+    missing = Entry("a.jpg", "train", tmp_path / "a.jpg", ImageRecord(), label=tmp_path / "gone.txt")
     with pytest.raises(FileNotFoundError):
-        examine([gone], Examination(["a"]), index)
+        examine([missing], Examination(["a"]), index)
     assert list(tmp_path.iterdir()) == []
     examine([], Examination(["a"]), index)
     assert [path.name for path in tmp_path.iterdir()] == ["index.sqlite"]

@@ -16,14 +16,14 @@ from PIL import Image
 from app.config import ROOT
 from app.worker import decoders
 from app.worker.quality import FIXABLE, AppliedFixes, Entry, Examination, ScanSpec, apply_fixes
-from tests.worker.quality.made import GOOD, NAMES, POLYGON, codes, entries_of, judged, pair, picture, write
+from tests.worker.quality.helpers import GOOD, NAMES, POLYGON, codes, entries_of, judged, pair, picture, write
 from tests.worker.quality.test_images import turned
 
 CORNERS = "0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n"
 
 
 def fixed(
-    folder: Path, wanted: list[str] | str = "all", entries: list[Entry] | None = None, **spec: Any
+    folder: Path, codes: list[str] | str = "all", entries: list[Entry] | None = None, **spec: Any
 ) -> tuple[list[Entry], dict[str, AppliedFixes]]:
     """Fix a dataset; the entries and what was done. Files that were there are as they were."""
     before = digests(folder)
@@ -35,12 +35,12 @@ def fixed(
         path.write_bytes(content)
         return path
 
-    asked = Examination(**({"names": NAMES} | spec))
-    made, done = apply_fixes(
-        entries or entries_of(folder), wanted, asked, store, ScanSpec(64_000_000, folder / "new" / "thumbnails")
+    examination = Examination(**({"names": NAMES} | spec))
+    changed, fixes = apply_fixes(
+        entries or entries_of(folder), codes, examination, store, ScanSpec(64_000_000, folder / "new" / "thumbnails")
     )
     assert {name: digest for name, digest in digests(folder).items() if not name.startswith("new/")} == before
-    return made, {item.code: item for item in done}
+    return changed, {item.code: item for item in fixes}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -73,22 +73,22 @@ def test_rows(tmp_path: Path, code: str) -> None:
     write(tmp_path, pair("x", was) | pair("fine", POLYGON if task == "segment" else GOOD))
     before = codes(judged(tmp_path, task=task)[1])
     assert code in before
-    (fine, mended), done = fixed(tmp_path, [code], task=task)
+    (fine, mended), fixes = fixed(tmp_path, [code], task=task)
     assert (mended.label, mended.text) == (None, becomes)
     assert (fine.label, fine.text) == (tmp_path / "labels/train/fine.txt", None), "linked as it is"
-    assert done.keys() == {code}
-    assert done[code].rows == before.count(code)
-    assert done[code].files == ["labels/train/x.txt"]
+    assert fixes.keys() == {code}
+    assert fixes[code].rows == before.count(code)
+    assert fixes[code].files == ["labels/train/x.txt"]
     report, findings = judged(tmp_path, [fine, mended], task=task)
     assert (codes(findings, "small_boxes"), report.usable["train"]) == ([], 2)
     assert code in codes(judged(tmp_path, fixed(tmp_path, ["leak"], task=task)[0], task=task)[1]), "not asked for"
 
 
-def test_a_mixed_file_becomes_what_the_others_are(tmp_path: Path) -> None:
+def test_a_mixed_file_becomes_like_the_majority(tmp_path: Path) -> None:
     write(tmp_path, pair("a", POLYGON) | pair("b", POLYGON + GOOD) | pair("c", POLYGON))
-    entries, done = fixed(tmp_path, "all")
+    entries, fixes = fixed(tmp_path, "all")
     assert entries[1].text == POLYGON + CORNERS
-    assert done["mixed_rows"].rows == 1
+    assert fixes["mixed_rows"].rows == 1
     assert judged(tmp_path, entries)[0].task == "segment"
 
 
@@ -98,16 +98,16 @@ def test_what_is_no_slip_stays(tmp_path: Path, row: str) -> None:
     write(tmp_path, pair("a", row))
     _report, findings = judged(tmp_path)
     assert [item["fixable"] for item in findings if item["severity"] == "error"] == [0]
-    (entry,), done = fixed(tmp_path)
-    assert (entry.label, done) == (tmp_path / "labels/train/a.txt", {})
+    (entry,), fixes = fixed(tmp_path)
+    assert (entry.label, fixes) == (tmp_path / "labels/train/a.txt", {})
 
 
 def test_several_faults_in_one_file(tmp_path: Path) -> None:
     text = "9 0.5 0.5 0.5 0.5\n0 nan 1 1 1\n0.001 1.02 0.5 0.1 0.2\n" + GOOD + GOOD
     write(tmp_path, pair("a", text.encode("utf-16")))
-    (entry,), done = fixed(tmp_path)
+    (entry,), fixes = fixed(tmp_path)
     assert entry.text == "0 0.985 0.5 0.03 0.2\n" + GOOD
-    assert {code: item.rows for code, item in done.items()} == {
+    assert {code: item.rows for code, item in fixes.items()} == {
         "label_encoding": 1,
         "class_out_of_range": 1,
         "label_nan": 1,
@@ -120,16 +120,16 @@ def test_several_faults_in_one_file(tmp_path: Path) -> None:
 
 def test_keypoints_are_clipped(tmp_path: Path) -> None:
     write(tmp_path, pair("a", "0 0.5 0.5 0.4 0.4 1.005 0.5 2 -0.005 0.5 1\n"))
-    (entry,), done = fixed(tmp_path, task="pose", keypoints={"kpt_shape": [2, 3]})
+    (entry,), fixes = fixed(tmp_path, task="pose", keypoints={"kpt_shape": [2, 3]})
     assert entry.text == "0 0.5 0.5 0.4 0.4 1 0.5 2 0 0.5 1\n"
-    assert done["label_near_range"].rows == 1
+    assert fixes["label_near_range"].rows == 1
 
 
 def test_origins_follow_their_rows(tmp_path: Path) -> None:
     write(tmp_path, {"images/train/a.jpg": picture("a")})
     (entry,) = entries_of(tmp_path)
     entry.text, entry.origins = "9 0.5 0.5 0.1 0.1\n" + GOOD, [("a.xml", 1), ("a.xml", 2)]
-    (mended,), _done = fixed(tmp_path, entries=[entry])
+    (mended,), _fixes = fixed(tmp_path, entries=[entry])
     assert (mended.text, mended.origins) == (GOOD, [("a.xml", 2)])
     assert entry.text == "9 0.5 0.5 0.1 0.1\n" + GOOD, "the base's entry stays"
 
@@ -137,19 +137,19 @@ def test_origins_follow_their_rows(tmp_path: Path) -> None:
 def test_useless_images_go(tmp_path: Path) -> None:
     files = pair("broken", GOOD, b"no image") | pair("tiny", GOOD, picture("t", size=(5, 50))) | pair("fine", GOOD)
     write(tmp_path, files)
-    entries, done = fixed(tmp_path)
+    entries, fixes = fixed(tmp_path)
     assert [entry.name for entry in entries] == ["fine.jpg"]
-    assert (done["image_broken"].images, done["image_too_small"].images) == (1, 1)
-    assert done["image_broken"].files == ["images/train/broken.jpg"]
+    assert (fixes["image_broken"].images, fixes["image_too_small"].images) == (1, 1)
+    assert fixes["image_broken"].files == ["images/train/broken.jpg"]
 
 
 def test_disguised_images_get_their_suffix(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD, picture("a", "PNG")) | {"images/val/A.png": picture("other", "PNG")})
-    entries, done = fixed(tmp_path, ["image_disguised"])
+    entries, fixes = fixed(tmp_path, ["image_disguised"])
     renamed = next(entry for entry in entries if entry.split == "train")
     assert (renamed.name, renamed.label_file) == ("a_2.png", "labels/train/a_2.txt"), "the name is taken in val"
     assert renamed.image == tmp_path / "images/train/a.jpg", "its content stays"
-    assert done["image_disguised"].images == 1
+    assert fixes["image_disguised"].images == 1
     assert "image_disguised" not in codes(judged(tmp_path, entries)[1])
 
 
@@ -159,8 +159,8 @@ def test_turned_images_are_saved_upright(tmp_path: Path) -> None:
     import numpy as np
 
     write(tmp_path, pair("a", GOOD, turned(6)) | {"images/val/p.png": turned(3, "PNG")})
-    entries, done = fixed(tmp_path, ["exif_rotated"])
-    assert done["exif_rotated"].images == 2
+    entries, fixes = fixed(tmp_path, ["exif_rotated"])
+    assert fixes["exif_rotated"].images == 2
     for entry, original in zip(entries, ("images/train/a.jpg", "images/val/p.png"), strict=True):
         before = cv2.imread(str(tmp_path / original))
         after = cv2.imdecode(np.fromfile(entry.image, np.uint8), cv2.IMREAD_COLOR)
@@ -178,9 +178,9 @@ def test_other_formats_become_png(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(picture("a"))).save(buffer, "GIF")
     write(tmp_path, pair("a", GOOD, buffer.getvalue()))
-    (entry,), done = fixed(tmp_path)
+    (entry,), fixes = fixed(tmp_path)
     assert (entry.name, entry.picture.format, entry.picture.usable) == ("a.png", "PNG", True)
-    assert done["image_format"].images == 1
+    assert fixes["image_format"].images == 1
     assert judged(tmp_path, [entry])[0].usable["train"] == 1
 
 
@@ -190,58 +190,58 @@ def test_leaks_go_to_one_side(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD, picture("a")) | pair("b", GOOD, picture("a", "PNG"), "val"))
     write(tmp_path, pair("c", GOOD, picture("c")) | pair("d", GOOD, picture("c"), "test"))
     write(tmp_path, pair("e", GOOD, picture("e", "PNG"), "test") | pair("v", GOOD, split="val"))
-    entries, done = fixed(tmp_path, ["leak", "leak_exact"])
+    entries, fixes = fixed(tmp_path, ["leak", "leak_exact"])
     splits = {entry.name: entry.split for entry in entries}
     assert (splits["b.jpg"], splits["d.jpg"]) == ("train", "train")
     assert (splits["e.jpg"], splits["v.jpg"]) == ("test", "val")
-    assert (done["leak"].images, done["leak_exact"].images) == (1, 1)
+    assert (fixes["leak"].images, fixes["leak_exact"].images) == (1, 1)
     assert not {"leak", "leak_exact"} & set(codes(judged(tmp_path, entries)[1]))
 
 
-def test_a_source_is_joined_although_its_images_are_told_as_alike(tmp_path: Path) -> None:
+def test_a_source_is_joined_although_its_images_are_reported_as_alike(tmp_path: Path) -> None:
     """Two frames that look alike and lie in two splits are one finding; the fix for sources must mend them too."""
     frame = picture("f1")
     files = pair("f1", GOOD, frame) | pair("f2", GOOD, frame + b"\0", split="val")
     files |= pair("a", GOOD) | pair("b", GOOD, split="val") | pair("c", GOOD) | pair("d", GOOD, split="val")
     write(tmp_path, files)
     entries = [replace(entry, source="f" * entry.name.startswith("f")) for entry in entries_of(tmp_path)]
-    made, _ = fixed(tmp_path, ["leak_source"], entries)
-    assert len({entry.split for entry in made if entry.source}) == 1
+    changed, _ = fixed(tmp_path, ["leak_source"], entries)
+    assert len({entry.split for entry in changed if entry.source}) == 1
 
 
 def test_copies_beside_a_leak_go_with_it(tmp_path: Path) -> None:
     """Two copies in val, and one of them looks like an image of train: moving one alone would leave the leak."""
     write(tmp_path, pair("a", GOOD, picture("a")) | pair("x", GOOD) | pair("v", GOOD, split="val"))
     write(tmp_path, pair("b", GOOD, picture("a", "PNG"), "val") | pair("c", GOOD, picture("a", "PNG"), "val"))
-    entries, _done = fixed(tmp_path, ["leak"])
+    entries, _fixes = fixed(tmp_path, ["leak"])
     assert {entry.split for entry in entries if entry.name in {"a.jpg", "b.jpg", "c.jpg"}} == {"val"}
     assert "leak" not in codes(judged(tmp_path, entries)[1])
 
 
 def test_no_split_is_emptied(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD, picture("a")) | pair("b", GOOD, picture("a"), "val"))
-    entries, done = fixed(tmp_path, ["leak_exact"])
-    assert ({entry.split for entry in entries}, done) == ({"train", "val"}, {}), "nothing can be done"
+    entries, fixes = fixed(tmp_path, ["leak_exact"])
+    assert ({entry.split for entry in entries}, fixes) == ({"train", "val"}, {}), "nothing can be done"
     write(tmp_path, pair("t", GOOD))
-    entries, done = fixed(tmp_path, ["leak_exact"])
+    entries, fixes = fixed(tmp_path, ["leak_exact"])
     assert {entry.name: entry.split for entry in entries} == {"a.jpg": "val", "b.jpg": "val", "t.jpg": "train"}
-    assert done["leak_exact"].images == 1
+    assert fixes["leak_exact"].images == 1
 
 
 def test_repeated_images_go(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD, picture("a")) | pair("b", GOOD, picture("a")))
     write(tmp_path, pair("c", GOOD, picture("c")) | pair("d", GOOD + "1 0.1 0.1 0.1 0.1\n", picture("c")))
-    entries, done = fixed(tmp_path)
+    entries, fixes = fixed(tmp_path)
     assert [entry.name for entry in entries] == ["a.jpg", "d.jpg"], "the one with the most objects stays"
-    assert (done["duplicate_image"].images, done["duplicate_conflict"].images) == (1, 1)
+    assert (fixes["duplicate_image"].images, fixes["duplicate_conflict"].images) == (1, 1)
 
 
 def test_orphans_go(tmp_path: Path) -> None:
     write(tmp_path, pair("a", GOOD))
-    found = [{"severity": "warning", "code": "label_orphan", "file": "labels/x.txt", "line": None, "data": {}}]
-    spec = Examination(NAMES, findings=found)
-    _entries, done = apply_fixes(entries_of(tmp_path), "all", spec, lambda *_: tmp_path)
-    assert [(item.code, item.files) for item in done] == [("label_orphan", ["labels/x.txt"])]
+    findings = [{"severity": "warning", "code": "label_orphan", "file": "labels/x.txt", "line": None, "data": {}}]
+    spec = Examination(NAMES, findings=findings)
+    _entries, fixes = apply_fixes(entries_of(tmp_path), "all", spec, lambda *_: tmp_path)
+    assert [(item.code, item.files) for item in fixes] == [("label_orphan", ["labels/x.txt"])]
     assert spec.findings == []
 
 
@@ -285,36 +285,36 @@ def test_no_labelled_image_becomes_background(tmp_path: Path, kind: str) -> None
     rows = LOST[kind].count("\n")
     assert costs["all"] == {"rows": 2 * rows, "images": 1}
     assert costs == dict.fromkeys(costs, costs["all"]), "one kind of fault: its fix costs what all do"
-    made, done = fixed(tmp_path)
-    assert {entry.name: entry.text for entry in made} == {
+    changed, fixes = fixed(tmp_path)
+    assert {entry.name: entry.text for entry in changed} == {
         "empty.jpg": None,
         "fine.jpg": None,
         "partly.jpg": GOOD,
     }
-    assert sum(item.emptied for item in done.values()) == 1
+    assert sum(item.emptied for item in fixes.values()) == 1
 
 
 def cost_of(folder: Path) -> dict[str, Any]:
     with sqlite3.connect(folder / "index.sqlite") as connection:
         [text] = connection.execute("SELECT value FROM statistics WHERE name = 'costs'").fetchone()
-    found: dict[str, Any] = json.loads(text)
-    return found
+    cost: dict[str, Any] = json.loads(text)
+    return cost
 
 
 def save_little(folder: Path) -> None:
     """Turn a large and a small image upright where a decoder may have 120 MiB more than its parent."""
     decoders.set_limits(decoders.DecodeLimits(memory=120 * 2**20))
-    entries, done = fixed(folder, ["exif_rotated"])
-    (told,) = done.values()
-    assert (told.images, told.files) == (1, ["images/train/small.jpg"])
-    assert (told.unsaved, told.unsaved_files) == (1, ["images/train/large.jpg"])
+    entries, fixes = fixed(folder, ["exif_rotated"])
+    (fix,) = fixes.values()
+    assert (fix.images, fix.files) == (1, ["images/train/small.jpg"])
+    assert (fix.unsaved, fix.unsaved_files) == (1, ["images/train/large.jpg"])
     assert [entry.image.parent.name for entry in entries] == ["train", "new"]
 
 
-def test_images_that_take_too_much_to_be_saved_are_named(tmp_path: Path) -> None:
+def test_images_too_costly_to_save_are_named(tmp_path: Path) -> None:
     """Nothing is given up in silence. In a process of its own: memory that this one has freed would serve, too."""
     large = pair("large", GOOD, turned(6, size=(5000, 4000)))
     write(tmp_path, large | pair("small", GOOD, turned(6)))
     program = f"from pathlib import Path; from {__name__} import save_little; save_little(Path({str(tmp_path)!r}))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert process.returncode == 0, process.stderr

@@ -16,7 +16,7 @@ from app.worker.picture import read as picture_for_test
 from app.worker.quality import ImageRecord, Scan, ScanSpec, scan
 from app.worker.quality.scan import read_picture
 from tests.data import image_bytes
-from tests.worker.quality.made import GOOD, codes, entries_of, judged, picture, write
+from tests.worker.quality.helpers import GOOD, codes, entries_of, judged, picture, write
 
 
 def damaged_images() -> dict[str, tuple[str, bytes, str, str]]:
@@ -70,12 +70,12 @@ def test_damaged_images(tmp_path: Path) -> None:
             write(tmp_path, {f"labels/train/{name}.txt": GOOD})
     entries = entries_of(tmp_path)
     report, findings = judged(tmp_path, entries)
-    found = {
+    verdicts = {
         Path(item["file"]).stem: (item["severity"], item["code"])
         for item in findings
         if item["code"] not in {"image_tiny", "image_blank"} and item["file"]
     }
-    assert found == {name: (severity, code) for name, (_, _, severity, code) in damaged.items()}
+    assert verdicts == {name: (severity, code) for name, (_, _, severity, code) in damaged.items()}
     assert report.images["train"] == len(damaged)
     assert report.usable["train"] == sum(severity != "error" for _, _, severity, _ in damaged.values())
     unsafe = {Path(entry.name).stem for entry in entries if entry.picture.unsafe}
@@ -83,15 +83,15 @@ def test_damaged_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_cut_anywhere_is_found(tmp_path: Path, progressive: bool) -> None:
+def test_a_jpeg_cut_anywhere_is_detected(tmp_path: Path, progressive: bool) -> None:
     """It is decoded at a fraction of its size; the stream is read to its end all the same."""
     noise = Image.frombytes("RGB", (640, 480), random.Random(1).randbytes(921_600))
     buffer = io.BytesIO()
     noise.save(buffer, "JPEG", quality=60, progressive=progressive)
-    whole = buffer.getvalue()
-    assert codes(read(whole, tmp_path).findings) == []
+    complete = buffer.getvalue()
+    assert codes(read(complete, tmp_path).findings) == []
     for percent in (5, 30, 60, 90, 99):
-        cut = read(whole[: len(whole) * percent // 100], tmp_path)
+        cut = read(complete[: len(complete) * percent // 100], tmp_path)
         cut.findings = [item for item in cut.findings if item["code"] != "jpeg_end_missing"]
         assert (codes(cut.findings), cut.unsafe) == (["image_broken"], True), percent
 
@@ -99,12 +99,12 @@ def test_a_jpeg_cut_anywhere_is_found(tmp_path: Path, progressive: bool) -> None
 def test_a_missing_end_is_mended_without_loss(tmp_path: Path) -> None:
     """Something follows the end mark, as some cameras write it. Ultralytics would save the image anew."""
     content = picture("whole") + b"\0\0\0"
-    found = read(content, tmp_path)
-    assert (found.tail, found.usable, found.bytes) == (b"\xff\xd9", True, len(content) + 2)
-    assert codes(found.findings) == ["jpeg_end_missing"]
-    assert found.sha256 == hashlib.sha256(content + found.tail).hexdigest()
-    again = read(content + found.tail, tmp_path)
-    assert (again.tail, codes(again.findings), again.phash) == (b"", [], found.phash)
+    record = read(content, tmp_path)
+    assert (record.tail, record.usable, record.bytes) == (b"\xff\xd9", True, len(content) + 2)
+    assert codes(record.findings) == ["jpeg_end_missing"]
+    assert record.sha256 == hashlib.sha256(content + record.tail).hexdigest()
+    again = read(content + record.tail, tmp_path)
+    assert (again.tail, codes(again.findings), again.phash) == (b"", [], record.phash)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16", "1", "LA"])
@@ -112,8 +112,8 @@ def test_odd_modes_are_fine(tmp_path: Path, mode: str) -> None:
     form, suffix = ("JPEG", ".jpg") if mode == "CMYK" else ("PNG", ".png")
     buffer = io.BytesIO()
     Image.new(mode, (400, 300)).save(buffer, form)
-    found = read(buffer.getvalue(), tmp_path, suffix)
-    assert (found.usable, codes(found.findings)) == (True, ["image_blank"])
+    record = read(buffer.getvalue(), tmp_path, suffix)
+    assert (record.usable, codes(record.findings)) == (True, ["image_blank"])
 
 
 def stored(form: str, orientation: int, mark: str = "exif") -> bytes:
@@ -147,7 +147,7 @@ XMP = (
     b'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/></rdf:RDF>'
     b"</x:xmpmeta>"
 )
-PLACES = {
+CONTAINERS = {
     "JPEG": ("jpg", "JPEG", "exif"),
     "MPO": ("jpg", "MPO", "exif"),
     "PNG": ("png", "PNG", "exif"),
@@ -166,63 +166,63 @@ def test_a_jpeg_called_tiff_gets_its_name(tmp_path: Path, orientation: int) -> N
     """By the wrong one the reader of training leaves it on its side."""
     path = tmp_path / "image.tif"
     path.write_bytes(stored("JPEG", orientation))
-    (found,) = scan([path], ScanSpec(64_000_000, converted=tmp_path / "converted"))
-    assert found.stored
-    assert (found.stored.suffix, found.stored.read_bytes()) == (".jpg", path.read_bytes())
-    assert (found.width < found.height, "image_disguised" in codes(found.findings)) == (orientation == 6, False)
+    (record,) = scan([path], ScanSpec(64_000_000, converted=tmp_path / "converted"))
+    assert record.stored
+    assert (record.stored.suffix, record.stored.read_bytes()) == (".jpg", path.read_bytes())
+    assert (record.width < record.height, "image_disguised" in codes(record.findings)) == (orientation == 6, False)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("place", PLACES)
-def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, place: str) -> None:
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, container: str) -> None:
     """Size and thumbnail of the import, the size for its annotations, and the picture of a test are those of the image
     that the reader of training gives."""
     import cv2
     from ultralytics.utils.patches import imread
 
-    suffix, form, mark = PLACES[place]
+    suffix, form, mark = CONTAINERS[container]
     path = tmp_path / f"image.{suffix}"
     path.write_bytes(stored(form, orientation, mark))
     theirs = imread(str(path), cv2.IMREAD_COLOR)
     assert theirs is not None
-    (found,) = scan([path], ScanSpec(64_000_000, tmp_path / "thumbnails"))
-    assert (found.height, found.width) == theirs.shape[:2]
+    (record,) = scan([path], ScanSpec(64_000_000, tmp_path / "thumbnails"))
+    assert (record.height, record.width) == theirs.shape[:2]
     if suffix != "avif":
-        assert image_size(path) == (found.width, found.height)
-    thumbnail = Image.open(tmp_path / "thumbnails" / found.sha256[:2] / f"{found.sha256}.webp").convert("L")
+        assert image_size(path) == (record.width, record.height)
+    thumbnail = Image.open(tmp_path / "thumbnails" / record.sha256[:2] / f"{record.sha256}.webp").convert("L")
     tested = picture_for_test(path, 10**6).convert("L")
     for ours in (thumbnail, tested):
-        assert ours.size == (found.width, found.height)
+        assert ours.size == (record.width, record.height)
         for x, y in ((4, 4), (-5, 4), (4, -5), (-5, -5)):
-            at = (x % found.width, y % found.height)
+            at = (x % record.width, y % record.height)
             assert (ours.getpixel(at) > 128) == (theirs[at[1], at[0]].mean() > 128), at
-    assert ("exif_rotated" in codes(found.findings)) == (orientation > 1 and mark != "xmp" and form != "TIFF")
+    assert ("exif_rotated" in codes(record.findings)) == (orientation > 1 and mark != "xmp" and form != "TIFF")
 
 
 def test_blurred_dark_and_blank_of_real_photographs(bccd_yolo: Path, tmp_path: Path) -> None:
     """No false alarm on 60 photographs of blood cells; those that were made bad are found."""
     import zipfile
 
-    told: dict[str, list[list[str]]] = {name: [] for name in ("as it is", "blurred", "dark", "blank")}
+    findings: dict[str, list[list[str]]] = {name: [] for name in ("as it is", "blurred", "dark", "blank")}
     with zipfile.ZipFile(bccd_yolo) as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")][::6]
         for name in names:
             photograph = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
-            made = {
+            variants = {
                 "as it is": photograph,
                 "blurred": photograph.filter(ImageFilter.GaussianBlur(8)),
                 "dark": ImageEnhance.Brightness(photograph).enhance(0.25),
                 "blank": Image.new("RGB", photograph.size, photograph.getpixel((5, 5))),
             }
-            for kind, image in made.items():
+            for kind, image in variants.items():
                 buffer = io.BytesIO()
                 image.save(buffer, "JPEG", quality=90)
-                told[kind].append(codes(read(buffer.getvalue(), tmp_path).findings))
+                findings[kind].append(codes(read(buffer.getvalue(), tmp_path).findings))
     assert len(names) == 61
-    assert all(found == [] for found in told["as it is"])
-    assert sum("image_blurred" in found for found in told["blurred"]) >= 0.9 * len(names)
-    assert all(found == ["image_dark"] for found in told["dark"])
-    assert all(found == ["image_blank"] for found in told["blank"])
+    assert all(image_codes == [] for image_codes in findings["as it is"])
+    assert sum("image_blurred" in image_codes for image_codes in findings["blurred"]) >= 0.9 * len(names)
+    assert all(image_codes == ["image_dark"] for image_codes in findings["dark"])
+    assert all(image_codes == ["image_blank"] for image_codes in findings["blank"])
 
 
 def test_the_hash_is_that_of_imagehash() -> None:
@@ -236,14 +236,14 @@ def test_the_hash_is_that_of_imagehash() -> None:
         assert (phash(np.asarray(grey)) ^ int(str(theirs), 16)).bit_count() <= 2, "rounding about the median"
 
 
-def test_thumbnails_are_made_once(tmp_path: Path) -> None:
+def test_thumbnails_are_created_once(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path, {f"{name}.jpg": picture("same" if name != "c" else "other", size=(1000, 500))})
     paths = sorted(tmp_path.glob("*.jpg"))
     folder = tmp_path / "thumbnails"
-    found = list(scan(paths, ScanSpec(64_000_000, folder)))
+    records = list(scan(paths, ScanSpec(64_000_000, folder)))
     files = {path for path in folder.rglob("*") if path.is_file()}
-    assert {path.stem for path in files} == {item.sha256 for item in found}
+    assert {path.stem for path in files} == {item.sha256 for item in records}
     assert len(files) == 2
     assert all(Image.open(path).size == (240, 120) for path in files)
     first = min(files)
@@ -258,10 +258,10 @@ def test_order_progress_and_an_early_end(tmp_path: Path) -> None:
     for number in range(30):
         write(tmp_path, {f"{number:02}.jpg": picture(str(number), size=(20 + number, 64))})
     paths = sorted(tmp_path.glob("*.jpg"))
-    told: list[tuple[int, int]] = []
-    found = list(scan(paths, ScanSpec(64_000_000, workers=4), lambda *step: told.append(step)))
-    assert [item.width for item in found] == [20 + number for number in range(30)]
-    assert told == [(number, 30) for number in range(1, 31)]
+    steps: list[tuple[int, int]] = []
+    records = list(scan(paths, ScanSpec(64_000_000, workers=4), lambda *step: steps.append(step)))
+    assert [item.width for item in records] == [20 + number for number in range(30)]
+    assert steps == [(number, 30) for number in range(1, 31)]
     assert next(iter(scan(paths, ScanSpec(64_000_000)))).width == 20
     with pytest.raises(FileNotFoundError):
         list(scan([tmp_path / "none.jpg"], ScanSpec(64_000_000)))
@@ -269,14 +269,14 @@ def test_order_progress_and_an_early_end(tmp_path: Path) -> None:
 
 def test_very_large_and_very_small(tmp_path: Path) -> None:
     for size, code in (((4200, 60), "image_large"), ((40, 40), "image_tiny")):
-        found = read(image_bytes(size, (1, 1, 20, 20)), tmp_path)
-        assert code in codes(found.findings)
+        record = read(image_bytes(size, (1, 1, 20, 20)), tmp_path)
+        assert code in codes(record.findings)
     huge = io.BytesIO()
     Image.new("L", (5000, 4000), 100).save(huge, "PNG")
     assert read(huge.getvalue(), tmp_path, ".png").usable
 
 
-def test_what_was_begun_is_taken_and_only_so_much_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_begun_reads_are_reused_within_their_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Begun or not, asked for or not: each path gets its own picture, and what nobody wants is dropped."""
     write(tmp_path, {f"{side}.png": image_bytes((side, 30), form="PNG") for side in range(20, 28)})
     paths = sorted(tmp_path.glob("*.png"))
@@ -285,6 +285,6 @@ def test_what_was_begun_is_taken_and_only_so_much_is(tmp_path: Path, monkeypatch
         for path in paths:
             running.begin(path)
         assert len(running.begun) == 5
-        found = list(running.pictures(paths[2:]))
+        records = list(running.pictures(paths[2:]))
         assert not running.begun
-    assert [picture.width for picture in found] == list(range(22, 28))
+    assert [picture.width for picture in records] == list(range(22, 28))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.worker.quality import Report
-from tests.worker.quality.made import GOOD, POLYGON, entries_of, judged, pair, picture, write
+from tests.worker.quality.helpers import GOOD, POLYGON, entries_of, judged, pair, picture, write
 from tests.worker.quality.test_images import damaged_images
 
 LABELS: dict[str, tuple[bytes | str, list[tuple[str, str, int | None]]]] = {
@@ -48,15 +48,15 @@ def test_findings_by_file_and_line(tmp_path: Path) -> None:
         write(tmp_path, pair(name, text))
     write(tmp_path, {"images/train/alone.jpg": picture("alone")})
     report, findings = judged(tmp_path, orphans=["labels/train/orphan.txt"])
-    found: dict[str, list[tuple[str, str, int | None]]] = {}
+    by_file: dict[str, list[tuple[str, str, int | None]]] = {}
     for item in findings:
-        found.setdefault(item["file"] or "", []).append((item["severity"], item["code"], item["line"]))
+        by_file.setdefault(item["file"] or "", []).append((item["severity"], item["code"], item["line"]))
     for name, (_, expected) in LABELS.items():
-        assert found.pop(f"labels/train/{name}.txt", []) == expected, name
-    assert found.pop("images/train/alone.jpg") == [("info", "label_missing", None)]
-    assert found.pop("labels/train/orphan.txt") == [("warning", "label_orphan", None)]
-    assert ("info", "mixed_files", None) in found.pop("")
-    assert not found
+        assert by_file.pop(f"labels/train/{name}.txt", []) == expected, name
+    assert by_file.pop("images/train/alone.jpg") == [("info", "label_missing", None)]
+    assert by_file.pop("labels/train/orphan.txt") == [("warning", "label_orphan", None)]
+    assert ("info", "mixed_files", None) in by_file.pop("")
+    assert not by_file
     dropped = sum(any(severity == "error" for severity, _, _ in expected) for _, expected in LABELS.values())
     assert report.images == {"train": len(LABELS) + 1, "val": 0, "test": 0}
     assert report.usable["train"] == len(LABELS) + 1 - dropped
@@ -131,12 +131,12 @@ def test_usable_is_what_ultralytics_uses(tmp_path: Path) -> None:
     for name in ("gif", "tiny", "disguised", "no_end", "no_label", "turned"):
         write(folder, pair(name, GOOD, damaged_images()[name][1]))
     (folder / "labels/train/no_label.txt").unlink()
-    asked = [[str(folder), "detect", ["a", "b", "c"], None], [str(poses), "pose", ["a", "b", "c"], [3, 3]]]
+    arguments = [[str(folder), "detect", ["a", "b", "c"], None], [str(poses), "pose", ["a", "b", "c"], [3, 3]]]
     ours = [
         judged(folder, entries_of(folder)),
         judged(poses, entries_of(poses), task="pose", keypoints={"kpt_shape": [3, 3]}),
     ]  # before ultralytics, which saves an image anew
-    command = [sys.executable, "-c", ULTRALYTICS, json.dumps(asked)]
+    command = [sys.executable, "-c", ULTRALYTICS, json.dumps(arguments)]
     environment = {"YOLO_AUTOINSTALL": "0", "YOLO_OFFLINE": "1", "YOLO_CONFIG_DIR": str(tmp_path), "PATH": ""}
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     for used, mine, where in zip(json.loads(output.splitlines()[-1]), ours, (folder, poses), strict=True):

@@ -13,24 +13,24 @@ from app.worker.quality.near_duplicates import DISTANCE
 def by_comparing_all(hashes: list[int | None]) -> list[list[int]]:
     parent = list(range(len(hashes)))
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            place = parent[place]
-        return place
+    def root(index: int) -> int:
+        while parent[index] != index:
+            index = parent[index]
+        return index
 
-    for place, value in enumerate(hashes):
-        for other, second in enumerate(hashes[:place]):
+    for number, value in enumerate(hashes):
+        for earlier, second in enumerate(hashes[:number]):
             if value is not None and second is not None and (value ^ second).bit_count() <= DISTANCE:
-                parent[root(place)] = root(other)
+                parent[root(number)] = root(earlier)
     groups: dict[int, list[int]] = {}
-    for place in range(len(hashes)):
-        groups.setdefault(root(place), []).append(place)
+    for number in range(len(hashes)):
+        groups.setdefault(root(number), []).append(number)
     return sorted(group for group in groups.values() if len(group) > 1)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 120))
-def test_all_pairs_and_no_others(seed: int, count: int) -> None:
+def test_exactly_all_pairs(seed: int, count: int) -> None:
     rng = random.Random(seed)
     centres = [rng.getrandbits(64) for _ in range(8)]
     hashes: list[int | None] = []
@@ -46,15 +46,15 @@ def test_many() -> None:
     """50,000 hashes, 2,000 of them copies with up to four other bits."""
     rng = random.Random(5)
     hashes: list[int | None] = [rng.getrandbits(64) for _ in range(48_000)]
-    for place in range(2000):
-        value = hashes[place] or 0
+    for index in range(2000):
+        value = hashes[index] or 0
         for bit in rng.sample(range(64), rng.randint(0, DISTANCE)):
             value ^= 1 << bit
         hashes.append(value)
     began = time.process_time()
     groups = near_duplicates(hashes)
     assert time.process_time() - began < 5  # 0.2 s measured; comparing all with all takes minutes
-    assert groups == [[place, 48_000 + place] for place in range(2000)]
+    assert groups == [[index, 48_000 + index] for index in range(2000)]
 
 
 def test_none() -> None:

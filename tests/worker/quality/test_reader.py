@@ -16,7 +16,7 @@ from app.worker.picture import BadPicture, read, save
 from app.worker.quality import ScanSpec, apply_fixes, scan
 from app.worker.quality.examine import Examination
 from app.worker.quality.reader import as_training
-from tests.worker.quality.made import GOOD, NAMES, entries_of, pair, picture, write
+from tests.worker.quality.helpers import GOOD, NAMES, entries_of, pair, picture, write
 
 SIZE = (48, 64)  # height, width
 RAMP = np.tile(np.linspace(0, 1, SIZE[1], dtype=np.float32), (SIZE[0], 1))
@@ -83,9 +83,9 @@ ODD: dict[str, tuple[str, Callable[[], bytes]]] = {
 def test_it_reads_as_ultralytics_reads(tmp_path: Path, case: str) -> None:
     from ultralytics.utils.patches import imread
 
-    suffix, make = ODD[case]
+    suffix, create = ODD[case]
     path = tmp_path / f"a{suffix}"
-    path.write_bytes(make())
+    path.write_bytes(create())
     theirs, mine = imread(str(path)), as_training(path.read_bytes(), suffix)
     assert (theirs is None) == (mine is None)
     if theirs is not None and mine is not None:
@@ -94,42 +94,42 @@ def test_it_reads_as_ultralytics_reads(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_what_training_cannot_use_is_told_and_can_be_mended(tmp_path: Path, case: str) -> None:
+def test_images_unusable_for_training_are_reported_and_fixable(tmp_path: Path, case: str) -> None:
     from ultralytics.utils.patches import imread
 
-    suffix, make = ODD[case]
+    suffix, create = ODD[case]
     write(
         tmp_path,
-        pair("other", GOOD, picture("other")) | {f"images/train/a{suffix}": make(), "labels/train/a.txt": GOOD},
+        pair("other", GOOD, picture("other")) | {f"images/train/a{suffix}": create(), "labels/train/a.txt": GOOD},
     )
     theirs = imread(str(tmp_path / f"images/train/a{suffix}"))
     entry = next(entry for entry in entries_of(tmp_path) if entry.name.startswith("a"))
-    found = {item["code"] for item in entry.picture.findings} & {"image_unread", "image_flat", "image_broken"}
+    codes = {item["code"] for item in entry.picture.findings} & {"image_unread", "image_flat", "image_broken"}
     usable = theirs is not None and theirs.dtype == np.uint8 and theirs.shape[2] in {1, 3}
-    assert bool(found & {"image_unread", "image_broken"}) == (not usable)
+    assert bool(codes & {"image_unread", "image_broken"}) == (not usable)
     assert entry.picture.unsafe == (not usable), "what would end a training stays out of the revision"
     if usable and theirs is not None:
         assert (entry.picture.height, entry.picture.width) == theirs.shape[:2], "boxes are of what training sees"
-    if found - {"image_broken"}:  # what Pillow cannot read nobody can save anew
+    if codes - {"image_broken"}:  # what Pillow cannot read nobody can save anew
 
         def store(content: bytes, end: str) -> Path:
             path = tmp_path / f"new{end}"
             path.write_bytes(content)
             return path
 
-        entries, _done = apply_fixes([entry], "all", Examination(NAMES), store, ScanSpec(10**8))
+        entries, _fixes = apply_fixes([entry], "all", Examination(NAMES), store, ScanSpec(10**8))
         assert not {item["code"] for item in entries[0].picture.findings} & {"image_unread", "image_flat"}
-        seen = imread(str(entries[0].image))
-        assert seen is not None
-        assert seen.dtype == np.uint8
-        assert int(seen.max()) - int(seen.min()) > 64, "training sees the picture"
+        pixels = imread(str(entries[0].image))
+        assert pixels is not None
+        assert pixels.dtype == np.uint8
+        assert int(pixels.max()) - int(pixels.min()) > 64, "training sees the picture"
 
 
 def test_floats_that_training_sees_black() -> None:
     from app.worker.quality.reader import trouble
 
-    seen = as_training(ODD["float 0 to 1"][1](), ".tif")
-    assert trouble(seen, GREY8) == "unread", "OpenCV gives nothing: the training would end there"
+    pixels = as_training(ODD["float 0 to 1"][1](), ".tif")
+    assert trouble(pixels, GREY8) == "unread", "OpenCV gives nothing: the training would end there"
     assert trouble(np.zeros((*SIZE, 3), np.uint8), GREY8) == "flat"
 
 
@@ -150,9 +150,9 @@ def test_scans_are_counted_before_decoding(tmp_path: Path) -> None:
     path.write_bytes(many_scans(3000))
     assert path.stat().st_size < 60_000
     began = time.monotonic()
-    found = next(scan([path], ScanSpec(10**8)))
-    assert [item["code"] for item in found.findings if item["severity"] == "error"] == ["image_scans"]
-    assert found.unsafe
+    record = next(scan([path], ScanSpec(10**8)))
+    assert [item["code"] for item in record.findings if item["severity"] == "error"] == ["image_scans"]
+    assert record.unsafe
     with pytest.raises(BadPicture) as caught:
         read(path, 10**8)
     assert caught.value.code == "too_costly"
@@ -185,7 +185,7 @@ def test_scans_of_sequential_jpegs_are_counted_unless_the_first_has_all() -> Non
     assert cost.scans(io.BytesIO(data[:first] + one * 3000 + data[first:])) > cost.SCANS
 
 
-def test_what_only_looks_like_a_segment_hides_no_scan() -> None:
+def test_bytes_resembling_a_segment_hide_no_scan() -> None:
     """Decoders pass over FF 00 itself, and not over the length that seems to follow."""
     bomb = many_scans(2000, (64, 64))[2:]
     decoy = io.BytesIO()
@@ -197,16 +197,16 @@ def test_what_only_looks_like_a_segment_hides_no_scan() -> None:
 def test_pages_are_counted_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "pages.tif"
     path.write_bytes(stack(*[GREY8] * 50))
-    found = next(scan([path], ScanSpec(SIZE[0] * SIZE[1] * 10)))
-    assert "image_pages" in [item["code"] for item in found.findings]
-    assert found.unsafe
+    record = next(scan([path], ScanSpec(SIZE[0] * SIZE[1] * 10)))
+    assert "image_pages" in [item["code"] for item in record.findings]
+    assert record.unsafe
 
 
 def test_pages_count_for_the_time_that_is_usual(tmp_path: Path) -> None:
     path = tmp_path / "pages.tif"
     path.write_bytes(stack(*[GREY8] * 3))
-    found = next(scan([path], ScanSpec(10**8)))
-    assert (found.unsafe, found.frames) == (False, 3)
+    record = next(scan([path], ScanSpec(10**8)))
+    assert (record.unsafe, record.frames) == (False, 3)
 
 
 def test_honest_images_are_no_cost() -> None:

@@ -53,39 +53,39 @@ def entries_of(folder: Path, thumbnails: Path | None = None, classify: bool = Fa
     paths = sorted(path for path in folder.glob("images/*/**/*") if path.is_file())
     pictures = list(scan(paths, ScanSpec(64_000_000, thumbnails, workers=2)))
     groups = {
-        place: number
+        index: number
         for number, members in enumerate(near_duplicates([item.phash for item in pictures]))
-        for place in members
+        for index in members
     }
-    made = []
-    for place, (path, found) in enumerate(zip(paths, pictures, strict=True)):
+    entries = []
+    for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
         split, name = path.relative_to(folder / "images").as_posix().split("/", 1)
         label = folder / "labels" / split / f"{name.rpartition('.')[0]}.txt"
-        entry = Entry(name, split, path, found, label if label.exists() else None, group=groups.get(place))
+        entry = Entry(name, split, path, picture, label if label.exists() else None, group=groups.get(index))
         entry.class_name = name.split("/")[0] if classify else None
-        made.append(entry)
-    return made
+        entries.append(entry)
+    return entries
 
 
 def judged(folder: Path, entries: Iterable[Entry] | None = None, **spec: Any) -> tuple[Report, list[dict[str, Any]]]:
     """The report of a dataset, and its findings."""
     index = folder / "index.sqlite"
-    asked = {"names": NAMES} | spec
-    report = examine(entries_of(folder) if entries is None else entries, Examination(**asked), index)
+    options = {"names": NAMES} | spec
+    report = examine(entries_of(folder) if entries is None else entries, Examination(**options), index)
     return report, rows(index, "SELECT * FROM finding ORDER BY id")
 
 
 def rows(index: Path, statement: str) -> list[dict[str, Any]]:
     with sqlite3.connect(index) as connection:
         connection.row_factory = sqlite3.Row
-        found = [dict(row) for row in connection.execute(statement)]
-    return [row | ({"data": json.loads(row["data"])} if "data" in row else {}) for row in found]
+        records = [dict(row) for row in connection.execute(statement)]
+    return [row | ({"data": json.loads(row["data"])} if "data" in row else {}) for row in records]
 
 
-def codes(findings: list[dict[str, Any]], *left_out: str) -> list[str]:
+def codes(findings: list[dict[str, Any]], *excluded: str) -> list[str]:
     """The codes, without those that concern classes: tiny datasets have few of everything."""
     return sorted(
         item["code"]
         for item in findings
-        if not item["code"].startswith(("class_few", "class_missing")) and item["code"] not in left_out
+        if not item["code"].startswith(("class_few", "class_missing")) and item["code"] not in excluded
     )
