@@ -21,7 +21,7 @@ from app.limits import OF_MODE, Bucket, Slots, Waiting
 from app.websockets import MESSAGES, CheckedWebSocket, unmasked
 from scripts.local_server import ROOT
 from tests.data import zip_bytes
-from tests.services.runs import make
+from tests.services.runs import create_training
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_threads_stay_free_for_short_requests() -> None:
 
 def test_too_many_wait(app: APIFlask) -> None:
     """Long polls and large downloads beyond the slots are refused at once."""
-    training_id = make(app, "completed", seq=3)
+    training_id = create_training(app, "completed", seq=3)
     weights = app.extensions["services"].trainer.store.folder(training_id) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(content := zip_bytes({"best/data.pkl": random.Random(0).randbytes(1_000_000)}))

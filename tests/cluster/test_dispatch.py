@@ -18,7 +18,7 @@ from app.jobs.workers import Worker
 from app.models import now
 from tests.cluster.queued import CPU, GPU, LITTLE, PLENTY, add, horse, row, tickets
 from tests.cluster.redis_server import RedisServer
-from tests.services.runs import make, service
+from tests.services.runs import create_training, service
 
 
 def test_needs_what_all_share() -> None:
@@ -132,7 +132,7 @@ def test_jobs_move_to_what_is_there_now(app: APIFlask, jobs: JobService, dispatc
 def test_a_full_disk_holds_up_what_needs_it(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, training_id, import_id = horse(app), make(app, "pending"), add()
+    mine, training_id, import_id = horse(app), create_training(app, "pending"), add()
     service(app).reconcile()
     dispatcher.round(LITTLE)
     training = db.session.query(Job).filter_by(subject_id=training_id).one().id

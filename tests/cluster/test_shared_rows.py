@@ -23,7 +23,7 @@ from app.services.trainer.apply import apply_batched
 from app.services.uploads.receive import Writers
 from scripts.local_server import settings_for
 from tests.conftest import close_database
-from tests.services.runs import STARTED, make, numbered, row_of
+from tests.services.runs import STARTED, create_training, numbered, row_of
 
 NOBODY = "redis://127.0.0.1:1/0"  # what it would say is lost, and is not needed
 
@@ -90,7 +90,7 @@ def test_a_missed_verdict_is_read_from_the_database(shared_app: APIFlask, tmp_pa
 
 
 def test_every_message_of_a_run_is_in_the_rows_at_once(shared_app: APIFlask) -> None:
-    training_id = make(shared_app)
+    training_id = create_training(shared_app)
     with shared_app.app_context():
         apply_batched(training_id, 1, numbered([STARTED]))
         [message] = apply_batched(training_id, 1, numbered([Progress(1, 3, 10, "training")], 2))
@@ -108,7 +108,7 @@ def talked_to(app: APIFlask, owner: str, status: str = JobStatus.PENDING) -> int
 def test_a_process_starts_the_jobs_that_it_talks_to_itself(shared_app: APIFlask) -> None:
     scheduler = shared_app.extensions["services"].jobs.scheduler
     mine, theirs = talked_to(shared_app, scheduler.cluster.id), talked_to(shared_app, "other")
-    training_id = make(shared_app, "pending")
+    training_id = create_training(shared_app, "pending")
     with shared_app.app_context():
         shared_app.extensions["services"].trainer.reconcile()
         assert scheduler.claim(None) == [(mine, 1)]

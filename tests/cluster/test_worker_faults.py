@@ -30,7 +30,7 @@ from tests.cluster.pair import until
 from tests.cluster.queued import PLENTY, add, horse, row, url
 from tests.cluster.redis_server import RedisServer
 from tests.cluster.test_lost_workers import lost, silence
-from tests.services.runs import make, service
+from tests.services.runs import create_training, service
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_database_failure_is_not_blamed_on_the_job(
 def test_a_failing_kind_does_not_delay_the_rest(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    horse(app), make(app, "pending"), add()
+    horse(app), create_training(app, "pending"), add()
     service(app).reconcile()
     monkeypatch.setattr(jobs.kinds["training"].record, "waits", fail(ValueError()))
     dispatcher.round(PLENTY)

@@ -14,7 +14,7 @@ from app.database import upgrade_if_old
 from app.events import Completed, Event, Figures, Note, Progress, encode
 from scripts.local_server import MODES, Server, settings_for
 from tests.live import Listener
-from tests.services.runs import STARTED, epoch, make
+from tests.services.runs import STARTED, create_training, epoch
 
 SECONDS = 6.0  # for all lines of the script
 STEP = 60  # lines that may be said after each time the browser has come
@@ -50,7 +50,7 @@ def script() -> list[Event]:
 def test_reconnecting(tmp_path: Path, mode: str) -> None:
     app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
-    training_id = make(app, epochs=30, total_epochs=30)
+    training_id = create_training(app, epochs=30, total_epochs=30)
     directory = app.extensions["services"].trainer.store.attempt_dir(training_id, 1)
     directory.mkdir(parents=True)
     (directory / "script.jsonl").write_text("".join(encode(event, seq) for seq, event in enumerate(script(), 1)))
@@ -68,7 +68,7 @@ def test_reconnecting(tmp_path: Path, mode: str) -> None:
 def watch(
     server: Server, training_id: int, allowed: Path
 ) -> list[tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]]:
-    """Join, listen for a random while, drop the connection, stay away, come back, until the end: (snapshot, heard).
+    """Join, listen for a random while, drop the connection, stay away, come back, until the end: (snapshot, received).
 
     The run says a part of its lines each time, some of them to nobody; so each stay hears something, however slow the
     machine is."""

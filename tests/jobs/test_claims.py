@@ -12,7 +12,7 @@ from app.jobs.supervise import Supervisor
 from app.jobs.supervisor_context import SupervisorContext
 from app.models import Training, TrainingStatus
 from app.services.trainer.transitions import change
-from tests.services.runs import claim, make, release, row_of, service
+from tests.services.runs import claim, create_training, release, row_of, service
 
 
 class Runner:
@@ -39,7 +39,7 @@ def jobs(idle_app: APIFlask) -> JobService:
 def waiting(app: APIFlask, jobs: JobService, runner: Runner) -> int:
     """A training that waits in the queue of this runner."""
     jobs.scheduler.runner = runner
-    training_id = make(app, "pending")
+    training_id = create_training(app, "pending")
     with app.app_context():
         service(app).reconcile()
     return training_id
@@ -93,7 +93,7 @@ def test_an_unsupervised_running_row_is_adopted(
 
 
 def test_a_device_is_claimed_until_its_process_ends(idle_app: APIFlask, jobs: JobService) -> None:
-    first, second = make(idle_app, "pending"), make(idle_app, "pending")
+    first, second = create_training(idle_app, "pending"), create_training(idle_app, "pending")
     assert claim(idle_app) == [first]
     job_id = supervised(idle_app, jobs, first)
     release(idle_app, first)
@@ -105,7 +105,7 @@ def test_a_device_is_claimed_until_its_process_ends(idle_app: APIFlask, jobs: Jo
 
 def test_a_running_job_counts_once(idle_app: APIFlask, jobs: JobService) -> None:
     jobs.devices.pool = Pool(("0",), slots=2)
-    first, second = (make(idle_app, "pending", params={"device": "auto"}) for _ in range(2))
+    first, second = (create_training(idle_app, "pending", params={"device": "auto"}) for _ in range(2))
     assert claim(idle_app)[0] == first
     supervised(idle_app, jobs, first)
     with idle_app.app_context():
@@ -115,7 +115,7 @@ def test_a_running_job_counts_once(idle_app: APIFlask, jobs: JobService) -> None
 def test_one_folder_has_one_process(idle_app: APIFlask, jobs: JobService) -> None:
     """Another job of the same training waits for the process of the last one, though another GPU is free."""
     jobs.devices.pool = Pool(("0", "1"))
-    training_id = make(idle_app, "pending", params={"device": "auto"})
+    training_id = create_training(idle_app, "pending", params={"device": "auto"})
     runner = jobs.scheduler.runner = Runner()
     assert claim(idle_app) == [training_id]
     job_id = supervised(idle_app, jobs, training_id)

@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from tests.data import image_bytes
-from tests.services.runs import make
+from tests.services.runs import create_training
 
 INDEX = {
     "task": "detect",
@@ -35,7 +35,7 @@ EVALUATION = {
 
 @pytest.fixture
 def training(idle_app: APIFlask) -> tuple[FlaskClient, str, Path]:
-    number = make(idle_app, status="completed")
+    number = create_training(idle_app, status="completed")
     return idle_app.test_client(), f"/api/trainings/{number}", Path(idle_app.config["MODELS_DIR"]) / str(number)
 
 

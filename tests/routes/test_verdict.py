@@ -15,13 +15,13 @@ from app.i18n import ngettext
 from app.models import Checkpoint, Training, TrainingMetric
 from tests.data import zip_bytes
 from tests.routes.test_datasets import settled, upload
-from tests.services.runs import make
+from tests.services.runs import create_training
 from tests.worker.quality.helpers import picture
 
 
 def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:
     """A training of two epochs on 6 images; the second is its best."""
-    number = make(app, status=status, current_epoch=2, total_epochs=2, weights="scratch", batch_size=2)
+    number = create_training(app, status=status, current_epoch=2, total_epochs=2, weights="scratch", batch_size=2)
     rows = [{"class": 0, "ap50": map50, "ap95": 0.1, "precision": 0.5, "recall": 0.5, "instances": 2}]
     with app.app_context(), writing() as session:
         for epoch in (1, 2):
@@ -58,7 +58,7 @@ def test_a_run_that_learned_nothing_is_marked_everywhere(idle_app: APIFlask) -> 
 
 def test_only_of_what_has_ended(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
-    assert client.get(f"/api/trainings/{make(idle_app, status='pending')}/verdict").status_code == 404
+    assert client.get(f"/api/trainings/{create_training(idle_app, status='pending')}/verdict").status_code == 404
     assert client.get("/api/trainings/999/verdict").status_code == 404
     for status in ("completed", "failed", "cancelled"):
         number = with_best(idle_app, 0.9, status)

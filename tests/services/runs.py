@@ -64,7 +64,7 @@ def service(app: APIFlask) -> TrainingService:
     return app.extensions["services"].trainer
 
 
-def make(app: APIFlask, status: str = "running", **changes: object) -> int:
+def create_training(app: APIFlask, status: str = "running", **changes: object) -> int:
     """A training in some state; running ones are in their first attempt."""
     dataset_id = valid_dataset(app)
     with app.app_context(), writing() as session:

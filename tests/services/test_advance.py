@@ -8,7 +8,7 @@ from app.events import Event, Failed, Paused, Progress, Stage
 from app.services.trainer import present
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import RoomMessage
-from tests.services.runs import RUN, STARTED, claim, epoch, make, numbered, row_of, service
+from tests.services.runs import RUN, STARTED, claim, create_training, epoch, numbered, row_of, service
 
 
 def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
@@ -29,7 +29,7 @@ def as_read(training_id: int, app: APIFlask) -> dict[str, Any]:
 
 
 def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     events: list[Event] = []
     for event in RUN[:-1]:
         events.append(event)
@@ -49,7 +49,7 @@ def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
 
 def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
     """It was "epoch 4 of 5", then "epoch 3 of 5 · measuring", then "epoch 4 of 5"."""
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 2, 2, 1.0), Stage("validating")])
     with idle_app.app_context():
         assert as_read(training_id, idle_app)["progress"] == {
@@ -62,7 +62,7 @@ def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
 
 
 def test_the_remaining_time_falls_while_it_validates(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     events = [STARTED, Progress(1, 2, 2, 1.0, {}, 40.0), Stage("validating", 39.5), Stage("validating", 37.0)]
     played(idle_app, training_id, events)
     with idle_app.app_context():
@@ -72,7 +72,7 @@ def test_the_remaining_time_falls_while_it_validates(idle_app: APIFlask) -> None
 
 
 def test_repeated_epochs_after_a_crash_do_not_move_the_progress(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     fractions = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Failed("killed", "signal 9")])
     assert fractions[-1] == 0.5
     with idle_app.app_context():
@@ -95,13 +95,13 @@ def test_repeated_epochs_after_a_crash_do_not_move_the_progress(idle_app: APIFla
 
 def test_a_pause_shows_the_progress_of_its_checkpoint(idle_app: APIFlask) -> None:
     """Batches behind the last whole epoch are lost, and the page says "Paused after epoch 1 of 3"."""
-    training_id = make(idle_app, pause_requested=True)
+    training_id = create_training(idle_app, pause_requested=True)
     fractions = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
     assert fractions[-1] == 0.3333
 
 
 def test_every_message_with_progress_has_the_fraction(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     sent: list[RoomMessage] = []
     with idle_app.app_context():
         for one in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):

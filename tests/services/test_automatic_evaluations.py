@@ -16,14 +16,14 @@ from app.jobs.supervisor_context import SupervisorContext
 from app.models import Dataset, Evaluation, Training, now
 from app.services.evaluations.queue import FIRST, KIND, LAST, NORMAL, UNASKED
 from tests.data import change_settings, checkpoint_bytes
-from tests.services.runs import FakeWorker, claim, make, release, row_of, service
+from tests.services.runs import FakeWorker, claim, create_training, release, row_of, service
 
 ENGLISH = {"Accept-Language": "en"}
 
 
 def ended(app: APIFlask, status: str, test_images: int = 2, announced: bool = True, days: int = 0) -> int:
     """A run with weights that ended so some days ago, and is told of, unless an earlier version did not tell."""
-    training_id = make(app, status, epochs=3, current_epoch=3, end_time=now() - timedelta(days=days))
+    training_id = create_training(app, status, epochs=3, current_epoch=3, end_time=now() - timedelta(days=days))
     weights = service(app).store.folder(training_id) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(checkpoint_bytes(b"weights"))
@@ -84,7 +84,7 @@ def test_a_completed_run_is_measured_on_val_and_test_behind_every_training(auto_
     assert rows(auto_app, training_id) == [("val", "pending", LAST, False), ("test", "pending", LAST, False)]
     notify(auto_app, training_id)
     assert len(rows(auto_app, training_id)) == 2, "they are there already"
-    waits = make(auto_app, "pending", priority=-100)
+    waits = create_training(auto_app, "pending", priority=-100)
     assert claim(auto_app) == [waits], "no evaluation delays it"
     assert row_of(auto_app, waits).status == "running"
 
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_not_measured(
 
 
 def test_a_run_without_weights_or_in_the_trash_is_skipped(auto_app: APIFlask) -> None:
-    training_id = make(auto_app, "completed")
+    training_id = create_training(auto_app, "completed")
     notify(auto_app, training_id)
     assert rows(auto_app, training_id) == []
     training_id = ended(auto_app, "completed", 0)
@@ -188,7 +188,7 @@ def test_a_running_evaluation_yields_to_a_training_and_restarts_behind_it(auto_a
     supervisor, worker = begin(auto_app, training_id)
     before = job_of(auto_app, training_id)
     assert status_of(auto_app, training_id) == "running"
-    waits = make(auto_app, "pending", priority=-100)
+    waits = create_training(auto_app, "pending", priority=-100)
     assert claim(auto_app) == [waits], "it does not wait for the end"
     supervisor.run(auto_app)
     assert worker.process.wait(60) == -9
@@ -209,7 +209,7 @@ def test_one_that_runs_stays_once_somebody_asks_for_it(auto_app: APIFlask) -> No
     answer = auto_app.test_client().post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"})
     job = job_of(auto_app, training_id)
     assert (answer.get_json()["job_id"], job.kind, job.status, job.attempt) == (job.id, KIND, "running", 1)
-    make(auto_app, "pending")
+    create_training(auto_app, "pending")
     assert claim(auto_app) == []
     worker.process.kill()
 
@@ -217,7 +217,7 @@ def test_one_that_runs_stays_once_somebody_asks_for_it(auto_app: APIFlask) -> No
 def test_an_evaluation_that_is_ending_is_not_duplicated(auto_app: APIFlask) -> None:
     client, training_id = auto_app.test_client(), ended(auto_app, "completed", 0)
     supervisor, _ = begin(auto_app, training_id)
-    make(auto_app, "pending")
+    create_training(auto_app, "pending")
     claim(auto_app)
     assert job_of(auto_app, training_id).stop_mode == "displaced"
     client.post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"})
@@ -230,7 +230,7 @@ def test_an_evaluation_that_is_ending_is_not_duplicated(auto_app: APIFlask) -> N
 def test_one_that_is_leaving_can_be_stopped(auto_app: APIFlask) -> None:
     training_id = ended(auto_app, "completed", 0)
     supervisor, _ = begin(auto_app, training_id)
-    make(auto_app, "pending")
+    create_training(auto_app, "pending")
     claim(auto_app)
     job_id = job_of(auto_app, training_id).id
     assert auto_app.test_client().post(f"/api/jobs/{job_id}/stop").status_code == 202

@@ -16,7 +16,7 @@ from app.services.exports import automatic
 from app.services.exports.queue import FIRST, KIND, LAST, UNASKED
 from app.services.trainer.run_endings import end_automatic
 from tests.data import change_settings
-from tests.services.runs import claim, make
+from tests.services.runs import claim, create_training
 from tests.services.test_automatic_evaluations import ended, notify
 
 
@@ -41,7 +41,7 @@ def test_a_completed_run_is_exported_behind_everything(exporting_app: APIFlask) 
     assert (job.kind, job.priority, job.status) == (UNASKED, LAST, "pending")
     notify(exporting_app, training_id)
     assert [item.id for item in jobs_of(exporting_app, training_id)] == [job.id], "it is there already"
-    waits = make(exporting_app, "pending", priority=-100)
+    waits = create_training(exporting_app, "pending", priority=-100)
     assert claim(exporting_app) == [waits]
     assert exporting_app.test_client().post(f"/api/jobs/{job.id}/stop").status_code == 202
     assert jobs_of(exporting_app, training_id) == [], "nobody asked for it"
@@ -60,7 +60,7 @@ def test_it_yields_to_a_training_and_ends_once_its_run_resumes(exporting_app: AP
     training_id = ended(exporting_app, "completed")
     assert claim(exporting_app) == [training_id]
     (job,) = jobs_of(exporting_app, training_id)
-    waits = make(exporting_app, "pending")
+    waits = create_training(exporting_app, "pending")
     assert claim(exporting_app) == [waits], "it does not wait for the end"
     with exporting_app.app_context(), writing() as session:
         row = session.get_one(Job, job.id)

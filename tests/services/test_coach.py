@@ -14,7 +14,7 @@ from app.services.trainer import coach
 from app.services.trainer.apply import apply
 from app.services.trainer.coach_texts import ADVICE, advice
 from app.services.trainer.learning import Schedule, early_signs, why_nothing
-from tests.services.runs import make, numbered, service
+from tests.services.runs import create_training, numbered, service
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 EXPECTED = {
@@ -82,7 +82,7 @@ def test_advice_repeats_only_after_its_cause_has_cleared() -> None:
 
 def test_advice_is_stored_once_and_read_back(idle_app: APIFlask) -> None:
     run = recorded("class_never_predicted")
-    training_id = make(idle_app, epochs=20, total_epochs=20)
+    training_id = create_training(idle_app, epochs=20, total_epochs=20)
     with idle_app.app_context(), writing() as session:
         session.query(Dataset).one().classes = run["names"]
     epochs = [

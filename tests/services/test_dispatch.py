@@ -11,7 +11,7 @@ from app.jobs.disk import DiskSpace
 from app.models import Training, TrainingStatus
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.transitions import change
-from tests.services.runs import claim, make, release, row_of, service
+from tests.services.runs import claim, create_training, release, row_of, service
 
 PLENTY = DiskSpace(10**12, 10**9)
 FULL = DiskSpace(2**29 + 10**6, 10**9)
@@ -30,7 +30,7 @@ def with_gpus(app: APIFlask, *gpus: str, slots: int = 1) -> None:
 
 
 def test_queue_by_priority_then_age(idle_app: APIFlask) -> None:
-    first, second, urgent = (make(idle_app, "pending", priority=number) for number in (0, 0, 5))
+    first, second, urgent = (create_training(idle_app, "pending", priority=number) for number in (0, 0, 5))
     order: list[int] = []
     while claimed := claim(idle_app):
         assert len(claimed) == 1, "one training on the CPU"
@@ -40,7 +40,7 @@ def test_queue_by_priority_then_age(idle_app: APIFlask) -> None:
 
 
 def test_a_claimed_training_runs(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     row = row_of(idle_app, training_id)
     assert (row.status, row.attempt, row.devices) == ("running", 1, ["cpu"])
@@ -49,10 +49,10 @@ def test_a_claimed_training_runs(idle_app: APIFlask) -> None:
 
 def test_queue_with_two_gpus(idle_app: APIFlask) -> None:
     with_gpus(idle_app, "4", "7")
-    one = make(idle_app, "pending", params={"device": "auto"})
-    both = make(idle_app, "pending", params={"device": "0,1"})
-    later = make(idle_app, "pending", params={"device": "1"})
-    processor = make(idle_app, "pending", params={"device": "cpu"})
+    one = create_training(idle_app, "pending", params={"device": "auto"})
+    both = create_training(idle_app, "pending", params={"device": "0,1"})
+    later = create_training(idle_app, "pending", params={"device": "1"})
+    processor = create_training(idle_app, "pending", params={"device": "cpu"})
     assert claim(idle_app) == [one, processor], "what `both` waits for is not taken by later ones"
     assert [row_of(idle_app, item).devices for item in (one, processor)] == [["4"], ["cpu"]]
     release(idle_app, one)
@@ -63,8 +63,10 @@ def test_queue_with_two_gpus(idle_app: APIFlask) -> None:
 
 def test_slots_of_a_gpu_are_shared(idle_app: APIFlask) -> None:
     with_gpus(idle_app, "4", "7", slots=2)
-    first, second, third, fourth, fifth = (make(idle_app, "pending", params={"device": "auto"}) for _ in range(5))
-    processor, waits = (make(idle_app, "pending", params={"device": "cpu"}) for _ in range(2))
+    first, second, third, fourth, fifth = (
+        create_training(idle_app, "pending", params={"device": "auto"}) for _ in range(5)
+    )
+    processor, waits = (create_training(idle_app, "pending", params={"device": "cpu"}) for _ in range(2))
     assert claim(idle_app) == [first, second, third, fourth, processor]
     assert [row_of(idle_app, item).devices for item in (first, second, third, fourth)] == [["4"], ["7"], ["4"], ["7"]]
     assert row_of(idle_app, fifth).waiting_for == {"code": "device", "training_id": first}
@@ -75,7 +77,7 @@ def test_slots_of_a_gpu_are_shared(idle_app: APIFlask) -> None:
 
 
 def test_no_space_no_start(idle_app: APIFlask, messages: list[RoomMessage]) -> None:
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     assert claim(idle_app, FULL) == []
     assert claim(idle_app, DiskSpace(FULL.free - 9_000, FULL.needed)) == []
     row = row_of(idle_app, training_id)
@@ -86,8 +88,8 @@ def test_no_space_no_start(idle_app: APIFlask, messages: list[RoomMessage]) -> N
 
 
 def test_moving_up_is_announced_once_for_the_entire_queue(idle_app: APIFlask, messages: list[RoomMessage]) -> None:
-    make(idle_app, "running", devices=["cpu"])
-    first, *rest = [make(idle_app, "pending") for _ in range(4)]
+    create_training(idle_app, "running", devices=["cpu"])
+    first, *rest = [create_training(idle_app, "pending") for _ in range(4)]
     assert claim(idle_app, PLENTY) == []
     assert [(item.event, item.dashboard) for item in messages] == [("training_status", True)] * 4
     messages.clear()
@@ -107,7 +109,7 @@ def test_moving_up_is_announced_once_for_the_entire_queue(idle_app: APIFlask, me
 def test_nothing_starts_after_the_end_of_the_server(app: APIFlask) -> None:
     jobs = app.extensions["services"].jobs
     jobs.scheduler.close()
-    training_id = make(app, "pending")
+    training_id = create_training(app, "pending")
     with app.app_context():
         service(app).reconcile()
         jobs.scheduler.round()
@@ -115,13 +117,13 @@ def test_nothing_starts_after_the_end_of_the_server(app: APIFlask) -> None:
 
 
 def test_what_is_in_the_trash_does_not_start(idle_app: APIFlask) -> None:
-    make(idle_app, "pending", deleted_at=datetime.now(UTC))
+    create_training(idle_app, "pending", deleted_at=datetime.now(UTC))
     assert claim(idle_app) == []
 
 
 def test_a_changed_training_updates_its_job(idle_app: APIFlask) -> None:
     """Priority and place in the queue are those of the training."""
-    first, second = make(idle_app, "pending"), make(idle_app, "pending")
+    first, second = create_training(idle_app, "pending"), create_training(idle_app, "pending")
     with idle_app.app_context():
         service(idle_app).reconcile()
         service(idle_app).queue.reorder([second, first])

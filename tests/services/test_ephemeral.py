@@ -15,7 +15,7 @@ from app.models import Training, TrainingEvent
 from app.services.trainer.apply import apply, apply_batched, end, position
 from app.services.trainer.ephemeral import MOST
 from app.services.trainer.messages import EPHEMERAL, LogPiece, RoomMessage, status_message
-from tests.services.runs import RUN, STARTED, epoch, make, numbered, service
+from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
 
@@ -38,7 +38,7 @@ def commits(idle_app: APIFlask) -> Iterator[list[int]]:
 def begun(app: APIFlask) -> int:
     """A run whose first epoch has begun; no time passes, so nothing is written for its age."""
     service(app).ephemeral.clock = lambda: 0.0
-    training_id = make(app)
+    training_id = create_training(app)
     with app.app_context():
         assert apply_batched(training_id, 1, numbered([STARTED]))
     return training_id

@@ -13,7 +13,7 @@ from app.extensions import db, socketio
 from app.models import Training, TrainingEvent
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import EPHEMERAL, EPHEMERAL_RETENTION, LogPiece, message
-from tests.services.runs import STARTED, epoch, make, numbered, service
+from tests.services.runs import STARTED, create_training, epoch, numbered, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
 CLASSES = [{"class": 0, "ap50": 0.5, "ap95": 0.3, "precision": 0.6, "recall": 0.4, "instances": 12}]
@@ -33,7 +33,7 @@ RUN: list[Event] = [
 
 def run_with_log(app: APIFlask) -> tuple[int, list[dict[str, Any]]]:
     """A training that has said it all and printed two lines; its live messages."""
-    training_id = make(app)
+    training_id = create_training(app)
     for index in (4, 8):  # the first epoch and the last
         object.__setattr__(RUN[index], "classes", CLASSES)
     directory = service(app).store.attempt_dir(training_id, 1)
@@ -72,12 +72,12 @@ def test_polling_gets_the_messages_of_the_room(idle_app: APIFlask) -> None:
 
 @pytest.mark.parametrize("query", ["after=-1", "limit=0", "limit=1001", "wait=26", "after=x"])
 def test_bad_queries(idle_app: APIFlask, query: str) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     assert idle_app.test_client().get(f"/api/trainings/{training_id}/events?{query}").status_code == 422
 
 
 def test_waiting_ends_with_the_first_message(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
 
     def speak() -> None:
         socketio.sleep(0.5)
@@ -108,7 +108,7 @@ def test_snapshot_has_it_all(idle_app: APIFlask) -> None:
 
 
 def test_old_messages_get_sparser_and_durable_ones_stay(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     count = 20_000
     with idle_app.app_context(), writing() as session:
         row = session.get_one(Training, training_id)
@@ -139,7 +139,7 @@ def test_old_messages_get_sparser_and_durable_ones_stay(idle_app: APIFlask) -> N
 def test_nothing_is_sent_to_an_empty_room(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     monkeypatch.setattr(notify.socketio, "emit", lambda event, *_, **__: events.append(event))
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     viewer = socketio.test_client(idle_app)
     with idle_app.app_context():
         service(idle_app).feed.send(apply(training_id, 1, numbered(RUN[:3])))

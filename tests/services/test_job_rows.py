@@ -29,7 +29,18 @@ from app.services.evaluations.queue import KIND as EVALUATION
 from app.services.trainer import actions, record, recover
 from app.services.trainer.output import without_controls
 from app.services.trainer.transitions import change, new_job, request_stop
-from tests.services.runs import RUN, STARTED, FakeWorker, claim, epoch, make, numbered, row_of, service, write_events
+from tests.services.runs import (
+    RUN,
+    STARTED,
+    FakeWorker,
+    claim,
+    create_training,
+    epoch,
+    numbered,
+    row_of,
+    service,
+    write_events,
+)
 from tests.test_queries import statements
 
 FULL = DiskSpace(2**20, 10**9)
@@ -45,7 +56,7 @@ def job_of(app: APIFlask, training_id: int) -> Job:
 
 def running(app: APIFlask, worker: FakeWorker | None = None, **changes: object) -> int:
     """A running training, with a job whose process this is."""
-    training_id = make(app, devices=["cpu"], **changes)
+    training_id = create_training(app, devices=["cpu"], **changes)
     with app.app_context(), writing() as session:
         job = new_job(session.get_one(Training, training_id))
         job.runner = {"host": "here", "pid": worker.pid, "started": worker.started} if worker else None
@@ -91,7 +102,7 @@ def test_a_stop_is_not_lost_to_the_pause_for_the_disk(idle_app: APIFlask) -> Non
 def test_what_was_requested_of_an_older_version_still_is(
     idle_app: APIFlask, requested: dict[str, bool], mode: str | None
 ) -> None:
-    training_id = make(idle_app, devices=["cpu"], **requested)
+    training_id = create_training(idle_app, devices=["cpu"], **requested)
     with idle_app.app_context():
         service(idle_app).reconcile()
     job = job_of(idle_app, training_id)
@@ -153,11 +164,11 @@ def sent_for(app: APIFlask, *paths: str) -> list[int]:
 
 
 def test_a_list_of_jobs_takes_no_query_a_job(idle_app: APIFlask) -> None:
-    claimed = make(idle_app, "pending")
+    claimed = create_training(idle_app, "pending")
     assert claim(idle_app) == [claimed]
     few = sent_for(idle_app, "/api/jobs?per_page=100", "/api/system")
     for _ in range(5):
-        make(idle_app, "pending")
+        create_training(idle_app, "pending")
     assert claim(idle_app) == []
     assert sent_for(idle_app, "/api/jobs?per_page=100", "/api/system") == few
 
@@ -183,7 +194,7 @@ def test_a_round_takes_no_query_a_training(idle_app: APIFlask) -> None:
     def sent(count: int) -> int:
         """The reads of trainings in a round that tells so many what they wait for."""
         for _ in range(count):
-            make(idle_app, "pending")
+            create_training(idle_app, "pending")
         jobs = idle_app.extensions["services"].jobs
         with idle_app.app_context():
             service(idle_app).reconcile()
@@ -191,14 +202,14 @@ def test_a_round_takes_no_query_a_training(idle_app: APIFlask) -> None:
                 assert queue.claim(jobs.kinds, jobs.devices) == []
         return sum("FROM training " in " ".join(statement.split()) for statement in executed)
 
-    make(idle_app, "running", devices=["cpu"])
+    create_training(idle_app, "running", devices=["cpu"])
     sent(1)
     assert sent(2) == sent(6)
 
 
 def test_a_job_that_ended_stays_as_it_ended(idle_app: APIFlask) -> None:
     """Its training goes on in another job, which says how far it is now."""
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     client, jobs = idle_app.test_client(), service(idle_app).jobs
     with idle_app.app_context():
@@ -214,7 +225,7 @@ def test_a_job_that_ended_stays_as_it_ended(idle_app: APIFlask) -> None:
 
 
 def test_a_waiting_job_is_on_no_device(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, "pending", params={"device": "0"})
+    training_id = create_training(idle_app, "pending", params={"device": "0"})
     assert claim(idle_app) == []
     assert idle_app.test_client().get(f"/api/jobs/{job_of(idle_app, training_id).id}").get_json()["device"] is None
 
@@ -293,7 +304,7 @@ def test_a_fault_outside_the_run_does_not_end_it(idle_app: APIFlask, monkeypatch
 
 def test_an_attempt_never_comes_again(idle_app: APIFlask) -> None:
     """The version before went on with a training whose paused job it did not know."""
-    training_id = make(idle_app, "paused", attempt=1)
+    training_id = create_training(idle_app, "paused", attempt=1)
     with idle_app.app_context():
         service(idle_app).reconcile()
         with writing() as session:
@@ -306,7 +317,7 @@ def test_an_attempt_never_comes_again(idle_app: APIFlask) -> None:
 
 
 def test_going_back_a_version_leaves_no_jobs_of_trainings(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, "paused")
+    training_id = create_training(idle_app, "paused")
     with idle_app.app_context():
         service(idle_app).reconcile()
         database.set_up_migrations(idle_app)
@@ -376,7 +387,7 @@ def test_a_pause_for_the_disk_and_its_end_are_announced(idle_app: APIFlask, anno
 
 
 def test_a_withdrawn_evaluation_is_announced(idle_app: APIFlask, announced: Announced) -> None:
-    training_id = make(idle_app, "cancelled")
+    training_id = create_training(idle_app, "cancelled")
     with idle_app.app_context():
         idle_app.extensions["services"].jobs.submit(
             EVALUATION, {"evaluation_id": 1, "token": "t"}, ("training", training_id)
@@ -398,7 +409,7 @@ def test_an_sqlite_that_drops_no_columns_is_upgraded(idle_app: APIFlask, monkeyp
         monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
         upgrade()
         assert {"pid", "pid_started"} <= columns()
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     with idle_app.app_context():
         downgrade(revision="0007")

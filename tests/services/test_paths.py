@@ -20,7 +20,7 @@ from app.jobs.model import Job
 from app.jobs.supervisor_context import SupervisorContext
 from app.models import Dataset
 from app.services.trainer.apply import apply
-from tests.services.runs import make, numbered, service
+from tests.services.runs import create_training, numbered, service
 
 DATA = Path("/srv/big disk/yolo")
 NAMES = {3: "Cars (2)"}
@@ -96,7 +96,7 @@ def test_a_long_line_takes_no_time() -> None:
 
 def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> None:
     """By the API, the room's messages, what is read back of them, the log: wherever a failure is shown."""
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     client = idle_app.test_client()
     with idle_app.app_context(), writing() as session:
         session.query(Dataset).one().name = "Cars (2)"
@@ -124,7 +124,7 @@ def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> No
 def test_what_a_worker_has_sent_names_none_of_its_folders(idle_app: APIFlask) -> None:
     """Its output and events, read where its files were received: in the log, the bundle, and an ending that is written
     for it."""
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     client = idle_app.test_client()
     dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
     folder = service(idle_app).store.folder(training_id)

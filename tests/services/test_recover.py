@@ -21,7 +21,7 @@ from app.services.trainer.apply import apply
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.texts import NOTES, STARTS_OVER, failure, note
 from tests.data import change_settings
-from tests.services.runs import STARTED, claim, epoch, make, numbered, row_of, service
+from tests.services.runs import STARTED, claim, create_training, epoch, numbered, row_of, service
 
 PLENTY = DiskSpace(10**12, 10**9)
 FULL = DiskSpace(2**29 + 10**6, 10**9)
@@ -44,7 +44,7 @@ def codes(row: Training) -> list[str]:
 
 
 def test_a_killed_training_goes_on_from_its_newest_complete_checkpoint(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     store_checkpoint(idle_app, training_id, 9)
     store_checkpoint(idle_app, training_id, 10)
     torn = service(idle_app).store.folder(training_id) / "checkpoints" / "epoch-11.pt"
@@ -58,7 +58,7 @@ def test_a_killed_training_goes_on_from_its_newest_complete_checkpoint(idle_app:
 
 
 def test_a_training_whose_program_was_replaced_goes_on(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     report(idle_app, training_id, STARTED, epoch(1), Failed("program_changed", "No module named 'app.worker.gone'"))
     row = row_of(idle_app, training_id)
     assert (row.status, row.restarts, codes(row)[-1]) == ("pending", 1, "restarted_program_changed")
@@ -71,7 +71,7 @@ def test_a_child_of_an_earlier_server_whose_program_was_replaced(tmp_path: Path)
 
 
 def test_it_fails_after_three_tries_at_the_same_epoch(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     for number in range(1, 5):
         report(idle_app, training_id, Failed("killed", "signal 9"))
         if number < 4:
@@ -82,7 +82,7 @@ def test_it_fails_after_three_tries_at_the_same_epoch(idle_app: APIFlask) -> Non
 
 
 def test_a_new_epoch_counts_as_getting_on(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, restarts=3)
+    training_id = create_training(idle_app, restarts=3)
     report(idle_app, training_id, STARTED, epoch(1), Failed("killed", "signal 9"))
     assert (row_of(idle_app, training_id).status, row_of(idle_app, training_id).restarts) == ("pending", 1)
 
@@ -92,7 +92,7 @@ def run_again(app: APIFlask, training_id: int) -> None:
 
 
 def test_out_of_memory_halves_the_batch_three_times(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, batch_size=20, halvings=0)
+    training_id = create_training(idle_app, batch_size=20, halvings=0)
     batches = []
     for _ in range(3):
         report(idle_app, training_id, Failed("out_of_memory", "CUDA out of memory"))
@@ -114,27 +114,27 @@ def test_memory_that_does_not_suffice_to_load_is_no_matter_of_the_batch(
     idle_app: APIFlask, stage: str, limit: int, kind: str, advice: str
 ) -> None:
     change_settings(idle_app, TRAINING_MEMORY_LIMIT=limit)
-    training_id = make(idle_app, batch_size=16)
+    training_id = create_training(idle_app, batch_size=16)
     messages = report(idle_app, training_id, Stage(stage), Failed("out_of_memory", "MemoryError"))
     row = row_of(idle_app, training_id)
     assert (row.status, row.error_kind, row.halvings, codes(row)) == ("failed", kind, 0, [])
     assert next(item for item in messages if item.event == "training_error").payload["kind"] == kind
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
         assert advice in str(failure(kind, row.error))
-    again = make(idle_app, batch_size=16)
+    again = create_training(idle_app, batch_size=16)
     report(idle_app, again, Stage(stage), STARTED, Failed("out_of_memory", "MemoryError"))
     assert row_of(idle_app, again).batch_now == 8
 
 
 @pytest.mark.parametrize(("batch", "devices", "smaller"), [(16, ["0", "1"], 8), (6, ["0", "1"], 2), (1, ["cpu"], None)])
 def test_the_batch_fits_the_devices(idle_app: APIFlask, batch: int, devices: list[str], smaller: int | None) -> None:
-    training_id = make(idle_app, batch_size=batch, devices=devices)
+    training_id = create_training(idle_app, batch_size=batch, devices=devices)
     report(idle_app, training_id, Failed("out_of_memory", "CUDA out of memory"))
     assert row_of(idle_app, training_id).batch_now == smaller
 
 
 def test_a_full_disk_pauses_until_there_is_space(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     store_checkpoint(idle_app, training_id, 2)
     report(idle_app, training_id, Failed("disk_full", "no space left on device"))
     row = row_of(idle_app, training_id)
@@ -149,7 +149,7 @@ def test_a_full_disk_pauses_until_there_is_space(idle_app: APIFlask) -> None:
 
 
 def test_a_disk_that_fills_asks_for_a_pause_once(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     with idle_app.app_context():
         assert recover.pause_for_disk(training_id, FULL)
         assert recover.pause_for_disk(training_id, FULL) == []
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_asks_for_a_pause_once(idle_app: APIFlask) -> None:
     ],
 )
 def test_paused(idle_app: APIFlask, flags: dict[str, object], reason: str, status: str) -> None:
-    training_id = make(idle_app, **flags)
+    training_id = create_training(idle_app, **flags)
     report(idle_app, training_id, Paused(1, reason))
     row = row_of(idle_app, training_id)
     assert row.status == status
@@ -178,25 +178,25 @@ def test_paused(idle_app: APIFlask, flags: dict[str, object], reason: str, statu
 
 @pytest.mark.parametrize("kind", ["killed", "out_of_memory", "code"])
 def test_stop_wins_over_everything(idle_app: APIFlask, kind: str) -> None:
-    training_id = make(idle_app, stop_requested=True)
+    training_id = create_training(idle_app, stop_requested=True)
     report(idle_app, training_id, Failed(kind, "x"))
     assert row_of(idle_app, training_id).status == "cancelled"
 
 
 def test_a_crash_while_pausing_pauses(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, pause_requested=True)
+    training_id = create_training(idle_app, pause_requested=True)
     report(idle_app, training_id, Failed("killed", "signal 9"))
     assert (row_of(idle_app, training_id).status, row_of(idle_app, training_id).pause_reason) == ("paused", "asked")
 
 
 def test_a_pause_is_no_duration(idle_app: APIFlask) -> None:
     began = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    training_id = make(idle_app, "paused", start_time=began, updated_at=began + timedelta(seconds=90))
+    training_id = create_training(idle_app, "paused", start_time=began, updated_at=began + timedelta(seconds=90))
     assert idle_app.test_client().get(f"/api/trainings/{training_id}").get_json()["duration"] == 90.0
 
 
 def test_unused_weights_are_explained_in_the_readers_language(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     report(idle_app, training_id, Failed("weights", "the download failed"))
     error = idle_app.test_client().get(f"/api/trainings/{training_id}").get_json()["error"]
     assert error == (
@@ -206,13 +206,13 @@ def test_unused_weights_are_explained_in_the_readers_language(idle_app: APIFlask
 
 
 def test_a_stalled_training_goes_to_the_end_of_the_queue(idle_app: APIFlask) -> None:
-    training_id, second = make(idle_app), make(idle_app, "pending")
+    training_id, second = create_training(idle_app), create_training(idle_app, "pending")
     report(idle_app, training_id, Failed("stalled", "no heartbeat for 60 s"))
     assert claim(idle_app, PLENTY) == [second]
 
 
 def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     report(idle_app, training_id, STARTED, epoch(1), epoch(2), epoch(3), Failed("killed", "signal 9"))
     run_again(idle_app, training_id)
     resumed = Started(**vars(STARTED) | {"start_epoch": 3})
@@ -226,7 +226,7 @@ def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
 
 def test_epochs_that_only_an_abandoned_process_knew_are_recorded(idle_app: APIFlask) -> None:
     """It trained on until it saw that another machine has its run, which resumes from its newest checkpoint."""
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     report(idle_app, training_id, STARTED, epoch(1), epoch(2), Failed("killed", "signal 9"))
     directory = service(idle_app).store.attempt_dir(training_id, row_of(idle_app, training_id).attempt)
     directory.mkdir(parents=True)
@@ -244,7 +244,7 @@ def test_epochs_that_only_an_abandoned_process_knew_are_recorded(idle_app: APIFl
 
 
 def test_numbers_without_gaps(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     messages = report(idle_app, training_id, STARTED, Note("x"), epoch(1), epoch(2), Failed("killed", "signal 9"))
     with idle_app.app_context():
         stored = db.session.query(TrainingEvent).filter_by(training_id=training_id).order_by(TrainingEvent.seq).all()
@@ -253,7 +253,7 @@ def test_numbers_without_gaps(idle_app: APIFlask) -> None:
 
 
 def test_an_old_attempt_changes_nothing(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     report(idle_app, training_id, Failed("killed", "signal 9"))
     run_again(idle_app, training_id)
     with idle_app.app_context():
@@ -262,7 +262,7 @@ def test_an_old_attempt_changes_nothing(idle_app: APIFlask) -> None:
 
 
 def test_checkpoints_that_a_run_does_not_go_on_from_are_forgotten(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     saved = [CheckpointSaved(number, f"checkpoints/epoch-{number}.pt", False, {}) for number in (1, 2, 3)]
     best = CheckpointSaved(3, "checkpoints/best.pt", True, {}, resumable=False)
     report(idle_app, training_id, STARTED, *saved, best)
@@ -281,7 +281,7 @@ def checkpoint_rows(app: APIFlask) -> list[tuple[int, bool]]:
 
 
 def test_a_note_is_stored_and_announced(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     with idle_app.app_context(), writing() as session:
         row = session.get(Training, training_id)
         messages = recover.add_note(row, "disk_low", free=1, needed=2)

@@ -24,7 +24,7 @@ from app.jobs.pulse import Pulse
 from app.models import Training
 from app.services.trainer import recover
 from app.services.trainer.transitions import new_job
-from tests.services.runs import RUN, STARTED, FakeWorker, make, restart, service, wait, write_events
+from tests.services.runs import RUN, STARTED, FakeWorker, create_training, restart, service, wait, write_events
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def fake() -> Iterator[Callable[..., FakeWorker]]:
 
 def test_restart_applies_the_rest(app: APIFlask) -> None:
     """The child ended while no server ran: what it said is applied, from where the last server had come to."""
-    training_id = make(app)
+    training_id = create_training(app)
     write_events(service(app).store.attempt_dir(training_id, 1), RUN)
     restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
@@ -51,7 +51,7 @@ def test_restart_applies_the_rest(app: APIFlask) -> None:
 
 
 def test_restart_finds_a_dead_child(app: APIFlask) -> None:
-    training_id = make(app, restarts=recover.TRIES)
+    training_id = create_training(app, restarts=recover.TRIES)
     write_events(service(app).store.attempt_dir(training_id, 1), RUN[:5])
     restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
@@ -61,7 +61,7 @@ def test_restart_finds_a_dead_child(app: APIFlask) -> None:
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["pid in the row", "server died before it kept the pid"])
 def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeWorker], recorded: bool) -> None:
-    training_id = make(app)
+    training_id = create_training(app)
     directory = service(app).store.attempt_dir(training_id, 1)
     worker = fake(directory)
     if recorded:
@@ -91,7 +91,7 @@ def test_a_child_that_ignores_everything_is_killed(
 ) -> None:
     monkeypatch.setattr(watch, "ASK_S", 0.3)
     monkeypatch.setattr(watch, "TERM_S", 0.3)
-    training_id = make(app)
+    training_id = create_training(app)
     code = (
         "import pathlib, signal, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -112,7 +112,7 @@ def test_a_child_without_a_pulse_is_killed(
     app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "SILENT_S", 1.0)
-    training_id = make(app, restarts=recover.TRIES)
+    training_id = create_training(app, restarts=recover.TRIES)
     worker = fake(service(app).store.attempt_dir(training_id, 1))
     worker.process.send_signal(signal.SIGSTOP)
     restart(app)
@@ -156,7 +156,7 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
 ) -> None:
     kind = service(app).jobs.kind
     app.extensions["services"].jobs.register(replace(kind, idle_s=1.0))
-    training_id = make(app, restarts=recover.TRIES)
+    training_id = create_training(app, restarts=recover.TRIES)
     directory = service(app).store.attempt_dir(training_id, 1)
     code = (
         "import itertools, pathlib, sys, time\n"
@@ -178,7 +178,7 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
 
 def test_a_damaged_event_file_costs_its_lines(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
     """Cut and filled with garbage while the child writes: what is said before and after counts; the page is told."""
-    training_id = make(app)
+    training_id = create_training(app)
     directory = service(app).store.attempt_dir(training_id, 1)
     path = directory / "events.jsonl"
     fake(directory)

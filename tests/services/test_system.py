@@ -29,7 +29,7 @@ from app.services.system.processes import child_of, devices, list_processes, tra
 from app.services.system.rates import Processor, Rates
 from scripts.local_server import ROOT
 from tests.data import change_settings, valid_dataset
-from tests.services.runs import claim, make
+from tests.services.runs import claim, create_training
 
 LOG = """the rest of another
 2026-01-02 03:04:05,678 [INFO] yolo.training: training 1 created
@@ -187,7 +187,7 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
 
 def test_a_device_names_the_runs_that_train_on_it(idle_app: APIFlask) -> None:
     """And not those that something else there is about."""
-    ended, running = make(idle_app, status="cancelled"), make(idle_app, status="pending")
+    ended, running = create_training(idle_app, status="cancelled"), create_training(idle_app, status="pending")
     assert claim(idle_app) == [running]
     with idle_app.app_context(), writing() as session:
         about = {"subject_type": "training", "subject_id": ended}
@@ -244,7 +244,7 @@ def test_gpus_for_prometheus(idle_app: APIFlask) -> None:
 
 def test_the_system_room_gets_the_jobs(idle_app: APIFlask) -> None:
     """What goes through the socket is JSON, with times and all."""
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     with idle_app.app_context():
         services = idle_app.extensions["services"]
         services.trainer.reconcile()

@@ -10,7 +10,7 @@ from app.models import Training, TrainingStatus, now
 from app.services.trainer.apply import apply
 from app.services.trainer.job_record import begin as begin_attempt
 from app.services.trainer.transitions import change
-from tests.services.runs import RUN, STARTED, epoch, make, row_of
+from tests.services.runs import RUN, STARTED, create_training, epoch, row_of
 
 
 def enveloped(events: list[tuple[Event, float]]) -> list[tuple[int, Envelope]]:
@@ -31,7 +31,7 @@ def begin(app: APIFlask, training_id: int, **changes: object) -> int:
 
 
 def test_attempts_add_up_and_what_lies_between_does_not_count(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, status="pending", start_time=None)
+    training_id = create_training(idle_app, status="pending", start_time=None)
     with idle_app.app_context():
         attempt = begin(idle_app, training_id)
         with writing() as session:  # an hour ago, so that the clock on the wall has gone on
@@ -54,7 +54,7 @@ def test_attempts_add_up_and_what_lies_between_does_not_count(idle_app: APIFlask
 
 
 def test_a_crash_preserves_the_training_time_and_a_restart_resets_it(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, status="pending", start_time=None)
+    training_id = create_training(idle_app, status="pending", start_time=None)
     attempt = begin(idle_app, training_id)
     with idle_app.app_context():
         apply(training_id, attempt, enveloped([(STARTED, 9.0), (epoch(1), 60.0), (Failed("killed", "signal 9"), 61.0)]))

@@ -19,11 +19,11 @@ from app.services.trainer import params, recover
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import LogPiece
 from app.services.trainer.output import read_log, without_controls
-from tests.services.runs import RUN, STARTED, epoch, make, numbered, service
+from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, service
 
 
 def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     with idle_app.app_context():
         messages = apply(training_id, 1, numbered(RUN[:8]))
         assert apply(training_id, 1, numbered(RUN[:8])) == []
@@ -51,7 +51,7 @@ def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     broken = numbered(RUN[:6])
     object.__setattr__(broken[-1][1].event, "loss", object())  # no column takes this
     with idle_app.app_context():
@@ -113,7 +113,7 @@ def test_log_in_complete_lines_without_control_codes(tmp_path: Path) -> None:
 
 
 def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, halvings=recover.HALVINGS)
+    training_id = create_training(idle_app, halvings=recover.HALVINGS)
     with idle_app.app_context():
         apply(training_id, 1, numbered([Failed("out_of_memory", "CUDA out of memory", "Traceback")]))
         status = service(idle_app).get_training_status(training_id)
@@ -130,7 +130,7 @@ def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypat
         waited.append(session.connection().exec_driver_sql("PRAGMA synchronous").scalar())
 
     event.listen(db.session, "before_commit", record)
-    training_id = make(idle_app)
+    training_id = create_training(idle_app)
     waited.clear()
     figures = Figures(1.0, 1, 2, 3, 4.0, 5.0, 6.0, 7.0)
     batches: list[list[Event]] = [

@@ -10,7 +10,7 @@ from app.jobs import Job
 from app.models import Training
 from app.services.evaluations.queue import KIND as EVALUATION
 from tests.data import valid_dataset
-from tests.services.runs import STARTED, claim, epoch, make, numbered, row_of, service
+from tests.services.runs import STARTED, claim, create_training, epoch, numbered, row_of, service
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_new_training_is_a_job_that_can_be_stopped(idle_app: APIFlask, client:
 
 
 def test_a_running_job_has_progress_and_can_be_stopped(idle_app: APIFlask, client: FlaskClient) -> None:
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     with idle_app.app_context():
         events = numbered([STARTED, epoch(1)])
@@ -57,8 +57,8 @@ def test_a_running_job_has_progress_and_can_be_stopped(idle_app: APIFlask, clien
 def test_an_evaluation_behind_a_stop_goes_first_and_ends_when_the_run_goes_on(
     idle_app: APIFlask, client: FlaskClient
 ) -> None:
-    waits = make(idle_app, "pending", priority=100)
-    training_id = make(idle_app, "paused")
+    waits = create_training(idle_app, "pending", priority=100)
+    training_id = create_training(idle_app, "paused")
     weights = service(idle_app).store.folder(training_id) / "run" / "weights"
     weights.mkdir(parents=True)
     (weights / "best.pt").write_bytes(b"weights")
@@ -74,7 +74,7 @@ def test_an_evaluation_behind_a_stop_goes_first_and_ends_when_the_run_goes_on(
 
 def test_stop_and_status_cannot_disagree(idle_app: APIFlask, client: FlaskClient) -> None:
     """Whatever is asked of a training, its job says the same."""
-    training_id = make(idle_app, "pending")
+    training_id = create_training(idle_app, "pending")
     for action, status in (("pause", "paused"), ("resume", "pending"), ("stop", "cancelled"), ("retry", "pending")):
         assert client.post(f"/api/trainings/{training_id}/{action}").status_code == 202
         with idle_app.app_context():

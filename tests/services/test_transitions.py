@@ -14,7 +14,7 @@ from app.extensions import db
 from app.jobs import Job
 from app.models import Training, TrainingStatus
 from app.services.trainer.transitions import change, follow, leave_as, request_stop
-from tests.services.runs import make
+from tests.services.runs import create_training
 
 MOMENT = datetime(2020, 1, 1, tzinfo=UTC)
 BEFORE: dict[str, Any] = {
@@ -102,7 +102,7 @@ def jobs_of(app: APIFlask, training_id: int) -> list[Job]:
 
 
 def test_the_job_goes_along(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, "pending", priority=3)
+    training_id = create_training(idle_app, "pending", priority=3)
     with idle_app.app_context(), writing() as session:
         row = session.get_one(Training, training_id)
         follow(row)
@@ -121,7 +121,7 @@ def test_the_job_goes_along(idle_app: APIFlask) -> None:
 
 
 def test_a_training_that_ended_gets_another_job_when_it_goes_on(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, attempt=4)
+    training_id = create_training(idle_app, attempt=4)
     with idle_app.app_context(), writing() as session:
         row = session.get_one(Training, training_id)
         follow(row)

@@ -11,7 +11,7 @@ from app.extensions import db
 from app.jobs import Job
 from scripts.local_server import settings_for
 from tests.conftest import close_app
-from tests.services.runs import RUN, FakeWorker, make, wait, write_events
+from tests.services.runs import RUN, FakeWorker, create_training, wait, write_events
 
 BEFORE = "0006"  # trainings had a supervisor of their own, and jobs no devices
 
@@ -25,7 +25,11 @@ def insert(app: APIFlask) -> tuple[int, int, int]:
     with app.app_context():
         set_up_migrations(app)
         upgrade()
-    ids = make(app, devices=["cpu"]), make(app, "pending", priority=7), make(app, "paused")
+    ids = (
+        create_training(app, devices=["cpu"]),
+        create_training(app, "pending", priority=7),
+        create_training(app, "paused"),
+    )
     with app.app_context():
         downgrade(revision=BEFORE)
         db.engine.dispose()

@@ -95,7 +95,7 @@ def test_a_rare_class_is_validated() -> None:
 def test_the_preview_equals_the_result(
     tmp_path_factory: pytest.TempPathFactory, case: tuple, kind: str, with_shares: bool
 ) -> None:
-    """Whatever the upload had, with given and with requested shares: the preview is counted from the stored material."""
+    """Whatever the upload had, with given or requested shares; the preview counts the stored material."""
     contents, classes, ties, requested = case
     rng = random.Random(len(contents))
     options = {"none": [None], "all": SPLITS, "no val": ["train", "test"], "test only": [None, "test"]}[kind]
