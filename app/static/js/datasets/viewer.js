@@ -88,7 +88,14 @@ export class Viewer {
       h(
         "div",
         { class: "viewer-body" },
-        (this.stageElement = h("div", { class: "viewer-stage" }, this.twin.own, this.frame, this.wait, this.twin.figure)),
+        (this.stageElement = h(
+          "div",
+          { class: "viewer-stage" },
+          this.twin.own,
+          this.frame,
+          this.wait,
+          this.twin.figure,
+        )),
         this.side,
       ),
     );
