@@ -117,11 +117,11 @@ PENALTY = {
 
 @dataclass(frozen=True)
 class DecodedText:
-    """A text and the encoding that it was read in; `others` read otherwise and nearly as well, best first."""
+    """A text and the encoding that it was read in; `alternatives` read otherwise and nearly as well, best first."""
 
     text: str
     encoding: str
-    others: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 def decode(raw: bytes, candidates: Iterable[str] = TEXTS) -> DecodedText:

@@ -40,7 +40,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 CLASSES = ("circle", "square", "triangle")
 
-FIND_ROOM_NAME = """
+FIND_TRAINING_ROOM = """
 async () => {
   const address = document.querySelector('script[src*="js/ui/shell"]').src.replace("ui/shell.js", "lib/socket.js");
   const { live } = await import(address);
@@ -240,7 +240,7 @@ def page(folder: Path, _args: argparse.Namespace) -> Figures:
         opened.wait_for_timeout(3000)
         session = opened.context.new_cdp_session(opened)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
-        opened.evaluate(FIND_ROOM_NAME)
+        opened.evaluate(FIND_TRAINING_ROOM)
         figures = updates(opened, session) | batches(opened, session)
         browser.close()
     return figures

@@ -74,5 +74,5 @@ def test_anything_can_be_read() -> None:
 
 
 def test_a_close_call_names_the_alternative_encodings() -> None:
-    assert decode("ê\n".encode("cp1252")).others
-    assert not decode("caminhão\nônibus\n".encode("cp1252")).others
+    assert decode("ê\n".encode("cp1252")).alternatives
+    assert not decode("caminhão\nônibus\n".encode("cp1252")).alternatives

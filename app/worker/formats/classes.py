@@ -78,8 +78,8 @@ class ClassList:
             return
         text_reading = tree.reading(path, MAX_YAML)
         data = {"file": printable_name(path), "encoding": text_reading.encoding}
-        if text_reading.encoding in TEXTS and (text_reading.others or options.chosen("encoding")):
-            alternatives = text_reading.others or [name for name in TEXTS if name != text_reading.encoding]
+        if text_reading.encoding in TEXTS and (text_reading.alternatives or options.chosen("encoding")):
+            alternatives = text_reading.alternatives or [name for name in TEXTS if name != text_reading.encoding]
             data["names"] = printable_name(", ".join(self.names or ()))
             self.decisions.append(reading("encoding", text_reading.encoding, alternatives, options, [], **data))
         elif not text_reading.encoding.startswith("utf-8"):

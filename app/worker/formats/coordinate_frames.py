@@ -79,7 +79,7 @@ class SizeClaim:
     @property
     def kind(self) -> str:
         """turned (the mark puts it on its side, and the declared size is not the displayed one), half_turned, swapped,
-        scaled, other; "" where all agree."""
+        scaled, reshaped; "" where all agree."""
         displayed, declared = self.displayed, self.declared
         if displayed.turn in TURNED and displayed.size[0] != displayed.size[1] and declared in {None, displayed.stored}:
             return "turned"
@@ -89,7 +89,7 @@ class SizeClaim:
         if declared == displayed.size[::-1]:
             return "swapped"
         ratio = declared[0] * displayed.size[1] / (declared[1] * displayed.size[0])
-        return "scaled" if abs(ratio - 1) <= SAME_SHAPE else "other"
+        return "scaled" if abs(ratio - 1) <= SAME_SHAPE else "reshaped"
 
     def reach(self) -> Point:
         """How far the boxes reach."""
@@ -193,7 +193,7 @@ class FrameFitting:
         """Of the same shape: made smaller or larger after the boxes were drawn."""
         return self.by_reach(claims, "declared_size", certain=True)
 
-    def other(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+    def reshaped(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
         return self.by_reach(claims, "declared_size", certain=False)
 
     def by_reach(self, claims: list[SizeClaim], usual: str, certain: bool) -> tuple[str, list[str], bool]:

@@ -57,7 +57,7 @@ def _encoding_of(path: Path, size: int, changed: int, candidates: tuple[str, ...
             return FileEncoding("utf-8")
         file.seek(0)
         encoding = best(sample(file), candidates)
-    return FileEncoding(encoding.encoding, encoding.others)
+    return FileEncoding(encoding.encoding, encoding.alternatives)
 
 
 def is_utf8(file: IO[bytes]) -> bool:

@@ -106,7 +106,7 @@ def read_entry(file: IO[bytes], shift: int) -> ZipEntry:
         raise no_zip()
     (
         _sig,
-        _made_by,
+        _creator_version,
         _system,
         _need,
         _reserved,

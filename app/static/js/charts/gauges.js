@@ -6,7 +6,7 @@ import { SmallCurve } from "./small_curve.js";
 
 const MAX_POINTS = 150; // five minutes at one figure every two seconds
 const rate = (value) => t("{size}/s", { size: bytes(value || 0) });
-const used = (part, whole) => t("{used} of {total}", { used: bytes(part), total: bytes(whole) });
+const used = (part, total) => t("{used} of {total}", { used: bytes(part), total: bytes(total) });
 
 /** One figure: title, value, note and curve. */
 class Gauge {

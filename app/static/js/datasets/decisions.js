@@ -7,12 +7,12 @@ import { CHANGES } from "./changes.js";
 const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
 
 export class Decisions {
-  /** `made(options)` starts a revision with these options, and resolves to why not, if so; `readings` shows a choice
-   *  again. */
-  constructor(current, panel, made, readings) {
+  /** `createRevision(options)` starts a revision with these options, and resolves to why not, if so; `readings`
+   *  shows a choice again. */
+  constructor(current, panel, createRevision, readings) {
     this.current = current;
     this.panel = panel;
-    this.made = made;
+    this.createRevision = createRevision;
     this.readings = readings;
   }
 
@@ -101,7 +101,7 @@ export class Decisions {
 
   /** Ask for a change; what the import said of it gives the choices. */
   open(name, change = this.reported(name)) {
-    return CHANGES[name].ask(this.current, change, this.made);
+    return CHANGES[name].ask(this.current, change, this.createRevision);
   }
 
   reported(name) {

@@ -72,7 +72,7 @@ export function showDownloads(container, current) {
 const downloading = new Set();
 
 /** The file is there: at once, or when the job that makes it has ended. Its reason where it can't be made. */
-async function made(href) {
+async function request(href) {
   const answer = await fetch(href, { method: "HEAD", headers: { "Accept-Language": locale } }).catch(() => null);
   if (answer?.status === 200) return;
   const begun = await start(href);
@@ -100,7 +100,7 @@ async function download(href, name) {
     SOON_MS,
   );
   try {
-    await made(href);
+    await request(href);
     h("a", { href, download: true }).click();
   } catch (error) {
     toast([t("{name} can't be downloaded.", { name }), error.detail || error.title].join(" "), "failed");

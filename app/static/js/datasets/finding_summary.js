@@ -5,7 +5,7 @@ import { t, tn } from "../lib/i18n.js";
 
 /** Fills its place: how many there are, the report, and one button that fixes all. `fix(codes, groups)` as FindingsTab
  *  has it. */
-export function showSummary(place, current, { counts, codes }, fix) {
+export function showSummary(container, current, { counts, codes }, fix) {
   const total = counts.error + counts.warning + counts.info;
   const fixable = codes.filter((item) => item.fixable);
   const part = (severity, word, text) =>
@@ -34,7 +34,7 @@ export function showSummary(place, current, { counts, codes }, fix) {
       kind.toUpperCase(),
     );
   setChildren(
-    place,
+    container,
     h(
       "div",
       { class: "finding-figures" },

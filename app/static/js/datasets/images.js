@@ -216,7 +216,7 @@ export class ImagesTab {
           filtered ? t("No images match these filters.") : t("No images to show."),
         ),
       );
-    if (this.wanted) this.focus(this.wanted);
+    if (this.pendingFocus) this.focus(this.pendingFocus);
   }
 
   /** The order of the viewer: the images that fit the filters, over all pages. */
@@ -261,6 +261,6 @@ export class ImagesTab {
 
   /** Focus the tile of an image, now or once its page is drawn. */
   focus(id) {
-    this.wanted = this.grid.focus(id) ? null : id;
+    this.pendingFocus = this.grid.focus(id) ? null : id;
   }
 }

@@ -40,11 +40,11 @@ export async function importFolder() {
     return null;
   };
   /** @type {any} */
-  let made = null;
+  let response = null;
   const send = async (form) => {
     form.disabled = true;
     try {
-      made = await post("/api/datasets/import", { path: state.path || ".", name: name.value.trim() });
+      response = await post("/api/datasets/import", { path: state.path || ".", name: name.value.trim() });
       form.closest("dialog").close();
     } catch (problem) {
       complain([problem.detail || problem.title, ...problem.errors.map((item) => item.message)].join(" "));
@@ -63,7 +63,7 @@ export async function importFolder() {
     return null; // the dialog closes when the server has taken it
   };
   await ask({ title: t("Import from a server folder"), body, action: t("Import folder"), read });
-  return made?.dataset_id ?? null;
+  return response?.dataset_id ?? null;
 }
 
 function folders(answer, open) {

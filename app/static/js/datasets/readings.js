@@ -9,11 +9,11 @@ import { drawing, names } from "./marks.js";
 const isReading = (item) => item.code.startsWith("reading_") && item.readings?.length > 0;
 
 export class Readings {
-  /** `made(options)` starts a revision with these options, and resolves to why not, if so. */
-  constructor(current, panel, made) {
+  /** `createRevision(options)` starts a revision with these options, and resolves to why not, if so. */
+  constructor(current, panel, createRevision) {
     this.current = current;
     this.panel = panel;
-    this.made = made;
+    this.createRevision = createRevision;
     this.opened = null;
   }
 
@@ -42,17 +42,17 @@ export class Readings {
     $("[data-readings]", this.panel).scrollIntoView({ block: "start" });
   }
 
-  section(items, wanted) {
+  section(items, expanded) {
     return h(
       "section",
-      { class: `panel readings ${wanted ? "is-open" : ""}`, "aria-labelledby": "readings-title" },
+      { class: `panel readings ${expanded ? "is-open" : ""}`, "aria-labelledby": "readings-title" },
       h(
         "header",
         { class: "panel-head" },
         h(
           "h2",
           { id: "readings-title" },
-          wanted ? icon("exclamation-triangle-fill") : icon("signpost-split"),
+          expanded ? icon("exclamation-triangle-fill") : icon("signpost-split"),
           " ",
           t("Check how the labels were read"),
         ),
@@ -61,7 +61,7 @@ export class Readings {
         "div",
         { class: "panel-body" },
         items.map((item) => this.choice(item)),
-        wanted &&
+        expanded &&
           h(
             "div",
             { class: "reading-right" },
@@ -126,7 +126,7 @@ export class Readings {
   }
 
   async choose(reading) {
-    const refused = await this.made({ reading });
+    const refused = await this.createRevision({ reading });
     if (refused) toast(refused, "failed");
   }
 

@@ -13,8 +13,8 @@ const MOST_METADATA = 60000; // gunicorn.conf.py takes headers of 64 KB
 const HEADERS = { "Accept-Language": locale };
 
 const wait = (time) =>
-  new Promise((done) => {
-    setTimeout(done, time);
+  new Promise((resolve) => {
+    setTimeout(resolve, time);
   });
 const idOf = (url) => url.split("/").pop();
 

@@ -64,7 +64,7 @@ function changes(options = {}, before = {}) {
 }
 
 /** What made a revision, in words; `base` is the one that it was made from. */
-const madeBy = (revision, base) =>
+const origin = (revision, base) =>
   capital((ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base));
 
 const capital = (text) => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
@@ -134,7 +134,7 @@ export class Revisions {
           h(
             "strong",
             {},
-            madeBy(
+            origin(
               item,
               this.list.find((other) => other.number === item.origin?.base),
             ),

@@ -7,9 +7,9 @@ import { SplitPromise } from "./split_promise.js";
 
 export function askSplit(current, { value }, send) {
   const { data } = current;
-  const wished = value && typeof value === "object";
+  const shares = value && typeof value === "object";
   const back =
-    wished &&
+    shares &&
     choices(
       t("Split"),
       [
@@ -23,7 +23,7 @@ export function askSplit(current, { value }, send) {
       "anew",
     );
   const share = (count, usual) => (data.total_images ? Math.round((100 * count) / data.total_images) : usual);
-  const start = wished
+  const start = shares
     ? value
     : {
         train: share(data.train_images, 80),

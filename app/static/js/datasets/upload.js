@@ -134,8 +134,8 @@ export class Upload {
       "limited",
       () => [this.cancelButton()],
     );
-    await new Promise((done) => {
-      setTimeout(done, seconds * 1000);
+    await new Promise((resolve) => {
+      setTimeout(resolve, seconds * 1000);
     });
   }
 

@@ -19,7 +19,7 @@ export class Viewer {
     this.closed = closed;
     this.records = new ImageRecords(current);
     this.id = null;
-    this.wanted = 0;
+    this.pendingSteps = 0;
     this.stepping = false;
     this.staying = false;
     this.marks = true;
@@ -222,16 +222,16 @@ export class Viewer {
 
   /** Every key counts, also those that come while a page of images is loaded. */
   async step(by) {
-    this.wanted += by;
+    this.pendingSteps += by;
     if (this.stepping) return;
     this.stepping = true;
     try {
       let { id } = this;
-      while (this.wanted && this.isOpen) {
-        const one = Math.sign(this.wanted);
+      while (this.pendingSteps && this.isOpen) {
+        const one = Math.sign(this.pendingSteps);
         const next = await this.source.neighbour(id, one);
-        this.wanted -= one;
-        if (next === null) this.wanted = 0;
+        this.pendingSteps -= one;
+        if (next === null) this.pendingSteps = 0;
         else id = next;
       }
       if (this.isOpen && id !== this.id) this.show(id, this.source, true);
@@ -239,7 +239,7 @@ export class Viewer {
       this.failed(error);
     } finally {
       this.stepping = false;
-      this.wanted = 0;
+      this.pendingSteps = 0;
     }
   }
 

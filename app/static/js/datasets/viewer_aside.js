@@ -43,17 +43,17 @@ function findings(image, mark) {
     h(
       "ul",
       { class: "viewer-findings" },
-      alike(described).map(([item, ...others]) =>
+      alike(described).map(([item, ...rest]) =>
         h(
           "li",
-          others.length ? {} : pointing(item, image, mark),
+          rest.length ? {} : pointing(item, image, mark),
           badge(item.severity),
           h(
             "div",
             {},
             h("p", {}, item.message),
-            others.length > 0 && lines([item, ...others], image, mark),
-            !others.length &&
+            rest.length > 0 && lines([item, ...rest], image, mark),
+            !rest.length &&
               item.line &&
               h(
                 "p",

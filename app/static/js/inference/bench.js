@@ -15,7 +15,7 @@ export class Bench {
     this.item = null;
     this.viewers = {};
     this.captions = {};
-    this.made = "";
+    this.rendered = "";
     this.container = $("[data-picture]");
     this.results = $("[data-found]");
   }
@@ -68,7 +68,7 @@ export class Bench {
     for (const viewer of Object.values(this.viewers)) viewer.end();
     this.viewers = {};
     this.captions = {};
-    this.made = "";
+    this.rendered = "";
     setChildren(this.container);
   }
 
@@ -77,9 +77,9 @@ export class Bench {
     const { item } = this;
     const drawn = item.unshowable && this.sides.map((side) => item.answers[side]?.image_url || "").join();
     const rendered = [item.id, this.sides.length, item.state === "failed", this.waiting, drawn].join();
-    if (rendered === this.made) return;
+    if (rendered === this.rendered) return;
     this.end();
-    this.made = rendered;
+    this.rendered = rendered;
     this.container.classList.toggle("is-two", this.sides.length > 1 && !this.waiting);
     if (item.state === "failed") {
       setChildren(this.container, this.refused(item));

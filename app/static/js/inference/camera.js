@@ -104,8 +104,8 @@ export class CameraView {
       try {
         const frame = await grab(video);
         if (!frame) {
-          await new Promise((done) => {
-            setTimeout(done, 50);
+          await new Promise((resolve) => {
+            setTimeout(resolve, 50);
           });
           continue;
         }
@@ -126,8 +126,8 @@ export class CameraView {
         return;
       }
       while (document.hidden && this.running === running)
-        await new Promise((done) => {
-          setTimeout(done, 300);
+        await new Promise((resolve) => {
+          setTimeout(resolve, 300);
         });
     }
   }

@@ -6,16 +6,16 @@ import { save, saveCsv, saveJson } from "./export.js";
 /** Downloads of what the page shows: of its pictures, the video or the camera. */
 export class Downloads {
   /**
-   * @param {{ pictures: any, bench: any, video: any, camera: any, picker: any }} shown  parts of the page
+   * @param {{ pictures: any, bench: any, video: any, camera: any, picker: any }} parts  parts of the page
    * @param {() => string} mode  which of them is looked at
    * @param {() => boolean} comparing  whether two models look at the pictures
    */
-  constructor(shown, mode, comparing) {
-    this.pictures = shown.pictures;
-    this.bench = shown.bench;
-    this.video = shown.video;
-    this.camera = shown.camera;
-    this.picker = shown.picker;
+  constructor(parts, mode, comparing) {
+    this.pictures = parts.pictures;
+    this.bench = parts.bench;
+    this.video = parts.video;
+    this.camera = parts.camera;
+    this.picker = parts.picker;
     this.mode = mode;
     this.comparing = comparing;
   }

@@ -15,15 +15,15 @@ export async function grab(video) {
   const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
   Object.assign(canvas, size);
   canvas.getContext("2d").drawImage(video, 0, 0, size.width, size.height);
-  const blob = await new Promise((done) => {
-    canvas.toBlob(done, "image/jpeg", 0.88);
+  const blob = await new Promise((resolve) => {
+    canvas.toBlob(resolve, "image/jpeg", 0.88);
   });
   return { blob, ...size };
 }
 
 const pause = (ms) =>
-  new Promise((done) => {
-    setTimeout(done, ms);
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
   });
 
 /** What the model of `picker` finds in a frame: {detections, size, time}. Waits where the server has enough to do. */

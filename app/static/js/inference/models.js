@@ -191,7 +191,7 @@ export class ModelPicker extends Emitter {
     return this.chosen || ["", "best"].includes(this.select.value) ? (this.confidence ?? null) : null;
   }
 
-  async checkpoints(training, wanted) {
+  async checkpoints(training, preferred) {
     let checkpoints = [];
     try {
       ({ checkpoints } = await get(`/api/trainings/${training.id}/checkpoints`));
@@ -209,7 +209,7 @@ export class ModelPicker extends Emitter {
         h("option", { value: String(item.epoch) }, label(t("Epoch {epoch}", { epoch: number(item.epoch) }), item)),
       ),
     );
-    if (wanted && [...this.select.options].some(({ value }) => value === wanted)) this.select.value = wanted;
+    if (preferred && [...this.select.options].some(({ value }) => value === preferred)) this.select.value = preferred;
     this.select.disabled = this.select.options.length < 2;
   }
 

@@ -9,13 +9,13 @@ import { Timeline } from "./timeline.js";
 import { Viewer } from "./viewer.js";
 
 const event = (target, name, limit = 8000) =>
-  new Promise((done, fail) => {
+  new Promise((resolve, fail) => {
     const timer = setTimeout(() => fail(new Error(name)), limit);
     target.addEventListener(
       name,
       () => {
         clearTimeout(timer);
-        done();
+        resolve();
       },
       { once: true },
     );
@@ -45,8 +45,8 @@ export class VideoView {
     return Number(this.rateChoice.value);
   }
 
-  /** Show a video. `made`: by the server, of one that the browser cannot play. */
-  async load(file, made = false) {
+  /** Show a video. `converted`: by the server, of one that the browser cannot play. */
+  async load(file, converted = false) {
     this.stop();
     this.sending?.abort();
     this.sending = null;
@@ -72,7 +72,7 @@ export class VideoView {
       if (!this.probe.videoWidth) throw new Error("no picture");
     } catch {
       if (this.file !== file) return;
-      if (made) this.refuse(file, t("Convert it, for example with ffmpeg, and try again."));
+      if (converted) this.refuse(file, t("Convert it, for example with ffmpeg, and try again."));
       else await this.convert(file);
       return;
     }

@@ -42,10 +42,10 @@ export class VideoJobs {
   }
 
   /** The panel is seen, or not any more. */
-  show(seen) {
+  show(visible) {
     clearTimeout(this.timer);
-    this.seen = seen;
-    if (seen) this.load();
+    this.visible = visible;
+    if (visible) this.load();
   }
 
   load(page = this.page) {
@@ -77,7 +77,7 @@ export class VideoJobs {
         this.list,
         h("p", { class: "panel-empty" }, t("Videos and images that the server has analyzed appear here.")),
       );
-    if (this.seen && predictions.some(({ status }) => UNFINISHED.has(status)))
+    if (this.visible && predictions.some(({ status }) => UNFINISHED.has(status)))
       this.timer = setTimeout(() => this.ask(), ASK_MS);
   }
 
@@ -102,7 +102,7 @@ export class VideoJobs {
     try {
       this.put(await this.get());
     } catch {
-      if (this.seen) this.timer = setTimeout(() => this.ask(), 5 * ASK_MS);
+      if (this.visible) this.timer = setTimeout(() => this.ask(), 5 * ASK_MS);
     }
   }
 

@@ -97,8 +97,8 @@ export class Viewer {
     const context = canvas.getContext("2d");
     context.drawImage(this.media, 0, 0, width, height);
     this.paint(context, this.visible, width, height);
-    return new Promise((done) => {
-      canvas.toBlob(done, "image/png");
+    return new Promise((resolve) => {
+      canvas.toBlob(resolve, "image/png");
     });
   }
 

@@ -4,14 +4,14 @@ const { role = "admin", account = "" } = document.documentElement.dataset ?? {};
 
 /** @typedef {{created_by?: {id: number} | null}} Thing */
 
-/** Whether they may change it. @param {Thing} thing */
-export const mayChange = (thing) =>
-  role === "admin" || (role === "trainer" && String(thing.created_by?.id ?? "") === account);
+/** Whether they may change it. @param {Thing} item */
+export const mayChange = (item) =>
+  role === "admin" || (role === "trainer" && String(item.created_by?.id ?? "") === account);
 
 /** Whether they may change what belongs to this page's run or dataset: it is theirs, or the page's thing is.
- *  @param {Thing} thing */
-export const mayChangeHere = (thing) =>
-  mayChange(thing) || (role === "trainer" && document.querySelector("main")?.dataset.owned === "trainer");
+ *  @param {Thing} item */
+export const mayChangeHere = (item) =>
+  mayChange(item) || (role === "trainer" && document.querySelector("main")?.dataset.owned === "trainer");
 
 /** Whether they may upload, train, test, evaluate and export. */
 export const mayTrain = role !== "viewer";

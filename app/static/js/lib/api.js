@@ -85,8 +85,8 @@ async function send(address, options, again) {
     return await fetch(address, options);
   } catch (error) {
     if (!again) throw error;
-    await new Promise((done) => {
-      setTimeout(done, 800);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 800);
     });
     return fetch(address, options);
   }

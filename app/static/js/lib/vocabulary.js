@@ -47,9 +47,9 @@ export const FORMATS = {
   "csv-classes": "CSV (classes)",
   folders: () => t("class folders"),
 };
-/** @param {Words} known @param {string} key */
-function word(known, key) {
-  const text = known[key];
+/** @param {Words} words @param {string} key */
+function word(words, key) {
+  const text = words[key];
   return typeof text === "function" ? text() : text || key;
 }
 

@@ -11,7 +11,7 @@ const ROLES = { viewer: () => t("Viewer"), trainer: () => t("Trainer"), admin: (
 const refused = (error) => setChildren($("[data-failure]"), failure(error));
 
 /** What is shown this once, with a way to copy it. */
-function secret(place, text, value) {
+function secret(container, text, value) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(value);
@@ -20,9 +20,9 @@ function secret(place, text, value) {
       toast(t("The browser does not allow copying. Select the text and copy it."), "failed");
     }
   };
-  place.hidden = false;
+  container.hidden = false;
   setChildren(
-    place,
+    container,
     h("p", {}, text),
     h("code", {}, value),
     button("clipboard", t("Copy"), copy, "btn-outline btn-sm"),
@@ -112,10 +112,10 @@ const loadUsers = () =>
   fillFrom(
     $("[data-users]"),
     () => get("/api/users"),
-    ({ users }, place) => {
+    ({ users }, container) => {
       $("[data-user-count]").textContent = users.length || "";
       setChildren(
-        place,
+        container,
         users.length
           ? accountTable([t("Name"), t("Role"), t("Last login"), ""], users.map(userRow))
           : h("p", { class: "panel-empty" }, t("No users yet. Invite somebody by a link.")),
@@ -140,9 +140,9 @@ const loadInvitations = () =>
   fillFrom(
     $("[data-invitations]"),
     () => get("/api/invitations"),
-    ({ invitations }, place) =>
+    ({ invitations }, container) =>
       setChildren(
-        place,
+        container,
         invitations.length > 0 &&
           accountTable([t("Open invitations"), t("Created"), t("Expires"), ""], invitations.map(invitationRow)),
       ),
@@ -171,10 +171,10 @@ const loadTokens = () =>
   fillFrom(
     $("[data-tokens]"),
     () => get("/api/tokens"),
-    ({ tokens }, place) => {
+    ({ tokens }, container) => {
       $("[data-token-count]").textContent = tokens.length || "";
       setChildren(
-        place,
+        container,
         tokens.length
           ? accountTable([t("Name"), t("Role"), t("Expires"), ""], tokens.map(tokenRow))
           : h("p", { class: "panel-empty" }, t("No tokens yet. A script sends one as “Authorization: Bearer …”.")),
@@ -189,8 +189,8 @@ $("[data-new-token]").addEventListener("submit", (event) => {
   const { name, role, days } = values(event.target);
   const expires = Number(days) ? new Date(Date.now() + Number(days) * DAY_MS).toISOString() : null;
   change(async () => {
-    const made = await post("/api/tokens", { name, role, expires_at: expires });
-    secret($("[data-token-secret]"), t("Copy the token now. It is not shown again."), made.token);
+    const response = await post("/api/tokens", { name, role, expires_at: expires });
+    secret($("[data-token-secret]"), t("Copy the token now. It is not shown again."), response.token);
     event.target.reset();
   }, loadTokens);
 });
@@ -242,9 +242,11 @@ if ($("main").dataset.role === "admin") {
   $("[data-invite]").addEventListener("submit", (event) => {
     event.preventDefault();
     change(async () => {
-      const made = await post("/api/invitations", values(event.target));
-      const text = t("Send this link to one person. It works once, until {date}.", { date: dateTime(made.expires_at) });
-      secret($("[data-invitation]"), text, window.location.origin + made.path);
+      const response = await post("/api/invitations", values(event.target));
+      const text = t("Send this link to one person. It works once, until {date}.", {
+        date: dateTime(response.expires_at),
+      });
+      secret($("[data-invitation]"), text, window.location.origin + response.path);
     }, loadInvitations);
   });
   loadUsers();

@@ -22,7 +22,7 @@ function user({ name, via, action }) {
 /** @param {any} entry */
 function row(entry) {
   const [look, symbol, word] = RESULTS[entry.result];
-  const made = Object.entries(entry.created).map(([name, id]) => `${name} ${id}`);
+  const created = Object.entries(entry.created).map(([name, id]) => `${name} ${id}`);
   return h(
     "tr",
     {},
@@ -32,7 +32,7 @@ function row(entry) {
       "td",
       {},
       h("code", {}, `${entry.method} ${entry.path}`),
-      made.length ? h("div", { class: "quiet" }, made.join(", ")) : null,
+      created.length ? h("div", { class: "quiet" }, created.join(", ")) : null,
     ),
     h("td", { class: "quiet" }, entry.address ?? "–"),
     h(
@@ -72,9 +72,9 @@ function load() {
   return fillFrom(
     $("[data-entries]"),
     () => get("/api/audit", filter()),
-    ({ entries, next }, place) => {
+    ({ entries, next }, container) => {
       setChildren(
-        place,
+        container,
         entries.length ? accountTable(heads(), entries.map(row)) : h("p", { class: "panel-empty" }, t("No entries.")),
       );
       offerMore(next);

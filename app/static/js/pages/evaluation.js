@@ -181,8 +181,8 @@ form.addEventListener("input", changed);
 $("[data-keep]").addEventListener("click", async () => {
   try {
     const run = `/api/trainings/${evaluation.training_id}`;
-    const { thresholds: kept } = await get(run); // others may have stored an IoU and classes
-    await send(`${run}/thresholds`, { ...kept, confidence: Number(form.elements.confidence.value) });
+    const { thresholds } = await get(run); // others may have stored an IoU and classes
+    await send(`${run}/thresholds`, { ...thresholds, confidence: Number(form.elements.confidence.value) });
     toast(t("The Test page now uses this confidence threshold for this model."), "success");
   } catch (error) {
     toast(error.detail || error.title, "failed");

@@ -22,7 +22,7 @@ export class Bell {
     this.show();
   }
 
-  get wanted() {
+  get enabled() {
     return this.supported && readPref(PREF, false) && Notification.permission === "granted";
   }
 
@@ -31,7 +31,7 @@ export class Bell {
       toast(t("This browser doesn't support notifications."), "failed");
       return;
     }
-    if (this.wanted) savePref(PREF, false);
+    if (this.enabled) savePref(PREF, false);
     else {
       const answer = Notification.permission === "granted" ? "granted" : await Notification.requestPermission();
       savePref(PREF, answer === "granted");
@@ -46,12 +46,12 @@ export class Bell {
   }
 
   show() {
-    const { wanted } = this;
+    const { enabled } = this;
     this.button.hidden = !this.supported;
-    this.button.setAttribute("aria-pressed", wanted);
-    this.button.title = wanted ? t("Notification when finished: on") : t("Notify when finished");
+    this.button.setAttribute("aria-pressed", enabled);
+    this.button.title = enabled ? t("Notification when finished: on") : t("Notify when finished");
     this.button.setAttribute("aria-label", this.button.title);
-    setChildren(this.button, icon(wanted ? "bell-fill" : "bell"));
+    setChildren(this.button, icon(enabled ? "bell-fill" : "bell"));
   }
 
   /** The training has just ended, or was paused, while the page was open. */
@@ -61,7 +61,7 @@ export class Bell {
       : TEXTS[training.status];
     if (!text) return;
     if (document.hidden) this.mark(training);
-    if (!this.wanted || document.hasFocus()) return;
+    if (!this.enabled || document.hasFocus()) return;
     const note = new Notification(text(), {
       body: training.name,
       tag: `training-${training.id}`,

@@ -35,31 +35,31 @@ function reportFailed(failed) {
   toast(`“${training.name}”: ${error.detail || error.title || error}${rest}`, "failed");
 }
 
-async function run(trainings, name, text, done) {
+async function run(trainings, name, text, afterwards) {
   const result = await each(trainings, ask(name));
   if (result.done.length) toast(text(result.done.length), "success");
   reportFailed(result.failed);
-  await done();
+  await afterwards();
 }
 
-export const pauseAll = (trainings, done) =>
-  run(trainings, "pause", (n) => tn("Pausing {n} run.", "Pausing {n} runs.", n), done);
+export const pauseAll = (trainings, afterwards) =>
+  run(trainings, "pause", (n) => tn("Pausing {n} run.", "Pausing {n} runs.", n), afterwards);
 
-export async function stopAll(trainings, done) {
+export async function stopAll(trainings, afterwards) {
   const title = tn("Stop {n} run?", "Stop {n} runs?", trainings.length);
   if (!(await confirmed({ title, text: t("The weights of the best epoch so far are kept."), action: t("Stop") })))
     return;
-  await run(trainings, "stop", (n) => tn("Stopping {n} run.", "Stopping {n} runs.", n), done);
+  await run(trainings, "stop", (n) => tn("Stopping {n} run.", "Stopping {n} runs.", n), afterwards);
 }
 
 /** Into the trash, with a way back for all of them. */
-export async function deleteAll(trainings, done) {
+export async function deleteAll(trainings, afterwards) {
   const { done: removed, failed } = await each(trainings, ({ id }) => remove(`/api/trainings/${id}`));
   const undo = async () => {
     const { done: back, failed: lost } = await each(removed, ask("restore"));
     if (back.length) toast(tn("{n} run restored.", "{n} runs restored.", back.length), "success");
     reportFailed(lost);
-    await done();
+    await afterwards();
   };
   if (removed.length)
     toast(tn("{n} run moved to the trash.", "{n} runs moved to the trash.", removed.length), "info", {
@@ -67,7 +67,7 @@ export async function deleteAll(trainings, done) {
       act: undo,
     });
   reportFailed(failed);
-  await done();
+  await afterwards();
 }
 
 export const compareAll = async (trainings) =>

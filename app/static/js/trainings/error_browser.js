@@ -39,8 +39,8 @@ export class ErrorBrowser {
   }
 
   /** How many there are of each kind, as buttons. */
-  counts(found) {
-    this.found = found;
+  counts(counts) {
+    this.errorCounts = counts;
     const kinds = Object.keys(KINDS).filter((kind) => this.task !== "classify" || IMAGE_KINDS.has(kind));
     setChildren(
       $("[data-kinds]", this.panel),
@@ -54,7 +54,7 @@ export class ErrorBrowser {
             onclick: () => this.filter({ kind }),
           },
           KINDS[kind](),
-          kind && found[kind] !== undefined ? ` ${number(found[kind])}` : "",
+          kind && counts[kind] !== undefined ? ` ${number(counts[kind])}` : "",
         ),
       ),
     );
@@ -63,22 +63,23 @@ export class ErrorBrowser {
   filter(changes) {
     Object.assign(this.query, changes);
     this.page = 1;
-    this.counts(this.found);
+    this.counts(this.errorCounts);
     return this.load();
   }
 
   /** The images behind a cell of the matrix, or of a class, and nothing else. */
-  show(wanted) {
+  show(requested) {
     this.query = { sort: this.query.sort, kind: "", size: "", class: "" };
-    for (const select of $$("select", this.panel)) if (select.name !== "sort") select.value = wanted[select.name] ?? "";
-    this.filter(wanted);
+    for (const select of $$("select", this.panel))
+      if (select.name !== "sort") select.value = requested[select.name] ?? "";
+    this.filter(requested);
     this.panel.scrollIntoView({ block: "start" });
   }
 
   /** What the server is asked: empty filters say nothing, but an empty class of a cell is the background. */
   parameters(page = this.page) {
-    const { actual, predicted, ...others } = this.query;
-    const filled = Object.fromEntries(Object.entries(others).filter(([, value]) => value));
+    const { actual, predicted, ...rest } = this.query;
+    const filled = Object.fromEntries(Object.entries(rest).filter(([, value]) => value));
     const cell = actual === undefined ? {} : { actual, predicted };
     return new URLSearchParams({
       ...filled,
@@ -129,17 +130,17 @@ export class ErrorBrowser {
     );
   }
 
-  draw(container, found) {
-    setChildren($("[data-total]", this.panel), tn("{n} image", "{n} images", found.total));
-    setChildren($("[data-legend]", this.panel), this.task !== "classify" && found.images.length ? legend() : null);
-    showPager($("[data-pager]", this.panel), found, (page) => this.go(page));
+  draw(container, answer) {
+    setChildren($("[data-total]", this.panel), tn("{n} image", "{n} images", answer.total));
+    setChildren($("[data-legend]", this.panel), this.task !== "classify" && answer.images.length ? legend() : null);
+    showPager($("[data-pager]", this.panel), answer, (page) => this.go(page));
     setChildren(
       container,
-      found.images.length
+      answer.images.length
         ? h(
             "div",
             { class: "previews evaluated" },
-            found.images.map((image, index) => this.tile(image, index)),
+            answer.images.map((image, index) => this.tile(image, index)),
           )
         : h("p", { class: "panel-empty" }, t("No image matches these filters.")),
     );

@@ -7,8 +7,8 @@ import { bar, deviceName, moveBar } from "../ui/status.js";
 
 const ASK_EVERY_MS = 700;
 const wait = (time) =>
-  new Promise((done) => {
-    setTimeout(done, time);
+  new Promise((resolve) => {
+    setTimeout(resolve, time);
   });
 
 /** `payload()` is the body of the request; `container` shows what came of it. */

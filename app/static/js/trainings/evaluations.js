@@ -75,11 +75,11 @@ export class EvaluationsView {
 
   /** A dialog; the evaluation is queued and shows in the list. */
   async start() {
-    const { dataset_id: own } = this.training;
+    const { dataset_id: current } = this.training;
     const datasets = await get("/api/datasets", { status: "valid", per_page: DATASETS, sort: "name" }).catch(
       () => null,
     );
-    const rest = (datasets?.datasets || []).filter(({ id }) => id !== own);
+    const rest = (datasets?.datasets || []).filter(({ id }) => id !== current);
     const field = (name, label, options, note) =>
       h(
         "div",
@@ -102,7 +102,10 @@ export class EvaluationsView {
         t("Set"),
         ["test", "val", "train"].map((split) => [split, splitText(split)]),
       ),
-      field("dataset", t("Dataset"), [[own, t("The dataset of this run")], ...rest.map(({ id, name }) => [id, name])]),
+      field("dataset", t("Dataset"), [
+        [current, t("The dataset of this run")],
+        ...rest.map(({ id, name }) => [id, name]),
+      ]),
       field("checkpoint", t("Checkpoint"), [
         ["best", t("Best")],
         ["last", t("Last")],

@@ -192,7 +192,7 @@ function table(exports, erase, uploaded) {
       ),
     ),
   );
-  return [rows, exports.some(({ verification: told }) => isNumber(told?.map95)) && !uploaded && measuredAlone()];
+  return [rows, exports.some(({ verification }) => isNumber(verification?.map95)) && !uploaded && measuredAlone()];
 }
 
 /** Why the .pt has not exactly the metrics of the run; those of uploaded weights are not known. */
@@ -207,16 +207,20 @@ const measuredAlone = () =>
   );
 
 function row(item, erase) {
-  const { arguments: options, verification: told } = item;
+  const { arguments: options, verification } = item;
   const precision = options.int8 ? "INT8" : options.half ? "FP16" : "FP32";
   const notes = about(item);
   const figures = h(
     "tr",
     { class: notes ? "has-about" : null, "data-export": item.id, "data-export-status": item.status },
     h("td", {}, h("strong", {}, item.label), h("span", { class: "under" }, ` ${precision} · ${options.img_size} px`)),
-    h("td", { class: "number" }, beside(main(told), main(told?.reference), 3)),
+    h("td", { class: "number" }, beside(main(verification), main(verification?.reference), 3)),
     h("td", { class: "number extra" }, isNumber(item.threshold) ? fixed(item.threshold, 2) : "–"),
-    h("td", { class: "number extra" }, beside(told?.latency_ms.p50, told?.reference.latency_ms.p50, 1, " ms")),
+    h(
+      "td",
+      { class: "number extra" },
+      beside(verification?.latency_ms.p50, verification?.reference.latency_ms.p50, 1, " ms"),
+    ),
     h("td", { class: "number under" }, item.size_bytes ? bytes(item.size_bytes) : "–"),
     h("td", { class: "number export-actions" }, item.url && download(item), mayChangeHere(item) && eraser(item, erase)),
   );
@@ -225,7 +229,7 @@ function row(item, erase) {
 
 /** What `main` is called. @param {{verification: {top1?: number} | null}[]} exports of one run */
 export const mainName = (exports) =>
-  exports.some(({ verification: told }) => isNumber(told?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
+  exports.some(({ verification }) => isNumber(verification?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
 
 /** mAP50-95; of a classification the top-1 accuracy. */
 const main = (figures) => figures?.map95 ?? figures?.top1;
@@ -239,7 +243,7 @@ const beside = (mine, theirs, digits, unit = "") =>
     : "–";
 
 /** What is under way, why it failed, or what is to be known of the file. */
-function about({ status, progress, error, notes, verification: told, weights_changed: changed }) {
+function about({ status, progress, error, notes, verification, weights_changed: changed }) {
   if (UNDER_WAY.has(status)) {
     const share = progress?.percent ?? null;
     const stage = status === "pending" ? t("Queued") : STAGES[progress?.stage]?.() || t("Running");
@@ -249,7 +253,7 @@ function about({ status, progress, error, notes, verification: told, weights_cha
     ];
   }
   if (status === "completed") {
-    const moved = told?.at_threshold?.moved;
+    const moved = verification?.at_threshold?.moved;
     const older = changed && t("The run has newer weights than this file. Export the model again.");
     const parts = [
       older,

@@ -72,13 +72,13 @@ export const precisionOf = ({ precision, recall }) => (precision === 1 && recall
 export const PREVIEW_LIMITS = { boxes: 30, masks: 10 };
 
 /** The caption of a preview image.
- *  @param {string} task @param {number} found shapes at the chosen confidence
+ *  @param {string} task @param {number} count shapes at the chosen confidence
  *  @param {number} all that were kept: where all of them are counted and it is full, there may have been more
  *  @param {number} there annotated objects */
-export function detectedText(task, found, all, there) {
-  const values = { found: number(found), there: number(there) };
+export function detectedText(task, count, all, there) {
+  const values = { found: number(count), there: number(there) };
   const limit = task === "segment" ? PREVIEW_LIMITS.masks : PREVIEW_LIMITS.boxes;
-  return found === all && all >= limit
+  return count === all && all >= limit
     ? t("{found} or more detected, {there} annotated", values)
     : t("{found} detected, {there} annotated", values);
 }

@@ -53,22 +53,22 @@ export class LabelErrors {
     }
   }
 
-  draw(container, found) {
-    const all = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
+  draw(container, answer) {
+    const all = Object.values(answer.counts).reduce((sum, count) => sum + count, 0);
     setChildren(
       $("[data-suspect-total]", this.panel),
       all ? tn("{n} suspected error", "{n} suspected errors", all) : "",
     );
-    setChildren($("[data-suspect-kinds]", this.panel), all && !this.whole ? this.kinds(found.counts) : null);
+    setChildren($("[data-suspect-kinds]", this.panel), all && !this.whole ? this.kinds(answer.counts) : null);
     setChildren($("[data-suspect-legend]", this.panel), all && !this.whole ? legend() : null);
-    showPager($("[data-suspect-pager]", this.panel), found, (page) => this.go(page));
+    showPager($("[data-suspect-pager]", this.panel), answer, (page) => this.go(page));
     setChildren(
       container,
-      found.suspects.length
+      answer.suspects.length
         ? h(
             "div",
             { class: "previews evaluated" },
-            found.suspects.map((item, index) => this.tile(item, () => this.open(index))),
+            answer.suspects.map((item, index) => this.tile(item, () => this.open(index))),
           )
         : h("p", { class: "panel-empty" }, t("No label looks like an error.")),
     );

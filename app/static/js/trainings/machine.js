@@ -119,8 +119,8 @@ export class MachineView {
     if (old) this.old.textContent = t("Updated {time}", { time: ago(time) });
   }
 
-  build(wanted) {
-    this.rows = wanted.map(({ top }, index) => ({
+  build(groups) {
+    this.rows = groups.map(({ top }, index) => ({
       curve: new SmallCurve({ look: "spark", colour: (index % 4) + 1, filled: true }),
       top,
       text: h("strong"),
@@ -135,8 +135,8 @@ export class MachineView {
         this.rows.map((row, index) =>
           h(
             "div",
-            { class: "machine-row", "data-figure": wanted[index].key },
-            h("span", { class: "machine-label", title: wanted[index].label }, wanted[index].label),
+            { class: "machine-row", "data-figure": groups[index].key },
+            h("span", { class: "machine-label", title: groups[index].label }, groups[index].label),
             row.text,
             row.curve.element,
             row.note,

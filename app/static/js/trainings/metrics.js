@@ -126,11 +126,11 @@ function boxes(names, file) {
   ];
 }
 
-/** The curves over epochs in `container`, with `others` behind them; made anew when other parts are recorded. */
+/** The curves over epochs in `container`, with `further` behind them; built again when other parts are recorded. */
 export class Curves {
-  constructor(container, name, others) {
+  constructor(container, name, further) {
     this.container = container;
-    this.others = others;
+    this.further = further;
     this.plots = [];
     this.look = null;
     this.file = (suffix) => () => `${name()}-${suffix}`;
@@ -162,7 +162,7 @@ export class Curves {
     if (this.mounted) {
       this.container.prepend(...this.plots.map(({ element }) => element));
       for (const plot of this.plots) plot.start();
-    } else mount(this.container, [...this.plots, ...this.others]);
+    } else mount(this.container, [...this.plots, ...this.further]);
     this.mounted = true;
   }
 

@@ -13,9 +13,9 @@ const UNDER_WAY = new Set(["pending", "running"]);
 const isSame = (one, other) => SAME.every((name) => one[name] === other[name]);
 
 export class SplitFigures {
-  /** @param {HTMLElement} place @param {any} evaluation the completed one that the page shows */
-  constructor(place, evaluation) {
-    this.place = place;
+  /** @param {HTMLElement} container @param {any} evaluation the completed one that the page shows */
+  constructor(container, evaluation) {
+    this.container = container;
     this.evaluation = evaluation;
     this.dataset = null; // as it is now, for how many images its sets have
     this.load();
@@ -25,14 +25,14 @@ export class SplitFigures {
     const { training_id: training, dataset_id: dataset } = this.evaluation;
     // The dataset was deleted, or the run has other weights now: there is nothing of these to measure any more.
     if (dataset === null || this.evaluation.weights_changed) return;
-    const [found, counts] = await Promise.all([
+    const [response, counts] = await Promise.all([
       get(`/api/trainings/${training}/evaluations`).catch(() => null),
       get(`/api/datasets/${dataset}`).catch(() => null),
     ]);
-    if (!found) return;
+    if (!response) return;
     this.dataset = counts;
-    const rows = SPLITS.map((split) => [split, this.of(split, found.evaluations)]);
-    setChildren(this.place, this.table(rows));
+    const rows = SPLITS.map((split) => [split, this.of(split, response.evaluations)]);
+    setChildren(this.container, this.table(rows));
     if (rows.some(([, item]) => item && UNDER_WAY.has(item.status))) setTimeout(() => this.load(), ASK_MS);
   }
 

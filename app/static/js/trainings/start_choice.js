@@ -63,7 +63,7 @@ export class StartChoice {
   }
 
   /** Best and last are always there; single epochs where a copy was kept. */
-  async listCheckpoints(wanted = "best") {
+  async listCheckpoints(preferred = "best") {
     const id = this.training.value;
     setChildren(
       this.checkpoint,
@@ -78,7 +78,7 @@ export class StartChoice {
       this.checkpoint.append(
         ...epochs.map((epoch) => h("option", { value: epoch }, t("epoch {epoch}", { epoch: number(epoch) }))),
       );
-      this.checkpoint.value = wanted;
+      this.checkpoint.value = preferred;
     } catch {
       /* best and last remain */
     }

@@ -27,13 +27,13 @@ function measure({ task, best }) {
     : fixed(best?.map50);
 }
 
-function curve({ spark, best, total_epochs: total, epochs: wished }) {
+function curve({ spark, best, total_epochs: total, epochs: planned }) {
   if (!spark?.length) return h("span", { class: "quiet" }, "–");
   const label = t("mAP50 by epoch; best {value}", { value: fixed(best?.map50) });
   const small = new SmallCurve({ look: "sparkline", label, end: true });
   small.set(
     spark.map(([x, y]) => ({ x, y })),
-    { x: [1, Math.max(2, total || wished)], y: [0, 1] },
+    { x: [1, Math.max(2, total || planned)], y: [0, 1] },
   );
   return small.element;
 }

@@ -69,9 +69,9 @@ export class TwoEvaluations {
     }
   }
 
-  draw(container, found) {
-    const { counts, images } = found;
-    showPager($("[data-compared-pager]", this.panel), found, (page) => {
+  draw(container, answer) {
+    const { counts, images } = answer;
+    showPager($("[data-compared-pager]", this.panel), answer, (page) => {
       this.page = page;
       this.load();
     });
@@ -79,11 +79,11 @@ export class TwoEvaluations {
       h("div", {}, h("dt", {}, label), h("dd", {}, value, note && h("small", {}, note)));
     setChildren(
       container,
-      h("p", { class: "evaluated-verdict" }, found.message),
+      h("p", { class: "evaluated-verdict" }, answer.message),
       h(
         "dl",
         { class: "evaluated-figures" },
-        Object.entries(found.difference).map(([name, { value, low, high }]) =>
+        Object.entries(answer.difference).map(([name, { value, low, high }]) =>
           entry(
             t("Difference of {metric}", { metric: NAMES[name]() }),
             signed(value),
@@ -140,7 +140,7 @@ export class TwoEvaluations {
   half(label, address, image) {
     const figure = h("figure", {}, h("figcaption", {}, label));
     get(`${address}/images?${new URLSearchParams({ search: image.file, per_page: "1" })}`)
-      .then(({ images: [found] }) => found && figure.prepend(marked(found, found.url, this)))
+      .then(({ images: [counterpart] }) => counterpart && figure.prepend(marked(counterpart, counterpart.url, this)))
       .catch((error) => figure.prepend(failure(error)));
     return figure;
   }

@@ -12,10 +12,10 @@ const CLASSES = {
 };
 
 export class WeightsStatus {
-  /** `onKnown(state)` is called when it is known of a model, with `before`, what was known of it until then. */
-  constructor(form, onKnown) {
+  /** `onStatus(state)` is called with the status of a model, and `before`, the previous one. */
+  constructor(form, onStatus) {
     this.form = form;
-    this.onKnown = onKnown;
+    this.onStatus = onStatus;
     this.model = null;
     this.state = null;
     this.container = $("[data-weights]");
@@ -42,7 +42,7 @@ export class WeightsStatus {
       this.state = status;
       this.draw();
       if (status.state === "checking") setTimeout(() => this.ask(model), AGAIN_MS);
-      else this.onKnown(late);
+      else this.onStatus(late);
     } catch {
       setChildren(this.container);
     } // the run tells it

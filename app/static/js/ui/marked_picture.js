@@ -96,7 +96,7 @@ function drawShape(context, shape, layer, width, height) {
     stroke();
   }
   for (const point of scaled(
-    (shape.points || []).filter(([, , sure]) => !(sure < KEYPOINT_CONFIDENCE)),
+    (shape.points || []).filter(([, , confidence]) => !(confidence < KEYPOINT_CONFIDENCE)),
     width,
     height,
   )) {

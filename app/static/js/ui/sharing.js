@@ -4,19 +4,19 @@ import { patch } from "../lib/api.js";
 import { toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** Behind a name in lists and heads. @param {{shared?: boolean}} thing */
-export const sharedText = (thing) => (thing.shared ? ` · ${t("shared")}` : "");
+/** Behind a name in lists and heads. @param {{shared?: boolean}} item */
+export const sharedText = (item) => (item.shared ? ` · ${t("shared")}` : "");
 
-/** Of the button. @param {{shared?: boolean}} thing */
-export const shareLabel = (thing) => (thing.shared ? t("Stop sharing") : t("Share with everyone"));
+/** Of the button. @param {{shared?: boolean}} item */
+export const shareLabel = (item) => (item.shared ? t("Stop sharing") : t("Share with everyone"));
 
 export const shareHelp = () => t("Everyone who can log in sees it. Only you and admins can change it.");
 
 /** Share it, or no longer; the changed thing, null where that failed.
- *  @param {string} path @param {{shared?: boolean}} thing */
-export async function share(path, thing) {
+ *  @param {string} path @param {{shared?: boolean}} item */
+export async function share(path, item) {
   try {
-    return await patch(path, { shared: !thing.shared });
+    return await patch(path, { shared: !item.shared });
   } catch (error) {
     toast(error.detail || error.title || String(error), "failed");
     return null;

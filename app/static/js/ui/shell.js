@@ -23,7 +23,7 @@ function showLight() {
 
 function showRunning() {
   const chip = $("[data-running]");
-  const [first, ...others] = active.running;
+  const [first, ...rest] = active.running;
   chip.hidden = !first;
   if (!first) return;
   const share = fraction(first);
@@ -34,7 +34,7 @@ function showRunning() {
     !first.current_epoch && !first.progress?.epoch && stageText(first)
       ? stageText(first)
       : `${percent(share)} · ${remaining(first.eta)}`;
-  $("[data-running-figures]").textContent = others.length ? `${figures} · +${others.length}` : figures;
+  $("[data-running-figures]").textContent = rest.length ? `${figures} · +${rest.length}` : figures;
 }
 
 function showTheme() {
