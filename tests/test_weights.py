@@ -1,6 +1,8 @@
 """Whether pretrained weights are available is checked before a run starts, and changes the proposal."""
 
+import socket
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ from apiflask import APIFlask
 
 from app.database import writing
 from app.models import Estimate, now
-from app.services.weights import PretrainedWeights, WeightsState
+from app.services.weights import TIMEOUT_S, PretrainedWeights, WeightsState
 from tests.data import valid_dataset
 from tests.routes.test_datasets import ENGLISH
 
@@ -42,6 +44,13 @@ def address() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_local_and_downloadable_weights(idle_app: APIFlask, tmp_path: Path, address: str) -> None:
@@ -80,6 +89,22 @@ def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
         assert without[name]["values"]["epochs"] >= 1.5 * tuned[name]["values"]["epochs"]
         reasons = {item["field"]: item["message"] for item in without[name]["reasons"]}
         assert "From scratch" in reasons["epochs"]
+
+
+def test_presets_do_not_wait_for_the_weights(idle_app: APIFlask, silent: str) -> None:
+    """The form stayed a skeleton for seconds where nothing answers."""
+    weights, dataset_id = idle_app.extensions["services"].weights, valid_dataset(idle_app, train=240, val=60)
+    weights.address = silent
+    began = time.monotonic()
+    checking = defaults(idle_app, dataset_id)
+    assert time.monotonic() - began < TIMEOUT_S
+    assert [(preset["checking"], preset["scratch"]) for preset in checking.values()] == [(True, False)] * 3
+    scratch = defaults(idle_app, dataset_id, start="scratch")
+    assert not any(preset["checking"] for preset in scratch.values()), "no weights are needed"
+    with idle_app.app_context():
+        for model in ("yolov8n", "yolov8s"):
+            assert weights.find(model, wait=20).cause == "unreachable"
+    assert defaults(idle_app, dataset_id) == scratch
 
 
 def test_a_preset_shows_its_time_once_it_is_estimated(idle_app: APIFlask) -> None:

@@ -23,6 +23,7 @@ CONTROL = 50  # train images on which the accuracy control of INT8 looks for the
 MOST_VERIFIED = 1000  # validation images that are measured; of more, every n-th
 
 LOST, LOST_INT8 = 0.002, 0.01  # of mAP50-95, against the .pt on the same images
+BUSY = 1.25  # contention from which latencies say more about other work than about a model
 
 
 class ExportOptions(TypedDict, total=False):
@@ -82,7 +83,8 @@ class Measurement(TypedDict):
     """What it answers.
 
     Of a classification `top1` and `top5` in the place of precision, recall, map50 and map95. `detections`: by file,
-    class, confidence and corners in px of the surest ones; `bf16`: the same in bfloat16.
+    class, confidence and corners in px of the surest ones; `bf16`: the same in bfloat16. `contention`: how many
+    times as long it took because others used the processor, too; None: the system doesn't say.
     """
 
     precision: NotRequired[float]
@@ -96,6 +98,7 @@ class Measurement(TypedDict):
     names: list[str]
     curves: ModelCurves | None
     latency_ms: Latency
+    contention: NotRequired[float | None]
     detections: dict[str, list[list[float]]]
     device: str
     bf16: NotRequired["Measurement"]
@@ -118,7 +121,8 @@ class Comparison(Figures):
     """An export beside the .pt.
 
     `confidence_shift`: the median change of a detection's confidence; `agreement`: the share of the .pt's detections
-    that it has, too; `loss`: of mAP50-95, or of the top-1 accuracy.
+    that it has, too; `loss`: of mAP50-95, or of the top-1 accuracy. `busy`: other work used the processor meanwhile, so
+    latencies are too high, and cannot be compared; not in rows of earlier versions.
     """
 
     reference: ReferenceFigures
@@ -131,6 +135,7 @@ class Comparison(Figures):
     loss: float
     allowed_loss: float
     conclusive: bool
+    busy: NotRequired[bool]
 
 
 class Verification(Comparison):

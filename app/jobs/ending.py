@@ -96,5 +96,6 @@ class Ending:
         meter = self.context.live.meters.get(self.job_id)
         if meter is None:
             return {}
-        meter.share = None if meter.share is None else 1.0
+        if meter.share is not None:
+            meter.share, meter.width = 1.0, 0.0
         return {**meter.read()}

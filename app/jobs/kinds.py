@@ -20,6 +20,13 @@ Apply = Callable[[Job, Event, Path], None]
 Notice = Callable[[], None]  # called after the commit
 
 
+class Part(NamedTuple):
+    """A stage of a job, as shares of the whole: where it begins, and how much of it the stage is."""
+
+    share: float
+    width: float
+
+
 class Lane(NamedTuple):
     """Whose running jobs count together against a kind's places: those that are known to be slow have their own."""
 
@@ -133,7 +140,8 @@ class JobKind:
         environment: of the child, on top of the usual one, once the job has its devices.
         use: what it does with devices; None: it needs none.
         request: which devices, from the job's params.
-        stages: where each Stage that the program says begins, as a share of the whole; other ones are not shown.
+        stages: where each stage that the program says begins, as a share of the whole. By itself (Stage) one that is
+            not here isn't shown; with what is done of it (Advanced) it is the whole.
         links: where the server asks questions of the children over a socket, see duplex.py: a job names its link in its
             params, and its program finds the number of its `socket` in the spec.
         again: the params to begin anew with after a failure; None: it has failed.
@@ -178,6 +186,13 @@ class JobKind:
     beside_web: bool = False
     record: Record | None = None
     files: Callable[[Job], JobFiles] | None = None
+
+    def part(self, stage: str) -> Part | None:
+        """The part of the whole that a stage is; None: there are no parts."""
+        begins = self.stages.get(stage)
+        if begins is None:
+            return None
+        return Part(begins, min((other for other in self.stages.values() if other > begins), default=1.0) - begins)
 
     def directory_of(self, job: Any, root: Path) -> Path:
         """Where the present attempt of a job has its files; `job`: its row, or the columns of it."""

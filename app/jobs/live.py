@@ -7,7 +7,7 @@ from typing import Any
 
 from app import notify
 from app.cluster import Bus
-from app.jobs.kinds import Kinds
+from app.jobs.kinds import Kinds, Part
 from app.jobs.model import Job, JobStatus
 from app.jobs.progress import JobProgressView, progress_view
 from app.jobs.texts import error_text
@@ -17,33 +17,78 @@ EVERY_S = 0.25  # between two messages about progress
 
 @dataclass
 class Meter:
-    """Progress of a running job, and its pace since it began."""
+    """Progress of a running job, and the pace of its present stage.
+
+    Attributes:
+        done, total: of the stage, in what the kind counts; total 0: not known.
+        share, width: of the whole: where the stage begins, and how much of it the stage is. share None: `done` and
+            `total` count the whole.
+        began: the stage; started: the job. Monotonic, s.
+        first: `done` and the monotonic time of the first report of the stage, from which on its pace is measured: what
+            was loaded or done before is no part of it.
+    """
 
     done: int = 0
     total: int = 0
     stage: str = ""
-    share: float | None = None  # of the whole, where the stage begins; None: counted by done and total
-    began: float = field(default_factory=time.monotonic)  # the stage
+    share: float | None = None
+    width: float = 0.0
+    began: float = field(default_factory=time.monotonic)
     started: float = field(default_factory=time.monotonic)
+    first: tuple[int, float] | None = None
     sent_at: float = 0.0
+
+    def advance(self, done: int, total: int, stage: str, part: Part | None = None) -> None:
+        """Update it by a report.
+
+        Args:
+            part: of the whole, that the stage is; None: `done` and `total` count the whole.
+        """
+        now = time.monotonic()
+        if stage != self.stage:
+            self.began, self.first = now, None
+        if self.first is None or done < self.first[0]:  # fewer than before: it began anew
+            self.first = (done, now)
+        self.done, self.total, self.stage = done, total, stage
+        self.share, self.width = part or (None, 0.0)
 
     def read(self) -> JobProgressView:
         """stage, done, total, percent, rate (a second) and eta (s); what is not known is None."""
-        seconds = time.monotonic() - self.began
-        rate = self.done / seconds if self.done and seconds > 0 else None
+        rate = self.rate()
         return {
             "stage": self.stage or None,
             "done": self.done,
             "total": self.total,
             "percent": self.percent(),
             "rate": rate and round(rate, 2),
-            "eta": round((self.total - self.done) / rate, 1) if rate and self.total else None,
+            "eta": None if rate is None else self.eta(rate),
         }
 
     def percent(self) -> float | None:
+        within = min(1.0, self.done / self.total) if self.total else None
         if self.share is not None:
-            return round(100 * self.share, 1)
-        return round(100 * self.done / self.total, 1) if self.total else None
+            return round(100 * (self.share + self.width * (within or 0.0)), 1)
+        return None if within is None else round(100 * within, 1)
+
+    def rate(self) -> float | None:
+        """A second, since the first report of the stage; None: not measured yet."""
+        if self.first is None:
+            return None
+        done, seconds = self.done - self.first[0], time.monotonic() - self.first[1]
+        return done / seconds if done > 0 and seconds > 0 else None
+
+    def eta(self, rate: float) -> float | None:
+        """Seconds until the end, with the stages that follow in proportion to this one; None while most of what is left
+        is theirs: nothing of it is measured."""
+        if not self.total:
+            return None
+        left = max(0, self.total - self.done) / rate
+        if self.share is None:
+            return round(left, 1)
+        after = max(0.0, 1.0 - self.share - self.width)
+        if after > self.width:
+            return None
+        return round(left + (self.total / rate * after / self.width if self.width else 0.0), 1)
 
 
 class Live:
@@ -58,28 +103,24 @@ class Live:
     def begin(self, job_id: int) -> None:
         self.meters[job_id] = Meter()
 
-    def advance(self, job_id: int, done: int, total: int, stage: str) -> None:
-        """Update the progress of a job, and send it to its room at most four times a second."""
+    def advance(self, job_id: int, done: int, total: int, stage: str, part: Part | None = None) -> None:
+        """Update the progress of a job, and send it to its room at most four times a second; `part` as in Meter."""
         meter = self.meters.setdefault(job_id, Meter())
-        if stage != meter.stage:
-            meter.began = time.monotonic()
-        meter.done, meter.total, meter.stage = done, total, stage
+        meter.advance(done, total, stage, part)
         if time.monotonic() - meter.sent_at >= EVERY_S or done == total:
             meter.sent_at = time.monotonic()
             self.publish_progress(job_id, meter)
 
     def publish_progress(self, job_id: int, meter: Meter) -> None:
-        self.bus.publish("progress", [job_id, meter.done, meter.total, meter.stage, meter.share])
+        self.bus.publish("progress", [job_id, meter.done, meter.total, meter.stage, meter.share, meter.width])
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
         notify.to_job("job_update", job_id, payload)
 
     def receive_progress(self, message: list[Any]) -> None:
         """The progress of a job that another process watches."""
-        job_id, done, total, stage, share = message
-        meter = self.meters.setdefault(job_id, Meter())
-        if stage != meter.stage:
-            meter.began = time.monotonic()
-        meter.done, meter.total, meter.stage, meter.share = done, total, stage, share
+        job_id, done, total, stage, share, width = message
+        part = None if share is None else Part(share, width)
+        self.meters.setdefault(job_id, Meter()).advance(done, total, stage, part)
 
     def enter(self, job_id: int, stage: str, share: float) -> None:
         """Update the stage of a job that reports stages alone, and send it to its room."""

@@ -189,7 +189,8 @@ class Supervisor:
         for _offset, envelope in envelopes:
             if isinstance(envelope.event, Advanced):
                 event = envelope.event
-                self.context.live.advance(self.job_id, event.done, event.total, event.stage)
+                part = self.kind.part(event.stage)
+                self.context.live.advance(self.job_id, event.done, event.total, event.stage, part)
             elif isinstance(envelope.event, Stage) and envelope.event.name in self.kind.stages:
                 name = envelope.event.name
                 self.context.live.enter(self.job_id, name, self.kind.stages[name])

@@ -40,6 +40,10 @@ from app.schemas.accounts import (
 )
 from app.schemas.base import Message, MessageValues
 from app.schemas.invitations import (
+    InvitationCheckIn,
+    InvitationCheckInValues,
+    InvitationCheckOut,
+    InvitationCheckOutValues,
     InvitationIn,
     InvitationInValues,
     InvitationOut,
@@ -236,6 +240,17 @@ def invite(values: InvitationInValues) -> InvitationOutValues:
         "role": row.role,
         "expires_at": row.expires_at,
     }
+
+
+@blueprint.post("/api/invitations/check")
+@limited(LOGIN)
+@blueprint.input(InvitationCheckIn, arg_name="values")
+@blueprint.output(InvitationCheckOut)
+@blueprint.doc(responses={401: "It was used, has expired, or was revoked; `detail` says which."})
+def check_invitation(values: InvitationCheckInValues) -> InvitationCheckOutValues:
+    """Say whether an invitation can still be used, before anybody fills in the form of an account."""
+    row = services().accounts.invitations.expect_open(values["invitation"], owner=False)
+    return {"role": row.role, "expires_at": row.expires_at}
 
 
 @blueprint.get("/api/invitations")

@@ -23,13 +23,16 @@ blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
 @blueprint.get("/api/datasets/<id:dataset_id>/training-defaults")
 @blueprint.input(DefaultsQuery, location="query", arg_name="query")
 @blueprint.output(DefaultsOut)
-@blueprint.doc(responses={404: "The dataset doesn't exist."})
+@blueprint.doc(
+    description="Answers at once: while it is checked whether weights can be had, a preset is `checking`.",
+    responses={404: "The dataset doesn't exist."},
+)
 def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> DefaultsOutValues:
     """Suggest values for a run on this dataset and this machine, each with its reason; its time once known."""
     app_services = services()
     defaults = advise.defaults(
         app_services.datasets.store.get(dataset_id),
-        lambda model: app_services.weights.starts_from(query["start"], model),
+        lambda model: app_services.weights.known_start(query["start"], model),
     )
     for preset in defaults["presets"]:
         request: TrainingInValues = {"dataset_id": dataset_id, "params": {}, **preset["values"]}

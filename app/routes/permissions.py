@@ -37,7 +37,7 @@ RULES: dict[str, Rule] = {
     **each(PUBLIC, "", "static", "i18n_catalogue"),
     **each(PUBLIC, "system", "health", "ready"),
     **each(PUBLIC, "ui", "language", "source"),
-    **each(PUBLIC, "accounts", "login", "log_in", "log_out"),
+    **each(PUBLIC, "accounts", "login", "log_in", "log_out", "check_invitation"),
     **each(PUBLIC, "oidc", "begin", "finish", "end_by_provider"),
     **each(VIEWER, "oidc", "begin_link", "unlink"),
     **each(ADMIN, "oidc", "remove_link"),

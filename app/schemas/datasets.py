@@ -23,6 +23,7 @@ from app.schemas.base import (
 )
 from app.schemas.creators import CreatedBy, SharedOut, creator_filter, shared_field
 from app.schemas.dataset_options import ChoicesIn, ChoicesInValues, OptionFields, OptionFieldsValues
+from app.schemas.jobs import JobProgress, JobProgressValues
 
 EXPORTS = ("yolo", "coco", "voc")
 
@@ -142,17 +143,14 @@ class SummaryOutValues(TypedDict):
     left_out: list[LeftOutOutValues]
 
 
-class ProgressOut(Schema):
-    stage = String(metadata={"description": "reading, scanning, splitting, building or checking."})
-    done = Integer()
-    total = Integer()
+class ProgressOut(JobProgress):
+    """`done` and `total` are of the stage; `percent` and `eta` of the whole."""
+
+    stage = String(metadata={"description": "extracting (bytes), reading, scanning, checking or building (images)."})
     revision = Integer()
 
 
-class ProgressOutValues(TypedDict):
-    stage: str
-    done: int
-    total: int
+class ProgressOutValues(JobProgressValues):
     revision: int
 
 

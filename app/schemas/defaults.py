@@ -77,6 +77,12 @@ class PresetOut(Schema):
     title = String()
     description = String()
     scratch = Boolean(metadata={"description": "It starts without pretrained weights: more epochs are proposed."})
+    checking = Boolean(
+        metadata={
+            "description": "It isn't known yet whether pretrained weights can be had. `epochs` and `seconds` are those "
+            "with them until then: ask again in a second."
+        }
+    )
     seconds = Float(allow_none=True, metadata={"description": "Of the whole run, once measured or done before."})
     values = Nested(PresetValues)
     reasons = List(Nested(ReasonOut))
@@ -87,6 +93,7 @@ class PresetOutValues(TypedDict):
     title: str
     description: str
     scratch: bool
+    checking: bool
     seconds: NotRequired[float | None]
     values: PresetValuesValues
     reasons: list[ReasonOutValues]

@@ -122,6 +122,9 @@ class VerificationOut(Schema):
     latency_ms = Dict(
         metadata={"description": "p50, p95 and least of the model alone, `batch` images at once, on `device`."}
     )
+    busy = Boolean(
+        metadata={"description": "Other work used the CPU meanwhile: latency_ms is too high, and can't be compared."}
+    )
     batch = Integer(metadata={"description": "Images that it takes at once; the .pt is measured with one."})
     device = String()
 

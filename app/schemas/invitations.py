@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from apiflask.fields import Integer, List, Nested, String
+from apiflask.validators import Length
 
 from app.schemas.account_fields import ROLES, role_field
 from app.schemas.base import DateTime, Message, MessageValues, Schema
@@ -51,6 +52,24 @@ class InvitationsOut(Schema):
 
 class InvitationsOutValues(TypedDict):
     invitations: list[OpenInvitationValues]
+
+
+class InvitationCheckIn(Schema):
+    invitation = String(required=True, validate=Length(1, 200), metadata={"description": "The secret of its link."})
+
+
+class InvitationCheckInValues(TypedDict):
+    invitation: str
+
+
+class InvitationCheckOut(Schema):
+    role = String(metadata={"enum": ROLES})
+    expires_at = DateTime()
+
+
+class InvitationCheckOutValues(TypedDict):
+    role: str
+    expires_at: datetime
 
 
 class InvitationRevoked(Message):

@@ -60,6 +60,13 @@ class PretrainedWeights:
         """Whether a run with this start ("auto", "scratch" …) begins with weights; an unchecked state counts as yes."""
         return start == "training" or (start != "scratch" and self.find(model).state != "unavailable")
 
+    def known_start(self, start: str, model: str) -> bool | None:
+        """The same without waiting for a check; None: it isn't known yet, and is being checked."""
+        if start in {"training", "scratch"}:
+            return start == "training"
+        state = self.find(model, wait=0.0)
+        return None if state is CHECKING else state.state != "unavailable"
+
     def find(self, model: str, wait: float = WAIT_S) -> WeightsState:
         """The state of a model's weights; `checking` where the check takes longer than `wait` seconds."""
         name = published_name(model)

@@ -1,11 +1,15 @@
 """Changing one's password, and revoking invitations."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from app.database import writing
+from app.models import Invitation
+from app.models.base import now
 from tests.access.conftest import OURS, PASSWORD, Headers
 from tests.data import change_settings
 
@@ -81,6 +85,33 @@ def test_invitations_are_listed_and_revoked(app: APIFlask, headers: Headers) -> 
     ]
     assert used == [401, 200]
     assert invitations[1]["invitation_id"] not in dict(listed())  # used
+
+
+def test_an_invitation_says_before_its_form_why_it_cannot_be_used(app: APIFlask, headers: Headers) -> None:
+    """The form was shown first, and refused once it was filled in."""
+    client = app.test_client()
+
+    def check(secret: str) -> tuple[int, str]:
+        answer = app.test_client().post(
+            "/api/invitations/check", json={"invitation": secret}, headers={"Accept-Language": "en"}
+        )
+        return answer.status_code, answer.json.get("detail") or answer.json["role"]
+
+    rows = [client.post("/api/invitations", json={"role": "trainer"}, headers=headers["admin"]).json for _ in range(3)]
+    used, expired, revoked = (row["path"].partition("=")[2] for row in rows)
+    assert check(used) == (200, "trainer")
+    assert check(used) == (200, "trainer"), "a look does not use it"
+    form = {"invitation": used, "name": "Noa", "password": NEW_PASSWORD}
+    assert app.test_client().post("/api/login", json=form).status_code == 200
+    with app.app_context(), writing() as session:
+        session.get_one(Invitation, rows[1]["invitation_id"]).expires_at = now() - timedelta(seconds=1)
+    client.delete(f"/api/invitations/{rows[2]['invitation_id']}", headers=headers["admin"])
+    answers = [check(secret) for secret in (used, expired, revoked)]
+    assert [status for status, _detail in answers] == [401, 401, 401]
+    assert "was used already" in answers[0][1]
+    assert answers[1][1] == "This invitation has expired. Ask an admin for a new one."
+    assert "was revoked" in answers[2][1]
+    assert app.test_client().post("/api/login", json=form | {"name": "Nova"}).json["detail"] == answers[0][1]
 
 
 @pytest.mark.parametrize("name", ["viewer", "trainer"])

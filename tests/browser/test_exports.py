@@ -19,7 +19,7 @@ TRAINING = 39
 REFERENCE = {"precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": 0.712, "latency_ms": {"p50": 40.0, "p95": 44.0}}
 
 
-def verification(map95: float) -> dict[str, Any]:
+def verification(map95: float, busy: bool = False) -> dict[str, Any]:
     threshold = {"confidence": 0.31, "precision": 0.9, "recall": 0.8, "f1": 0.85, "moved": True}
     figures = {"images": 40, "precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": map95, "reference": REFERENCE}
     more = {"at_threshold": threshold | {"reference": threshold}, "confidence_shift": -0.1, "agreement": 0.9}
@@ -28,6 +28,7 @@ def verification(map95: float) -> dict[str, Any]:
         "device": "cpu",
         "loss": 0.712 - map95,
         "allowed_loss": 0.01,
+        "busy": busy,
     }
     return figures | more | measurement
 
@@ -37,7 +38,11 @@ def exports(site: Server) -> Iterator[None]:
     """One that is offered and one that lost too much."""
     common = {"training_id": TRAINING, "key": "k", "format": "openvino", "weights_sha256": "0" * 64, "ended_at": now()}
     good = {"status": "completed", "verification": verification(0.706), "size_bytes": 3_400_000}
-    bad = {"status": "failed", "verification": verification(0.31), "error": {"code": "accuracy_lost", "message": ""}}
+    bad = {
+        "status": "failed",
+        "verification": verification(0.31, busy=True),
+        "error": {"code": "accuracy_lost", "message": ""},
+    }
     weights = Path(site.settings["DATA_ROOT"]) / "models" / str(TRAINING) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True, exist_ok=True)
     weights.write_bytes(b"weights")
@@ -59,7 +64,10 @@ def test_exports_are_listed_beside_the_weights(open_page: Open, site: Server, fo
     expect(offered).to_contain_text("0.706.pt 0.712")
     expect(offered).to_contain_text("12.5 ms.pt 40.0 ms")
     expect(offered.locator("a")).to_have_attribute("href", "/api/exports/1/download")
+    expect(offered).not_to_contain_text("busy server")
     expect(refused).to_contain_text("0.310")
+    expect(refused).to_contain_text("busy server")
+    expect(page.locator("[data-exports]")).to_contain_text("these latencies are too high")
     expect(refused.locator("a")).to_have_count(0)
     expect(page.locator("[data-exports]")).to_contain_text("less accurate than the .pt")
     expect(page.locator("[data-exports]")).to_contain_text("its own confidence threshold")

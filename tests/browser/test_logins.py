@@ -91,6 +91,14 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     guest.page.locator("[data-invitation] [type=submit]").click()
     expect(guest.page.get_by_role("link", name="Tereza")).to_be_visible()
     expect(guest.page.get_by_role("button", name="Usar o dataset de exemplo")).to_be_visible()
+
+    late = browser.new_context(locale="en").new_page()
+    late.goto(invitation)
+    expect(late.get_by_text("This invitation was used already")).to_be_visible()
+    expect(late.locator("#new-name")).to_be_hidden()
+    expect(late.get_by_role("button", name="Use name and password instead")).to_be_visible()
+    shoot(late, "invitation-used")
+    late.context.close()
     guest.page.context.close()
     assert guest.wrong == []
 

@@ -43,8 +43,10 @@ def deliver(bus: Bus, name: str, payload: Any, sender: str = "other") -> None:
 
 def test_progress_of_a_remote_job_arrives_here(shared_app: APIFlask) -> None:
     jobs = shared_app.extensions["services"].jobs
-    deliver(jobs.cluster.bus, "progress", [7, 3, 12, "reading", None])
+    deliver(jobs.cluster.bus, "progress", [7, 3, 12, "reading", None, 0.0])
     assert jobs.live.meters[7].read()["percent"] == 25.0
+    deliver(jobs.cluster.bus, "progress", [7, 3, 12, "scanning", 0.2, 0.4])
+    assert jobs.live.meters[7].read()["percent"] == 30.0
     deliver(jobs.cluster.bus, "progress_over", 7)
     assert 7 not in jobs.live.meters
 

@@ -113,7 +113,7 @@ def test_a_job_to_its_end(app: APIFlask, client: FlaskClient, jobs: JobService) 
 
 def test_a_job_is_stopped(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
     job_id = submit(app, jobs, "long")
-    body = under_way(client, job_id)
+    body = reached(client, job_id, lambda body: body["progress"]["eta"] is not None)  # once its pace is measured
     assert body["status"] == "running"
     assert body["progress"]["eta"] > 0
     assert 0 <= body["progress"]["percent"] < 100

@@ -148,8 +148,13 @@ def test_progress_is_published(client: FlaskClient, app: APIFlask) -> None:
         "error": None,
         "stage": None,
         "revision": 1,
+        "percent": None,
+        "rate": None,
+        "eta": None,
     }
     assert any(item["status"] == "validating" and item["total"] == 8 for item in payloads)
+    shares = [item["percent"] for item in payloads[:-1]]
+    assert shares == sorted(shares), "it begins again with each stage"
     stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in payloads)]
     assert stages == ["scanning", "checking", "building", None]
 

@@ -48,6 +48,12 @@ def package(
     return Package(row, training, Path())
 
 
+def test_latencies_of_a_busy_moment_say_so() -> None:
+    assert "Other work used the CPU during the measurement" in card(busy=True)
+    assert "Other work" not in card(busy=False)
+    assert "Other work" not in card(), "nothing is known of an export of an earlier version"
+
+
 def test_one_of_each_is_singular() -> None:
     text = card()
     assert "detect, 1 class |" in text

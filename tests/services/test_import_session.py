@@ -28,6 +28,7 @@ from app.events import Failed
 from app.extensions import db
 from app.jobs import Job, JobStatus
 from app.jobs.process import Child, find_children
+from app.jobs.progress import NO_PROGRESS
 from app.jobs.pulse import Pulse
 from app.jobs.recovery import conclude
 from app.models import Dataset
@@ -385,7 +386,7 @@ def test_one_that_begins_anew_shows_its_old_progress_no_longer(
         assert (job.status, job.params["slow"]) == ("pending", True)
         services.jobs.announce(job)
         payload = {"dataset_id": dataset.id, "status": "validating", "error": None, "revision": 1}
-        assert messages == [("dataset_update", payload | {"stage": None, "done": 0, "total": 0})]
+        assert messages == [("dataset_update", {**payload, **NO_PROGRESS})]
 
 
 def test_a_long_import_does_not_block_another_one(imports: DatasetImports) -> None:

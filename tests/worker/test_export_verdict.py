@@ -1,11 +1,16 @@
 """The verdict on an export, with planted faults: what is offered, at which threshold, and what is not."""
 
+import os
 import random
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
 
-from app.core.exports import LOST, LOST_INT8
+from app.core.exports import BUSY, LOST, LOST_INT8
+from app.worker.contention import ProcessorContention
 from app.worker.exporting.verdict import as_good, verify
 
 SIDES = [(0.0, 0.0), (40.0, 10.0), (10.0, 60.0)]
@@ -43,6 +48,34 @@ def test_the_same_model_is_offered_with_its_threshold() -> None:
     assert wrong is None
     assert (comparison["loss"], comparison["agreement"], comparison["confidence_shift"]) == (0.0, 1.0, 0.0)
     assert (comparison["at_threshold"]["confidence"], comparison["at_threshold"]["moved"]) == (0.5, False)
+
+
+def test_latencies_of_a_busy_moment_are_marked() -> None:
+    """ONNX had 308 ms beside 3,539 of the .pt, at a load of 14 on two cores, and the page said nothing about it."""
+    for contention, busy in ((None, False), (1.02, False), (7.4, True)):
+        assert verify(measured(contention=contention), measured(contention=1.0), False, LOST)[0]["busy"] is busy
+    assert verify(measured(), measured(contention=1.5), False, LOST)[0]["busy"] is True
+
+
+def test_contention_is_what_others_take_of_the_processor() -> None:
+    """Two processes that compute on one core: each takes twice as long as alone."""
+    core = {min(os.sched_getaffinity(0))}
+    code = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, core)  # of this thread, and of what it starts
+    try:
+        other = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            contention = ProcessorContention()
+            until = time.thread_time() + 0.4
+            while time.thread_time() < until:
+                pass
+            assert (contention.ratio() or 0) > BUSY
+        finally:
+            other.kill()
+            other.wait()
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_figures_of_a_threshold_are_read_at_its_exact_value() -> None:

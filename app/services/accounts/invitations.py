@@ -65,13 +65,13 @@ class Invitations:
         row.used_at = now()
         return row
 
-    def expect_open(self, secret: str, owner: bool) -> None:
-        """Check that an invitation can still be used.
+    def expect_open(self, secret: str, owner: bool) -> Invitation:
+        """An invitation that can still be used.
 
         Raises:
             LoginRequired: as `use` would.
         """
-        expect_open(db.session.scalar(by_secret(secret)), owner)
+        return expect_open(db.session.scalar(by_secret(secret)), owner)
 
 
 def by_secret(secret: str) -> Select[Invitation]:
@@ -84,6 +84,25 @@ def expect_open(row: Invitation | None, owner: bool) -> Invitation:
     Raises:
         LoginRequired: it was used, is over, or never was.
     """
-    if row is None or row.owner != owner or row.used_at is not None or row.expires_at <= now():
-        raise LoginRequired(_("This link was used already, has expired, or isn't complete. Ask for a new one."))
+    if row is None or row.owner != owner:
+        raise LoginRequired(unknown_link(owner))
+    if row.used_at is not None or row.expires_at <= now():
+        raise LoginRequired(unknown_link(owner) if owner else closed_invitation(row))
     return row
+
+
+def unknown_link(owner: bool) -> str:
+    """Why a link of which there is no row can't be used; of the owner's, which are short-lived, any that is over."""
+    if owner:
+        return _("This link was used already, has expired, or isn't complete. Ask for a new one.")
+    return _("This invitation was revoked or has expired, or its link isn't complete. Ask an admin for a new one.")
+
+
+def closed_invitation(row: Invitation) -> str:
+    """Why an invitation can't be used any more, and what to do."""
+    if row.used_at is None:
+        return _("This invitation has expired. Ask an admin for a new one.")
+    return _(
+        "This invitation was used already. If you created your account with it, log in with its name and password; "
+        "otherwise ask an admin for a new one."
+    )

@@ -16,6 +16,7 @@ from app.database import retry_until_writable, write_now_or_later, writing
 from app.events import Advanced, Event, Failed, Planned, Refused
 from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus
+from app.jobs.progress import NO_PROGRESS, JobProgressView
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
 from app.schemas.datasets import ProgressOutValues
@@ -26,6 +27,7 @@ from app.services.datasets.specs import (
     ENVIRONMENT,
     INDEX,
     READ,
+    STAGES,
     environment,
     import_params,
     import_spec,
@@ -71,6 +73,7 @@ class DatasetImports:
         jobs.register(
             JobKind(
                 IMPORT,
+                stages=STAGES,
                 collect=self.collect,
                 prewarm=ENVIRONMENT,
                 at_once=AT_ONCE,
@@ -121,7 +124,7 @@ class DatasetImports:
             return
         meter = self.jobs.live.meters.get(job_id)
         if meter is not None and meter.stage == "scanning":  # it began before anybody could know the dataset
-            self.notify_progress(job, Advanced(meter.done, meter.total, meter.stage))
+            self.notify_progress(job)
         if job.kind == IMPORT and job.status == JobStatus.RUNNING:
             self.write_location(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
 
@@ -156,7 +159,7 @@ class DatasetImports:
         return bool(self.jobs.active(IMPORT) or self.jobs.active(INDEX))
 
     def progress(self, dataset_ids: Iterable[int]) -> dict[int, ProgressOutValues]:
-        """How far the imports of these datasets are, by dataset: stage, done, total, revision."""
+        """How far the imports of these datasets are, by dataset."""
         if not self.jobs.live.meters:
             return {}
         running = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
@@ -164,12 +167,7 @@ class DatasetImports:
         for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(running)):
             meter = self.jobs.live.meters.get(job_id)
             if meter is not None and meter.stage:
-                progress_by_id[dataset_id] = {
-                    "stage": meter.stage,
-                    "done": meter.done,
-                    "total": meter.total,
-                    "revision": params["number"],
-                }
+                progress_by_id[dataset_id] = {**meter.read(), "revision": params["number"]}
         return progress_by_id
 
     # The kinds.
@@ -188,7 +186,7 @@ class DatasetImports:
             else:
                 self.verdicts.publish(job.id, event)
         elif isinstance(event, Advanced) and job.subject_id is not None and job.kind == IMPORT:
-            self.notify_progress(job, event)
+            self.notify_progress(job)
 
     def on_end(self, job_id: int, event: Event) -> None:
         """A refusal answers the request that waits for it, whether or not the row can be written now."""
@@ -248,24 +246,26 @@ class DatasetImports:
             "revision %d of dataset %d: %s%s%s", number, dataset_id, status, after, f": {error}" if error else ""
         )
         images = result.get("images", 0)
-        self.notify(job, status, {"stage": None, "done": images, "total": images}, error)
+        self.notify(job, status, {**NO_PROGRESS, "done": images, "total": images}, error)
 
-    def notify_progress(self, job: Job, event: Advanced) -> None:
-        self.notify(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})
+    def notify_progress(self, job: Job) -> None:
+        """Send how far it is, as its meter has it."""
+        if meter := self.jobs.live.meters.get(job.id):
+            self.notify(job, self.status_of(job), meter.read())
 
     def notify_waiting(self, job: Job) -> None:
         """Reset the progress of an import that waits for its next attempt."""
         if is_accepted(job) and job.kind == IMPORT:
-            self.notify(job, self.status_of(job), {"stage": None, "done": 0, "total": 0})
+            self.notify(job, self.status_of(job), NO_PROGRESS)
 
     def status_of(self, job: Job) -> str:
         status = db.session.scalar(select(Dataset.status).where(Dataset.id == job.subject_id))
         return str(status or DatasetStatus.VALIDATING)
 
-    def notify(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
+    def notify(self, job: Job, status: str, progress: JobProgressView, error: str | None = None) -> None:
         """Send the progress to the readers of datasets."""
         message = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
-        to_dashboard("dataset_update", message | dict(progress))
+        to_dashboard("dataset_update", {**message, **progress})
 
 
 def retry_params(job: Job, failure: Failed) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from app.jobs import Job, JobKind, JobService, JobStatus
 from app.models import Dataset, DatasetRevision
 from app.notify import to_dashboard
 from app.services.datasets.index import DamagedIndex
-from app.services.datasets.specs import INDEX, environment, import_params, import_spec
+from app.services.datasets.specs import INDEX, STAGES, environment, import_params, import_spec
 from app.services.storage import StorageService
 from app.services.storage.damaged import remove_copies
 
@@ -45,6 +45,7 @@ class IndexRebuilds:
         kind = JobKind(
             INDEX,
             program="import_dataset",
+            stages=STAGES,
             spec=lambda job, directory: import_spec(storage, job, directory),
             environment=environment,
             collect=self.collect,

@@ -20,6 +20,9 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
+# Where each stage of an import begins, as a share of the whole: 364 images of 0.3 megapixels with 13 objects each took
+# 4.3 s to extract, 10.2 s to scan, 5.2 s to check and 1.4 s to build. Larger images are scanned for longer.
+STAGES = {"extracting": 0.0, "reading": 0.1, "scanning": 0.15, "checking": 0.75, "building": 0.95}
 UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracted
 
 

@@ -42,7 +42,7 @@ Measured on {images} with {how}, on {device}. The .pt was measured on the same i
 | --- | --- | --- |
 {figures}
 
-{threshold}
+{busy}{threshold}
 
 ## Use
 
@@ -51,6 +51,10 @@ Measured on {images} with {how}, on {device}. The .pt was measured on the same i
 
 `names.json` has the class names in the order of the model's outputs. {thresholds} {notes}
 """
+BUSY_NOTE = (
+    "Other work used the CPU during the measurement: the latencies are too high, and can't be compared with each "
+    "other.\n\n"
+)
 Measure = Literal["precision", "recall", "map50", "map95", "top1", "top5"]
 LABELS: dict[Measure, str] = {
     "precision": "Precision",
@@ -174,6 +178,7 @@ class Package:
             device="the CPU" if self.verification["device"] == CPU else f"GPU {self.verification['device']}",
             alone=self.alone(),
             figures="\n".join(self.figures()),
+            busy=BUSY_NOTE if self.verification.get("busy") else "",
             threshold=self.threshold(),
             needs=" ".join(examples.needs(row.format, row.arguments)),
             thresholds=self.about_thresholds(),

@@ -30,7 +30,8 @@ ORPHAN_POLL_S = 2.0
 
 def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda: None) -> "Measurement":
     """precision, recall, map50, map95 (of a classification top1, top5), images, curves with best, latency_ms of the
-    model alone, names, device, and by file its `detections`: class, confidence, place in pixels of the surest.
+    model alone, the contention meanwhile, names, device, and by file its `detections`: class, confidence, place in
+    pixels of the surest.
 
     Args:
         folder: where ultralytics may write.
@@ -39,6 +40,7 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
     Raises:
         Exception: the runtime cannot load the file, or not run it.
     """
+    from app.worker.contention import ProcessorContention
     from app.worker.curves import curves_of
     from app.worker.measuring import Images, measure
     from app.worker.train import private_settings
@@ -52,7 +54,7 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
         detections[image.file] = [[kind, confidence, *corners] for kind, confidence, corners in rows][:MOST_COMPARED]
         step()
 
-    images = Images(Path(task["data"]), classes=task.get("classes"))
+    images, contention = Images(Path(task["data"]), classes=task.get("classes")), ProcessorContention()
     with computing_in(task.get("precision", EXACT)):
         measured = measure(
             Path(task["model"]),
@@ -70,6 +72,7 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
         "names": measured.names,
         "curves": None if measured.part is None else curves_of(measured.part),
         "latency_ms": latency(measured.inference_ms),
+        "contention": contention.ratio(),
         "detections": detections,
         "device": task["device"],
     }

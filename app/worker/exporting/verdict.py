@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.cpu import cpu_name
 from app.core.curves import F1Point, ModelCurves
-from app.core.exports import Comparison, Figures, LowerPrecision, Measurement, ShippedThreshold
+from app.core.exports import BUSY, Comparison, Figures, LowerPrecision, Measurement, ShippedThreshold
 from app.core.metrics import WORTH
 
 IOU = 0.5  # from here on two detections are the same
@@ -44,6 +44,7 @@ def verify(
         "loss": loss(reference, export),
         "allowed_loss": allowed_loss,
         "conclusive": is_conclusive(reference, allowed_loss),
+        "busy": max(item.get("contention") or 1.0 for item in (reference, export)) >= BUSY,
     }
     return comparison, verdict(comparison, int8)
 

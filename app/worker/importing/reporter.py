@@ -15,21 +15,21 @@ class Reporter:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.reported_at = 0.0
+        self.reported_at, self.reported_stage = 0.0, ""
 
     def stage(self, name: str) -> Callable[[int, int], None]:
         """A callback that reports the progress of a stage: (done, total)."""
         return lambda done, total: self.report(name, done, total)
 
-    def report(self, stage: str, done: int, total: int, force: bool = False) -> None:
-        """Report progress, a few times a second and at a stage's end.
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Report progress, a few times a second and at a stage's beginning and end.
 
         Raises:
             StopRequested: the supervisor asked for it.
         """
         now = time.monotonic()
-        if force or now - self.reported_at >= REPORT_S or (total and done == total):
-            self.reported_at = now
+        if stage != self.reported_stage or now - self.reported_at >= REPORT_S or (total and done == total):
+            self.reported_at, self.reported_stage = now, stage
             self.go_on()
             self.channel.emit(Advanced(done, total, stage))
 

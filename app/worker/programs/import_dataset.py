@@ -97,6 +97,7 @@ class DatasetImport:
             if self.spec.verdict_only:
                 return asdict(planned)
             paths = [SOURCE / item.image for item in source.items]
+            self.reporter.report("scanning", 0, len(paths))
             pictures = list(scan.pictures(paths, self.reporter.stage("scanning")))  # each is read once
         source, pictures = self.read_again(source, pictures)
         self.decisions += source.decisions
@@ -113,7 +114,7 @@ class DatasetImport:
         arrival = IncomingFiles(self.spec, self.reporter.stage("extracting"), begin)
         arrival.fetch()
         self.began = time.monotonic()
-        self.reporter.report("reading", 0, 0, force=True)
+        self.reporter.report("reading", 0, 0)
         try:
             source = self.read_files({})
         except InvalidInput as error:
@@ -177,6 +178,7 @@ class DatasetImport:
 
     def create_revision(self, source: Source, pictures: list[ImageRecord]) -> dict[str, Any]:
         """The revision, from what was read."""
+        self.reporter.report("checking", 0, len(pictures))  # it begins with the split and with storing the images
         originals, folder = original_names(self.dataset), self.dataset / "source"
         division = partition(source.items, pictures, self.recipe.shares, folder, originals, source.names)
         self.decisions += division.decisions

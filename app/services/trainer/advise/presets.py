@@ -44,7 +44,8 @@ FROM_SCRATCH = {  # nothing is known yet: three times as much learning is needed
     "balanced": PresetGoal(steps=15_000, fewest=100, most=300, cells=COMFORT),
     "best": PresetGoal(steps=45_000, fewest=200, most=600, cells=2.0),
 }
-HasWeights = Callable[[str], bool]  # whether a model (yolov8n-seg) starts from pretrained weights
+# Whether a model (yolov8n-seg) starts from pretrained weights; None: it isn't known yet.
+HasWeights = Callable[[str], bool | None]
 
 
 def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list[PresetOutValues]:
@@ -55,7 +56,8 @@ def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list
 def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
     """One preset of the new-training page, with the reason for each value."""
     version, why_version = model(name, facts)
-    scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
+    weights = has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
+    scratch = weights is False
     goal = (FROM_SCRATCH if scratch else GOALS)[name]
     size, why_size = img_size(name, goal, facts)
     batch, why_batch = batch_size(version, size, facts)
@@ -68,6 +70,7 @@ def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
         "title": title,
         "description": text,
         "scratch": scratch,
+        "checking": weights is None,
         "values": {"model_version": version, "img_size": size, "batch_size": batch, "epochs": epochs},
         "reasons": [{"field": key, "message": message} for key, message in reasons.items()],
     }

@@ -2,10 +2,10 @@
 import { mayChange } from "../lib/access.js";
 import { classChips, pictures, splitBar } from "./common.js";
 import { h, icon } from "../lib/dom.js";
-import { ago, bytes, dateTime, number, percent } from "../lib/format.js";
+import { ago, bytes, dateTime, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { badge, bar } from "../ui/status.js";
-import { stageName, stageShare } from "./progress.js";
+import { shareOf, stageText } from "./progress.js";
 import { taskName } from "../lib/vocabulary.js";
 import { sharedText } from "../ui/sharing.js";
 
@@ -85,20 +85,13 @@ function samples({ samples: urls = [] }) {
 }
 
 function working(progress) {
-  const { stage, done, total } = progress;
-  const share = stageShare(progress);
+  const share = shareOf(progress);
   return [
     bar(share, "", t("Checking")),
     h(
       "div",
       { class: "split-legend" },
-      [
-        stageName(stage),
-        total && t("{done} of {total}", { done: number(done), total: number(total) }),
-        share !== null && percent(share),
-      ]
-        .filter(Boolean)
-        .join(" · "),
+      [share !== null && percent(share), stageText(progress)].filter(Boolean).join(" · "),
     ),
   ];
 }

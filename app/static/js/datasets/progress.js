@@ -1,13 +1,13 @@
 /* What a child does with the dataset now: its stage, how far it is, how long it will take. */
 import { h, setChildren } from "../lib/dom.js";
-import { duration, number, percent } from "../lib/format.js";
+import { duration, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar } from "../ui/status.js";
 
 const STAGES = {
+  extracting: () => t("Extracting the files"),
   reading: () => t("Reading the files"),
   scanning: () => t("Checking the images"),
-  splitting: () => t("Splitting"),
   building: () => t("Creating the version"),
   checking: () => t("Checking the labels"),
 };
@@ -15,41 +15,39 @@ const STAGES = {
 /** The words of a stage. */
 export const stageName = (stage) => (STAGES[stage] ? STAGES[stage]() : stage || t("Waiting for the dataset check"));
 
-/** How far it is, 0..1; null where nobody knows. */
-export const stageShare = (progress) => (progress?.total ? Math.min(1, progress.done / progress.total) : null);
+/** How far all of it is, 0..1; null where it isn't known. */
+export const shareOf = (progress) => (isNumber(progress?.percent) ? progress.percent / 100 : null);
 
-const began = new Map(); // stage → {time, done, last}: when this page saw it first, and the newest figure
+const doneText = ({ done, total }) =>
+  total ? t("{done} of {total}", { done: number(done), total: number(total) }) : "";
 
-function remaining({ stage, done, total, revision }) {
-  const key = `${revision}:${stage}`;
-  const started = began.get(key);
-  const start =
-    started && (done || 0) >= started.last ? started : { time: performance.now(), done: done || 0, last: 0 };
-  start.last = done || 0; // fewer than before: it began anew, after a time in which nothing was done
-  began.set(key, start);
-  const [seconds, advanced] = [(performance.now() - start.time) / 1000, (done || 0) - start.done];
-  if (!total || seconds < 1 || advanced <= 0) return "";
-  const rate = advanced / seconds;
-  return [
-    t("{n} per second", { n: number(rate, rate < 10 ? 1 : 0) }),
-    t("about {time} left", { time: duration((total - done) / rate) }),
-  ].join(" · ");
-}
+/** The stage, and what of it is done. */
+export const stageText = (progress) => [stageName(progress.stage), doneText(progress)].filter(Boolean).join(" · ");
+
+/** What of the stage is done, its pace, and the time that is left of all of it, once they are measured. */
+const paceText = ({ done, total, rate, eta }) =>
+  [
+    doneText({ done, total }),
+    isNumber(rate) && t("{n} per second", { n: number(rate, rate < 10 ? 1 : 0) }),
+    isNumber(eta) && t("about {time} left", { time: duration(eta) }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 
 /** Show it in a panel, or hide the panel when nothing goes on. */
 export function showProgress(container, current, progress) {
   const going = progress?.stage || current.busy;
   container.hidden = !going;
   if (!going) {
-    began.clear();
     setChildren(container);
     return;
   }
-  const { stage, done, total, revision } = progress || {};
+  const state = progress || {};
+  const share = shareOf(state);
   const first = !current.ready;
   const title = first
-    ? stageName(stage)
-    : t("Creating version {n}: {stage}", { n: number(revision), stage: stageName(stage) });
+    ? stageName(state.stage)
+    : t("Creating version {n}: {stage}", { n: number(state.revision), stage: stageName(state.stage) });
   setChildren(
     container,
     h(
@@ -59,20 +57,10 @@ export function showProgress(container, current, progress) {
         "div",
         { class: "meter-head" },
         h("span", { role: "status" }, title),
-        h(
-          "span",
-          {},
-          total
-            ? [
-                t("{done} of {total}", { done: number(done), total: number(total) }),
-                " · ",
-                percent(stageShare(progress)),
-              ]
-            : "",
-        ),
+        h("span", {}, share === null ? "" : percent(share)),
       ),
-      bar(stageShare(progress), "", t("Checking")),
-      h("p", { class: "quiet tabular progress-left" }, total ? remaining(progress) : ""),
+      bar(share, "", t("Checking")),
+      h("p", { class: "quiet tabular progress-left" }, paceText(state)),
     ),
   );
 }

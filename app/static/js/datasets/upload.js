@@ -2,8 +2,9 @@
 import { get, upload } from "../lib/api.js";
 import { notZip, whyNoZip } from "./archive_kind.js";
 import { h, icon } from "../lib/dom.js";
-import { bytes, number, percent, remaining } from "../lib/format.js";
+import { bytes, percent, remaining } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
+import { shareOf, stageText } from "./progress.js";
 import { uploadForm } from "./upload_form.js";
 import { Transfer, created, fits, terminate } from "./resumable.js";
 import { UploadPanel, small } from "./upload_panel.js";
@@ -229,7 +230,7 @@ export class Upload {
     return h("a", { href: `/datasets/${this.id}` }, text);
   }
 
-  checked({ status, done, total }) {
+  checked({ status, ...progress }) {
     if (status === "valid")
       this.panel.end(icon("check-circle-fill"), t("Ready for training."), "is-completed", [
         this.link(t("View dataset")),
@@ -237,12 +238,7 @@ export class Upload {
         h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on this dataset")),
       ]);
     else if (status === "invalid") this.refused();
-    else if (total)
-      this.panel.show(
-        t("Checking images: {done} of {total}", { done: number(done), total: number(total) }),
-        this.link(),
-        done / total,
-      );
+    else if (progress.stage) this.panel.show(stageText(progress), this.link(), shareOf(progress));
   }
 
   /** The reason comes by REST, in the reader's language; a message to all is in the server's. */

@@ -79,10 +79,11 @@ const reload = () => {
   timer = setTimeout(() => load(state.current()), 250);
 };
 
-room.on("dataset_update", ({ dataset_id: id, status, stage, done, total }) => {
-  uploads.checked(id, { status, stage, done, total });
+room.on("dataset_update", ({ dataset_id: id, status, ...progress }) => {
+  const { stage } = progress;
+  uploads.checked(id, { status, ...progress });
   const listed = cards.get(id);
-  if (stage) checking.set(id, { stage, done, total });
+  if (stage) checking.set(id, progress);
   else checking.delete(id);
   if (!listed || !stage) {
     reload();

@@ -1,7 +1,8 @@
 /* The way in: name and password, a provider, a token, or a link whose secret stands behind the # of its address, which
    no server, log or Referer sees. */
 import { post } from "../lib/api.js";
-import { $, $$, failure, setChildren } from "../lib/dom.js";
+import { $, $$, failure, h, setChildren } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
 
 const FORMS = ["password", "token", "invitation", "link"];
 const HASH_KEY = "way-in"; // the hash, while the page is loaded anew in another language
@@ -31,6 +32,22 @@ async function enter(form, body) {
     setChildren(message, refusal(error));
     for (const button of $$(`[data-${form}] button`)) button.disabled = false;
   }
+}
+
+/** The form of a new account, where the link can still be used; else why not. */
+async function openInvitation() {
+  const message = $("[data-link] [data-failure]");
+  show("link");
+  setChildren(message, h("p", { class: "quiet", role: "status" }, t("Checking the invitation…")));
+  try {
+    await post("/api/invitations/check", { invitation: secret });
+  } catch (error) {
+    if (/** @type {any} */ (error).status === 401) {
+      setChildren(message, refusal(error));
+      return;
+    } // any other: sending the form says it
+  }
+  show("invitation");
 }
 
 /** The provider's page; it sends the browser back to /login/oidc. */
@@ -65,5 +82,8 @@ const here = window.location.pathname + window.location.search;
 const initialForm =
   window.location.pathname === "/login" ? here : `/login?next=${encodeURIComponent($("main").dataset.next)}`;
 if (way || initialForm !== here) window.history.replaceState(null, "", initialForm);
-if (way) show(way);
-if (way === "link") enter("link", { link: secret });
+if (way === "invitation") openInvitation();
+if (way === "link") {
+  show("link");
+  enter("link", { link: secret });
+}

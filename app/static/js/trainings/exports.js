@@ -192,8 +192,23 @@ function table(exports, erase, uploaded) {
       ),
     ),
   );
-  return [rows, exports.some(({ verification }) => isNumber(verification?.map95)) && !uploaded && measuredAlone()];
+  return [
+    rows,
+    exports.some(({ verification }) => verification?.busy) && measuredBusy(),
+    exports.some(({ verification }) => isNumber(verification?.map95)) && !uploaded && measuredAlone(),
+  ];
 }
+
+/** What the mark beside a latency means. */
+const measuredBusy = () =>
+  h(
+    "p",
+    { class: "panel-note export-alone" },
+    t(
+      "Busy server: other work used the CPU during the measurement, so these latencies are too high and can't be " +
+        "compared. For new ones, delete the export and export the model again while the server is idle.",
+    ),
+  );
 
 /** Why the .pt has not exactly the metrics of the run; those of uploaded weights are not known. */
 const measuredAlone = () =>
@@ -220,6 +235,7 @@ function row(item, erase) {
       "td",
       { class: "number extra" },
       beside(verification?.latency_ms.p50, verification?.reference.latency_ms.p50, 1, " ms"),
+      verification?.busy && h("span", { class: "under export-reference" }, t("busy server")),
     ),
     h("td", { class: "number under" }, item.size_bytes ? bytes(item.size_bytes) : "–"),
     h("td", { class: "number export-actions" }, item.url && download(item), mayChangeHere(item) && eraser(item, erase)),

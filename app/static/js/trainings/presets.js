@@ -1,10 +1,11 @@
 /* Values for a dataset on this machine, by what is wished. A field that the reader has set, or is in, keeps its value,
    until a preset is chosen; beside each value stands why. */
 import { get } from "../lib/api.js";
-import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
+import { $, $$, failure, h, icon, setChildren, skeleton, write } from "../lib/dom.js";
 import { bytes, duration, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
+const AGAIN_MS = 1000;
 const SYMBOLS = { quick: "lightning-charge", balanced: "speedometer2", best: "trophy" };
 
 export class Presets {
@@ -34,6 +35,8 @@ export class Presets {
       $("[data-preset-facts]").textContent = this.basis(facts);
       this.show();
       this.apply(false);
+      if (presets.some(({ checking }) => checking))
+        setTimeout(() => turn === this.turn && this.load(dataset, start), AGAIN_MS);
     } catch (error) {
       if (turn === this.turn)
         setChildren(
@@ -70,13 +73,19 @@ export class Presets {
       .join(" · ");
   }
 
+  /** The cards; those that are there already get new values and stay, with what is focused in them. */
   show() {
+    const lines = $$(".preset-values", this.container);
+    if (lines.length === this.presets.length) {
+      this.presets.forEach((preset, index) => write(lines[index], this.valuesText(preset)));
+      return;
+    }
     setChildren(
       this.container,
       h(
         "div",
         { class: "presets", role: "radiogroup", "aria-label": t("Choose a preset") },
-        this.presets.map(({ name, title, description, values, scratch, seconds }) =>
+        this.presets.map(({ name, title, description, ...preset }) =>
           h(
             "label",
             { class: "preset" },
@@ -92,23 +101,24 @@ export class Presets {
             }),
             h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title),
             h("span", { class: "preset-text" }, description),
-            h(
-              "span",
-              { class: "preset-values tabular" },
-              [
-                `YOLOv8${values.model_version}`,
-                tn("{n} epoch", "{n} epochs", values.epochs),
-                `${number(values.img_size)} px`,
-                scratch && t("from scratch"),
-                seconds && t("about {time}", { time: duration(seconds) }),
-              ]
-                .filter(Boolean)
-                .join(" · "),
-            ),
+            h("span", { class: "preset-values tabular" }, this.valuesText(preset)),
           ),
         ),
       ),
     );
+  }
+
+  /** Its values on one line. Epochs and time depend on the weights, and wait for what is known of them. */
+  valuesText({ values, scratch, checking, seconds }) {
+    return [
+      `YOLOv8${values.model_version}`,
+      checking ? t("checking weights…") : tn("{n} epoch", "{n} epochs", values.epochs),
+      `${number(values.img_size)} px`,
+      scratch && t("from scratch"),
+      !checking && seconds && t("about {time}", { time: duration(seconds) }),
+    ]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   get preset() {
@@ -122,8 +132,13 @@ export class Presets {
     // what is typed next would be appended to what was set
     const entered = all ? null : /** @type {HTMLInputElement} */ (document.activeElement)?.name;
     for (const [field, value] of Object.entries(this.preset.values))
-      if (!this.touched.has(field) && field !== entered) this.set(field, value);
+      if (!this.touched.has(field) && field !== entered && !this.isOpen(field)) this.set(field, value);
     this.changed();
+  }
+
+  /** Whether the value of a field isn't known yet. */
+  isOpen(field) {
+    return field === "epochs" && this.preset.checking;
   }
 
   set(field, value) {
@@ -136,7 +151,7 @@ export class Presets {
   mark() {
     if (!this.preset) return;
     const { values, reasons } = this.preset;
-    for (const { field, message } of reasons) {
+    for (const { field, message } of reasons.filter((reason) => !this.isOpen(reason.field))) {
       const line = $(`[data-why="${field}"]`, this.form);
       const now = this.form.elements[field].value;
       const suggested = values[field] === undefined ? "" : String(values[field]);
