@@ -115,6 +115,17 @@ def test_what_cannot_be_written_leaves_nothing(idle_app: APIFlask, monkeypatch: 
             backups.backup(99)
 
 
+def test_a_run_without_weights_is_a_line_of_the_log(idle_app: APIFlask, caplog: pytest.LogCaptureFixture) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    with idle_app.app_context():
+        backups = service(idle_app)
+        (backups.storage.training_dir(number) / "run" / "weights" / "best.pt").unlink()
+        assert not backups.backup_if_due(number)
+    record = next(record for record in caplog.records if record.name == "yolo.backup")
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert f"Training {number} has no best.pt." in record.getMessage()
+
+
 def test_damage_is_detected(idle_app: APIFlask) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     with idle_app.app_context():
