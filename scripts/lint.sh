@@ -15,6 +15,17 @@ check() { # check NAME COMMAND...: quiet when it passes
     fi
 }
 
+# mypy takes about as long as all the others together, and one core: it runs beside them.
+types=$(mktemp)
+.venv/bin/mypy >"$types" 2>&1 &
+mypy=$!
+trap 'kill "$mypy" 2>/dev/null; rm -f "$types"' EXIT # Ctrl-C does not reach what runs in the background
+
+finished_mypy() { # finished_mypy STATUS: what it wrote
+    cat "$types"
+    return "$1"
+}
+
 shell_scripts=(scripts/*.sh .ci/run)
 
 check_bash() {
@@ -33,7 +44,6 @@ check_compose() { # what the schema does not know: names that lead nowhere, file
 
 check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
-check "mypy" .venv/bin/mypy
 check "icons" .venv/bin/python -m scripts.icons --check
 check "bash -n" check_bash
 check "compose files" .venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose*.yaml
@@ -49,4 +59,6 @@ if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/n
 else
     echo "skip  eslint, prettier, tsc: they need Node.js 18 or newer, and npm"
 fi
+wait "$mypy"
+check "mypy" finished_mypy $?
 exit "$failed"

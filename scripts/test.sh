@@ -8,6 +8,11 @@ most=5 # more than these is no accident
 cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 
+# Hundreds of processes import the application. Each would compile it where the environment keeps what was compiled from
+# being stored, as images of containers do. Three processes share the cores, and models this small gain nothing from more
+# threads than one, which only wait for each other; what depends on the number of threads is tested with its own.
+export PYTHONDONTWRITEBYTECODE='' OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+
 # A worker that crashes ends the run: xdist would give its files to another one, and wait for ever.
 parallel=(-n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0)
 "${pytest[@]}" "${parallel[@]}" -o cache_dir="$cache" "$@"

@@ -18,13 +18,22 @@ from app.extensions import db, socketio
 from scripts.local_server import MODES, Server, settings_for
 
 CRASHED = pytest.StashKey[bool]()
+LONG_S = 600.0  # a limit that tests have which take a minute or more on a quiet machine
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with real trainings first: files are spread over processes, the longest must not come last."""
-    slow = {item.path for item in items if item.get_closest_marker("training")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with real trainings first, then those with another long test: files are spread over processes, and one that
+    is long must not come last, while the other processes have nothing left to do."""
+    training = {item.path for item in items if item.get_closest_marker("training")}
+    long = {item.path for item in items if time_limit(item) >= LONG_S}
+    items.sort(key=lambda item: (item.path not in training, item.path not in long))
+
+
+def time_limit(item: pytest.Item) -> float:
+    """Seconds that a test may take by its own mark; 0 without one."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark is not None and mark.args else 0.0
 
 
 @pytest.hookimpl(optionalhook=True)
