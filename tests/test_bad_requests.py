@@ -45,7 +45,7 @@ BODIES: list[tuple[bytes, str, set[int]]] = [
 ]
 
 
-def refused(answer: TestResponse, *statuses: int) -> dict[str, Any]:
+def assert_refused(answer: TestResponse, *statuses: int) -> dict[str, Any]:
     assert answer.status_code in statuses, answer.text
     assert answer.content_type.startswith("application/problem+json")
     return answer.get_json()
@@ -54,16 +54,16 @@ def refused(answer: TestResponse, *statuses: int) -> dict[str, Any]:
 @pytest.mark.parametrize("identifier", IDS)
 def test_ids(client: FlaskClient, identifier: str) -> None:
     for path in LISTS:
-        refused(client.get(f"{path}/{identifier}"), 400, 404)
-    refused(client.get(f"/api/tests/{identifier}/image"), 400, 404)
-    refused(client.get(f"/api/trainings/{identifier}/metrics"), 400, 404)
-    refused(client.post(f"/api/trainings/{identifier}/stop"), 400, 404)
-    refused(client.delete(f"/api/datasets/{identifier}"), 400, 404, 405)
+        assert_refused(client.get(f"{path}/{identifier}"), 400, 404)
+    assert_refused(client.get(f"/api/tests/{identifier}/image"), 400, 404)
+    assert_refused(client.get(f"/api/trainings/{identifier}/metrics"), 400, 404)
+    assert_refused(client.post(f"/api/trainings/{identifier}/stop"), 400, 404)
+    assert_refused(client.delete(f"/api/datasets/{identifier}"), 400, 404, 405)
 
 
 @pytest.mark.parametrize(("field", "value"), FIELDS, ids=lambda value: repr(value)[:24])
 def test_fields_of_a_training(client: FlaskClient, field: str, value: Any) -> None:
-    body = refused(
+    body = assert_refused(
         client.post("/api/trainings", data=json.dumps(TRAINING | {field: value}), content_type="application/json"), 422
     )
     assert field in {item["field"] for item in body["errors"]}
@@ -71,12 +71,12 @@ def test_fields_of_a_training(client: FlaskClient, field: str, value: Any) -> No
 
 @pytest.mark.parametrize("params", PARAMS, ids=str)
 def test_parameters_of_a_training(client: FlaskClient, params: dict[str, Any]) -> None:
-    refused(client.post("/api/trainings", json=TRAINING | {"params": params}), 422)
+    assert_refused(client.post("/api/trainings", json=TRAINING | {"params": params}), 422)
 
 
 @pytest.mark.parametrize(("body", "content_type", "statuses"), BODIES, ids=lambda value: repr(value)[:24])
 def test_bodies(client: FlaskClient, body: bytes, content_type: str, statuses: set[int]) -> None:
-    refused(client.post("/api/trainings", data=body, content_type=content_type), *statuses)
+    assert_refused(client.post("/api/trainings", data=body, content_type=content_type), *statuses)
 
 
 @pytest.mark.parametrize("path", ["/api/tests", "/api/datasets"])
@@ -96,19 +96,19 @@ def test_bodies(client: FlaskClient, body: bytes, content_type: str, statuses: s
     ],
 )
 def test_forms(client: FlaskClient, path: str, body: bytes, content_type: str) -> None:
-    refused(client.post(path, data=body, content_type=content_type), 400, 413, 415, 422)
+    assert_refused(client.post(path, data=body, content_type=content_type), 400, 413, 415, 422)
 
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("query", ["page=-1", "page=0", "per_page=1000000000", "per_page=0", "page=x", "page=1e9"])
 def test_pages(client: FlaskClient, path: str, query: str) -> None:
-    refused(client.get(f"{path}?{query}"), 400, 422)
+    assert_refused(client.get(f"{path}?{query}"), 400, 422)
 
 
 @pytest.mark.parametrize("path", ["/api/datasets", "/api/trainings"])
 @pytest.mark.parametrize("query", ["sort=password", "sort=", "status=x", "status=valid%00", "search=" + "a" * 101])
 def test_filters(client: FlaskClient, path: str, query: str) -> None:
-    refused(client.get(f"{path}?{query}"), 422)
+    assert_refused(client.get(f"{path}?{query}"), 422)
 
 
 def test_a_page_behind_the_last_is_empty(client: FlaskClient) -> None:
@@ -121,9 +121,9 @@ def test_a_page_behind_the_last_is_empty(client: FlaskClient) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://", "x"])
 def test_foreign_origins(client: FlaskClient, origin: str) -> None:
     headers = {"Origin": origin}
-    refused(client.post("/api/trainings", json=TRAINING, headers=headers), 403)
-    refused(client.post("/api/tests", headers=headers), 403)
-    refused(client.delete("/api/datasets/1", headers=headers), 403)
+    assert_refused(client.post("/api/trainings", json=TRAINING, headers=headers), 403)
+    assert_refused(client.post("/api/tests", headers=headers), 403)
+    assert_refused(client.delete("/api/datasets/1", headers=headers), 403)
     assert "Access-Control-Allow-Origin" not in client.get("/api/tests", headers=headers).headers
 
 

@@ -44,7 +44,7 @@ def body_of(items: list[tuple[bool, bytes]]) -> bytes:
     return body + b"--" + BOUNDARY + b"--\r\n"
 
 
-def parsed(parser: MultiPartParser, stream: io.BytesIO) -> object:
+def parse(parser: MultiPartParser, stream: io.BytesIO) -> object:
     """Fields and files as plain values, or the kind of the refusal."""
     try:
         fields, files = parser.parse(stream, BOUNDARY, None)
@@ -60,7 +60,7 @@ def test_it_finds_what_werkzeug_finds(items: list[tuple[bool, bytes]], sizes: li
     """Complete and truncated; werkzeug gets the body in one piece, since its result depends on where it is cut."""
     body = body_of(items)
     for sent in (body, body[: max(0, len(body) - cut)]):
-        assert parsed(FileFormParser(), Trickling(sent, sizes)) == parsed(MultiPartParser(), io.BytesIO(sent))
+        assert parse(FileFormParser(), Trickling(sent, sizes)) == parse(MultiPartParser(), io.BytesIO(sent))
 
 
 def test_a_large_file_arrives_intact_at_any_boundary(monkeypatch: pytest.MonkeyPatch) -> None:

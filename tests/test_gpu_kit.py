@@ -54,18 +54,18 @@ def test_rows_that_need_no_gpu(tmp_path: Path) -> None:
     command = kit_command(output, "--only", rows, "--minutes", "13")
     # So small a model gains nothing by two threads, and with others on the machine each waits for the other's turn.
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=850)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=850)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     results = json.loads((output / "results.json").read_text())
-    found = {row["check"]: row for row in results["checks"]}
-    held = [name for name, row in found.items() if row["result"] == "holds"]
-    assert held == ["host", "training", "kill and resume", "inference", "exports"]
-    assert {row["figure"] for row in found.values() if row["result"] == "skipped"} == {
+    checks = {row["check"]: row for row in results["checks"]}
+    passed = [name for name, row in checks.items() if row["result"] == "holds"]
+    assert passed == ["host", "training", "kill and resume", "inference", "exports"]
+    assert {row["figure"] for row in checks.values() if row["result"] == "skipped"} == {
         "half precision in training needs a GPU",
         "slots are of GPUs; a CPU has one",
         "a training on two GPUs needs two; this host has 0",
     }
-    assert all(row["figure"] for row in found.values())
+    assert all(row["figure"] for row in checks.values())
     assert results["versions"]["torch"]
     assert results["bytes"] < 4 * 1024 * MB
     assert not (output / "evidence").exists()
@@ -73,36 +73,36 @@ def test_rows_that_need_no_gpu(tmp_path: Path) -> None:
 
 def test_a_folder_of_other_things_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = run_kit("--device", "cpu", "--output", str(tmp_path))
-    assert done.returncode == 1
-    assert "name another folder with --output" in done.stderr
+    completed = run_kit("--device", "cpu", "--output", str(tmp_path))
+    assert completed.returncode == 1
+    assert "name another folder with --output" in completed.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
+def test_without_a_gpu_it_names_the_option(tmp_path: Path) -> None:
     if shutil.which("nvidia-smi"):
         pytest.skip("there may be a GPU here")
-    done = run_kit("--output", str(tmp_path / "kit"))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--device cpu" in done.stderr
+    completed = run_kit("--output", str(tmp_path / "kit"))
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert "--device cpu" in completed.stderr
 
 
-def test_a_python_without_the_requirements_is_told_what_to_do(tmp_path: Path) -> None:
+def test_missing_requirements_are_reported_with_the_command(tmp_path: Path) -> None:
     (tmp_path / "psutil.py").write_text("raise ModuleNotFoundError('no psutil', name='psutil')")
-    done = run_kit("--device", "cpu", "--output", str(tmp_path / "kit"), PYTHONPATH=str(tmp_path))
-    assert done.returncode == 2
-    assert "has no psutil: python3 -m pip install -r requirements.txt" in done.stderr
-    assert "Traceback" not in done.stderr
+    completed = run_kit("--device", "cpu", "--output", str(tmp_path / "kit"), PYTHONPATH=str(tmp_path))
+    assert completed.returncode == 2
+    assert "has no psutil: python3 -m pip install -r requirements.txt" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
-def test_a_server_that_does_not_start_leaves_what_tells_why(tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_leaves_its_log(tmp_path: Path) -> None:
     broken, output = tmp_path / "broken", tmp_path / "kit"
     broken.mkdir()
     (broken / "flask_socketio.py").write_text("raise ImportError('flask_socketio is of another Python')")
-    done = run_kit(
+    completed = run_kit(
         "--device", "cpu", "--tiny", "--only", "training,inference", "--output", str(output), PYTHONPATH=str(broken)
     )
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert completed.returncode == 1, completed.stdout + completed.stderr
     rows = rows_of(output)
     assert {row["result"] for row in rows.values()} == {"fails"}
     assert "flask_socketio is of another Python" in rows["training"]["figure"]
@@ -116,11 +116,11 @@ def test_a_server_that_does_not_start_leaves_what_tells_why(tmp_path: Path) -> N
 
 def test_time_that_ends_in_the_middle_of_a_check(tmp_path: Path) -> None:
     output = tmp_path / "kit"
-    done = run_kit(
+    completed = run_kit(
         "--device", "cpu", "--tiny", "--only", "training,exports", "--minutes", "0.3", "--output", str(output)
     )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 not run" in done.stdout
+    assert completed.returncode == 1, completed.stdout + completed.stderr
+    assert "2 not run" in completed.stdout
     rows = rows_of(output)
     assert (
         rows["training"]["figure"] == 'the time of the run ended in the middle of it: --only "training" runs it alone'
@@ -150,7 +150,7 @@ def fake_smi(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_nvidia_smi_tells(fake_smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_of_nvidia_smi(fake_smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{fake_smi}:{os.environ['PATH']}")
     assert gpu_names() == ["NVIDIA H200"]
     assert compute_capability(0) == 9.0
@@ -160,8 +160,8 @@ def test_what_nvidia_smi_tells(fake_smi: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_torch_that_sees_no_gpu_ends_the_run_at_once(tmp_path: Path, fake_smi: Path) -> None:
     output = tmp_path / "kit"
-    done = run_kit("--only", "host,training", "--output", str(output), PATH=f"{fake_smi}:{os.environ['PATH']}")
-    assert done.returncode == 1, done.stdout + done.stderr
+    completed = run_kit("--only", "host,training", "--output", str(output), PATH=f"{fake_smi}:{os.environ['PATH']}")
+    assert completed.returncode == 1, completed.stdout + completed.stderr
     rows = rows_of(output)
     assert "nvidia-smi sees NVIDIA H200" in rows["host"]["figure"]
     assert (rows["training"]["result"], rows["training"]["figure"]) == ("not run", "host does not hold")
@@ -169,20 +169,20 @@ def test_a_torch_that_sees_no_gpu_ends_the_run_at_once(tmp_path: Path, fake_smi:
 
 
 def sampler(**values: float | None) -> Sampler:
-    made = Sampler(0)
+    sampler = Sampler(0)
     reading: dict[str, Any] = {"utilization": 90.0, "memory": 4000.0 * MB, "temperature": 60.0, "power": 300.0} | values
-    made.readings = [Reading(time=float(second), **reading) for second in range(10)]
-    return made
+    sampler.readings = [Reading(time=float(second), **reading) for second in range(10)]
+    return sampler
 
 
-def heard(**values: float | None) -> list[tuple[float, dict[str, Any]]]:
+def system_messages(**values: float | None) -> list[tuple[float, dict[str, Any]]]:
     gpu = {"index": 0, "utilization": 85, "memory_used": 4010 * MB, "temperature": 61, "power": 290.0} | values
     return [(second + 0.3, {"gpus": [gpu]}) for second in (1, 3, 5)]
 
 
 def test_figures_that_agree_with_nvidia_smi() -> None:
-    assert compared(heard(), sampler()).endswith("memory_used 10, temperature 1, power 10, utilization 5")
-    assert "power not told" in compared(heard(power=None), sampler())
+    assert compared(system_messages(), sampler()).endswith("memory_used 10, temperature 1, power 10, utilization 5")
+    assert "power not told" in compared(system_messages(power=None), sampler())
 
 
 @pytest.mark.parametrize(
@@ -190,14 +190,14 @@ def test_figures_that_agree_with_nvidia_smi() -> None:
 )
 def test_figures_that_do_not_agree_fail(values: dict[str, float]) -> None:
     with pytest.raises(Fails, match=next(iter(values))):
-        compared(heard(**values), sampler())
+        compared(system_messages(**values), sampler())
 
 
 def test_a_stream_without_the_gpu_fails() -> None:
     with pytest.raises(Fails, match="without the GPU"):
         compared([(1.0, {"gpus": []})], sampler())
     with pytest.raises(Fails, match="no message"):
-        compared([(100.0, heard()[0][1])], sampler())
+        compared([(100.0, system_messages()[0][1])], sampler())
 
 
 def test_typical_difference() -> None:
@@ -221,7 +221,7 @@ def test_evidence_stays_small(tmp_path: Path) -> None:
     assert expected | {"nvidia-smi-after.txt"} <= names
 
 
-def test_drawn_data_is_whole(tmp_path: Path) -> None:
+def test_drawn_data_is_complete(tmp_path: Path) -> None:
     data = DrawnData(tmp_path, images=25, size=64)
     names = zipfile.ZipFile(data.archive).namelist()
     assert names.count("data.yaml") == 1

@@ -15,7 +15,7 @@ from app.models import IdempotencyKey, now
 from app.services import idempotency
 from scripts.local_server import Server, settings_for
 from tests.data import valid_dataset
-from tests.routes.test_training_actions import add, refused, row_of
+from tests.routes.test_training_actions import add, assert_refused, row_of
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient
         "/api/trainings", data='{ "name":"One",  "dataset_id":1}', headers=key, content_type="application/json"
     )
     assert (first.status_code, turned.json) == (201, first.json)
-    problem = refused(client.post("/api/trainings", json=body | {"name": "Two"}, headers=key), 422)
+    problem = assert_refused(client.post("/api/trainings", json=body | {"name": "Two"}, headers=key), 422)
     assert problem["errors"][0]["field"] == "Idempotency-Key"
     assert client.get("/api/trainings").json["total"] == 1
 
     url = f"/api/trainings/{first.json['training_id']}"
     assert client.post(f"{url}/pause", headers=key).status_code == 202
     assert client.post(f"{url}/pause", headers=key).json["status"] == "paused", "not done twice: that would be 409"
-    refused(client.post(f"{url}/pause"), 409)
+    assert_refused(client.post(f"{url}/pause"), 409)
     client.post(f"{url}/resume")
     assert client.post(f"{url}/pause", headers=key).json["status"] == "paused"
     assert row_of(idle_app, first.json["training_id"]).status == "pending"
@@ -82,7 +82,7 @@ def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient
 def test_failed_requests_can_be_repeated(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     key = {"Idempotency-Key": "k"}
     training_id = add(idle_app, dataset_id, "running")
-    refused(client.post(f"/api/trainings/{training_id}/retry", headers=key), 409)
+    assert_refused(client.post(f"/api/trainings/{training_id}/retry", headers=key), 409)
     with idle_app.app_context():
         assert db.session.query(IdempotencyKey).count() == 0
         with writing() as session:
@@ -94,7 +94,7 @@ def test_keys(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     body = {"dataset_id": dataset_id}
     for key in ("", " ", "a b", "ã", "a" * 201, "\x7f"):
         answer = client.post("/api/trainings", json=body, headers={"Idempotency-Key": key})
-        assert refused(answer, 422)["errors"][0]["field"] == "Idempotency-Key", key
+        assert assert_refused(answer, 422)["errors"][0]["field"] == "Idempotency-Key", key
     assert client.get("/api/trainings").json["total"] == 0
     assert client.post("/api/trainings", json=body, headers={"Idempotency-Key": "!~" * 100}).status_code == 201
 

@@ -29,7 +29,7 @@ from app.worker import picture
 from scripts.local_server import Server, settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, zip_bytes
-from tests.trained import CLASSES, add_training, write_weights
+from tests.random_weights import CLASSES, add_training, write_weights
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def send(client: FlaskClient, training: Any, data: bytes, name: str = "a.jpg", *
     return client.post("/api/tests", data=form, headers={"Accept-Language": "en"})
 
 
-def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
+def encode_image(image: Image.Image, form: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
@@ -130,30 +130,30 @@ def test_confidence_threshold_cuts(client: FlaskClient, training: int) -> None:
     assert send(client, training, PICTURE, confidence="1.0").get_json()["detections"] == []
 
 
-def rotated() -> bytes:
+def rotated_image() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn right to see it upright
-    return encoded(Image.new("RGB", (120, 60), "navy"), "JPEG", exif=exif)
+    return encode_image(Image.new("RGB", (120, 60), "navy"), "JPEG", exif=exif)
 
 
 KINDS = {
-    "grey.png": (encoded(Image.new("L", (90, 60), 77), "PNG"), (90, 60)),
-    "deep.png": (encoded(Image.new("I;16", (90, 60), 40000), "PNG"), (90, 60)),
-    "float.tiff": (encoded(Image.new("F", (90, 60), 0.5), "TIFF"), (90, 60)),
-    "clear.png": (encoded(Image.new("RGBA", (90, 60), (9, 9, 9, 20)), "PNG"), (90, 60)),
-    "print.jpg": (encoded(Image.new("CMYK", (90, 60), (9, 9, 9, 20)), "JPEG"), (90, 60)),
-    "bits.bmp": (encoded(Image.new("1", (90, 60)), "BMP"), (90, 60)),
+    "grey.png": (encode_image(Image.new("L", (90, 60), 77), "PNG"), (90, 60)),
+    "deep.png": (encode_image(Image.new("I;16", (90, 60), 40000), "PNG"), (90, 60)),
+    "float.tiff": (encode_image(Image.new("F", (90, 60), 0.5), "TIFF"), (90, 60)),
+    "clear.png": (encode_image(Image.new("RGBA", (90, 60), (9, 9, 9, 20)), "PNG"), (90, 60)),
+    "print.jpg": (encode_image(Image.new("CMYK", (90, 60), (9, 9, 9, 20)), "JPEG"), (90, 60)),
+    "bits.bmp": (encode_image(Image.new("1", (90, 60)), "BMP"), (90, 60)),
     "moving.webp": (
-        encoded(
+        encode_image(
             Image.new("RGB", (90, 60), "red"), "WEBP", save_all=True, append_images=[Image.new("RGB", (90, 60), "blue")]
         ),
         (90, 60),
     ),
-    "turned.jpeg": (rotated(), (60, 120)),
-    "new.avif": (encoded(Image.new("RGB", (90, 60), "red"), "AVIF"), (90, 60)),
-    "wavelets.jp2": (encoded(Image.new("RGB", (90, 60), "red"), "JPEG2000"), (90, 60)),
-    "lab.tif": (encoded(Image.new("LAB", (90, 60)), "TIFF"), (90, 60)),
-    "tiny.png": (encoded(Image.new("RGB", (1, 1)), "PNG"), (1, 1)),
+    "turned.jpeg": (rotated_image(), (60, 120)),
+    "new.avif": (encode_image(Image.new("RGB", (90, 60), "red"), "AVIF"), (90, 60)),
+    "wavelets.jp2": (encode_image(Image.new("RGB", (90, 60), "red"), "JPEG2000"), (90, 60)),
+    "lab.tif": (encode_image(Image.new("LAB", (90, 60)), "TIFF"), (90, 60)),
+    "tiny.png": (encode_image(Image.new("RGB", (1, 1)), "PNG"), (1, 1)),
 }
 
 
@@ -203,7 +203,7 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-GIF = encoded(Image.new("P", (20, 20)), "GIF")
+GIF = encode_image(Image.new("P", (20, 20)), "GIF")
 PICTURE = image_bytes((320, 240))
 REFUSED: dict[str, tuple[bytes, str, dict[str, str], int, str | None]] = {
     "truncated": (PICTURE[: len(PICTURE) // 2], "a.jpg", {}, 422, "file"),

@@ -15,7 +15,7 @@ ENDS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2
 CONTROLS = ["\x00", "\x1b[2K\x1b[1A", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\ufeff", "\ud800", "\udcff"]
 
 
-def formatted(message: str, *arguments: object, **options: object) -> str:
+def format_message(message: str, *arguments: object, **options: object) -> str:
     record = logging.LogRecord("yolo.dataset", logging.INFO, "", 1, message, arguments, None)
     record.__dict__.update(options)
     return LineFormatter(FORMAT).format(record)
@@ -23,7 +23,7 @@ def formatted(message: str, *arguments: object, **options: object) -> str:
 
 @pytest.mark.parametrize("odd", ENDS + CONTROLS, ids=repr)
 def test_a_name_cannot_begin_an_entry(odd: str) -> None:
-    text = formatted("dataset %d: %s", 1, f"Cars{odd}{FORGED}")
+    text = format_message("dataset %d: %s", 1, f"Cars{odd}{FORGED}")
     assert len(text.splitlines()) == 1
     assert text.encode().decode() == text
     assert odd not in text
@@ -32,7 +32,7 @@ def test_a_name_cannot_begin_an_entry(odd: str) -> None:
 
 
 def test_letters_of_every_language_stay() -> None:
-    assert formatted("%s", "Ação 数据集 \U0001f600 é").endswith("Ação 数据集 \U0001f600 é")
+    assert format_message("%s", "Ação 数据集 \U0001f600 é").endswith("Ação 数据集 \U0001f600 é")
 
 
 @pytest.mark.parametrize("end", ENDS, ids=repr)
@@ -40,7 +40,7 @@ def test_tracebacks_and_output_of_children_cannot_begin_one(end: str) -> None:
     try:
         raise ValueError(f"x{end}{FORGED}")
     except ValueError:
-        text = formatted("failed", exc_info=sys.exc_info(), output=f"y{end}{FORGED}\n")
+        text = format_message("failed", exc_info=sys.exc_info(), output=f"y{end}{FORGED}\n")
     entries = parse_entries(text)
     assert [entry["logger"] for entry in entries] == ["yolo.dataset"]
     assert "Traceback (most recent call last):" in entries[0]["message"]

@@ -14,7 +14,7 @@ from tests.conftest import close_database
 NETWORKS = load_settings({"TRUSTED_PROXIES": "127.0.0.1, ::1, 10.0.0.0/8"}).TRUSTED_PROXIES
 
 
-def forwarded(address: str, **headers: str) -> tuple[str, str, str]:
+def resolve_forwarded(address: str, **headers: str) -> tuple[str, str, str]:
     """Address, scheme and host as the application has them."""
     got: dict[str, Any] = {}
     sent = {f"HTTP_X_FORWARDED_{name.upper()}": value for name, value in headers.items()}
@@ -26,13 +26,17 @@ def forwarded(address: str, **headers: str) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("address", ["203.0.113.5", "::2", "", "11.0.0.1", "not an address"])
 def test_anybody_else_is_not_believed(address: str) -> None:
-    assert forwarded(address, For="192.0.2.7", Proto="https", Host="evil.example") == (address, "http", "inner:5000")
+    assert resolve_forwarded(address, For="192.0.2.7", Proto="https", Host="evil.example") == (
+        address,
+        "http",
+        "inner:5000",
+    )
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.8.7"])
 def test_a_trusted_proxy_is_believed(address: str) -> None:
     sent = {"For": "192.0.2.7", "Proto": "HTTPS", "Host": "yolo.example.org"}
-    assert forwarded(address, **sent) == ("192.0.2.7", "https", "yolo.example.org")
+    assert resolve_forwarded(address, **sent) == ("192.0.2.7", "https", "yolo.example.org")
 
 
 @pytest.mark.parametrize(
@@ -52,19 +56,21 @@ def test_a_trusted_proxy_is_believed(address: str) -> None:
     ],
 )
 def test_the_client_is_the_last_that_is_no_proxy(sent: str, client: str) -> None:
-    assert forwarded("127.0.0.1", For=sent)[0] == client
+    assert resolve_forwarded("127.0.0.1", For=sent)[0] == client
 
 
 def test_each_proxy_of_a_chain_adds_a_value_or_passes_it_on() -> None:
     chain = {"For": "192.0.2.7, 10.1.1.1"}
-    assert forwarded("127.0.0.1", Proto="http, https, http", **chain)[1] == "https"
-    assert forwarded("127.0.0.1", Proto="https", **chain)[1] == "https"
-    assert forwarded("127.0.0.1", Proto="https, http", For="192.0.2.7")[1] == "http"  # the first is the client's
+    assert resolve_forwarded("127.0.0.1", Proto="http, https, http", **chain)[1] == "https"
+    assert resolve_forwarded("127.0.0.1", Proto="https", **chain)[1] == "https"
+    assert (
+        resolve_forwarded("127.0.0.1", Proto="https, http", For="192.0.2.7")[1] == "http"
+    )  # the first is the client's
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "", ",", "https://", "javascript"])
 def test_a_scheme_that_is_none_changes_nothing(scheme: str) -> None:
-    assert forwarded("127.0.0.1", For="192.0.2.7", Proto=scheme)[1] == "http"
+    assert resolve_forwarded("127.0.0.1", For="192.0.2.7", Proto=scheme)[1] == "http"
 
 
 @pytest.mark.parametrize("text", ["localhost", "10.0.0.0/33", "127.0.0.1 ::1", "*"])

@@ -21,7 +21,7 @@ from tests.data import valid_dataset
 TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 32}
 
 
-def finished(client: FlaskClient, training_id: int, seconds: float = 200) -> dict[str, Any]:
+def wait_until_finished(client: FlaskClient, training_id: int, seconds: float = 200) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while (row := client.get(f"/api/trainings/{training_id}").get_json())["status"] in {"pending", "running"}:
         assert time.monotonic() < until
@@ -47,12 +47,12 @@ def test_the_same_run_once_more(app: APIFlask, client: FlaskClient) -> None:
     name = "<b>Cars</b> | `rm -rf` ../../x\u202e"
     body = {"name": name, "dataset_id": dataset_id, "params": {"seed": 7}} | TINY
     first = client.post("/api/trainings", json=body).get_json()["training_id"]
-    finished(client, first)
+    wait_until_finished(client, first)
     status, answer = again(client, first)
     assert (status, answer["status"]) == (201, "pending"), answer
     second = answer["training_id"]
     check_bundle(client, first, name)
-    row = finished(client, second)
+    row = wait_until_finished(client, second)
     assert row["params"] == {"seed": 7, "optimizer": "auto", "workers": 0, "device": "cpu"}
     assert measures(client, second) == measures(client, first)
     assert len(measures(client, second)) == 2

@@ -34,7 +34,7 @@ print(answer.text)
 """
 
 
-def settled(server: Server, dataset_id: int, seconds: float = 120) -> dict[str, Any]:
+def wait_for_dataset(server: Server, dataset_id: int, seconds: float = 120) -> dict[str, Any]:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         body = server.get(f"/api/datasets/{dataset_id}").json()
@@ -145,7 +145,7 @@ def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> N
         assert upload.stdout is not None
         answer = json.loads(upload.stdout.read())
     began = time.monotonic()
-    body = settled(server, answer["dataset_id"])
+    body = wait_for_dataset(server, answer["dataset_id"])
     seconds = time.monotonic() - began
     ours, idle = (clock.stop() for clock in clocks)
     assert (body["status"], body["total_images"], body["classes"]) == ("valid", 1000, ["class_0", "class_1", "class_2"])
@@ -168,7 +168,7 @@ def test_bccd(server: Server, bccd_yolo: Path) -> None:
     with open(bccd_yolo, "rb") as file:
         answer = server.post("/api/datasets", data={"name": "BCCD"}, files={"file": ("bccd-yolo.zip", file)})
     assert answer.status_code == 201
-    body = settled(server, answer.json()["dataset_id"])
+    body = wait_for_dataset(server, answer.json()["dataset_id"])
     assert (body["status"], body["error"]) == ("valid", None)
     assert (body["train_images"], body["val_images"], body["test_images"]) == (205, 87, 72)
     assert body["classes"] == ["Platelets", "RBC", "WBC"]
@@ -179,7 +179,7 @@ def test_bccd(server: Server, bccd_yolo: Path) -> None:
 def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
     server = threading_server
     server.post("/api/datasets", data={"name": "good"}, files={"file": ("good.zip", yolo_zip())})
-    settled(server, 1)
+    wait_for_dataset(server, 1)
     data = server.folder / "data"
     wait_until(lambda: not list((data / "jobs").iterdir()), 60, "its process has ended")
     before = snapshot(data)
@@ -225,10 +225,10 @@ def scanning(server: Server) -> bool:
     """The child works on the images: some have thumbnails, which it starts before the folder is in its final path."""
     datasets = server.folder / "data/datasets"
     thumbnails = {int(path.name) for path in datasets.iterdir() if any(path.glob("thumbnails/*/*"))}
-    return bool(thumbnails & committed(server))
+    return bool(thumbnails & committed_ids(server))
 
 
-def committed(server: Server) -> set[int]:
+def committed_ids(server: Server) -> set[int]:
     """Ids of datasets, read beside the server."""
     with closing(sqlite3.connect(f"file:{server.folder}/instance/test.db?mode=ro", uri=True)) as connection:
         return {row[0] for row in connection.execute("SELECT id FROM dataset")}
@@ -252,7 +252,7 @@ def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> Non
             server.start()
             check_after_kill(server, expected={receiving: {0}, extracting: {0}, scanning: {1}}.get(reached, {0, 1}))
             for item in server.get("/api/datasets?per_page=100").json()["datasets"]:
-                assert settled(server, item["id"])["status"] == "valid"
+                assert wait_for_dataset(server, item["id"])["status"] == "valid"
                 assert server.delete(f"/api/datasets/{item['id']}").status_code == 200
 
 
@@ -300,4 +300,4 @@ def check_after_kill(server: Server, expected: set[int]) -> None:
         assert time.monotonic() < limit, "staging is cleared"
         time.sleep(0.05)
     again = server.post("/api/datasets", data={"name": "retry"}, files={"file": ("a.zip", yolo_zip())})
-    assert settled(server, again.json()["dataset_id"])["status"] == "valid"
+    assert wait_for_dataset(server, again.json()["dataset_id"])["status"] == "valid"

@@ -18,7 +18,7 @@ from tusclient.storage.filestorage import FileStorage
 from scripts.client import Client
 from scripts.client.yolo_client import resumable
 from scripts.local_server import MODES, Server
-from tests.test_uploads import drawn_zip, settled
+from tests.test_uploads import drawn_zip, wait_for_dataset
 
 TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
@@ -101,7 +101,7 @@ def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path
     assert hashlib.sha256(stored(server, location).read_bytes() + data[-1:]).digest() == hashlib.sha256(data).digest()
     assert patch(server, location, len(data) - 1, data[-1:]).status_code == 204
     body = outcome(server, location)
-    assert settled(server, body["dataset_id"])["total_images"] == 100
+    assert wait_for_dataset(server, body["dataset_id"])["total_images"] == 100
 
 
 def free_again(server: Server, location: str) -> int:
@@ -135,7 +135,7 @@ def test_a_killed_server_goes_on_where_it_was(tmp_path: Path, archive: Path, mod
         server.start()
         body = outcome(server, location)
         assert (body["state"], body["dataset_id"]) == ("done", 1), body
-        assert settled(server, 1)["total_images"] == 100
+        assert wait_for_dataset(server, 1)["total_images"] == 100
         assert server.get("/api/datasets").json()["total"] == 1
 
 
@@ -196,7 +196,7 @@ def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) 
     assert (second.url, second.offset) == (first.url, 6_000_000)
     second.upload()
     body = outcome(server, urlsplit(second.url).path)
-    assert settled(server, body["dataset_id"])["name"] == "By tuspy"
+    assert wait_for_dataset(server, body["dataset_id"])["name"] == "By tuspy"
 
 
 def test_our_client_resumes(
@@ -231,6 +231,6 @@ def test_our_client_resumes(
     server.start()
     assert cut.stat().st_ino == inode
     dataset_id = client.upload(archive, "Mine", state, chunk=1_000_000)
-    assert settled(server, dataset_id)["name"] == "Mine"
+    assert wait_for_dataset(server, dataset_id)["name"] == "Mine"
     assert [path.name for path in uploads.iterdir()] == [cut.parent.name], "no second upload was begun"
     assert not state.exists() or "http" not in state.read_text(), "what is done is forgotten"

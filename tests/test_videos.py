@@ -34,12 +34,12 @@ def film(
     return path.read_bytes()
 
 
-def sent(app: APIFlask, content: bytes, name: str = "film.mp4") -> Any:
+def send(app: APIFlask, content: bytes, name: str = "film.mp4") -> Any:
     form = {"file": (io.BytesIO(content), name)}
     return app.test_client().post("/api/tests/videos", data=form, headers=ENGLISH)
 
 
-def decoded(content: bytes, folder: Path) -> tuple[list[float], float]:
+def decode(content: bytes, folder: Path) -> tuple[list[float], float]:
     """The brightness of each frame, and the frames per second."""
     (folder / "made.webm").write_bytes(content)
     video = cv2.VideoCapture(str(folder / "made.webm"))
@@ -49,7 +49,7 @@ def decoded(content: bytes, folder: Path) -> tuple[list[float], float]:
     return brightness, video.get(cv2.CAP_PROP_FPS)
 
 
-def staged(app: APIFlask) -> list[Path]:
+def staged_folders(app: APIFlask) -> list[Path]:
     return [path for path in Path(app.config["DATA_ROOT"], "tmp").glob("*") if path.is_dir()]
 
 
@@ -59,19 +59,19 @@ def staged(app: APIFlask) -> list[Path]:
 def test_what_opencv_writes_becomes_a_video_for_browsers(
     idle_app: APIFlask, tmp_path: Path, name: str, code: str
 ) -> None:
-    answer = sent(idle_app, film(tmp_path / name, code), name)
+    answer = send(idle_app, film(tmp_path / name, code), name)
     assert answer.status_code == 200, answer.get_json()
     assert (answer.mimetype, answer.headers["X-Video-Cut"]) == ("video/webm", "false")
-    frames, fps = decoded(answer.data, tmp_path)
+    frames, fps = decode(answer.data, tmp_path)
     assert (len(frames), round(fps)) == (20, 10)
     assert frames[0] < frames[10] < frames[19]
     answer.close()
-    assert staged(idle_app) == []
+    assert staged_folders(idle_app) == []
 
 
 def test_fast_and_large_videos_are_subsampled_and_downscaled(idle_app: APIFlask, tmp_path: Path) -> None:
-    answer = sent(idle_app, film(tmp_path / "a.mp4", frames=60, fps=60, size=(1600, 900)))
-    frames, fps = decoded(answer.data, tmp_path)
+    answer = send(idle_app, film(tmp_path / "a.mp4", frames=60, fps=60, size=(1600, 900)))
+    frames, fps = decode(answer.data, tmp_path)
     assert (len(frames), round(fps)) == (10, 10)
     video = cv2.VideoCapture(str(tmp_path / "made.webm"))
     assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (1280, 720)
@@ -80,12 +80,12 @@ def test_fast_and_large_videos_are_subsampled_and_downscaled(idle_app: APIFlask,
 def test_a_long_video_is_cut_and_marked(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its length is not known in advance: the file claims to be short, or the time limit is reached."""
     monkeypatch.setattr(videos, "WORK_S", 0.0)
-    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    answer = send(idle_app, film(tmp_path / "a.mp4"))
     assert answer.status_code == 422, "not one frame in no time"
     monkeypatch.undo()
     monkeypatch.setattr(videos, "MOST_FRAMES", 5)
     content = film(tmp_path / "a.mp4")
-    frames, _ = decoded(sent(idle_app, content).data, tmp_path)
+    frames, _ = decode(send(idle_app, content).data, tmp_path)
     assert len(frames) == 5, "every fourth: the entire video in few frames"
 
 
@@ -109,10 +109,10 @@ CONCAT = b"ffconcat version 1.0\nfile /etc/passwd\n"
     ],
 )
 def test_hostile_files_are_refused(idle_app: APIFlask, content: bytes) -> None:
-    answer = sent(idle_app, content)
+    answer = send(idle_app, content)
     assert answer.status_code in {400, 422}, answer.data[:200]
     assert "video" in answer.get_json()["errors"][0]["message"] or answer.status_code == 400
-    assert staged(idle_app) == []
+    assert staged_folders(idle_app) == []
 
 
 def test_playlists_are_refused_before_decoding() -> None:
@@ -131,18 +131,18 @@ def test_images_in_the_container_of_videos_are_images(brand: bytes) -> None:
 
 def test_a_truncated_video_yields_its_frames_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:
     video = film(tmp_path / "a.avi", "MJPG", frames=40)
-    half = sent(idle_app, video[: len(video) // 2], "half.avi")
+    half = send(idle_app, video[: len(video) // 2], "half.avi")
     assert half.status_code in {200, 422}
     if half.status_code == 200:
-        assert 0 < len(decoded(half.data, tmp_path)[0]) < 40
-    index_lost = sent(idle_app, film(tmp_path / "a.mp4")[:-400])  # an MP4 has its index at its end
+        assert 0 < len(decode(half.data, tmp_path)[0]) < 40
+    index_lost = send(idle_app, film(tmp_path / "a.mp4")[:-400])  # an MP4 has its index at its end
     assert index_lost.status_code == 422
     assert "ffmpeg" in index_lost.get_json()["detail"] or "decoded" in index_lost.get_json()["detail"]
 
 
 def test_oversized_frames_are_refused_before_decoding(idle_app: APIFlask, tmp_path: Path) -> None:
     change_settings(idle_app, MAX_IMAGE_PIXELS=10_000)
-    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    answer = send(idle_app, film(tmp_path / "a.mp4"))
     assert answer.status_code == 413
 
 
@@ -155,20 +155,20 @@ def children() -> set[int]:
 def test_a_decoder_that_hangs_is_killed(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "KILL_S", 0.0)
     before, began = children(), time.monotonic()
-    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    answer = send(idle_app, film(tmp_path / "a.mp4"))
     assert (answer.status_code, time.monotonic() - began < 30) == (422, True)
     assert "too long" in answer.get_json()["detail"]
     assert children() - before == set()
-    assert staged(idle_app) == []
+    assert staged_folders(idle_app) == []
     monkeypatch.undo()
-    assert sent(idle_app, film(tmp_path / "a.mp4")).status_code == 200, "the next one is converted"
+    assert send(idle_app, film(tmp_path / "a.mp4")).status_code == 200, "the next one is converted"
 
 
 def test_one_at_a_time(idle_app: APIFlask, tmp_path: Path) -> None:
     converter = idle_app.extensions["services"].inference.videos
     assert converter._free.acquire(blocking=False)
     try:
-        answer = sent(idle_app, film(tmp_path / "a.mp4"))
+        answer = send(idle_app, film(tmp_path / "a.mp4"))
         assert answer.status_code == 429
         assert int(answer.headers["Retry-After"]) > 0
     finally:

@@ -36,13 +36,13 @@ def drawn_video(
     return path.read_bytes()
 
 
-def turned(video: bytes, degrees: int) -> bytes:
+def rotate_video(video: bytes, degrees: int) -> bytes:
     """An MP4 whose header makes players rotate it."""
     at = video.index(b"tkhd") + 4 + 40  # behind the version, the times, the id, the layer and the volume
     return video[:at] + struct.pack(">9i", *TURNED[degrees]) + video[at + 36 :]
 
 
-def claiming(video: bytes, frames: int) -> bytes:
+def claim_frames(video: bytes, frames: int) -> bytes:
     """An MP4 whose table of durations has one entry for so many frames."""
     at = video.index(b"stts") + 12
     return video[:at] + struct.pack(">I", frames) + video[at + 4 :]

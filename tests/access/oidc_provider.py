@@ -53,7 +53,7 @@ def key(number: int | None = None) -> RSAKey:
     return rsa_keys[key_id]
 
 
-def encoded(part: dict[str, Any]) -> str:
+def encode(part: dict[str, Any]) -> str:
     """A part of a token, encoded without the checks of a library."""
     return urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
@@ -175,11 +175,11 @@ class IDToken(OpenIDCode):
         if state.sign == "absent":
             del token["id_token"]
         elif state.sign == "hs256":  # signed with the public key, as if it were a secret
-            signed = f"{encoded(header | {'alg': 'HS256'})}.{encoded(claims)}"
+            signed = f"{encode(header | {'alg': 'HS256'})}.{encode(claims)}"
             mac = hmac.digest(key().as_pem(private=False), signed.encode(), "sha256")
             token["id_token"] = f"{signed}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
         elif state.sign == "none":
-            token["id_token"] = f"{encoded({'alg': 'none'})}.{encoded(claims)}."
+            token["id_token"] = f"{encode({'alg': 'none'})}.{encode(claims)}."
         else:
             token["id_token"] = jwt.encode(header, claims, key(-1 if state.sign == "other" else None))
         return token

@@ -128,7 +128,7 @@ def member(**more: Any) -> dict[str, Any]:
     return {"name": "Ana", "email": "ana@example.org", "email_verified": True, "realm": {"groups": ["lab"]}} | more
 
 
-def begun(server: Server, browser: requests.Session, next: str = "/") -> str:
+def begin_login(server: Server, browser: requests.Session, next: str = "/") -> str:
     """Where the provider sends the browser back to."""
     answer = browser.post(server.url + "/api/login/oidc", json={"next": next}, headers=OURS, timeout=60)
     assert answer.status_code == 200, answer.text
@@ -142,7 +142,7 @@ def back(browser: requests.Session, address: str, **options: Any) -> requests.Re
 
 
 def login(server: Server, browser: requests.Session, next: str = "/") -> requests.Response:
-    return back(browser, begun(server, browser, next))
+    return back(browser, begin_login(server, browser, next))
 
 
 def me(server: Server, browser: requests.Session) -> dict[str, Any] | None:
@@ -253,7 +253,7 @@ def test_invalid_provider_responses_are_rejected(
 def test_a_login_works_once_and_in_its_browser_alone(server: Server, provider: Provider) -> None:
     provider.configure(person=member())
     browser, thief, copier = new_browser(), new_browser(), new_browser()
-    address = begun(server, browser)
+    address = begin_login(server, browser)
     copier.cookies.update(browser.cookies)
     lost = "This login took too long, or was begun in another tab"
     for stranger in (back(thief, address), back(thief, server.url + "/login/oidc?state=x&code=y")):
@@ -268,7 +268,7 @@ def test_a_login_works_once_and_in_its_browser_alone(server: Server, provider: P
 def test_of_two_tabs_the_last_one_counts(server: Server, provider: Provider) -> None:
     provider.configure(person=member())
     browser = new_browser()
-    first, second = begun(server, browser), begun(server, browser)
+    first, second = begin_login(server, browser), begin_login(server, browser)
     assert back(browser, second).status_code == 303
     assert back(browser, first).status_code == 401
 
@@ -277,11 +277,11 @@ def test_the_code_of_another_login_is_refused(server: Server, provider: Provider
     """The attacker's code in the victim's login: the verifier (PKCE) is another one, and so is the nonce."""
     provider.configure(person=member())
     attacker, victim = new_browser(), new_browser()
-    code = parse_qs(urlsplit(begun(server, attacker)).query)["code"][0]
-    address = re.sub("code=[^&]*", f"code={code}", begun(server, victim))
+    code = parse_qs(urlsplit(begin_login(server, attacker)).query)["code"][0]
+    address = re.sub("code=[^&]*", f"code={code}", begin_login(server, victim))
     assert back(victim, address).status_code == 401
     assert me(server, victim) is None
-    assert back(victim, f"{begun(server, victim)}&iss=https://evil.example").status_code == 401
+    assert back(victim, f"{begin_login(server, victim)}&iss=https://evil.example").status_code == 401
 
 
 def cookie_of(data: dict[str, Any], key: str, age: float, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -300,7 +300,7 @@ def test_a_forged_login_and_an_old_one(
 ) -> None:
     provider.configure(person=member())
     browser = new_browser()
-    address = begun(server, browser)
+    address = begin_login(server, browser)
     sent = next(cookie for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
     app = Flask("x")
     app.secret_key = KEY
@@ -582,7 +582,7 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
     """With LOG_LEVEL=DEBUG."""
     provider.configure(person=member())
     browser = new_browser()
-    address = begun(server, browser)
+    address = begin_login(server, browser)
     login_cookie = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
     app = Flask("x")
     app.secret_key = KEY
@@ -608,7 +608,7 @@ def test_a_provider_outage_affects_its_logins_alone(
         browser = new_browser()
         assert login(second_server, browser).status_code == 303
         assert me(second_server, browser)["name"] == "Gil"
-        address = begun(second_server, browser)
+        address = begin_login(second_server, browser)
         form = {"name": "Hugo", "role": "viewer", "password": PASSWORD}
         assert owner.post(server.url + "/api/users", json=form).status_code == 201
         provider.stop()

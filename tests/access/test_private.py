@@ -275,7 +275,7 @@ def test_a_dataset_stays_visible_to_who_trained_on_it(app: APIFlask, headers: He
     assert client.delete(f"/api/datasets/{row_ids[Dataset]}", headers=headers["trainer"]).status_code == 409
 
 
-def joined(app: APIFlask, headers: dict[str, str]) -> SocketIOTestClient:
+def join_dashboard(app: APIFlask, headers: dict[str, str]) -> SocketIOTestClient:
     socket = socketio.test_client(app, headers=headers)
     assert socket.emit("join_dashboard", {}, callback=True)["ok"]
     return socket
@@ -293,7 +293,7 @@ def notified(app: APIFlask, row_ids: RowIds, *sockets: SocketIOTestClient) -> li
 
 
 def test_rooms(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    owner, stranger, admin = (joined(app, headers[name]) for name in ("trainer", "viewer", "admin"))
+    owner, stranger, admin = (join_dashboard(app, headers[name]) for name in ("trainer", "viewer", "admin"))
     try:
         rooms = {"training_id": row_ids[Training]}, {"job_id": row_ids[Job]}
         for verb, payload in zip(("join_training", "join_job"), rooms, strict=True):
@@ -328,7 +328,7 @@ def test_viewers_with_different_permissions_share_no_read(
     reads = app.extensions["waiting"].snapshots
     monkeypatch.setattr(reads, "read", lambda key, work: keys.append(key) or work())
     share(app, row_ids)
-    sockets = [joined(app, headers[name]) for name in ("trainer", "viewer", "another", "admin", "admin")]
+    sockets = [join_dashboard(app, headers[name]) for name in ("trainer", "viewer", "another", "admin", "admin")]
     for name, payload in (("join_training", {"training_id": row_ids[Training]}), ("join_system", {})):
         assert all(socket.emit(name, payload, callback=True)["ok"] for socket in sockets)
     for socket in sockets:

@@ -23,7 +23,7 @@ from app.models import Dataset, DatasetRevision, Evaluation, Training
 from app.routes.departures import go_round
 from app.services import services
 from tests.access.conftest import Headers
-from tests.access.test_private import MARK, RowIds, account, app, create_rows, headers, joined, row_ids, share
+from tests.access.test_private import MARK, RowIds, account, app, create_rows, headers, join_dashboard, row_ids, share
 
 __all__ = ["app", "headers", "row_ids"]
 
@@ -51,7 +51,7 @@ def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
     change(app, Dataset, mine[Dataset], name="mine")
     waits = {"code": "device", "training_id": row_ids[Training]}
     change(app, Training, mine[Training], name="mine", status="pending", waiting_for=waits)
-    socket = joined(app, headers["another"])
+    socket = join_dashboard(app, headers["another"])
     try:
         assert socket.emit("join_training", {"training_id": mine[Training]}, callback=True)["ok"]
         socket.get_received()
@@ -69,7 +69,7 @@ def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
 
 def test_a_room_is_left_when_another_process_ends_the_sharing(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     share(app, row_ids)
-    socket = joined(app, headers["another"])
+    socket = join_dashboard(app, headers["another"])
     try:
         assert socket.emit("join_training", {"training_id": row_ids[Training]}, callback=True)["ok"]
         share(app, row_ids, False)
@@ -199,7 +199,7 @@ def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
 
 def test_everybody_with_access_is_notified_of_a_deletion(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
     share(app, row_ids)
-    sockets = [joined(app, headers[name]) for name in ("trainer", "another")]
+    sockets = [join_dashboard(app, headers[name]) for name in ("trainer", "another")]
     client, path = app.test_client(), f"/api/trainings/{row_ids[Training]}"
     try:
         assert client.delete(path, headers=headers["trainer"]).status_code == 200

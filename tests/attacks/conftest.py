@@ -41,7 +41,7 @@ class Target:
         return {name: self.server.get(f"/api/{name}").json()["total"] for name in ("datasets", "trainings", "tests")}
 
 
-def started(folder: Path, mode: str, **settings: str) -> Iterator[Target]:
+def started_target(folder: Path, mode: str, **settings: str) -> Iterator[Target]:
     """A server in a mode, with its rows written before it starts."""
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
@@ -60,4 +60,4 @@ def started(folder: Path, mode: str, **settings: str) -> Iterator[Target]:
 @pytest.fixture(scope="session", params=MODES)
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The attacked server, once under eventlet and once under threading."""
-    yield from started(tmp_path_factory.mktemp("attacked"), request.param)
+    yield from started_target(tmp_path_factory.mktemp("attacked"), request.param)

@@ -15,7 +15,7 @@ def upload(server: Server, content: bytes) -> str:
     return f"/api/datasets/{answer.json()['dataset_id']}"
 
 
-def ended(server: Server, *paths: str) -> list[tuple[str, dict[str, Any]]]:
+def wait_until_ended(server: Server, *paths: str) -> list[tuple[str, dict[str, Any]]]:
     """The datasets in the order in which their checks end."""
     finished: dict[str, dict[str, Any]] = {}
     limit = time.monotonic() + 240
@@ -34,7 +34,7 @@ def test_a_hostile_dataset_delays_nobody(tmp_path: Path) -> None:
     contents = [zip_bytes(yolo_files(8, 4) | costly), zip_bytes(yolo_files(8, 4))]
     with Server(tmp_path, "eventlet", IMAGE_DECODE_SECONDS="1") as server:
         hostile, honest = (upload(server, content) for content in contents)
-        (first, first_body), (second, second_body) = ended(server, hostile, honest)
+        (first, first_body), (second, second_body) = wait_until_ended(server, hostile, honest)
         assert (first, second) == (honest, hostile)
         assert (first_body["status"], second_body["status"]) == ("valid", "valid")
         findings = server.get(f"{hostile}/findings?code=image_slow").json()

@@ -10,7 +10,7 @@ import pytest
 
 from app import create_app
 from scripts.local_server import ROOT
-from tests.attacks.conftest import started
+from tests.attacks.conftest import started_target
 from tests.routes.test_damaged_files import add_evaluation, add_export
 
 OPTIONS = (
@@ -23,7 +23,7 @@ OPTIONS = (
 @pytest.mark.timeout(900)
 def test_every_operation(tmp_path: Path) -> None:
     # Runs that are created wait for so much room.
-    for target in started(tmp_path, "threading", DISK_RESERVE="1000000GB"):
+    for target in started_target(tmp_path, "threading", DISK_RESERVE="1000000GB"):
         app = create_app("cli", target.server.settings)
         add_evaluation(app, target.training_id)
         add_export(app, target.training_id)

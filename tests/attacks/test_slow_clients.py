@@ -17,7 +17,7 @@ import requests
 from app.guard import raise_file_limit
 from scripts.local_server import free_port
 from scripts.local_services import NginxServer
-from tests.attacks.conftest import Target, started
+from tests.attacks.conftest import Target, started_target
 from tests.attacks.slow import SlowClients, beginnings
 
 COUNT = 150
@@ -83,7 +83,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, 
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("proxied")
-    for target in started(folder, "threading", AUTH="off"):  # nginx is nobody that the server knows
+    for target in started_target(folder, "threading", AUTH="off"):  # nginx is nobody that the server knows
         port = free_port()
         with NginxServer(folder, port, [target.server.port]):
             yield target, port

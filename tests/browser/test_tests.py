@@ -16,7 +16,7 @@ from app.models import Checkpoint, Training, TrainingMetric, now
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
-from tests.trained import CLASSES, add_training, write_weights
+from tests.random_weights import CLASSES, add_training, write_weights
 from tests.videos import PLAYLIST, drawn_video
 
 pytestmark = pytest.mark.browser

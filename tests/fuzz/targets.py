@@ -145,16 +145,16 @@ def annotations(sample: Sample) -> Callable[[bytes], None]:
     return lambda data: check_annotations(sample, data)
 
 
-def encoded(files: Mapping[str, bytes | str], suffix: str = "") -> list[bytes]:
+def encode(files: Mapping[str, bytes | str], suffix: str = "") -> list[bytes]:
     """The content of the files of a suffix."""
     return [text if isinstance(text, bytes) else text.encode() for name, text in files.items() if name.endswith(suffix)]
 
 
-def written(key: str, suffix: str = "") -> tuple[bytes, ...]:
+def written_examples(key: str, suffix: str = "") -> tuple[bytes, ...]:
     """What the tools of a format write, or of all that write this suffix."""
     boxes = {"a.jpg": [("car", 1, 1, 9, 9), ("dog", 5, 5, 20, 30)], "1.jpg": []}
     files = [write_files(boxes) for form, write_files in WRITERS.values() if key in ("", form)]
-    return tuple(data for value in files for data in encoded(value, suffix) if len(data) <= MOST_BYTES)
+    return tuple(data for value in files for data in encode(value, suffix) if len(data) <= MOST_BYTES)
 
 
 def mask() -> bytes:
@@ -206,12 +206,12 @@ META = dict(supervisely_project({}))
 # Each format that app/worker/formats/readers.py has, and the texts beside YOLO's pictures. Folders of classes have no
 # file of their own.
 SAMPLES = {
-    "coco": Sample("coco.json", (*written("coco"), json.dumps(COCO).encode(), json.dumps(POSE).encode())),
+    "coco": Sample("coco.json", (*written_examples("coco"), json.dumps(COCO).encode(), json.dumps(POSE).encode())),
     "voc": Sample("a.xml", (voc(voc_object(1, 1, 9, 9)).encode(),)),
-    "cvat": Sample("annotations.xml", (*written("cvat"), *(cvat(body).encode() for body in CVAT))),
-    "labelme": Sample("a.json", (*written("labelme"), *encoded(labelme_file("a.jpg", LABELME)))),
+    "cvat": Sample("annotations.xml", (*written_examples("cvat"), *(cvat(body).encode() for body in CVAT))),
+    "labelme": Sample("a.json", (*written_examples("labelme"), *encode(labelme_file("a.jpg", LABELME)))),
     "createml": Sample("createml.json", (json.dumps(CREATEML).encode(),)),
-    "csv": Sample("a.csv", written("", ".csv")),
+    "csv": Sample("a.csv", written_examples("", ".csv")),
     "csv-classes": Sample(
         "a.csv",
         (
@@ -221,16 +221,18 @@ SAMPLES = {
         images=("a.jpg", "1.jpg", "b.jpg", "2.jpg"),
         task="classify",
     ),
-    "label-studio": Sample("project.json", written("label-studio", ".json")),
-    "supervisely": Sample("ds/ann/a.jpg.json", written("supervisely", ".jpg.json"), META),
+    "label-studio": Sample("project.json", written_examples("label-studio", ".json")),
+    "supervisely": Sample("ds/ann/a.jpg.json", written_examples("supervisely", ".jpg.json"), META),
     "supervisely-meta": Sample(
-        "meta.json", written("supervisely", "meta.json"), {"ds/ann/a.jpg.json": written("supervisely", "a.jpg.json")[0]}
+        "meta.json",
+        written_examples("supervisely", "meta.json"),
+        {"ds/ann/a.jpg.json": written_examples("supervisely", "a.jpg.json")[0]},
     ),
-    "darwin": Sample("a.json", written("darwin")),
-    "via": Sample("via.json", written("via", ".json")),
-    "datumaro": Sample("annotations/train.json", written("datumaro")),
-    "labelbox": Sample("export.ndjson", written("labelbox")),
-    "ultralytics": Sample("dataset.ndjson", written("ultralytics")),
+    "darwin": Sample("a.json", written_examples("darwin")),
+    "via": Sample("via.json", written_examples("via", ".json")),
+    "datumaro": Sample("annotations/train.json", written_examples("datumaro")),
+    "labelbox": Sample("export.ndjson", written_examples("labelbox")),
+    "ultralytics": Sample("dataset.ndjson", written_examples("ultralytics")),
     "masks": Sample("masks/a.png", (mask(),), {"classes.txt": "dog\ncat\n"}, ("images/a.jpg", "images/1.jpg")),
     "yaml": Sample(
         "data.yaml",

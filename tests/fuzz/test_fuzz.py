@@ -90,7 +90,7 @@ def test_names_in_a_zip(names: list[str]) -> None:
 @fuzz
 @given(st.data())
 def test_damaged_zips(data: st.DataObject) -> None:
-    TARGETS["zip"](damaged(data, "zip"))
+    TARGETS["zip"](damage(data, "zip"))
 
 
 @fuzz
@@ -109,10 +109,10 @@ def test_yaml(raw: bytes) -> None:
 @fuzz
 @given(st.data())
 def test_annotations(target: str, data: st.DataObject) -> None:
-    TARGETS[target](damaged(data, target))
+    TARGETS[target](damage(data, target))
 
 
-def damaged(data: st.DataObject, target: str) -> bytes:
+def damage(data: st.DataObject, target: str) -> bytes:
     """A file as a tool writes it, with some bytes replaced, removed or inserted."""
     raw = bytearray(data.draw(st.sampled_from(seeds()[target])))
     for _ in range(data.draw(st.integers(1, 6))):

@@ -12,7 +12,7 @@ import yaml
 from scripts.local_server import Server
 from tests.data import zip_bytes
 from tests.routes.test_revisions import files
-from tests.test_uploads import settled
+from tests.test_uploads import wait_for_dataset
 from tests.worker.importing.test_archive import snapshot
 
 TINY = {"model_version": "n", "epochs": 3, "batch_size": 4, "img_size": 32}
@@ -31,7 +31,7 @@ def test_a_training_ends_on_its_revision(threading_server: Server) -> None:
     server = threading_server
     response = server.post("/api/datasets", data={"name": "pets"}, files={"file": ("pets.zip", zip_bytes(files(24)))})
     dataset_id = response.json()["dataset_id"]
-    settled(server, dataset_id)
+    wait_for_dataset(server, dataset_id)
     training = server.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).json()["training_id"]
     until(server, f"/api/trainings/{training}", lambda row: row["status"] == "running")
     folder = Path(server.folder, f"data/datasets/{dataset_id}/revisions/1")

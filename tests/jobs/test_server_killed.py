@@ -23,8 +23,8 @@ from tests import task_data
 from tests.data import checkpoint_bytes, image_bytes
 from tests.faults.tools import add_dataset, kill_server, wait_until
 from tests.jobs.frozen import freeze_child, freezing, frozen_child, programs
+from tests.random_weights import write_weights
 from tests.test_uploads import drawn_zip
-from tests.trained import write_weights
 from tests.videos import drawn_video
 
 

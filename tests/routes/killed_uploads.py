@@ -33,7 +33,7 @@ def killing(step: Callable[..., Any], before: bool) -> Callable[..., Any]:
     return killed
 
 
-def sent(app: APIFlask, data: bytes, key: str) -> dict[str, Any]:
+def send(app: APIFlask, data: bytes, key: str) -> dict[str, Any]:
     form = {"file": (io.BytesIO(data), f"{key}.pt"), "dataset_id": "1"}
     options: dict[str, Any] = {"content_type": "multipart/form-data", "headers": {"Idempotency-Key": key}}
     answer = app.test_client().post("/api/models", data=form, **options)
@@ -48,10 +48,10 @@ def kill_in(app: APIFlask, data: bytes, step: str, before: bool) -> dict[str, An
         db.engine.dispose()
     if not (child := os.fork()):
         setattr(UploadedModels, step, killing(getattr(UploadedModels, step), before))
-        sent(app, data, key)
+        send(app, data, key)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    return sent(app, data, key) | {"key": key}
+    return send(app, data, key) | {"key": key}
 
 
 def main(folder: Path, data: bytes) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def main(folder: Path, data: bytes) -> list[dict[str, Any]]:
         return verdict[0]
 
     UploadedModels.check_file = checked  # type: ignore[method-assign]
-    answers = [sent(app, data, "first") | {"key": "first"}]
+    answers = [send(app, data, "first") | {"key": "first"}]
     answers += [kill_in(app, data, step, before) for step in STEPS for before in (True, False)]
     app.extensions["services"].close()
     return answers

@@ -7,7 +7,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from tests.data import valid_dataset, zip_bytes
-from tests.routes.test_training_actions import act, add, folder_of, refused
+from tests.routes.test_training_actions import act, add, assert_refused, folder_of
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ BAD_CLONES: list[tuple[dict[str, Any], str]] = [
 def test_bad_clones(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, "completed")
     for body, field in BAD_CLONES:
-        problem = refused(client.post(f"/api/trainings/{training_id}/clone", json=body), 422)
+        problem = assert_refused(client.post(f"/api/trainings/{training_id}/clone", json=body), 422)
         assert problem["errors"][0]["field"] == field
     assert client.get("/api/trainings").json["total"] == 1

@@ -37,7 +37,7 @@ from app.services.janitor import Janitor
 from app.services.storage.damaged import SUFFIX
 from tests.data import checkpoint_bytes, image_bytes, yolo_zip, zip_bytes
 from tests.file_kinds import DAMAGED, matches_any, unregistered_files
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 from tests.routes.test_installation import add_training, served
 from tests.services.test_evaluation_views import CURVE, PICTURES, pictures
 
@@ -89,8 +89,8 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with served(folder, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in ("Mine", "Theirs"):
-            settled(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
-        assert exported(client, 1, "coco").status_code == 200
+            wait_for_dataset(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
+        assert export_dataset(client, 1, "coco").status_code == 200
         add_training(app, 1)
         add_training(app, 2, name="Theirs")
         fill(app, folder / "data")
@@ -238,7 +238,7 @@ BESIDE = [
 ]
 
 
-def written(folder: Path) -> list[str]:
+def written_files(folder: Path) -> list[str]:
     """The files that the platform writes and reads again: not the images and labels of people."""
     names = []
     for path in sorted((folder / "data").rglob("*")):
@@ -374,7 +374,7 @@ def have_same_files(first: Path, second: Path) -> bool:
     return contents[0] == contents[1]
 
 
-def copied(intact: Path, folder: Path) -> Path:
+def copy_installation(intact: Path, folder: Path) -> Path:
     for name in ("data", "instance", "logs"):
         shutil.copytree(intact / name, folder / name, symlinks=True)
     return folder
@@ -395,16 +395,16 @@ def heal(intact: Path, folder: Path, name: str) -> None:
                 Path(parent, file).unlink(missing_ok=True)
 
 
-def chosen(intact: Path, kind: str) -> list[str]:
-    names = [name for name in written(intact) if name != ".installation.json"]  # a second copy: one of them is whole
+def choose_names(intact: Path, kind: str) -> list[str]:
+    names = [name for name in written_files(intact) if name != ".installation.json"]  # a copy exists
     return [name for name in names if name.endswith(WITH_KEYS)] if kind == "unknown keys" else names
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_all_files_damaged_together(kind: str, intact: Path, tmp_path: Path) -> None:
     """While it runs, and at a restart. Each is a file that is damaged alone; all at once they hide nothing."""
-    copied(intact, tmp_path)
-    names = chosen(intact, kind)
+    copy_installation(intact, tmp_path)
+    names = choose_names(intact, kind)
     assert len(names) > 8
     for start in ("damaged while it runs", "damaged before the start"):
         if start == "damaged before the start":
@@ -422,10 +422,10 @@ def test_all_files_damaged_together(kind: str, intact: Path, tmp_path: Path) -> 
 
 def test_each_file_damaged_alone(intact: Path, tmp_path: Path) -> None:
     """Alone: what reads it meets everything else as it was."""
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
-        for name in chosen(intact, "garbage"):
+        for name in choose_names(intact, "garbage"):
             damage(tmp_path, name, "garbage")
             try:
                 check_everything_else(client)
@@ -436,7 +436,7 @@ def test_each_file_damaged_alone(intact: Path, tmp_path: Path) -> None:
 
 def test_damage_is_reported_where_it_belongs(intact: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the log and on its page; the damaged file is preserved."""
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in (
@@ -468,7 +468,7 @@ def ended_job(client: FlaskClient, job_id: int) -> str:
 @pytest.mark.parametrize("missing", [False, True], ids=["damaged", "gone"])
 def test_a_damaged_index_of_a_revision_is_rebuilt(intact: Path, tmp_path: Path, missing: bool) -> None:
     """By a job; meanwhile the page shows its progress and the earlier contents."""
-    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    path = copy_installation(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     parts = ("images?per_page=50", "findings", "statistics", "images/1")
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -492,7 +492,7 @@ def test_a_damaged_index_of_a_revision_is_rebuilt(intact: Path, tmp_path: Path, 
 
 def test_an_index_that_cannot_be_rebuilt(intact: Path, tmp_path: Path) -> None:
     """The raw files yield other images now: nothing is changed, the error is reported and not retried."""
-    folder = copied(intact, tmp_path) / "data/datasets/1"
+    folder = copy_installation(intact, tmp_path) / "data/datasets/1"
     next((folder / "source").rglob("*.jpg")).unlink()
     (folder / "revisions/1/index.sqlite").write_bytes(b"garbage")
     with served(tmp_path, BACKUP_MODELS="none") as app:
@@ -508,7 +508,7 @@ def test_an_index_that_cannot_be_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 def test_a_prevented_rebuild_of_an_index_is_retried_later(intact: Path, tmp_path: Path) -> None:
     """The disk was full, or the job was stopped: the next request starts it again."""
-    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    path = copy_installation(intact, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
     path.unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -541,7 +541,7 @@ def test_pages_do_not_retry_a_prevented_rebuild(idle_app: APIFlask, monkeypatch:
 
 def test_what_a_new_split_is_computed_from(intact: Path, tmp_path: Path) -> None:
     """If damaged, the split is known once the revision is created, as for revisions without the file."""
-    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
+    path = copy_installation(intact, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         content, split = path.read_bytes(), {"split": {"val": 0.5, "seed": 1}}
@@ -556,7 +556,7 @@ def test_what_a_new_split_is_computed_from(intact: Path, tmp_path: Path) -> None
 
 
 def test_previews_are_rebuilt(intact: Path, tmp_path: Path) -> None:
-    path = copied(intact, tmp_path) / "data/models/1/previews/index.json"
+    path = copy_installation(intact, tmp_path) / "data/models/1/previews/index.json"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         before = client.get("/api/trainings/1/previews").json
@@ -569,7 +569,7 @@ def test_previews_are_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 def test_previews_of_older_versions_get_their_copy(intact: Path, tmp_path: Path) -> None:
     """By the janitor, since nobody may open them before they are damaged."""
-    folder = copied(intact, tmp_path) / "data/models/1/previews"
+    folder = copy_installation(intact, tmp_path) / "data/models/1/previews"
     (folder / "index-copy.json").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client, janitor = app.test_client(), Janitor(app.extensions["services"])
@@ -584,7 +584,7 @@ def test_previews_of_older_versions_get_their_copy(intact: Path, tmp_path: Path)
 @pytest.mark.parametrize("numbers", ["other classes", "fewer images", "other overlaps"])
 def test_results_that_do_not_belong_together(intact: Path, tmp_path: Path, numbers: str) -> None:
     """Readable files with impossible contents: their endpoints report it, and nothing is moved."""
-    folder = copied(intact, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
+    folder = copy_installation(intact, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
     images = [
         ImageResult(
             [7], [(0.0, 0.0, 9.0, 9.0)], [7], [0.9], [(0.0, 0.0, 9.0, 9.0)], [(0, 5, 0.9)] * (numbers[-1] == "s")
@@ -605,7 +605,7 @@ def test_results_that_do_not_belong_together(intact: Path, tmp_path: Path, numbe
 
 def test_a_description_is_rebuilt(intact: Path, tmp_path: Path) -> None:
     """dataset.yaml, without which nothing could be trained."""
-    path = copied(intact, tmp_path) / "data/datasets/1/revisions/1/dataset.yaml"
+    path = copy_installation(intact, tmp_path) / "data/datasets/1/revisions/1/dataset.yaml"
     path.write_bytes(b"\xff\x00")
     with served(tmp_path, BACKUP_MODELS="none"):
         text = path.read_text()
@@ -615,7 +615,7 @@ def test_a_description_is_rebuilt(intact: Path, tmp_path: Path) -> None:
 
 def test_a_dataset_whose_folder_was_removed(intact: Path, tmp_path: Path) -> None:
     """It is listed as missing, a training is refused with the reason, and it is valid once the folder is back."""
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     folder = tmp_path / "data/datasets/1"
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -644,7 +644,7 @@ def test_a_dataset_whose_folder_was_removed(intact: Path, tmp_path: Path) -> Non
 
 def test_an_export_of_a_dataset_that_is_deleted(intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """404, whenever the deletion happens between reading the row and sending the ZIP."""
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         services = app.extensions["services"]
@@ -654,14 +654,14 @@ def test_an_export_of_a_dataset_that_is_deleted(intact: Path, tmp_path: Path, mo
             (services.storage.revisions, "install_export"),
         ):
             dataset_id = upload(client, yolo_zip(), name=name).json["dataset_id"]
-            settled(client, dataset_id)
+            wait_for_dataset(client, dataset_id)
             with monkeypatch.context() as patch:
                 delete_first(app, dataset_id, patch, owner, name)
-                answer = exported(client, dataset_id)
+                answer = export_dataset(client, dataset_id)
             assert answer.status_code == 404, (name, answer.json)
 
 
-def exported(client: FlaskClient, dataset_id: int, form: str = "yolo") -> Any:
+def export_dataset(client: FlaskClient, dataset_id: int, form: str = "yolo") -> Any:
     """The answer once the export's job has ended."""
     while True:
         answer = client.get(f"/api/datasets/{dataset_id}/export?format={form}", headers=ENGLISH)
@@ -684,7 +684,7 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
 
 def test_each_kind_of_file_is_damaged(intact: Path) -> None:
     """A new kind of file is added above, or tests/file_kinds.py states why no test needs to damage it."""
-    names = {path.rpartition("/")[2] for path in written(intact)}
+    names = {path.rpartition("/")[2] for path in written_files(intact)}
     assert unregistered_files(intact / "data") == []
     assert [name for name in sorted(names) if not matches_any(name, DAMAGED)] == []
     assert [kind for kind in sorted(DAMAGED) if not any(fnmatchcase(name, kind) for name in names)] == []
@@ -693,7 +693,7 @@ def test_each_kind_of_file_is_damaged(intact: Path) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGES if kind != "unknown keys"])
 def test_secrets_are_regenerated(kind: str, intact: Path, tmp_path: Path) -> None:
     """Users log in again, and the owner's link changes."""
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     before = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
     for name in ("secret_key", "owner_token"):
         damage(tmp_path, f"../instance/{name}", kind)
@@ -724,7 +724,7 @@ INFO = {
     [{"metadata": None}, {"form": None}, {"locale": None}, {"problem": {"status": "503"}}, {"header": None}],
 )
 def test_a_record_of_an_upload_with_a_value_of_another_kind(intact: Path, tmp_path: Path, values: Any) -> None:
-    (copied(intact, tmp_path) / "data/uploads" / UPLOAD / "info.json").write_text(json.dumps(INFO | values))
+    (copy_installation(intact, tmp_path) / "data/uploads" / UPLOAD / "info.json").write_text(json.dumps(INFO | values))
     with served(tmp_path, BACKUP_MODELS="none") as app:
         assert app.test_client().get("/api/uploads").status_code == 200
         assert app.test_client().get(f"/api/uploads/{UPLOAD}").status_code < 500
@@ -732,7 +732,7 @@ def test_a_record_of_an_upload_with_a_value_of_another_kind(intact: Path, tmp_pa
 
 def test_an_upload_without_its_bytes(intact: Path, tmp_path: Path) -> None:
     """It restarts."""
-    (copied(intact, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
+    (copy_installation(intact, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
     with served(tmp_path, BACKUP_MODELS="none") as app:
         answer = app.test_client().head(f"/api/uploads/{UPLOAD}", headers={"Tus-Resumable": "1.0.0"})
         assert answer.headers.get("Upload-Offset", "0") == "0"
@@ -741,7 +741,7 @@ def test_an_upload_without_its_bytes(intact: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("highest", ["[1]", "null", '{"dataset": Infinity}', '{"dataset": {}}'])
 def test_a_mark_with_numbers_of_another_kind(intact: Path, tmp_path: Path, highest: str) -> None:
-    copied(intact, tmp_path)
+    copy_installation(intact, tmp_path)
     for name in ("installation.json", ".installation.json"):
         path = tmp_path / "data" / name
         uuid = json.loads(path.read_text())["uuid"]
@@ -752,7 +752,7 @@ def test_a_mark_with_numbers_of_another_kind(intact: Path, tmp_path: Path, highe
 
 def test_a_folder_that_was_set_aside_and_is_damaged(intact: Path, tmp_path: Path) -> None:
     """Its owner cannot be determined: it stays where it is."""
-    folder = copied(intact, tmp_path) / "data/datasets/1"
+    folder = copy_installation(intact, tmp_path) / "data/datasets/1"
     (folder / "about.json").unlink()
     (folder / "revisions/1/dataset.yaml").write_text("names: 5\n")
     aside = tmp_path / "data/orphans/datasets-1-0123abcd"

@@ -24,7 +24,7 @@ from app.models import Dataset, DatasetStatus
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, yolo_zip, zip_bytes
-from tests.routes.test_datasets import settled, upload
+from tests.routes.test_datasets import upload, wait_for_dataset
 
 
 def big_zip(count: int = 300) -> bytes:
@@ -75,7 +75,7 @@ def test_a_killed_validation_restarts_once_and_is_reported(client: FlaskClient, 
     first = child_of(app, 1)
     os.kill(first, signal.SIGKILL)
     os.kill(next_child(app, 1, first), signal.SIGKILL)
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["status"] == "invalid"
     assert "SIGKILL" in body["error"]
     assert client.get("/api/datasets/1/revisions").json["revisions"][0]["status"] == "failed"
@@ -92,7 +92,7 @@ def test_an_import_is_stopped(client: FlaskClient, app: APIFlask) -> None:
     assert client.get("/api/system").json["jobs"][0]["id"] == job["id"]
     pid = child_of(app, 1)
     assert client.post(f"/api/jobs/{job['id']}/stop").status_code == 202
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert (body["status"], "stopped" in body["error"]) == ("invalid", True)
     wait_for(lambda: has_exited(pid))
     assert client.get(f"/api/jobs/{job['id']}").json["status"] == "cancelled"
@@ -110,7 +110,7 @@ def test_a_frozen_validation_is_ended(client: FlaskClient, app: APIFlask, monkey
     second = next_child(app, 1, first)
     os.kill(second, signal.SIGSTOP)
     monkeypatch.setattr(watch, "SILENT_S", 1.0)
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["status"] == "invalid"
     assert "stopped responding" in body["error"]
     wait_for(lambda: has_exited(first) and has_exited(second))
@@ -121,7 +121,7 @@ def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
     pid = child_of(app, 1)
     assert client.delete("/api/datasets/1").status_code == 200
     assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 2, "no id is given twice"
-    body = settled(client, 2)
+    body = wait_for_dataset(client, 2)
     assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
     wait_for(lambda: has_exited(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
 
@@ -163,7 +163,7 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     for _ in range(3):
         upload(client, yolo_zip())
     for dataset_id in (1, 2, 3):
-        settled(client, dataset_id)
+        wait_for_dataset(client, dataset_id)
     root = Path(app.config["DATA_ROOT"])
     shutil.rmtree(root / "datasets/1")
     (root / "datasets/77/images").mkdir(parents=True)
@@ -175,10 +175,10 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     shutil.move(root, moved)
     again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", DATA_ROOT=str(moved)))
     client = again.test_client()
-    assert "missing" in settled(client, 1)["error"]
-    assert settled(client, 2)["status"] == "valid"
-    assert settled(client, 3)["status"] == "valid"
-    assert "stopped before" in settled(client, 4)["error"]
+    assert "missing" in wait_for_dataset(client, 1)["error"]
+    assert wait_for_dataset(client, 2)["status"] == "valid"
+    assert wait_for_dataset(client, 3)["status"] == "valid"
+    assert "stopped before" in wait_for_dataset(client, 4)["error"]
     assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "preserved, set aside"
@@ -202,7 +202,7 @@ def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFla
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda number: upload(app.test_client(), data, name=str(number)), range(10)))
     assert [answer.status_code for answer in answers] == [201] * 10
-    assert {settled(client, answer.json["dataset_id"])["status"] for answer in answers} == {"valid"}
+    assert {wait_for_dataset(client, answer.json["dataset_id"])["status"] for answer in answers} == {"valid"}
     over.set()
     watcher.join()
     assert 1 <= most <= 8  # six at work; a finished child may take a moment to exit

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from tests.data import zip_bytes
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 from tests.worker.quality.helpers import GOOD, picture
 
 PORTUGUESE = {"Accept-Language": "pt-BR"}
@@ -42,7 +42,7 @@ def messy() -> bytes:
 def dataset(client: FlaskClient) -> FlaskClient:
     """A client of a server whose dataset 1 is `messy`."""
     assert upload(client, messy()).status_code == 201
-    assert settled(client, 1)["status"] == "valid"
+    assert wait_for_dataset(client, 1)["status"] == "valid"
     return client
 
 
@@ -211,7 +211,7 @@ def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> 
         files[f"VOC/Annotations/{number}.xml"] = f"<annotation><filename>{number}.jpg</filename>{objects}</annotation>"
     files["VOC/Annotations/gone.xml"] = f"<annotation><filename>gone.jpg</filename>{box.format(5)}</annotation>"
     assert upload(client, zip_bytes(files)).status_code == 201
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     findings = {item["code"]: item for item in get(client, "findings")["findings"]}
     flat = findings["object_degenerate"]
     assert (flat["file"], flat["line"]) == ("VOC/Annotations/2.xml", 2)

@@ -28,7 +28,7 @@ def upload(client: FlaskClient, data: bytes, filename: str = "set.zip", **fields
     return client.post("/api/datasets", data=form | {"file": (io.BytesIO(data), filename)}, headers=ENGLISH)
 
 
-def settled(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
+def wait_for_dataset(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
     """The dataset once it is valid or invalid."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -44,7 +44,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     answer = upload(client, yolo_zip(), name="Cells", description="Of blood")
     assert answer.status_code == 201
     assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
-    one = settled(client, 1)
+    one = wait_for_dataset(client, 1)
     expected = {
         "id": 1,
         "name": "Cells",
@@ -166,7 +166,7 @@ def test_the_original_is_the_upload_itself(client: FlaskClient, app: APIFlask) -
         in_memory = services.datasets.creation.create(io.BytesIO(data), "b.zip", "in memory").id
     for number in (dataset_id, in_memory):
         assert services.storage.original(number).read_bytes() == data
-        assert settled(client, number)["status"] == "valid"
+        assert wait_for_dataset(client, number)["status"] == "valid"
     assert not list(services.storage.tmp.iterdir())
 
 
@@ -202,7 +202,7 @@ def test_a_copy_that_does_not_fit_leaves_nothing(app: APIFlask, monkeypatch: pyt
 def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
     files = {name: content for name, content in yolo_files(9, 0).items() if name != "data.yaml"}
     upload(client, zip_bytes(files | {"labels/train/000.txt": "2 0.5 0.5 0.5 0.5\n"}))
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["classes"] == ["class_0", "class_1", "class_2"]
     assert (body["train_images"], body["val_images"]) == (7, 2)
     codes = {item["code"]: item["message"] for item in body["report"]["decisions"]}
@@ -215,7 +215,7 @@ def test_hostile_class_names_are_stored_as_text(client: FlaskClient) -> None:
     names = ["<img src=x onerror=alert(1)>", "=cmd|'/c calc'!A0"]
     files = {name: content for name, content in yolo_files().items() if name != "data.yaml"}
     upload(client, zip_bytes(files), classes=", ".join(names))
-    assert settled(client, 1)["classes"] == names
+    assert wait_for_dataset(client, 1)["classes"] == names
 
 
 def test_findings(client: FlaskClient) -> None:
@@ -226,7 +226,7 @@ def test_findings(client: FlaskClient) -> None:
         "images/val/extra.jpg": image_bytes(),
     }
     upload(client, zip_bytes(files))
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["status"] == "valid"
     expected = {"label_nan": 1, "duplicate_row": 1, "image_broken": 1, "label_missing": 1}
     assert expected.items() <= body["report"]["findings"].items()
@@ -261,7 +261,7 @@ def test_findings(client: FlaskClient) -> None:
 )
 def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes | str], words: str) -> None:
     upload(client, zip_bytes(yolo_files() | change))
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["status"] == "invalid"
     assert words in body["error"]
 
@@ -273,7 +273,7 @@ def finished_files(folder: Path) -> list[Path]:
 
 def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
     upload(client, yolo_zip())
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     with app.app_context(), writing() as session:
         session.add(Training(name="t", dataset_id=1, model_version="n"))
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
@@ -282,7 +282,7 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
     assert answer.status_code == 409
     assert answer.json["detail"] == "1 run uses this dataset. Delete it first."
     assert finished_files(folder) == before
-    assert settled(client, 1)["status"] == "valid"
+    assert wait_for_dataset(client, 1)["status"] == "valid"
 
 
 def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
@@ -290,7 +290,7 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     answer = client.post("/api/datasets/sample", headers=ENGLISH)
     assert answer.status_code == 201
     assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert (body["status"], body["classes"]) == ("valid", ["circle", "square", "triangle"])
     assert (body["train_images"], body["val_images"]) == (240, 60)
     assert body["report"]["findings"] == {}, "our own sample is clean"
@@ -311,13 +311,13 @@ def test_a_second_click_gets_the_sample_that_is_being_drawn(app: APIFlask, clien
     with ThreadPoolExecutor(3) as clicks:
         assert set(clicks.map(click, range(3))) == {1}
     assert click(0) == 2, "another one is made once the first is there"
-    settled(client, 1)
-    settled(client, 2)
+    wait_for_dataset(client, 1)
+    wait_for_dataset(client, 2)
 
 
 def test_a_dataset_is_renamed_and_described(client: FlaskClient) -> None:
     upload(client, yolo_zip(), name="Cells", description="Of blood")
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     changed = client.patch("/api/datasets/1", json={"name": "Blood cells"}, headers=ENGLISH)
     assert changed.status_code == 200
     assert (changed.json["name"], changed.json["description"]) == ("Blood cells", "Of blood")

@@ -24,13 +24,13 @@ from app.models import Dataset, Evaluation, Training
 from app.services.evaluations.jobs import retry_params
 from scripts.local_server import ROOT, Server
 from tests.data import checkpoint_bytes
-from tests.evaluated import PROGRAM
 from tests.faults.tools import kill_server, wait_until
 from tests.jobs.frozen import freeze_child
+from tests.synthetic_models import PROGRAM
 
 WRITE_MODEL_AND_DATA = f"""{PROGRAM}
 folder = Path(sys.argv[1])
-make_dataset(folder / "data", "detect", make_model("detect", folder / "best.pt"))
+write_dataset(folder / "data", "detect", create_model("detect", folder / "best.pt"))
 """
 pytestmark = pytest.mark.timeout(600)
 ENGLISH = {"Accept-Language": "en"}

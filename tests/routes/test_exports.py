@@ -30,12 +30,12 @@ from scripts.client.yolo_client.cli import main
 from scripts.fitted_model import SIZE, create_model
 from scripts.local_server import settings_for
 from tests.conftest import close_app
-from tests.trained import add_training
+from tests.random_weights import add_training
 
 UNKNOWN = 10**9
 pytestmark = pytest.mark.timeout(600)  # a model is made, exported and measured twice before the first test
 
-# What ultralytics itself finds with the .pt, as example.py prints it.
+# What ultralytics itself detects with the .pt, as example.py prints it.
 PREDICT = f"""
 import sys
 from ultralytics import YOLO
@@ -45,7 +45,7 @@ for box in result.boxes:
 """
 
 
-# The same model as ONNX: whole, cut, with halved confidences and with boxes that are elsewhere; each verified.
+# The same model as ONNX: intact, cut, with halved confidences and with boxes that are elsewhere; each verified.
 PLANT = """
 import json, sys
 from pathlib import Path
@@ -57,15 +57,15 @@ from app.worker.exporting.convert import convert
 from app.worker.exporting.measuring import measure
 from app.worker.exporting.processes import NotLoadable, measured, task_of
 from app.worker.exporting.verdict import verify
-told, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
-spec = ExportSpec(told["weights"], "", "onnx", told["data"], "detect", told["sizes"])
+fields, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+spec = ExportSpec(fields["weights"], "", "onnx", fields["data"], "detect", fields["sizes"])
 weights = folder / "model.pt"
 weights.write_bytes(Path(spec.weights).read_bytes())
-whole, _ = convert(spec, weights, folder)
+intact, _ = convert(spec, weights, folder)
 reference = measure(task_of(spec, weights, Path(spec.data)), folder / "reference")
 
-def planted(name, boxes, confidences):
-    model = onnx.load(whole)
+def plant(name, boxes, confidences):
+    model = onnx.load(intact)
     (output,) = model.graph.output
     for node in model.graph.node:
         node.output[:] = ["inner" if value == output.name else value for value in node.output]
@@ -81,20 +81,20 @@ def planted(name, boxes, confidences):
     onnx.save(model, folder / f"{name}.onnx")
     return folder / f"{name}.onnx"
 
-def judged(model):
+def judge(model):
     export = measure(task_of(spec, model, Path(spec.data)), folder / model.stem)
-    told, wrong = verify(reference, export, False, spec.allowed_loss)
-    return {"told": told, "wrong": wrong}
+    verification, wrong = verify(reference, export, False, spec.allowed_loss)
+    return {"verification": verification, "wrong": wrong}
 
-found = {"whole": judged(whole), "halved": judged(planted("halved", 0, 0.5))}
-found["shifted"] = judged(planted("shifted", 9, 1))
+results = {"intact": judge(intact), "halved": judge(plant("halved", 0, 0.5))}
+results["shifted"] = judge(plant("shifted", 9, 1))
 cut = folder / "cut.onnx"
-cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+cut.write_bytes(intact.read_bytes()[: intact.stat().st_size // 2])
 try:
-    measured(spec, [whole, cut], Path(spec.data), folder / "cut", lambda: None)
+    measured(spec, [intact, cut], Path(spec.data), folder / "cut", lambda: None)
 except NotLoadable as error:
-    found["cut"] = type(error).__name__
-print(json.dumps(found))
+    results["cut"] = type(error).__name__
+print(json.dumps(results))
 """
 
 
@@ -140,10 +140,10 @@ def onnx(shared_app: APIFlask, model_folder: Path) -> dict[str, Any]:
     again = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx", "img_size": SIZE})
     assert again.get_json()["export_id"] == body["export_id"], "it is under way already"
     assert client.get(f"/api/exports/{body['export_id']}/download").status_code == 409, "not proven yet"
-    return ended(client, body["export_id"])
+    return wait_until_ended(client, body["export_id"])
 
 
-def ended(client: FlaskClient, export_id: int, seconds: float = 240) -> dict[str, Any]:
+def wait_until_ended(client: FlaskClient, export_id: int, seconds: float = 240) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while (body := client.get(f"/api/exports/{export_id}").get_json())["status"] in {"pending", "running"}:
         assert time.monotonic() < until, body
@@ -272,7 +272,7 @@ def test_the_zip_detects_what_ultralytics_detects(
     image = wide_image(model_folder, tmp_path / "wide.png")
     (tmp_path / "thresholds.json").write_text('{"confidence": 0.1}')  # low, so that there is much to compare
     detections = boxes_of(run_example(tmp_path, image))
-    expected = predicted(model_folder, image, 0.1)
+    expected = predict(model_folder, image, 0.1)
     assert detections, "there is something to compare"
     assert_same(detections, expected)
 
@@ -300,7 +300,7 @@ def boxes_of(text: str) -> Detections:
     return sorted((row[0], float(row[1]), [float(value) for value in row[2:]]) for row in rows)
 
 
-def predicted(model_folder: Path, image: Path, confidence: float) -> Detections:
+def predict(model_folder: Path, image: Path, confidence: float) -> Detections:
     command = [sys.executable, "-c", PREDICT, str(model_folder / "best.pt"), str(image), str(confidence)]
     environment = child_environment({"YOLO_CONFIG_DIR": str(model_folder / "settings"), "YOLO_VERBOSE": "false"})
     completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
@@ -556,12 +556,12 @@ def test_damaged_files_and_moved_confidences_are_caught(model_folder: Path, tmp_
     assert (
         ExportSpec.of({**spec, "sha256": "", "format": "onnx", "task": "detect", "img_size": SIZE}).allowed_loss < 0.01
     )
-    assert results["whole"]["wrong"] is None
+    assert results["intact"]["wrong"] is None
     assert results["cut"] == "NotLoadable"
     assert results["shifted"]["wrong"] == "accuracy_lost"
     halved = results["halved"]
-    assert halved["told"]["at_threshold"]["moved"] is True
-    assert halved["told"]["confidence_shift"] < -0.1
-    shipped = halved["told"]["at_threshold"]
+    assert halved["verification"]["at_threshold"]["moved"] is True
+    assert halved["verification"]["confidence_shift"] < -0.1
+    shipped = halved["verification"]["at_threshold"]
     assert shipped["confidence"] < 0.75 * shipped["reference"]["confidence"]
     assert shipped["recall"] > 0.5, "the advised threshold finds the objects"

@@ -16,7 +16,7 @@ from app.worker.importing.confined_folder import ConfinedFolder
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import yolo_files
-from tests.routes.test_datasets import ENGLISH, settled
+from tests.routes.test_datasets import ENGLISH, wait_for_dataset
 from tests.worker.importing.test_archive import snapshot
 
 
@@ -57,7 +57,7 @@ def test_a_folder_is_imported_and_stays_as_it_is(importer: FlaskClient, root: Pa
     (root / "cars/v1/train.cache").write_bytes(b"\x80pickle")
     answer = bring(importer, "cars/v1", rename={"thing": "car"})
     assert answer.status_code == 201, answer.text
-    body = settled(importer, 1)
+    body = wait_for_dataset(importer, 1)
     assert (body["status"], body["classes"], body["total_images"], body["original"]) == ("valid", ["car"], 6, None)
     assert body["report"]["skipped"]["kinds"] == {".cache": 1}
     (root / "cars/v1/train.cache").unlink()
@@ -108,7 +108,7 @@ def test_links_out_of_the_folder_are_refused(importer: FlaskClient, root: Path, 
 def test_a_link_within_the_folder_is_a_file(importer: FlaskClient, root: Path) -> None:
     os.symlink("000.jpg", root / "cars/v1/images/train/again.jpg")
     assert bring(importer, "cars/v1").status_code == 201
-    assert settled(importer, 1)["total_images"] == 7
+    assert wait_for_dataset(importer, 1)["total_images"] == 7
 
 
 def test_a_link_swapped_in_is_not_followed(root: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from app.services.janitor import Janitor
 from scripts.local_server import ROOT, Server, settings_for
 from tests.conftest import close_app
 from tests.data import checkpoint_bytes, yolo_zip
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 
 VALUES = {"precision": 0.5, "recall": 0.5, "map50": 0.6, "map95": 0.4}
 
@@ -130,7 +130,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with served(folder, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in ("Cars", "Boats"):
-            settled(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
+            wait_for_dataset(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
         add_training(app, 1)
         add_training(app, 2, 1, Failed("code", "it broke"), "Broken")
     return folder
@@ -342,7 +342,7 @@ def test_start_anew_deletes_nothing(filled: Path) -> None:
     with served(filled) as app:
         client = app.test_client()
         assert reasons(client) == []
-        assert settled(client, 1)["status"] == "valid"
+        assert wait_for_dataset(client, 1)["status"] == "valid"
         assert client.get("/api/trainings/1/download").data == checkpoint_bytes(b"Run")
     now = contents(filled)
     assert {name: digest for name, digest in now.items() if "installation" not in name} == {
@@ -354,7 +354,7 @@ def test_an_older_backup(filled: Path) -> None:
     """Folders exist without rows: a new training would overwrite a folder."""
     shutil.copy(database(filled), filled / "backup.db")
     with served(filled) as app:
-        settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Later").json["dataset_id"])
+        wait_for_dataset(app.test_client(), upload(app.test_client(), yolo_zip(), name="Later").json["dataset_id"])
         assert add_training(app, 3, name="Later") == 3
     restore_database(filled, filled / "backup.db")
     with served(filled) as app:
@@ -381,7 +381,7 @@ def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory
     """It has rows with the same ids for different files. Adopted folders get new ids, and both sets exist then."""
     second_folder = tmp_path_factory.mktemp("other")
     with served(second_folder) as app:
-        settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
+        wait_for_dataset(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
     detach_database(filled)
     shutil.copy(database(second_folder), database(filled))
     before = contents(filled)
@@ -408,7 +408,7 @@ def test_an_empty_data_folder(filled: Path) -> None:
     (filled / "elsewhere").rename(filled / "data")
     with served(filled) as app:
         assert reasons(app.test_client()) == []
-        assert settled(app.test_client(), 1)["status"] == "valid"
+        assert wait_for_dataset(app.test_client(), 1)["status"] == "valid"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe\x00", b"[1]", b'{"uuid": 5}', b'{"uuid": "x", "highest": 3}'])
@@ -425,7 +425,7 @@ def test_ids_are_never_reused(filled: Path) -> None:
     with served(filled) as app:
         client = app.test_client()
         last = upload(client, yolo_zip()).json["dataset_id"]
-        settled(client, last)
+        wait_for_dataset(client, last)
         assert client.delete(f"/api/datasets/{last}").status_code == 200
     with served(filled) as app:
         assert upload(app.test_client(), yolo_zip()).json["dataset_id"] == last + 1

@@ -32,8 +32,8 @@ from scripts.client.yolo_client.cli import main
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import change_settings, image_bytes, zip_bytes
-from tests.trained import CLASSES, add_training, write_weights
-from tests.videos import BROKEN, NO_VIDEOS, claiming, drawn_video, turned
+from tests.random_weights import CLASSES, add_training, write_weights
+from tests.videos import BROKEN, NO_VIDEOS, claim_frames, drawn_video, rotate_video
 
 pytestmark = pytest.mark.timeout(600)
 ENGLISH = {"Accept-Language": "en"}
@@ -69,7 +69,7 @@ def training(serving: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A phone's video: rotated, with irregular frame times."""
-    return turned(drawn_video(tmp_path_factory.mktemp("video") / "a.mp4", TIMES, (160, 96)), 90)
+    return rotate_video(drawn_video(tmp_path_factory.mktemp("video") / "a.mp4", TIMES, (160, 96)), 90)
 
 
 def send(client: FlaskClient, training: Any, content: bytes, name: str = "film.mp4", **fields: str) -> TestResponse:
@@ -81,7 +81,7 @@ def prediction_of(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
     return client.get(f"/api/predictions/{prediction_id}", headers=ENGLISH).get_json()
 
 
-def ended(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
+def wait_until_ended(client: FlaskClient, prediction_id: int) -> dict[str, Any]:
     until = time.monotonic() + 300
     while (prediction := prediction_of(client, prediction_id))["status"] in {"pending", "running"}:
         assert time.monotonic() < until, prediction
@@ -118,7 +118,7 @@ def test_a_video_in_an_annotated_one_and_its_detections_out(
     running(serving, body["job_id"])
     with serving.app_context():
         serving.extensions["services"].jobs.kill(body["job_id"])
-    prediction = ended(client, body["prediction_id"])
+    prediction = wait_until_ended(client, body["prediction_id"])
     assert (prediction["status"], prediction["error"]) == ("completed", None), "a killed child begins again"
     assert (prediction["engine"], prediction["task"], prediction["tracked"]) == ("pytorch", "detect", True)
     assert prediction["filename"] == "Férias 2.mp4"
@@ -165,7 +165,7 @@ def test_the_detections_are_those_of_predict(
 ) -> None:
     """The first frame, as an image through the Test page."""
     video = drawn_video(tmp_path / "a.mp4", TIMES[:3], (160, 96))
-    prediction = ended(
+    prediction = wait_until_ended(
         client, send(client, training, video, confidence="0.3", track="false").get_json()["prediction_id"]
     )
     assert (prediction["status"], prediction["tracked"]) == ("completed", False)
@@ -203,9 +203,9 @@ def test_an_invalid_video_fails_with_its_reason(
 ) -> None:
     """What else is refused so: tests/worker/test_video.py."""
     film = drawn_video(tmp_path / "a.mp4", TIMES[:3])
-    sent = {"claims": claiming(film, 10**9), "broken": BROKEN["mp4"]}
+    sent = {"claims": claim_frames(film, 10**9), "broken": BROKEN["mp4"]}
     ids = {name: send(client, training, content).get_json()["prediction_id"] for name, content in sent.items()}
-    results = {name: ended(client, prediction_id) for name, prediction_id in ids.items()}
+    results = {name: wait_until_ended(client, prediction_id) for name, prediction_id in ids.items()}
     assert {row["status"] for row in results.values()} == {"failed"}
     assert results["claims"]["error"]["code"] == "too_long"
     assert "too many frames" in results["claims"]["error"]["message"]
@@ -213,7 +213,7 @@ def test_an_invalid_video_fails_with_its_reason(
     answer = client.get(f"/api/predictions/{ids['claims']}/files/video.mp4", headers=ENGLISH)
     assert (answer.status_code, answer.get_json()["current"]) == (409, "failed")
     change_settings(serving, MAX_IMAGE_PIXELS=10_000)
-    large = ended(client, send(client, training, film).get_json()["prediction_id"])
+    large = wait_until_ended(client, send(client, training, film).get_json()["prediction_id"])
     change_settings(serving, MAX_IMAGE_PIXELS=64_000_000)
     assert large["error"]["code"] == "too_large"
 
@@ -222,7 +222,7 @@ def test_a_stop_ends_it(client: FlaskClient, serving: APIFlask, training: int, v
     body = send(client, training, video).get_json()
     running(serving, body["job_id"])
     assert client.post(f"/api/jobs/{body['job_id']}/stop").status_code == 202
-    stopped = ended(client, body["prediction_id"])
+    stopped = wait_until_ended(client, body["prediction_id"])
     assert (stopped["status"], stopped["files"]) == ("cancelled", [])
     assert client.delete(f"/api/predictions/{body['prediction_id']}").status_code == 200
 
@@ -261,7 +261,7 @@ def test_requests_that_cannot_be_met(client: FlaskClient, serving: APIFlask, tra
     assert "needs 3" in full.get_json()["detail"], "with what was sent"
 
 
-def drawn(form: str, mode: str = "RGB", turn: int = 1, size: tuple[int, int] = (96, 64)) -> bytes:
+def draw_image(form: str, mode: str = "RGB", turn: int = 1, size: tuple[int, int] = (96, 64)) -> bytes:
     """Noise that the model finds something in."""
     picture = Image.effect_noise(size, 120).convert(mode)
     exif = Image.Exif()
@@ -295,10 +295,14 @@ def send_two(client: FlaskClient, form: dict[str, Any]) -> TestResponse:
 
 def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFlask, training: int) -> None:
     """As in a dataset: turned, 16 bit and HEIC are read, what is damaged is named; a killed child begins again."""
-    jpeg = drawn("JPEG", turn=6)
-    files = [("b/photo 10.jpg", jpeg), ("photo 2.PNG", drawn("PNG", "I;16")), ("photo 2.jpg", drawn("BMP"))]
-    files += [("Photo 10.jpg", drawn("JPEG")), ("cut.jpg", jpeg[: len(jpeg) // 2]), ("notes.txt", b"0 0.5 0.5 1 1\n")]
-    files += [("=x.heic", (FIXTURES / "turned.heic").read_bytes()), ("pages.tif", cut_tiff()), ("", drawn("AVIF"))]
+    jpeg = draw_image("JPEG", turn=6)
+    files = [("b/photo 10.jpg", jpeg), ("photo 2.PNG", draw_image("PNG", "I;16")), ("photo 2.jpg", draw_image("BMP"))]
+    files += [
+        ("Photo 10.jpg", draw_image("JPEG")),
+        ("cut.jpg", jpeg[: len(jpeg) // 2]),
+        ("notes.txt", b"0 0.5 0.5 1 1\n"),
+    ]
+    files += [("=x.heic", (FIXTURES / "turned.heic").read_bytes()), ("pages.tif", cut_tiff()), ("", draw_image("AVIF"))]
     answer = send_images(client, training, *files, key="many")
     body = answer.get_json()
     assert (answer.status_code, set(body)) == (202, {"message", "prediction_id", "job_id", "status"})
@@ -307,7 +311,7 @@ def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFl
         serving.extensions["services"].jobs.kill(body["job_id"])
     assert send_images(client, training, *files, key="many").get_json()["prediction_id"] == body["prediction_id"]
     assert send_images(client, training, *files[:2], key="many").status_code == 422, "another body, the same key"
-    prediction = ended(client, body["prediction_id"])
+    prediction = wait_until_ended(client, body["prediction_id"])
     assert (prediction["status"], prediction["error"], prediction["source"]) == ("completed", None, "images")
     with serving.app_context():
         job = serving.extensions["services"].jobs.wait(body["job_id"], 60)
@@ -370,8 +374,8 @@ def test_zips_that_cannot_be_used(client: FlaskClient, serving: APIFlask, traini
     tested = client.post("/api/tests", data=form | {"file": (io.BytesIO(sent["no_images_read"]), "a.zip")})
     assert tested.status_code == 202, tested.text
     tested_id = tested.get_json()["prediction_id"]
-    assert ended(client, tested_id)["error"]["code"] == "no_images_read"
-    results = {code: ended(client, prediction_id) for code, prediction_id in ids.items()}
+    assert wait_until_ended(client, tested_id)["error"]["code"] == "no_images_read"
+    results = {code: wait_until_ended(client, prediction_id) for code, prediction_id in ids.items()}
     assert {code: (row["status"], row["error"]["code"]) for code, row in results.items()} == {
         code: ("failed", code) for code in sent
     }
@@ -419,7 +423,7 @@ def test_the_client_and_files_that_are_missing_or_cut(
         assert main() == 0
         assert client.get("/api/uploads").get_json()["uploads"][0]["filename"] == "a.mp4", "it was sent in chunks"
         assert "http" not in (tmp_path / "state.json").read_text(), "what is done is forgotten"
-        (tmp_path / "photos.zip").write_bytes(zip_bytes({"a/1.jpg": drawn("JPEG"), "a/2.png": drawn("PNG")}))
+        (tmp_path / "photos.zip").write_bytes(zip_bytes({"a/1.jpg": draw_image("JPEG"), "a/2.png": draw_image("PNG")}))
         command[-2:] = ["predict-images", str(training)]
         monkeypatch.setattr("sys.argv", [*command, str(tmp_path / "photos.zip"), "--output", str(tmp_path / "images")])
         assert main() == 0

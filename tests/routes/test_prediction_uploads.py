@@ -13,9 +13,9 @@ from app.models import PredictionRun
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, zip_bytes
+from tests.random_weights import add_training
 from tests.routes.test_exports import zip_of_nothing
 from tests.routes.test_uploads_tus import begin, folder_of, offset, outcome, send, wait_for_record_alone
-from tests.trained import add_training
 from tests.videos import drawn_video
 
 PURPOSE = {"purpose": "prediction", "filename": "film.mp4", "name": ""}

@@ -27,7 +27,7 @@ from scripts.fitted_model import NAMES, SIZE, create_model
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
-from tests.trained import add_training
+from tests.random_weights import add_training
 
 pytestmark = pytest.mark.timeout(600)
 JPEG = {"Content-Type": "image/jpeg", "Accept-Language": "en"}

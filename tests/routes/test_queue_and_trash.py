@@ -13,8 +13,8 @@ from app.extensions import db
 from app.models import Checkpoint, Test, Training, TrainingMetric
 from app.services.trainer.queue import priorities_and_positions, rearrange
 from tests.data import valid_dataset
-from tests.routes.test_training_actions import add, folder_of, refused, row_of
-from tests.routes.test_trainings import counted
+from tests.routes.test_training_actions import add, assert_refused, folder_of, row_of
+from tests.routes.test_trainings import recorded_statements
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def test_the_queue_in_its_order(idle_app: APIFlask, client: FlaskClient, dataset
     assert ids(client.get("/api/trainings/queue")) == [*order, later]
 
     client.post(f"/api/trainings/{third}/stop")
-    problem = refused(client.put("/api/trainings/queue", json={"order": [third, second]}), 409)
+    problem = assert_refused(client.put("/api/trainings/queue", json={"order": [third, second]}), 409)
     assert problem["order"] == [second, urgent, first, later]
     assert str(third) in problem["detail"]
     for body in ({}, {"order": []}, {"order": [1, 1]}, {"order": ["1"]}, {"order": [True]}, {"order": [0]}, {"x": 1}):
-        refused(client.put("/api/trainings/queue", json=body), 422)
+        assert_refused(client.put("/api/trainings/queue", json=body), 422)
     assert ids(client.get("/api/trainings/queue")) == [second, urgent, first, later]
 
 
@@ -105,7 +105,7 @@ def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: i
     counts = []
     for _ in range(2):
         for address in ("/api/trainings/queue", "/api/trainings?per_page=50", "/api/trainings?trash=true"):
-            with counted(idle_app) as statements:
+            with recorded_statements(idle_app) as statements:
                 client.get(address)
             counts.append(len(statements))
         for number in range(8):
@@ -130,7 +130,7 @@ def test_trash_and_back(idle_app: APIFlask, client: FlaskClient, dataset_id: int
 
     assert client.post(f"/api/trainings/{waits}/restore").json["status"] == "cancelled"
     assert client.get("/api/trainings").json["total"] == 2
-    refused(client.delete(f"/api/trainings/{completed}?permanent=true"), 409)
+    assert_refused(client.delete(f"/api/trainings/{completed}?permanent=true"), 409)
     assert client.get("/api/trainings").json["total"] == 2
 
 
@@ -144,11 +144,11 @@ def test_permanent_deletion(idle_app: APIFlask, client: FlaskClient, dataset_id:
         pictures = storage.test_dir(test.id)
         pictures.mkdir(parents=True)
         (pictures / "input_image.jpg").write_bytes(b"x")
-    refused(client.delete("/api/datasets/1"), 409)
+    assert_refused(client.delete("/api/datasets/1"), 409)
     client.delete(f"/api/trainings/{training_id}")
     answer = client.delete(f"/api/trainings/{training_id}?permanent=true")
     assert (answer.status_code, answer.json["until"]) == (200, None)
-    refused(client.get(f"/api/trainings/{training_id}"), 404)
+    assert_refused(client.get(f"/api/trainings/{training_id}"), 404)
     assert not folder_of(idle_app, training_id).exists()
     assert not pictures.exists()
     assert folder_of(idle_app, untouched).exists()
@@ -158,7 +158,7 @@ def test_permanent_deletion(idle_app: APIFlask, client: FlaskClient, dataset_id:
 
     client.delete(f"/api/trainings/{untouched}")
     english = {"Accept-Language": "en"}
-    assert "trash" in refused(client.delete("/api/datasets/1", headers=english), 409)["detail"]
+    assert "trash" in assert_refused(client.delete("/api/datasets/1", headers=english), 409)["detail"]
     client.delete(f"/api/trainings/{untouched}?permanent=true")
     assert client.delete("/api/datasets/1").status_code == 200
 
@@ -179,7 +179,7 @@ def test_files_come_back_when_the_rows_stay(
 
     with monkeypatch.context() as patch:
         patch.setattr(session, "commit", full)
-        refused(client.delete(f"/api/trainings/{training_id}?permanent=true"), 507)
+        assert_refused(client.delete(f"/api/trainings/{training_id}?permanent=true"), 507)
     assert row_of(idle_app, training_id).status == "cancelled"
     assert (folder_of(idle_app, training_id) / "checkpoints" / "epoch-3.pt").is_file()
 
@@ -191,7 +191,7 @@ def test_what_another_one_starts_from_stays(idle_app: APIFlask, client: FlaskCli
     old = add(idle_app, dataset_id, "deleted", deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
     young = add(idle_app, dataset_id, "deleted", deleted_at=datetime(2026, 3, 1, tzinfo=UTC))
     trash = idle_app.extensions["services"].trainer.trash
-    refused(client.delete(f"/api/trainings/{source}?permanent=true"), 409)
+    assert_refused(client.delete(f"/api/trainings/{source}?permanent=true"), 409)
     with idle_app.app_context():
         assert trash.purge_trash(datetime(2026, 2, 1, tzinfo=UTC)) == [old]
         client.post(f"/api/trainings/{waits}/stop")

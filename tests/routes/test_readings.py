@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.data import image_bytes, zip_bytes
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 from tests.routes.test_revisions import finished_revision, revise
 
 
@@ -34,7 +34,7 @@ def counts(body: dict[str, Any]) -> dict[str, int]:
 
 def test_a_reading_is_reported_and_confirmed(client: FlaskClient) -> None:
     assert upload(client, one_based()).status_code == 201
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert (body["status"], body["needs_review"]) == ("valid", True)
     assert counts(body) == {"cat": 6, "dog": 6}
     decision = reading_of(body)
@@ -53,28 +53,28 @@ def test_a_reading_is_reported_and_confirmed(client: FlaskClient) -> None:
     assert not client.get("/api/datasets").json["datasets"][0]["needs_review"]
     revise(client, split={"train": 50, "val": 50, "test": 0})
     assert finished_revision(client, 1)["status"] == "ready"
-    later = settled(client, 1)
+    later = wait_for_dataset(client, 1)
     assert (later["needs_review"], reading_of(later)["confirmed"], counts(later)) == (False, True, counts(body))
 
 
 def test_another_reading_without_another_upload(client: FlaskClient) -> None:
     upload(client, one_based())
-    first = settled(client, 1)
+    first = wait_for_dataset(client, 1)
     assert revise(client, reading="zero_based").status_code == 202
     assert finished_revision(client, 1)["options"]["reading"] == ["zero_based"]
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert reading_of(body)["code"] == "reading_zero_based"
     assert reading_of(body)["change"]["options"] == ["zero_based", "one_based"]
     assert not body["needs_review"], "a person has chosen"
     assert body["report"]["usable"]["train"] < first["report"]["usable"]["train"], "class 2 of two is none"
     revise(client, reading=None)
     finished_revision(client, 1)
-    assert reading_of(settled(client, 1))["code"] == "reading_one_based"
+    assert reading_of(wait_for_dataset(client, 1))["code"] == "reading_one_based"
 
 
 def test_a_reading_is_chosen_at_the_upload(client: FlaskClient) -> None:
     upload(client, one_based(), reading="zero_based, centre")
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert {item["code"] for item in body["report"]["decisions"]} >= {"reading_zero_based", "reading_centre"}
     assert not body["needs_review"]
 
@@ -88,7 +88,7 @@ def test_what_is_no_reading(client: FlaskClient) -> None:
 
 def test_usual_labels_are_no_choice(client: FlaskClient) -> None:
     upload(client, zip_bytes(files({number: f"{number % 2} 0.5 0.5 0.25 0.5\n" for number in range(6)})))
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert not body["needs_review"]
     assert not [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
 
@@ -101,12 +101,12 @@ def test_class_folders_beside_unread_labels_need_confirmation(client: FlaskClien
         for number in numbers
     }
     assert upload(client, zip_bytes(images | {"digitStruct.mat": b"MATLAB 5.0 MAT-file"})).status_code == 201
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert body["status"] == "invalid"
     assert "digitStruct.mat" in body["error"]
     assert "Classification" in body["error"]
     revise(client, task="classify")
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert (body["status"], body["task"], body["classes"]) == ("valid", "classify", ["cat", "dog"])
 
 

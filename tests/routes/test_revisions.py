@@ -24,7 +24,7 @@ from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
 from tests.routes.test_dataset_children import big_zip, child_of, next_child
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 
 
 def files(count: int = 20) -> dict[str, bytes | str]:
@@ -64,7 +64,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_a_split_is_what_was_promised(client: FlaskClient) -> None:
     """For shares, for another seed, and as in the upload: the numbers before are those of the new version."""
     upload(client, zip_bytes(files(24)))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     for split in (
         {"train": 50, "val": 25, "test": 25, "seed": 3},
         {"train": 90, "val": 10, "test": 0, "seed": 8},
@@ -87,7 +87,7 @@ def test_a_split_is_what_was_promised(client: FlaskClient) -> None:
 
 def test_another_split_and_back(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
-    first = settled(client, 1)
+    first = wait_for_dataset(client, 1)
     assert (first["revision"], first["format"], first["original"]["name"]) == (1, "yolo", "set.zip")
     assert first["total_images"] == 20
     assert [item["code"] for item in first["report"]["decisions"]] == ["split_made"]
@@ -121,7 +121,7 @@ def test_another_split_and_back(client: FlaskClient, app: APIFlask) -> None:
 
 def test_classes_are_renamed_and_merged(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     assert revise(client, rename={"dog": "hound"}).status_code == 202
     assert finished_revision(client, 1)["classes"] == ["cat", "hound"]
     assert revise(client, rename={"hound": "animal", "cat": "animal"}).status_code == 202
@@ -145,7 +145,7 @@ def test_classes_are_renamed_and_merged(client: FlaskClient, app: APIFlask) -> N
 def test_options_of_the_form(client: FlaskClient) -> None:
     fields = {"rename": '{"cat": "dog"}', "split": '{"train": 1, "val": 1, "test": 0}'}
     assert upload(client, zip_bytes(files()), **fields).status_code == 201
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     assert (body["classes"], body["train_images"], body["val_images"]) == (["dog"], 10, 10)
     for wrong in (
         {"split": "{"},
@@ -161,12 +161,12 @@ def test_options_of_the_form(client: FlaskClient) -> None:
 def test_requested_names_are_no_guess_of_the_import(client: FlaskClient) -> None:
     unnamed = {name: content for name, content in files().items() if name != "data.yaml"}
     upload(client, zip_bytes(unnamed), names='["Katze", "Hund"]')
-    body = settled(client, 1)
+    body = wait_for_dataset(client, 1)
     decisions = {item["code"]: item for item in body["report"]["decisions"]}
     assert (body["classes"], decisions.keys()) == (["Katze", "Hund"], {"names_given", "split_made"})
     assert decisions["names_given"]["change"] == {"parameter": "names", "value": ["Katze", "Hund"], "options": None}
     upload(client, zip_bytes(unnamed))
-    assert "classes_unnamed" in {item["code"] for item in settled(client, 2)["report"]["decisions"]}
+    assert "classes_unnamed" in {item["code"] for item in wait_for_dataset(client, 2)["report"]["decisions"]}
     assert revise(client, 2, names=["Katze", "Hund"]).status_code == 202
     finished_revision(client, 2)
     codes = {item["code"] for item in client.get("/api/datasets/2").json["report"]["decisions"]}
@@ -176,7 +176,7 @@ def test_requested_names_are_no_guess_of_the_import(client: FlaskClient) -> None
 def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
     """Boxes as outlines: the former revision stays in use, and the reason is that of the labels."""
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     assert revise(client, task="segment").status_code == 202
     row = finished_revision(client, 1)
     assert (row["status"], row["current"], row["task"]) == ("ready", False, "segment")
@@ -189,7 +189,7 @@ def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
 def test_another_task_and_fixes_in_one_revision(client: FlaskClient) -> None:
     """Boxes become the outlines that the task needs, and so they stay in the revisions after it."""
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     for wrong in ("class_few", "no_such"):
         answer = revise(client, task="segment", fixes=[wrong])
         assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "fixes")
@@ -213,7 +213,7 @@ def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
         "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
     )
     upload(client, zip_bytes(files() | {f"Annotations/{number:03}.xml": xml for number in range(20)}))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
 
     def format_decision() -> dict[str, Any]:
         decisions = client.get("/api/datasets/1", headers=ENGLISH).json["report"]["decisions"]
@@ -232,7 +232,7 @@ def test_of_several_datasets_another_root(client: FlaskClient) -> None:
     both = {f"a/{name}": content for name, content in yolo_files(6, 2).items()}
     both |= {f"b/{name}": content for name, content in yolo_files(3, 2).items()}
     upload(client, zip_bytes(both))
-    first = settled(client, 1)
+    first = wait_for_dataset(client, 1)
     assert first["total_images"] == 8
     (chosen,) = [item for item in first["report"]["decisions"] if item["code"] == "root_chosen"]
     assert (chosen["change"]["parameter"], chosen["change"]["value"]) == ("root", "a")
@@ -246,7 +246,7 @@ def test_of_several_datasets_another_root(client: FlaskClient) -> None:
 
 def test_a_training_stays_on_its_revision(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     later = (now() + timedelta(days=1)).isoformat()
     body = {"dataset_id": 1, "model_version": "n", "epochs": 1, "start_not_before": later}
     first_id = client.post("/api/trainings", json=body).json["training_id"]
@@ -270,7 +270,7 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
     upload(client, zip_bytes(shared))
     upload(client, zip_bytes(files(16)))
     for dataset_id in (1, 2):
-        settled(client, dataset_id)
+        wait_for_dataset(client, dataset_id)
     objects = Path(app.config["DATA_ROOT"], "objects")
 
     def stored() -> int:
@@ -284,7 +284,7 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
         assert janitor.remove_objects(now()) == 0, "too new to be sure"
         assert janitor.remove_objects(now() + timedelta(hours=2)) == 4
     assert stored() == 12
-    assert settled(client, 1)["status"] == "valid"
+    assert wait_for_dataset(client, 1)["status"] == "valid"
     remaining = tree(Path(app.config["DATA_ROOT"], "datasets/1")).values()
     assert set(remaining) == {
         content if isinstance(content, bytes) else content.encode()
@@ -302,7 +302,7 @@ def wait_until(reached: Any, seconds: float = 180) -> None:
 
 def test_one_at_a_time_and_not_without_the_raw_files(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     for wrong in ({"split": {"val": 0}}, {"names": ["a"] * 1001}, {"other": 1}, {"task": "x"}, {"rename": {"a": ""}}):
         assert revise(client, **wrong).status_code == 422, wrong
     with app.app_context(), writing() as session:
@@ -314,7 +314,7 @@ def test_one_at_a_time_and_not_without_the_raw_files(client: FlaskClient, app: A
     assert client.get("/api/datasets/99/revisions").status_code == 404
 
 
-def exported(client: FlaskClient, address: str) -> Any:
+def export_dataset(client: FlaskClient, address: str) -> Any:
     """The answer with the ZIP, after that of the job where the machine is slow."""
     answer = client.get(address)
     if answer.status_code == 202:
@@ -327,7 +327,7 @@ def exported(client: FlaskClient, address: str) -> Any:
 def test_the_original_and_an_export(client: FlaskClient) -> None:
     data = zip_bytes(files())
     upload(client, data, filename="meine Katzen.zip", name="Cats & dogs")
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     original = client.get("/api/datasets/1/original")
     assert (original.status_code, original.data) == (200, data)
     assert "meine" in original.headers["Content-Disposition"]
@@ -338,7 +338,7 @@ def test_the_original_and_an_export(client: FlaskClient) -> None:
         assert (head.status_code, client.get("/api/jobs?kind=export_dataset").json["total"]) == (202, jobs_before), (
             "HEAD makes nothing"
         )
-        answer = exported(client, address)
+        answer = export_dataset(client, address)
         assert client.head(address).headers["Content-Length"] == str(len(answer.data))
         assert (answer.status_code, answer.mimetype) == (200, "application/zip")
         assert f"Cats-dogs-r1-{form}.zip" in answer.headers["Content-Disposition"]
@@ -384,7 +384,7 @@ def test_a_dataset_from_before_revisions_is_migrated(app: APIFlask, tmp_path: Pa
 def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
     """The files of a killed server's child are removed, and the next child creates the row's revision."""
     upload(client, zip_bytes(files()))
-    settled(client, 1)
+    wait_for_dataset(client, 1)
     folder = Path(app.config["DATA_ROOT"], "datasets/1/revisions")
     (folder / ".2-abc/images").mkdir(parents=True)
     (folder / "2/images").mkdir(parents=True)
@@ -402,7 +402,7 @@ def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask,
 
 def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: APIFlask) -> None:
     upload(client, big_zip(60))
-    first = settled(client, 1)
+    first = wait_for_dataset(client, 1)
     assert revise(client, split={"train": 1, "val": 1, "test": 0}).status_code == 202
     killed = child_of(app, 1)
     os.kill(killed, signal.SIGKILL)

@@ -19,7 +19,7 @@ from app.services.infer.frames import MOST_AT_ONCE
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
-from tests.trained import add_training, write_weights
+from tests.random_weights import add_training, write_weights
 
 PICTURE = image_bytes((320, 240))
 

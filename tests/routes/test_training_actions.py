@@ -99,7 +99,7 @@ def act(client: FlaskClient, training_id: int, action: str, **options: Any) -> A
     return client.post(f"{address}/{action}", **options)
 
 
-def refused(answer: Any, status: int) -> dict[str, Any]:
+def assert_refused(answer: Any, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "application/problem+json"
     assert answer.json["detail"]
@@ -115,7 +115,7 @@ def test_every_action_from_every_state(idle_app: APIFlask, client: FlaskClient, 
         assert answer.status_code == expected, (state, answer.text)
         after = client.get(f"/api/trainings/{training_id}").json
         if expected == 409:
-            problem = refused(answer, 409)
+            problem = assert_refused(answer, 409)
             assert problem["current"] == before["status"]
             assert after == before | {"updated_at": after["updated_at"]}, "a refusal changes nothing"
         else:
@@ -160,7 +160,7 @@ def test_wishes_of_a_running_one(idle_app: APIFlask, client: FlaskClient, datase
     assert act(client, training_id, "stop").status_code == 202
     row = row_of(idle_app, training_id)
     assert (row.stop_requested, row.pause_requested) == (True, False), "stopping wins"
-    refused(act(client, training_id, "pause"), 409)
+    assert_refused(act(client, training_id, "pause"), 409)
 
 
 def test_extend_describes_the_learning_rate(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
@@ -185,17 +185,17 @@ def test_extending_needs_the_last_checkpoint(idle_app: APIFlask, client: FlaskCl
     training_id = add(idle_app, dataset_id, "completed", checkpoint=2, current_epoch=3)
     with idle_app.app_context(), writing() as session:
         session.get_one(Training, training_id).current_epoch = 3
-    refused(act(client, training_id, "extend"), 409)
+    assert_refused(act(client, training_id, "extend"), 409)
     assert "extend" not in client.get(f"/api/trainings/{training_id}").json["actions"]
 
 
 def test_bad_extensions(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, "completed", checkpoint=3)
     for value in (-1, 0, 10**9, "5", True, None, 1.5, float("nan"), []):
-        problem = refused(act(client, training_id, "extend", json={"epochs": value}), 422)
+        problem = assert_refused(act(client, training_id, "extend", json={"epochs": value}), 422)
         assert problem["errors"][0]["field"] == "epochs", value
     for body in ({}, {"epochs": 1, "schedule": "x"}, {"epochs": 1, "more": 1}):
-        refused(act(client, training_id, "extend", json=body), 422)
+        assert_refused(act(client, training_id, "extend", json=body), 422)
     assert row_of(idle_app, training_id).status == "completed"
 
 
@@ -211,7 +211,7 @@ BAD_CHANGES: list[tuple[str, Any]] = [
 def test_bad_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id)
     for field, value in BAD_CHANGES:
-        problem = refused(act(client, training_id, "patch", json={field: value}), 422)
+        problem = assert_refused(act(client, training_id, "patch", json={field: value}), 422)
         assert problem["errors"][0]["field"] == field, value
 
 
@@ -230,9 +230,9 @@ def test_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> No
 def test_foreign_ids(client: FlaskClient) -> None:
     for ident in ("7", "0", "-1", "9e99", "%00", "..%2fx", str(2**63)):
         for action in TABLE:
-            refused(act(client, ident, action), 404)  # type: ignore[arg-type]
+            assert_refused(act(client, ident, action), 404)  # type: ignore[arg-type]
         for path in ("/checkpoints", "/checkpoints/best/download"):
-            refused(client.get(f"/api/trainings/{ident}{path}"), 404)
+            assert_refused(client.get(f"/api/trainings/{ident}{path}"), 404)
 
 
 def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
@@ -264,7 +264,7 @@ def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
     name = client.get(f"{base}/3/download").headers["Content-Disposition"]
     assert name == f"attachment; filename=Cars-co-{training_id}-epoch-3.pt"
     for which in ("last", "1", "9", "0", "-1", "x", "..", "3.0", "%2e%2e", "9" * 30):
-        refused(client.get(f"{base}/{which}/download"), 404)
+        assert_refused(client.get(f"{base}/{which}/download"), 404)
 
 
 def test_events_are_numbered_without_a_gap(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:

@@ -62,7 +62,7 @@ def add(app: APIFlask, dataset_id: int, count: int, status: str = "completed", e
 
 
 @contextmanager
-def counted(app: APIFlask) -> Iterator[list[str]]:
+def recorded_statements(app: APIFlask) -> Iterator[list[str]]:
     """The statements that run inside."""
     statements: list[str] = []
 
@@ -78,7 +78,7 @@ def counted(app: APIFlask) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-def refused(answer: Any, status: int) -> dict[str, Any]:
+def assert_refused(answer: Any, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "application/problem+json"
     assert answer.json["detail"]
@@ -135,7 +135,7 @@ def test_defaults(client: FlaskClient, dataset_id: int) -> None:
 def test_bad_fields_are_named(client: FlaskClient, dataset_id: int, field: str, value: Any) -> None:
     name, _, parameter = field.partition(".")
     body = payload(dataset_id, **{name: {parameter: value} if parameter else value})
-    problem = refused(client.post("/api/trainings", json=body), 422)
+    problem = assert_refused(client.post("/api/trainings", json=body), 422)
     assert {item["field"] for item in problem["errors"]} == {field}
     assert problem["errors"][0]["message"]
     assert client.get("/api/trainings").json["total"] == 0
@@ -145,7 +145,7 @@ def test_bad_fields_are_named(client: FlaskClient, dataset_id: int, field: str, 
 def test_only_valid_datasets_train(idle_app: APIFlask, client: FlaskClient, dataset_id: int, status: str) -> None:
     with idle_app.app_context(), writing() as session:
         session.get_one(Dataset, dataset_id).status = status
-    refused(client.post("/api/trainings", json=payload(dataset_id)), 409)
+    assert_refused(client.post("/api/trainings", json=payload(dataset_id)), 409)
 
 
 def test_list_is_filtered_sorted_and_paged(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
@@ -174,15 +174,15 @@ def test_list_is_filtered_sorted_and_paged(idle_app: APIFlask, client: FlaskClie
 
 @pytest.mark.parametrize("query", ["page=-1", "page=0", "per_page=1000000000", "sort=password", "status=on"])
 def test_bad_queries(client: FlaskClient, query: str) -> None:
-    assert refused(client.get(f"/api/trainings?{query}"), 422)["errors"][0]["field"] == query.split("=")[0]
+    assert assert_refused(client.get(f"/api/trainings?{query}"), 422)["errors"][0]["field"] == query.split("=")[0]
 
 
 def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     add(idle_app, dataset_id, 2)
-    with counted(idle_app) as few:
+    with recorded_statements(idle_app) as few:
         client.get("/api/trainings?per_page=50")
     add(idle_app, dataset_id, 30)
-    with counted(idle_app) as many:
+    with recorded_statements(idle_app) as many:
         assert len(client.get("/api/trainings?per_page=50").json["trainings"]) == 32
     assert len(many) == len(few) <= 4
 
@@ -236,13 +236,13 @@ def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int
     training_id = add(idle_app, dataset_id, 1)[0]
     base = f"/api/trainings/{training_id}"
     for path in ("/csv-data", "/download"):
-        refused(client.get(base + path), 404)
+        assert_refused(client.get(base + path), 404)
 
     run = Path(idle_app.config["MODELS_DIR"]) / str(training_id) / "run"
     (run / "weights").mkdir(parents=True)
     (run / "results.csv").write_text("epoch, time,train/box_loss\n1,2.5,nan\n2,5.1,0.25\n")
     (run / "weights" / "best.pt").write_bytes(b"")
-    refused(client.get(base + "/download"), 404)
+    assert_refused(client.get(base + "/download"), 404)
     (run / "weights" / "last.pt").write_bytes(LAST)
     assert client.get(base + "/download").data == LAST
     (run / "weights" / "best.pt").write_bytes(BEST)
@@ -270,7 +270,7 @@ def test_log_goes_on_where_it_was_read_to(idle_app: APIFlask, client: FlaskClien
     (folder / "worker.log").write_text("one\ntwo\nthree\n")
     assert client.get(f"{address}?after=8").json == {"text": "three\n", "offset": 14}
     assert client.get(f"{address}?after=999").json == {"text": "", "offset": 999}
-    refused(client.get(f"{address}?after=-1"), 422)
+    assert_refused(client.get(f"{address}?after=-1"), 422)
 
 
 def test_stop_what_waits_and_what_has_ended(client: FlaskClient, dataset_id: int) -> None:
@@ -278,15 +278,15 @@ def test_stop_what_waits_and_what_has_ended(client: FlaskClient, dataset_id: int
     answer = client.post("/api/trainings/1/stop")
     assert (answer.status_code, answer.json["training_id"], answer.json["status"]) == (202, 1, "cancelled")
     assert client.get("/api/trainings/1").json["end_time"]
-    assert "“Interrompido”" in refused(client.post("/api/trainings/1/stop"), 409)["detail"]
+    assert "“Interrompido”" in assert_refused(client.post("/api/trainings/1/stop"), 409)["detail"]
 
 
 @pytest.mark.parametrize("path", ["", "/metrics", "/csv-data", "/download", "/log"])
 @pytest.mark.parametrize("ident", ["7", "0", "-1", "9e99", "1.0", "%00", "..%2fx", str(2**63)])
 def test_there_is_no_such_training(client: FlaskClient, path: str, ident: str) -> None:
-    refused(client.get(f"/api/trainings/{ident}{path}"), 404)
+    assert_refused(client.get(f"/api/trainings/{ident}{path}"), 404)
 
 
 def test_stopping_what_is_not_there(client: FlaskClient) -> None:
-    refused(client.post("/api/trainings/7/stop"), 404)
+    assert_refused(client.post("/api/trainings/7/stop"), 404)
     assert client.get("/api/trainings/7/stop").status_code == 405

@@ -25,8 +25,8 @@ from app.services.infer.serving import refuse_unknown
 from app.services.uploaded_models import MOST_AT_ONCE
 from scripts.local_server import ROOT, settings_for
 from tests.data import image_bytes
+from tests.random_weights import write_weights
 from tests.routes.test_installation import served
-from tests.trained import write_weights
 
 CLASSES = ("round", "square")
 pytestmark = pytest.mark.timeout(600)  # torch is loaded once for each file
@@ -55,7 +55,7 @@ def add_dataset(app: APIFlask, classes: tuple[str, ...] = CLASSES, task: str = "
         return row.id
 
 
-def sent(app: APIFlask, data: bytes, dataset_id: int, filename: str = "best.pt", **headers: str) -> Any:
+def send(app: APIFlask, data: bytes, dataset_id: int, filename: str = "best.pt", **headers: str) -> Any:
     form = {"file": (io.BytesIO(data), filename), "dataset_id": str(dataset_id)}
     headers = {"Accept-Language": "en"} | {name.replace("_", "-"): value for name, value in headers.items()}
     options: dict[str, Any] = {"content_type": "multipart/form-data", "headers": headers}
@@ -69,7 +69,7 @@ def leftovers(app: APIFlask) -> set[str]:
 
 @pytest.fixture(scope="module")
 def added(shared_app: APIFlask, weights: bytes) -> dict[str, Any]:
-    answer = sent(shared_app, weights, add_dataset(shared_app), "mine.pt")
+    answer = send(shared_app, weights, add_dataset(shared_app), "mine.pt")
     assert answer.status_code == 201, answer.get_json()
     return answer.get_json()
 
@@ -95,11 +95,11 @@ def test_a_repeated_request_is_executed_once(shared_app: APIFlask, weights: byte
     feed = shared_app.extensions["services"].uploaded_models.feed
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(feed), "send", lambda _self, batch: messages.extend(item.event for item in batch))
-        answers = [sent(shared_app, weights, dataset_id, Idempotency_Key="one").get_json() for _ in range(2)]
+        answers = [send(shared_app, weights, dataset_id, Idempotency_Key="one").get_json() for _ in range(2)]
     assert answers[0] == answers[1]
     assert answers[0]["training_id"] != added["training_id"]
     assert messages == ["training_status"]
-    second = sent(shared_app, weights + b"0", dataset_id, Idempotency_Key="one")
+    second = send(shared_app, weights + b"0", dataset_id, Idempotency_Key="one")
     assert (second.status_code, second.get_json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 
 
@@ -136,7 +136,7 @@ def test_they_are_exported_where_the_dataset_shows_what_they_detect(
     shared_app: APIFlask, weights: bytes, added: dict[str, Any]
 ) -> None:
     client = shared_app.test_client()
-    mismatched = sent(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()
+    mismatched = send(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()
     for training_id, status in ((added["training_id"], 202), (mismatched["training_id"], 409)):
         answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
         assert answer.status_code == status, answer.get_json()
@@ -191,7 +191,7 @@ def test_what_is_no_model_is_refused_and_nothing_stays(
         "code beside a model": (archive_of({"model": Evil(f"touch {marker}"), "epoch": 1}), "system"),
     }
     for name, (data, words) in bad.items():
-        answer = sent(shared_app, data, dataset_id)
+        answer = send(shared_app, data, dataset_id)
         body = answer.get_json()
         assert (answer.status_code, words in body["detail"]) == (422, True), (name, body)
         assert body["errors"][0]["field"] == "file", name
@@ -201,12 +201,12 @@ def test_what_is_no_model_is_refused_and_nothing_stays(
 
 def test_names_of_classes_are_printable(shared_app: APIFlask, tmp_path: Path) -> None:
     odd = write_weights(tmp_path / "odd.pt", "round\nsquare", "other").read_bytes()
-    answer = sent(shared_app, odd, add_dataset(shared_app))
+    answer = send(shared_app, odd, add_dataset(shared_app))
     assert (answer.status_code, "class names" in answer.get_json()["detail"]) == (422, True), answer.get_json()
 
 
 def test_their_classes_are_the_models_not_the_datasets(shared_app: APIFlask, weights: bytes) -> None:
-    training_id = sent(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()["training_id"]
+    training_id = send(shared_app, weights, add_dataset(shared_app, ("cat", "dog"))).get_json()["training_id"]
     with shared_app.test_request_context():
         row = db.session.get_one(Training, training_id)
         refuse_unknown({"round": 0.3}, row)
@@ -219,7 +219,7 @@ def test_few_are_checked_at_the_same_time(shared_app: APIFlask, weights: bytes) 
     for _slot in range(MOST_AT_ONCE):
         assert models._slots.acquire(blocking=False)
     try:
-        answer = sent(shared_app, weights, dataset_id)
+        answer = send(shared_app, weights, dataset_id)
     finally:
         for _slot in range(MOST_AT_ONCE):
             models._slots.release()
@@ -228,7 +228,7 @@ def test_few_are_checked_at_the_same_time(shared_app: APIFlask, weights: bytes) 
 
 def test_invalid_requests_are_refused(shared_app: APIFlask, weights: bytes) -> None:
     dataset_id, client = add_dataset(shared_app), shared_app.test_client()
-    assert sent(shared_app, weights, dataset_id, "best.zip").status_code == 400
-    assert sent(shared_app, weights, 10**9).status_code == 422
+    assert send(shared_app, weights, dataset_id, "best.zip").status_code == 400
+    assert send(shared_app, weights, 10**9).status_code == 422
     assert client.post("/api/models", json={"dataset_id": dataset_id}).status_code == 415
-    assert sent(shared_app, weights, add_dataset(shared_app, task="classify")).status_code == 422
+    assert send(shared_app, weights, add_dataset(shared_app, task="classify")).status_code == 422

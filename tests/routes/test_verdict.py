@@ -14,7 +14,7 @@ from app.extensions import db
 from app.i18n import ngettext
 from app.models import Checkpoint, Training, TrainingMetric
 from tests.data import zip_bytes
-from tests.routes.test_datasets import settled, upload
+from tests.routes.test_datasets import upload, wait_for_dataset
 from tests.services.runs import create_training
 from tests.worker.quality.helpers import picture
 
@@ -110,7 +110,7 @@ def test_the_weakest_class_counts_the_objects_of_the_training_set(client: FlaskC
         files[f"images/val/v{number}.jpg"] = picture(f"v{number}")
         files[f"labels/val/v{number}.txt"] = "1 0.5 0.5 0.2 0.2\n0 0.2 0.2 0.1 0.1\n"
     dataset = upload(client, zip_bytes(files)).get_json()["dataset_id"]
-    assert settled(client, dataset)["report"]["boxes"] == {"0": 6, "1": 4}
+    assert wait_for_dataset(client, dataset)["report"]["boxes"] == {"0": 6, "1": 4}
     number = with_best(app, 0.9)
     rows = [{"class": n, "ap50": 0.9 - n / 2, "ap95": 0.1, "recall": 0.5, "instances": 3} for n in range(2)]
     with app.app_context(), writing() as session:

@@ -22,8 +22,8 @@ from app.services.snapshots import Manifest, Restorer, SnapshotError, SnapshotMa
 from app.services.snapshots.mirror import Mirror
 from scripts.local_server import ROOT, settings_for
 from scripts.snapshot import main, upgrade
-from tests.everything import engine_of, fill, installation, rows, tree, used
 from tests.faults.tools import filled, small_disk
+from tests.full_installation import engine_of, fill, installation, rows, tree, used
 
 
 def maker(app: APIFlask) -> SnapshotMaker:
@@ -313,7 +313,7 @@ def test_a_full_disk_leaves_nothing(original: tuple[APIFlask, Path], tmp_path: P
 
 KILLED = """
 import os, signal, sys
-from tests.everything import installation
+from tests.full_installation import installation
 from tests.services.test_snapshots import restorer
 from pathlib import Path
 app = installation(Path(sys.argv[1]))

@@ -21,8 +21,8 @@ from app.models import Dataset, Training, TrainingMetric
 from app.services.transfer import Migration, TransferError, count_rows
 from scripts.local_server import ROOT, settings_for
 from scripts.migrate_to_postgres import main
-from tests.everything import engine_of, fill, installation, rows, used
 from tests.faults.tools import wait_until
+from tests.full_installation import engine_of, fill, installation, rows, used
 from tests.postgres import new_database, running_postgres
 from tests.services.test_snapshots import maker, restorer, without_runners
 

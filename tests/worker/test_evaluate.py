@@ -12,7 +12,7 @@ from app.core.outcome_files import OUTCOMES, read_pictures, view_name
 from app.core.outcomes import outcomes, unpack
 from app.events import Event, Failed, Finished, read_events
 from app.jobs.process import child_environment
-from tests.evaluated import PROGRAM
+from tests.synthetic_models import PROGRAM
 
 pytestmark = pytest.mark.timeout(600)  # torch, and eight evaluations, beside whatever else the machine does
 
@@ -36,8 +36,8 @@ class Counting(DetectionValidator):
 root, said = Path(sys.argv[1]), {}
 for task in sys.argv[2:]:
     folder = root / task
-    model = make_model(task, folder.parent / f"{task}.pt")
-    data = make_dataset(folder / "data", task, model)
+    model = create_model(task, folder.parent / f"{task}.pt")
+    data = write_dataset(folder / "data", task, model)
     directory = folder / "job"
     directory.mkdir(parents=True)
     spec = {"program": "evaluate", "weights": str(folder.parent / f"{task}.pt"), "data": str(data), "task": task,

@@ -18,7 +18,7 @@ import pytest
 from app.core.exports import IOU
 from app.jobs.process import child_environment
 from app.services.exports.examples import example
-from tests.evaluated import PROGRAM
+from tests.synthetic_models import PROGRAM
 
 SIZE = 96
 LEAST = 0.05
@@ -100,7 +100,7 @@ def rows_of(result):
 def model_of(task):
     if task not in models:
         path = root / f"{{task}}.pt"
-        model = make_rtdetr(path) if task == "rtdetr" else make_model(task, path)
+        model = make_rtdetr(path) if task == "rtdetr" else create_model(task, path)
         picture(root / task / "0.png")
         image = Image.open(root / task / "0.png").resize((96, 72))
         image.resize((192, 144), Image.Resampling.NEAREST).save(root / f"{{task}}.png")  # as exact scaled down again
@@ -115,7 +115,7 @@ for task, real_task, form, options, folder in json.loads(sys.argv[2]):
     directory.mkdir(parents=True)
     try:
         weights, model = model_of(task)
-        data = make_dataset(directory / "data", real_task, model) if options.get("int8") else None
+        data = write_dataset(directory / "data", real_task, model) if options.get("int8") else None
         (directory / "weights").mkdir()
         own = directory / "weights" / "model.pt"
         own.write_bytes(weights.read_bytes())

@@ -23,7 +23,7 @@ from app.worker.video.encoding import FORMS, Form, VideoWriter, best_form, fitte
 from app.worker.video.lists import DetectionLists
 from app.worker.video.open_video import refuse_file
 from app.worker.video.source import Frame, VideoSource
-from tests.videos import BROKEN, NO_VIDEOS, claiming, drawn_video, turned
+from tests.videos import BROKEN, NO_VIDEOS, claim_frames, drawn_video, rotate_video
 
 TIMES = (0.0, 0.1, 0.15, 0.5, 0.6, 1.0, 1.1, 4.0)
 
@@ -76,7 +76,7 @@ def test_an_avi_has_one_time_a_frame(tmp_path: Path) -> None:
 def test_a_turned_video_is_upright(tmp_path: Path, degrees: int) -> None:
     """As OpenCV turns it, to the pixel."""
     path = tmp_path / "a.mp4"
-    path.write_bytes(turned(drawn_video(path, TIMES), degrees))
+    path.write_bytes(rotate_video(drawn_video(path, TIMES), degrees))
     _, expected = cv2.VideoCapture(str(path)).read()
     with opened(path) as source:
         pixels = frames_of(source)[0].pixels
@@ -92,7 +92,7 @@ def test_no_videos_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_headers_that_claim_too_much(tmp_path: Path) -> None:
     video = drawn_video(tmp_path / "a.mp4", TIMES)
-    assert refusal(tmp_path / "b.mp4", claiming(video, 10**9)) == "too_long"
+    assert refusal(tmp_path / "b.mp4", claim_frames(video, 10**9)) == "too_long"
     assert refusal(tmp_path / "b.mp4", video, max_pixels=10_000) == "too_large"
     assert refusal(tmp_path / "b.mp4", video[: video.index(b"mdat")]) in {"no_frames", "not_video"}
 

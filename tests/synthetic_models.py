@@ -11,7 +11,7 @@ from ultralytics import YOLO
 SUFFIXES = {"detect": "", "segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
 SIZE, NAMES = 96, ("round", "square")
 
-def make_model(task, path):
+def create_model(task, path):
     torch.manual_seed(3)
     name = f"yolov8n{SUFFIXES[task]}.yaml"
     yolo = YOLO(name)
@@ -47,22 +47,22 @@ def numbers(values):
     return " ".join(f"{min(max(float(value) + shift, 0.0), 1.0):.6f}" for value in np.asarray(values).reshape(-1))
 
 def rows(task, result):
-    found = result.obb if task == "obb" else result.boxes
-    for at in range(0, min(len(found), 12), 2):
-        kind = int(found.cls[at]) if at % 4 else 1 - int(found.cls[at])
+    detections = result.obb if task == "obb" else result.boxes
+    for at in range(0, min(len(detections), 12), 2):
+        kind = int(detections.cls[at]) if at % 4 else 1 - int(detections.cls[at])
         if task == "segment":
             if len(result.masks.xyn[at]) > 2:
                 yield f"{kind} {numbers(result.masks.xyn[at])}"
         elif task == "obb":
-            yield f"{kind} {numbers(found.xyxyxyxyn[at].cpu())}"
+            yield f"{kind} {numbers(detections.xyxyxyxyn[at].cpu())}"
         elif task == "pose":
             points = np.concatenate([result.keypoints.xyn[at].cpu().numpy(), np.full((3, 1), 2.0)], 1)
             flat = " ".join(f"{min(max(x, 0), 1):.6f} {min(max(y, 0), 1):.6f} 2" for x, y, _ in points)
-            yield f"{kind} {numbers(found.xywhn[at].cpu())} {flat}"
+            yield f"{kind} {numbers(detections.xywhn[at].cpu())} {flat}"
         else:
-            yield f"{kind} {numbers(found.xywhn[at].cpu())}"
+            yield f"{kind} {numbers(detections.xywhn[at].cpu())}"
 
-def make_dataset(folder, task, model, images=6):
+def write_dataset(folder, task, model, images=6):
     random.seed(1)
     for split in ("train", "val", "test"):
         for number in range(images):
