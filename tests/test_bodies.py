@@ -63,7 +63,7 @@ def test_mixing_lines_and_chunks(connection: SocketUnreader) -> None:
     assert rest_of(connection) == NEXT
 
 
-def test_a_body_of_unknown_length_is_the_servers_to_read() -> None:
+def test_a_body_of_unknown_length_is_read_by_the_server() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")

@@ -23,7 +23,7 @@ def test_sizes(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1.5GB", "10 B", "5PB", "1e9", "1MB2"])
-def test_what_is_no_size(text: str) -> None:
+def test_invalid_sizes(text: str) -> None:
     with pytest.raises(ValueError, match="500MB"):
         size(text)
 
@@ -95,7 +95,7 @@ def test_origins() -> None:
     assert cors_origins("https://a.example,*") == "*"
 
 
-def test_the_secret_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
+def test_the_secret_key_is_private_and_persists(tmp_path: Path) -> None:
     key = secret_key(tmp_path / "one")
     assert len(key) == 64
     assert stat.S_IMODE((tmp_path / "one" / "secret_key").stat().st_mode) == 0o600

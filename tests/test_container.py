@@ -117,7 +117,7 @@ def test_nginx_is_in_front_of_the_application() -> None:
     assert f"client_max_body_size {load_settings({}).MAX_UPLOAD_SIZE // 1024**2}m;" in config
 
 
-def test_only_nginx_is_believed_and_it_passes_on_no_ones_word() -> None:
+def test_only_nginx_is_trusted_and_it_forwards_no_client_headers() -> None:
     """Docker assigns addresses in order, and the application starts before nginx."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.nginx.yaml").read_text())
     address = ip_address(compose["services"]["nginx"]["networks"]["default"]["ipv4_address"])

@@ -31,7 +31,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def test_who_is_late_is_cut_off(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_late_clients_are_cut_off(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     deadlines = Deadlines()
     deadlines.set(ours, 60)
@@ -70,7 +70,7 @@ def test_a_body_that_is_cut_off_was_too_slow(
     ours.close()
 
 
-def test_the_pace_follows_what_came_and_hurries_where_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deadline_follows_the_bytes_and_shrinks_where_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     timeouts: list[float] = []
     monkeypatch.setattr(DEADLINES, "set", lambda _connection, seconds: timeouts.append(seconds))
     monkeypatch.setattr(BodyDeadline, "_waiting", set())
@@ -112,7 +112,7 @@ def test_spending_delays_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bucket.spend(0) == 0.0
 
 
-def test_what_is_owed_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_delay_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many spend, nobody waits longer."""
     monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: 100.0))
     bucket = Bucket(2, 10.0, most_owed=10.0)

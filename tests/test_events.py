@@ -32,7 +32,7 @@ def seqs(folder: Path, offset: int = 0) -> tuple[list[int], list[int]]:
         b"[" * 5000 + b"\n",
     ],
 )
-def test_a_damaged_line_is_passed_over(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_line_is_skipped(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "events.jsonl").write_bytes(LINES[0].encode() + damage + LINES[2].encode())
     numbers, damaged = seqs(tmp_path)
     assert numbers == [1, 3]
@@ -54,7 +54,7 @@ def test_a_cut_file_is_read_again(tmp_path: Path) -> None:
     assert seqs(tmp_path, offset) == ([1], [0])
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_events_are_read_back(tmp_path: Path) -> None:
     nan = float("nan")
     events = [
         Epoch(1, 2, nan, None, 1, 0.5, 0.1, nan, 0.01, {"a": nan}, nan, nan),

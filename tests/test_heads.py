@@ -66,7 +66,7 @@ def test_a_head_in_pieces_is_handled_once_it_is_complete(pair: Pair) -> None:
     assert pair.connection.sock.recv(100) == HEAD + b"body", "nothing was taken, and reading waits for nothing more"
 
 
-def test_a_client_that_goes_is_gunicorns(pair: Pair) -> None:
+def test_a_disconnecting_client_is_handled_by_gunicorn(pair: Pair) -> None:
     pair.client.sendall(HEAD[:5])
     assert pair.wakes()
     assert pair.call() is DEFERRED
@@ -110,14 +110,14 @@ def test_a_head_has_a_deadline(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> N
     assert pair.call() is False, "gunicorn ends it"
 
 
-def test_a_large_head_is_gunicorns_to_judge(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_head_is_judged_by_gunicorn(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "MOST", 10)
     pair.client.sendall(HEAD[:12])
     assert pair.wakes()
     assert pair.call() == "handled"
 
 
-def test_what_gunicorn_has_read_ahead_is_not_waited_for(pair: Pair) -> None:
+def test_bytes_read_ahead_are_not_awaited(pair: Pair) -> None:
     pair.connection.init()
     pair.connection.parser.unreader.unread(HEAD)
     assert pair.call() == "handled"

@@ -34,7 +34,7 @@ UPGRADE = {
         "",
     ],
 )
-def test_loopback_and_no_name_are_always_ours(host: str | None) -> None:
+def test_loopback_and_no_name_are_always_accepted(host: str | None) -> None:
     assert AllowedHosts(LOOPBACK, ()).allows(host, LOOPBACK)
 
 
@@ -61,7 +61,7 @@ def test_unlisted_hosts_are_refused(host: str) -> None:
     assert not AllowedHosts(LOOPBACK, ()).allows(host, LOOPBACK)
 
 
-def test_on_every_interface_addresses_and_the_machines_name_are_ours() -> None:
+def test_on_every_interface_addresses_and_the_hostname_are_accepted() -> None:
     for allowed in (AllowedHosts("0.0.0.0", ()), AllowedHosts("::", ())):
         for host in ("192.0.2.7:5000", "[2001:db8::1]:5000", socket.gethostname()):
             assert allowed.allows(host, LOOPBACK)

@@ -349,7 +349,7 @@ def drawing(_job: Job, directory: Path) -> dict[str, Any]:
     return {"output": str(directory / "sample.zip"), "train": 20_000, "val": 1, "size": 32}
 
 
-def test_nobody_waits_without_end_for_a_start(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_start_is_limited(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "QUEUE_S", 0.01)
     worker = idle_app.extensions["services"].inference.warm.worker
     with idle_app.test_request_context(), worker._changing, pytest.raises(Unavailable):
@@ -357,7 +357,7 @@ def test_nobody_waits_without_end_for_a_start(idle_app: APIFlask, monkeypatch: p
     assert not worker._changing.locked()
 
 
-def test_overwritten_weights_are_loaded_anew(
+def test_overwritten_weights_are_reloaded(
     warm: APIFlask, weights: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("other")

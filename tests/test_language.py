@@ -130,7 +130,7 @@ def prose_of(text: str) -> str:
     return re.sub(rf"{PLACEHOLDER}|`[^`]*`|“[^”]*”|\b[A-Z]+_[A-Z_]+\b", " ", text)
 
 
-def test_no_text_has_a_word_that_another_term_is_used_for(catalogue: Catalog) -> None:
+def test_no_text_uses_a_replaced_term(catalogue: Catalog) -> None:
     wrong = [
         f"{match.group()} → {instead}: {text}"
         for first, language, text in texts(catalogue)

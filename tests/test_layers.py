@@ -130,7 +130,7 @@ def test_every_import_follows_the_layers() -> None:
         ("app.events", "import attrs"),
     ],
 )
-def test_the_check_sees(module: str, source: str) -> None:
+def test_the_check_detects_violations(module: str, source: str) -> None:
     assert violations(module, source)
 
 

@@ -151,7 +151,7 @@ def test_bad_payloads_are_refused(
     assert socket.emit("join_dashboard", callback=True)["ok"], "the connection lives on"
 
 
-def test_a_fault_of_ours_is_acknowledged(
+def test_an_internal_error_is_acknowledged(
     socket: SocketIOTestClient, idle_app: APIFlask, training_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: int) -> None:
@@ -222,7 +222,7 @@ def test_one_reading_for_all_in_the_room(
     assert not system_feed.has_readers()
 
 
-def test_figures_that_cannot_be_had(
+def test_unavailable_figures(
     system_feed: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     english = socketio.test_client(idle_app, headers={"Accept-Language": "en"})

@@ -148,7 +148,7 @@ def test_an_sqlite_connection_is_prepared(context: APIFlask) -> None:
         session.add(Training(name="t", dataset_id=12345, model_version="n"))
 
 
-def test_what_belongs_to_a_training_goes_with_it(context: APIFlask) -> None:
+def test_rows_of_a_training_are_deleted_with_it(context: APIFlask) -> None:
     with writing() as session:
         training = new_training()
         training.metrics.append(TrainingMetric(epoch=1, loss=1.5))

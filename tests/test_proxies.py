@@ -25,7 +25,7 @@ def resolve_forwarded(address: str, **headers: str) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("address", ["203.0.113.5", "::2", "", "11.0.0.1", "not an address"])
-def test_anybody_else_is_not_believed(address: str) -> None:
+def test_headers_of_an_untrusted_address_are_ignored(address: str) -> None:
     assert resolve_forwarded(address, For="192.0.2.7", Proto="https", Host="evil.example") == (
         address,
         "http",
@@ -34,7 +34,7 @@ def test_anybody_else_is_not_believed(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.8.7"])
-def test_a_trusted_proxy_is_believed(address: str) -> None:
+def test_headers_of_a_trusted_proxy_apply(address: str) -> None:
     sent = {"For": "192.0.2.7", "Proto": "HTTPS", "Host": "yolo.example.org"}
     assert resolve_forwarded(address, **sent) == ("192.0.2.7", "https", "yolo.example.org")
 
@@ -69,12 +69,12 @@ def test_each_proxy_of_a_chain_adds_a_value_or_passes_it_on() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "", ",", "https://", "javascript"])
-def test_a_scheme_that_is_none_changes_nothing(scheme: str) -> None:
+def test_an_invalid_scheme_changes_nothing(scheme: str) -> None:
     assert resolve_forwarded("127.0.0.1", For="192.0.2.7", Proto=scheme)[1] == "http"
 
 
 @pytest.mark.parametrize("text", ["localhost", "10.0.0.0/33", "127.0.0.1 ::1", "*"])
-def test_what_is_no_network(text: str) -> None:
+def test_invalid_networks(text: str) -> None:
     with pytest.raises(SettingError, match="TRUSTED_PROXIES"):
         load_settings({"TRUSTED_PROXIES": text})
 

@@ -119,7 +119,7 @@ def test_it_can_be_switched_off_and_on(tmp_path: Path) -> None:
         ("STORAGE_URI", "redis://localhost:no-port"),
     ],
 )
-def test_what_is_no_limit(name: str, text: str) -> None:
+def test_invalid_limits(name: str, text: str) -> None:
     with pytest.raises(SettingError, match=f"RATELIMIT_{name}"):
         load_settings({f"RATELIMIT_{name}": text})
 

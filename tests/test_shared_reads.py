@@ -10,7 +10,7 @@ import pytest
 from app.shared_reads import LONGEST_REST_S, SharedReads
 
 
-def test_those_who_ask_meanwhile_share_the_next_read() -> None:
+def test_concurrent_readers_share_the_next_read() -> None:
     shared, begun, go_on, asking = SharedReads(), threading.Event(), threading.Event(), threading.Semaphore(0)
     reads: list[int] = []
 
@@ -42,7 +42,7 @@ def test_those_who_ask_meanwhile_share_the_next_read() -> None:
     assert not shared._next
 
 
-def test_a_waiting_one_gets_what_is_read_behind_its_question() -> None:
+def test_a_waiting_reader_gets_a_read_begun_after_its_request() -> None:
     shared, begun, go_on = SharedReads(), threading.Event(), threading.Event()
     values = iter(["old", "new"])
 
@@ -69,7 +69,7 @@ def test_a_waiting_one_gets_what_is_read_behind_its_question() -> None:
         assert "new" in results
 
 
-def test_a_failure_is_everybodys() -> None:
+def test_a_failure_reaches_every_reader() -> None:
     shared = SharedReads()
     with pytest.raises(ZeroDivisionError):
         shared.read("a", lambda: 1 // 0)

@@ -44,7 +44,7 @@ def test_every_text_is_translated(code: Catalog, portuguese: Catalog) -> None:
     assert (missing, empty, fuzzy) == ([], [], []), "run scripts/i18n.sh and fill what is empty"
 
 
-def test_nothing_is_translated_that_no_code_has(code: Catalog, portuguese: Catalog) -> None:
+def test_no_translation_is_unused(code: Catalog, portuguese: Catalog) -> None:
     assert [message.id for message in texts(portuguese) if code.get(message.id) is None] == []
 
 

@@ -115,7 +115,7 @@ def free_again(server: Server, location: str) -> int:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_killed_server_goes_on_where_it_was(tmp_path: Path, archive: Path, mode: str) -> None:
+def test_a_killed_server_continues_where_it_was(tmp_path: Path, archive: Path, mode: str) -> None:
     data = archive.read_bytes()
     with Server(tmp_path, mode) as server:
         location = begin(server, len(data))
@@ -152,7 +152,7 @@ def test_two_writers_at_once(server: Server, archive: Path) -> None:
     assert outcome(server, location)["state"] == "done"
 
 
-def test_a_refused_chunk_is_answered_and_its_connection_goes_on(server: Server, archive: Path) -> None:
+def test_a_refused_chunk_is_answered_and_its_connection_continues(server: Server, archive: Path) -> None:
     data = archive.read_bytes()
     location = begin(server, len(data))
     with requests.Session() as session:

@@ -56,9 +56,7 @@ def staged_folders(app: APIFlask) -> list[Path]:
 @pytest.mark.parametrize(
     ("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.avi", "XVID"), ("a.mov", "mp4v"), ("a.mkv", "XVID")]
 )
-def test_what_opencv_writes_becomes_a_video_for_browsers(
-    idle_app: APIFlask, tmp_path: Path, name: str, code: str
-) -> None:
+def test_videos_of_opencv_become_playable_in_browsers(idle_app: APIFlask, tmp_path: Path, name: str, code: str) -> None:
     answer = send(idle_app, film(tmp_path / name, code), name)
     assert answer.status_code == 200, answer.get_json()
     assert (answer.mimetype, answer.headers["X-Video-Cut"]) == ("video/webm", "false")
@@ -175,7 +173,7 @@ def test_one_at_a_time(idle_app: APIFlask, tmp_path: Path) -> None:
         converter._free.release()
 
 
-def test_a_full_disk_is_not_the_video(app: APIFlask) -> None:
+def test_a_full_disk_is_not_blamed_on_the_video(app: APIFlask) -> None:
     with app.app_context():
         assert videos.failure(Failed("disk_full", "No space left on device")).status == 507
         assert videos.failure(Failed("code", "cannot decode")).status == 422

@@ -61,7 +61,7 @@ def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Header
     ]
 
 
-def test_what_is_begun_has_its_ids(app: APIFlask) -> None:
+def test_started_work_is_recorded_with_its_ids(app: APIFlask) -> None:
     """An evaluation, an export or a prediction is answered with 202."""
     with app.test_request_context():
         answer = jsonify(message="begun", evaluation_id=3, job_id=4, status="pending")
@@ -113,7 +113,7 @@ def test_the_csv_has_every_entry_and_no_formula(app: APIFlask, headers: Headers)
 
 
 @pytest.mark.parametrize("path", ["/api/audit", "/api/audit.csv", "/audit"])
-def test_it_is_the_admins_alone(app: APIFlask, headers: Headers, path: str) -> None:
+def test_only_admins_read_the_audit_log(app: APIFlask, headers: Headers, path: str) -> None:
     statuses = [
         app.test_client().get(path, headers=headers[name]).status_code for name in ("viewer", "trainer", "admin")
     ]
@@ -152,7 +152,7 @@ def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_files_are_of_a_size_and_the_oldest_go(tmp_path: Path) -> None:
+def test_files_are_rotated_and_the_oldest_deleted(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, 10_000)
     for number in range(400):
         log.write(path=f"/{number}", name="a\nb\u2028c")
@@ -178,7 +178,7 @@ def test_removed_audit_files_are_logged(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_entries_that_are_too_old_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_entries_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They disappear from the page at once, and from the disk with their file, even when nothing is logged."""
     days = 86_400 * 10**9
     today = time.time_ns()
@@ -215,7 +215,7 @@ def test_a_file_that_another_process_has_set_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
+def test_damaged_lines_are_skipped(tmp_path: Path) -> None:
     log = AuditLog(tmp_path)
     log.write(path="/1")
     with open(tmp_path / NAME, "ab") as file:
@@ -225,7 +225,7 @@ def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_a_line_that_a_crash_has_cut_costs_not_the_next_one(tmp_path: Path) -> None:
+def test_a_truncated_line_does_not_damage_the_next(tmp_path: Path) -> None:
     log = AuditLog(tmp_path)
     for path in ("/1", "/2"):
         log.write(path=path)
@@ -278,7 +278,7 @@ def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("socketio_initialized")
-def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
+def test_refusals_displace_no_other_entries(tmp_path: Path) -> None:
     """Refusals of strangers and of users each have a budget of their own, and share one list."""
     log = AuditLog(tmp_path, 20_000)
     log.write(path="/admin", via="session", result="done", role="admin")

@@ -55,7 +55,9 @@ def test_the_token_comes_from_an_argument_or_the_environment(
     assert role_of(Client(url, token=secret_of(headers, "trainer"))) == "trainer", "what is given comes first"
 
 
-def test_on_the_servers_machine_the_owners_is_read(url: str, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_owner_token_is_read_on_the_servers_machine(
+    url: str, app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     instance = settings(app).INSTANCE_PATH
     monkeypatch.setenv("INSTANCE_PATH", str(instance))
     client = Client(url)

@@ -55,7 +55,7 @@ def test_each_list_names_the_creator(app: APIFlask, headers: Headers, accounts: 
     assert app.test_client().get(f"/api/{name}?created_by=else", headers=me).status_code == 422
 
 
-def test_a_training_shows_whose_its_evaluations_and_exports_are(
+def test_evaluations_and_exports_of_a_training_name_their_creator(
     app: APIFlask, headers: Headers, accounts: dict[str, int]
 ) -> None:
     client, me = app.test_client(), headers["trainer"]

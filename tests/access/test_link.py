@@ -63,7 +63,7 @@ def test_make_link_is_that_command() -> None:
     assert "python -m app.link" in printed.stdout
 
 
-def test_a_link_is_over_after_15_minutes(app: APIFlask) -> None:
+def test_a_link_expires_after_15_minutes(app: APIFlask) -> None:
     with app.app_context():
         secret = services().accounts.invitations.for_owner()
         mine = Invitation.digest == digest(secret)
@@ -143,7 +143,7 @@ def services_of(app: APIFlask):
     return app.extensions["services"]
 
 
-def test_the_owners_secret_is_the_owners_alone(app: APIFlask) -> None:
+def test_the_owner_secret_is_private(app: APIFlask) -> None:
     path = settings(app).INSTANCE_PATH / OWNER_FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with app.app_context():
@@ -164,7 +164,7 @@ def test_auth_off_requires_loopback_or_an_acknowledgement(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_auth_off_is_fine_on_this_machine(host: str) -> None:
+def test_auth_off_is_allowed_on_loopback(host: str) -> None:
     assert load_settings(OPEN | {"HOST": host}).AUTH == "off"
 
 

@@ -376,7 +376,7 @@ def test_the_role_is_updated_at_each_login(server: Server, provider: Provider, o
     assert me(server, browser)["role"] == "trainer"
 
 
-def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, owner: requests.Session) -> None:
+def test_blocked_and_deleted_accounts_lose_access(server: Server, provider: Provider, owner: requests.Session) -> None:
     sub, browser = provider.configure(person=member(name="Davi")), new_browser()
     assert login(server, browser).status_code == 303
     path = f"{server.url}/api/users/{me(server, browser)['id']}"
@@ -390,7 +390,9 @@ def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, ow
     assert login(server, browser).status_code == 403, "nothing is left of the link"
 
 
-def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Provider, owner: requests.Session) -> None:
+def test_an_account_is_linked_by_its_logged_in_user(
+    server: Server, provider: Provider, owner: requests.Session
+) -> None:
     form = {"name": "Edu", "role": "viewer", "password": PASSWORD}
     assert owner.post(server.url + "/api/users", json=form).status_code == 201
     browser, stranger, path = new_browser(), new_browser(), server.url + "/api/me/identity"
@@ -525,7 +527,7 @@ NO_LOGOUT: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("reason", NO_LOGOUT)
-def test_what_is_no_logout_ends_nothing(server: Server, provider: Provider, reason: str) -> None:
+def test_invalid_logout_tokens_end_nothing(server: Server, provider: Provider, reason: str) -> None:
     browser, sub = new_browser(), provider.configure(person=member(name="Nora"))
     assert login(server, browser).status_code == 303
     answer = log_out_there(server, provider, **({"sub": sub} | NO_LOGOUT[reason]))
@@ -686,7 +688,7 @@ def test_a_description_names_its_issuer_and_safe_addresses() -> None:
         {"OIDC_ROLE": "admin"},
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> None:
+def test_invalid_settings_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(SettingError, match="OIDC_"):
         load_settings(values)
 

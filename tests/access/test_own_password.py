@@ -36,7 +36,7 @@ def test_a_new_password_ends_the_other_sessions(app: APIFlask, headers: Headers,
     assert app.test_client().put(path, json=back, headers=headers["owner"]).status_code == 404
 
 
-def test_the_present_password_is_not_tried_out(app: APIFlask, log_in: LogIn) -> None:
+def test_guesses_of_the_current_password_are_limited(app: APIFlask, log_in: LogIn) -> None:
     browser, before = log_in("another"), app.extensions["settings"]
     change_settings(app, RATELIMIT_PASSWORDS="2 per hour")
     try:
@@ -47,7 +47,7 @@ def test_the_present_password_is_not_tried_out(app: APIFlask, log_in: LogIn) -> 
         app.extensions["settings"] = before
 
 
-def test_who_came_by_a_link_chooses_the_first_one_and_no_token_does(app: APIFlask, headers: Headers) -> None:
+def test_a_link_login_sets_the_first_password_and_a_token_does_not(app: APIFlask, headers: Headers) -> None:
     path, admin = "/api/me/password", headers["admin"]
     invitation = app.test_client().post("/api/invitations", json={"role": "viewer"}, headers=admin).json
     browser = app.test_client()
@@ -117,7 +117,7 @@ def test_an_invitation_says_before_its_form_why_it_cannot_be_used(app: APIFlask,
 
 
 @pytest.mark.parametrize("name", ["viewer", "trainer"])
-def test_invitations_are_the_admins_alone(app: APIFlask, headers: Headers, name: str) -> None:
+def test_only_admins_manage_invitations(app: APIFlask, headers: Headers, name: str) -> None:
     client = app.test_client()
     assert client.get("/api/invitations", headers=headers[name]).status_code == 403
     assert client.delete("/api/invitations/1", headers=headers[name]).status_code == 403

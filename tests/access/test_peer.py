@@ -54,7 +54,7 @@ def test_a_half_closed_socket_still_has_a_user(pair: tuple[socket.socket, socket
     assert peer.user_of_peer(accepted) == os.geteuid()
 
 
-def test_a_closed_socket_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_closed_socket_has_no_user(pair: tuple[socket.socket, socket.socket]) -> None:
     """The kernel lists it as root's, whoever it was."""
     client, accepted = pair
     client.close()
@@ -74,7 +74,7 @@ def test_only_the_servers_user_and_root_are_the_owner(monkeypatch: pytest.Monkey
     assert not peer.is_server_user(None)
 
 
-def test_another_machine_is_nobody_here() -> None:
+def test_another_machine_has_no_local_user() -> None:
     class RemotePeer:
         def getpeername(self) -> tuple[str, int]:
             return "192.0.2.7", 40000

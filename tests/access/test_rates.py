@@ -38,7 +38,7 @@ def test_rates_are_counted_per_user(app: APIFlask, headers: Headers) -> None:
 
 
 @pytest.mark.usefixtures("limited")
-def test_passwords_are_not_tried_out(app: APIFlask) -> None:
+def test_password_guesses_are_limited(app: APIFlask) -> None:
     client, form = app.test_client(), {"name": "trainer", "password": "a guess of it"}
 
     def attempt(address: str) -> int:

@@ -67,7 +67,7 @@ def test_a_socket_leaves_its_rooms_when_its_token_is_deleted(app: APIFlask, head
     assert in_dashboard() == 0
 
 
-def test_what_a_token_makes_lives_no_longer_than_it(app: APIFlask, headers: Headers) -> None:
+def test_tokens_created_by_a_token_expire_with_it(app: APIFlask, headers: Headers) -> None:
     """An expiring or stolen token could otherwise create one that never expires."""
     until = (now() + timedelta(days=1)).isoformat()
     client = app.test_client()
@@ -91,7 +91,7 @@ def test_a_restricted_owner_token_changes_what_it_created(app: APIFlask, headers
     assert client.delete(location, headers=token_headers).status_code == 204
 
 
-def test_a_lesser_token_deletes_none_that_can_do_more(app: APIFlask, headers: Headers) -> None:
+def test_a_token_deletes_none_with_more_permissions(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     high = client.post("/api/tokens", json={"name": "high", "role": "trainer"}, headers=headers["trainer"]).json["id"]
     low_id, low = new_token(app, headers["trainer"])
@@ -182,7 +182,7 @@ def test_uploads_are_per_user(app: APIFlask, headers: Headers) -> None:
     assert client.delete(path, headers=headers["trainer"] | TUS).status_code == 204
 
 
-def test_what_an_upload_becomes_is_its_senders(app: APIFlask) -> None:
+def test_the_result_of_an_upload_belongs_to_its_sender(app: APIFlask) -> None:
     with app.test_request_context("/"), on_behalf_of(41), writing() as session:
         row = Dataset(name="from an upload", path="x")
         session.add(row)

@@ -83,7 +83,7 @@ def row_ids(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict
     return ids_by_owner
 
 
-def test_trainers_change_what_is_theirs_and_admins_everything(
+def test_trainers_change_their_rows_and_admins_every_row(
     app: APIFlask,
     headers: dict[str, dict[str, str]],
     row_ids: dict[str, dict[type, int]],

@@ -151,5 +151,5 @@ def test_names_of_files_that_are_not_unicode() -> None:
     assert json.loads(text.encode()) == {"name": "\udcff.jpg", "other": "é\U0001f600"}
 
 
-def test_no_fault_of_ours(target: Target) -> None:
+def test_no_internal_errors(target: Target) -> None:
     assert "Traceback" not in target.server.log()

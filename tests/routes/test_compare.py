@@ -99,7 +99,7 @@ def test_bad_ids_are_refused(filled: FlaskClient, ids: str) -> None:
     assert answer.json["errors"][0]["field"] == "ids"
 
 
-def test_none_of_them_is_there(filled: FlaskClient) -> None:
+def test_unknown_ids_are_not_found(filled: FlaskClient) -> None:
     assert filled.get("/api/trainings/compare?ids=98,99").status_code == 404
     assert filled.get("/api/trainings/compare").status_code == 422
 

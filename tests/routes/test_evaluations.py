@@ -293,7 +293,7 @@ def test_sizes_and_single_classes_are_those_of_the_model(idle_app: APIFlask, mod
     assert start(client, training_id, classes={"round": None}).status_code == 422
 
 
-def test_memory_that_does_not_suffice_halves_the_batch() -> None:
+def test_insufficient_memory_halves_the_batch() -> None:
     full, code_fault = Failed("out_of_memory", ""), Failed("code", "")
     job = Job(kind="evaluate", params={"evaluation_id": 1, "token": "t"})
     assert retry_params(job, code_fault) is None
@@ -304,7 +304,7 @@ def test_memory_that_does_not_suffice_halves_the_batch() -> None:
     assert sizes == [8, 4, 2, 1]
 
 
-def test_what_is_completed_stays_so_at_the_next_start(idle_app: APIFlask, model_folder: Path) -> None:
+def test_completed_evaluations_stay_so_after_a_restart(idle_app: APIFlask, model_folder: Path) -> None:
     client = idle_app.test_client()
     training_id, _ = add(idle_app, model_folder)
     body = start(client, training_id).get_json()
@@ -353,7 +353,7 @@ def test_a_row_without_a_job_has_failed_after_a_restart(idle_app: APIFlask, mode
     assert (evaluation["status"], evaluation["error"]["code"]) == ("failed", "interrupted")
 
 
-def test_it_goes_on_after_kill_9_of_the_server_and_begins_again_after_one_of_its_process(
+def test_it_survives_a_killed_server_and_restarts_after_a_killed_process(
     threading_server: Server, model_folder: Path
 ) -> None:
     server = threading_server

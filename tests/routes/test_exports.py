@@ -183,7 +183,7 @@ print(json.dumps([table["Argument"], table["Format"], sorted(FP16_FORMATS), sort
     assert with_int8 == {item["format"] for item in formats if item["format"] in int8}
 
 
-def test_an_export_is_proven_against_the_weights(onnx: dict[str, Any]) -> None:
+def test_an_export_is_verified_against_the_weights(onnx: dict[str, Any]) -> None:
     assert (onnx["status"], onnx["error"]) == ("completed", None), onnx
     verification = onnx["verification"]
     assert verification["images"] == 10
@@ -443,7 +443,7 @@ def test_a_size_is_rounded_as_ultralytics_rounds_it(idle_app: APIFlask) -> None:
     assert client.get(f"/api/exports/{body['export_id']}").get_json()["arguments"] == {"img_size": 128}
 
 
-def test_exports_go_with_their_run(idle_app: APIFlask) -> None:
+def test_exports_are_deleted_with_their_run(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     training_id = add_training(idle_app, zip_of_nothing())
     body = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"}).get_json()
@@ -461,7 +461,7 @@ def failed_with(app: APIFlask, body: dict[str, Any], code: str) -> None:
         change(job, JobStatus.FAILED, error={"code": code, "message": ""})
 
 
-def test_what_was_measured_and_lost_is_not_measured_again(idle_app: APIFlask) -> None:
+def test_a_measured_loss_of_accuracy_is_not_measured_again(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     training_id = add_training(idle_app, zip_of_nothing())
     path = f"/api/trainings/{training_id}/exports"
@@ -504,7 +504,7 @@ def test_an_export_is_deleted_with_its_files(idle_app: APIFlask) -> None:
     assert client.delete(f"/api/exports/{body['export_id']}").status_code == 404
 
 
-def test_many_exports_do_not_hold_up_trainings(idle_app: APIFlask) -> None:
+def test_many_exports_do_not_delay_trainings(idle_app: APIFlask) -> None:
     client = idle_app.test_client()
     path = f"/api/trainings/{add_training(idle_app, zip_of_nothing())}/exports"
     exports = [client.post(path, json={"format": form}).get_json() for form in ("onnx", "torchscript", "openvino")]

@@ -52,7 +52,7 @@ def test_folders_are_listed(importer: FlaskClient) -> None:
     assert {item["name"]: item["images"] for item in inner["folders"]} == {"train": 4, "val": 2}
 
 
-def test_a_folder_is_imported_and_stays_as_it_is(importer: FlaskClient, root: Path, tmp_path: Path) -> None:
+def test_an_imported_folder_is_unchanged(importer: FlaskClient, root: Path, tmp_path: Path) -> None:
     before, times = snapshot(root), {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     (root / "cars/v1/train.cache").write_bytes(b"\x80pickle")
     answer = bring(importer, "cars/v1", rename={"thing": "car"})

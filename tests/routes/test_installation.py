@@ -167,7 +167,7 @@ def uuids(app: APIFlask) -> tuple[str, str]:
     return here, json.loads((Path(app.config["DATA_ROOT"]) / "installation.json").read_text())["uuid"]
 
 
-def test_both_sides_get_one_id(filled: Path) -> None:
+def test_database_and_folder_get_one_id(filled: Path) -> None:
     with served(filled) as app:
         first = uuids(app)
         assert first[0] == first[1]
@@ -431,7 +431,7 @@ def test_ids_are_never_reused(filled: Path) -> None:
         assert upload(app.test_client(), yolo_zip()).json["dataset_id"] == last + 1
 
 
-def test_the_folder_learns_the_ids_of_tests(filled: Path) -> None:
+def test_the_folder_records_the_ids_of_tests(filled: Path) -> None:
     """Behind the answer, and all of them."""
     with served(filled) as app, app.app_context():
         for number in (71, 72, 73):

@@ -108,7 +108,7 @@ def files_below(app: APIFlask) -> set[Path]:
     return {path for name in ("tmp", "predictions") for path in (root / name).rglob("*")}
 
 
-def test_a_video_in_an_annotated_one_and_its_detections_out(
+def test_a_video_yields_an_annotated_one_and_its_detections(
     client: FlaskClient, serving: APIFlask, training: int, video: bytes, tmp_path: Path
 ) -> None:
     answer = send(client, training, video, "../Férias 2.mp4", confidence="0.2")
@@ -184,7 +184,7 @@ def test_the_detections_are_those_of_predict(
         assert mine["bbox"] == pytest.approx(theirs["bbox"], abs=1)
 
 
-def test_a_reason_that_lost_its_data_costs_no_list() -> None:
+def test_a_reason_without_its_data_breaks_no_list() -> None:
     assert archive_texts.refusal("no_space", {}) is None
     assert archive_texts.refusal("zip_inside", {"name": "a.zip"}) is None
 
@@ -228,7 +228,7 @@ def test_a_stop_ends_it(client: FlaskClient, serving: APIFlask, training: int, v
 
 
 @pytest.mark.parametrize("source", [VIDEO, IMAGES])
-def test_every_failure_speaks_of_what_was_sent(idle_app: APIFlask, source: str) -> None:
+def test_every_failure_names_what_was_sent(idle_app: APIFlask, source: str) -> None:
     with idle_app.test_request_context(headers=ENGLISH):
         for code in ("out_of_memory", "slow", "killed", "no_images" if source == IMAGES else "no_frames"):
             message = (texts.failure({"code": code}, source) or {})["message"]
@@ -293,7 +293,7 @@ def send_two(client: FlaskClient, form: dict[str, Any]) -> TestResponse:
     return client.post("/api/tests", data=values, headers=ENGLISH | {"Idempotency-Key": "two"})
 
 
-def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFlask, training: int) -> None:
+def test_many_images_yield_their_detections(client: FlaskClient, serving: APIFlask, training: int) -> None:
     """As in a dataset: turned, 16 bit and HEIC are read, what is damaged is named; a killed child begins again."""
     jpeg = draw_image("JPEG", turn=6)
     files = [("b/photo 10.jpg", jpeg), ("photo 2.PNG", draw_image("PNG", "I;16")), ("photo 2.jpg", draw_image("BMP"))]

@@ -108,7 +108,7 @@ def test_an_invalid_file_is_refused_as_in_a_direct_post(client: FlaskClient, tra
     assert predictions(client) == []
 
 
-def test_a_server_that_was_killed_behind_the_row_makes_no_second_prediction(
+def test_a_server_killed_after_the_row_creates_no_second_prediction(
     idle_app: APIFlask, client: FlaskClient, training: str, video: bytes, tmp_path: Path
 ) -> None:
     location = begin(client, len(video), **PURPOSE, training_id=training).location

@@ -122,7 +122,7 @@ def files_below(app: APIFlask) -> set[Path]:
     return {path for name in ("tmp", "tests") for path in (root / name).rglob("*")}
 
 
-def test_an_image_in_detections_out(client: FlaskClient, serving: APIFlask, training: int, model_folder: Path) -> None:
+def test_an_image_yields_detections(client: FlaskClient, serving: APIFlask, training: int, model_folder: Path) -> None:
     before = files_below(serving)
     answer = send(client, training, picture(model_folder))
     assert answer.status_code == 200, answer.text

@@ -184,7 +184,7 @@ def test_files_come_back_when_the_rows_stay(
     assert (folder_of(idle_app, training_id) / "checkpoints" / "epoch-3.pt").is_file()
 
 
-def test_what_another_one_starts_from_stays(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_weights_that_another_run_starts_from_stay(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     start = {"kind": "training", "checkpoint": "best"}
     source = add(idle_app, dataset_id, "deleted", checkpoint=3, deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
     waits = add(idle_app, dataset_id, start=start | {"training_id": source})

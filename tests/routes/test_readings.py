@@ -79,7 +79,7 @@ def test_a_reading_is_chosen_at_the_upload(client: FlaskClient) -> None:
     assert not body["needs_review"]
 
 
-def test_what_is_no_reading(client: FlaskClient) -> None:
+def test_invalid_readings(client: FlaskClient) -> None:
     answer = upload(client, one_based(), reading="sideways")
     assert answer.status_code == 422
     assert "sideways" in answer.json["errors"][0]["message"]

@@ -381,7 +381,7 @@ def test_a_dataset_from_before_revisions_is_migrated(app: APIFlask, tmp_path: Pa
     close_app(again)
 
 
-def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
+def test_after_a_kill_a_revision_restarts(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
     """The files of a killed server's child are removed, and the next child creates the row's revision."""
     upload(client, zip_bytes(files()))
     wait_for_dataset(client, 1)

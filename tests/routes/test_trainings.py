@@ -207,7 +207,7 @@ def test_metrics_with_the_newest_classes(idle_app: APIFlask, client: FlaskClient
 BEST, LAST = checkpoint_bytes(b"best"), checkpoint_bytes(b"last")
 
 
-def test_damaged_weights_are_not_handed_out(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_damaged_weights_are_not_served(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     """Download, checkpoint, test page, new run, bundle: the file is named, and an intact one is offered."""
     training_id = add(idle_app, dataset_id, 1)[0]
     base, weights = f"/api/trainings/{training_id}", Path(idle_app.config["MODELS_DIR"]) / str(training_id) / "run"
@@ -259,7 +259,7 @@ def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int
     assert as_csv.text.startswith("epoch, time")
 
 
-def test_log_goes_on_where_it_was_read_to(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+def test_the_log_continues_where_it_was_read_to(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, 1)[0]
     folder = Path(idle_app.config["MODELS_DIR"]) / str(training_id) / "attempts" / "0"
     folder.mkdir(parents=True)
@@ -287,6 +287,6 @@ def test_there_is_no_such_training(client: FlaskClient, path: str, ident: str) -
     assert_refused(client.get(f"/api/trainings/{ident}{path}"), 404)
 
 
-def test_stopping_what_is_not_there(client: FlaskClient) -> None:
+def test_stopping_an_unknown_training(client: FlaskClient) -> None:
     assert_refused(client.post("/api/trainings/7/stop"), 404)
     assert client.get("/api/trainings/7/stop").status_code == 405

@@ -103,7 +103,7 @@ def test_a_repeated_request_is_executed_once(shared_app: APIFlask, weights: byte
     assert (second.status_code, second.get_json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 
 
-def test_a_server_that_is_killed_between_two_steps_loses_and_doubles_nothing(weights: bytes, tmp_path: Path) -> None:
+def test_a_server_killed_between_two_steps_loses_and_duplicates_nothing(weights: bytes, tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(weights)
     command = [sys.executable, "-m", "tests.routes.killed_uploads", str(tmp_path), str(tmp_path / "weights.pt")]
     completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=500)
@@ -174,7 +174,7 @@ def archive_of(value: Any, pickled: bytes | None = None) -> bytes:
     return target.getvalue()
 
 
-def test_what_is_no_model_is_refused_and_nothing_stays(
+def test_invalid_models_are_refused_without_leftovers(
     shared_app: APIFlask, weights: bytes, added: dict[str, Any], tmp_path: Path
 ) -> None:
     dataset_id, marker = add_dataset(shared_app), tmp_path / "was-run"

@@ -208,7 +208,7 @@ def test_a_chunk_that_arrives_damaged_is_discarded(client: FlaskClient, app: API
     assert outcome(client, location)["state"] == "done"
 
 
-def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, app: APIFlask) -> None:
+def test_an_unverified_checksum_does_not_count(client: FlaskClient, app: APIFlask) -> None:
     """A `kill -9` within a chunk leaves an unverified one."""
     location = begin(client).headers["Location"]
     assert send(client, location, 0, ZIP[:9]).status_code == 204
@@ -306,7 +306,7 @@ def test_a_returning_client_replaces_its_dead_connection(
     assert outcome(client, location)["state"] == "done"
 
 
-def test_a_termination_stops_whoever_sends(client: FlaskClient, app: APIFlask) -> None:
+def test_a_termination_stops_the_sender(client: FlaskClient, app: APIFlask) -> None:
     location = begin(client).headers["Location"]
     body = Waits(ZIP)
     thread, statuses = sending(app, location, body)
@@ -422,7 +422,7 @@ def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("state", ["receiving", "checking"])
-def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tmp_path: Path, state: str) -> None:
+def test_a_server_killed_after_the_last_byte_continues(app: APIFlask, tmp_path: Path, state: str) -> None:
     """As a `kill -9` leaves it: all bytes have arrived, their outcome is not recorded."""
     client = app.test_client()
     location = begin(client).headers["Location"]
@@ -437,7 +437,7 @@ def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tm
         close_app(again)
 
 
-def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
+def test_a_server_killed_after_the_row_creates_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
     client = app.test_client()
     location = begin(client).headers["Location"]
     send(client, location, 0, ZIP)
