@@ -49,7 +49,7 @@ SILENCE = {
 }
 
 
-def engine_options(uri: str) -> dict[str, Any]:
+def engine_options(uri: str) -> dict[str, object]:
     """A pool of connections that wait for a lock instead of failing at once."""
     if uri.startswith("sqlite"):
         return {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_size": 10, "max_overflow": 20}

@@ -2,8 +2,9 @@
 
 import errno
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -13,6 +14,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.texts import STATES
 
 logger = logging.getLogger("yolo.errors")
+
+
+class FieldError(TypedDict):
+    """What is wrong with a field of a request. `message`: a text, which may be lazy."""
+
+    field: str
+    message: object
 
 
 class AppError(Exception):
@@ -32,11 +40,11 @@ class AppError(Exception):
     headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
-        self, detail: Any, errors: list[dict[str, Any]] | None = None, members: dict[str, Any] | None = None
+        self, detail: Any, errors: Sequence[FieldError] = (), members: Mapping[str, object] | None = None
     ) -> None:
         super().__init__(str(detail))
         self.detail = detail
-        self.errors = errors or []
+        self.errors = errors
         self.members = members or {}
 
 
@@ -205,6 +213,11 @@ def flatten(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(errors, list):
         return [pair for value in errors for pair in flatten(value, prefix)]
     return [(prefix, str(errors))]
+
+
+def field_errors(errors: Any) -> list[FieldError]:
+    """marshmallow's nested messages by field."""
+    return [{"field": field, "message": message} for field, message in flatten(errors)]
 
 
 # By what SQLite and PostgreSQL call it.

@@ -65,7 +65,7 @@ def html_lang() -> str:
     return str(get_locale()).replace("_", "-")
 
 
-def written(data: Mapping[str, Any]) -> dict[str, Any]:
+def written(data: Mapping[str, object]) -> dict[str, object]:
     """What fills the places of a text: fractions as the reader writes them (0,001 in Portuguese), the rest as it is."""
     return {key: decimal(value) if isinstance(value, float) else value for key, value in data.items()}
 

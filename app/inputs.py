@@ -5,12 +5,12 @@ other readers of JSON do not.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
 
-from app.errors import Unprocessable
+from app.errors import FieldError, Unprocessable
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1  # an integer of the database
 DIGITS = 20  # of the longest such integer, with its sign
@@ -93,7 +93,7 @@ def check(value: Any) -> None:
     Raises:
         Unprocessable: names them.
     """
-    errors = [{"field": name, "message": message} for name, message in first(faults(value))]
+    errors: list[FieldError] = [{"field": name, "message": message} for name, message in first(faults(value))]
     if errors:
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), errors)
 
@@ -102,17 +102,17 @@ def first(faults: Iterator[Fault]) -> list[Fault]:
     return [fault for fault, _number in zip(faults, range(MOST), strict=False)]
 
 
-class Encoded(dict[str, Any]):
+class Encoded(dict[str, object]):
     """An object that many get, with its JSON. Nobody changes it."""
 
-    def __init__(self, value: dict[str, Any]) -> None:
+    def __init__(self, value: Mapping[str, object]) -> None:
         super().__init__(value)
         self.text = json.dumps(value, separators=(",", ":"))
 
     def with_first(self, key: str, value: Any) -> "Encoded":
         """The same with one more key, without encoding it all again."""
         extended = Encoded({})
-        extended.update({key: value} | self)
+        extended.update({key: value, **self})
         rest = self.text[1:]
         extended.text = f"{json.dumps({key: value}, separators=(',', ':'))[:-1]}{'' if rest == '}' else ','}{rest}"
         return extended

@@ -3,8 +3,7 @@
 Who joins a room joins its room of the same language, too: texts go there, each in its reader's language.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from flask_babel import force_locale
 
@@ -14,6 +13,8 @@ from app.i18n import LOCALES
 
 DASHBOARD = "dashboard"  # every training's and dataset's coarse progress
 SYSTEM = "system"  # figures of the machine
+
+Payload = Mapping[str, object]  # of a message: what JSON can hold
 
 
 def training_room(training_id: int) -> str:
@@ -51,47 +52,49 @@ def anyone_in(rooms: list[str], here: bool = False) -> bool:
         return True
 
 
-def to_training(event: str, training_id: int, payload: dict[str, Any], dashboard: bool = True) -> None:
+def to_training(event: str, training_id: int, payload: Payload, dashboard: bool = True) -> None:
     """Send an event about a training to its room, and to the dashboard unless it is too fine for that.
 
     A client in both rooms gets it once. `payload` holds `training_id` and, for committed events, `seq`.
     """
-    send(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | payload)
+    send(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id, **payload})
 
 
-def to_readers(event: str, training_id: int, build: Callable[[], dict[str, Any]], dashboard: bool = True) -> None:
+def to_readers(event: str, training_id: int, build: Callable[[], Payload], dashboard: bool = True) -> None:
     """The same for an event with texts: `build` is called once for each language that someone reads."""
-    send_texts(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | build())
+    send_texts(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id, **build()})
 
 
-def to_dashboard(event: str, payload: dict[str, Any]) -> None:
+def to_dashboard(event: str, payload: Payload) -> None:
     """Send an event about datasets or the queue to the dashboard room. With PRIVATE_DATA one without a `dataset_id`
     reaches the admins alone."""
-    send(event, audience(DASHBOARD, dataset_id=payload.get("dataset_id")), lambda: payload)
+    dataset_id = payload.get("dataset_id")
+    rooms = audience(DASHBOARD, dataset_id=dataset_id if isinstance(dataset_id, int) else None)
+    send(event, rooms, lambda: payload)
 
 
-def to_system(event: str, payload: dict[str, Any], room: str = SYSTEM) -> None:
+def to_system(event: str, payload: Payload, room: str = SYSTEM) -> None:
     """Send figures to the system room, or to what one person may see of it: those of this machine, to who asked this
     process."""
     send(event, [room], lambda: payload, here=True)
 
 
-def to_system_readers(event: str, build: Callable[[], dict[str, Any]], room: str = SYSTEM) -> None:
+def to_system_readers(event: str, build: Callable[[], Payload], room: str = SYSTEM) -> None:
     """The same for an event with texts, see `to_readers`."""
     send_texts(event, [room], build, here=True)
 
 
-def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:
+def to_job(event: str, job_id: int, payload: Payload) -> None:
     """Send an event about a job to its room."""
     send(event, [job_room(job_id)], lambda: payload)
 
 
-def to_job_readers(event: str, job_id: int, build: Callable[[], dict[str, Any]]) -> None:
+def to_job_readers(event: str, job_id: int, build: Callable[[], Payload]) -> None:
     """The same for an event with texts, see `to_system_readers`."""
     send_texts(event, [job_room(job_id)], build)
 
 
-def send(event: str, rooms: list[str], build: Callable[[], dict[str, Any]], here: bool = False) -> None:
+def send(event: str, rooms: list[str], build: Callable[[], Payload], here: bool = False) -> None:
     """Send what `build` returns; it is called only where someone is in a room.
 
     Args:
@@ -101,7 +104,7 @@ def send(event: str, rooms: list[str], build: Callable[[], dict[str, Any]], here
         socketio.emit(event, build(), to=rooms, **({"ignore_queue": True} if here else {}))
 
 
-def send_texts(event: str, rooms: list[str], build: Callable[[], dict[str, Any]], here: bool = False) -> None:
+def send_texts(event: str, rooms: list[str], build: Callable[[], Payload], here: bool = False) -> None:
     """The same, in each language that someone reads."""
     for locale in LOCALES:
         with force_locale(locale):

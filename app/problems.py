@@ -5,8 +5,9 @@ Every failed API request answers `application/problem+json` (RFC 9457): `type, t
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
@@ -15,7 +16,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 
-from app.errors import AppError, ChecksumMismatch, flatten, understood
+from app.errors import AppError, ChecksumMismatch, FieldError, field_errors, understood
 
 logger = logging.getLogger("yolo.errors")
 
@@ -51,6 +52,14 @@ DETAILS = {
 }
 
 
+class ProblemSummary(TypedDict):
+    """A failure, for a message of a socket."""
+
+    status: int
+    title: str
+    error: str
+
+
 def init_app(app: APIFlask) -> None:
     """Answer every error in the one shape."""
     app.error_processor(from_apiflask)
@@ -65,14 +74,10 @@ def from_app_error(error: AppError) -> Response:
 
 def from_apiflask(error: HTTPError) -> Response:
     """Schema errors: 422 by field; 400 when the body as a whole is no JSON object."""
-    fields = [
-        {"field": field, "message": message}
-        for location in (error.detail or {}).values()
-        for field, message in flatten(location)
-    ]
+    fields = [item for location in (error.detail or {}).values() for item in field_errors(location)]
     if not fields:
         return problem(error.status_code, usual_detail(error.status_code, error.message))
-    if any(field in {"_schema", ""} for (field,) in ((item["field"],) for item in fields)):
+    if any(item["field"] in {"_schema", ""} for item in fields):
         return problem(400, gettext("The body must be a JSON object."), fields)
     return problem(422, gettext("Some fields are not valid. Correct them and send the request again."), fields)
 
@@ -93,7 +98,7 @@ def usual_detail(status: int, otherwise: Any) -> Any:
     return DETAILS.get(status, otherwise)
 
 
-def problem_summary(error: Exception) -> dict[str, Any]:
+def problem_summary(error: Exception) -> ProblemSummary:
     """A failure for a message, which has no response: status, title and error, in the present language."""
     app_error = understood(error)
     status, detail = (app_error.status, app_error.detail) if app_error else (500, DETAILS[500])
@@ -121,9 +126,9 @@ def title_of(status: int) -> Any:
 def problem(
     status: int,
     detail: Any,
-    errors: list[dict[str, Any]] | None = None,
+    errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None,
-    members: dict[str, Any] | None = None,
+    members: Mapping[str, object] | None = None,
 ) -> Response:
     """The error response: problem+json, or a page where a browser asked for one."""
     title = title_of(status)
@@ -137,7 +142,7 @@ def problem(
             title=str(title),
             status=int(status),
             detail=str(detail),
-            errors=[{"field": item["field"], "message": str(item["message"])} for item in errors or []],
+            errors=[{"field": item["field"], "message": str(item["message"])} for item in errors],
             **members or {},
         )
         response.mimetype = "application/problem+json"

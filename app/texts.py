@@ -91,7 +91,7 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
     return str(text) % values
 
 
-class Values(dict[str, Any]):
+class Values(dict[str, object]):
     """The values of a text as the reader writes them."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:

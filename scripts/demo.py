@@ -12,10 +12,9 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import socketio
 from rich.console import Console
@@ -24,6 +23,7 @@ from rich.table import Table
 
 from app.config import ROOT
 from scripts.client import ApiError, Client
+from scripts.client.yolo_client.answers import Event, TrainingProgress
 from scripts.drawing import draw, first_validation_image
 from scripts.local_server import Server
 
@@ -56,7 +56,7 @@ console = Console(highlight=False)
 class Result:
     """What the demo ends with: metrics of the best weights, seconds by step, files."""
 
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     detections: int = 0
     files: dict[str, Path] = field(default_factory=dict)
@@ -94,20 +94,20 @@ class Display:
         self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task("starting", total=TRAINING["epochs"])
 
-    def show(self, event: str, data: dict[str, Any]) -> None:
+    def show(self, event: str, data: Event) -> None:
         if event == "training_progress":
             self.progress(data["progress"])
         elif event == "training_update":
             self.epoch(data)
 
-    def progress(self, progress: dict[str, Any]) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         if progress.get("batches"):
             completed = progress["epoch"] - 1 + progress["batch"] / progress["batches"]
             self.bar.update(self.task, completed=completed, description=f"epoch {progress['epoch']}")
         elif progress.get("stage"):
             self.bar.update(self.task, description=progress["stage"])
 
-    def epoch(self, data: dict[str, Any]) -> None:
+    def epoch(self, data: Event) -> None:
         metrics = {name: value for name, value in data["metrics"].items() if value is not None}
         line = f"epoch {data['epoch']:>2}: loss {metrics.get('loss', 0):.2f}  mAP50 {metrics.get('map50', 0):.3f}"
         self.bar.update(self.task, completed=data["epoch"], description=line)
@@ -115,7 +115,7 @@ class Display:
             print(line, flush=True)
 
 
-def follow(client: Client, training_id: int) -> dict[str, Any]:
+def follow(client: Client, training_id: int) -> Mapping[str, float | None]:
     """Show the training until it ends; its final metrics.
 
     Raises:
@@ -128,8 +128,8 @@ def follow(client: Client, training_id: int) -> dict[str, Any]:
     if event == "training_completed":
         return data["final_metrics"]
     training = client.training(training_id)  # it failed, or had ended before we joined
-    if training["status"] == "completed" and training.get("best"):
-        return training["best"]
+    if training["status"] == "completed" and (best := training["best"]):
+        return {"map50": best["map50"], "map95": best["map95"]}
     raise ApiError(f"The training is {training['status']}: {training.get('error') or 'see its log'}")
 
 
@@ -155,7 +155,7 @@ def walk_through(client: Client, sample: Path, result: Result) -> None:
 
 def summary(result: Result) -> Table:
     table = Table("", "", show_header=False)
-    table.add_row("mAP50", f"{result.metrics['map50']:.3f}")
+    table.add_row("mAP50", f"{result.metrics['map50'] or 0:.3f}")
     table.add_row("mAP50-95", f"{result.metrics.get('map95') or 0:.3f}")
     table.add_row("Objects found in the test image", str(result.detections))
     for name, seconds in result.seconds.items():

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -136,7 +135,7 @@ class Commits:
         self.thread.join()
 
 
-def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> dict[str, Any]:
+def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> dict[str, str | float | None]:
     training_id, directory, child = training_with_child(folder, count, pause)
     server = Server(folder, mode)
     try:

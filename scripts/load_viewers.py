@@ -13,7 +13,7 @@ import selectors
 import sys
 import time
 from collections import Counter
-from typing import Any
+from typing import TypedDict
 
 from websocket import WebSocket, create_connection
 
@@ -21,6 +21,13 @@ CONNECT_S, END_S = 60, 300
 # Engine.IO's packets, and Socket.IO's in its messages.
 PING, PONG = "2", "3"
 CONNECT, EVENT, ACK = "40", "42", "43"
+
+
+class ViewerResult(TypedDict):
+    """How often each message came, by its number, and the delays of all in ms."""
+
+    heard: Counter[int]
+    delays: list[float]
 
 
 class Viewer:
@@ -61,7 +68,7 @@ class Viewer:
         elif packet.startswith('42["training_completed"'):
             self.completed = True
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> ViewerResult:
         """How often each message came, and the delays of all in ms."""
         counts: Counter[int] = Counter()
         delays = []

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -24,6 +24,41 @@ KUSTOMIZE, KEDA = "kustomize.config.k8s.io/", "keda.sh/"
 EXAMPLE = "secrets.env.example"
 COMPONENT = "Component"
 LISTS = ("resources", "components", "patches", "configurations")
+
+
+class Metadata(TypedDict, total=False):
+    """Of an object of Kubernetes, as far as it is read here."""
+
+    name: str
+
+
+class Manifest(TypedDict, total=False):
+    """A document; what else it has, the schemas know."""
+
+    apiVersion: str
+    kind: str
+    metadata: Metadata
+
+
+class Target(TypedDict):
+    """What a patch changes; `name`: a pattern of names."""
+
+    kind: str
+    name: NotRequired[str]
+
+
+class Patch(TypedDict, total=False):
+    """Of a kustomization: inline, with its target, or in a file."""
+
+    patch: str
+    target: Target
+    path: str
+
+
+class Kustomization(Manifest, total=False):
+    """The lists of files are those of LISTS."""
+
+    patches: list[Patch]
 
 
 def problems(folder: Path) -> list[str]:
@@ -43,17 +78,17 @@ def in_file(path: Path) -> list[str]:
     return [line for document in documents for line in of(document, path)]
 
 
-def of(document: dict[str, Any], path: Path) -> Iterator[str]:
+def of(document: Manifest, path: Path) -> Iterator[str]:
     """The problems of one document."""
     version, kind = document.get("apiVersion", ""), document.get("kind", "")
     if version.startswith(KUSTOMIZE):
-        yield from missing_files(document, path.parent)
+        yield from missing_files(cast(Kustomization, document), path.parent)
     elif kind:
         name = f"{kind}/{document.get('metadata', {}).get('name')}"
         yield from (f"{name}: {line}" for line in (of_keda if version.startswith(KEDA) else of_kubernetes)(document))
 
 
-def of_kubernetes(document: dict[str, Any]) -> Iterator[str]:
+def of_kubernetes(document: Manifest) -> Iterator[str]:
     import kubernetes_validate
 
     try:
@@ -64,7 +99,7 @@ def of_kubernetes(document: dict[str, Any]) -> Iterator[str]:
         yield error.message
 
 
-def of_keda(document: dict[str, Any]) -> Iterator[str]:
+def of_keda(document: Manifest) -> Iterator[str]:
     schema = keda_schema(document["kind"])
     if schema is None:
         yield "KEDA has no such kind"
@@ -88,12 +123,12 @@ def keda_schema(kind: str) -> dict[str, Any] | None:
     return schema
 
 
-def files_of(kustomization: dict[str, Any]) -> list[str]:
+def files_of(kustomization: Kustomization) -> list[str]:
     named = [str(item) for name in LISTS for item in kustomization.get(name, []) if isinstance(item, str)]
     return named + [item["path"] for item in kustomization.get("patches", []) if "path" in item]
 
 
-def missing_files(kustomization: dict[str, Any], folder: Path) -> Iterator[str]:
+def missing_files(kustomization: Kustomization, folder: Path) -> Iterator[str]:
     """Files that a kustomization names and that are not there."""
     for name in files_of(kustomization):
         if not (folder / name).exists():
@@ -127,7 +162,7 @@ def patches(folder: Path) -> list[str]:
     return lines
 
 
-def is_target(document: dict[str, Any], target: dict[str, str]) -> bool:
+def is_target(document: Manifest, target: Target) -> bool:
     name = document.get("metadata", {}).get("name", "")
     return document.get("kind") == target["kind"] and re.fullmatch(target.get("name", ".*"), name) is not None
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from app.config import ROOT
+from app.core.train import UltralyticsArguments
 from app.events import finite
 from scripts.drawing import draw
 
 OUTPUT = ROOT / "tests" / "recorded"
 CLASSES = ("circle", "square", "triangle")
-BASE: dict[str, Any] = {
+BASE: UltralyticsArguments = {
     "imgsz": 96,
     "batch": 16,
     "optimizer": "AdamW",
@@ -34,7 +35,7 @@ BASE: dict[str, Any] = {
     "cache": "ram",
     "epochs": 20,
 }
-STILL: dict[str, Any] = {"hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0, "translate": 0.0, "scale": 0.0, "fliplr": 0.0}
+STILL: UltralyticsArguments = {"hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0, "translate": 0.0, "scale": 0.0, "fliplr": 0.0}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Run:
     train: int = 240
     val: int = 60
     size: int = 192
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: UltralyticsArguments = field(default_factory=dict)
     prepare: Callable[[Path], None] = lambda folder: None
     flat_after: int | None = None
 
@@ -123,7 +124,7 @@ def draw_for(folder: Path, run: Run) -> Path:
     return path
 
 
-def recorder(run: Run, epochs: list[dict[str, Any]]) -> type:
+def recorder(run: Run, epochs: list[dict[str, object]]) -> type:
     """A trainer that adds each epoch to the list."""
     from ultralytics.models.yolo.detect import DetectionTrainer
 
@@ -159,7 +160,7 @@ def recorder(run: Run, epochs: list[dict[str, Any]]) -> type:
                 self.lf = lambda x: max(1 - x / run.flat_after, 0) * (1 - last) + last
                 self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lr_lambda=self.lf)
 
-        def save_metrics(self, metrics: dict[str, Any]) -> None:
+        def save_metrics(self, metrics: dict[str, float]) -> None:
             super().save_metrics(metrics)
             epochs.append(measures(self))
             print(json.dumps(finite(epochs[-1])), flush=True)
@@ -167,7 +168,7 @@ def recorder(run: Run, epochs: list[dict[str, Any]]) -> type:
     return Recorder
 
 
-def measures(trainer: Any) -> dict[str, Any]:
+def measures(trainer: Any) -> dict[str, object]:
     """The fields of table training_metric, as the worker fills them in."""
     parts = trainer.label_loss_items(trainer.tloss, prefix="train")
     parts |= {key: float(value) for key, value in trainer.metrics.items() if key.startswith("val/")}
@@ -190,7 +191,7 @@ def measures(trainer: Any) -> dict[str, Any]:
     return rounded(body | {"parts": parts, "timing": timing, "classes": by_class(trainer.validator.metrics)})
 
 
-def by_class(metrics: Any) -> list[dict[str, Any]]:
+def by_class(metrics: Any) -> list[dict[str, float]]:
     return [
         dict(zip(("precision", "recall", "ap50", "ap95"), map(float, metrics.class_result(position)), strict=True))
         | {"class": int(index), "instances": int(metrics.nt_per_class[index])}

@@ -33,7 +33,7 @@ from app.database import revisions
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.rq_worker import DeviceWorker
-from app.jobs.workers import WorkerName, session_name
+from app.jobs.workers import WorkerAbout, WorkerGpu, WorkerName, session_name
 from app.jobs.workhorse import WorkHorse
 from app.services.system.gpus import gpus, uuids
 
@@ -186,17 +186,17 @@ def create_worker(app: Any, identity: WorkerName) -> DeviceWorker:
             time.sleep(AGAIN_S)
 
 
-def describe(identity: WorkerName) -> dict[str, Any]:
+def describe(identity: WorkerName) -> WorkerAbout:
     """The worker's data for the System page; and the id of its locks' folder."""
     from app import __version__
 
     gpu_uuids, cards_here = uuids(), cards(identity.devices)
     mine = [gpu for gpu in gpus() if card(str(gpu["index"]), gpu_uuids) in cards_here]
-    listed = [{"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in mine]
+    listed: list[WorkerGpu] = [{"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in mine]
     versions = {"app": __version__, "python": sys.version.split()[0]} | {name: installed(name) for name in PACKAGES}
     memory = psutil.virtual_memory().total
-    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": listed, "versions": versions}
-    return machine | {"place": location_id(LOCKS)}
+    place = location_id(LOCKS)
+    return {"cpu_count": os.cpu_count(), "memory": memory, "gpus": listed, "versions": versions, "place": place}
 
 
 def installed(name: str) -> str | None:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
+from app.core.json_object import JsonObject
+
 # Signed with the provider's private key. HS256 would be signed with what we know ourselves, and "none" is not signed.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
 LONGEST_SUBJECT = 255  # OpenID Connect Core, section 2
 
 
-Claims = dict[str, Any]  # the provider's JSON, of a person or of a token
+Claims = JsonObject  # the provider's JSON, of a person or of a token
 
 
 class Begun(TypedDict):

@@ -83,7 +83,7 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[st
         return None
 
     @app.context_processor
-    def who() -> dict[str, Any]:
+    def who() -> dict[str, object]:
         return {"principal": current(), "needs": needs}
 
 

@@ -15,6 +15,7 @@ from apiflask import APIFlask
 from flask import current_app, g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 from sqlalchemy import ColumnElement, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 
@@ -25,7 +26,7 @@ from app.errors import NotFound, Unprocessable
 from app.extensions import db
 from app.models import Account, Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
 
-NOT_THERE: dict[str, Any] = {
+NOT_THERE: dict[str, LazyString] = {
     "dataset": _l("Dataset %(id)s doesn't exist."),
     "training": _l("Run %(id)s doesn't exist."),
     "evaluation": _l("Evaluation %(id)s doesn't exist."),

@@ -41,7 +41,7 @@ class EstimateSpec(Spec):
         training = {name: value for name, value in values.items() if name not in ESTIMATE_FIELDS}
         return cls(training, float(values["measure_seconds"]), int(values["halvings"]))
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """As spec.json has it."""
         return {**self.training, "measure_seconds": self.measure_seconds, "halvings": self.halvings}
 

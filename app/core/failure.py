@@ -1,13 +1,15 @@
 """Why work failed: as the columns `error` of jobs, exports and predictions hold it, and the reports of datasets."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+from app.core.text_data import TextData
 
 
 class Reason(TypedDict):
     """Why something cannot be used. `code` names the text that its service has; `data` fills the text's gaps."""
 
     code: str
-    data: dict[str, Any]
+    data: TextData
 
 
 class JobFailure(TypedDict):

@@ -212,4 +212,4 @@ class RevisionOrigin(TypedDict, total=False):
 
     kind: str
     base: str | int
-    fixes: list[str] | str
+    fixes: list[str] | str | None

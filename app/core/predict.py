@@ -38,6 +38,34 @@ class EngineExport(TypedDict):
     precision: str
 
 
+class RunsOn(TypedDict):
+    """Where models run, and whether in half precision."""
+
+    device: str
+    half: bool
+
+
+class PredictResult(TypedDict):
+    """What the program ends with: how many questions it answered."""
+
+    answered: int
+
+
+class WorkerAnswer(TypedDict, total=False):
+    """The program's answer to any question, as far as its service reads it.
+
+    `ok`: whether it was done, else `code` and `detail` say why not, and `errno` of the system. The answer to `predict`
+    is an `Inference`; `models`: the class names of each that is loaded, by path; `output`: of `draw`, the image.
+    """
+
+    ok: bool
+    code: str
+    detail: str
+    errno: int
+    models: dict[str, list[str]]
+    output: str
+
+
 class InferenceRun(TypedDict):
     """What ran a model, and how.
 

@@ -127,6 +127,19 @@ class SplitSpec(Spec):
     split: SplitOptions | None
 
 
+ClassImages = TypedDict("ClassImages", {"class": int | str, "train": int, "val": int, "test": int})
+
+
+class SplitResult(TypedDict):
+    """What it would be: images by set, and by class and set. `how`: given, or the code of its decision; `torn`: images
+    that are kept apart from those they belong to."""
+
+    how: str
+    splits: dict[str, int]
+    classes: list[ClassImages]
+    torn: int
+
+
 @dataclass(frozen=True)
 class CompareSpec(Spec):
     """Two evaluations on the same images.

@@ -4,6 +4,7 @@ the dataset's report and index, made sentences where they are shown."""
 from typing import Any, NotRequired, TypedDict
 
 from app.core.shapes import DrawnObject
+from app.core.text_data import TextData
 
 
 class Keypoints(TypedDict):
@@ -21,7 +22,7 @@ class Finding(TypedDict):
     code: str
     file: NotRequired[str | None]
     line: int | None
-    data: dict[str, Any]
+    data: TextData
 
 
 class Alternative(TypedDict):
@@ -56,7 +57,7 @@ class Decision(TypedDict):
     """What the import chose; one between readings has more, see app/core/readings.py."""
 
     code: str
-    data: dict[str, Any]
+    data: TextData
     change: NotRequired[Alternative | None]
     reading: NotRequired[str]
     confirmed: NotRequired[bool]

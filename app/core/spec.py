@@ -18,6 +18,6 @@ class Spec:
         """
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """As spec.json has it."""
         return asdict(self)

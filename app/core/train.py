@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from app.core.spec import Spec
+from app.core.text_data import TextData
 
 
 class TrainingStart(TypedDict):
@@ -22,6 +23,123 @@ class TrainingStart(TypedDict):
     file: NotRequired[str]
     sha256: NotRequired[str]
     classes: NotRequired[list[str]]
+
+
+# All arguments of ultralytics by name, of whatever version of it. Those that a request may set are TrainingParams.
+UltralyticsArguments = dict[str, Any]
+
+
+class TrainingParams(TypedDict, total=False):
+    """Further parameters that a request may set; see app/services/trainer/params for what each one does."""
+
+    amp: bool
+    angle: float
+    auto_augment: str
+    bgr: float
+    box: float
+    cache: bool | str
+    close_mosaic: int
+    cls: float
+    cls_pw: float
+    cls_remap: bool
+    copy_paste: float
+    copy_paste_mode: str
+    cos_lr: bool
+    cutmix: float
+    degrees: float
+    deterministic: bool
+    device: str
+    dfl: float
+    dropout: float
+    erasing: float
+    fliplr: float
+    flipud: float
+    fraction: float
+    freeze: int
+    hsv_h: float
+    hsv_s: float
+    hsv_v: float
+    kobj: float
+    lrf: float
+    mask_ratio: int
+    max_det: int
+    mixup: float
+    momentum: float
+    mosaic: float
+    multi_scale: float
+    nbs: int
+    optimizer: str
+    overlap_mask: bool
+    patience: int
+    perspective: float
+    plots: bool
+    pose: float
+    rect: bool
+    rle: float
+    save_period: int
+    scale: float
+    seed: int
+    shear: float
+    single_cls: bool
+    translate: float
+    warmup_bias_lr: float
+    warmup_epochs: float
+    warmup_momentum: float
+    weight_decay: float
+    workers: int
+
+
+class RunProgress(TypedDict, total=False):
+    """What a training does now: a batch of the present epoch, or a `stage` outside the batches.
+
+    `loss`, `parts`: of the batch; `name`, `received`, `total`: of a download, bytes; `fraction`: 0 to 1 of the run;
+    `best_epoch`, `final_metrics`: of a completed one.
+    """
+
+    stage: str
+    epoch: int
+    batch: int
+    batches: int
+    loss: float | None
+    parts: dict[str, float]
+    name: str
+    received: int
+    total: int
+    fraction: float
+    best_epoch: int
+    final_metrics: dict[str, float | None]
+
+
+class GpuFigures(TypedDict):
+    """A GPU as NVML reports it: percent, bytes, °C, W; None: it does not say."""
+
+    index: int
+    name: str
+    utilization: float | None
+    memory_used: int | None
+    memory_total: int | None
+    temperature: float | None
+    power: float | None
+
+
+class RunNote(TypedDict):
+    """A decision or an incident of a training, for its user."""
+
+    code: str
+    data: TextData
+
+
+class WaitingReason(TypedDict):
+    """What a training waits for, by `code`; see WaitingOut. Sizes in bytes."""
+
+    code: str
+    training_id: NotRequired[int]
+    name: NotRequired[str]
+    ahead: NotRequired[int]
+    until: NotRequired[str]
+    free: NotRequired[int]
+    needed: NotRequired[int]
+    device: NotRequired[str]
 
 
 class Extension(TypedDict):
@@ -65,7 +183,7 @@ class TrainSpec(Spec):
     img_size: int
     learning_rate: float | None
     device: str
-    params: dict[str, Any]
+    params: TrainingParams
     extensions: Sequence[Extension]
     memory_limit: int
     weights_dir: str

@@ -1,8 +1,10 @@
 """The events that every program below app/worker/programs can write."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from app.core.text_data import TextData
 from app.events.base import Event
 
 
@@ -22,7 +24,7 @@ class Finished(Event):
     """The work is done; its result is complete and on the disk."""
 
     terminal: ClassVar[bool] = True
-    result: dict[str, Any] = field(default_factory=dict)
+    result: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Refused(Event):
 
     terminal: ClassVar[bool] = True
     code: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: TextData = field(default_factory=dict)
 
     @property
     def kind(self) -> str:

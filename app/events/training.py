@@ -1,9 +1,11 @@
 """The events of a training."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from app.core.metrics import ClassMetrics
+from app.core.text_data import TextData
+from app.core.train import GpuFigures, UltralyticsArguments
 from app.events.base import Event
 
 RETAINED_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
@@ -36,7 +38,7 @@ class Note(Event):
     """
 
     code: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: TextData = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Started(Event):
     val_images: int
     parameters: int
     optimizer: str
-    arguments: dict[str, Any]  # every ultralytics argument as used
+    arguments: UltralyticsArguments  # every ultralytics argument as used
     versions: dict[str, str]
     start_epoch: int = 1  # from 1; more in a run that goes on
     task: str = "detect"
@@ -123,7 +125,7 @@ class Figures(Event):
     disk_write: float
     net_sent: float
     net_received: float
-    gpus: list[dict[str, Any]] = field(default_factory=list)
+    gpus: list[GpuFigures] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

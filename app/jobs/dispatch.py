@@ -20,8 +20,8 @@ from app.jobs.devices import Use
 from app.jobs.disk import DiskSpace
 from app.jobs.displacing import displace_jobs
 from app.jobs.kinds import Kinds
-from app.jobs.model import Job, JobStatus
-from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, send_notice
+from app.jobs.model import Job, JobStatus, WaitingFor
+from app.jobs.queue import DISK_STEP, notices_of_waiting, send_notice
 from app.jobs.runner import RQRunner
 from app.jobs.work_queues import can_be_served, requirement, with_priority
 
@@ -107,7 +107,7 @@ class Dispatcher:
         without_files: set[int] = set()
         while rows := self.undelivered(names, without_files):
             queues: dict[int, str] = {}
-            reasons: dict[int, Reason] = {}
+            reasons: dict[int, WaitingFor] = {}
             for row in rows:
                 kind = self.kinds[row.kind]
                 if not self.is_ready(row.id, row.attempt):
@@ -144,7 +144,9 @@ class Dispatcher:
         if rows:
             self.write({}, {key: {"code": "schedule", "until": text} for key, text in until.items()}, {})
 
-    def write(self, queues: dict[int, str], reasons: dict[int, Reason], before: dict[int, Reason | None]) -> None:
+    def write(
+        self, queues: dict[int, str], reasons: dict[int, WaitingFor], before: dict[int, WaitingFor | None]
+    ) -> None:
         """Commit, then enqueue the tickets, and send what each job waits for."""
         changed = [key for key, reason in reasons.items() if before.get(key) != reason]
         if not queues and not changed:
@@ -201,7 +203,7 @@ def due() -> Any:
     return or_(Job.__table__.c.not_before.is_(None), Job.__table__.c.not_before <= workers.clock())
 
 
-def disk_reason(space: DiskSpace) -> Reason:
+def disk_reason(space: DiskSpace) -> WaitingFor:
     return {"code": "disk", "free": space.free // DISK_STEP * DISK_STEP, "needed": space.needed}
 
 

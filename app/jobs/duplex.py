@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from app.core.json_object import JsonObject
+
 SOCKET_TIMEOUT_S = 30.0  # of a read that may go on, and of a write that may not
 LONGEST = 3  # times the silence that is borne: so long a question may wait while others are answered
 
@@ -29,7 +31,7 @@ class Waiter:
 
     def __init__(self) -> None:
         self.answered = threading.Event()
-        self.answer: dict[str, Any] | None = None
+        self.answer: JsonObject | None = None
 
 
 class Link:
@@ -55,7 +57,7 @@ class Link:
         """The child has its end. Ours of it is closed, or the child's closing would go unnoticed."""
         self._theirs.close()
 
-    def ask(self, question: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    def ask(self, question: Mapping[str, object], timeout: float) -> JsonObject:
         """Send a question and wait for its answer; other requests are served meanwhile, and may ask, too.
 
         Args:
@@ -76,7 +78,7 @@ class Link:
             raise ChildEnded
         return waiter.answer
 
-    def _send(self, question: dict[str, Any]) -> None:
+    def _send(self, question: Mapping[str, object]) -> None:
         try:
             with self._sending:
                 if self._reader is None:
@@ -121,9 +123,10 @@ class Link:
                 if self.closed:
                     return b""
 
-    def _hand_out(self, answer: dict[str, Any]) -> None:
+    def _hand_out(self, answer: JsonObject) -> None:
         self._last_answer_at = time.monotonic()
-        if (waiter := self._waiting.get(answer.pop("id", 0))) is not None:
+        number = answer.pop("id", 0)
+        if isinstance(number, int) and (waiter := self._waiting.get(number)) is not None:
             waiter.answer = answer
             waiter.answered.set()
 

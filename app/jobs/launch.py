@@ -15,7 +15,7 @@ from app.extensions import db
 from app.jobs.attempt import AttemptRow
 from app.jobs.files import AttemptFiles
 from app.jobs.kinds import CannotStart, JobKind
-from app.jobs.model import Job
+from app.jobs.model import Job, RunnerProcess
 from app.jobs.process import Child, find_child
 from app.jobs.remote import LostChild, child_of_runner
 from app.jobs.supervisor_context import SupervisorContext
@@ -109,8 +109,10 @@ class Launch:
         """Which process it is, so that the next server finds it."""
         with writing() as session:
             job = self.row.locked(session)
-            process = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
-            job.runner = process | ({"name": self.context.worker} if self.context.worker else {})
+            process: RunnerProcess = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
+            if self.context.worker:
+                process["name"] = self.context.worker
+            job.runner = process
         self.context.changed(self.row.present())
 
 
@@ -125,7 +127,7 @@ def start_child(
     kind: JobKind,
     params: Mapping[str, Any],
     directory: Path,
-    spec: dict[str, Any],
+    spec: Mapping[str, object],
     environment: Mapping[str, str],
     descriptors: Sequence[int] = (),
 ) -> Child:
@@ -141,8 +143,8 @@ def start_child(
     if kind.links is None:
         return Child.start("run", directory, spec, environment, descriptors, gated=True)
     link = kind.links.of(params)
-    spec = spec | {"socket": link.descriptor}
-    child = Child.start("run", directory, spec, environment, [link.descriptor], gated=True)
+    with_socket = {**spec, "socket": link.descriptor}
+    child = Child.start("run", directory, with_socket, environment, [link.descriptor], gated=True)
     link.hand_over()
     return child
 

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.core.failure import JobFailure
+from app.jobs.progress import StoredProgress
 from app.models import new_position
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
@@ -32,6 +33,34 @@ class JobStatus(StrEnum):
     @property
     def ended(self) -> bool:
         return self in {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+class WaitingFor(TypedDict):
+    """What a pending job waits for.
+
+    `code`: device (`job_id`, and `type` and `id` of its subject), turn (`ahead`), schedule (`until`), disk (`free`,
+    `needed`: bytes), missing_device (`device`) or files.
+    """
+
+    code: str
+    job_id: NotRequired[int]
+    type: NotRequired[str | None]
+    id: NotRequired[int | None]
+    ahead: NotRequired[int]
+    until: NotRequired[str]
+    free: NotRequired[int]
+    needed: NotRequired[int]
+    device: NotRequired[str]
+
+
+class RunnerProcess(TypedDict, total=False):
+    """The process that runs a job: `started` in s since the epoch, `name` of the worker whose it is. A worker's has a
+    `pid` only once there is a process."""
+
+    host: str
+    pid: int
+    started: float
+    name: str
 
 
 class Job(Created, Model):
@@ -59,19 +88,17 @@ class Job(Created, Model):
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # {"code": "schedule" | "device" | "turn" | "disk" | "missing_device", ...} while it is pending
-    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
+    waiting_for: Mapped[WaitingFor | None] = mapped_column(JSONText)
     # The queue of the workers that were told of it while it is pending (DISPATCH=rq); None: nobody was.
     delivered_to: Mapped[str | None] = mapped_column(String(20))
     # The fence: every write of a run carries its attempt; one that matches no row is of a run that lost the job.
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
-    # host, pid, started (s since the epoch); of a worker (DISPATCH=rq) its name, and pid only once there is a process
-    runner: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
+    runner: Mapped[RunnerProcess | None] = mapped_column(JSONText)
     devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it holds while it runs: ["cpu"], ["0", "1"]
     stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, done, total
+    progress: Mapped[StoredProgress] = mapped_column(JSONText, default=dict)  # stage, done, total
     result: Mapped[Mapping[str, Any] | None] = mapped_column(JSONText)  # as its kind's `collect` returns it
     error: Mapped[JobFailure | None] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

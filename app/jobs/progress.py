@@ -1,6 +1,17 @@
 """The progress of a job, as its room, the API and its row have it."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
+
+
+class StoredProgress(TypedDict, total=False):
+    """The same as a row has it: what its program counts, or what its record computes."""
+
+    stage: str | None
+    done: int
+    total: int
+    percent: float | None
+    rate: float | None
+    eta: float | None
 
 
 class JobProgressView(TypedDict):
@@ -17,7 +28,7 @@ class JobProgressView(TypedDict):
 NO_PROGRESS: JobProgressView = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
 
 
-def progress_view(progress: dict[str, Any]) -> JobProgressView:
+def progress_view(progress: StoredProgress) -> JobProgressView:
     """The progress that a row has, of this version or of another one."""
     return {
         "stage": progress.get("stage"),

@@ -15,14 +15,13 @@ from app.jobs.devices import Placement, Plan
 from app.jobs.disk import DiskSpace
 from app.jobs.holdings import Holdings
 from app.jobs.kinds import JobKind, Kinds, Lane, Notice
-from app.jobs.model import Job, JobStatus
+from app.jobs.model import Job, JobStatus, WaitingFor
 from app.jobs.transitions import change
 from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
 
 DISK_STEP = 256 * 1024**2  # bytes: free disk is told in such steps, or it would be told every round
-Reason = dict[str, Any]
 Subject = tuple[str, str, int]  # of a job: kind, type and id
 Mine = Callable[[Any], bool]  # of a row with kind and params: whether it is this process's to start and to watch
 
@@ -37,7 +36,7 @@ class QueuePlan:
     """
 
     chosen: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    reasons: dict[int, Reason] = field(default_factory=dict)
+    reasons: dict[int, WaitingFor] = field(default_factory=dict)
 
 
 class Planner:
@@ -88,7 +87,7 @@ class Planner:
                 plan.reasons[row.id] = reason
         return plan
 
-    def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], Reason | None]:
+    def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], WaitingFor | None]:
         """The devices of a job, and why it cannot have them now."""
         placement = Placement(())
         lane = kind.lane(row.params)

@@ -1,10 +1,11 @@
 """A child that another machine's process started: only its files are visible here."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.jobs.model import RunnerProcess
 from app.jobs.process import Child
 from app.jobs.pulse import Pulse
 from app.jobs.watch import SILENT_S
@@ -58,7 +59,7 @@ class LostChild(Child):
         """What it leaves behind is its machine's."""
 
 
-def child_of_runner(directory: Path, runner: Mapping[str, Any], shared: bool) -> Child:
+def child_of_runner(directory: Path, runner: RunnerProcess, shared: bool) -> Child:
     """The child of a job's row.
 
     Args:

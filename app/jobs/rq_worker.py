@@ -28,7 +28,7 @@ from app.jobs.horse_pulse import STOPPED_S
 from app.jobs.runner import is_ticket
 from app.jobs.work_queues import gpu_number, served, without_priority
 from app.jobs.worker_row import WorkerRow
-from app.jobs.workers import WorkerName
+from app.jobs.workers import WorkerAbout, WorkerName
 from app.jobs.workhorse import WorkHorse
 
 logger = logging.getLogger("yolo.jobs")
@@ -53,7 +53,7 @@ class DeviceWorker(Worker):
     max_connection_wait_time = 2.0
 
     def __init__(
-        self, url: str, uri: str, identity: WorkerName, horse: WorkHorse, about: dict[str, Any], pauses: bool
+        self, url: str, uri: str, identity: WorkerName, horse: WorkHorse, about: WorkerAbout, pauses: bool
     ) -> None:
         self.identity, self.horse, self.pauses = identity, horse, pauses
         self.row = WorkerRow(uri, identity, about)

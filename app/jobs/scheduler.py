@@ -26,7 +26,7 @@ from app.jobs.prewarmed import PrewarmedWorker
 from app.jobs.queue import Subject
 from app.jobs.runner import LocalRunner, RQRunner, Runner
 from app.jobs.supervise import Supervisor
-from app.jobs.supervisor_context import SupervisorContext
+from app.jobs.supervisor_context import OfWorker, SupervisorContext
 from app.jobs.unwatched import Unwatched
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Scheduler:
         self.dispatcher: Dispatcher | None = None  # where workers run the jobs
         self.collector: Collector | None = None  # where these share no volume
         self.exchange: Exchange = SharedVolume()
-        self.of_worker: dict[str, Any] = {}  # in a work-horse: its part of SupervisorContext
+        self.of_worker: OfWorker = {}  # in a work-horse: its part of SupervisorContext
         self.disk: Disk | None = None
         self.running: dict[int, Supervisor | None] = {}  # None: while it starts
         self.unwatched = Unwatched()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from app.jobs.disk import Disk
 from app.jobs.files import Exchange, SharedVolume
@@ -10,6 +11,14 @@ from app.jobs.kinds import Kinds
 from app.jobs.live import Live
 from app.jobs.model import Job
 from app.jobs.prewarmed import PrewarmedWorker
+
+
+class OfWorker(TypedDict, total=False):
+    """What only the work-horse of a worker sets of a SupervisorContext."""
+
+    worker: str
+    leaving: Callable[[], bool]
+    descriptors: Sequence[int]
 
 
 @dataclass(frozen=True)

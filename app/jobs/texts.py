@@ -1,10 +1,9 @@
 """Messages for failed jobs: the codes of app/worker/failures.py, of app/jobs and of CannotStart."""
 
-from typing import Any
-
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 
-ERRORS: dict[str, Any] = {
+ERRORS: dict[str, LazyString] = {
     "out_of_memory": _l("Out of memory. Close other programs on the server or use less data, then try again."),
     "memory_limit": _l(
         "Out of memory while the job was loading. Increase TRAINING_MEMORY_LIMIT, restart the server and try again."

@@ -3,7 +3,6 @@
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +12,7 @@ from app.jobs import workers
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.shared import end_lost_children
-from app.jobs.workers import WorkerName
+from app.jobs.workers import WorkerAbout, WorkerName
 
 logger = logging.getLogger("yolo.jobs")
 
@@ -30,7 +29,7 @@ class WorkerRow:
         about: what the System page shows of the worker.
     """
 
-    def __init__(self, uri: str, identity: WorkerName, about: dict[str, Any]) -> None:
+    def __init__(self, uri: str, identity: WorkerName, about: WorkerAbout) -> None:
         self.identity, self.about = identity, about
         options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"} | KEEPALIVE
         # No connection is open when a work-horse is forked.

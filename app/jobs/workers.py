@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Integer, String, bindparam, delete, func, insert, literal, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +21,26 @@ RETENTION = timedelta(days=1)  # rows of lost workers
 IDLE, BUSY, DRAINING, LOST = "idle", "busy", "draining", "lost"
 
 
+class WorkerGpu(TypedDict):
+    """A GPU of a worker; `memory` in bytes."""
+
+    name: str
+    memory: int | None
+
+
+class WorkerAbout(TypedDict):
+    """A worker's machine, for the System page.
+
+    `memory`: bytes; `versions`: app, python, torch, ultralytics, rq; `place`: the id of its locks' folder.
+    """
+
+    cpu_count: int | None
+    memory: int
+    gpus: list[WorkerGpu]
+    versions: dict[str, str | None]
+    place: str
+
+
 class Worker(Model):
     """A process that runs jobs, one at a time, on a device of its own: `python -m scripts.worker`."""
 
@@ -30,8 +50,7 @@ class Worker(Model):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
     devices: Mapped[list[str]] = mapped_column(JSONText)  # ["cpu"], ["0"], ["0", "1"]: as its host numbers them
-    # cpu_count, memory (bytes), gpus: [{name, memory}], versions: {app, python, torch, ultralytics, rq}, place
-    about: Mapped[dict[str, Any]] = mapped_column(JSONText)
+    about: Mapped[WorkerAbout] = mapped_column(JSONText)
     state: Mapped[str] = mapped_column(String(10), default=IDLE)  # idle, busy, draining, lost
     job_id: Mapped[int | None] = mapped_column(Integer, index=True)  # whose process may still be there
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -67,7 +86,7 @@ def compare_clocks(session: Any) -> None:
         CLOCK.set(session.scalar(select(clock())).replace(tzinfo=UTC))
 
 
-def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None:
+def register(connection: Any, worker: WorkerName, about: WorkerAbout) -> None:
     """Insert its row, in place of an earlier one of its name, whose job it may have to follow."""
     table = Worker.__table__
     job_id = connection.execute(select(table.c.job_id).where(table.c.name == worker.name)).scalar()
@@ -124,7 +143,7 @@ def is_registered(session: Any, name: str) -> bool:
     return session.scalar(select(Worker.name).where(Worker.name == name)) is not None
 
 
-def namesake(connection: Any, worker: WorkerName, about: dict[str, Any]) -> str | None:
+def namesake(connection: Any, worker: WorkerName, about: WorkerAbout) -> str | None:
     """The host of another worker of this name that gives signs of life. That there is none in the same place, says a
     lock of that place."""
     table = Worker.__table__.c

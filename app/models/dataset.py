@@ -1,12 +1,12 @@
 """Datasets and their revisions."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.imports import DatasetReport, RevisionOrigin
+from app.core.imports import DatasetReport, ImportOptions, RevisionOrigin
 from app.models.base import Created, JSONText, Model, Shared, Transitions, UTCDateTime, now
 from app.models.status import DatasetStatus, RevisionStatus
 
@@ -62,7 +62,7 @@ class DatasetRevision(Transitions, Model):
     status: Mapped[str] = mapped_column(String(20), default=RevisionStatus.BUILDING, index=True)
     hash: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of images, labels, classes and split
     origin: Mapped[RevisionOrigin] = mapped_column(JSONText, default=dict)
-    options: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # root, merge, classes, rename, split, task
+    options: Mapped[ImportOptions] = mapped_column(JSONText, default=dict)
     classes: Mapped[list[str]] = mapped_column(JSONText, default=list)
     task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
     format: Mapped[str | None] = mapped_column(String(20))

@@ -1,12 +1,12 @@
 """Answers by Idempotency-Key, and estimates that were measured."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.estimate import EstimateResult
+from app.core.json_object import JsonObject
 from app.models.base import JSONText, Model, UTCDateTime, now
 
 
@@ -18,7 +18,7 @@ class IdempotencyKey(Model):
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     scope: Mapped[str] = mapped_column(String(100), primary_key=True)  # the action and what it was about
     digest: Mapped[str] = mapped_column(String(64))  # of the request's body: the same key must mean the same request
-    answer: Mapped[dict[str, Any]] = mapped_column(JSONText)
+    answer: Mapped[JsonObject] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
 

@@ -1,14 +1,15 @@
 """Trainings, their epochs, their checkpoints and what happened in them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.metrics import ClassMetrics
+from app.core.room_messages import MessagePayload
 from app.core.thresholds import ModelThresholds
-from app.core.train import Extension, TrainingStart
+from app.core.train import Extension, RunNote, RunProgress, TrainingParams, TrainingStart, WaitingReason
 from app.models.base import Created, JSONText, Model, Real, Shared, UTCDateTime, now
 from app.models.dataset import Dataset
 from app.models.status import TrainingStatus
@@ -50,7 +51,7 @@ class Training(Created, Shared, Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, onupdate=now)
 
-    params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # further ultralytics parameters
+    params: Mapped[TrainingParams] = mapped_column(JSONText, default=dict)  # further ultralytics parameters
     task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
     architecture: Mapped[str | None] = mapped_column(String(40))  # "yolo11n-seg"; None: YOLOv8 of `model_version`
     # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}; of
@@ -68,13 +69,11 @@ class Training(Created, Shared, Model):
     priority: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     start_not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(
-        JSONText
-    )  # {"code", ...}; see services/trainer/waiting.py
+    waiting_for: Mapped[WaitingReason | None] = mapped_column(JSONText)
     devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it has now: ["cpu"], ["0", "1"]
     device: Mapped[str | None] = mapped_column(String(40))  # as the worker reported it
     weights: Mapped[str | None] = mapped_column(String(20))  # official or scratch
-    notes: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list)  # decisions the user is told
+    notes: Mapped[list[RunNote]] = mapped_column(JSONText, default=list)  # decisions the user is told
     error: Mapped[str | None] = mapped_column(Text)
     error_kind: Mapped[str | None] = mapped_column(String(20))
     traceback: Mapped[str | None] = mapped_column(Text)
@@ -97,7 +96,7 @@ class Training(Created, Shared, Model):
     event_seq: Mapped[int] = mapped_column(default=0)
     event_offset: Mapped[int] = mapped_column(BigInteger, default=0)
     seq: Mapped[int] = mapped_column(default=0)
-    progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, batch of the present epoch
+    progress: Mapped[RunProgress] = mapped_column(JSONText, default=dict)  # stage, batch of the present epoch
 
     dataset: Mapped[Dataset] = relationship(back_populates="trainings")
     metrics: Mapped[list["TrainingMetric"]] = relationship(
@@ -152,7 +151,7 @@ class Checkpoint(Model):
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
     epoch: Mapped[int]
     model_path: Mapped[str] = mapped_column(String(255))
-    metrics: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    metrics: Mapped[dict[str, float | None]] = mapped_column(JSONText, default=dict)
     is_best: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
@@ -178,7 +177,7 @@ class TrainingEvent(Model):
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
     seq: Mapped[int] = mapped_column(BigInteger)
     event: Mapped[str] = mapped_column(String(40))  # as in Socket.IO: training_update ...
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    payload: Mapped[MessagePayload] = mapped_column(JSONText, default=dict)
     time: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
     training: Mapped[Training] = relationship(back_populates="happenings")

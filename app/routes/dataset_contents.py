@@ -1,5 +1,6 @@
 """What is in a dataset: images, findings, statistics, reports; and fixing what was found."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -91,7 +92,7 @@ def image_answer(dataset_id: int, image_id: int, query: FileQueryValues, thumbna
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(StatisticsOut)
 @blueprint.doc(responses=UNAVAILABLE)
-def get_statistics(dataset_id: int, query: RevisionQueryValues) -> dict[str, Any]:
+def get_statistics(dataset_id: int, query: RevisionQueryValues) -> Mapping[str, object]:
     """Get statistics: classes by split, sizes of boxes and images, aspect ratios, centers, class pairs."""
     return services().datasets.contents.statistics(dataset_id, query.get("revision"))
 

@@ -46,6 +46,7 @@ from app.schemas.evaluations import (
 from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.evaluations import read_models
+from app.services.evaluations.read_models import CurvesView
 
 blueprint = APIBlueprint("evaluations", __name__, tag="Evaluations")
 
@@ -168,7 +169,7 @@ def compare_evaluations(
 @blueprint.get("/api/evaluations/<id:evaluation_id>/curves")
 @blueprint.output(CurvesOut)
 @blueprint.doc(responses=ENDED)
-def get_curves(evaluation_id: int) -> dict[str, Any]:
+def get_curves(evaluation_id: int) -> CurvesView:
     """Get precision, recall and F1 over the confidence, and precision over the recall, overall and for each class."""
     return services().evaluations.curves(evaluation_id)
 

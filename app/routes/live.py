@@ -5,7 +5,7 @@ and `title` as the REST API would have them.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
@@ -36,7 +36,7 @@ from app.sockets import MOST_ROOMS, Connection
 
 logger = logging.getLogger("yolo.live")
 
-Answer = dict[str, Any]
+Answer = Mapping[str, object]  # what an event is acknowledged with
 
 
 # By engineio's id: a client that says CONNECT again would get another one of Socket.IO's.
@@ -96,7 +96,7 @@ def acknowledged(handler: Callable[[Any], Answer], need: Role, *, named: bool = 
 
 
 def accepted(answer: Answer) -> Answer:
-    return answer.with_first("ok", True) if isinstance(answer, Encoded) else {"ok": True} | answer
+    return answer.with_first("ok", True) if isinstance(answer, Encoded) else {"ok": True, **answer}
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def failed(error: Exception) -> Answer:
     answer = problem_summary(error)
     if answer["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("socket event", exc_info=error)
-    return {"ok": False} | answer
+    return {"ok": False, **answer}
 
 
 def training_id_of(payload: Any) -> int:
@@ -191,7 +191,7 @@ def join_training(payload: Any) -> Answer:
     try:
         snapshot = shared(
             ("training", training_id, metrics_version),
-            lambda: {"training_id": training_id} | following.snapshot(training_id, metrics_version),
+            lambda: {"training_id": training_id, **following.snapshot(training_id, metrics_version)},
         )
     except AppError:
         leave(training_room(training_id))

@@ -22,7 +22,7 @@ def request_key(header: KeyHeaderValues, scope: str) -> RequestKey | None:
     return None if key is None else RequestKey(key, scope_of(scope), digest(request.get_json(silent=True)))
 
 
-def fields_of(form: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(form: Mapping[str, object]) -> dict[str, Any]:
     """What a form says beside its files."""
     return {name: value for name, value in form.items() if name not in ("file", "files")}
 

@@ -7,6 +7,7 @@ from app.core.roles import Role
 from app.errors import NotFound
 from app.jobs.model import Job
 from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
+from app.models.base import Model
 from app.services import services
 from app.services.uploads.state import Upload, upload_not_there
 
@@ -110,7 +111,7 @@ RULES: dict[str, Rule] = {
 WHERE_PRIVATE: dict[str, Rule] = each(ADMIN, "system", "metrics", "log_tail")
 
 # What the ids in addresses are of. Those of images, epochs and the like are within one of these.
-NAMED: dict[str, Any] = {
+NAMED: dict[str, type[Model]] = {
     "dataset_id": Dataset,
     "training_id": Training,
     "evaluation_id": Evaluation,

@@ -1,7 +1,6 @@
 """What one gets on joining a room of Socket.IO: read and encoded once for all who ask for the same at the same time."""
 
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
 
 from flask import current_app
 from sqlalchemy import select
@@ -16,7 +15,7 @@ from app.schemas import DatasetOut
 from app.services import services
 from app.services.trainer.present import as_json
 
-Answer = dict[str, Any]
+Answer = Mapping[str, object]
 
 
 def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:

@@ -8,6 +8,7 @@ from flask import Response, send_file
 from app.schemas import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut, VerdictOut
 from app.schemas.training_views import EvaluationOutValues, PreviewsOutValues, RunFilesOutValues
 from app.services import services
+from app.services.trainer.verdict.parts import VerdictView
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
 
@@ -47,7 +48,7 @@ def get_preview_image(training_id: int, index: int) -> Response:
 @blueprint.get("/api/trainings/<id:training_id>/verdict")
 @blueprint.output(VerdictOut)
 @blueprint.doc(responses={404: "The run doesn't exist, or hasn't ended."})
-def get_verdict(training_id: int) -> dict[str, Any]:
+def get_verdict(training_id: int) -> VerdictView:
     """Get the verdict on an ended run: what the model is good for, its weakness, how sure that is, the next step."""
     return services().trainer.views.verdict(training_id)
 

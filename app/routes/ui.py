@@ -2,7 +2,6 @@
 
 import re
 from pathlib import PurePath
-from typing import Any
 from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
@@ -40,7 +39,7 @@ MODELS = (
 
 
 @blueprint.app_context_processor
-def about() -> dict[str, Any]:
+def about() -> dict[str, str]:
     """What the frame of every page shows."""
     return {"version": current_app.version}  # type: ignore[attr-defined]
 

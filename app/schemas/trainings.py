@@ -7,7 +7,7 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, St
 from apiflask.validators import Length
 from marshmallow import pre_load
 
-from app.core.train import TrainingStart
+from app.core.train import TrainingParams, TrainingStart
 from app.schemas.base import MAX_ID, DateTime, Message, MessageValues, Page, Schema, between, moment, name_field, one_of
 from app.schemas.creators import CreatedBy, SharedOut
 from app.schemas.start import Start
@@ -66,7 +66,7 @@ class TrainingInValues(TypedDict):
     batch_size: NotRequired[int]
     img_size: NotRequired[int]
     learning_rate: NotRequired[float]
-    params: dict[str, Any]
+    params: TrainingParams
 
 
 class MetricOut(Schema):

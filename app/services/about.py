@@ -8,11 +8,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import DateTime
 
 from app.core.files import atomic_write_text
+from app.core.json_object import JsonObject
 from app.models import UTCDateTime
 from app.services.storage.damaged import set_file_aside
 
@@ -22,7 +23,16 @@ NAME = "about.json"
 RUNNING = {"devices", "eta"}  # of a process that will not be there
 
 
-def snapshot(row: Any) -> dict[str, Any]:
+class AboutDocument(TypedDict, total=False):
+    """about.json of a row. `row`: its columns; `revisions`: those of a dataset's versions. What is in them may be of
+    another version, or damaged."""
+
+    kind: str
+    row: JsonObject
+    revisions: list[JsonObject]
+
+
+def snapshot(row: Any) -> dict[str, object]:
     """A row's columns as JSON has them."""
     return {
         column.key: value.isoformat() if isinstance(value := getattr(row, column.key), datetime) else value
@@ -33,7 +43,7 @@ def snapshot(row: Any) -> dict[str, Any]:
 
 def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] | None = None) -> None:
     """Write a row, and rows that belong to it by name, to its folder. A disk that cannot be written loses nothing."""
-    body: dict[str, Any] = {"kind": kind, "row": snapshot(row)}
+    body: dict[str, object] = {"kind": kind, "row": snapshot(row)}
     body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
     try:
         if folder.is_dir():
@@ -42,14 +52,15 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
         logger.warning("%s/%s is not written: %s", folder, NAME, error)
 
 
-def read(folder: Path, kind: str) -> dict[str, Any]:
+def read(folder: Path, kind: str) -> AboutDocument:
     """The document in a folder; empty where there is none that can be read."""
     path = folder / NAME
     try:
         body = json.loads(path.read_bytes())
         if body["kind"] != kind or not isinstance(body["row"]["id"], int):
             raise ValueError("not about this")
-        return body
+        document: AboutDocument = body
+        return document
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -219,7 +219,7 @@ def default_name(filename: str, model: Architecture) -> str:
     return printable_name(Path(filename).stem).strip()[:100] or model.name
 
 
-def columns(model_file: WeightsResult, model: Architecture, filename: str) -> dict[str, Any]:
+def columns(model_file: WeightsResult, model: Architecture, filename: str) -> dict[str, object]:
     """The columns of the row; epochs are those of the checkpoint's training arguments."""
     is_yolov8 = model.name == f"yolov8{model.size}" and model.task == "detect"
     epochs, time = model_file["epochs"] or 1, now()

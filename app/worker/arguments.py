@@ -1,9 +1,8 @@
 """Builds ultralytics' arguments."""
 
 import os
-from typing import Any
 
-from app.core.train import TrainSpec
+from app.core.train import TrainSpec, UltralyticsArguments
 from app.worker.resume import Resume
 
 ADAPTIVE = {"Adam", "Adamax", "AdamW", "NAdam", "RAdam"}
@@ -12,10 +11,10 @@ NBS, WEIGHT_DECAY = 64, 0.0005  # ultralytics' defaults
 CHOSEN = ("optimizer", "lr0", "warmup_bias_lr")
 
 
-def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict[str, Any]:
+def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> UltralyticsArguments:
     """All arguments. `params` were checked by the web process against an allow-list."""
-    params = dict(spec.params)
-    values = {
+    params = spec.params
+    values: UltralyticsArguments = {
         "task": spec.task,
         "mode": "train",
         "model": model,
@@ -33,8 +32,8 @@ def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict
         values["lr0"] = spec.learning_rate
     if params.get("optimizer") in ADAPTIVE:
         values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
-    values["amp"] = precision(params.pop("amp", True), spec.device)
     values |= params
+    values["amp"] = precision(params.get("amp", True), spec.device)
     values |= nominal(spec.batch_size, spec.batch_now, values)
     if resume is not None:
         values |= going_on(resume, values)
@@ -42,7 +41,7 @@ def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict
     return values | {"save": True, "save_period": -1}
 
 
-def nominal(batch_size: int, now: int, values: dict[str, Any]) -> dict[str, Any]:
+def nominal(batch_size: int, now: int, values: UltralyticsArguments) -> UltralyticsArguments:
     """A smaller batch with the same step of the optimizer, by accumulating the gradients of more batches.
 
     ultralytics accumulates a = max(round(nbs / batch), 1) batches and scales the weight decay by batch * a / nbs. The
@@ -57,7 +56,7 @@ def nominal(batch_size: int, now: int, values: dict[str, Any]) -> dict[str, Any]
     return {"batch": now, "nbs": step, "weight_decay": values.get("weight_decay", WEIGHT_DECAY) * step / nbs}
 
 
-def going_on(resume: Resume, values: dict[str, Any]) -> dict[str, Any]:
+def going_on(resume: Resume, values: UltralyticsArguments) -> UltralyticsArguments:
     """Our arguments stay as they are; the checkpoint gives the model and what `optimizer=auto` once chose."""
     automatic = values.get("optimizer", "auto") == "auto"
     chosen = {name: resume.arguments[name] for name in CHOSEN} if automatic else {}

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from app.core.files import atomic_write
+from app.core.programs import SplitResult
 from app.core.splits import SPLITS
 from app.worker.split import VAL_SHARE, SplitShares, split
 
@@ -88,8 +88,8 @@ def apart(material: Material, splits: list[str], shares: SplitShares, indices: S
     return Assigned(splits, how, result.torn)
 
 
-def counted(material: Material, assigned: Assigned) -> dict[str, Any]:
-    """Images by split, and by class and split: {"splits": {...}, "classes": [{"class", "train", "val", "test"}]}."""
+def counted(material: Material, assigned: Assigned) -> SplitResult:
+    """Images by split, and by class and split."""
     classes: dict[int | str, dict[str, int]] = {}
     for kinds, name in zip(material.classes, assigned.splits, strict=True):
         for kind in kinds:
@@ -98,6 +98,9 @@ def counted(material: Material, assigned: Assigned) -> dict[str, Any]:
     return {
         "how": assigned.how,
         "splits": {name: assigned.splits.count(name) for name in SPLITS},
-        "classes": [{"class": kind} | classes[kind] for kind in order],
+        "classes": [
+            {"class": kind, "train": classes[kind]["train"], "val": classes[kind]["val"], "test": classes[kind]["test"]}
+            for kind in order
+        ],
         "torn": assigned.torn,
     }

@@ -85,9 +85,9 @@ class Building:
 
     def describe(self, names: list[str], keypoints: Keypoints | None) -> None:
         """Our own dataset.yaml: nothing of an uploaded one but its names and keypoints reaches it."""
-        document: dict[str, Any] = {"path": str(self.target)}
+        document: dict[str, object] = {"path": str(self.target)}
         document |= {name: f"images/{name}" for name in SPLITS if (self.folder / "images" / name).is_dir()}
-        document |= {"nc": len(names), "names": dict(enumerate(names))} | (keypoints or {})
+        document |= {"nc": len(names), "names": dict(enumerate(names))} | dict(keypoints or {})
         text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
         (self.folder / "dataset.yaml").write_text(text, encoding="utf-8")
 

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 
 from app.core.nvml import memory_of
+from app.core.train import GpuFigures
 from app.events import Figures
 
 EVERY_S = 2.0
@@ -85,7 +86,7 @@ def gpu_handles(names: list[str]) -> list[tuple[int, Any]]:
         return []
 
 
-def gpu(index: int, handle: Any) -> dict[str, Any]:
+def gpu(index: int, handle: Any) -> GpuFigures:
     """One GPU; None for what it does not report. Percent, bytes, °C, watts."""
     import pynvml as nvml
 

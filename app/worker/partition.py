@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from app.core.report import Decision
 from app.core.splits import SPLITS
@@ -64,7 +63,7 @@ def partition(
 
 def decided(assigned: Assigned, shares: SplitShares) -> list[Decision]:
     """The decisions about a split that was computed here."""
-    counts: dict[str, Any] = {name: assigned.splits.count(name) for name in SPLITS}
+    counts = {name: assigned.splits.count(name) for name in SPLITS}
     decisions = []
     if assigned.how == "val_split":
         data = {"moved": counts["val"], "percent": round(100 * VAL_SHARE)}

@@ -1,6 +1,6 @@
 """Removes this machine's paths from weights files, where ultralytics writes each argument's absolute path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -39,7 +39,7 @@ def without_folders(arguments: Any, root: Path | None) -> Any:
     return portable
 
 
-def texts_without_folders(values: dict[str, Any], root: Path | None) -> dict[str, str]:
+def texts_without_folders(values: Mapping[str, object], root: Path | None) -> dict[str, str]:
     """Those of the values that are absolute paths, shortened."""
     paths = {name: Path(value) for name, value in values.items() if isinstance(value, str | Path) and str(value)}
     return {name: relative(path, root) for name, path in paths.items() if path.is_absolute()}

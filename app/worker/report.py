@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import atomic_write
+from app.core.json_object import JsonObject
 from app.core.train import TrainSpec
 from app.events import Cancelled, Event, Failed, Paused, Started
 from app.worker.channel import Channel
@@ -90,7 +91,7 @@ def weights_kind(spec: TrainSpec, model: str, folder: Path) -> str:
     return "official" if model.endswith(".pt") else "scratch"
 
 
-def written(path: Path) -> dict[str, Any]:
+def written(path: Path) -> JsonObject:
     """config.yaml of an earlier start of the same run; empty where there is none."""
     import yaml
 

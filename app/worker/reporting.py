@@ -8,14 +8,14 @@ import importlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ultralytics.engine import trainer as engine
 from ultralytics.utils import DEFAULT_CFG, RANK
 
-from app.core.train import TrainSpec
+from app.core.train import TrainSpec, UltralyticsArguments
 from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Stage, Started
 from app.worker import channel
 from app.worker.checkpoints import periodic, save_checkpoint, start_over
@@ -46,7 +46,9 @@ class ReportingTrainer(engine.BaseTrainer):
     loss_items: Any
     validator: Any
 
-    def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
+    def __init__(
+        self, cfg: Any = DEFAULT_CFG, overrides: UltralyticsArguments | None = None, _callbacks: Any = None
+    ) -> None:
         self.channel = channel.current() if RANK in {-1, 0} else None
         self.spec = TrainSpec.of(channel.read_spec(channel.folder()))
         self.folder = self.spec.folder
@@ -267,11 +269,11 @@ class ReportingTrainer(engine.BaseTrainer):
         size = self.best.stat().st_size
         self.emit(CheckpointSaved(self.best_epoch, "run/weights/best.pt", True, metrics, resumable=False, size=size))
 
-    def values(self, metrics: dict[str, Any]) -> dict[str, float | None]:
+    def values(self, metrics: Mapping[str, float | None]) -> dict[str, float | None]:
         return {name: number(metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}
 
 
-def rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
+def rates(groups: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The learning rate of each of the optimizer's groups, where they differ, as in warm-up."""
     if len({float(group["lr"]) for group in groups}) < 2:
         return {}
@@ -282,12 +284,12 @@ def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def total(parts: dict[str, Any]) -> float | None:
+def total(parts: Mapping[str, float | None]) -> float | None:
     values = [value for value in parts.values() if value is not None]
     return sum(values) if values else None
 
 
-def json_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+def json_arguments(arguments: UltralyticsArguments) -> UltralyticsArguments:
     """The arguments as JSON can hold them."""
     simple = (str, int, float, bool, type(None), list)
     return {key: value if isinstance(value, simple) else str(value) for key, value in arguments.items()}

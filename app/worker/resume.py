@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from app.core.files import atomic_write
 from app.core.numbers import is_number
-from app.core.train import TrainSpec
+from app.core.train import TrainSpec, UltralyticsArguments
 from app.events import Note
 from app.worker.channel import Channel
 from app.worker.checkpoints import copies, drop_after
@@ -22,12 +22,29 @@ from app.worker.weights import check_archive
 Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch
 
 
+class CheckpointFile(TypedDict, total=False):
+    """What ultralytics saves after an epoch (from 0), as far as it is read here.
+
+    `train_results`: the columns of results.csv; `train_metrics`: measures by ultralytics' names; `trained_epoch`: the
+    epoch of a stripped file, see upstream.py.
+    """
+
+    epoch: int
+    train_args: UltralyticsArguments
+    optimizer: Any
+    ema: Any
+    stopper: Mapping[str, Any]
+    train_results: Mapping[str, Sequence[float]]
+    train_metrics: Mapping[str, float | None]
+    trained_epoch: int | None
+
+
 @dataclass(frozen=True)
 class Resume:
     """An intact checkpoint; `arguments` are those that it was trained with."""
 
     path: Path
-    arguments: dict[str, Any]
+    arguments: UltralyticsArguments
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ class Best:
     """What best.pt holds: the epoch (from 1) that made it, and its measures by ultralytics' names."""
 
     epoch: int
-    measures: dict[str, Any]
+    measures: Mapping[str, float | None]
 
     @property
     def fitness(self) -> float:
@@ -66,7 +83,7 @@ def candidates(folder: Path, requested: str | None) -> Iterator[Path]:
             yield path
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> CheckpointFile:
     """A checkpoint with everything that going on needs; every byte of the file was checked.
 
     Raises:
@@ -88,7 +105,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> Best:
+def restore_files(folder: Path, source: Path, checkpoint: CheckpointFile) -> Best:
     """Set the run's folder back to the checkpoint's epoch. Returns what best.pt holds now.
 
     last.pt becomes the checkpoint, because ultralytics goes back to it after a NaN; later copies go. best.pt stays if
@@ -107,7 +124,7 @@ def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> 
     return best
 
 
-def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
+def read_best(path: Path, checkpoint: CheckpointFile) -> Best | None:
     """What best.pt is; None where it is missing or damaged."""
     from ultralytics.utils.patches import torch_load
 

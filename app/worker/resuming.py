@@ -12,10 +12,10 @@ from typing import Any
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import init_seeds
 
-from app.core.train import Extension
+from app.core.train import Extension, UltralyticsArguments
 from app.events import Note
 from app.worker.reporting import ReportingTrainer
-from app.worker.resume import Best, cut_results, read_table, restore_files
+from app.worker.resume import Best, CheckpointFile, cut_results, read_table, restore_files
 from app.worker.schedule import extended, rate, weights_group
 
 
@@ -32,7 +32,7 @@ class ResumingTrainer(ReportingTrainer):
     lf: Any
     scheduler: Any
 
-    def check_resume(self, overrides: dict[str, Any]) -> None:
+    def check_resume(self, overrides: UltralyticsArguments) -> None:
         self.resume = bool(self.args.resume)
 
     def setup_model(self) -> Any:
@@ -64,7 +64,7 @@ class ResumingTrainer(ReportingTrainer):
         if self.extension and not self.finished:
             self.lay_schedule(checkpoint, completed, self.extension)
 
-    def restore(self, checkpoint: dict[str, Any], completed: int) -> None:
+    def restore(self, checkpoint: CheckpointFile, completed: int) -> None:
         """The folder as of that epoch, the best epoch, and the note that it resumes."""
         self.emit(Note("resumed", {"epoch": completed}))
         best = restore_files(self.folder, Path(self.args.model), checkpoint)
@@ -81,7 +81,7 @@ class ResumingTrainer(ReportingTrainer):
         self.best_epoch = best.epoch
         self.report_best(self.values(best.measures))
 
-    def lay_schedule(self, checkpoint: dict[str, Any], completed: int, extension: Extension) -> None:
+    def lay_schedule(self, checkpoint: CheckpointFile, completed: int, extension: Extension) -> None:
         self.lf = extended(extension, checkpoint, self.args.cos_lr, self.args.lrf)
         self.scheduler.lr_lambdas = [self.lf] * len(self.optimizer.param_groups)
         if completed <= extension["from_epoch"]:
@@ -95,7 +95,7 @@ class ResumingTrainer(ReportingTrainer):
             return 0
         return super()._get_warmup_iterations(num_batches)
 
-    def save_metrics(self, metrics: dict[str, Any]) -> None:
+    def save_metrics(self, metrics: dict[str, float]) -> None:
         """The time column of results.csv goes on where the process before ended."""
         before = max(self.earlier, default=0.0)
         self.train_time_start -= before

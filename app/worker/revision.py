@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
 
@@ -17,6 +17,14 @@ CACHE = ".revision.json"  # beside the dataset: the last revision and the signat
 KINDS = ("images", "labels", "masks")
 BATCH = 512  # files in work at once
 GENERATED_SUFFIXES = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
+
+
+class StartWeights(TypedDict):
+    """The file that a training starts from."""
+
+    name: str
+    sha256: str
+    bytes: int
 
 
 def dataset_revision(data_yaml: Path, hashes: Mapping[str, str] | None = None) -> str:
@@ -92,7 +100,7 @@ def content_hash(folder: Path, names: str, paths: list[str], hashes: Mapping[str
     return total.hexdigest()
 
 
-def start_weights(model: Any) -> dict[str, Any] | None:
+def start_weights(model: Any) -> StartWeights | None:
     """Name, SHA-256 and bytes of the file that a training starts from; None for a model made anew."""
     path = Path(str(model))
     if path.suffix != ".pt" or not path.is_file():
@@ -100,7 +108,7 @@ def start_weights(model: Any) -> dict[str, Any] | None:
     return {"name": path.name, "sha256": file_hash(path), "bytes": path.stat().st_size}
 
 
-def read_cache(path: Path) -> dict[str, Any]:
+def read_cache(path: Path) -> dict[str, str]:
     try:
         cached = json.loads(path.read_text(encoding="utf-8"))
         return cached if isinstance(cached, dict) and isinstance(cached.get("revision"), str) else {}

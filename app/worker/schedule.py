@@ -1,6 +1,6 @@
 """The learning rate over the epochs of a run that was extended. Factors of the first rate, by epoch from 0."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.core.lr_schedule import Factor, schedule
@@ -26,6 +26,6 @@ def rate(checkpoint: Mapping[str, Any]) -> float:
     return float(weights_group(checkpoint["optimizer"]["param_groups"])["lr"])
 
 
-def weights_group(groups: list[dict[str, Any]]) -> dict[str, Any]:
+def weights_group(groups: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The optimizer's group of the weights with decay; biases and norms have groups of their own."""
     return next((group for group in groups if group.get("param_group") in {"weight", "muon"}), groups[0])

@@ -6,6 +6,7 @@ from typing import Any
 from ultralytics.utils import DEFAULT_CFG, RANK
 
 from app.core.files import sync_and_replace
+from app.core.train import UltralyticsArguments
 from app.events import Stage
 from app.worker import channel, upstream
 from app.worker.failures import StopRequested, raise_data_error
@@ -20,7 +21,9 @@ ENOUGH = 3  # ultralytics halves the batch so often itself, in the first epoch o
 class EventTrainer(ValidationTrainer, ResumingTrainer):
     """Mixed into the trainer of each task (tasks.py)."""
 
-    def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
+    def __init__(
+        self, cfg: Any = DEFAULT_CFG, overrides: UltralyticsArguments | None = None, _callbacks: Any = None
+    ) -> None:
         super().__init__(cfg, overrides, _callbacks)
         self.hooks = {
             "on_train_start": self.on_start,

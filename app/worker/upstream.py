@@ -13,6 +13,7 @@ from ultralytics.utils.patches import torch_load
 
 from app.core.files import sync_and_replace
 from app.worker.rank import launch_command
+from app.worker.resume import CheckpointFile
 from app.worker.suppression import suppress_every_image
 from app.worker.threads import use_every_core
 
@@ -44,7 +45,7 @@ def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = N
         draft.unlink(missing_ok=True)
 
 
-def trained_epoch(checkpoint: dict[str, Any]) -> int | None:
+def trained_epoch(checkpoint: CheckpointFile) -> int | None:
     """The epoch, from 0, that made these weights; None where a stripped file does not say."""
     epoch = checkpoint.get("epoch")
     return checkpoint.get("trained_epoch") if epoch is None or epoch < 0 else int(epoch)

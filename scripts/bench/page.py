@@ -57,7 +57,7 @@ DELIVER = """
 """
 
 
-def metric(epoch: int) -> dict[str, Any]:
+def metric(epoch: int) -> dict[str, object]:
     """What an epoch of a detection with three classes records: 12 series and the classes."""
     progress = epoch / EPOCHS
     names = ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss", "val/dfl_loss")
@@ -122,7 +122,7 @@ def less(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
     return {name: value - before[name] for name, value in after.items()}
 
 
-def update(epoch: int) -> dict[str, Any]:
+def update(epoch: int) -> dict[str, object]:
     """A training_update as the server sends it."""
     values = metric(epoch)
     parts, classes = values.pop("parts"), values.pop("classes")

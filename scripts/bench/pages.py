@@ -58,9 +58,9 @@ requestAnimationFrame(drawn);
 """
 
 
-def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, Any]]:
+def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, object]]:
     """Metrics as a training has them, with parts and classes: their length is what makes reading slow."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for epoch in range(1, epochs + 1):
         progress = quality * (1 - math.exp(-4 * epoch / epochs)) * (1 + 0.02 * noise.random())
         loss = 6 - 4 * progress

@@ -17,7 +17,9 @@ import yaml
 from PIL import Image
 
 from app import create_app
+from app.core.exports import Verification
 from scripts.bench.common import Figures, new_folder, offline_environment
+from scripts.client.yolo_client.answers import Prediction, Test
 from scripts.fitted_model import create_model
 from scripts.local_server import Server, settings_for
 
@@ -96,7 +98,7 @@ def add_trained(server: Server, model: Path) -> int:
     return numbers[0]
 
 
-def export(server: Server, training_id: int) -> dict[str, Any]:
+def export(server: Server, training_id: int) -> Verification:
     """The verified export to OpenVINO.
 
     Raises:
@@ -118,17 +120,17 @@ class Client:
         self.image = image.read_bytes()
         self.session = requests.Session()
 
-    def test(self) -> dict[str, Any]:
+    def test(self) -> Test:
         """One test, as the specification has it."""
         files, form = {"file": ("image.jpg", self.image)}, {"training_id": self.training_id}
         return self.answer(self.session.post(f"{self.url}/api/tests", files=files, data=form, timeout=120))
 
-    def predict(self) -> dict[str, Any]:
+    def predict(self) -> Prediction:
         """One image for the predict endpoint."""
         address, kind = f"{self.url}/api/models/{self.training_id}/predict", {"Content-Type": "image/jpeg"}
         return self.answer(self.session.post(address, data=self.image, headers=kind, timeout=120))
 
-    def answer(self, response: requests.Response) -> dict[str, Any]:
+    def answer(self, response: requests.Response) -> Any:
         response.raise_for_status()
         return response.json()
 

@@ -6,6 +6,7 @@ from typing import Any
 import psutil
 import requests
 
+from scripts.client.yolo_client.answers import Metrics
 from scripts.gpu.outcome import require
 from scripts.local_server import Server
 
@@ -36,7 +37,7 @@ def status(server: Server, training_id: int) -> str:
     return get(server, f"/api/trainings/{training_id}")["status"]
 
 
-def epochs(server: Server, training_id: int) -> list[dict[str, Any]]:
+def epochs(server: Server, training_id: int) -> list[Metrics]:
     """What was recorded of each epoch."""
     return get(server, f"/api/trainings/{training_id}/metrics")["epochs"]
 

@@ -6,9 +6,9 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from scripts.bench.common import offline_environment
+from scripts.client.yolo_client.answers import Metrics
 from scripts.gpu.api import epochs
 from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import require
@@ -39,7 +39,7 @@ def comparison(kit: Kit) -> str:
     return figures
 
 
-def ours(kit: Kit) -> tuple[float, list[dict[str, Any]]]:
+def ours(kit: Kit) -> tuple[float, list[Metrics]]:
     """Seconds from the request to the end, and what was recorded of each epoch."""
     server = kit.server()
     dataset_id = kit.upload(server, "Compared")  # no training has read it yet, as is the case with the other

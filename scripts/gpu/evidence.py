@@ -2,9 +2,9 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from scripts.gpu.host import packages, smi, variables, versions
 
@@ -25,23 +25,23 @@ class Evidence:
         self.folder, self.target = folder, folder / "evidence"
         self.before = smi("-q")
 
-    def collect(self, results: dict[str, Any], check: str) -> Path:
+    def collect(self, results: Mapping[str, object], check: str) -> Path:
         """Copy logs and records right after a check has failed; the folder."""
         self.target.mkdir(exist_ok=True)
-        self._write("versions.json", versions() | {"packages": packages(), "environment": variables()})
+        self._write("versions.json", {**versions(), "packages": packages(), "environment": variables()})
         (self.target / "nvidia-smi-before.txt").write_text(self.before or NO_GPU)
         (self.target / f"nvidia-smi-after-{check.replace(' ', '-')}.txt").write_text(smi("-q") or NO_GPU)
         self.finish(results)
         self._copy(LARGEST - EACH - sum(path.stat().st_size for path in self.target.iterdir() if path.is_file()))
         return self.target
 
-    def finish(self, results: dict[str, Any]) -> None:
+    def finish(self, results: Mapping[str, object]) -> None:
         """The results as they are now, if there is any evidence."""
         if self.target.exists():
             (self.target / "nvidia-smi-after.txt").write_text(smi("-q") or NO_GPU)
             self._write("results.json", results)
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
+    def _write(self, name: str, content: Mapping[str, object]) -> None:
         (self.target / name).write_text(json.dumps(content, indent=1))
 
     def _copy(self, free: int) -> None:

@@ -9,7 +9,6 @@ import threading
 import time
 from dataclasses import dataclass
 from statistics import mean, median
-from typing import Any
 
 PACKAGES = ("torch", "torchvision", "ultralytics", "numpy", "opencv-python", "flask", "flask-socketio", "eventlet")
 QUERY = ("utilization.gpu", "memory.used", "temperature.gpu", "power.draw")
@@ -95,9 +94,9 @@ def typical_difference(pairs: list[tuple[float | None, float | None]]) -> float 
     return median(differences) if differences else None
 
 
-def versions() -> dict[str, Any]:
+def versions() -> dict[str, str | list[str] | None]:
     """Machine, driver and packages, for the report."""
-    versions_by_name: dict[str, Any] = {
+    versions_by_name: dict[str, str | list[str] | None] = {
         "system": platform.platform(),
         "python": platform.python_version(),
         "processor": processor(),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from scripts.client.yolo_client.answers import Training
 from scripts.gpu.api import ENDED, brief, children, epochs, get, post
 from scripts.gpu.data import DrawnData
 from scripts.gpu.host import gpu_names, read_gpu
@@ -18,6 +19,14 @@ from scripts.local_server import Server
 
 # Small and steady: what is compared must not differ by chance. Without plots, which take seconds a training.
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "plots": False}
+
+
+class Hungry(TypedDict, total=False):
+    """A training whose memory runs out."""
+
+    batch_size: int
+    img_size: int
+    model_version: str
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,8 @@ class Scale:
     epochs: int
     watched: int  # epochs of the training beside which models are tested
     compared: int  # epochs of a training beside `yolo train`
-    hungry: dict[str, Any]  # a training whose memory runs out
-    hungry_in_short: dict[str, Any]  # the same, with fewer steps of the ladder
+    hungry: Hungry  # a training whose memory runs out
+    hungry_in_short: Hungry  # the same, with fewer steps of the ladder
     memory_limit: str  # TRAINING_MEMORY_LIMIT
     requests: int
 
@@ -187,14 +196,14 @@ class Kit:
             time.sleep(pause)
         return value
 
-    def wait_for(self, server: Server, training_id: int, *statuses: str, seconds: float = 180) -> dict[str, Any]:
+    def wait_for(self, server: Server, training_id: int, *statuses: str, seconds: float = 180) -> Training:
         """The training once it has one of these statuses, or has ended otherwise."""
         path = f"/api/trainings/{training_id}"
         reached = {*statuses, *ENDED}
         what = f"training {training_id} is {' or '.join(statuses)}"
         return self.wait(lambda: get(server, path), lambda body: body["status"] in reached, seconds, what)
 
-    def complete(self, server: Server, training_id: int, seconds: float = 240) -> dict[str, Any]:
+    def complete(self, server: Server, training_id: int, seconds: float = 240) -> Training:
         """The training, completed, with each epoch once.
 
         Raises:

@@ -2,9 +2,10 @@
 
 import queue
 import time
-from typing import Any
 
 import socketio
+
+from scripts.client.yolo_client.answers import Event
 
 EVENTS = ("training_update", "training_system", "training_status", "training_completed", "training_error")
 
@@ -17,15 +18,15 @@ class Listener:
 
     def __init__(self, url: str, training_id: int) -> None:
         self.url, self.training_id = url, training_id
-        self.received: list[tuple[float, str, dict[str, Any]]] = []
+        self.received: list[tuple[float, str, Event]] = []
         self.client = socketio.Client()
 
-    def of(self, event: str) -> list[tuple[float, dict[str, Any]]]:
+    def of(self, event: str) -> list[tuple[float, Event]]:
         """When this event came, and its payloads."""
         return [(moment, payload) for moment, name, payload in list(self.received) if name == event]
 
     def __enter__(self) -> "Listener":
-        joined: queue.Queue[dict[str, Any]] = queue.Queue()
+        joined: queue.Queue[Event] = queue.Queue()
         for event in EVENTS:
             self.client.on(event, lambda payload, event=event: self.received.append((time.monotonic(), event, payload)))
         self.client.connect(self.url, wait_timeout=30)

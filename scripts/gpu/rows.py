@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from scripts.gpu.evidence import Evidence
 from scripts.gpu.host import versions
@@ -88,7 +87,7 @@ class Run:
             result, trace = FAILS, traceback.format_exc()
         return Row(name, result, figure, round(time.monotonic() - began, 1) or 0.1, trace)
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> dict[str, object]:
         return {
             "device": self.kit.device,
             "seconds": round(time.monotonic() - self._began, 1),

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
 
+from app.core.train import UltralyticsArguments
+from scripts.client.yolo_client.answers import Event, Training
 from scripts.gpu.api import ENDED, children, epochs, get, post, status
 from scripts.gpu.host import MB, Sampler, compute_capability, difference_of_means, gpu_names, typical_difference
 from scripts.gpu.kit import STEADY, Kit
@@ -65,7 +66,7 @@ def disturb(kit: Kit, server: Server, training_id: int, dataset_id: int) -> bool
     return running
 
 
-def reported_device(kit: Kit, training: dict[str, Any]) -> str:
+def reported_device(kit: Kit, training: Training) -> str:
     """The device that the platform says the training ran on."""
     device = training["device"]
     if not kit.on_gpu:
@@ -76,7 +77,7 @@ def reported_device(kit: Kit, training: dict[str, Any]) -> str:
     return name
 
 
-def compared(messages: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str:
+def compared(messages: list[tuple[float, Event]], sampler: Sampler) -> str:
     """The GPU's figures in the stream against nvidia-smi."""
     pairs: dict[str, list[tuple[float | None, float | None]]] = {}
     for moment, payload in messages:
@@ -197,7 +198,7 @@ def precision(kit: Kit) -> str:
     return f"amp {used[True]}: loss {losses[True]:.3f}, without {losses[False]:.3f}"
 
 
-def arguments(server: Server, training_id: int) -> dict[str, Any]:
+def arguments(server: Server, training_id: int) -> UltralyticsArguments:
     """What ultralytics was called with, from the run's own args.yaml."""
     import yaml
 

@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from apiflask import APIFlask
 
+from app.core.train import TrainingParams
 from app.errors import Unprocessable
 from app.jobs.process import child_environment
 from app.services.trainer import params
@@ -113,3 +114,10 @@ def test_valid_values_are_unchanged(idle_app: APIFlask) -> None:
     values = {"dropout": 0.1, "erasing": 0, "auto_augment": "", "fliplr": 1}
     with idle_app.test_request_context():
         assert params.check_params(values, "classify") == values
+
+
+def test_each_parameter_has_its_type() -> None:
+    types = {"number": float, "integer": int, "boolean": bool, "device": str, "choice": str}
+    hints = get_type_hints(TrainingParams)
+    expected = {name: types[item.kind] for name, item in params.PARAMETERS.items()} | {"cache": bool | str}
+    assert hints == expected

@@ -1,8 +1,7 @@
 """Messages of the readers of annotation tools' files (CSV, Label Studio, Supervisely, CVAT's tracks …)."""
 
-from typing import Any
-
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 
 from app.texts import _ln
 
@@ -88,7 +87,7 @@ FINDINGS = {
     ),
 }
 
-TITLES: dict[str, Any] = {
+TITLES: dict[str, LazyString] = {
     "mask_unreadable": _l("Unreadable masks"),
     "mask_noise": _l("Noisy masks"),
     "images_missing": _l("Missing images"),

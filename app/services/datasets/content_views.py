@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from app.core.dataset_statistics import UsageSummary
 from app.core.names import defused
 from app.models import DatasetRevision
 from app.services.datasets.finding_texts import fill_text, text_of
@@ -20,6 +21,7 @@ from app.services.datasets.read_models import (
     ImageView,
     LeftOut,
     Row,
+    Summary,
 )
 from app.services.datasets.texts import EXCLUSION_TITLES, message_of
 
@@ -116,13 +118,13 @@ def counts(codes: list[Row]) -> FindingCountsView:
     return {"error": total["error"], "warning": total["warning"], "info": total["info"], "fixable": fixable}
 
 
-def summary_view(summary: Mapping[str, Any]) -> dict[str, Any]:
+def summary_view(summary: UsageSummary) -> Summary:
     """A summary with a sentence for each reason."""
     reasons: list[LeftOut] = [
         {"code": code, "count": count, "message": message_of(EXCLUSION_TITLES, code, {})}
         for code, count in summary["left_out"].items()
     ]
-    return dict(summary) | {"left_out": reasons}
+    return {"used": summary["used"], "total": summary["total"], "left_out": reasons}
 
 
 def line(cells: Any) -> str:

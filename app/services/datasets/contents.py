@@ -128,12 +128,12 @@ class DatasetContents:
             raise NotFound(_("This image can't be shown: it is corrupt or too large, and was left out."))
         return path, digest
 
-    def statistics(self, dataset_id: int, number: int | None = None) -> dict[str, Any]:
+    def statistics(self, dataset_id: int, number: int | None = None) -> Mapping[str, object]:
         """What was counted, as schemas.StatisticsOut."""
         index, revision = self.opened(dataset_id, number)
         with index:
             counts = index.statistics()
-        return {"revision": revision.number} | {name: counts.get(name) for name in TITLES}
+        return {"revision": revision.number, **{name: counts.get(name) for name in TITLES}}
 
     def findings(self, dataset_id: int, query: Mapping[str, Any]) -> FindingsView:
         """A page of findings, errors first, as schemas.FindingPage."""

@@ -1,10 +1,9 @@
 """Stores a dataset's row in its folder (about.json), from which it can be restored without the database."""
 
-from typing import Any
-
 from sqlalchemy import select
 
 from app.core.files import atomic_write_text
+from app.core.json_object import JsonObject
 from app.core.splits import SPLITS
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, RevisionStatus
@@ -41,7 +40,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
     return True
 
 
-def lists_classes(document: dict[str, Any] | None, names: dict[int, str]) -> bool:
+def lists_classes(document: JsonObject | None, names: dict[int, str]) -> bool:
     """Whether a dataset.yaml has these classes and a path; a truncated one may lack some."""
     if not document or not isinstance(document.get("path"), str) or not isinstance(document.get("train"), str):
         return False

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.core.programs import ExportDatasetSpec
+from app.core.programs import ExportDatasetResult, ExportDatasetSpec
 from app.database import refuse_writes
 from app.errors import AppError, NoSpace, NotFound, Unavailable, Unprocessable
 from app.extensions import db
@@ -64,12 +64,12 @@ class DatasetExports:
         row = self.store.get_revision(dataset_id, number)
         self.refuse_deleted(dataset_id, row.number)
         repair_description(self.storage, dataset_id, row.number)
-        params: dict[str, Any] = {"revision": row.number, "format": form}
+        params = {"revision": row.number, "format": form}
         job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
         if not JobStatus(job.status).ended:
             return job
         if job.status != JobStatus.COMPLETED:
-            self.refuse_deleted(dataset_id, params["revision"])
+            self.refuse_deleted(dataset_id, row.number)
             raise refusal(job)
         return None
 
@@ -98,14 +98,14 @@ class DatasetExports:
             task=self.store.get_revision(dataset_id, number).task,
         ).values()
 
-    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: ExportDatasetResult, directory: Path) -> Mapping[str, object]:
         """Move the ZIP to its path; where it is there already, an earlier server did so before it ended."""
         archive = directory / "export.zip"
         target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
         if archive.exists() or not target.exists():
             self.storage.revisions.install_export(archive, target)
         query = f"format={job.params['format']}&revision={job.params['revision']}"
-        return result | {"url": f"/api/datasets/{job.subject_id}/export?{query}"}
+        return {**result, "url": f"/api/datasets/{job.subject_id}/export?{query}"}
 
 
 def refusal(job: Job) -> AppError:

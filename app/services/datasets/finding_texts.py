@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.core.imports import DatasetReport, FixEffect
+from app.core.text_data import TextData
 from app.schemas.revisions import EffectOutValues
 from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
@@ -38,7 +39,7 @@ TEXTS: dict[str, FindingText] = IMAGE_TEXTS | LABEL_TEXTS
 # What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
 ADVISED = {"advised_images": 1500, "advised_objects": 10_000}
 
-EXCLUSION_TITLES: dict[str, Any] = {code: text.title for code, text in TEXTS.items()} | {
+EXCLUSION_TITLES: dict[str, object] = {code: text.title for code, text in TEXTS.items()} | {
     code: title for code, (title, _) in CONVERTED.items()
 }
 
@@ -82,9 +83,9 @@ def texts_of(counts: Mapping[str, Any]) -> list[Any]:
     return first + [UNSAVED] * bool(counts["unsaved"])
 
 
-def fill_text(text: Any, data: dict[str, Any]) -> str:
+def fill_text(text: Any, data: TextData) -> str:
     """A text with its placeholders filled; unchanged where an older version wrote other data."""
     try:
-        return fill(text, ADVISED | data)
+        return fill(text, {**ADVISED, **data})
     except (KeyError, ValueError, TypeError):
         return text.many if isinstance(text, PluralText) else str(text)

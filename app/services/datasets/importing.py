@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.imports import DatasetReport, ImportOptions
 from app.database import writing
 from app.errors import BadUpload
 from app.events import Planned
@@ -27,6 +28,18 @@ from app.services.idempotency import RequestKey, store_answer
 logger = logging.getLogger("yolo.dataset")
 
 LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
+
+
+class NewDatasetColumns(TypedDict):
+    """The columns of a dataset before its images are read."""
+
+    classes: list[str]
+    size_bytes: int
+    total_images: int
+    status: str
+    task: str
+    format: str | None
+    report: DatasetReport
 
 
 @dataclass(frozen=True)
@@ -118,14 +131,14 @@ class DatasetCreation:
             folder, source, options, {"kind": "import", "name": path[-255:]}, NewDataset(name, description)
         )
 
-    def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+    def recipe(self, choices: Mapping[str, Any]) -> ImportOptions:
         return recipe(choices, settings().MAX_CLASSES)
 
     def import_staged(
         self,
         folder: Path,
         source: Mapping[str, Any],
-        options: dict[str, Any],
+        options: ImportOptions,
         about: Mapping[str, Any],
         new_dataset: NewDataset,
     ) -> Dataset:
@@ -216,7 +229,7 @@ class DatasetCreation:
                 return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
 
 
-def columns(planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:
+def columns(planned: Planned, about: Mapping[str, Any]) -> NewDatasetColumns:
     """The columns of a dataset before its images are read."""
     return {
         "classes": planned.names,

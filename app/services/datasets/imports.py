@@ -201,7 +201,7 @@ class DatasetImports:
         since = self.lost.get(job_id)
         return 0.0 if since is None else time.monotonic() - since
 
-    def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: Mapping[str, Any], _directory: Path) -> Mapping[str, object]:
         """Record the revision that was built."""
         imported, replaced, job_id = ImportResult.read(result), list[Path](), job.id
         with writing() as session:
@@ -268,7 +268,7 @@ class DatasetImports:
         to_dashboard("dataset_update", {**message, **progress})
 
 
-def retry_params(job: Job, failure: Failed) -> dict[str, Any] | None:
+def retry_params(job: Job, failure: Failed) -> dict[str, object] | None:
     """The params to retry with; None: it has failed. In the slow lane where images take long; without the staging
     folder where that moved before the child could read it."""
     if failure.kind == TAKES_LONG and is_accepted(job) and not is_slow(job.params):

@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from flask_babel import gettext as _
 
+from app.core.dataset_statistics import IndexStatistics
 from app.core.shapes import LabelledObject
 from app.errors import Conflict
 from app.extensions import socketio
@@ -119,7 +120,7 @@ def escape_like(text: str) -> str:
 class DamagedIndex(Conflict):
     """An index cannot be read, nor rebuilt by default; a new version of the dataset has a new one."""
 
-    def __init__(self, text: str = "", members: dict[str, Any] | None = None) -> None:
+    def __init__(self, text: str = "", members: Mapping[str, object] | None = None) -> None:
         text = text or _(
             "The index of this version of the dataset is damaged and was moved away. Its images and labels "
             "are not affected. Create a new version of the dataset to get a new index."
@@ -275,9 +276,10 @@ class Index:
         rows = self.rows("SELECT value FROM statistics WHERE name = 'costs'")
         return json.loads(rows[0]["value"]) if rows else {}
 
-    def statistics(self) -> dict[str, Any]:
+    def statistics(self) -> IndexStatistics:
         """What the child counted, by name."""
-        return {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
+        values = {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
+        return cast(IndexStatistics, values)
 
 
 def labelled_object(row: Row) -> LabelledObject:

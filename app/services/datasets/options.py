@@ -1,12 +1,13 @@
 """Validates the options of a dataset and normalizes them: the recipe of a version."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from app.core.imports import ImportOptions
 from app.core.readings import together
 from app.services.storage.names import check_names, names_from_form
 
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: ImportOptions = {
     "root": None,
     "merge": False,
     "classes": "",
@@ -19,39 +20,40 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def recipe(choices: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
+def recipe(choices: Mapping[str, Any], max_classes: int) -> ImportOptions:
     """All options, with defaults; the given ones are checked.
 
     Raises:
         Unprocessable: a name that cannot be one.
     """
-    values = DEFAULTS | {name: choices[name] for name in DEFAULTS if choices.get(name) is not None}
+    chosen = {name: choices[name] for name in DEFAULTS if choices.get(name) is not None}
+    values = cast(ImportOptions, {**DEFAULTS, **chosen})
     names_from_form(values["classes"], max_classes)
-    if values["names"]:
-        values["names"] = check_names(values["names"], max_classes, "names")
-    if values["rename"]:
-        new = check_names(list(values["rename"].values()), max_classes, "rename")
-        values["rename"] = dict(zip(values["rename"], new, strict=True))
-    if values["reading"]:
-        values["reading"] = together(None, values["reading"])
-    if values["root"]:
-        values["root"] = values["root"].strip("/")
+    if names := values["names"]:
+        values["names"] = check_names(names, max_classes, "names")
+    if rename := values["rename"]:
+        new = check_names(list(rename.values()), max_classes, "rename")
+        values["rename"] = dict(zip(rename, new, strict=True))
+    if reading := values["reading"]:
+        values["reading"] = together(None, reading)
+    if root := values["root"]:
+        values["root"] = root.strip("/")
     return values
 
 
 def apply_changes(
-    base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
-) -> dict[str, Any]:
+    base: ImportOptions, changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
+) -> ImportOptions:
     """The options of the next revision: omitted ones stay, null resets one, renamings and readings accumulate.
 
     Args:
         source_names: the classes before the base's renaming; None: not known.
     """
-    values = DEFAULTS | dict(base) | {name: changes[name] for name in DEFAULTS if name in changes}
+    values: dict[str, object] = {**DEFAULTS, **base} | {name: changes[name] for name in DEFAULTS if name in changes}
     if "names" in changes and "rename" not in changes:
         values["rename"] = None  # it was about other names
-    elif "names" not in changes and base.get("rename") and changes.get("rename"):
-        both = compose_renames(base["rename"], changes["rename"])
+    elif "names" not in changes and (before := base.get("rename")) and changes.get("rename"):
+        both = compose_renames(before, changes["rename"])
         values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
     if changes.get("reading"):
         values["reading"] = together(base.get("reading"), changes["reading"])

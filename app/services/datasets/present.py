@@ -1,12 +1,12 @@
 """Datasets and revisions as the API shows them, in the reader's language."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import select, tuple_
 
-from app.core.imports import DatasetReport
+from app.core.imports import DatasetReport, ImportOptions
 from app.core.report import Decision
+from app.core.text_data import TextData
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.schemas.datasets import DatasetOutValues, ProgressOutValues
@@ -14,7 +14,7 @@ from app.schemas.revisions import RevisionOutValues
 from app.services.datasets.details import DatasetUsers, users_of
 from app.services.datasets.finding_texts import effects
 from app.services.datasets.imports import DatasetImports
-from app.services.datasets.read_models import DecisionView, OriginalFile, Summary
+from app.services.datasets.read_models import DecisionView, OriginalFile, ReadingView, Summary
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
 from app.services.datasets.store import DatasetStore
@@ -51,7 +51,7 @@ class DatasetView:
         ]
 
     def described(
-        self, dataset: Dataset, options: Mapping[str, Any], users: DatasetUsers, progress: ProgressOutValues | None
+        self, dataset: Dataset, options: ImportOptions, users: DatasetUsers, progress: ProgressOutValues | None
     ) -> DatasetOutValues:
         report = dataset.report.copy()
         missing = self.store.is_missing(dataset)
@@ -59,7 +59,7 @@ class DatasetView:
             report["reason"] = {"code": "files_missing", "data": {}}
         chosen = choices(dataset, options)
         review = needs_review(report)
-        view: dict[str, Any] = {**report}
+        view: dict[str, object] = {**report}
         view["decisions"] = [
             {**decision(item, chosen), **reading(item, dataset)}
             for item in [*report.get("archive", []), *report.get("decisions", [])]
@@ -135,7 +135,7 @@ class DatasetView:
         }
 
 
-def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
+def options_of(datasets: Sequence[Dataset]) -> dict[int, ImportOptions]:
     """The options of each dataset's current revision, without the revisions' long reports."""
     pairs = [(dataset.id, dataset.revision or 1) for dataset in datasets]
     rows = select(DatasetRevision.dataset_id, DatasetRevision.options).where(
@@ -144,9 +144,9 @@ def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
     return {row.dataset_id: row.options for row in db.session.execute(rows)}
 
 
-def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
+def choices(dataset: Dataset, options: ImportOptions) -> dict[str, object]:
     """The present choices: the current revision's options, and what was detected for those that were left open."""
-    inferred = {
+    inferred: dict[str, object] = {
         "names": dataset.classes,
         "root": dataset.report.get("root"),
         "task": dataset.task,
@@ -155,7 +155,7 @@ def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
     return inferred | {name: value for name, value in options.items() if value not in (None, "", "auto")}
 
 
-def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
+def decision(item: Decision, choices: Mapping[str, object]) -> DecisionView:
     """What was decided, and how to have it otherwise: the parameter with its present value."""
     data, change = item.get("data", {}), item.get("change")
     view: DecisionView = {
@@ -170,7 +170,7 @@ def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     return view
 
 
-def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
+def reading(item: Decision, dataset: Dataset) -> ReadingView:
     """Of a decision between readings: each by its name, and images drawn in each. Nothing of others."""
     change = item.get("change")
     if "reading" not in item or not change:
@@ -181,20 +181,25 @@ def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
         "confirmed": bool(item.get("confirmed")),
         "readings": [{"reading": name, "label": str(LABELS.get(name, name))} for name in options],
         "examples": [
-            example | {"thumbnail": thumbnail(dataset, example["id"])}
+            {**example, "thumbnail": thumbnail(dataset, example["id"])}
             for example in item.get("examples", [])
             if "id" in example
         ],
     }
 
 
-def name_formats(data: Mapping[str, Any]) -> dict[str, Any]:
+def name_formats(data: TextData) -> TextData:
     """The values of a text with formats by their names; several are separated by commas."""
-    values = dict(data)
-    if "format" in values:
-        values["format"] = FORMATS.get(values["format"], values["format"])
-        values["others"] = ", ".join(str(FORMATS.get(name, name)) for name in values.get("others", "").split(", "))
-    return values
+    if "format" not in data:
+        return data
+    others = str(data.get("others", "")).split(", ")
+    names = {"format": format_name(str(data["format"])), "others": ", ".join(map(format_name, others))}
+    return {**data, **names}
+
+
+def format_name(code: str) -> str:
+    """Of a format; its code where this version does not know it."""
+    return str(FORMATS.get(code, code))
 
 
 def error(report: DatasetReport) -> str | None:

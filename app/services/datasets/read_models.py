@@ -5,7 +5,9 @@ A `Row` is one of the index: its columns by name, see app/worker/quality/index.p
 
 from typing import Any, TypedDict
 
+from app.core.report import Example
 from app.core.shapes import LabelledObject
+from app.core.text_data import TextData
 from app.services.paging import PageNumbers
 
 Row = dict[str, Any]
@@ -141,7 +143,7 @@ class ReportHead(TypedDict):
     name: str
     revision: int
     task: str
-    summary: dict[str, Any]
+    summary: Summary
     counts: FindingCountsView
     codes: list[CodeView]
     cost: FixCost
@@ -155,11 +157,33 @@ class ChangeView(TypedDict):
     options: list[Any] | None
 
 
+class ReadingChoice(TypedDict):
+    """A reading of what a dataset leaves open, and its name."""
+
+    reading: str
+    label: str
+
+
+class ShownExample(Example):
+    """An image with its objects in each reading, and its thumbnail's address."""
+
+    thumbnail: str
+
+
+class ReadingView(TypedDict, total=False):
+    """What a decision between readings has beside others."""
+
+    reading: str
+    confirmed: bool
+    readings: list[ReadingChoice]
+    examples: list[ShownExample]
+
+
 class DecisionView(TypedDict):
     """A decision in the reader's language."""
 
     code: str
-    data: dict[str, Any]
+    data: TextData
     message: str
     change: ChangeView | None
 

@@ -6,8 +6,8 @@ the new index is the version's.
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
@@ -76,7 +76,7 @@ class IndexRebuilds:
             newest = next((job for job in db.session.scalars(rows) if job.params["number"] == number), None)
         return newest is not None and is_final(newest)
 
-    def collect(self, job: Job, _result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, _result: Mapping[str, object], _directory: Path) -> Mapping[str, object]:
         """Remove the damaged index once the new one is in place."""
         assert job.subject_id is not None
         remove_copies(self.storage.index(job.subject_id, job.params["number"]))

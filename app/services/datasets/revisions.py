@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
 from app.config import settings
+from app.core.imports import ImportOptions, RevisionOrigin
 from app.database import write_now_or_later, writing
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
@@ -23,6 +24,14 @@ from app.services.datasets.store import DatasetStore, find_revision
 from app.services.datasets.texts import REASONS, message_of
 
 logger = logging.getLogger("yolo.dataset")
+
+
+class NextRevision(TypedDict):
+    """A version that is to be built."""
+
+    number: int
+    options: ImportOptions
+    origin: RevisionOrigin
 
 
 class DatasetRevisions:
@@ -71,7 +80,7 @@ class DatasetRevisions:
             raise Conflict(_("The version was discarded."))
         return row
 
-    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> dict[str, Any]:
+    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> NextRevision:
         """The row of the next revision; its number, options and origin."""
         if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
             self.store.get(dataset_id)
@@ -95,7 +104,7 @@ class DatasetRevisions:
             refuse_unknown(base, changes)
             options = apply_changes(base.options, changes, base.report.get("source_names"), most)
             codes = merge_fixes(base.origin.get("fixes"), fixes)
-            origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": codes}
+            origin: RevisionOrigin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": codes}
             row = DatasetRevision(
                 dataset_id=dataset_id, number=newest.number + 1, origin=origin, options=options, task=dataset.task
             )

@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.core.file_lock import FileLock
-from app.core.programs import SampleSpec
+from app.core.programs import SampleResult, SampleSpec
 from app.errors import Unavailable
 from app.extensions import db, socketio
 from app.jobs import Job, JobKind, JobService, JobStatus
@@ -77,7 +77,7 @@ class SampleDrawing:
     def spec(self, _job: Job, directory: Path) -> Mapping[str, Any]:
         return SampleSpec(str(directory / "sample.zip")).values()
 
-    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: SampleResult, directory: Path) -> Mapping[str, object]:
         """Move the ZIP to where the request expects it."""
         os.replace(directory / "sample.zip", job.params["output"])
         return {}

@@ -26,7 +26,7 @@ STAGES = {"extracting": 0.0, "reading": 0.1, "scanning": 0.15, "checking": 0.75,
 UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracted
 
 
-def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str, Any]:
+def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str, object]:
     """An `ImportSpec` as values. `directory`: of the job's attempt."""
     params, config, dataset_id = job.params, settings(), job.subject_id
     arrives = not is_accepted(job)  # afterwards its files are there, whatever is left of how they came
@@ -53,7 +53,7 @@ def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str,
     return asdict(spec)
 
 
-def import_params(number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+def import_params(number: int, options: Mapping[str, object], origin: Mapping[str, object]) -> dict[str, object]:
     """The params of an import that no request waits for."""
     return {"number": number, "options": dict(options), "origin": dict(origin), "accepted": True}
 

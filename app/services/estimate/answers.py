@@ -1,16 +1,16 @@
 """The answer of an estimate while something is measured."""
 
 import time
-from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 
 from app.core.estimate import STAGES
 from app.jobs.live import Meter
 from app.schemas.estimate import EstimateOutValues
 
-TEXTS: dict[str, Any] = {
+TEXTS: dict[str, LazyString] = {
     "importing": _l("Starting the measurement process"),
     "dataset": _l("Reading the dataset"),
     "model": _l("Building the model"),

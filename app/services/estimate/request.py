@@ -105,11 +105,11 @@ def automatic(row: Training, dataset: Dataset) -> str | None:
 def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> Mapping[str, Any]:
     """The spec of the child. It needs no weights: they change neither time nor memory, and may have to be fetched."""
     config = settings()
-    values = spec_of(row, config.MODELS_DIR, devices[:1], config).values()
-    return values | {
+    spec = spec_of(row, config.MODELS_DIR, devices[:1], config)
+    return spec.values() | {
         "batch_size": batch,
         "batch_now": batch,
         "start": {"kind": "scratch"},
         "resume": None,
-        "params": values["params"] | {"close_mosaic": 0},  # the child closes it itself, when it has seen enough
+        "params": {**spec.params, "close_mosaic": 0},  # the child closes it itself, when it has seen enough
     }

@@ -25,6 +25,7 @@ from app.services.evaluations.present import evaluation_out
 from app.services.evaluations.queue import EvaluationQueue
 from app.services.evaluations.read_models import (
     ComparableEvaluations,
+    CurvesView,
     EvaluatedPageView,
     EvaluationDifference,
     Matrix,
@@ -181,7 +182,7 @@ class EvaluationService:
         """The comparison of two evaluations, as ComparisonOut; Unprocessable where their images differ."""
         return self.comparison.compare(self.row(evaluation_id), self.row(other_id), query)
 
-    def curves(self, evaluation_id: int) -> dict[str, Any]:
+    def curves(self, evaluation_id: int) -> CurvesView:
         """The curves, as CurvesOut."""
         return {"curves": self.reader.curves(self.row(evaluation_id))}
 

@@ -8,7 +8,7 @@ goes before every training that waits, and ends as a training does.
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -83,11 +83,16 @@ class AutomaticEvaluations:
                 db.session.rollback()
                 logger.exception("training %s: its evaluation is not queued", training_id)
 
-    def missing_evaluations(self, training: Training) -> Iterator[tuple[EvaluationColumns, int, str, dict[str, Any]]]:
+    def missing_evaluations(
+        self, training: Training
+    ) -> Iterator[tuple[EvaluationColumns, int, str, dict[str, object]]]:
         """Columns, priority, kind and params of each."""
         stopped = training.status == TrainingStatus.CANCELLED
         conclude = stopped and needs_evaluation(self.store.folder(training.id))
-        device = {"device": str(training.params.get("device", "auto")).split(",")[0], AUTOMATIC: True}
+        device: dict[str, object] = {
+            "device": str(training.params.get("device", "auto")).split(",")[0],
+            AUTOMATIC: True,
+        }
         if conclude:
             yield columns_of(training, "val"), FIRST, KIND, device | {"conclude": True}
         if not settings().AUTO_EVALUATE:

@@ -287,10 +287,10 @@ def failure(ending: Event, this: Path, other: Path) -> AppError:
     """The error of a comparison that failed; damaged files are set aside."""
     logger.warning("evaluations were not compared: %s", ending)
     if isinstance(ending, Refused) and ending.code == "damaged":
-        folder = this if ending.data["side"] == "this" else other
-        if not (folder / ending.data["file"]).exists():  # deleted meanwhile
+        file = (this if ending.data["side"] == "this" else other) / str(ending.data["file"])
+        if not file.exists():  # deleted meanwhile
             return no_files()
-        set_file_aside(folder / ending.data["file"])
+        set_file_aside(file)
         return DamagedEvaluation()
     if isinstance(ending, Failed) and ending.kind == "code":  # files that can be read, and say what cannot be
         return Inconsistent()

@@ -104,7 +104,7 @@ class EvaluationJobs:
         db.session.rollback()
         return JobFiles(dataset, inputs, outputs)
 
-    def conclusion(self, job: Job, training: Training) -> dict[str, Any]:
+    def conclusion(self, job: Job, training: Training) -> dict[str, object]:
         """What the spec adds for a run that was stopped: its results are written first.
 
         Raises:

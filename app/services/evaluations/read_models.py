@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
+from app.core.curves import ModelCurves
 from app.core.evaluate import Metrics
 from app.core.programs import Difference
 from app.services.paging import PageNumbers
@@ -175,3 +176,9 @@ class EvaluationDifference(ComparedImages):
     difference: dict[str, Difference]
     distinguishable: bool
     message: str
+
+
+class CurvesView(TypedDict):
+    """None: of a classification, or nothing was detected."""
+
+    curves: ModelCurves | None

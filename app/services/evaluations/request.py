@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from flask_babel import gettext as _
 
 from app.core.image_size import rounded
-from app.errors import Conflict, NotFound, Unprocessable
+from app.errors import Conflict, FieldError, NotFound, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, Training
 from app.services.trainer import present
@@ -194,7 +194,7 @@ def mapping(
             "in `classes`, or to null to ignore its objects.",
             names=join_names(lacking),
         )
-        errors = [{"field": "classes", "message": str(problem)}]
+        errors: list[FieldError] = [{"field": "classes", "message": str(problem)}]
         raise Unprocessable(problem, errors, members={"missing": lacking, "classes": list(ours)})
     return {name: class_map.get(name, name) for name in theirs}
 

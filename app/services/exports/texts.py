@@ -1,15 +1,14 @@
 """Messages for exports that are not offered: the codes of programs/export_model.py, then those of any job."""
 
-from typing import Any
-
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 
 from app.core.exports import ExportDetails, Verification
 from app.i18n import ngettext
 from app.jobs.texts import error_text
 
-ERRORS: dict[str, Any] = {
+ERRORS: dict[str, LazyString] = {
     "accuracy_lost": _l(
         "The exported model is less accurate than the .pt, so it isn't offered. Choose another format or precision."
     ),

@@ -1,12 +1,12 @@
 """Messages for when the inference child refuses, fails or dies."""
 
 import logging
-from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.config import settings
+from app.core.predict import WorkerAnswer
 from app.errors import AppError, Conflict, DecodersBusy, TooLarge, Unavailable, Unprocessable
 
 logger = logging.getLogger("yolo.inference")
@@ -26,7 +26,7 @@ UNREADABLE = {
 }
 
 
-def failure(answer: dict[str, Any]) -> Exception:
+def failure(answer: WorkerAnswer) -> Exception:
     """The exception for what the child answered."""
     code, detail = answer["code"], answer["detail"]
     if code == "too_many_pixels":

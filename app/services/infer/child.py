@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_babel import gettext as _
 
 from app.config import settings
-from app.core.predict import AT_ONCE, PredictSpec
+from app.core.json_object import JsonObject
+from app.core.predict import AT_ONCE, PredictSpec, WorkerAnswer
 from app.errors import AppError, Unavailable
 from app.extensions import db
 from app.jobs import Job, JobKind, JobStatus
@@ -59,7 +60,7 @@ class WarmWorker:
         )
         jobs.register(kind)
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, question: Mapping[str, object]) -> JsonObject:
         """Its answer; a new one is started where there is none, or where it can have a GPU now.
 
         Raises:
@@ -177,12 +178,12 @@ class WarmModels:
         self.worker.hang_up()
         self.loaded_models = {}
 
-    def ask(self, **question: Any) -> dict[str, Any]:
+    def ask(self, **question: object) -> WorkerAnswer:
         """Send a request to the worker, AT_ONCE at a time; one that died is restarted once."""
         if not self._slots.acquire(timeout=QUEUE_S):
             raise full()
         try:
-            answer = self._exchange(question)
+            answer = cast(WorkerAnswer, self._exchange(question))
         finally:
             self._slots.release()
         if not answer.pop("ok"):
@@ -191,7 +192,7 @@ class WarmModels:
             self.loaded_models = answer["models"]
         return answer
 
-    def _exchange(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _exchange(self, question: Mapping[str, object]) -> JsonObject:
         try:
             return self._exchange_once(question)
         except ChildEnded:
@@ -201,7 +202,7 @@ class WarmModels:
         except ChildEnded as error:
             raise worker_died(self._lost("ended again")) from error
 
-    def _exchange_once(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _exchange_once(self, question: Mapping[str, object]) -> JsonObject:
         try:
             return self.worker.ask(question)
         except ChildSilent as error:

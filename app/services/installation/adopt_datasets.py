@@ -2,12 +2,14 @@
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.core.json_object import JsonObject
 from app.core.splits import SPLITS
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services import about
@@ -40,9 +42,7 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
     dataset.path = str(folder.with_name(str(number)))[-255:]
     session.add(dataset)
     session.flush()
-    described = {
-        item["number"]: item for item in description.get("revisions", []) if isinstance(item.get("number"), int)
-    }
+    described = {item.get("number"): item for item in description.get("revisions", [])}
     revisions = {
         revision_number: revision_row(folder, number, revision_number, described.get(revision_number))
         for revision_number in stored(folder)
@@ -90,7 +90,7 @@ def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
         raise NoDataset("neither a revision nor raw files")
 
 
-def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str, Any] | None) -> DatasetRevision:
+def revision_row(folder: Path, dataset_id: int, number: int, described: JsonObject | None) -> DatasetRevision:
     """The row of a complete revision, from about.json or counted from its index."""
     values = about.columns(DatasetRevision, described or {}, "id", "dataset_id", "number", "status")
     if not values.get("report"):
@@ -100,7 +100,7 @@ def revision_row(folder: Path, dataset_id: int, number: int, described: dict[str
     return DatasetRevision(**values, dataset_id=dataset_id, number=number, status=RevisionStatus.READY)
 
 
-def count_index(index_file: Path) -> dict[str, Any]:
+def count_index(index_file: Path) -> dict[str, object]:
     """The columns counted from a revision's index; the class names alone where it cannot be read."""
     names = class_names(index_file / "dataset.yaml")
     try:
@@ -130,8 +130,9 @@ def count_index(index_file: Path) -> dict[str, Any]:
 
 
 def class_names(path: Path) -> list[str]:
-    names = (read_yaml(path) or {}).get("names") or []
-    return [str(name) for name in (names.values() if isinstance(names, dict) else names)]
+    names = (read_yaml(path) or {}).get("names")
+    listed = names.values() if isinstance(names, dict) else names
+    return [str(name) for name in listed] if isinstance(listed, Iterable) else []
 
 
 def created_at(folder: Path) -> datetime:

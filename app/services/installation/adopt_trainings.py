@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.core.json_object import JsonObject
 from app.core.train import TrainingStart
 from app.events import Cancelled, CheckpointSaved, Completed, Envelope, Epoch, Event, Failed, Note, Started, read_events
 from app.jobs.process import find_child
@@ -60,7 +61,7 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
     evaluation_rows(session, row, folder, numbers)
 
 
-def newest_spec(folder: Path) -> dict[str, Any]:
+def newest_spec(folder: Path) -> Mapping[str, Any]:
     """The newest spec that can be read."""
     for attempt in reversed(attempts(folder)):
         try:
@@ -77,7 +78,7 @@ def attempts(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+def columns_of(spec: Mapping[str, Any]) -> dict[str, object]:
     """The columns of a training that its child's spec has.
 
     Raises:
@@ -183,7 +184,7 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
         if description.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
             continue
         try:
-            dataset_id = numbers.of("dataset", description.get("dataset_id") or 0)
+            dataset_id = numbers.of("dataset", id_in(description, "dataset_id"))
             if dataset_id is not None and session.get(Dataset, dataset_id) is None:
                 dataset_id = None
             values = about.columns(Evaluation, description, "id", "training_id", "dataset_id", "job_id")
@@ -192,6 +193,12 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
             continue
         if isinstance(values.get("result"), dict) and all(map(values.get, ("split", "checkpoint", "img_size"))):
             session.add(Evaluation(**values, training_id=row.id, dataset_id=dataset_id))
+
+
+def id_in(description: JsonObject, name: str) -> int:
+    """An id in about.json; 0, which nothing has, where there is none."""
+    value = description.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def conclude(row: Training, folder: Path, last: Event | None) -> None:
@@ -225,7 +232,7 @@ def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> No
         NoTraining: it does not say which training was tried.
     """
     description = about.read(folder, "test").get("row", {})
-    training_id = numbers.of("training", description.get("training_id", 0))
+    training_id = numbers.of("training", id_in(description, "training_id"))
     if training_id is None or session.get(Training, training_id) is None:
         raise NoTraining("the training that was tested is not known")
     values = about.columns(Test, description, "id", "training_id")

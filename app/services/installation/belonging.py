@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.models import Dataset, Test, Training
 from app.services import about
+from app.services.about import AboutDocument
 from app.services.installation.contents import FOLDERS, MODELS, Contents, Ids
 from app.services.installation.mark import KINDS, read
 from app.services.storage import StorageService
@@ -61,7 +62,7 @@ def read_identity(path: Path, kind: str, _changed_ns: int, _size: int) -> tuple[
     return row.get("id"), row.get("created_at")
 
 
-def same(description: dict[str, Any], number: int, created_at: datetime) -> bool:
+def same(description: AboutDocument, number: int, created_at: datetime) -> bool:
     """Whether about.json is of this row."""
     row = description.get("row", {})
     return row.get("id") == number and row.get("created_at") == created_at.isoformat()
@@ -90,7 +91,8 @@ def is_dataset(row: Dataset, path: Path) -> bool:
     """By its classes: a folder from before there was about.json."""
     version = path if row.revision is None else path / "revisions" / str(row.revision)
     names = (read_yaml(version / "dataset.yaml") or {}).get("names")
-    return list(names.values() if isinstance(names, dict) else names or []) == list(row.classes)
+    listed = names.values() if isinstance(names, dict) else names or []
+    return isinstance(listed, Iterable) and list(listed) == list(row.classes)
 
 
 def is_training(row: Training, path: Path) -> bool:

@@ -13,7 +13,7 @@ from app.models import Dataset, Test, Training
 from app.services.installation.mark import KINDS
 from app.services.storage import StorageService
 
-MODELS: dict[str, Any] = {"dataset": Dataset, "training": Training, "test": Test}
+MODELS: dict[str, type[Dataset | Training | Test]] = {"dataset": Dataset, "training": Training, "test": Test}
 FOLDERS = {"dataset": "datasets", "training": "models", "test": "tests"}
 NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 ASIDE = re.compile(r"(datasets|models|tests)-([1-9]\d{0,8})-[0-9a-f]{8}", re.ASCII)

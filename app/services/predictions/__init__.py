@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from flask_babel import gettext as _
 from flask_sqlalchemy.pagination import Pagination
@@ -46,6 +46,16 @@ FIRST, NORMAL = 200, 0  # priorities, as those of exports
 COMING_S = 3600.0  # a folder is in place before its row is committed
 
 
+class RunOptions(TypedDict):
+    """How a prediction's model is used, see `PredictionRunForm`."""
+
+    confidence: float
+    iou: float
+    classes: dict[str, float]
+    track: bool
+    checkpoint: str | None
+
+
 class Predictions:
     """Predictions as requests see them.
 
@@ -72,7 +82,7 @@ class Predictions:
         """
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
 
-    def options(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def options(self, values: Mapping[str, Any]) -> RunOptions:
         """The params of the job, without the model.
 
         Raises:
@@ -228,11 +238,16 @@ class Predictions:
         return count
 
 
-def options_of(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(training: Training, values: Mapping[str, Any]) -> RunOptions:
     """The options of the request, else those stored with the model."""
     limits = Limits.of(training, values)
-    thresholds = {"confidence": limits.confidence, "iou": limits.iou, "classes": limits.classes}
-    return thresholds | {"track": values["track"], "checkpoint": values.get("checkpoint")}
+    return {
+        "confidence": limits.confidence,
+        "iou": limits.iou,
+        "classes": limits.classes,
+        "track": values["track"],
+        "checkpoint": values.get("checkpoint"),
+    }
 
 
 def priority(session: Any) -> int:

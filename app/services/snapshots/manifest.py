@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from app.core.json_object import JsonObject
 from app.services.snapshots.errors import SnapshotError
 
 FORMAT = 1
@@ -52,7 +52,7 @@ class Manifest:
     created: str
     version: str
     revision: str
-    mark: dict[str, Any] | None
+    mark: JsonObject | None
     tables: dict[str, int]
     own: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)

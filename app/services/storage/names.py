@@ -1,11 +1,12 @@
 """Parses class names that people type, and reads and writes YAML of our own."""
 
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.errors import Unprocessable
 
@@ -46,7 +47,7 @@ def is_path(name: str) -> bool:
     return ".." in parts or (len(parts) > 1 and parts[0] == "") or name in {".", ".."}
 
 
-def write_yaml(document: dict[str, Any]) -> str:
+def write_yaml(document: Mapping[str, object]) -> str:
     """A YAML file of our own."""
     import yaml  # not at the start: nothing is written before someone asks
 
@@ -54,7 +55,7 @@ def write_yaml(document: dict[str, Any]) -> str:
     return str(yaml.dump(document, Dumper=dumper, allow_unicode=True, sort_keys=False))
 
 
-def read_yaml(path: Path) -> dict[str, Any] | None:
+def read_yaml(path: Path) -> JsonObject | None:
     """A YAML file of ours, or of ultralytics; None where there is none that can be read."""
     import yaml
 

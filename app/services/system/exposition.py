@@ -15,7 +15,7 @@ from app.services.system.read_models import Gpu, SystemFigures
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
-Labels = dict[str, Any]
+Labels = dict[str, str | int | None]
 Samples = list[tuple[Labels, float | None]]
 SIZES = ("used", "free", "total")
 
@@ -71,7 +71,7 @@ def families(figures: SystemFigures) -> Iterator[Metric]:
     yield gauge("database_size_bytes", "With its log.", [({}, database["size"])])
     yield counter("database_queries", "Since the start of the server.", [({}, database["queries"])])
     quantiles = {"0.5": database["median"], "0.95": database["p95"], "1": database["longest"]}
-    times = [({"quantile": quantile}, seconds(value)) for quantile, value in quantiles.items()]
+    times: Samples = [({"quantile": quantile}, seconds(value)) for quantile, value in quantiles.items()]
     yield gauge("database_query_seconds", "Of the newest 1,000 queries.", times)
     yield from of_gpus(figures["gpus"])
 

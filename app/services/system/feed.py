@@ -2,7 +2,7 @@
 
 import logging
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -62,10 +62,10 @@ class SystemFeed:
             values["workers"] = present_workers()
         return visible_part(values) if is_limited(current()) else values
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The figures as JSON of a message."""
         figures = self.figures()
-        message = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
+        message: dict[str, object] = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
         if "workers" in figures:
             message["workers"] = [WorkerOut().dump(worker) for worker in figures["workers"]]
         return message

@@ -1,9 +1,10 @@
 """The shapes of the figures of the machine. Sizes in bytes, rates in bytes per second, times in s."""
 
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from app.jobs.views import JobView
+from app.jobs.workers import WorkerGpu
 
 
 class Gpu(TypedDict):
@@ -108,7 +109,7 @@ class WorkerView(TypedDict):
     started_at: datetime
     cpu_count: int | None
     memory: int | None
-    gpus: list[dict[str, Any]]
+    gpus: list[WorkerGpu]
     versions: dict[str, str | None]
 
 

@@ -171,7 +171,7 @@ def require(row: Training, statuses: set[TrainingStatus]) -> None:
 
 def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None) -> None:
     """Requeue a training at a person's request; the page shows what is repeated."""
-    troubles: dict[str, Any] = {"restarts": 0}
+    troubles: dict[str, int | None] = {"restarts": 0}
     if row.status != TrainingStatus.PAUSED:  # where it was paused the batch that fits stays
         troubles |= {"halvings": 0, "batch_now": None}
     change(row, TrainingStatus.PENDING, resume_from=checkpoint.path if checkpoint else None, **troubles)

@@ -1,7 +1,8 @@
 """Computes how far a training is (its row's `progress`), which never goes back while the run goes on by itself."""
 
-from typing import Any
+from typing import cast
 
+from app.core.train import RunProgress
 from app.jobs.progress import JobProgressView
 from app.models import Training, TrainingStatus
 from app.services.trainer.ephemeral import RunState
@@ -20,16 +21,21 @@ def fraction(row: Training | RunState) -> float:
     return round(max(min(completed, MOST), progress.get("fraction", 0.0)), 4)
 
 
-def advance(row: Training | RunState, **progress: Any) -> None:
+def advance(row: Training | RunState, progress: RunProgress) -> None:
     """Record the run's progress. An epoch that is repeated after a crash changes nothing until it is new."""
     before = row.progress.get("fraction", 0.0)
     row.progress = progress
-    row.progress = progress | {"fraction": max(before, fraction(row))}
+    row.progress = {**progress, "fraction": max(before, fraction(row))}
 
 
-def stage(row: Training | RunState, name: str, **more: Any) -> None:
+def stage(row: Training | RunState, name: str) -> None:
     """The run is in a phase outside the batches; the epoch that it belongs to is still the present one."""
-    advance(row, stage=name, **{key: row.progress[key] for key in RETAINED if key in row.progress}, **more)
+    advance(row, {"stage": name, **present_epoch(row.progress)})
+
+
+def present_epoch(progress: RunProgress) -> RunProgress:
+    """The present epoch alone, without its loss."""
+    return cast(RunProgress, {key: value for key, value in progress.items() if key in RETAINED})
 
 
 def as_progress(row: Training | RunState) -> JobProgressView:
@@ -44,6 +50,6 @@ def as_progress(row: Training | RunState) -> JobProgressView:
     }
 
 
-def progress_to_dict(row: Training | RunState) -> dict[str, Any]:
+def progress_to_dict(row: Training | RunState) -> RunProgress:
     """`progress` as readers get it."""
-    return row.progress | {"fraction": fraction(row)}
+    return {**row.progress, "fraction": fraction(row)}

@@ -1,10 +1,11 @@
 """Records the coach's advice on each recorded epoch, each code once."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 
+from app.core.room_messages import MessagePayload
+from app.core.text_data import TextData
 from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingMetric
 from app.services.trainer import coach
@@ -22,13 +23,18 @@ def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     epochs, planned, before = recent_epochs(row.id, epoch), row.total_epochs or row.epochs, recorded_advice(row.id)
     messages = []
     for item in [*coach.advise(epochs, planned, before), *learning(row, epochs, planned, before)]:
-        data = item.data | names(row, item.data)
-        more = {"level": item.level, "epoch": item.epoch, "timestamp": stamp(time)}
-        messages.append(message("training_advice", row, code=item.code, data=data, **more))
+        payload: MessagePayload = {
+            "code": item.code,
+            "data": {**item.data, **names(row, item.data)},
+            "level": item.level,
+            "epoch": item.epoch,
+            "timestamp": stamp(time),
+        }
+        messages.append(message("training_advice", row, **payload))
     return messages
 
 
-def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: dict[str, int]) -> list[coach.Advice]:
+def learning(row: Training, epochs: coach.Epochs, planned: int, before: dict[str, int]) -> list[coach.Advice]:
     """Advice on whether the run can learn at all: enough iterations, and labels that fit. Once."""
     if row.task == "classify" or before.keys() & {"diverging", "learning_rate_high"}:
         return []
@@ -36,12 +42,12 @@ def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: 
     return [coach.Advice(sign[0], "warning", epochs[-1]["epoch"], sign[1])] if sign and sign[0] not in before else []
 
 
-def recent_epochs(training_id: int, epoch: int) -> list[dict[str, Any]]:
+def recent_epochs(training_id: int, epoch: int) -> coach.Epochs:
     """The newest epochs up to one, oldest first."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
     newest = TrainingMetric.epoch.desc()
     columns = [getattr(TrainingMetric, name) for name in SCALARS]
-    epochs: list[dict[str, Any]] = [
+    epochs = [
         dict(zip(SCALARS, values, strict=True))
         for values in db.session.execute(select(*columns).where(mine).order_by(newest).limit(WINDOW))
     ]
@@ -64,8 +70,10 @@ def recorded_advice(training_id: int) -> dict[str, int]:
     return {item["code"]: item["epoch"] for item in db.session.scalars(query.order_by(TrainingEvent.seq))}
 
 
-def names(row: Training, data: dict[str, Any]) -> dict[str, list[str]]:
+def names(row: Training, data: TextData) -> dict[str, list[str]]:
     """The names of the classes that the data is about."""
     classes = row.dataset.classes
-    numbers = data.get("classes", [])
-    return {"names": [classes[index] if index < len(classes) else str(index) for index in numbers]} if numbers else {}
+    numbers = data.get("classes")
+    if not numbers or not isinstance(numbers, list):
+        return {}
+    return {"names": [classes[index] if index < len(classes) else str(index) for index in numbers]}

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from app import __version__
 from app.core.paths import data_folder_of, redact_paths
+from app.core.train import UltralyticsArguments
 from app.errors import NotFound
 from app.models import Dataset, Training
 from app.services.storage.names import read_yaml, write_yaml
@@ -109,7 +110,7 @@ class TrainingBundle:
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
-        portable = {"path": "/where/the/dataset/is"}
+        portable: dict[str, object] = {"path": "/where/the/dataset/is"}
         portable |= {key: value for key, value in description.items() if key not in {"path", "download"}}
         return {
             "README.md": readme(row, row.dataset, used, described(folder / "run" / "weights")),
@@ -171,22 +172,28 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
     return info
 
 
-def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def portable_arguments(arguments: Mapping[str, Any]) -> UltralyticsArguments:
     """Arguments for `yolo train cfg=`, without this machine's paths."""
     values = {name: value for name, value in arguments.items() if name not in HERE}
     return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}
 
 
-def request_of(row: Training, used: RunConfig) -> dict[str, Any]:
+def request_of(row: Training, used: RunConfig) -> dict[str, object]:
     """The body of POST /api/trainings that creates the same training."""
     values = same_columns(row, used)
-    names = ("name", "dataset_id", "epochs", "batch_size", "img_size", "params")
-    body = {name: values[name] for name in names}
+    body: dict[str, object] = {
+        "name": values["name"],
+        "dataset_id": values["dataset_id"],
+        "epochs": values["epochs"],
+        "batch_size": values["batch_size"],
+        "img_size": values["img_size"],
+        "params": values["params"],
+    }
     body |= {"architecture": row.architecture} if row.architecture else {"model_version": row.model_version}
     if values["params"].get("optimizer", "auto") != "auto":
         body["learning_rate"] = row.learning_rate
-    start = dict(values["start"])
-    kind = start.pop("kind", "auto")
+    kind = values["start"].get("kind", "auto")
+    start = {name: value for name, value in values["start"].items() if name != "kind"}
     return body | {"start": start if kind == "training" else kind}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.config import settings
-from app.core.train import TrainingStart
+from app.core.train import TrainingParams, TrainingStart
 from app.errors import Unprocessable
 from app.models import Dataset, Training
 from app.schemas.trainings import TrainingInValues
@@ -122,7 +122,7 @@ def source(session: Any, start: TrainingStart) -> Training | None:
     return row
 
 
-def check_freeze(params: dict[str, Any], name: str) -> None:
+def check_freeze(params: TrainingParams, name: str) -> None:
     """At least the last layer must learn."""
     architecture = find(name)
     if architecture and params.get("freeze", 0) >= architecture.layers:

@@ -1,14 +1,14 @@
 """Clones trainings: new ones from the request of another."""
 
 import re
-from typing import Any
 
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 from sqlalchemy import select
 
 from app.access import private
-from app.errors import Unprocessable, flatten
+from app.core.json_object import JsonObject
+from app.errors import Unprocessable, field_errors
 from app.extensions import db
 from app.models import Training
 from app.schemas import TrainingIn
@@ -27,7 +27,7 @@ class TrainingCloning:
     def __init__(self, store: TrainingStore, creation: TrainingCreation) -> None:
         self.store, self.creation = store, creation
 
-    def clone(self, training_id: int, changes: dict[str, Any], key: RequestKey | None = None) -> TrainingCreatedValues:
+    def clone(self, training_id: int, changes: JsonObject, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Create a training from the same request with changes; all checks of a new one apply.
 
         Args:
@@ -40,20 +40,21 @@ class TrainingCloning:
         """
         row = not_deleted(self.store.row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
-        values["params"] = merge_changes(row, changes)
+        params = merge_changes(row, changes)
+        values["params"] = params
         if "name" not in changes:
             values["name"] = next_name(row.name)
         if "model_version" in changes and "architecture" not in changes:
             values.pop("architecture", None)
-        if values["params"].get("optimizer") == "auto" and "learning_rate" not in changes:
+        if params.get("optimizer") == "auto" and "learning_rate" not in changes:
             values.pop("learning_rate", None)
         private.expect_start(values.get("start"))
         return self.creation.create_once(load_request(values), key, training_id)
 
 
-def request_of(row: Training) -> dict[str, Any]:
+def request_of(row: Training) -> JsonObject:
     """The request that creates such a training, without name and params; defaults are omitted."""
-    values = {name: getattr(row, name) for name in ("dataset_id", "epochs", "batch_size", "img_size")}
+    values: JsonObject = {name: getattr(row, name) for name in ("dataset_id", "epochs", "batch_size", "img_size")}
     values |= {"architecture": row.architecture} if row.architecture else {"model_version": row.model_version}
     if row.params.get("optimizer") != "auto":
         values["learning_rate"] = row.learning_rate
@@ -61,7 +62,7 @@ def request_of(row: Training) -> dict[str, Any]:
         values["priority"] = row.priority
     kind = row.start.get("kind", "auto")
     if kind == "training":
-        values["start"] = {name: row.start[name] for name in ("training_id", "checkpoint")}
+        values["start"] = {"training_id": row.start["training_id"], "checkpoint": row.start["checkpoint"]}
     elif kind == "uploaded":
         values["start"] = {"training_id": row.id, "checkpoint": "best"}
     elif kind != "auto":
@@ -69,18 +70,20 @@ def request_of(row: Training) -> dict[str, Any]:
     return values
 
 
-def load_request(values: dict[str, Any]) -> TrainingInValues:
+def load_request(values: JsonObject) -> TrainingInValues:
     """A complete request, validated like one that was sent."""
     try:
         request: TrainingInValues = TrainingIn().load(values)
         return request
     except ValidationError as error:
-        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
-        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from error
+        message = _("Some fields are not valid. Correct them and send the request again.")
+        raise Unprocessable(message, field_errors(error.messages)) from error
 
 
-def merge_changes(row: Training, changes: dict[str, Any]) -> dict[str, Any]:
-    params = dict(row.params) | changes.get("params", {})
+def merge_changes(row: Training, changes: JsonObject) -> JsonObject:
+    """The params of the clone, as sent: not checked yet."""
+    changed = changes.get("params")
+    params = {**row.params, **(changed if isinstance(changed, dict) else {})}
     return {name: value for name, value in params.items() if value is not None}
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from app.core.text_data import TextData
+
 Epochs = Sequence[Mapping[str, Any]]
-Data = dict[str, Any]
 
 RECENT = 5  # epochs that a present state is judged by
 WAITING = 0.35  # of an epoch: the loader is the bottleneck above
@@ -34,7 +35,7 @@ class Advice:
     code: str
     level: str  # info or warning
     epoch: int
-    data: Data
+    data: TextData
 
 
 def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> list[Advice]:
@@ -63,7 +64,7 @@ def came_back(rule: "Rule", epochs: Epochs, planned: int, last_advised: int) -> 
     return any(rule(epochs[:count], planned) is None for count in counts)
 
 
-def loader_bound(epochs: Epochs, _planned: int) -> Data | None:
+def loader_bound(epochs: Epochs, _planned: int) -> TextData | None:
     """Waiting for images takes a large part of most recent epochs; the first one fills caches and does not count."""
     shares = [
         item["timing"]["load"] / item["seconds"]
@@ -75,7 +76,7 @@ def loader_bound(epochs: Epochs, _planned: int) -> Data | None:
     return {"percent": round(100 * median(shares))}
 
 
-def diverging(epochs: Epochs, _planned: int) -> Data | None:
+def diverging(epochs: Epochs, _planned: int) -> TextData | None:
     """The loss is no number any more, or many times what it was."""
     last, rate = epochs[-1], significant(epochs[-1]["learning_rate"])
     if last["loss"] is None or None in (last["parts"] or {}).values():
@@ -104,7 +105,7 @@ def assigned(epochs: Epochs) -> Epochs:
     return epochs[start:]
 
 
-def learning_rate_high(epochs: Epochs, planned: int) -> Data | None:
+def learning_rate_high(epochs: Epochs, planned: int) -> TextData | None:
     """While the rate is at its height, the validation loss is many times the train loss."""
     high = at_full_rate(epochs)
     if len(high) < 3 or high[-1] is not epochs[-1] or len(high) > max(15, planned // 5):
@@ -123,7 +124,7 @@ def at_full_rate(epochs: Epochs) -> Epochs:
     return [item for item, rate in zip(epochs[top:], rates[top:], strict=True) if rate >= max(rates) / 2]
 
 
-def overfitting(epochs: Epochs, planned: int) -> Data | None:
+def overfitting(epochs: Epochs, planned: int) -> TextData | None:
     """The validation loss left its minimum while the train loss fell on, and the result did not improve.
 
     All by medians over a window, so that single epochs do not matter.
@@ -150,7 +151,7 @@ def learned(epochs: Epochs) -> Epochs:
     return epochs[first:]
 
 
-def plateau(epochs: Epochs, planned: int) -> Data | None:
+def plateau(epochs: Epochs, planned: int) -> TextData | None:
     """The fitness has not improved for a fifth of the run, and for 15 epochs at least."""
     fitness = numbers(epochs, "fitness")
     patience = min(max(planned // 5, 15), 50)
@@ -160,7 +161,7 @@ def plateau(epochs: Epochs, planned: int) -> Data | None:
     return {"epochs": patience, "value": significant(max(fitness))} if since < before + GAIN else None
 
 
-def class_never_predicted(epochs: Epochs, planned: int) -> Data | None:
+def class_never_predicted(epochs: Epochs, planned: int) -> TextData | None:
     """After a quarter of the run a class with enough examples is still not detected, while others are."""
     recent = [{row["class"]: row for row in item["classes"] or []} for item in epochs[-2 * RECENT :]]
     if epochs[-1]["epoch"] < max(10, planned // 4) or len(recent) < RECENT or not all(recent):
@@ -191,7 +192,7 @@ def significant(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.3g}")
 
 
-Rule = Callable[[Epochs, int], Data | None]
+Rule = Callable[[Epochs, int], TextData | None]
 RULES: dict[str, Rule] = {
     "diverging": diverging,
     "learning_rate_high": learning_rate_high,

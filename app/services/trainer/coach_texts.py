@@ -1,10 +1,9 @@
 """Messages of the coach: for each code a sentence and what to try."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask_babel import lazy_gettext as _l
 
+from app.core.room_messages import MessagePayload
+from app.core.text_data import TextData
 from app.texts import _ln, fill
 
 ADVICE = {
@@ -77,10 +76,11 @@ ADVICE = {
 }
 
 
-def advice(code: str, data: Mapping[str, Any]) -> dict[str, str]:
-    """{"message", "hint"} in the reader's language; the code itself where this version has no text for it."""
+def advice(code: str, data: TextData) -> MessagePayload:
+    """`message` and `hint` in the reader's language; the code itself where this version has no text for it."""
     key = "diverging_nan" if code == "diverging" and data.get("now") is None else code
-    values = {**data, "names": ", ".join(map(str, data.get("names", [])))}
+    names = data.get("names")
+    values = {**data, "names": ", ".join(map(str, names)) if isinstance(names, list) else ""}
     try:
         message, hint = (fill(text, values) for text in ADVICE.get(key, (code, "")))
     except (KeyError, TypeError, ValueError):

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.config import settings
-from app.core.train import TrainingStart
+from app.core.train import TrainingParams, TrainingStart
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
@@ -26,6 +27,37 @@ from app.services.trainer.messages import status_message
 from app.services.trainer.transitions import follow
 
 logger = logging.getLogger("yolo.training")
+
+
+class UsedRevision(TypedDict):
+    """The version of a dataset that a training uses, and its hash; None of a dataset without versions."""
+
+    revision: int | None
+    dataset_revision: str | None
+
+
+class ConfigColumns(UsedRevision):
+    """The columns of a training that say what it does."""
+
+    name: str
+    dataset_id: int
+    model_version: str
+    architecture: str | None
+    task: str
+    start: TrainingStart
+    epochs: int
+    total_epochs: int
+    batch_size: int
+    img_size: int
+    learning_rate: float
+    params: TrainingParams
+
+
+class NewTraining(ConfigColumns):
+    """Those that a request asks for."""
+
+    priority: int
+    start_not_before: datetime | None
 
 
 class TrainingCreation:
@@ -99,13 +131,21 @@ class TrainingCreation:
         """
         architectures()
         row = columns(db.session, values)
-        requested = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
         model = row["architecture"] or f"yolov8{row['model_version']}{SUFFIXES.get(row['task'], '')}"
         scratch = not starts_from(row["start"]["kind"], model)
-        return advise.check_request(row | requested, db.session.get_one(Dataset, row["dataset_id"]), scratch)
+        requested: advise.RunValues = {
+            "epochs": row["epochs"],
+            "batch_size": row["batch_size"],
+            "img_size": row["img_size"],
+            "learning_rate": values.get("learning_rate"),
+            "params": values["params"],
+            "scratch": scratch,
+        }
+        dataset = db.session.get_one(Dataset, row["dataset_id"])
+        return advise.check_request(requested, row["architecture"], row["model_version"], dataset)
 
 
-def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
+def columns(session: Any, values: TrainingInValues) -> NewTraining:
     """The request as columns of a training, complete and checked. Reads only.
 
     Raises:
@@ -144,7 +184,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
     }
 
 
-def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
+def revision_of(session: Any, dataset: Dataset) -> UsedRevision:
     """The columns of the revision that a training uses: the current one; None of a dataset without revisions."""
     current = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
     hash_of_version = session.scalar(select(DatasetRevision.hash).where(current)) if dataset.revision else None

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
+from app.core.room_messages import MessagePayload
+from app.core.train import RunProgress
 from app.models import Training, TrainingStatus, now
 
 EVERY_S = 15.0  # between two writes that are only for these
@@ -27,7 +28,7 @@ class Unwritten:
     training_id: int
     seq: int
     event: str
-    payload: dict[str, Any]
+    payload: MessagePayload
     time: datetime = field(default_factory=now)
 
 
@@ -42,7 +43,7 @@ class RunState:
     seq: int
     event_seq: int
     event_offset: int
-    progress: dict[str, Any]
+    progress: RunProgress
     eta: float | None
     training_seconds: float
     seconds_before: float
@@ -57,7 +58,7 @@ class RunState:
         """Whether it goes beyond this row; ids may come again."""
         return self.seq > row.seq and self.created_at == row.created_at
 
-    def append(self, event: str, payload: dict[str, Any]) -> None:
+    def append(self, event: str, payload: MessagePayload) -> None:
         """Add a message with the training's present number."""
         self.messages.append(Unwritten(self.id, self.seq, event, payload))
 

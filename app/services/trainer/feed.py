@@ -2,14 +2,16 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from app import notify
 from app.cluster import Bus
 from app.config import settings
+from app.core.room_messages import MessagePayload
+from app.core.train import WaitingReason
 from app.services.trainer import history
 from app.services.trainer.messages import RoomMessage
-from app.services.trainer.read_models import WaitingReason, WaitingView
+from app.services.trainer.read_models import WaitingView
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.waiting import reason
 
@@ -52,13 +54,14 @@ class TrainingFeed:
         self.send([RoomMessage("training_status", {"training_id": training_id, "seq": seq})])
 
 
-def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]:
+def for_all(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
     """A message's payload for all readers of its rooms. With PRIVATE_DATA it does not name the run that holds the
     device: not all of them may see that one."""
     filled = history.fill_payload(event, payload, models)
-    waits = (filled.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
-    if not waits or "training_id" not in waits:
+    training = filled.get("training", {})
+    waits = training.get("waiting_for") if settings().PRIVATE_DATA else None
+    if not isinstance(waits, dict) or "training_id" not in waits:
         return filled
     public = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
     view: WaitingView = {**cast(WaitingReason, public), "message": reason(cast(WaitingReason, public))}
-    return filled | {"training": filled["training"] | {"waiting_for": view}}
+    return {**filled, "training": {**training, "waiting_for": view}}

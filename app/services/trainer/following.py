@@ -1,7 +1,7 @@
 """What the readers of a training's room get: the snapshot, the messages by number, the coach's advice."""
 
 import time
-from typing import Any, cast
+from typing import cast
 
 from app.extensions import db, socketio
 from app.models import Training
@@ -102,5 +102,5 @@ class TrainingFollowing:
         return {"text": text.partition("\n")[2] if end > LOG_TAIL else text, "offset": end, "attempt": attempt}
 
 
-def as_sent(version: str, epochs: list[EpochView]) -> dict[str, Any]:
+def as_sent(version: str, epochs: list[EpochView]) -> dict[str, object]:
     return MetricsOut().dump({"version": version, "epochs": epochs})

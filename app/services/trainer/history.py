@@ -12,6 +12,8 @@ from sqlalchemy import Text, func, select, type_coerce
 
 from app.core.metrics import ClassMetrics
 from app.core.paths import redact_paths
+from app.core.room_messages import MessagePayload, StoredMessage
+from app.core.train import RunProgress
 from app.extensions import db
 from app.models import TrainingEvent, TrainingMetric
 from app.services.trainer import coach_texts, present, texts
@@ -26,38 +28,41 @@ MOST_LOSSES = 2_000
 MOST_FIGURES = 900  # half an hour
 MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
 
-Payload = dict[str, Any]
 NumberedMessage = TrainingEvent | Unwritten
 
 
-def fill_payload(event: str, payload: Payload, models: Path) -> Payload:
+def fill_payload(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
     """The payload with what is not stored in the message. Texts are in the language of the context."""
     if event not in FILLERS:
         return payload
     return payload | FILLERS[event](payload, models)
 
 
-def fill_status(payload: Payload, models: Path) -> Payload:
+def fill_status(payload: MessagePayload, models: Path) -> MessagePayload:
     view = present.one(payload["training_id"], models)
     return {"training": present.as_json(view)} if view else {}
 
 
-def fill_log(payload: Payload, models: Path) -> Payload:
+def fill_log(payload: MessagePayload, models: Path) -> MessagePayload:
     directory = models / str(payload["training_id"]) / "attempts" / str(payload["attempt"])
     return {"text": read_piece(directory, payload["start"], payload["offset"])}
 
 
-def fill_error(payload: Payload, models: Path) -> Payload:
+def fill_error(payload: MessagePayload, models: Path) -> MessagePayload:
     """Redact an error that an earlier version stored unredacted."""
-    return {name: redact_paths(payload[name] or "", models.parent, stored=True) for name in ("error", "traceback")}
+    root = models.parent
+    return {
+        "error": redact_paths(payload["error"] or "", root, stored=True),
+        "traceback": redact_paths(payload["traceback"] or "", root, stored=True),
+    }
 
 
-def fill_update(payload: Payload, _models: Path) -> Payload:
+def fill_update(payload: MessagePayload, _models: Path) -> MessagePayload:
     mine = (TrainingMetric.training_id == payload["training_id"]) & (TrainingMetric.epoch == payload["epoch"])
     return {"classes": db.session.scalar(select(TrainingMetric.classes).where(mine)) or []}
 
 
-FILLERS: dict[str, Callable[[Payload, Path], Payload]] = {
+FILLERS: dict[str, Callable[[MessagePayload, Path], MessagePayload]] = {
     "training_status": fill_status,
     "training_log": fill_log,
     "training_update": fill_update,
@@ -92,11 +97,11 @@ def page(
     }
 
 
-def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[dict[str, Any]]:
+def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[StoredMessage]:
     """The messages as they were sent; the present training is queried once."""
-    training: Payload | None = None
+    training: MessagePayload | None = None
     for row in rows:
-        payload = {"training_id": row.training_id, "seq": row.seq} | row.payload
+        payload: MessagePayload = {"training_id": row.training_id, "seq": row.seq, **row.payload}
         if row.event == "training_status":
             training = training or fill_status(payload, models)
             payload |= training
@@ -105,30 +110,41 @@ def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[dict[st
         yield {"seq": row.seq, "event": row.event, "time": stamp(row.time), "payload": payload}
 
 
-def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Payload]:
+def timeline(training_id: int, event: str, seq: int, models: Path) -> list[MessagePayload]:
     """All notes, or all advice, up to a number."""
     query = select(TrainingEvent).where(*up_to(training_id, event, seq)).order_by(TrainingEvent.seq)
-    return [item["payload"] | {"time": item["time"]} for item in read_back(db.session.scalars(query), models)]
+    return [{**item["payload"], "time": item["time"]} for item in read_back(db.session.scalars(query), models)]
 
 
-def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
+def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[MessagePayload]:
     """The loss of batches, at most MOST_LOSSES of the stored ones, evenly, and the newer ones: {"seq", "epoch",
     ...}."""
     count_stored = select(func.count()).where(*up_to(training_id, "training_progress", seq))
     step = -(-(db.session.scalar(count_stored) or 0) // MOST_LOSSES) or 1
     messages = sample_messages(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
-    names = ("epoch", "batch", "batches", "loss", "parts")
     return [
-        {"seq": number} | {name: payload["progress"].get(name) for name in names}
+        loss_of(number, payload["progress"])
         for number, payload in messages
         if payload["progress"].get("loss") is not None
     ]
 
 
-def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
+def loss_of(number: int, progress: RunProgress) -> MessagePayload:
+    """The losses of a batch, without what else its message says."""
+    return {
+        "seq": number,
+        "epoch": progress["epoch"],
+        "batch": progress.get("batch"),
+        "batches": progress.get("batches"),
+        "loss": progress.get("loss"),
+        "parts": progress.get("parts"),
+    }
+
+
+def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[MessagePayload]:
     """The newest figures of the machine, oldest first."""
     rows = newest(training_id, "training_system", seq, MOST_FIGURES)[::-1] + unwritten(newer, "training_system")
-    return [{"seq": number} | payload for number, payload in rows[-MOST_FIGURES:]]
+    return [{"seq": number, **payload} for number, payload in rows[-MOST_FIGURES:]]
 
 
 def metrics(training_id: int, seq: int) -> list[EpochView]:
@@ -163,7 +179,7 @@ def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) ->
     return cast(LogPosition, rows[0][1]) if rows else None
 
 
-def unwritten(newer: Sequence[Unwritten], event: str) -> list[tuple[int, Payload]]:
+def unwritten(newer: Sequence[Unwritten], event: str) -> list[tuple[int, MessagePayload]]:
     return [(item.seq, item.payload) for item in newer if item.event == event]
 
 
@@ -171,12 +187,12 @@ def up_to(training_id: int, event: str, seq: int) -> tuple[Any, ...]:
     return TrainingEvent.training_id == training_id, TrainingEvent.event == event, TrainingEvent.seq <= seq
 
 
-def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int, Payload]]:
+def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int, MessagePayload]]:
     raw = select(TrainingEvent.seq, type_coerce(TrainingEvent.payload, Text)).where(*up_to(training_id, event, seq))
     return parse_payloads(db.session.execute(raw.order_by(TrainingEvent.seq.desc()).limit(limit)).all())
 
 
-def sample_messages(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
+def sample_messages(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, MessagePayload]]:
     """Every n-th message, counted from the newest; oldest first."""
     number = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
     text = type_coerce(TrainingEvent.payload, Text).label("text")
@@ -185,7 +201,7 @@ def sample_messages(training_id: int, event: str, seq: int, step: int) -> list[t
     return parse_payloads(db.session.execute(query).all())
 
 
-def parse_payloads(rows: Sequence[Any]) -> list[tuple[int, Payload]]:
+def parse_payloads(rows: Sequence[Any]) -> list[tuple[int, MessagePayload]]:
     """One call of the JSON parser for all: several times faster than one each."""
     payloads = json.loads("[" + ",".join(text for _, text in rows) + "]")
     return [(number, payload) for (number, _), payload in zip(rows, payloads, strict=True)]

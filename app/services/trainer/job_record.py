@@ -74,8 +74,8 @@ class TrainingRecord:
             row = rows.get(job.subject_id or 0)
             if row is None:  # it was removed by hand
                 continue
-            before, row.waiting_for = row.waiting_for or {}, for_trainings(job.waiting_for)
-            same = before.get("code") == "turn" == (row.waiting_for or {}).get("code")
+            before, row.waiting_for = row.waiting_for, for_trainings(job.waiting_for)
+            same = bool(before and row.waiting_for and before["code"] == "turn" == row.waiting_for["code"])
             messages.append(status_message(row, dashboard=not same))
         if not all(item.dashboard for item in messages):
             messages.append(queue_message(waiting_rows()))

@@ -14,7 +14,8 @@ logger = logging.getLogger("yolo.training")
 
 def spec_of(row: Training, folder: Path, devices: tuple[str, ...], config: Settings) -> TrainSpec:
     """The spec of a training's child."""
-    params = {name: value for name, value in row.params.items() if name != "device"}
+    params = row.params.copy()
+    params.pop("device", None)
     return TrainSpec(
         training_id=row.id,
         training_dir=str(folder),

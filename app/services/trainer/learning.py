@@ -8,7 +8,10 @@ long it trains, while the training loss flattens at a high level.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict, cast
+
+from app.core.text_data import TextData
+from app.core.train import TrainingParams
 
 Epochs = Sequence[Mapping[str, Any]]
 
@@ -20,12 +23,12 @@ WINDOW = 12  # newest epochs that the course of the loss is judged by
 LEAST = 4  # epochs for a judgement
 
 
-def images_used(images: int, params: Mapping[str, Any]) -> int:
+def images_used(images: int, params: TrainingParams) -> int:
     """The number of training images in use: ultralytics applies the parameter `fraction`."""
     return max(1, round(images * params.get("fraction", 1.0)))
 
 
-def iterations(images: int, batch: int, params: Mapping[str, Any]) -> int:
+def iterations(images: int, batch: int, params: TrainingParams) -> int:
     """The iterations of an epoch, with so many training images."""
     return -(-images_used(images, params) // max(1, batch))
 
@@ -46,7 +49,15 @@ class Schedule:
         return FEW_SCRATCH if self.scratch else FEW_PRETRAINED
 
 
-def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, dict[str, Any]] | None:
+class Iterations(TypedDict, total=False):
+    """How many there were, how many are enough, and whether the run did not begin with pretrained weights."""
+
+    iterations: int
+    enough: int
+    scratch: bool
+
+
+def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, Iterations] | None:
     """`few_iterations`, `still_falling` or `labels`, with the data of its sentence; None where something was detected.
 
     Args:
@@ -55,7 +66,7 @@ def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, dict[str, Any]
     if not epochs or max(item["map50"] or 0.0 for item in epochs) >= LEARNED:
         return None
     iterations = epochs[-1]["epoch"] * schedule.iterations
-    data = {"iterations": iterations, "enough": schedule.few, "scratch": schedule.scratch}
+    data: Iterations = {"iterations": iterations, "enough": schedule.few, "scratch": schedule.scratch}
     falls = falling(epochs)
     if iterations < schedule.few:
         return "few_iterations", data
@@ -76,7 +87,7 @@ def falling(epochs: Epochs) -> float | None:
     return (before - since) / before if before > 0 else 0.0
 
 
-def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, dict[str, Any]] | None:
+def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, TextData] | None:
     """Advice during the run: the plan is too short for a model from scratch, or the labels look wrong.
 
     Args:
@@ -85,5 +96,5 @@ def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, 
     total = planned * schedule.iterations
     if schedule.scratch and total < schedule.few:
         return "few_iterations", {"iterations": total, "enough": schedule.few, "epochs": planned}
-    reason = why_nothing(epochs, schedule)
-    return reason if reason and reason[0] == "labels" else None
+    code, data = why_nothing(epochs, schedule) or ("", Iterations())
+    return (code, cast(TextData, data)) if code == "labels" else None

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import delete, func, select
 
+from app.core.room_messages import MessagePayload, QueuePosition
+from app.core.text_data import TextData
 from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingStatus
 from app.services import services
@@ -38,7 +40,7 @@ class RoomMessage:
     """
 
     event: str
-    payload: dict[str, Any]
+    payload: MessagePayload
     dashboard: bool = True
 
 
@@ -52,7 +54,7 @@ class LogPiece:
     text: str
 
 
-def message(event: str, row: Training | RunState, **payload: Any) -> RoomMessage:
+def message(event: str, row: Training | RunState, **payload: Unpack[MessagePayload]) -> RoomMessage:
     """A message with the next number of the training's room. Send it after the commit.
 
     A `training_status` is kept without its training: whoever reads it later gets the present one.
@@ -66,7 +68,7 @@ def message(event: str, row: Training | RunState, **payload: Any) -> RoomMessage
         db.session.add(TrainingEvent(training_id=row.id, seq=row.seq, event=event, payload=payload))
         if row.seq % THIN_EVERY == 0:
             thin_out(row)
-    return RoomMessage(event, {"training_id": row.id, "seq": row.seq} | payload)
+    return RoomMessage(event, {"training_id": row.id, "seq": row.seq, **payload})
 
 
 def write_ephemeral(row: Training) -> None:
@@ -87,9 +89,9 @@ def write_ephemeral(row: Training) -> None:
         thin_out(row)
 
 
-def with_more(item: RoomMessage, **more: Any) -> RoomMessage:
+def with_more(item: RoomMessage, **more: Unpack[MessagePayload]) -> RoomMessage:
     """The message with content that is sent but stored elsewhere."""
-    return replace(item, payload=item.payload | more)
+    return replace(item, payload={**item.payload, **more})
 
 
 def thin_out(row: Training) -> None:
@@ -135,7 +137,7 @@ def status_message(row: Training, dashboard: bool = True) -> RoomMessage:
 
 def queue_message(queue: Iterable[Any]) -> RoomMessage:
     """What waits, in its order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
-    entries = [
+    entries: list[QueuePosition] = [
         {
             "training_id": row.id,
             "priority": row.priority,
@@ -147,10 +149,12 @@ def queue_message(queue: Iterable[Any]) -> RoomMessage:
     return RoomMessage("training_queue", {"order": [entry["training_id"] for entry in entries], "queue": entries})
 
 
-def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> RoomMessage:
+def note_message(row: Training, code: str, data: TextData, time: datetime) -> RoomMessage:
     """A decision or an incident; its text is formatted when it is read."""
     level = "warning" if code in WARNINGS else "info"
-    epoch = data.get("epoch") or row.progress.get("epoch") or row.current_epoch
+    epoch = data.get("epoch")
+    if not isinstance(epoch, int) or not epoch:
+        epoch = row.progress.get("epoch") or row.current_epoch
     return message("training_note", row, code=code, data=data, epoch=epoch, level=level, timestamp=stamp(time))
 
 

@@ -222,6 +222,6 @@ def metrics(training_id: int) -> Sequence[TrainingMetric]:
     return db.session.scalars(query).all()
 
 
-def as_json(training: TrainingView) -> dict[str, Any]:
+def as_json(training: TrainingView) -> dict[str, object]:
     """The training as the API would send it."""
     return TrainingOut().dump(training)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import TypedDict
 
 from app.core.metrics import ClassMetrics
+from app.core.room_messages import MessagePayload, StoredMessage
 from app.core.thresholds import ModelThresholds
-from app.core.train import Extension, TrainingStart
+from app.core.train import Extension, RunProgress, TrainingParams, TrainingStart, UltralyticsArguments, WaitingReason
 from app.models import TrainingMetric
-
-StoredMessage = dict[str, Any]  # what the room got, with its `seq`
 
 
 class NoteView(TypedDict):
@@ -17,19 +16,6 @@ class NoteView(TypedDict):
 
     code: str
     message: str
-
-
-class WaitingReason(TypedDict):
-    """What a training waits for, by `code`; see WaitingOut. Sizes in bytes."""
-
-    code: str
-    training_id: NotRequired[int]
-    name: NotRequired[str]
-    ahead: NotRequired[int]
-    until: NotRequired[str]
-    free: NotRequired[int]
-    needed: NotRequired[int]
-    device: NotRequired[str]
 
 
 class WaitingView(WaitingReason):
@@ -68,7 +54,7 @@ class TrainingView(TypedDict):
     log_path: str | None
     created_at: datetime
     updated_at: datetime
-    params: dict[str, Any]
+    params: TrainingParams
     device: str | None
     weights: str | None
     notes: list[NoteView]
@@ -81,7 +67,7 @@ class TrainingView(TypedDict):
     downloadable: bool
     evaluated: bool
     best: TrainingMetric | None
-    progress: dict[str, Any]
+    progress: RunProgress
     level: str | None
     seq: int
     task: str
@@ -155,12 +141,16 @@ class QueueView(TypedDict):
     queue: list[TrainingView]
 
 
+ComparedCurve = dict[str, int | list[float | None]]
+"""`training_id`, and columns: `epoch`, `time` (s) and each metric of core/metrics.py."""
+
+
 class Comparison(TypedDict):
     """Trainings side by side; see compare.compare."""
 
     trainings: list[TrainingView]
-    curves: list[dict[str, Any]]
-    defaults: dict[str, Any]
+    curves: list[ComparedCurve]
+    defaults: UltralyticsArguments
     differs: list[str]
     missing: list[int]
 
@@ -212,10 +202,10 @@ class Snapshot(TypedDict):
     """What a page needs to go on from live messages; see TrainingFollowing.snapshot."""
 
     seq: int
-    training: dict[str, Any]  # as TrainingOut sends it
-    metrics: dict[str, Any] | None
-    notes: list[StoredMessage]
-    advice: list[StoredMessage]
-    losses: list[StoredMessage]
-    figures: list[StoredMessage]
+    training: dict[str, object]  # as TrainingOut sends it
+    metrics: dict[str, object] | None
+    notes: list[MessagePayload]
+    advice: list[MessagePayload]
+    losses: list[MessagePayload]
+    figures: list[MessagePayload]
     log: LogEnd

@@ -13,6 +13,7 @@ from app.config import settings
 from app.core import metrics
 from app.core.clock import CLOCK
 from app.core.paths import data_folder_of, redact_paths
+from app.core.train import RunProgress
 from app.events import (
     RETAINED_CHECKPOINTS,
     Cancelled,
@@ -32,7 +33,7 @@ from app.events import (
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services.trainer import recover
-from app.services.trainer.advance import RETAINED, advance, stage
+from app.services.trainer.advance import advance, present_epoch, stage
 from app.services.trainer.advice import advise
 from app.services.trainer.ephemeral import RunState
 from app.services.trainer.messages import (
@@ -68,7 +69,7 @@ def _(event: Stage, row: Training | RunState, time: datetime) -> list[RoomMessag
 
 @record.register
 def _(event: Download, row: Training | RunState, time: datetime) -> list[RoomMessage]:
-    advance(row, stage="weights", name=event.name, received=event.received, total=event.total)
+    advance(row, {"stage": "weights", "name": event.name, "received": event.received, "total": event.total})
     return [progress_message(row)]
 
 
@@ -97,13 +98,14 @@ def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
     db.session.execute(delete(Checkpoint).where(stale))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
-    advance(row, epoch=event.start_epoch, batch=0, batches=event.batches)
+    advance(row, {"epoch": event.start_epoch, "batch": 0, "batches": event.batches})
     return [*messages, status_message(row)]
 
 
 @record.register
 def _(event: Progress, row: Training | RunState, time: datetime) -> list[RoomMessage]:
-    advance(row, **{name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")})
+    batch: RunProgress = {"epoch": event.epoch, "batch": event.batch, "batches": event.batches}
+    advance(row, {**batch, "loss": event.loss, "parts": event.parts})
     row.eta = event.eta
     return [progress_message(row)]
 
@@ -118,7 +120,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
     measures = {name: getattr(event, name) for name in metrics.IN_EVENT}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
     row.restarts = 0  # it gets on
-    advance(row, **{key: value for key, value in row.progress.items() if key in RETAINED})
+    advance(row, present_epoch(row.progress))
     update_message = message(
         "training_update",
         row,
@@ -181,7 +183,7 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[RoomMessage
 
 @record.register
 def _(event: Completed, row: Training, time: datetime) -> list[RoomMessage]:
-    progress = {"stage": "completed", "best_epoch": event.best_epoch, "final_metrics": event.metrics}
+    progress: RunProgress = {"stage": "completed", "best_epoch": event.best_epoch, "final_metrics": event.metrics}
     path = recover.below(row, event.model_path)
     change(row, TrainingStatus.COMPLETED, end_time=time, model_path=path, progress=progress)
     return [

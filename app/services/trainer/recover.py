@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.core.children import PROGRAM_CHANGED
+from app.core.text_data import TextValue
 from app.database import writing
 from app.events import Failed, Paused
 from app.extensions import db
@@ -155,14 +156,14 @@ def below(row: Training, path: str | None) -> str | None:
     return f"models/{row.id}/{path}" if path else None
 
 
-def note(training_id: int, code: str, **data: object) -> list[RoomMessage]:
+def note(training_id: int, code: str, **data: TextValue) -> list[RoomMessage]:
     """`noted` in a transaction of its own."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
         return add_note(row, code, **data) if row is not None else []
 
 
-def add_note(row: Training, code: str, **data: object) -> list[RoomMessage]:
+def add_note(row: Training, code: str, **data: TextValue) -> list[RoomMessage]:
     """Store a note with the training; its message."""
     row.notes = [*row.notes, {"code": code, "data": data}]
     return [note_message(row, code, data, now())]

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from app.access import private
 from app.config import settings
-from app.core.train import TrainingStart
+from app.core.train import TrainingParams, TrainingStart
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
@@ -25,7 +25,7 @@ from app.services.idempotency import RequestKey
 from app.services.storage.damaged import set_file_aside
 from app.services.storage.names import read_yaml
 from app.services.trainer.clone import next_name
-from app.services.trainer.create import refuse_missing, usable
+from app.services.trainer.create import ConfigColumns, refuse_missing, usable
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.launch import start_of
 from app.services.trainer.store import TrainingStore
@@ -92,10 +92,10 @@ class TrainingReruns:
         values = same_columns(row, used)
         if not anyway:
             self.check_unchanged(row, used)
-        name = next_name(values.pop("name"))
+        values["name"] = next_name(values["name"])
         with writing() as session:
             refuse_missing(usable(session.get(Dataset, values["dataset_id"])), values["revision"])
-            new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
+            new = Training(**values, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
             session.add(new)
             session.flush()
             follow(new)
@@ -157,39 +157,43 @@ def is_config(config: Any) -> TypeGuard[RunConfig]:
     return named and isinstance(config.get("versions") or {}, dict)
 
 
-def same_columns(row: Training, used: RunConfig) -> dict[str, Any]:
+def same_columns(row: Training, used: RunConfig) -> ConfigColumns:
     """The columns of a training that repeats this one: resolved values replace automatic ones."""
-    names = (
-        "name",
-        "dataset_id",
-        "revision",
-        "dataset_revision",
-        "model_version",
-        "architecture",
-        "task",
-        "epochs",
-        "img_size",
-        "learning_rate",
-    )
-    values = {name: getattr(row, name) for name in names}
-    batch = row.batch_now or row.batch_size
-    values |= {"batch_size": batch, "total_epochs": row.epochs, "start": same_start(row, used)}
-    return values | {"params": same_params(row, used)}
+    return {
+        "name": row.name,
+        "dataset_id": row.dataset_id,
+        "revision": row.revision,
+        "dataset_revision": row.dataset_revision,
+        "model_version": row.model_version,
+        "architecture": row.architecture,
+        "task": row.task,
+        "start": same_start(row, used),
+        "epochs": row.epochs,
+        "total_epochs": row.epochs,
+        "batch_size": row.batch_now or row.batch_size,
+        "img_size": row.img_size,
+        "learning_rate": row.learning_rate,
+        "params": same_params(row, used),
+    }
 
 
-def same_params(row: Training, used: RunConfig) -> dict[str, Any]:
+def same_params(row: Training, used: RunConfig) -> TrainingParams:
     """Seed, loading processes and device as they were, and the optimizer that `auto` became.
 
     `auto` stays where the same version of ultralytics chooses again: its AdamW differs in details from a named one.
     """
     arguments = used.get("arguments") or {}
-    params = dict(row.params)
-    params |= {name: arguments[name] for name in ("seed", "workers") if arguments.get(name) is not None}
+    params = row.params.copy()
+    if arguments.get("seed") is not None:
+        params["seed"] = arguments["seed"]
+    if arguments.get("workers") is not None:
+        params["workers"] = arguments["workers"]
     if row.device == CPU:
         params["device"] = CPU
     same_version = (used.get("versions") or {}).get("ultralytics") == version("ultralytics")
-    if params.get("optimizer", "auto") == "auto" and used.get("optimizer") and not same_version:
-        params |= {"optimizer": used["optimizer"], "momentum": params.get("momentum", AUTO_MOMENTUM)}
+    optimizer = used.get("optimizer")
+    if params.get("optimizer", "auto") == "auto" and optimizer and not same_version:
+        params |= {"optimizer": optimizer, "momentum": params.get("momentum", AUTO_MOMENTUM)}
     return params
 
 

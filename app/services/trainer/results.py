@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from app.core.metrics import REPORTED
 from app.models import TrainingMetric
@@ -60,7 +59,7 @@ def number(cell: str) -> Cell:
     return int(value) if cell.lstrip("-").isdigit() and len(cell) < 16 else value
 
 
-def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def measures(path: Path) -> Iterator[tuple[int, dict[str, float | dict[str, float]]]]:
     """(epoch, columns of TrainingMetric) of each row; nothing where it cannot be read."""
     try:
         columns, rows = read(path)

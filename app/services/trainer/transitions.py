@@ -90,7 +90,7 @@ def follow(row: Training) -> None:
         return
     if status == JobStatus.PENDING:  # another version may have run it meanwhile: an attempt's number never comes again
         job.attempt = max(job.attempt, row.attempt)
-    values: dict[str, Any] = {"progress": as_progress(row)} if status.ended else {}
+    values: dict[str, object] = {"progress": as_progress(row)} if status.ended else {}
     if status == JobStatus.FAILED:
         values["error"] = {"code": row.error_kind or "code", "message": row.error or ""}
     if status == JobStatus.COMPLETED:
@@ -121,7 +121,7 @@ def job_of(training_id: int) -> Job | None:
     return db.session.scalar(select(Job).where(mine).order_by(Job.id.desc()).limit(1))
 
 
-def requested(row: Training) -> dict[str, Any]:
+def requested(row: Training) -> dict[str, object]:
     """The requested stop of a running training, as columns of its job."""
     if row.status != RUNNING or not (row.stop_requested or row.pause_requested):
         return {}

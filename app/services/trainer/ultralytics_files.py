@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from app.core.train import UltralyticsArguments
+
 
 @cache
 def folder() -> Path | None:
@@ -14,7 +16,7 @@ def folder() -> Path | None:
 
 
 @cache
-def defaults() -> dict[str, Any]:
+def defaults() -> UltralyticsArguments:
     """default.yaml: a value for each argument; empty where ultralytics is not installed."""
     package = folder()
     return {} if package is None else read(package / "default.yaml")

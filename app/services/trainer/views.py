@@ -7,7 +7,7 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from flask_babel import gettext as _
 
@@ -23,6 +23,7 @@ from app.services.trainer.store import TrainingStore
 from app.services.trainer.thresholds import thresholds
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
+from app.services.trainer.verdict.parts import VerdictView
 from app.services.trainer.verdict.texts import with_messages
 
 logger = logging.getLogger("yolo.trainer")
@@ -79,7 +80,7 @@ class TrainingViews:
         folder = self.store.existing_folder(training_id) / "previews"
         return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
-    def verdict(self, training_id: int) -> dict[str, Any]:
+    def verdict(self, training_id: int) -> VerdictView:
         """The verdict of a training that has ended, as VerdictOut.
 
         Raises:

@@ -6,9 +6,11 @@ from typing import Any, cast
 from flask_babel import format_datetime, format_decimal
 from flask_babel import gettext as _
 
+from app.core.train import WaitingReason
 from app.i18n import ngettext
+from app.jobs.model import WaitingFor
 from app.models import Training, TrainingStatus
-from app.services.trainer.read_models import WaitingReason, WaitingView
+from app.services.trainer.read_models import WaitingView
 
 GB = 2**30  # as the pages and the settings count them
 
@@ -18,12 +20,14 @@ def queue_order() -> tuple[Any, ...]:
     return Training.priority.desc(), Training.position, Training.id
 
 
-def for_trainings(reason: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What its job waits for, as stored with trainings: {"code", ...}; see `reason`."""
-    if reason is None or reason["code"] != "device":
-        return reason
-    of_training = reason["type"] == "training"
-    return {"code": "device"} | ({"training_id": reason["id"]} if of_training else {})
+def for_trainings(waiting: WaitingFor | None) -> WaitingReason | None:
+    """What its job waits for, as stored with trainings."""
+    if waiting is None or waiting["code"] != "device":
+        return cast(WaitingReason | None, waiting)  # the same fields
+    holder = waiting.get("id")
+    if waiting.get("type") == "training" and holder is not None:
+        return {"code": "device", "training_id": holder}
+    return {"code": "device"}
 
 
 def waiting_for(row: Training, names: dict[int, str]) -> WaitingView | None:
@@ -34,8 +38,9 @@ def waiting_for(row: Training, names: dict[int, str]) -> WaitingView | None:
     """
     if row.status != TrainingStatus.PENDING or not row.waiting_for:
         return None
-    view = cast(WaitingReason, dict(row.waiting_for))
-    if (holder := view.get("training_id")) in names:
+    view = row.waiting_for.copy()
+    holder = view.get("training_id")
+    if holder is not None and holder in names:
         view["name"] = names[holder]
     else:  # deleted, or somebody else's
         view.pop("training_id", None)

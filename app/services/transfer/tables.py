@@ -70,7 +70,7 @@ def binary_order(column: Any, connection: Connection) -> Any:
     return collate(column, "C") if is_text else column
 
 
-def insert_batch(table: Table, target: Connection, batch: list[dict[str, Any]]) -> None:
+def insert_batch(table: Table, target: Connection, batch: list[dict[str, object]]) -> None:
     try:
         with target.begin_nested():
             target.execute(insert(table), batch)
@@ -78,7 +78,7 @@ def insert_batch(table: Table, target: Connection, batch: list[dict[str, Any]]) 
         raise refused_row(table, target, batch) or error from error
 
 
-def refused_row(table: Table, target: Connection, batch: list[dict[str, Any]]) -> TransferError | None:
+def refused_row(table: Table, target: Connection, batch: list[dict[str, object]]) -> TransferError | None:
     """Which row of a batch was refused, and why."""
     for row in batch:
         try:

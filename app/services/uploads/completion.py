@@ -90,7 +90,8 @@ def existing_result(upload: Upload, purpose: Purpose) -> int | None:
     """The result of an earlier attempt whose server was killed: its key was committed with the row."""
     request_key = key_of(upload)
     mark = db.session.get(IdempotencyKey, (request_key.key, request_key.scope))
-    return int(mark.answer[purpose.result]) if mark else None
+    number = mark.answer[purpose.result] if mark else None
+    return number if isinstance(number, int) else None
 
 
 def key_of(upload: Upload) -> RequestKey:

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from marshmallow import Schema, ValidationError
 
 from app.access.principal import current_account_id
-from app.errors import BadUpload, Unprocessable, flatten
+from app.errors import BadUpload, Unprocessable, field_errors
 from app.schemas import PredictionUploadMetadata, UploadMetadata
 from app.services.datasets.archive_texts import by_name as kind_of
 from app.services.datasets.importing import DatasetCreation
@@ -135,6 +135,6 @@ def checked_form(schema: Schema, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         form: Any = schema.load(dict(metadata))
     except ValidationError as error:
-        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
-        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
+        message = _("Some fields are not valid. Correct them and send the request again.")
+        raise Unprocessable(message, field_errors(error.messages)) from None
     return dict(form)

@@ -13,6 +13,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.core.files import sync_file
+from app.core.json_object import JsonObject
 from app.errors import NotFound
 from app.services.storage.damaged import set_file_aside
 
@@ -46,7 +47,7 @@ class Upload:
     created_at: str
     state: str = RECEIVING
     dataset_id: int | None = None
-    problem: dict[str, Any] | None = None
+    problem: JsonObject | None = None
     header: str = field(default="")  # Upload-Metadata, which HEAD returns as it came
     created_by: int | None = None  # the account of who sends it; None: the owner of the installation
     purpose: str = DATASET

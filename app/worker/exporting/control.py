@@ -44,7 +44,7 @@ def restore(
     os.replace(model, lossy)
     data, count = sample_split(Path(spec.data), "train", CONTROL, directory / "control")
     control = Control(task_of(spec, lossy, data), directory / "controlled", course.step)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "validation_dataset": nncf.Dataset(Followed(control.inputs(), course.step)),
         "validation_fn": control.figure,
         "max_drop": spec.allowed_loss / 2,  # of these images; those of validation differ a little

@@ -17,6 +17,7 @@ from app.core.exports import (
     ConversionDetails,
     ExportSpec,
 )
+from app.core.train import UltralyticsArguments
 from app.worker.exporting.images import sample_split
 from app.worker.exporting.portable import shorten_data, without_debug
 from app.worker.loading import loading
@@ -58,12 +59,17 @@ def convert(
     return target, details
 
 
-def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], ConversionDetails]:
+def arguments(spec: ExportSpec, directory: Path) -> tuple[UltralyticsArguments, ConversionDetails]:
     """What the exporter is called with, and what the card has to say about it."""
     from importlib.util import find_spec
 
     options = spec.arguments
-    values: dict[str, Any] = {"format": spec.format, "imgsz": spec.img_size, "device": spec.device, "verbose": False}
+    values: UltralyticsArguments = {
+        "format": spec.format,
+        "imgsz": spec.img_size,
+        "device": spec.device,
+        "verbose": False,
+    }
     values |= {name: value for name, value in options.items() if name in PASSED_ON and value}
     if spec.format == "onnx" and find_spec("onnxslim") is None:
         values["simplify"] = False

@@ -5,11 +5,11 @@ So the caches that ultralytics writes beside labels never meet those of a traini
 
 import os
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from app.core.exports import evenly
+from app.core.json_object import JsonObject
 from app.worker.failures import DataError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".heic", ".mpo", ".dng"}
@@ -22,8 +22,8 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
     Raises:
         DataError: the split has no images.
     """
-    described: dict[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
-    source = Path(described.get("path") or data.parent) / str(described.get(split) or "")
+    described: JsonObject = yaml.safe_load(data.read_text(encoding="utf-8"))
+    source = Path(str(described.get("path") or data.parent)) / str(described.get(split) or "")
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in IMAGES) if described.get(split) else []
     if not files:
         raise DataError(f"the dataset has no images for {split}")
@@ -36,7 +36,7 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
     train = folder / "images" / "train"
     if not train.exists():  # ultralytics takes a classification's images apart where there is none
         train.symlink_to(split, target_is_directory=True)
-    values = {"path": str(folder), "train": f"images/{split}", "val": f"images/{split}"}
+    values: dict[str, object] = {"path": str(folder), "train": f"images/{split}", "val": f"images/{split}"}
     values |= {name: described[name] for name in DATASET_KEYS if name in described}
     target = folder / "dataset.yaml"
     target.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from app.core.encodings import TEXTS, decode
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.core.report import Keypoints
 from app.worker.formats.model import InvalidInput
@@ -131,7 +132,7 @@ def join_mapping(name: Any) -> Any:
     return name
 
 
-def in_order(names: dict[str, Any]) -> list[Any]:
+def in_order(names: JsonObject) -> list[Any]:
     """Names by number; the numbers must run from 0, or from 1, without a gap."""
     numbers = {parse_whole_number(key): name for key, name in names.items()}
     first = min(numbers, default=0)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.core.encodings import TEXTS
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import class_name_files
 from app.worker.formats.class_name_files import LISTS, YAML_NAMES, rank_yaml
@@ -110,7 +111,7 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
     return *nearest, False
 
 
-def complete_document(document: dict[str, Any], nearer: Any) -> dict[str, Any]:
+def complete_document(document: JsonObject, nearer: Any) -> JsonObject:
     """What a YAML with names leaves open, as the one nearer to the images says it."""
     more = nearer if isinstance(nearer, dict) else {}
     return {key: more[key] for key in ("train", "val", "test", "kpt_shape", "flip_idx") if key in more} | document

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats.class_names import MAX_KEYPOINTS
 from app.worker.formats.coco_objects import ObjectCounts, normalised
@@ -36,7 +37,7 @@ class CocoFile:
     supers: set[str] = field(default_factory=set)
     keypoints: dict[Any, list[str]] = field(default_factory=dict)  # category id → names of its keypoints
     survey: ObjectCounts = field(default_factory=ObjectCounts)
-    called: dict[str, Any] = field(default_factory=dict)  # ids of images by their file names
+    called: JsonObject = field(default_factory=dict)  # ids of images by their file names
     named: dict[Any, str] = field(default_factory=dict)  # names of classes that objects say, by category id
 
     def image(self, key: Any) -> tuple[Item, tuple[int, int]] | None:
@@ -64,7 +65,7 @@ def survey_file(tree: Tree, path: str, root: str, pictures: dict[str, Item], fin
     return file
 
 
-def elements(tree: Tree, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def elements(tree: Tree, path: str) -> Iterator[tuple[str, JsonObject]]:
     """The images, objects and classes of a file; of images that hold their objects these too, and of classes that are
     listed without ids with these."""
     index = -1
@@ -79,7 +80,7 @@ def elements(tree: Tree, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield "annotations", normalised(with_class(inner | {"image_id": id_of(element)}))
 
 
-def category_of(index: int, element: Any) -> dict[str, Any] | None:
+def category_of(index: int, element: Any) -> JsonObject | None:
     """A class with its id, as COCO has it: of a plain list of names, or of names by their ids."""
     if isinstance(element, str):
         return {"id": index, "name": element}
@@ -89,7 +90,7 @@ def category_of(index: int, element: Any) -> dict[str, Any] | None:
     return {"id": int(key) if key.isascii() and key.isdigit() and len(key) < 20 else key, "name": name}
 
 
-def with_class(element: dict[str, Any]) -> dict[str, Any]:
+def with_class(element: JsonObject) -> JsonObject:
     """An object whose class is its name alone, with that as the id."""
     if "category_id" in element:
         return element
@@ -97,12 +98,12 @@ def with_class(element: dict[str, Any]) -> dict[str, Any]:
     return element if name is None else element | {"category_id": name}
 
 
-def id_of(element: dict[str, Any]) -> Any:
+def id_of(element: JsonObject) -> Any:
     """Of an image: its file name where it has none."""
     return element["id"] if "id" in element else element.get("file_name")
 
 
-def add_name(file: CocoFile, element: dict[str, Any]) -> None:
+def add_name(file: CocoFile, element: JsonObject) -> None:
     """What an object says of its class: for files that do not list the classes."""
     key = element.get("category_id")
     if not isinstance(key, int | str) or key in file.named:
@@ -117,7 +118,7 @@ def id_order(key: Any) -> tuple[bool, Any]:
     return (isinstance(key, str), key)
 
 
-def add_category(file: CocoFile, element: dict[str, Any]) -> None:
+def add_category(file: CocoFile, element: JsonObject) -> None:
     key, name = element.get("id"), element.get("name")
     if isinstance(key, int | str) and isinstance(name, str):
         file.categories[key] = name.strip()
@@ -130,7 +131,7 @@ def add_category(file: CocoFile, element: dict[str, Any]) -> None:
 
 
 def add_image(
-    tree: Tree, file: CocoFile, element: dict[str, Any], root: str, pictures: dict[str, Item], findings: list[Finding]
+    tree: Tree, file: CocoFile, element: JsonObject, root: str, pictures: dict[str, Item], findings: list[Finding]
 ) -> None:
     """An image of the file; an image that the source does not have is noted, one that came before is the same one."""
     key, name = id_of(element), element.get("file_name") or element.get("coco_url")
@@ -181,7 +182,7 @@ def ids_as_text(file: CocoFile) -> bool:
     )
 
 
-def annotations(tree: Tree, file: CocoFile) -> Iterator[tuple[int, dict[str, Any]]]:
+def annotations(tree: Tree, file: CocoFile) -> Iterator[tuple[int, JsonObject]]:
     """The objects of a file, numbered from 1."""
     line = 0
     for key, element in elements(tree, file.path):

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.box_numbers import sides
@@ -38,7 +39,7 @@ class ObjectCounts:
     boxes: list[tuple[Any, Any, Numbers]] = field(default_factory=list)  # image, class, numbers of the first ones
     spans: list[Span] = field(default_factory=list)  # of the first outlines
 
-    def add(self, element: dict[str, Any]) -> None:
+    def add(self, element: JsonObject) -> None:
         key = element.get("category_id")
         if not isinstance(key, int | str):
             return
@@ -68,15 +69,15 @@ def span_of(segmentation: Any) -> Span | None:
     return min(part), max(part)
 
 
-def normalised(element: dict[str, Any]) -> dict[str, Any]:
+def normalised(element: JsonObject) -> JsonObject:
     """An object whose outline is one flat list, as VIA writes it, with a list of outlines; one whose keypoints have no
     visibility, or a score in its place, with one; and one whose box is a text or names its numbers, with a list."""
     if isinstance(element.get("bbox"), dict | str):
         element = element | {"bbox": parse_box(element["bbox"])}
-    if isinstance(element.get("iscrowd"), str):
-        element = element | {"iscrowd": element["iscrowd"].strip().casefold() not in NO}
-    if isinstance(element.get("segmentation"), str):
-        element = element | {"segmentation": parse_text(element["segmentation"])}
+    if isinstance(crowd := element.get("iscrowd"), str):
+        element = element | {"iscrowd": crowd.strip().casefold() not in NO}
+    if isinstance(outline := element.get("segmentation"), str):
+        element = element | {"segmentation": parse_text(outline)}
     points = element.get("keypoints")
     if (
         isinstance(points, list)
@@ -118,7 +119,7 @@ def with_visibility(values: list[float]) -> list[float]:
     return [part for x, y in zip(values[::2], values[1::2], strict=True) for part in (x, y, 2 * bool(x or y))]
 
 
-def is_polygon(element: dict[str, Any]) -> bool:
+def is_polygon(element: JsonObject) -> bool:
     """Whether its outline says more than its box."""
     parts = element.get("segmentation")
     if isinstance(parts, dict) and parts.get("counts"):
@@ -159,7 +160,7 @@ class CocoObjects:
 
     def convert(
         self,
-        element: dict[str, Any],
+        element: JsonObject,
         line: int,
         image: str,
         size: tuple[int, int],
@@ -195,7 +196,7 @@ class CocoObjects:
 
     def outline(
         self,
-        element: dict[str, Any],
+        element: JsonObject,
         line: int,
         image: str,
         shapes: RowBuilder,

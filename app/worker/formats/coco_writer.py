@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from app.worker.formats.export_run import ExportRun, UnsupportedDataset
 from app.worker.formats.geometry import area
@@ -10,6 +10,35 @@ from app.worker.formats.revision_tree import RevisionImage, RevisionObject
 
 PER_OBJECT, PER_IMAGE = 400, 200  # bytes of JSON, roughly
 CORNERS = 4
+
+
+class CategoryPoints(TypedDict, total=False):
+    """The keypoints of a class."""
+
+    keypoints: list[str]
+    skeleton: list[list[int]]
+
+
+class Category(CategoryPoints):
+    """A class."""
+
+    id: int
+    name: str
+    supercategory: str
+
+
+class Annotation(TypedDict):
+    """An object; `bbox`: left, top, width, height in px; `keypoints`: x, y, visibility of each in one list."""
+
+    id: int
+    image_id: int
+    category_id: int
+    iscrowd: int
+    bbox: list[float]
+    area: float
+    segmentation: list[list[float]]
+    keypoints: NotRequired[list[float]]
+    num_keypoints: NotRequired[int]
 
 
 def write(job: ExportRun) -> None:
@@ -60,22 +89,22 @@ def document(job: ExportRun, pictures: list[RevisionImage], sizes: dict[str, tup
     yield "\n]}\n"
 
 
-def categories(job: ExportRun) -> list[dict[str, Any]]:
+def categories(job: ExportRun) -> list[Category]:
     """Ids from 1, as COCO's own are."""
     points = [f"point_{number}" for number in range(1, job.revision.keypoints[0] + 1)]
-    extra = {"keypoints": points, "skeleton": []} if points else {}
+    extra: CategoryPoints = {"keypoints": points, "skeleton": []} if points else {}
     return [
-        {"id": number, "name": name, "supercategory": "none"} | extra
+        {"id": number, "name": name, "supercategory": "none", **extra}
         for number, name in enumerate(job.revision.names, 1)
     ]
 
 
-def annotation(job: ExportRun, item: RevisionObject, number: int, image: int) -> dict[str, Any]:
+def annotation(job: ExportRun, item: RevisionObject, number: int, image: int) -> Annotation:
     """One object. Pixels with three decimals."""
     left, top, right, bottom = item.box
     width, height = max(0.0, right - left), max(0.0, bottom - top)
     outline = [round(value, 3) for point in item.outline for value in point]
-    fields: dict[str, Any] = {
+    fields: Annotation = {
         "id": number,
         "image_id": image,
         "category_id": item.kind + 1,

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import FileFindings, dicts, load_document, text
@@ -19,7 +20,7 @@ PARTS = {"id", "name", "properties", "annotators", "reviewers", "ranges", "slot_
 VISIBILITY = {True: 1, False: 2}  # a keypoint's visibility by whether it is occluded
 
 
-def is_document(head: dict[str, Any]) -> bool:
+def is_document(head: JsonObject) -> bool:
     """Whether the first values of a JSON file are Darwin's."""
     item, objects = head.get("item"), head.get("annotations")
     if isinstance(item, dict) and {"name", "slots"} & set(item) and objects is not None:
@@ -73,7 +74,7 @@ class DarwinFile:
             self.add_object(entry if isinstance(entry, dict) else {}, line, draft)
         return draft
 
-    def add_object(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+    def add_object(self, entry: JsonObject, line: int, draft: Draft) -> None:
         """The shapes of one object, or a note."""
         name = text(entry.get("name"))
         if "raster_layer" in entry:
@@ -88,7 +89,7 @@ class DarwinFile:
             kind = next((key for key in entry if key in SHAPES), None) or next((k for k in entry if k not in PARTS), "")
             self.notes.unread(kind, name, line, draft.image)
 
-    def shape(self, entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
+    def shape(self, entry: JsonObject, name: str, line: int) -> DraftShape | None:
         """An object's outline, keypoints or box: the first that it has."""
         if parts := outlines(entry.get("polygon")):
             return outline_shape(name, parts, line)
@@ -114,7 +115,7 @@ class DarwinFile:
             self.notes.object("mask_unreadable", line, draft.image, name="raster_layer")
 
 
-def described(document: dict[str, Any]) -> tuple[str, tuple[int, int] | None, int]:
+def described(document: JsonObject) -> tuple[str, tuple[int, int] | None, int]:
     """The image's path and size, and how many images the file is about."""
     item, image = document.get("item"), document.get("image")
     if isinstance(item, dict):

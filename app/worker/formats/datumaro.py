@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import ClassList
@@ -20,7 +21,7 @@ LISTS = {"items"}
 QUIET = {"label", "caption", "feature_vector"}  # of the whole image
 
 
-def is_document(head: dict[str, Any]) -> bool:
+def is_document(head: JsonObject) -> bool:
     """Whether the first values of a JSON file are Datumaro's."""
     items, categories = head.get("items"), head.get("categories")
     if isinstance(categories, dict) and isinstance(categories.get("label"), dict):
@@ -60,13 +61,14 @@ class DatumaroFile:
             if key == "categories" and isinstance(value, dict):
                 self.categories(value)
 
-    def categories(self, value: dict[str, Any]) -> None:
+    def categories(self, value: JsonObject) -> None:
         labels, points = value.get("label"), value.get("points")
         if isinstance(labels, dict):
             self.names = [text(entry.get("name")) for entry in dicts(labels.get("labels"))]
         for entry in dicts(points.get("items") if isinstance(points, dict) else None):
-            if isinstance(entry.get("labels"), list) and not self.points:
-                self.points = [str(name) for name in entry["labels"][:1000]]
+            names = entry.get("labels")
+            if isinstance(names, list) and not self.points:
+                self.points = [str(name) for name in names[:1000]]
 
     def read(self) -> list[Draft]:
         """Its images with their objects."""
@@ -77,7 +79,7 @@ class DatumaroFile:
         self.notes.close()
         return drafts
 
-    def item(self, item: dict[str, Any]) -> Draft | None:
+    def item(self, item: JsonObject) -> Draft | None:
         """One image; None, noted, where there is none."""
         media = item.get("image") if isinstance(item.get("image"), dict) else item.get("media")
         media = media if isinstance(media, dict) else {}
@@ -96,7 +98,7 @@ class DatumaroFile:
         draft.shapes = sorted(joined_groups(shapes), key=lambda shape: shape.line or 0)
         return draft
 
-    def shape(self, entry: dict[str, Any], draft: Draft) -> DraftShape | None:
+    def shape(self, entry: JsonObject, draft: Draft) -> DraftShape | None:
         """An object's shape; None, noted, where there is none."""
         self.line += 1
         kind, number_ = text(entry.get("type")), entry.get("label_id")
@@ -117,7 +119,7 @@ class DatumaroFile:
         return shape
 
 
-def joined_groups(entries: list[tuple[dict[str, Any], DraftShape]]) -> Iterator[DraftShape]:
+def joined_groups(entries: list[tuple[JsonObject, DraftShape]]) -> Iterator[DraftShape]:
     """Outlines of one group and class are one object, as in COCO; a box beside its outline is no second one."""
     groups: dict[tuple[Any, str], list[DraftShape]] = {}
     for entry, shape in entries:
@@ -134,7 +136,7 @@ def joined_groups(entries: list[tuple[dict[str, Any], DraftShape]]) -> Iterator[
             yield from shapes
 
 
-def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
+def shape_of(kind: str, entry: JsonObject, name: str, line: int) -> DraftShape | None:
     """An object's shape; None for one that YOLO has no row for."""
     if kind in {"bbox", "rotated_bbox", "ellipse"}:
         values = entry.get("bbox")
@@ -168,7 +170,7 @@ def pairs(values: Any) -> Points:
     return [(number(x), number(y)) for x, y in zip(values[::2], values[1::2], strict=False)]
 
 
-def keypoints_of(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
+def keypoints_of(entry: JsonObject) -> Iterator[tuple[float, float, int]]:
     """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
     visibility = entry.get("visibility")
     for index, point in enumerate(pairs(entry.get("points"))):

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats.model import Finding, InvalidInput, finding
 from app.worker.formats.tree import Tree
@@ -46,7 +47,7 @@ class FileFindings:
             self.findings.append(finding("warning", "images_missing", self.file, None, count=self.more))
 
 
-def load_document(tree: Tree, path: str, findings: list[Finding]) -> dict[str, Any] | None:
+def load_document(tree: Tree, path: str, findings: list[Finding]) -> JsonObject | None:
     """The object of a JSON file of one image; None, noted, where it cannot be used."""
     try:
         document = json.loads(tree.text(path, MAX_JSON))
@@ -62,7 +63,7 @@ def load_document(tree: Tree, path: str, findings: list[Finding]) -> dict[str, A
     return None
 
 
-def dicts(values: Any) -> list[dict[str, Any]]:
+def dicts(values: Any) -> list[JsonObject]:
     """The objects of a JSON list; of anything else none."""
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 

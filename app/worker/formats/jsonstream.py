@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import IO, Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.model import InvalidInput
@@ -137,7 +138,7 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
         raise InvalidInput("annotation_unreadable", file=printable_name(name), reason=reason(error)) from error
 
 
-def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
+def objects(tree: Tree, name: str) -> Iterator[JsonObject]:
     """The objects of a file of lines, or the elements of a JSON list; a file that is one object gives that. What is no
     object is an empty one, so that they can be counted.
 

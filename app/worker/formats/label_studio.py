@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import ClassList
@@ -51,7 +52,7 @@ def is_entry(element: Any) -> bool:
     return any(is_region(item) for value in element.values() for item in dicts(value)[:1])
 
 
-def is_region(item: dict[str, Any]) -> bool:
+def is_region(item: JsonObject) -> bool:
     """Whether this is an object of JSON-MIN."""
     return "original_width" in item and bool({"x", "points", "rle"} & set(item))
 
@@ -111,7 +112,7 @@ class LabelStudioFile:
         self.notes.close()
         return drafts
 
-    def elements(self) -> Iterator[dict[str, Any]]:
+    def elements(self) -> Iterator[JsonObject]:
         """The tasks."""
         if self.path not in self.tree["csv"]:
             yield from filter(None, objects(self.tree, self.path))
@@ -119,11 +120,11 @@ class LabelStudioFile:
         for _, row in CsvTable(self.tree, self.path).rows():
             yield {key: parsed(cell) for key, cell in row.items()}
 
-    def is_predicted(self, element: dict[str, Any]) -> bool:
+    def is_predicted(self, element: JsonObject) -> bool:
         """Whether only a model says what is in a picture: no person said that it shows nothing."""
         return bool(dicts(element.get("predictions"))) and not answers_of(element)
 
-    def results(self, element: dict[str, Any], image: str) -> list[dict[str, Any]]:
+    def results(self, element: JsonObject, image: str) -> list[JsonObject]:
         """The results of a task: those of the annotation that stands, where several people annotated."""
         if not isinstance(element.get("data"), dict):  # JSON-MIN
             return [item for value in element.values() for item in dicts(value) if is_region(item)]
@@ -137,7 +138,7 @@ class LabelStudioFile:
         chosen = next((entry for entry in answers if entry.get("ground_truth")), answers[0])
         return merged(dicts(chosen.get("result")))
 
-    def add_result(self, result: dict[str, Any], draft: Draft) -> None:
+    def add_result(self, result: JsonObject, draft: Draft) -> None:
         """The shape of one result, or a note."""
         value = result.get("value")
         value = value if isinstance(value, dict) else result  # JSON-MIN has no value of its own
@@ -163,7 +164,7 @@ class LabelStudioFile:
             self.notes.unread(kind or "?", names[0], self.line, draft.image)
 
 
-def answers_of(element: dict[str, Any]) -> list[dict[str, Any]]:
+def answers_of(element: JsonObject) -> list[JsonObject]:
     """What people annotated in a task, without what they skipped."""
     answers = [entry for key in ANSWERS for entry in dicts(element.get(key))]
     return [entry for entry in answers if not (entry.get("was_cancelled") or entry.get("skipped"))]
@@ -179,7 +180,7 @@ def parsed(cell: str) -> Any:
     return cell
 
 
-def picture_of(element: dict[str, Any]) -> str:
+def picture_of(element: JsonObject) -> str:
     """The image that a task is about: the text among its data that ends as images do."""
     data = element.get("data")
     values = data if isinstance(data, dict) else {key: v for key, v in element.items() if key not in ABOUT}
@@ -190,10 +191,10 @@ def picture_of(element: dict[str, Any]) -> str:
     return next(iter([*ends, *usual]), upload if isinstance(upload, str) else "")
 
 
-def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merged(results: list[JsonObject]) -> list[JsonObject]:
     """One result an object: shape and class may come as two of one id (Rectangle and Labels)."""
-    by_id: dict[Any, dict[str, Any]] = {}
-    rest: list[dict[str, Any]] = []
+    by_id: dict[Any, JsonObject] = {}
+    rest: list[JsonObject] = []
     for result in results:
         key = result.get("id")
         value = result.get("value")
@@ -202,14 +203,20 @@ def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         elif key in by_id and text(by_id[key].get("type")) in ABOUT_REGION:
             by_id[key].update(result)  # what is said of a region may come before it
         elif key in by_id:
-            by_id[key]["value"] = by_id[key]["value"] | {name: value[name] for name in LABELS if name in value}
+            first = by_id[key]["value"]
+            by_id[key]["value"] = {**(first if isinstance(first, dict) else {}), **labels_in(value)}
         else:
             by_id[key] = dict(result)
             rest.append(by_id[key])
     return rest
 
 
-def labels_of(value: dict[str, Any]) -> list[str]:
+def labels_in(value: JsonObject) -> JsonObject:
+    """The keys of a result that say its class."""
+    return {name: value[name] for name in LABELS if name in value}
+
+
+def labels_of(value: JsonObject) -> list[str]:
     for key in LABELS:
         names = value.get(key)
         if isinstance(names, list):
@@ -217,7 +224,7 @@ def labels_of(value: dict[str, Any]) -> list[str]:
     return []
 
 
-def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int) -> DraftShape | None:
+def shape_of(value: JsonObject, name: str, size: tuple[int, int], line: int) -> DraftShape | None:
     """An object's shape in pixels; None for one that YOLO has no row for."""
     across, down = size[0] / 100, size[1] / 100
     if value.get("format") == "rle" or "rle" in value:
@@ -225,10 +232,10 @@ def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int)
         if not parts:
             raise BadMask("empty")
         return outline_shape(name, parts, line)
-    if isinstance(value.get("points"), list):
+    if isinstance(pairs := value.get("points"), list):
         points = [
             (number(pair[0]) * across, number(pair[1]) * down)
-            for pair in value["points"]
+            for pair in pairs
             if isinstance(pair, list) and len(pair) > 1
         ]
         return outline_shape(name, [points], line) if len(points) > 2 else None

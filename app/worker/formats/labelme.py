@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.class_names import MAX_KEYPOINTS
@@ -87,7 +88,8 @@ class LabelMeFile:
         document = load_document(tree, path, findings)
         if document is None:
             return
-        if not isinstance(document.get("shapes"), list):
+        shapes = document.get("shapes")
+        if not isinstance(shapes, list):
             findings.append(
                 finding("error", "annotation_unreadable", path, file=printable_name(path), reason="no shapes")
             )
@@ -99,12 +101,12 @@ class LabelMeFile:
             return
         size = side(document.get("imageWidth")), side(document.get("imageHeight"))
         self.draft = Draft(image, None, path, size if all(size) else None)
-        self.add_shapes(document["shapes"], self.draft)
+        self.add_shapes(shapes, self.draft)
 
     def add_shapes(self, shapes: list[Any], draft: Draft) -> None:
         """The objects: shapes of one group and class are one, points in the group of a box are its keypoints."""
         entries: list[tuple[Any, DraftShape]] = []
-        points: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+        points: dict[Any, list[tuple[int, JsonObject]]] = {}
         for line, shape in enumerate(shapes, 1):
             group = group_of(shape)
             if group is not None and shape.get("shape_type") == "point" and text(shape.get("label")):
@@ -127,7 +129,7 @@ class LabelMeFile:
         draft.shapes = join_parts(before)
         self.joined = len(before) - len(draft.shapes)
 
-    def note(self, code: str, line: int, draft: Draft, data: dict[str, Any]) -> None:
+    def note(self, code: str, line: int, draft: Draft, data: JsonObject) -> None:
         self.findings.append(finding("warning", code, self.path, line, of=draft.image, **data))
 
 
@@ -137,7 +139,7 @@ def group_of(shape: Any) -> int | str | None:
     return group if isinstance(group, int | str) and not isinstance(group, bool) and group != "" else None
 
 
-def keypoints_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float, float, int]]:
+def keypoints_of(points: list[tuple[int, JsonObject]]) -> dict[str, tuple[float, float, int]]:
     """Keypoints by their name; a difficult one is hidden."""
     keypoints = {}
     for _, shape in points:
@@ -177,7 +179,7 @@ def image_of(tree: Tree, path: str, named: Any) -> str | None:
     return image or tree.image(name, folder, by_stem=True)
 
 
-def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
+def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, JsonObject]:
     """An object's shape, or code and data of what is wrong with it."""
     if not isinstance(shape, dict):
         return "object_no_box", {"name": ""}
@@ -202,7 +204,7 @@ def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
     return "shape_unsupported", {"shape": printable_name(str(kind)), "name": printable_name(name)}
 
 
-def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
+def mask_shape(shape: JsonObject, name: str, points: Points, line: int) -> DraftShape | tuple[str, JsonObject]:
     """The outline of a mask that lies at the first of two corners; where it cannot be read, the box that they give."""
     (left, top), (right, bottom) = points
     try:

@@ -67,8 +67,11 @@ class Source:
         by_image: dict[str, list[Finding]] = {}
         rest: list[Finding] = []
         for entry in self.findings:
-            image = entry["data"].pop("of", None)
-            (by_image.setdefault(image, []) if image in images else rest).append(entry)
+            image = entry["data"].get("of")
+            if image is not None:
+                entry["data"] = {name: value for name, value in entry["data"].items() if name != "of"}
+            of_item = isinstance(image, str) and image in images
+            (by_image.setdefault(str(image), []) if of_item else rest).append(entry)
         self.findings = rest
         return by_image
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.worker.formats.classes import ClassList
 from app.worker.formats.documents import FileFindings, dicts, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
@@ -90,7 +91,7 @@ class Labelbox:
         self.notes.close()
         return drafts
 
-    def add_object(self, entry: dict[str, Any], draft: Draft) -> None:
+    def add_object(self, entry: JsonObject, draft: Draft) -> None:
         """The shape of one object, or a note."""
         name = text(entry.get("name") or entry.get("title") or entry.get("value"))
         if not name:
@@ -102,7 +103,7 @@ class Labelbox:
             self.notes.unread(kind, name, self.line, draft.image)
 
 
-def row_split(element: dict[str, Any]) -> Any:
+def row_split(element: JsonObject) -> Any:
     """The split of a data row: its details or a metadata field have it."""
     for project in as_dicts(element.get("projects")):
         details = project.get("project_details")
@@ -114,11 +115,11 @@ def row_split(element: dict[str, Any]) -> Any:
     return element.get("Dataset split")
 
 
-def as_dicts(value: Any) -> list[dict[str, Any]]:
+def as_dicts(value: Any) -> list[JsonObject]:
     return dicts(list(value.values())) if isinstance(value, dict) else []
 
 
-def labelbox_objects(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def labelbox_objects(element: JsonObject) -> Iterator[JsonObject]:
     """The objects of an image: of each project the first label, which is the newest; of old exports theirs."""
     for project in as_dicts(element.get("projects")):
         for label in dicts(project.get("labels"))[:1]:
@@ -129,7 +130,7 @@ def labelbox_objects(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from dicts(old.get("objects"))
 
 
-def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
+def labelbox_shape(entry: JsonObject, name: str, line: int) -> DraftShape | None:
     box = entry.get("bounding_box") or entry.get("bbox")
     if isinstance(box, dict):
         left, top, width, height = (number(box.get(key)) for key in ("left", "top", "width", "height"))
@@ -168,7 +169,7 @@ class Ultralytics:
         self.notes.close()
         return drafts
 
-    def heading(self, element: dict[str, Any]) -> None:
+    def heading(self, element: JsonObject) -> None:
         listed = element.get("class_names")
         for key, name in listed.items() if isinstance(listed, dict) else []:
             if key.isascii() and key.isdigit() and len(key) < 7 and text(name):
@@ -178,7 +179,7 @@ class Ultralytics:
         if isinstance(shape, list) and len(shape) == 2 and shape[1] in {2, 3}:
             self.marks = shape[1]
 
-    def image(self, element: dict[str, Any]) -> Draft | None:
+    def image(self, element: JsonObject) -> Draft | None:
         name = text(element.get("file"))
         split = split_of(text(element.get("split")))
         image = self.tree.image(name, folder_of(self.path), split) if name else None

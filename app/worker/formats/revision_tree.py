@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from app.core.json_object import JsonObject
 from app.core.splits import SPLITS
 from app.worker.formats.geometry import Box, Points, bounding_box
 from app.worker.formats.paths import stem_of
@@ -45,7 +45,7 @@ class Revision:
     folder: Path
     names: list[str]
     keypoints: tuple[int, int]  # their number and 2 or 3 values each; (0, 0) without
-    document: dict[str, Any]
+    document: JsonObject
     pictures: list[RevisionImage]
     dropped: Counter[str] = field(default_factory=Counter)  # what no writer can read, by code
 

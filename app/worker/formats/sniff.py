@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.worker.formats import class_table, darwin, datumaro, label_studio, ndjson, supervisely, table, via, xmlread
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.file_encoding import encoding_of
@@ -33,7 +34,7 @@ WORDS = {
 }
 
 # In this order: of two that fit the first is meant.
-DOCUMENTS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
+DOCUMENTS: tuple[tuple[str, Callable[[JsonObject], bool]], ...] = (
     ("datumaro", datumaro.is_document),
     ("darwin", darwin.is_document),
     ("supervisely", supervisely.is_document),
@@ -75,7 +76,7 @@ def json_kind(path: Path) -> str | None:
 
 def read_head(reader: JsonCursor) -> str | None:
     """What an object is, by its keys one after the other; of lists only the first element is kept."""
-    head: dict[str, Any] = {}
+    head: JsonObject = {}
     for key in reader.members():
         elements = reader.elements() if reader.peek() == "[" else None
         head[key] = (
@@ -89,7 +90,7 @@ def read_head(reader: JsonCursor) -> str | None:
     return "ultralytics" if ndjson.is_ultralytics(head) else entry_kind(head)
 
 
-def document_kind(head: dict[str, Any]) -> str | None:
+def document_kind(head: JsonObject) -> str | None:
     """What an object is, as far as it was read."""
     for kind, fits in DOCUMENTS:
         if fits(head):
@@ -97,8 +98,8 @@ def document_kind(head: dict[str, Any]) -> str | None:
     if isinstance(head.get("shapes"), list):
         return "labelme"
     for key, signs in (("annotations", {"image_id"}), ("images", {"file_name", "coco_url"})):
-        if key in head and isinstance(head[key], list):
-            entry = next(iter(head[key]), None)
+        if isinstance(elements := head.get(key), list):
+            entry = next(iter(elements), None)
             if entry is None or (isinstance(entry, dict) and signs & set(entry)):
                 return "coco"
     return None

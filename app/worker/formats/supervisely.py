@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats import mask_codecs
 from app.worker.formats.classes import ClassList
@@ -20,7 +21,7 @@ MAX_META = 4 * 1024**2  # bytes
 FIELDS = {"classTitle", "geometryType"}
 
 
-def is_document(head: dict[str, Any]) -> bool:
+def is_document(head: JsonObject) -> bool:
     """Whether the first values of a JSON file are those of an image of Supervisely's."""
     objects, size = head.get("objects"), head.get("size")
     if any(FIELDS & set(entry) for entry in dicts(objects)):
@@ -115,7 +116,7 @@ class SuperviselyFile:
         image_folder = join(folder_of(folder), "img")
         return self.tree.image(name, image_folder) or self.tree.image(name, image_folder, by_stem=True)
 
-    def add_object(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+    def add_object(self, entry: JsonObject, line: int, draft: Draft) -> None:
         """The shape of one object, or a note."""
         name, kind = text(entry.get("classTitle")), text(entry.get("geometryType"))
         if not name:
@@ -131,7 +132,7 @@ class SuperviselyFile:
         else:
             self.notes.unread(kind, name, line, draft.image)
 
-    def shape(self, entry: dict[str, Any], name: str, kind: str, line: int) -> DraftShape | None:
+    def shape(self, entry: JsonObject, name: str, kind: str, line: int) -> DraftShape | None:
         """An object's shape; None for one that YOLO has no row for."""
         points = entry.get("points")
         points = points if isinstance(points, dict) else {}
@@ -158,7 +159,7 @@ class SuperviselyFile:
             yield (*points[0], 1 if node.get("disabled") else 2) if points else (0.0, 0.0, 0)
 
 
-def infer_kind(entry: dict[str, Any]) -> str:
+def infer_kind(entry: JsonObject) -> str:
     """The kind of an object of an old project, which did not say it."""
     if entry.get("bitmap"):
         return "bitmap"

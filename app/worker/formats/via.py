@@ -3,10 +3,11 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.names import printable_name
 from app.worker.formats.classes import ClassList
 from app.worker.formats.csv_table import CsvTable
@@ -32,8 +33,8 @@ OBJECT_CLASS = "object"  # the class of regions where nothing says one
 class Region:
     """A region as the file has it."""
 
-    shape: dict[str, Any]
-    attributes: dict[str, Any]
+    shape: JsonObject
+    attributes: JsonObject
     line: int
 
 
@@ -44,14 +45,14 @@ class ViaFile:
     path: str
     split: str | None
     images: dict[str, list[Region]] = field(default_factory=dict)
-    options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each attribute, by their ids
+    options: dict[str, JsonObject] = field(default_factory=dict)  # of each attribute, by their ids
 
 
-def is_document(head: dict[str, Any]) -> bool:
+def is_document(head: JsonObject) -> bool:
     """Whether the first values of a JSON file are VIA's."""
     if PARTS & set(head):
         return True
-    if isinstance(head.get("project"), dict) and "pid" in head["project"]:
+    if "pid" in as_dict(head.get("project")):
         return True
     return any(isinstance(value, dict) and {"filename", "regions"} <= set(value) for value in head.values())
 
@@ -84,7 +85,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     return convert_drafts(tree, detected, options, drafts, class_list, findings)
 
 
-def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
+def regions(tree: Tree, path: str, options: dict[str, JsonObject]) -> Iterator[tuple[str, Region | None]]:
     """Each region with its image; an image without one with None.
 
     Args:
@@ -98,7 +99,7 @@ def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterat
         yield row.get("filename", ""), Region(shape, attributes, line) if shape else None
 
 
-def cell_object(cell: str) -> dict[str, Any]:
+def cell_object(cell: str) -> JsonObject:
     """The JSON object in a cell."""
     try:
         value = json.loads(cell) if cell.strip() else {}
@@ -107,9 +108,9 @@ def cell_object(cell: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def regions_of_json(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
+def regions_of_json(tree: Tree, path: str, options: dict[str, JsonObject]) -> Iterator[tuple[str, Region | None]]:
     line = 0
-    third: dict[str, Any] = {}
+    third: dict[str, JsonObject] = {}
     for key, value in walk(tree, path, maps=LARGE):
         images = value if key == "_via_img_metadata" else {key: value}
         if key == "_via_attributes":
@@ -136,7 +137,7 @@ def region(entry: Any, line: int) -> Region:
     return Region(shape if isinstance(shape, dict) else {}, attributes if isinstance(attributes, dict) else {}, line)
 
 
-def regions_of_third(document: dict[str, Any]) -> Iterator[tuple[str, Region | None]]:
+def regions_of_third(document: Mapping[str, object]) -> Iterator[tuple[str, Region | None]]:
     """Version 3 keeps images, views and regions apart, and names of options in its attributes."""
     files, views, attributes = (as_dict(document.get(key)) for key in ("file", "view", "attribute"))
     names: dict[str, str] = {}
@@ -153,11 +154,11 @@ def regions_of_third(document: dict[str, Any]) -> Iterator[tuple[str, Region | N
             yield name, Region(third_shape(entry.get("xy")), third_attributes(entry.get("av"), attributes), line)
 
 
-def as_dict(value: Any) -> dict[str, Any]:
+def as_dict(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def third_attributes(values: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+def third_attributes(values: Any, attributes: JsonObject) -> JsonObject:
     """The attributes of a region by name, with the names of their options."""
     named = {}
     for key, value in as_dict(values).items():
@@ -167,7 +168,7 @@ def third_attributes(values: Any, attributes: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def third_shape(values: Any) -> dict[str, Any]:
+def third_shape(values: Any) -> JsonObject:
     """A shape of version 3 as version 2 writes it."""
     values = values if isinstance(values, list) and values else [0]
     kind, numbers = NAMES_3.get(values[0] if type(values[0]) is int else 0, f"shape {values[0]}"), values[1:]
@@ -208,7 +209,7 @@ def class_of(value: Any) -> str:
     return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def option_text(value: str, options: dict[str, Any]) -> str:
+def option_text(value: str, options: JsonObject) -> str:
     """The text of an option whose id is a mere number; another id is the name that people gave it."""
     return text(options.get(value)) or value if value.isdigit() else value
 
@@ -235,7 +236,7 @@ def draw(tree: Tree, file: ViaFile, root: str, key: str | None, findings: list[F
     return drafts
 
 
-def shape_of(shape: dict[str, Any], name: str, line: int) -> DraftShape | None:
+def shape_of(shape: JsonObject, name: str, line: int) -> DraftShape | None:
     """An object's shape; None for one that YOLO has no row for."""
 
     def values(*keys: str) -> list[float]:

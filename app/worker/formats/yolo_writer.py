@@ -1,7 +1,5 @@
 """A revision as YOLO: its own files, with a data.yaml that works wherever it is unpacked."""
 
-from typing import Any
-
 import yaml
 
 from app.worker.formats.export_run import ExportRun
@@ -16,7 +14,7 @@ def write(job: ExportRun) -> None:
             job.objects += 1
             job.on_image()
         return
-    document: dict[str, Any] = {split: f"images/{split}" for split in revision.splits}
+    document: dict[str, object] = {split: f"images/{split}" for split in revision.splits}
     document |= {"nc": len(revision.names), "names": dict(enumerate(revision.names))}
     document |= {key: revision.document[key] for key in ("kpt_shape", "flip_idx") if key in revision.document}
     job.archive.text("data.yaml", [yaml.safe_dump(document, allow_unicode=True, sort_keys=False)])

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class ImportOutcome:
         size: int,
         effects: list[AppliedFixes],
         seconds: float,
-    ) -> dict[str, Any]:
+    ) -> Mapping[str, object]:
         """An `ImportResult`.
 
         Args:
@@ -134,7 +135,8 @@ def labelled_elsewhere(source: Source) -> dict[str, int]:
         if item["code"] in {"label_orphan", "image_missing"} and not by_list:
             counts[item["code"]] += 1
         elif item["code"] == "images_missing":
-            counts["image_missing"] += item["data"]["count"]
+            count = item["data"]["count"]
+            counts["image_missing"] += count if isinstance(count, int) else 1
     return dict(counts)
 
 

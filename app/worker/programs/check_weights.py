@@ -12,6 +12,7 @@ from typing import Any
 
 from app.core.files import file_hash
 from app.core.programs import WeightsResult, WeightsSpec
+from app.core.train import UltralyticsArguments
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, WeightsError, kind_of
 from app.worker.train import limit_memory
@@ -129,7 +130,7 @@ def check_names(model: Any, most: int) -> None:
         raise InvalidInput("classes")
 
 
-def check_arguments(arguments: dict[str, Any]) -> None:
+def check_arguments(arguments: UltralyticsArguments) -> None:
     """ultralytics runs a model with what its checkpoint says of these, where nobody says another.
 
     Raises:

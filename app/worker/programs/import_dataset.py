@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from app.core.imports import NOT_ACCEPTED, ImportSpec, SkippedFiles
 from app.core.report import Decision
@@ -53,7 +52,7 @@ SWITCH_S = 0.0005  # threads that hand images to decoders wait so long for the o
 LOCATION_WAIT_S = 600.0  # until a web process that lives has moved the files
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> Mapping[str, object]:
     os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
     sys.setswitchinterval(SWITCH_S)
     spec = ImportSpec.of(channel.spec)
@@ -88,7 +87,7 @@ class DatasetImport:
         self.source_names: list[str] = []
         self.began = time.monotonic()
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Mapping[str, object]:
         if self.spec.adopt:
             link_source(self.dataset)
         shutil.rmtree(self.converted, ignore_errors=True)  # of a run that ended early
@@ -176,7 +175,7 @@ class DatasetImport:
             time.sleep(0.005)
         self.dataset = Path(json.loads(location_file.read_text(encoding="utf-8"))["dataset"])
 
-    def create_revision(self, source: Source, pictures: list[ImageRecord]) -> dict[str, Any]:
+    def create_revision(self, source: Source, pictures: list[ImageRecord]) -> Mapping[str, object]:
         """The revision, from what was read."""
         self.reporter.report("checking", 0, len(pictures))  # it begins with the split and with storing the images
         originals, folder = original_names(self.dataset), self.dataset / "source"

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import sync_file
-from app.core.predict import AT_ONCE, EngineExport, Inference, InferenceRun, PredictSpec
+from app.core.json_object import JsonObject
+from app.core.predict import AT_ONCE, EngineExport, Inference, InferenceRun, PredictResult, PredictSpec
 from app.core.shapes import Detection
 from app.worker.channel import Channel
 from app.worker.detections import detections_of
@@ -36,7 +37,7 @@ from app.worker.serving.models import Models
 POLL_S = 0.5  # between two checks for a stop request
 DECODERS = min(4, len(os.sched_getaffinity(0)))
 
-Answer = Mapping[str, Any]
+Answer = Mapping[str, object]
 
 
 class Predictor:
@@ -144,10 +145,10 @@ def class_order(outcome: PredictionOutcome) -> dict[str, int]:
     return {name: number for number, name in outcome.engine.names.items()}
 
 
-def answer(question: dict[str, Any], actions: dict[str, Callable[..., Answer]]) -> Answer:
+def answer(question: JsonObject, actions: dict[str, Callable[..., Answer]]) -> Answer:
     """The answer to one question; every failure becomes a code."""
     try:
-        return {"ok": True, **actions[question.pop("do")](**question)}
+        return {"ok": True, **actions[str(question.pop("do"))](**question)}
     except BadPicture as error:
         return {"ok": False, "code": error.code, "detail": str(error)}
     except BadModel as error:
@@ -161,7 +162,7 @@ def answer(question: dict[str, Any], actions: dict[str, Callable[..., Answer]]) 
         return {"ok": False, "code": "code", "detail": f"{type(error).__name__}: {error}"}
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> PredictResult:
     """Answer until the other side closes; how many questions were answered.
 
     Raises:
@@ -241,7 +242,7 @@ class Question:
     """One that waits for its answer."""
 
     source: Questions
-    body: dict[str, Any]
+    body: JsonObject
 
     def reply(self, actions: dict[str, Callable[..., Answer]]) -> None:
         """Whatever happens there is one answer; else whoever asked waits for the limit, and all others lose theirs."""

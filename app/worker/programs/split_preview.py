@@ -7,16 +7,15 @@ answers while someone waits.
 import gzip
 import zlib
 from pathlib import Path
-from typing import Any
 
-from app.core.programs import SplitSpec
+from app.core.programs import SplitResult, SplitSpec
 from app.worker.assign import Material, assign, counted
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput
 from app.worker.split import SplitShares
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> SplitResult:
     """Count what a new split would hold.
 
     Raises:

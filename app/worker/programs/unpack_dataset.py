@@ -4,15 +4,15 @@ spec.json: see `ImportSpec`. Result: see `Unpacked`.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from app.core.imports import ImportSpec
 from app.worker.channel import Channel
 from app.worker.importing.incoming_files import IncomingFiles
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> Mapping[str, object]:
     """Extract the upload."""
     spec = ImportSpec.of(channel.spec)
     os.chdir(spec.dataset)

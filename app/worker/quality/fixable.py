@@ -40,4 +40,4 @@ FIXABLE = frozenset(
 
 def is_fixable(finding: Finding) -> bool:
     """Whether this one can be repaired; of some codes only what is slightly wrong."""
-    return finding["code"] in FIXABLE and finding["data"].get("fixable", True)
+    return finding["code"] in FIXABLE and bool(finding["data"].get("fixable", True))

@@ -10,7 +10,7 @@ of their box's area, in pixels of the image.
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ class IndexWriter:
                 data,
             )
 
-    def close(self, statistics: dict[str, Any]) -> None:
+    def close(self, statistics: Mapping[str, object]) -> None:
         for code, count in self.codes.items():
             self.add("code", code, self.worst[code], count, self.fixable[code])
         for name, value in statistics.items():

@@ -168,7 +168,7 @@ def judge_values(values: array, line: int, classes: int, labels: Labels) -> None
         labels.add("warning", "degenerate_box", line)
 
 
-def slightly(values: array) -> dict[str, Any]:
+def slightly(values: array) -> dict[str, bool]:
     """Whether what lies outside can be clipped; a width or height below 0 cannot."""
     inside = min(values[1:]) >= -SLIGHT and max(values[1:]) <= 1 + SLIGHT
     return {"fixable": inside and (len(values) != BOX or min(values[3:]) >= 0)}

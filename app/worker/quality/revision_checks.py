@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.natural import natural_key
 from app.core.splits import SPLITS
+from app.core.text_data import TextData
 from app.worker.quality.model import Entry, Finding
 from app.worker.quality.statistics import Statistics
 
@@ -74,7 +75,7 @@ def order(entry: Entry) -> tuple[int, tuple[str, str]]:
     return SPLITS.index(entry.split), natural_key(entry.name)
 
 
-def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, dict[str, Any]]:
+def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, TextData]:
     """Severity, code and data of a repeated image; `differ` compares the labels of two."""
     entry, first = twin.entry, twin.first
     data = {"other": first.file, "split": entry.split, "other_split": first.split}

@@ -2,8 +2,8 @@
 
 from bisect import bisect_right
 from collections import Counter
-from typing import Any
 
+from app.core.dataset_statistics import ClassCounts, DatasetStatistics, Histogram
 from app.core.splits import SPLITS
 from app.worker.quality.model import Entry
 from app.worker.quality.shapes import LabelledShape
@@ -27,7 +27,7 @@ class HistogramBuilder:
     def add(self, value: float) -> None:
         self.counts[max(0, bisect_right(self.edges, value) - 1)] += 1
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> Histogram:
         """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is null, without end."""
         return {"edges": [*self.edges, None], "counts": self.counts}
 
@@ -72,7 +72,7 @@ class Statistics:
         column, row = (min(CELLS - 1, max(0, int(center * CELLS))) for center in (shape.x, shape.y))
         self.heat[row * CELLS + column] += 1
 
-    def view(self, names: list[str]) -> dict[str, Any]:
+    def view(self, names: list[str]) -> DatasetStatistics:
         """As GET /api/datasets/{id}/statistics answers it, by name."""
         common = Counter[int]()
         for split in SPLITS:
@@ -96,7 +96,7 @@ class Statistics:
             },
         }
 
-    def of_class(self, index: int, name: str) -> dict[str, Any]:
+    def of_class(self, index: int, name: str) -> ClassCounts:
         return {
             "class": index,
             "name": name,

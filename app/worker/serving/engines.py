@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from app.core.files import file_hash
+from app.core.train import UltralyticsArguments
 from app.worker.failures import kind_of
 from app.worker.loading import loading
 from app.worker.suppression import suppress_every_image
@@ -97,7 +98,7 @@ class Engine:
 
     def __init__(self, path: str, device: str) -> None:
         self.device, self.half = device, device != CPU  # a CPU is slower in half precision
-        self.options: dict[str, Any] = {"device": device, "save": False, "verbose": False}
+        self.options: UltralyticsArguments = {"device": device, "save": False, "verbose": False}
         if self.half:
             self.options["quantize"] = 16
         suppress_every_image()

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from app.core.predict import RunsOn
 from app.worker.serving.engines import BadExport, BadModel, Engine, Export, OpenVinoEngine, Stamp, stamp_of
 
 Key = tuple[str, str, Stamp]  # path of the weights, name of the engine, what identifies the files that it runs
@@ -67,6 +67,6 @@ class Models:
         """The class names of each, by the path of its weights."""
         return {key[0]: list(engine.names.values()) for key, engine in self.engines.items()}
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> RunsOn:
         """Where they run, and whether in half precision."""
         return {"device": self.device, "half": self.device != "cpu"}

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from .answers import Acted, Deleted, Training
 from .json_argument import json_object
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def add_actions(commands: Any) -> None:
     order.add_argument("order", type=int, nargs="*")
 
 
-def acted(client: "Client", args: argparse.Namespace) -> dict[str, Any]:
+def acted(client: "Client", args: argparse.Namespace) -> Acted | Deleted | Training:
     """Carry out one of ACTIONS; the server's answer."""
     match args.command:
         case "delete":

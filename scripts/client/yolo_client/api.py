@@ -3,21 +3,37 @@
 import json
 import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import socketio
 
 from . import resumable
+from .answers import (
+    Acted,
+    Dataset,
+    Deleted,
+    Evaluation,
+    Event,
+    ExportFormat,
+    Job,
+    ModelExport,
+    Prediction,
+    PredictionRun,
+    Test,
+    Training,
+)
 from .connection import ApiError, Connection, explained, new_key, unreachable
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
 SILENCE_S = 300  # a run that says nothing for so long is given up
+
+Work = TypeVar("Work", Evaluation, Job, ModelExport, PredictionRun)
 
 
 class Client:
@@ -71,14 +87,14 @@ class Client:
         except resumable.Refused as error:
             raise ApiError(explained(error.problem)) from error
 
-    def dataset(self, dataset_id: int) -> dict[str, Any]:
+    def dataset(self, dataset_id: int) -> Dataset:
         return self.request("GET", f"/api/datasets/{dataset_id}").json()
 
-    def edit_dataset(self, dataset_id: int, **changes: str) -> dict[str, Any]:
+    def edit_dataset(self, dataset_id: int, **changes: str) -> Dataset:
         """Change name or description; the dataset."""
         return self.request("PATCH", f"/api/datasets/{dataset_id}", json=changes).json()
 
-    def wait_until_valid(self, dataset_id: int, seconds: float = 600) -> dict[str, Any]:
+    def wait_until_valid(self, dataset_id: int, seconds: float = 600) -> Dataset:
         """Wait for the end of the validation.
 
         Raises:
@@ -98,37 +114,37 @@ class Client:
         """Queue a training; its id."""
         return self.request("POST", "/api/trainings", json=payload, headers=new_key()).json()["training_id"]
 
-    def act(self, action: str, training_id: int, **body: Any) -> dict[str, Any]:
+    def act(self, action: str, training_id: int, **body: Any) -> Acted:
         """The answer to an action: stop, pause, resume, retry, extend (epochs, schedule), clone, restore."""
         path = f"/api/trainings/{training_id}/{action}"
         return self.request("POST", path, json=body, headers=new_key()).json()
 
-    def edit(self, training_id: int, **changes: Any) -> dict[str, Any]:
+    def edit(self, training_id: int, **changes: Any) -> Training:
         """Change name, priority, start_not_before or important; the training."""
         return self.request("PATCH", f"/api/trainings/{training_id}", json=changes).json()
 
-    def delete(self, training_id: int, permanent: bool = False) -> dict[str, Any]:
+    def delete(self, training_id: int, permanent: bool = False) -> Deleted:
         """Move a training to the trash, or remove one that is there for good."""
         query = {"permanent": "true"} if permanent else {}
         return self.request("DELETE", f"/api/trainings/{training_id}", params=query).json()
 
-    def queue(self, order: list[int] | None = None) -> list[dict[str, Any]]:
+    def queue(self, order: list[int] | None = None) -> list[Training]:
         """The trainings that wait, after putting those of `order` in that order."""
         address = "/api/trainings/queue"
         answer = self.request("PUT", address, json={"order": order}) if order else self.request("GET", address)
         return answer.json()["queue"]
 
-    def training(self, training_id: int) -> dict[str, Any]:
+    def training(self, training_id: int) -> Training:
         return self.request("GET", f"/api/trainings/{training_id}").json()
 
-    def watch(self, training_id: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    def watch(self, training_id: int) -> Iterator[tuple[str, Event]]:
         """Events of a training as (name, data): a `training_snapshot` first and after each reconnect; ends with it.
 
         Raises:
             ApiError: the server refuses to let us in, cannot be reached, or nothing was heard for SILENCE_S.
         """
         self.training(training_id)  # a socket that is refused does not say why: this request does
-        events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        events: queue.Queue[tuple[str, Event]] = queue.Queue()
         live = socketio.Client()
 
         def join() -> None:  # on each connection: rooms do not survive one
@@ -147,13 +163,13 @@ class Client:
         finally:
             live.disconnect()
 
-    def test(self, training_id: int, image: Path, confidence: float = 0.5, iou: float = 0.5) -> dict[str, Any]:
+    def test(self, training_id: int, image: Path, confidence: float = 0.5, iou: float = 0.5) -> Test:
         """What the trained model finds in an image."""
         with open(image, "rb") as stream:
             form = {"training_id": training_id, "confidence": confidence, "iou": iou}
             return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
 
-    def predict(self, training_id: int, image: Path, **options: Any) -> dict[str, Any]:
+    def predict(self, training_id: int, image: Path, **options: Any) -> Prediction:
         """What the trained model detects in an image, with its own thresholds; nothing is stored.
 
         Args:
@@ -183,7 +199,9 @@ class Client:
         """
         return self.queue_prediction(images, "files", {"training_id": training_id} | options, state)
 
-    def queue_prediction(self, files: Sequence[Path], field: str, options: dict[str, Any], state: Path | None) -> int:
+    def queue_prediction(
+        self, files: Sequence[Path], field: str, options: Mapping[str, object], state: Path | None
+    ) -> int:
         form = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in options.items()}
         alone = len(files) == 1 and (field == "file" or files[0].suffix.lower() == ".zip")
         if alone and self.resumes(files[0], state):
@@ -193,10 +211,10 @@ class Client:
             answer = self.request("POST", "/api/predictions", files=parts, data=form, headers=new_key())
             return answer.json()["prediction_id"]
 
-    def prediction(self, prediction_id: int) -> dict[str, Any]:
+    def prediction(self, prediction_id: int) -> PredictionRun:
         return self.request("GET", f"/api/predictions/{prediction_id}").json()
 
-    def wait_for_prediction(self, prediction_id: int, seconds: float = 12 * 3600) -> dict[str, Any]:
+    def wait_for_prediction(self, prediction_id: int, seconds: float = 12 * 3600) -> PredictionRun:
         """A prediction once its files are there.
 
         Raises:
@@ -210,14 +228,14 @@ class Client:
         path, body = f"/api/trainings/{training_id}/evaluations", {"split": split} | options
         return self.request("POST", path, json=body, headers=new_key()).json()["evaluation_id"]
 
-    def evaluation(self, evaluation_id: int) -> dict[str, Any]:
+    def evaluation(self, evaluation_id: int) -> Evaluation:
         return self.request("GET", f"/api/evaluations/{evaluation_id}").json()
 
-    def evaluations(self, training_id: int) -> list[dict[str, Any]]:
+    def evaluations(self, training_id: int) -> list[Evaluation]:
         """Those of a run, the newest first."""
         return self.request("GET", f"/api/trainings/{training_id}/evaluations").json()["evaluations"]
 
-    def wait_for_evaluation(self, evaluation_id: int, seconds: float = 3600) -> dict[str, Any]:
+    def wait_for_evaluation(self, evaluation_id: int, seconds: float = 3600) -> Evaluation:
         """An evaluation once it is completed.
 
         Raises:
@@ -225,7 +243,7 @@ class Client:
         """
         return completed(f"Evaluation {evaluation_id}", lambda: self.evaluation(evaluation_id), seconds)
 
-    def export_formats(self) -> list[dict[str, Any]]:
+    def export_formats(self) -> list[ExportFormat]:
         """The formats that a model can be exported to, and why some can't be made there."""
         return self.request("GET", "/api/export-formats").json()["formats"]
 
@@ -235,14 +253,14 @@ class Client:
         path, body = f"/api/trainings/{training_id}/exports", {"format": form} | options
         return self.request("POST", path, json=body).json()["export_id"]
 
-    def model_export(self, export_id: int) -> dict[str, Any]:
+    def model_export(self, export_id: int) -> ModelExport:
         return self.request("GET", f"/api/exports/{export_id}").json()
 
-    def model_exports(self, training_id: int) -> list[dict[str, Any]]:
+    def model_exports(self, training_id: int) -> list[ModelExport]:
         """Those of a run, the newest first."""
         return self.request("GET", f"/api/trainings/{training_id}/exports").json()["exports"]
 
-    def wait_for_model_export(self, export_id: int, seconds: float = 7200) -> dict[str, Any]:
+    def wait_for_model_export(self, export_id: int, seconds: float = 7200) -> ModelExport:
         """An export once it is verified.
 
         Raises:
@@ -250,10 +268,10 @@ class Client:
         """
         return completed(f"Export {export_id}", lambda: self.model_export(export_id), seconds)
 
-    def job(self, job_id: int) -> dict[str, Any]:
+    def job(self, job_id: int) -> Job:
         return self.request("GET", f"/api/jobs/{job_id}").json()
 
-    def wait_for_job(self, job_id: int, seconds: float = 3600) -> dict[str, Any]:
+    def wait_for_job(self, job_id: int, seconds: float = 3600) -> Job:
         """A background job once it has completed.
 
         Raises:
@@ -284,7 +302,7 @@ class Client:
         return target
 
 
-def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
+def completed(name: str, ask: Callable[[], Work], seconds: float) -> Work:
     """The answer of `ask` once its status is completed.
 
     Raises:
@@ -301,7 +319,7 @@ def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> d
     raise ApiError(f"{name} was not done within {seconds:.0f} s.")
 
 
-def new_events(events: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
+def new_events(events: "queue.Queue[tuple[str, Event]]") -> Iterator[tuple[str, Event]]:
     """The received events, without those that the snapshot includes, until the training has ended."""
     last_seq = -1
     while True:

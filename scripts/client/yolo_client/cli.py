@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from . import actions, datasets, evaluations, exports, predictions
+from .answers import fields_of
 from .api import ApiError, Client
 
 LOCAL = "http://127.0.0.1:5000"
@@ -91,7 +92,7 @@ def run(client: Client, args: argparse.Namespace) -> None:
         client.download(f"/api/trainings/{args.training_id}/download", args.file)
     elif args.command == "queue":
         for training in client.queue(args.order):
-            show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
+            show(fields_of(training, ("id", "name", "priority", "waiting_for")))
     elif args.command in datasets.COMMANDS:
         print(*datasets.printed(datasets.run(client, args)), sep="\n", flush=True)
     elif args.command in evaluations.COMMANDS:
@@ -107,7 +108,7 @@ def run(client: Client, args: argparse.Namespace) -> None:
         show(actions.acted(client, args))
     if args.command == "watch" or getattr(args, "watch", False):
         for event, data in client.watch(args.training_id):
-            show({"event": event} | data)
+            show({"event": event, **data})
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
+from .answers import Problem
 from .login import Login
 
 EXAMPLE = "http://127.0.0.1:5000"
@@ -89,7 +90,7 @@ def unreachable(url: str, error: BaseException) -> str:
     return f"The server at {url} can't be reached."
 
 
-def explained(problem: dict[str, Any]) -> str:
+def explained(problem: Problem) -> str:
     """A problem+json in a line."""
     fields = [f"{item['field']}: {item['message']}" for item in problem.get("errors", [])]
     return " ".join([f"{problem['status']}: {problem['detail']}", *fields])

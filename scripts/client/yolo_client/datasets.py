@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .answers import Revision
+
 if TYPE_CHECKING:
     from .api import Client
 
@@ -79,7 +81,7 @@ def shares(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError("expected whole numbers such as 80/15/5") from None
 
 
-def options(args: argparse.Namespace) -> dict[str, Any]:
+def options(args: argparse.Namespace) -> dict[str, object]:
     """The options that were named."""
     chosen = {name: getattr(args, name) for name in ("root", "merge", "names", "rename", "split", "task", "reading")}
     chosen["rename"] = dict(chosen["rename"]) if chosen["rename"] else None
@@ -114,7 +116,7 @@ def run(client: "Client", args: argparse.Namespace) -> Any:
     return {"file": str(client.export(f"{path}/export?{query}", args.file))}
 
 
-def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> dict[str, Any]:
+def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> Revision:
     """A revision once it is ready or has failed.
 
     Raises:

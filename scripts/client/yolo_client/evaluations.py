@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from .answers import Row, fields_of
 from .json_argument import json_object
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ def add_commands(commands: Any) -> None:
     listed.add_argument("training_id", type=int)
 
 
-def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> list[Row]:
     """Carry out one of COMMANDS; the rows to print."""
     if args.command == "evaluations":
-        return [{name: evaluation[name] for name in PRINTED} for evaluation in client.evaluations(args.training_id)]
+        return [fields_of(evaluation, PRINTED) for evaluation in client.evaluations(args.training_id)]
     options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
     evaluation = client.wait_for_evaluation(client.evaluate(args.training_id, args.split, **options))
-    return [{name: evaluation[name] for name in (*PRINTED, "classes", "thresholds")}]
+    return [fields_of(evaluation, (*PRINTED, "classes", "thresholds"))]

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .answers import Row, fields_of
+
 if TYPE_CHECKING:
     from .api import Client
 
@@ -27,14 +29,14 @@ def add_commands(commands: Any) -> None:
     commands.add_parser("export-formats", help="list the formats, and why some can't be made on this server")
 
 
-def run(client: "Client", args: argparse.Namespace) -> list[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> list[Row]:
     """Carry out one of COMMANDS; the rows to print."""
     if args.command == "export-formats":
-        return [{name: exported[name] for name in FORMAT} for exported in client.export_formats()]
+        return [fields_of(exported, FORMAT) for exported in client.export_formats()]
     if args.command == "model-exports":
-        return [{name: exported[name] for name in PRINTED} for exported in client.model_exports(args.training_id)]
+        return [fields_of(exported, PRINTED) for exported in client.model_exports(args.training_id)]
     options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
     exported = client.wait_for_model_export(client.export_model(args.training_id, args.format, **options))
     if args.output:
         client.download(exported["url"], args.output)
-    return [{name: exported[name] for name in PRINTED}]
+    return [fields_of(exported, PRINTED)]

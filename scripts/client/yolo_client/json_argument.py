@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from typing import Any
 
 
-def json_object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, object]:
     """Raises ArgumentTypeError: it is none."""
     try:
         value = json.loads(text)

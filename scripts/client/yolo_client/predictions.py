@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .answers import Row, fields_of
 from .json_argument import json_object
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_commands(commands: Any) -> None:
     images.add_argument("--output", type=Path, metavar="FOLDER", help="save JSON, CSV and YOLO labels here")
 
 
-def run(client: "Client", args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def run(client: "Client", args: argparse.Namespace) -> Iterator[Row]:
     """Carry out one of COMMANDS; the rows to print."""
     options = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
     if args.command == "predict-video":
@@ -63,15 +64,13 @@ def run(client: "Client", args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         if args.labels:
             lines = "".join(f"{line}\n" for line in prediction["labels"])
             (args.labels / f"{image.stem}.txt").write_text(lines, encoding="utf-8")
-        yield {"image": str(image)} | prediction
+        yield {"image": str(image), **prediction}
 
 
-def wait_and_download(client: "Client", args: argparse.Namespace, prediction_id: int) -> dict[str, Any]:
+def wait_and_download(client: "Client", args: argparse.Namespace, prediction_id: int) -> Row:
     prediction = client.wait_for_prediction(prediction_id)
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
         for file in prediction["files"]:
             client.download(file["url"], args.output / file["name"])
-    return {
-        name: prediction[name] for name in ("id", "status", "filename", "media", "images", "found", "engine", "rate")
-    }
+    return fields_of(prediction, ("id", "status", "filename", "media", "images", "found", "engine", "rate"))

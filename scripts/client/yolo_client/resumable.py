@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .answers import Problem
+
 if TYPE_CHECKING:
     from .api import Connection
 
@@ -21,7 +23,7 @@ NOT_FOUND = {404, 410}
 class Refused(Exception):
     """The server's problem+json, or the error of a broken connection."""
 
-    def __init__(self, problem: dict[str, Any]) -> None:
+    def __init__(self, problem: Problem) -> None:
         super().__init__(problem.get("detail"))
         self.problem = problem
 
@@ -116,7 +118,7 @@ def created(connection: "Connection", path: str, id_field: str) -> int:
     return answer[id_field]
 
 
-def problem_of(error: Any) -> dict[str, Any]:
+def problem_of(error: Any) -> Problem:
     """The server's problem; else tuspy's message."""
     try:
         return json.loads(error.response_content)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from app.core.image_size import STRIDE, rounded
+from app.core.train import TrainingParams
 from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
@@ -42,7 +43,7 @@ class RunValues(TypedDict):
     batch_size: int
     img_size: int
     learning_rate: float | None
-    params: dict[str, Any]
+    params: TrainingParams
     scratch: bool
 
 

@@ -4,11 +4,12 @@ Everything that is or holds a path, an address or a name is absent on purpose; s
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import gettext as _
 
-from app.errors import Unprocessable
+from app.core.train import TrainingParams, UltralyticsArguments
+from app.errors import FieldError, Unprocessable
 from app.schemas.parameters import ParameterOutValues
 from app.services.trainer.params import augmentation, learning, running
 from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
@@ -25,13 +26,14 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
-def check_params(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
+def check_params(params: Mapping[str, Any], task: str | None = None) -> TrainingParams:
     """The parameters, validated and normalised. With a task, those of other tasks are refused.
 
     Raises:
         Unprocessable: names each one that is unknown or does not fit, as `params.<name>`.
     """
-    values, errors = {}, []
+    values = {}
+    errors: list[FieldError] = []
     for name, value in params.items():
         try:
             if name not in PARAMETERS:
@@ -41,10 +43,10 @@ def check_params(params: Mapping[str, Any], task: str | None = None) -> dict[str
             errors.append({"field": f"params.{name[:50]}", "message": str(error)})
     if errors:
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), errors)
-    return values
+    return cast(TrainingParams, values)  # the keys are those of PARAMETERS
 
 
-def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str, Any], float]:
+def with_optimizer(params: TrainingParams, rate: float | None) -> tuple[TrainingParams, float]:
     """The parameters with an optimizer that uses the user's rate, and the rate that is used.
 
     ultralytics' `auto` ignores the rate. Without a rate `auto` chooses both; a named optimizer gets its usual one.
@@ -52,11 +54,11 @@ def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str
     name = params.get("optimizer", "auto")
     if rate is not None:
         chosen = ("SGD" if rate >= SGD_FROM else "AdamW") if name == "auto" else name
-        return params | {"optimizer": chosen}, rate
-    return params | {"optimizer": name}, 0.01 if name in {"auto", "SGD", "MuSGD"} else 0.001
+        return {**params, "optimizer": chosen}, rate
+    return {**params, "optimizer": name}, 0.01 if name in {"auto", "SGD", "MuSGD"} else 0.001
 
 
-def defaults_of(names: Iterable[str]) -> dict[str, Any]:
+def defaults_of(names: Iterable[str]) -> UltralyticsArguments:
     """ultralytics' default of each of these."""
     values = defaults() | PLATFORM_DEFAULTS
     return {name: values.get(name) for name in sorted(names)}

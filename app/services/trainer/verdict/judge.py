@@ -9,9 +9,18 @@ from app.core.final_evaluation import FinalEvaluation
 from app.services.trainer.learning import ENOUGH, Schedule, why_nothing
 from app.services.trainer.levels import LEVELS, level_of, main_metric, main_value, margin_of
 from app.services.trainer.thresholds import worth
+from app.services.trainer.verdict.parts import (
+    Cause,
+    Certainty,
+    Confusion,
+    NextStep,
+    StepData,
+    Verdict,
+    VerdictMetric,
+    WeakestClass,
+)
 
-Data = dict[str, Any]
-Step = tuple[str, str, Data]  # code of its sentence, what to do (see ACTIONS in schemas/verdict.py), data
+Step = tuple[str, str, StepData]  # code of its sentence, what to do (see ACTIONS in schemas/verdict.py), data
 
 FEW_OBJECTS = 50  # of a class in the training set: the usual cause of a weak class below
 WIDE = 0.1  # margin from which the validation set is too small to rely on
@@ -56,7 +65,7 @@ class RunFacts:
         return self.names[index] if index < len(self.names) else str(index)
 
 
-def judge(facts: RunFacts) -> Data:
+def judge(facts: RunFacts) -> Verdict:
     """The verdict: level, metric, use, weakest, confusion, certainty, cause and next, each with its data."""
     value = main_value(facts.task, facts.best)
     level = level_of(facts.task, value, len(facts.names))
@@ -84,7 +93,7 @@ def confidence_of(facts: RunFacts, level: str | None) -> float | None:
     return best["confidence"] if best and level != "nothing" and worth(best) else None
 
 
-def metric_of(facts: RunFacts, value: float | None) -> Data | None:
+def metric_of(facts: RunFacts, value: float | None) -> VerdictMetric | None:
     if value is None or facts.best is None:
         return None
     return {"name": main_metric(facts.task), "value": value, "epoch": facts.best["epoch"]}
@@ -100,7 +109,7 @@ def use_of(facts: RunFacts, level: str | None) -> str:
     return "detect_good" if exact is not None and exact >= LEVELS[facts.task]["map95"][0] else "detect_rough"
 
 
-def cause_of(facts: RunFacts, level: str | None) -> Data | None:
+def cause_of(facts: RunFacts, level: str | None) -> Cause | None:
     """Why it learned next to nothing."""
     if level not in ({"nothing"} if facts.task == "classify" else {"nothing", "low"}):
         return None
@@ -112,7 +121,7 @@ def cause_of(facts: RunFacts, level: str | None) -> Data | None:
     return {"code": reason[0], "data": reason[1]} if reason else None
 
 
-def weakest_of(facts: RunFacts) -> Data | None:
+def weakest_of(facts: RunFacts) -> WeakestClass | None:
     """The class with the lowest AP50, or the lowest recall of a classification; None of one class alone."""
     key = "recall" if facts.task == "classify" else "ap50"
     rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row.get("instances")]
@@ -129,7 +138,7 @@ def weakest_of(facts: RunFacts) -> Data | None:
     }
 
 
-def confusion_of(facts: RunFacts) -> Data | None:
+def confusion_of(facts: RunFacts) -> Confusion | None:
     """The commonest error: a class confused with another, missed objects of a class, or false positives of a class.
 
     None without an evaluation; `kind` "none" where there is no error.
@@ -157,7 +166,7 @@ def confusion_of(facts: RunFacts) -> Data | None:
     }
 
 
-def certainty_of(facts: RunFacts, value: float | None) -> Data | None:
+def certainty_of(facts: RunFacts, value: float | None) -> Certainty | None:
     """How many objects (images of a classification) it was measured on, and what that means for the main metric."""
     if value is None:
         return None
@@ -170,13 +179,18 @@ def certainty_of(facts: RunFacts, value: float | None) -> Data | None:
 
 
 def next_of(
-    facts: RunFacts, level: str | None, cause: Data | None, weakest: Data | None, confusion: Data | None, certainty: Any
-) -> list[Data]:
+    facts: RunFacts,
+    level: str | None,
+    cause: Cause | None,
+    weakest: WeakestClass | None,
+    confusion: Confusion | None,
+    certainty: Certainty | None,
+) -> list[NextStep]:
     """What to do now, the most useful step first; two at most."""
     steps = [*failed(facts), *unmeasured(facts, level), *from_cause(facts, cause)]
     if level in {"low", "fair", "good"} and (cause is None or cause["code"] not in WRONG):
         steps += [*improving(facts, level, weakest, confusion, certainty)]
-    first: dict[str, Data] = {}
+    first: dict[str, NextStep] = {}
     for code, action, data in steps:
         first.setdefault(code, {"code": code, "action": action, "data": data})
     return list(first.values())[:2]
@@ -215,7 +229,7 @@ def unmeasured(facts: RunFacts, level: str | None) -> list[Step]:
     return [("resume", "resume", {})] if "resume" in facts.actions else [("again", "clone", {})]
 
 
-def from_cause(facts: RunFacts, cause: Data | None) -> list[Step]:
+def from_cause(facts: RunFacts, cause: Cause | None) -> list[Step]:
     match cause and cause["code"]:
         case "few_iterations" | "few_classify" | "still_falling":
             return [more_epochs(facts), ("pretrained", "clone", {})] if facts.schedule.scratch else [more_epochs(facts)]
@@ -240,7 +254,11 @@ def more_epochs(facts: RunFacts) -> Step:
 
 
 def improving(
-    facts: RunFacts, level: str, weakest: Data | None, confusion: Data | None, certainty: Data | None
+    facts: RunFacts,
+    level: str,
+    weakest: WeakestClass | None,
+    confusion: Confusion | None,
+    certainty: Certainty | None,
 ) -> list[Step]:
     """Steps that improve a model that detects something; a good one is tested and used."""
     steps: list[Step] = [("try_it", "test", {})] if level == "good" and facts.weights else []
@@ -268,10 +286,11 @@ def still_rising(facts: RunFacts) -> bool:
     )
 
 
-def weak_class(facts: RunFacts, weakest: Data | None) -> list[Step]:
+def weak_class(facts: RunFacts, weakest: WeakestClass | None) -> list[Step]:
     """The weakest class, where it is far below the mean."""
     value = main_value(facts.task, facts.best)
     if weakest is None or value is None or weakest["value"] > value - GAP:
         return []
     few = weakest["train_objects"] is not None and weakest["train_objects"] < FEW_OBJECTS
-    return [("annotate_class" if few else "check_class", "class", {name: weakest[name] for name in ("class", "name")})]
+    code = "annotate_class" if few else "check_class"
+    return [(code, "class", {"class": weakest["class"], "name": weakest["name"]})]

@@ -1,16 +1,22 @@
 """Messages of a verdict, in the reader's language."""
 
-from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.i18n import ngettext
-
-Data = dict[str, Any]
+from app.services.trainer.verdict.parts import (
+    Cause,
+    Certainty,
+    Confusion,
+    NextStep,
+    Verdict,
+    VerdictMetric,
+    VerdictView,
+    WeakestClass,
+)
 
 SMALL = 0.005  # a margin that two decimals show as ±0.00
 METRICS = {"map50": "mAP50", "top1": _l("Top-1 accuracy"), "ap50": "AP50", "recall": _l("recall")}
@@ -74,25 +80,24 @@ STEPS = {
 }
 
 
-def with_messages(verdict: Data) -> Data:
+def with_messages(verdict: Verdict) -> VerdictView:
     """The verdict with `title`, and a `message` in each of its parts."""
-    title = verdict["use"] if verdict["use"] in TITLES else verdict["level"]
-    spoken = {"title": str(TITLES[title]), "use": {"code": verdict["use"], "message": str(USES[verdict["use"]])}}
-    makers: dict[str, Callable[[Data, Data], str]] = {
-        "metric": metric,
-        "weakest": weakest,
-        "confusion": confusion,
-        "certainty": certainty,
-        "cause": cause,
+    use, main, measured, reason = verdict["use"], verdict["metric"], verdict["certainty"], verdict["cause"]
+    worst, error = verdict["weakest"], verdict["confusion"]
+    return {
+        **verdict,
+        "title": str(TITLES[use if use in TITLES else verdict["level"] or ""]),
+        "use": {"code": use, "message": str(USES[use])},
+        "metric": main and {**main, "message": metric(main)},
+        "weakest": worst and {**worst, "message": weakest(worst)},
+        "confusion": error and {**error, "message": confusion(error)},
+        "certainty": measured and {**measured, "message": certainty(measured, main["name"] if main else "")},
+        "cause": reason and {**reason, "message": cause(reason)},
+        "next": [{**item, "message": step(item)} for item in verdict["next"]],
     }
-    for name, describe in makers.items():
-        part = verdict[name]
-        spoken[name] = part and part | {"message": describe(part, verdict)}
-    spoken["next"] = [item | {"message": step(item)} for item in verdict["next"]]
-    return verdict | spoken
 
 
-def metric(part: Data, _verdict: Data) -> str:
+def metric(part: VerdictMetric) -> str:
     return _(
         "%(metric)s %(value)s in the best epoch (%(epoch)s).",
         metric=METRICS[part["name"]],
@@ -101,7 +106,7 @@ def metric(part: Data, _verdict: Data) -> str:
     )
 
 
-def weakest(part: Data, _verdict: Data) -> str:
+def weakest(part: WeakestClass) -> str:
     return ngettext(
         "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)s validation object).",
         "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)s validation objects).",
@@ -112,7 +117,7 @@ def weakest(part: Data, _verdict: Data) -> str:
     )
 
 
-def confusion(part: Data, _verdict: Data) -> str:
+def confusion(part: Confusion) -> str:
     values = {"count": format_decimal(part.get("count", 0)), "predicted": part.get("predicted")}
     values |= {"actual": part.get("actual"), "total": format_decimal(part.get("of", 0))}
     match part["kind"]:
@@ -146,15 +151,15 @@ def confusion(part: Data, _verdict: Data) -> str:
     return _("The evaluation has no errors at the recommended confidence threshold.")
 
 
-def certainty(part: Data, verdict: Data) -> str:
-    """The number of objects; that of a classification is the number of its images."""
-    name = str(METRICS[verdict["metric"]["name"]])
+def certainty(part: Certainty, metric_name: str) -> str:
+    """The number of objects; that of a classification is the number of its images. `metric_name`: of the main one."""
+    name = str(METRICS[metric_name])
     if not part["objects"] or part["margin"] is None:
         return _("The number of validation objects was not recorded, so the uncertainty of the metrics is unknown.")
     if part["margin"] < SMALL:  # as of an mAP of 0, about whose error the formula says nothing
-        return counted_on(part["objects"], verdict["metric"]["name"])
+        return counted_on(part["objects"], metric_name)
     margin = three(part["margin"], "0.00")
-    if verdict["metric"]["name"] == "top1":
+    if metric_name == "top1":
         return ngettext(
             "Based on %(num)s image. %(metric)s may vary by ±%(margin)s.",
             "Based on %(num)s images. %(metric)s may vary by ±%(margin)s.",
@@ -181,7 +186,7 @@ def counted_on(count: int, metric_name: str) -> str:
     )
 
 
-def cause(part: Data, _verdict: Data) -> str:
+def cause(part: Cause) -> str:
     """Why the model learned nothing."""
     if part["code"] == "learning_rate":
         return _("The learning rate was too high: the loss never settled.")
@@ -239,7 +244,7 @@ def cause(part: Data, _verdict: Data) -> str:
     )
 
 
-def step(item: Data) -> str:
+def step(item: NextStep) -> str:
     """What to do now."""
     data = item["data"]
     match item["code"]:
@@ -257,7 +262,7 @@ def step(item: Data) -> str:
             return ngettext(
                 "Add validation images: with %(num)s object the metrics are not reliable.",
                 "Add validation images: with %(num)s objects the metrics are not reliable.",
-                data["objects"],
+                data["objects"] or 0,
             )
     return str(STEPS[item["code"]]) % data
 
