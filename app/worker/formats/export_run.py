@@ -9,16 +9,36 @@ from app.worker.formats.archive import Archive
 from app.worker.formats.revision_tree import Revision
 
 TITLES = {"yolo": "YOLO (ultralytics)", "coco": "COCO JSON", "voc": "Pascal VOC XML"}
-NOTES = {
-    "image_unreadable": "images could not be read and were left out",
-    "label_unreadable": "label files are not UTF-8 text; their images have no objects here",
-    "row_unreadable": "label rows are not valid and were left out",
-    "outline_as_box": "objects have an outline or turned corners; this format holds the box round it only",
-    "keypoints_left_out": "objects have keypoints, which this format does not hold; their boxes are here",
-    "corners_as_polygon": "objects have four corners; this format holds no angle, so they are polygons",
-    "fraction_kept": "boxes are thinner than a pixel and keep their decimals; others are whole pixels, rounded",
-    "renamed": "images have the name of another one but for the suffix, and were given one of their own",
+NOTES = {  # behind the count: of one, of several
+    "image_unreadable": ("image can't be read and was left out", "images can't be read and were left out"),
+    "label_unreadable": (
+        "label file isn't UTF-8 text; its image has no objects here",
+        "label files aren't UTF-8 text; their images have no objects here",
+    ),
+    "row_unreadable": ("label row isn't valid and was left out", "label rows aren't valid and were left out"),
+    "outline_as_box": (
+        "object has a polygon or is an oriented box; this format stores only its bounding box",
+        "objects have polygons or are oriented boxes; this format stores only their bounding boxes",
+    ),
+    "keypoints_left_out": (
+        "object has keypoints, which this format doesn't store; its bounding box is here",
+        "objects have keypoints, which this format doesn't store; their bounding boxes are here",
+    ),
+    "corners_as_polygon": (
+        "object is an oriented box; this format stores no angle, so it is a polygon",
+        "objects are oriented boxes; this format stores no angle, so they are polygons",
+    ),
+    "fraction_kept": (
+        "box is thinner than a pixel and keeps its decimals",
+        "boxes are thinner than a pixel and keep their decimals",
+    ),
+    "renamed": (
+        "image has the name of another one but for the suffix, and was renamed",
+        "images have the names of others but for the suffix, and were renamed",
+    ),
 }
+FIRST_CLASS = {"yolo": 0, "coco": 1}  # in its files; VOC and folders of classes have names alone
+ROUNDED = "Boxes are rounded to whole pixels, as usual in this format."
 
 
 class UnsupportedDataset(Exception):
@@ -49,15 +69,20 @@ class ExportRun:
 
 def readme(job: ExportRun, kind: str) -> str:
     """What the ZIP holds, and what its format could not."""
-    lines = [
-        f"Format: {TITLES[kind]}",
-        f"Images: {len(job.revision.pictures)}",
-        f"Objects: {job.objects}",
-        f"Classes: {len(job.revision.names)}",
-        "",
-    ]
-    lines += [f"- {number}: {name}" for number, name in enumerate(job.revision.names)]
-    notes = job.notes()
-    lines += ["", "What could not be kept as it was:" if notes else "Everything was kept."]
-    lines += [f"- {note['count']} {NOTES[str(note['code'])]}." for note in notes]
+    revision, notes = job.revision, job.notes()
+    lines = [f"Format: {TITLES[kind]}", f"Images: {len(revision.pictures)}"]
+    if not revision.classification:  # a class of each image is no object
+        lines.append(f"Objects: {job.objects}")
+    first = None if revision.classification else FIRST_CLASS.get(kind)
+    lines += [f"Classes: {len(revision.names)}", ""]
+    for number, name in enumerate(revision.names, first or 0):
+        lines.append(f"- {name}" if first is None else f"- {number}: {name}")
+    lines.append("")
+    if kind == "voc":
+        lines.append(ROUNDED)
+    if notes:
+        lines.append("What could not be kept as it was:")
+    else:
+        lines.append("Everything else was kept." if kind == "voc" else "Everything was kept.")
+    lines += [f"- {note['count']} {NOTES[str(note['code'])][note['count'] != 1]}." for note in notes]
     return "\n".join(lines) + "\n"

@@ -134,7 +134,9 @@ def test_the_program(tmp_path: Path, revision: Path, form: str) -> None:
     assert counted == {"images": 8, "objects": 8, "notes": renamed, "bytes": output.stat().st_size}
     with zipfile.ZipFile(output) as archive:
         assert archive.testzip() is None
-        assert ("Everything was kept" in archive.read("README.txt").decode()) == (not renamed)
+        about = archive.read("README.txt").decode()
+        assert ("Everything was kept" in about) == (not renamed)
+        assert {"yolo": "- 0: thing\n", "coco": "- 1: thing\n", "voc": "- thing\n"}[form] in about, "as in its files"
         kinds = {info.filename.rpartition(".")[2]: info.compress_type for info in archive.infolist()}
         assert kinds["jpg"] == zipfile.ZIP_STORED
     source = read_dataset(unpacked(tmp_path / "raw", output))
@@ -185,7 +187,7 @@ def test_losses_of_a_format_are_reported(tmp_path: Path) -> None:
         job = exported(tmp_path / task, form, tmp_path / "lost.zip")
         assert {"code": code, "count": job.objects} in job.notes()
         with zipfile.ZipFile(tmp_path / "lost.zip") as archive:
-            assert NOTES[code] in archive.read("README.txt").decode()
+            assert f"{job.objects} {NOTES[code][job.objects != 1]}." in archive.read("README.txt").decode()
 
 
 @pytest.mark.parametrize("task", ["segment", "obb", "pose", "classify", "detect"])

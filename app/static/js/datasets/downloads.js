@@ -50,7 +50,7 @@ export function showDownloads(container, current) {
           `${path}/export?format=${format}&revision=${data.revision}`,
           formatName(format),
           t("Cleaned ({format})", { format: formatName(format) }),
-          CONTENTS[format](),
+          boxes ? CONTENTS[format]() : t("images in class folders"),
         ),
       ),
     !data.original &&
