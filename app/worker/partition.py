@@ -11,7 +11,7 @@ from app.worker.classes import classes_in
 from app.worker.formats import InvalidInput, Item, Source, decision
 from app.worker.quality import ImageRecord, near_duplicates
 from app.worker.sources import copies, sources
-from app.worker.split import VAL_SHARE, SplitShares
+from app.worker.split import SplitShares
 
 
 @dataclass
@@ -66,7 +66,9 @@ def decided(assigned: Assigned, shares: SplitShares) -> list[Decision]:
     counts = {name: assigned.splits.count(name) for name in SPLITS}
     decisions = []
     if assigned.how == "val_split":
-        data = {"moved": counts["val"], "percent": round(100 * VAL_SHARE)}
+        # Images that belong together stay so: the share may differ from VAL_SHARE.
+        moved, candidates = counts["val"], counts["train"] + counts["val"]
+        data = {"moved": moved, "percent": round(100 * moved / candidates)}
         decisions.append(decision("val_split", "split", None, **data))
     elif assigned.how != "given":
         decisions.append(decision(assigned.how, "split", None, **counts, seed=shares.seed))

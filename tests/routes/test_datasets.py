@@ -207,7 +207,7 @@ def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
     assert (body["train_images"], body["val_images"]) == (7, 2)
     codes = {item["code"]: item["message"] for item in body["report"]["decisions"]}
     assert codes.keys() == {"val_split", "classes_unnamed"}
-    assert "2 training images (20%)" in codes["val_split"]
+    assert "2 training images (22%)" in codes["val_split"]
     assert "class_0 to class_2" in codes["classes_unnamed"]
 
 
