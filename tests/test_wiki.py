@@ -149,6 +149,7 @@ EXTERNAL_SETTINGS = {
     "POSTGRES_PASSWORD",
     "HF_HOME",
     "HF_TOKEN",
+    "OMP_NUM_THREADS",
     "YOLO_TOKEN",
     "YOLO_URL",
 }

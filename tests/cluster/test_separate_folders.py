@@ -59,6 +59,13 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
         return current
 
     until(lambda: epoch() >= 1, 400, platform.about)
+    attempts = platform.folder / "one/data/workers" / first.name / "models" / str(number) / "attempts"
+    # An epoch is reported before its checkpoint is saved: without one it would be suspended with nothing to publish.
+    until(
+        lambda: any("CheckpointSaved" in path.read_text() for path in attempts.glob("*/events.jsonl")),
+        60,
+        platform.about,
+    )
     child = psutil.Process(trainer_pid(platform, number))
     child.suspend()  # it must not be ready before it is lost
     here = platform.folder / "web" / "data" / "models" / str(number)

@@ -11,6 +11,7 @@ from apiflask import APIFlask
 from app.services.trainer.learning import ENOUGH, FEW_SCRATCH, Schedule, early_signs, why_nothing
 from app.services.trainer.levels import LEVELS, level_of
 from app.services.trainer.verdict.judge import RunFacts, judge
+from app.services.trainer.verdict.parts import Certainty
 from app.services.trainer.verdict.texts import STEPS, USES, certainty, with_messages
 
 SCRATCH = Schedule(iterations=15, scratch=True)
@@ -284,8 +285,8 @@ def test_uploaded_weights_are_evaluated_not_trained_again() -> None:
 
 def test_no_metric_has_an_uncertainty_of_zero(app: APIFlask) -> None:
     """The formula of a share has no error at 0, which no number of objects proves."""
-    verdict, part = {"metric": {"name": "map50"}}, {"objects": 1137, "margin": 0.0}
+    part: Certainty = {"objects": 1137, "images": 72, "margin": 0.0}
     with app.test_request_context(headers={"Accept-Language": "en"}):
-        assert certainty(part, verdict) == "Based on 1,137 objects in the validation images."
-        assert "may vary by ±0.01." in certainty(part | {"margin": 0.012}, verdict)
-        assert certainty(part, {"metric": {"name": "top1"}}) == "Based on 1,137 images."
+        assert certainty(part, "map50") == "Based on 1,137 objects in the validation images."
+        assert "may vary by ±0.01." in certainty({**part, "margin": 0.012}, "map50")
+        assert certainty(part, "top1") == "Based on 1,137 images."

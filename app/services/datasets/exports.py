@@ -64,12 +64,13 @@ class DatasetExports:
         row = self.store.get_revision(dataset_id, number)
         self.refuse_deleted(dataset_id, row.number)
         repair_description(self.storage, dataset_id, row.number)
-        params = {"revision": row.number, "format": form}
+        revision = row.number  # the row may be gone when the job ends
+        params = {"revision": revision, "format": form}
         job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
         if not JobStatus(job.status).ended:
             return job
         if job.status != JobStatus.COMPLETED:
-            self.refuse_deleted(dataset_id, row.number)
+            self.refuse_deleted(dataset_id, revision)
             raise refusal(job)
         return None
 

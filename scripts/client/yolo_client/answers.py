@@ -86,11 +86,14 @@ class Summary(TypedDict):
 
 
 class ImportProgress(TypedDict):
-    """How far the check of a dataset is."""
+    """How far the check of a dataset is: `done` and `total` of the stage, `percent` and `eta` (s) of the whole."""
 
-    stage: str
+    stage: str | None
     done: int
     total: int
+    percent: float | None
+    rate: float | None
+    eta: float | None
     revision: int
 
 
