@@ -143,6 +143,8 @@ def convert_drafts(
     if not drafts:
         raise InvalidInput("no_images_found", file=detected.where)
     drafts = without_repeats(drafts, findings)
+    for shape in (shape for draft in drafts for shape in draft.shapes):
+        shape.name = shape.name.strip()  # as check_names strips those of the classes: " dog" is "dog"
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
     classes, decisions = merge_names(names or class_list.names, present, options)
     if names and class_list.names and class_list.names != classes:

@@ -388,6 +388,15 @@ def test_cvat_groups_and_skeletons(tmp_path: Path) -> None:
     )
 
 
+def test_spaces_around_a_class_are_not_of_its_name(tmp_path: Path) -> None:
+    """Found by hypothesis: the class of an object that nobody listed had no number once it was stripped."""
+    names = (" dog", "dog", "cow ", "cow")
+    shapes = [f'<box label="{name}" xtl="{x}" ytl="2" xbr="{x + 5}" ybr="8"/>' for x, name in enumerate(names)]
+    source = read(tmp_path, cvat_images({"a.jpg": shapes}))
+    assert source.names == [*CLASSES, "cow"]
+    assert [box[0] for box in boxes(tmp_path, source)["a"]] == [1, 1, 3, 3]
+
+
 def test_labelme_masks_groups_and_keypoints(tmp_path: Path) -> None:
     mask = numpy.zeros((20, 30), bool)
     mask[5:10, 3:9] = True
