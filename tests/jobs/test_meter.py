@@ -60,3 +60,15 @@ def test_an_import_counts_the_stages_that_follow() -> None:
     advance(meter, 0, 0, 364, "building", kind.part("building"))
     advance(meter, 2, 182, 364, "building", kind.part("building"))
     assert meter.read()["eta"] == pytest.approx(2, rel=0.01)
+
+
+def test_no_time_left_by_a_few_images_and_none_when_all_are_counted() -> None:
+    """An import of 18 s said 5,025 s by its first image, and 0 s for the 4 s behind its last one."""
+    meter, part = Meter(), Part(0.15, 0.6)
+    advance(meter, 0, 0, 364, "scanning", part)
+    advance(meter, 0.8, 2, 364, "scanning", part)
+    assert meter.read()["eta"] is None
+    advance(meter, 1.6, 40, 364, "scanning", part)
+    assert meter.read()["eta"] == pytest.approx(1.6 / 40 * (324 + 364 * 0.25 / 0.6), rel=0.01)
+    advance(meter, 9, 364, 364, "building", Part(0.95, 0.05))
+    assert (meter.read()["percent"], meter.read()["eta"]) == (100.0, None)
