@@ -72,22 +72,22 @@ class Meter:
             return round(100 * (self.share + self.width * (within or 0.0)), 1)
         return None if within is None else round(100 * within, 1)
 
+    def measured(self) -> tuple[int, float]:
+        """What was done since the first report of the stage, and in how many seconds."""
+        return (0, 0.0) if self.first is None else (self.done - self.first[0], time.monotonic() - self.first[1])
+
     def rate(self) -> float | None:
         """A second, since the first report of the stage; None: not measured yet."""
-        if self.first is None:
-            return None
-        done, seconds = self.done - self.first[0], time.monotonic() - self.first[1]
+        done, seconds = self.measured()
         return done / seconds if done > 0 and seconds > 0 else None
 
     def eta(self, rate: float) -> float | None:
         """Seconds until the end, with the stages that follow in proportion to this one; None while most of what is left
         is theirs, before enough of this one is measured, and where all is counted and the job has not ended."""
-        if self.first is None or not self.total or self.done >= self.total:
+        done, seconds = self.measured()
+        if self.done >= self.total or (done < LEAST_SHARE * self.total and seconds < LEAST_S):
             return None
-        measured, seconds = self.done - self.first[0], time.monotonic() - self.first[1]
-        if measured < LEAST_SHARE * self.total and seconds < LEAST_S:
-            return None
-        left = max(0, self.total - self.done) / rate
+        left = (self.total - self.done) / rate
         if self.share is None:
             return round(left, 1)
         after = max(0.0, 1.0 - self.share - self.width)
