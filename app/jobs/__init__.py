@@ -32,25 +32,26 @@ from app.jobs.transitions import change
 from app.jobs.views import JobPageView, JobView, jobs_out, newest_first
 from app.models.base import now
 
-ENDS_S = 10.0  # in which a killed child's ending is written down, unless the database is away
+ENDS_S = 10.0  # in which the ending of a killed child is recorded, unless the database is unavailable
 RETENTION = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
 
 __all__ = ["Job", "JobKind", "JobService", "JobStatus"]
 
 
 class JobService:
-    """Jobs as others see them: submit, wait, stop, list.
+    """The interface of jobs for services and routes: submit, wait, stop, list.
 
     Args:
         root: the folder of the jobs' files.
-        cluster: this process among others; by default it is alone.
+        cluster: this process among the other web processes; alone by default.
         shared: whether workers share a volume with the web processes.
     """
 
     def __init__(self, root: Path, cluster: Cluster | None = None, shared: bool = True) -> None:
         self.root, self.cluster = root, cluster or Cluster()
         self.kinds = Kinds(shared)
-        self.retains_files = True  # False: in a worker whose files are the web processes' once they are delivered
+        # False: in a worker without a shared volume, whose files are delivered to the web processes
+        self.retains_files = True
         self.subjects = SubjectNames()
         self.live = Live(self.kinds, self.cluster.bus)
         self.devices = Holdings(self.kinds)
@@ -65,13 +66,14 @@ class JobService:
     def register(self, kind: JobKind) -> None:
         """Register a kind of job. Services do it when they are created."""
         self.kinds.register(kind)
-        if kind.prewarm is not None and not self.cluster.on:  # a child is started where its job is
+        # with several web processes, the child would start in this one, but the job perhaps in another
+        if kind.prewarm is not None and not self.cluster.on:
             self.prewarmed[kind.name] = PrewarmedWorker(self.root, kind.program, kind.prewarm)
 
-    # What requests ask.
+    # Called by requests.
 
     def prewarm(self, kind: str) -> None:
-        """A job of this kind will be submitted soon: its child may get ready."""
+        """Start a child ahead of a job of this kind that will be submitted soon."""
         if kind in self.prewarmed:
             self.prewarmed[kind].prepare()
 
@@ -83,7 +85,7 @@ class JobService:
         priority: int = 0,
         otherwise: str | None = None,
     ) -> Job:
-        """Queue a job; a pending or running one of the same kind, subject and parameters serves for both.
+        """Queue a job. A pending or running one of the same kind, subject and parameters is returned instead.
 
         Args:
             otherwise: the kind that it is where one of the first would have to wait.
@@ -98,7 +100,8 @@ class JobService:
                 row = self.add(session, kind, params, subject, priority)
                 token = row.token = self.token_for(kind)
         except BaseException:
-            if token is not None and kind in self.prewarmed:  # a commit whose answer was lost may have been one
+            # the commit may have succeeded although its response was lost
+            if token is not None and kind in self.prewarmed:
                 self.prewarmed[kind].drop(token)
             raise
         self.announce(row)
@@ -106,7 +109,7 @@ class JobService:
         return row
 
     def token_for(self, kind: str) -> str:
-        """The token of a new job: that of the child that is ready for it, where one is."""
+        """The token of a new job: that of the prewarmed child, if there is one."""
         prewarmed = self.prewarmed.get(kind)
         return (prewarmed.claim_token() if prewarmed else None) or new_token()
 
@@ -118,7 +121,7 @@ class JobService:
         subject: tuple[str, int] | None = None,
         priority: int = 0,
     ) -> Job:
-        """A job that is committed with other rows. The queue finds it; `wake` and `announce` are for the caller."""
+        """Add a job that is committed with other rows. The caller then calls `wake` and `announce`."""
         subject_type, subject_id = subject or (None, None)
         row = Job(kind=kind, params=dict(params), subject_type=subject_type, subject_id=subject_id)
         row.priority = priority
@@ -126,19 +129,20 @@ class JobService:
         return row
 
     def wait(self, job_id: int, seconds: float | None, until: Callable[[Job], bool] = has_ended) -> Job:
-        """The job once it has ended, or `until` says so; or after so many seconds as it is then. Others are served
-        meanwhile."""
+        """Wait until the job has ended, or `until` is true of it, or the time is over; the job as it is then. Blocks
+        only the caller.
+        """
         limit = None if seconds is None else time.monotonic() + seconds
         while True:
-            news = self.news.next(job_id)  # first: no change from here on is missed
-            db.session.rollback()  # a transaction that is open already sees nothing new
+            news = self.news.next(job_id)  # registered before the row is read: no later change is missed
+            db.session.rollback()  # a transaction that is already open has an older snapshot
             job = self.get(job_id)
             remaining = None if limit is None else limit - time.monotonic()
             if until(job) or has_ended(job) or (remaining is not None and remaining <= 0):
                 if has_ended(job):
-                    self.notify_waiting(job_id)  # no further change comes, and others may wait for it
+                    self.notify_waiting(job_id)  # the last change of this job: pass it on to others that wait
                 return job
-            db.session.rollback()  # no transaction stays open while we wait
+            db.session.rollback()  # no transaction stays open during the wait
             self.news.wait(news, remaining)
 
     def get(self, job_id: int) -> Job:
@@ -157,7 +161,7 @@ class JobService:
         return self.views([job])[0]
 
     def views(self, jobs: Sequence[Job]) -> list[JobView]:
-        """Several, with as few queries as one."""
+        """The same for several jobs, with as many queries as for one."""
         return jobs_out(jobs, self.live, self.subjects.of_jobs(jobs))
 
     def page(self, query: Mapping[str, Any]) -> JobPageView:
@@ -189,7 +193,7 @@ class JobService:
                 pass  # its service stops it
             elif job.status in {JobStatus.PENDING, JobStatus.PAUSED}:
                 change(job, JobStatus.CANCELLED)
-            elif job.stop_mode in {None, DISPLACED}:  # one that has to leave its device would begin anew
+            elif job.stop_mode in {None, DISPLACED}:  # a displaced job would start again
                 job.stop_mode, job.stop_requested_at = CANCEL, now()
         if record is not None:
             record.stop(job)
@@ -198,12 +202,12 @@ class JobService:
         return job
 
     def kill(self, job_id: int) -> None:
-        """End the process of a running job now; what follows is up to its kind."""
+        """Kill the process of a running job now; its kind decides what follows."""
         if (child := self.child_of(self.get(job_id))) is not None:
             child.signal(signal.SIGKILL)
 
     def end(self, job_id: int) -> None:
-        """Have it over when this returns, whatever it does; nothing where it is over already."""
+        """End a job, whatever its state, before this returns; does nothing if it has ended."""
         try:
             job = self.stop(job_id)
         except (Conflict, NotFound):
@@ -214,18 +218,19 @@ class JobService:
                 child.signal(signal.SIGKILL)
             job = self.wait(job_id, ENDS_S)
             if child is not None and not child.alive():
-                return  # the row follows, once the database can be written
+                return  # the row is updated once the database is writable
 
     def child_of(self, job: Job) -> Child | None:
-        """The process of a running job, where it is written down."""
+        """The process of a running job, if the row names it."""
         if not job.runner or "pid" not in job.runner:
             return None
         directory = self.kinds[job.kind].directory_of(job, self.root)
         return child_of_runner(directory, job.runner, self.cluster.on)
 
     def abandon(self, job_id: int) -> None:
-        """`end` it, for whoever goes on whatever the database does: where it cannot be written now, the process is
-        killed at once, and the row follows."""
+        """Like `end`, for callers that continue even if the database is unavailable: then the process is killed at
+        once, and the row is updated later.
+        """
 
         def end() -> None:
             try:
@@ -239,10 +244,10 @@ class JobService:
         write_now_or_later(end)
 
     def active(self, kind: str | None = None, waiting: int | None = None) -> list[Job]:
-        """What runs, then what waits.
+        """The running jobs, then the waiting ones.
 
         Args:
-            waiting: at most so many of those that wait, the first ones; None: all.
+            waiting: at most this many waiting jobs, the first ones; None: all.
         """
         rows = list[Job]()
         for status, most in ((JobStatus.RUNNING, None), (JobStatus.PENDING, waiting)):
@@ -251,26 +256,26 @@ class JobService:
             rows += db.session.scalars(select(Job).where(mine).order_by(*order).limit(most))
         return rows
 
-    # What changed.
+    # Called after changes.
 
     def announce(self, job: Job) -> None:
         """See Announcer."""
         self.announcer.announce(job)
 
     def notify_waiting(self, job_id: int) -> None:
-        """Have whoever waits for a job check it again."""
+        """Wake those that wait for a job, so that they check it again."""
         self.news.publish(job_id)
 
     def announce_newest(self, kind: str, subject_id: int) -> None:
-        """A service has changed the job of one of its rows."""
+        """Announce the newest job of a service's row, after the service has changed it."""
         mine = (Job.kind == kind) & (Job.subject_id == subject_id)
-        with everything():  # whoever's it is
+        with everything():  # of any owner
             job = db.session.scalar(select(Job).where(mine).order_by(Job.id.desc()).limit(1))
             if job is not None:
                 self.announce(job)
 
     def remove_old(self) -> int:
-        """Delete the rows of jobs that ended long ago, and their remaining files; how many."""
+        """Delete the rows of jobs that ended long ago, and their remaining files; returns how many."""
         old = Job.ended_at < now() - RETENTION
         tokens = list(db.session.scalars(select(Job.token).where(old)))
         for token in tokens:

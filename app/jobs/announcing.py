@@ -1,4 +1,4 @@
-"""Announces a committed change of a job: to its kind, to clients, and to whoever waits for it."""
+"""Announces a committed change of a job: to its kind, to clients, and to callers that wait for it."""
 
 import logging
 from collections.abc import Mapping
@@ -17,15 +17,16 @@ logger = logging.getLogger("yolo.jobs")
 class Announcer:
     """
     Args:
-        prewarmed: by kind, whose child waits for a job that may have ended without it.
+        prewarmed: by kind; its child may still wait for a job that ended without it.
     """
 
     def __init__(self, kinds: Kinds, live: Live, news: JobNews, prewarmed: Mapping[str, PrewarmedWorker]) -> None:
         self.kinds, self.live, self.news, self.prewarmed = kinds, live, news, prewarmed
 
     def announce(self, job: Job) -> None:
-        """Notify the kind of an ending or a new beginning, then the clients and whoever waits. What is committed
-        counts, whether or not anybody could be notified."""
+        """Notify the kind of an ending or a restart, then the clients and those that wait. A failed notification is
+        logged: the change is committed.
+        """
         job = self.notify_kind(job)
         job_id, params, over = job.id, job.params, has_ended(job)  # a failure below expires the row
         if over and job.kind in self.prewarmed:
@@ -35,7 +36,7 @@ class Announcer:
             self.live.publish(job)
         except Exception:
             db.session.rollback()
-            logger.exception("job %s: announcing its change", job_id)
+            logger.exception("job %s: its change could not be published", job_id)
         if over and links is not None:
             links.end(params)
         self.news.publish(job_id)
@@ -48,7 +49,7 @@ class Announcer:
         try:
             retry_until_writable(lambda: listener(db.session.get_one(Job, job_id, populate_existing=True)))
         except Exception:
-            logger.exception("job %s: its kind, after the change to %s", job_id, job.status)
+            logger.exception("job %s: its kind failed to handle the change to %s", job_id, job.status)
         return db.session.get(Job, job_id, populate_existing=True) or job
 
 

@@ -9,11 +9,11 @@ from app.jobs.model import Job, JobStatus
 
 
 class Superseded(Exception):
-    """The job is no longer this run's: another attempt has it, or its row was deleted."""
+    """The job is no longer this attempt's: another one has claimed it, or its row was deleted."""
 
 
 class AttemptRow:
-    """A job's row as long as this attempt runs it."""
+    """A job's row while this attempt runs it."""
 
     def __init__(self, job_id: int, attempt: int) -> None:
         self.job_id, self.attempt = job_id, attempt
@@ -22,7 +22,7 @@ class AttemptRow:
         """The row, whichever attempt has it.
 
         Raises:
-            Superseded: it is gone.
+            Superseded: the row was deleted.
         """
         job = db.session.get(Job, self.job_id, populate_existing=True)
         if job is None:
@@ -33,7 +33,7 @@ class AttemptRow:
         """The row as it is now.
 
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job has another attempt.
         """
         return self.mine(db.session.get(Job, self.job_id, populate_existing=True))
 
@@ -41,7 +41,7 @@ class AttemptRow:
         """The row for a change, in a write transaction.
 
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job has another attempt.
         """
         return self.mine(session.get(Job, self.job_id, with_for_update=True))
 

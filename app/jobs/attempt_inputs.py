@@ -1,4 +1,4 @@
-"""Fetches to a worker that shares no volume what the child of an attempt reads, before it starts."""
+"""Fetches what the child of an attempt reads, before it starts, to a worker without a shared volume."""
 
 import hashlib
 import os
@@ -27,8 +27,8 @@ CHECK_S = 1.0  # between two reads of the row
 class InputFetch:
     """
     Args:
-        files: what the child reads and makes. prefix: of the attempt's objects.
-        outputs: learns of files that an earlier attempt has made, which are stored already.
+        files: what the child reads and writes. prefix: of the attempt's objects.
+        outputs: is notified of files of an earlier attempt, which are already stored.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class InputFetch:
     def fetch(self) -> None:
         """
         Raises:
-            CannotStart: the job is to stop, is another run's, or its dataset cannot be stored.
-            NotStored: what it reads is not there.
-            Corrupted: it is damaged.
-            StoreAway: not all of it is here.
+            CannotStart: the job is to stop, has another attempt, or its dataset cannot be stored.
+            NotStored: an input is not in the store.
+            Corrupted: an input is damaged.
+            StoreAway: the store became unavailable before all inputs were fetched.
             DiskTooFull: there is not enough disk.
         """
         db.session.remove()  # no transaction stays open meanwhile
@@ -57,10 +57,10 @@ class InputFetch:
         self.outputs.recall()
 
     def fetch_dataset(self, list_sha256: str) -> None:
-        """Have the version of the dataset in this host's cache, and lock it.
+        """Fetch the version of the dataset to this host's cache, and lock it.
 
         Args:
-            list_sha256: of the list of its files; "": it could not be stored.
+            list_sha256: of its file list; "": it could not be stored.
         """
         dataset, cache, bucket = self.files.dataset, self.exchange.cache, self.exchange.bucket
         if dataset is None:
@@ -76,7 +76,7 @@ class InputFetch:
             self.locks.append(lock)
 
     def fetch_files(self, files: dict[str, StoredFile]) -> None:
-        """Have these files, by path, and none besides of an earlier attempt on this host."""
+        """Fetch these files, by path, and remove other files of an earlier attempt on this host."""
         allowed = [*self.files.inputs, *self.files.outputs]
         for name in set(self.outputs.paths()) - files.keys():
             (self.data / name).unlink(missing_ok=True)
@@ -95,12 +95,12 @@ class InputFetch:
     def check_startable(self) -> None:
         """
         Raises:
-            CannotStart: somebody wants the job stopped, or another run has it.
+            CannotStart: the job is to stop, or has another attempt.
         """
         if time.monotonic() - self._checked_at < CHECK_S:
             return
         self._checked_at = time.monotonic()
-        with self.exchange.app.app_context():  # maybe in a thread that fetches
+        with self.exchange.app.app_context():  # may run in a thread that fetches
             try:
                 stopped = self.row.present().stop_mode is not None
             except Superseded as error:
@@ -111,7 +111,7 @@ class InputFetch:
             raise CannotStart("killed", "stopped before it began")
 
     def release(self) -> None:
-        """Let the dataset be removed from the cache again."""
+        """Unlock the dataset, so that the cache may evict it."""
         for lock in self.locks:
             lock.release()
         self.locks = []

@@ -1,4 +1,6 @@
-"""Stores what the child of an attempt makes on a worker that shares no volume: as it appears, the rest at its end."""
+"""Stores the output files of an attempt's child on a worker without a shared volume: each as it appears, the rest at
+the end.
+"""
 
 import logging
 import threading
@@ -20,12 +22,12 @@ from app.object_store.manifests import is_below, seal, unseal
 logger = logging.getLogger("yolo.storage")
 
 PUSH_S = 2.0  # between two checks for new files
-LONGEST_PAUSE_S = 30.0  # between two tries while the store cannot be reached
+LONGEST_PAUSE_S = 30.0  # between two attempts while the store is unavailable
 LOG_S = 10.0  # between two copies of a file that only grows
-RECEIVED_S = 30.0  # so long the web's side is waited for: what is in the store is safe
-ACKNOWLEDGED_S = 0.2  # between two checks whether it has everything
+RECEIVED_S = 30.0  # longest wait for the web process to receive the files: in the store, they are safe
+ACKNOWLEDGED_S = 0.2  # between two checks whether it has received everything
 GROWING = (".log", ".jsonl")
-LOCAL_ONLY = {"heartbeat", "stop", "reserve"}  # between a child and its supervisor on one disk
+LOCAL_ONLY = {"heartbeat", "stop", "reserve"}  # for the child and its supervisor alone, on the same disk
 
 Signature = tuple[int, int, int]  # time of change (ns), bytes, inode
 UNREAD: Signature = (0, 0, 0)
@@ -36,7 +38,7 @@ class OutputUpload:
     Args:
         bucket: of this installation. data: this worker's data folder.
         prefix: of the attempt's objects. roots: paths below the data folder.
-        pushed: called when the store has something new.
+        pushed: called after new files were stored.
     """
 
     def __init__(
@@ -52,9 +54,9 @@ class OutputUpload:
         self.bucket, self.data, self.job_id, self.prefix = bucket, data, job_id, prefix
         self.roots, self.pushed, self.outages = roots, pushed, outages
         self.stored: dict[str, tuple[Signature, StoredFile]] = {}  # by path
-        self.past_paths: set[str] = set()  # of files that have been here
+        self.past_paths: set[str] = set()  # paths of all files seen so far
         self.sequence = 0
-        self._recalled = False  # whether `stored` has what an earlier work-horse of this attempt has stored
+        self._recalled = False  # whether `stored` includes what an earlier work-horse of this attempt has stored
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -71,13 +73,13 @@ class OutputUpload:
             self._thread.join()
 
     def note_fetched(self, name: str, file: StoredFile) -> None:
-        """A file that was fetched: an output of an earlier attempt is stored already."""
+        """Record a fetched file: an output of an earlier attempt is already stored."""
         self.past_paths.add(name)
         if is_below(name, self.roots):
             self.stored[name] = signature(self.data / name), file
 
     def recall(self) -> None:
-        """Read what an earlier work-horse of this attempt has stored."""
+        """Read the list of what an earlier work-horse of this attempt has stored."""
         stored: Any = {"sequence": 0, "files": {}, "removed": []}
         with suppress(NotStored, Corrupted):
             stored = unseal(self.bucket().read(f"{self.prefix}/outputs"))
@@ -89,7 +91,7 @@ class OutputUpload:
         self._recalled = True
 
     def run(self) -> None:
-        """Push until `stop`; whatever happens to the store, the child goes on."""
+        """Push until `stop`. Errors of the store do not end the child."""
         pause = PUSH_S
         while not self._ended.wait(pause):
             try:
@@ -99,20 +101,20 @@ class OutputUpload:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 self.outages.note(error, pause)
             except Exception:
-                logger.exception("job %s: storing its files", self.job_id)
+                logger.exception("job %s: storing its files has failed", self.job_id)
                 pause = LONGEST_PAUSE_S
 
     def push(self, last: bool = False, again: Sequence[str] = ()) -> None:
-        """Store what is new, then its list in one object.
+        """Store new and changed files, then the list of all files as one object.
 
         Args:
-            last: everything, as the child has ended. again: paths of files that arrived damaged.
+            last: store everything; the child has ended. again: paths of files that arrived damaged.
 
         Raises:
-            StoreAway: not all of it is stored.
+            StoreAway: some files are not stored.
         """
         with self._lock:
-            if not self._recalled:  # an earlier work-horse fetched
+            if not self._recalled:  # the inputs were fetched by an earlier work-horse
                 self.recall()
             for name in again:
                 self.stored.pop(name, None)
@@ -130,23 +132,23 @@ class OutputUpload:
         self.pushed()
 
     def document(self, names: set[str], last: bool) -> dict[str, object]:
-        """The list of what is stored.
+        """The list of the stored files.
 
         Args:
-            names: paths of the files that are there.
+            names: paths of the existing files.
         """
         files = {name: vars(file) for name, (_signature, file) in self.stored.items()}
         removed = sorted(name for name in self.past_paths - names if is_below(name, self.roots))
         return {"sequence": self.sequence, "last": last, "files": files, "removed": removed}
 
     def paths(self) -> Iterator[str]:
-        """Paths of the files that are there, except drafts, links and what is for this disk alone."""
+        """Paths of the existing files, except drafts, links and files for this disk alone."""
         for name, path in files_below(self.data, self.roots):
             if path.name not in LOCAL_ONLY and not path.name.endswith(".tmp"):
                 yield name
 
     def is_due(self, name: str, last: bool) -> bool:
-        """Whether a file may have changed since it was stored, and need not wait for more."""
+        """Whether a file may have changed since it was stored, and should be stored now."""
         stored = self.stored.get(name)
         if stored is None:
             return True
@@ -159,7 +161,7 @@ class OutputUpload:
         return not waits or time.monotonic() - self._stored_at.get(name, 0.0) > LOG_S
 
     def store(self, name: str, last: bool) -> bool:
-        """Store one file; False where it is incomplete (it is being written now) or the same as before."""
+        """Store one file; False if it is still being written, or unchanged."""
         path, stored = self.data / name, self.stored.get(name)
         try:
             before = signature(path)
@@ -171,16 +173,17 @@ class OutputUpload:
         except FileNotFoundError:
             return False
         if changed and not name.endswith(GROWING) and not last:
-            return False  # two halves, perhaps: the next push reads it again
+            return False  # it changed while it was read: the next push reads it again
         self.stored[name] = before, file
         self._stored_at[name] = time.monotonic()
         return True
 
     def deliver(self, check: Callable[[], object]) -> None:
-        """Store everything, and wait until the web's side has it; what arrived damaged is stored again.
+        """Store everything, and wait until the web process has received it; files that arrived damaged are stored
+        again.
 
         Args:
-            check: called before each pause while the store cannot be reached; what it raises ends the wait.
+            check: called before each pause while the store is unavailable; an exception ends the wait.
         """
         again: Sequence[str] = ()
         end = 0.0
@@ -194,7 +197,7 @@ class OutputUpload:
             again = damaged
 
     def await_received(self, end: float) -> Sequence[str]:
-        """Wait until the web's side has everything, or `end`; the paths of files that arrived damaged there."""
+        """Wait until the web process has received everything, or until `end`; paths of files that arrived damaged."""
         while time.monotonic() < end:
             try:
                 received = unseal(self.bucket().read(f"{self.prefix}/received"))
@@ -209,6 +212,6 @@ class OutputUpload:
 
 
 def signature(path: Path) -> Signature:
-    """What changes when a file does."""
+    """Values that change when the file changes."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -1,7 +1,7 @@
-"""The web's side of the files of workers that share no volume: the process that leads publishes what jobs read before
-they are delivered, receives in the data folder what their children make, and removes what nobody needs.
+"""The web side of the files of workers without a shared volume. The leading process publishes what jobs read before
+they are delivered, receives what their children write into the data folder, and removes unused objects.
 
-The data folder of the web processes has everything, as on one machine; the store is a channel and a buffer.
+The data folder of the web processes is complete, as on one machine; the store is a channel and a buffer.
 """
 
 import logging
@@ -30,16 +30,16 @@ logger = logging.getLogger("yolo.storage")
 
 ROUND_S = 0.5
 SWEEP_S = 60.0
-THREADS = 4  # jobs whose files are received at the same time
+THREADS = 4  # jobs whose files are received in parallel
 
 
 class Collector:
     """
     Args:
         bucket: of this installation. data: the data folder.
-        content_hashes: of all versions of datasets that there are.
+        content_hashes: of all existing versions of datasets.
         published: called when a job can be delivered.
-        completed: called with a job that has ended, once its files are here.
+        completed: called with a job that has ended, once its files were received.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Collector:
         self.sweeper = StoreSweeper(bucket, content_hashes, self.receiver, self.publisher)
         self._swept_at = 0.0
 
-    # Of supervisors in this process: their children work in the data folder itself.
+    # For supervisors in this process: their children work in the data folder itself.
 
     def of_attempt(self, job: Job, kind: Any, row: Any) -> AttemptFiles:
         return SharedFiles()
@@ -80,7 +80,7 @@ class Collector:
             threading.Thread(target=work, name="files", daemon=True).start()
 
     def receive_forever(self, app: Flask, leads: Callable[[], bool], is_open: Callable[[], bool]) -> None:
-        """Receive and sweep while this process leads; a thread."""
+        """Receive and sweep while this process leads. The body of a thread."""
         with ThreadPoolExecutor(THREADS) as pool:
             while is_open():
                 time.sleep(ROUND_S)
@@ -94,7 +94,7 @@ class Collector:
                 except DATABASE_UNAVAILABLE as error:
                     logger.warning("files of workers: database: %s", getattr(error, "orig", error))
                 except Exception:
-                    logger.exception("receiving files of workers")
+                    logger.exception("receiving files of workers has failed")
                     time.sleep(RETRY_S)
 
     def round(self, app: Flask, pool: ThreadPoolExecutor) -> None:

@@ -1,8 +1,8 @@
-"""Plans which job gets which device. Pure; the rows behind it: holdings.py.
+"""Plans which job gets which device. Pure; the rows are read and written by holdings.py.
 
-A GPU has so many slots for work (TRAININGS_PER_GPU), the processor has one: a training uses every core. A measurement
-needs a device to itself; so does work that nobody asked for, which leaves it to everyone who wants it. Whatever is only
-kept warm leaves a GPU to everyone else, so that work finds all of its memory free.
+A GPU has TRAININGS_PER_GPU slots for work; the CPU has one, since a training uses every core. A measurement needs a
+device to itself. So does spare work, which is displaced by any other use. A warm process gives way on a GPU, so that
+work gets all of its memory.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,25 +13,25 @@ from typing import Literal
 
 CPU = "cpu"
 
-# "auto", "cpu", or positions among the GPUs ("0,1"); a tuple names devices as they are numbered on this machine.
+# "auto", "cpu", or indices of GPUs ("0,1"); a tuple has device names as this machine numbers them.
 Request = str | tuple[str, ...]
 
 
 class Use(IntEnum):
-    """What a job wants of its devices. A higher one does not wait for a lower one: it displaces it."""
+    """How a job uses its devices. A higher use does not wait for a lower one: it displaces it."""
 
-    WARM = 1  # a GPU that nobody else uses, else the processor
-    SPARE = 2  # a device to itself, until anybody else wants it
+    WARM = 1  # a GPU without other jobs, else the CPU
+    SPARE = 2  # a device to itself, until another job needs it
     MEASURE = 3  # a device to itself
     WORK = 4  # a slot of each of its devices, until it ends
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A running job and its devices; in a plan also one that waits for them.
+    """A running job and its devices; in a plan, also a job that waits for them.
 
     Args:
-        subject: what the job is about, as its row has it.
+        subject: of the job, as in its row.
     """
 
     job_id: int
@@ -42,13 +42,13 @@ class Holding:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a job would run, and what it waits for before it can.
+    """Where a job will run, or what it waits for.
 
     Args:
-        devices: () where this machine has not what was requested.
-        waits_for: None: it can start now.
-        holder: with `device`: who has the device, or gets it first.
-        ahead: with `turn`: how many wait for the same device before it.
+        devices: () if this machine lacks the requested ones.
+        waits_for: None: the job can start now.
+        holder: with `device`: the job that has the device, or gets it first.
+        ahead: with `turn`: the number of jobs before it that wait for the same device.
     """
 
     devices: tuple[str, ...]
@@ -62,22 +62,23 @@ class Pool:
     """The devices of this machine.
 
     Args:
-        gpus: those that may be used, as CUDA numbers them; none: everything runs on the processor.
-        slots: how many may work on a GPU at the same time.
+        gpus: the available ones, as CUDA numbers them; empty: everything runs on the CPU.
+        slots: how many jobs may work on a GPU at the same time.
     """
 
     gpus: tuple[str, ...] = ()
     slots: int = 1
 
     def has(self, request: Request) -> bool:
-        """Whether this machine has the devices of a request."""
+        """Whether this machine has the requested devices."""
         if isinstance(request, tuple):
             return bool(request) and set(request) <= {CPU, *self.gpus}
         return request in {"auto", CPU} or all(int(number) < len(self.gpus) for number in request.split(","))
 
     def resolve(self, request: Request, use: Use, holdings: Iterable[Holding]) -> tuple[str, ...]:
         """The devices of a request, () when one is missing. `auto` is the GPU with the fewest jobs on it or waiting for
-        it, the first of several; whom it would displace counts last. The processor where there is no GPU."""
+        it, the first of several; jobs that would be displaced count last. Without a GPU: the CPU.
+        """
         if isinstance(request, tuple):
             return request if self.has(request) else ()
         users = users_by_device(holdings)
@@ -90,7 +91,7 @@ class Pool:
         return tuple(self.gpus[int(number)] for number in request.split(",")) if self.has(request) else ()
 
     def blocker(self, use: Use, devices: Iterable[str], holdings: Iterable[Holding]) -> Holding | None:
-        """Whom a job would have to wait for on these devices; None: it can start, and displaces who must go."""
+        """The job that blocks these devices; None: a new one can start, perhaps after displacing others."""
         users = users_by_device(holdings)
         for device in devices:
             rivals = [user for user in users.get(device, ()) if user.use >= use]
@@ -99,14 +100,14 @@ class Pool:
         return None
 
     def capacity(self, use: Use, device: str) -> float:
-        """How many of this use, or of a higher one, fit on a device."""
-        if use == Use.WARM:  # the processor has memory of its own for it: nobody is kept from it there
+        """How many jobs of this use, or of a higher one, fit on a device."""
+        if use == Use.WARM:  # main memory is shared anyway: nothing has to give way on the CPU
             return float("inf") if device == CPU else 1
         return self.slots if use == Use.WORK and device != CPU else 1
 
 
 class Plan:
-    """Assigns devices to jobs in the order of their queue. Who waits for a device keeps it from those behind.
+    """Assigns devices to jobs in queue order. A job that waits for a device reserves it against those behind it.
 
     Args:
         holdings: of the running jobs.
@@ -124,10 +125,10 @@ class Plan:
         subject: tuple[str, int] | None = None,
         blocked: bool = False,
     ) -> Placement:
-        """The devices of the next job of the queue, or what it waits for.
+        """The devices of the next job in the queue, or what it waits for.
 
         Args:
-            blocked: it has to wait for something else (`other`), but keeps its turn.
+            blocked: the job waits for something else (`other`), but keeps its turn.
         """
         devices = self.pool.resolve(request, use, self.holdings)
         if not devices:
@@ -149,7 +150,7 @@ class Plan:
 
 
 def displaced(use: Use, devices: Sequence[str], holdings: Iterable[Holding]) -> list[Holding]:
-    """Who has to leave when a job starts on these devices. What is warm on the processor may stay there."""
+    """The jobs that must leave when another starts on these devices. Warm ones may stay on the CPU."""
     return [
         item
         for item in holdings
@@ -158,7 +159,7 @@ def displaced(use: Use, devices: Sequence[str], holdings: Iterable[Holding]) -> 
 
 
 def users_by_device(holdings: Iterable[Holding]) -> Mapping[str, list[Holding]]:
-    """The jobs on each device that has any."""
+    """The jobs on each device in use."""
     users: dict[str, list[Holding]] = {}
     for item in holdings:
         for device in item.devices:
@@ -167,9 +168,9 @@ def users_by_device(holdings: Iterable[Holding]) -> Mapping[str, list[Holding]]:
 
 
 def gpus(visible: str) -> tuple[str, ...]:
-    """The GPUs of this machine that `visible` (CUDA_VISIBLE_DEVICES; empty: all) lets us use.
+    """The GPUs of this machine that `visible` (CUDA_VISIBLE_DEVICES; empty: all) allows.
 
-    Counted without a CUDA library: the web process stays light.
+    Counted without a CUDA library, to keep the web process small.
     """
     present = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if not visible:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Bytes that are free, and how many must be for work to start."""
+    """Free bytes, and how many must be free for work to start."""
 
     free: int
     needed: int
@@ -18,7 +18,9 @@ class DiskSpace:
 
     @property
     def short(self) -> bool:
-        """Whether what runs should pause: at half of what must be free to start, so that it does not go on and off."""
+        """Whether running work should pause: below half of what a start requires, so that it does not pause and resume
+        in turns.
+        """
         return self.free < self.needed / 2
 
 
@@ -34,7 +36,7 @@ class Disk:
 
 
 def free_disk(folder: Path) -> int:
-    """Bytes that are free for us where a folder is, or will be."""
+    """Free bytes on the disk of a folder, which need not exist yet."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

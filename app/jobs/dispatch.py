@@ -1,8 +1,8 @@
 """Delivers pending jobs to the workers through RQ, and detects lost workers (DISPATCH=rq).
 
-RQ delivers, the row decides. What lies in a queue of RQ is a ticket: whichever worker pops it claims the first row
-that was delivered to that queue, in a transaction. A ticket too many finds no row; tickets that are lost, with a Redis
-that was restarted empty, say, are created anew. Nothing depends on what Redis keeps. Only the leader does so.
+RQ delivers; the row decides. An entry of an RQ queue is a ticket: the worker that pops it claims the first row
+delivered to that queue, in a transaction. A surplus ticket matches no row; lost tickets (after a Redis restart without
+its data) are created again. No state depends on Redis. Only the leader dispatches.
 """
 
 import logging
@@ -29,16 +29,16 @@ logger = logging.getLogger("yolo.jobs")
 
 AT_ONCE = 500  # rows in one transaction
 COUNT_S = 3.0  # between two counts of tickets
-CHECK_S = 1.0  # between two checks for lost workers, at most: a round of the scheduler does it
-PAUSE_S = 30.0  # after so long without a check nobody knows whose heartbeats could be written meanwhile
+CHECK_S = 1.0  # shortest time between two checks for lost workers; each is part of a scheduler round
+PAUSE_S = 30.0  # after this long without a check, it is unknown whether heartbeats could be written
 
 
 class Dispatcher:
-    """What the process that leads does for the workers, a round at a time.
+    """The leader's part of every round for the workers.
 
     Args:
         announce: called with a job after each committed change.
-        is_ready: whether workers find the files that a job (its id, its attempt) reads.
+        is_ready: whether workers can read the files of a job (its id, its attempt).
     """
 
     def __init__(
@@ -52,15 +52,17 @@ class Dispatcher:
         self.kinds, self.runner, self.announce = kinds, runner, announce
         self.lost = LostRuns()
         self.capabilities: workers.Capabilities | None = None
-        self.unreadable: set[int] = set()  # jobs that ask for what this version does not understand
+        self.unreadable: set[int] = set()  # jobs whose request this version cannot read
         self._missing, self._counted_at = Counter[str](), 0.0
 
     def names(self) -> list[str]:
-        """The kinds whose jobs workers run."""
+        """The kinds that run on workers."""
         return [name for name in self.kinds.names() if self.kinds[name].for_workers]
 
     def round(self, space: DiskSpace | None) -> list[tuple[int, int]]:
-        """Deliver what can run now; (id, attempt) of each job whose worker is lost, for its ending to be recorded."""
+        """Deliver what can run now; (id, attempt) of each job whose worker is lost, so that the caller records its
+        ending.
+        """
         capabilities = workers.capabilities()
         if capabilities != self.capabilities:
             self.withdraw_all()
@@ -72,23 +74,23 @@ class Dispatcher:
             self.count_tickets()
         except DATABASE_UNAVAILABLE:
             raise
-        except Exception:  # runs whose worker is gone do not wait for that
+        except Exception:  # the endings of lost runs must not depend on delivery
             db.session.rollback()
-            logger.exception("delivering jobs to the workers")
+            logger.exception("delivering jobs to the workers has failed")
         return lost
 
     def withdraw_all(self) -> None:
-        """Withdraw every waiting job from its queue: the devices have changed, and the queues are chosen again."""
+        """Withdraw all waiting jobs from their queues: the devices have changed, and the queues are chosen again."""
         waits = (Job.status == JobStatus.PENDING) & Job.delivered_to.is_not(None)
         if db.session.scalar(select(Job.id).where(waits).limit(1)) is not None:
             with writing() as session:
                 session.execute(update(Job).where(waits).values(delivered_to=None))
 
     def undelivered(self, names: Collection[str], without: Collection[int] = ()) -> Sequence[Any]:
-        """Those of these kinds that are due, in the order of the queue.
+        """The due jobs of these kinds, in queue order.
 
         Args:
-            without: ids of jobs that stay where they are.
+            without: ids of jobs that keep their queue.
         """
         table = Job.__table__.c
         columns = (table.id, table.kind, table.params, table.priority, table.waiting_for, table.attempt)
@@ -117,7 +119,7 @@ class Dispatcher:
                 try:
                     request = kind.request(row.params)
                     name = requirement(kind.use, request, capabilities.gpus, capabilities.cpu)
-                except Exception:  # what one job asks for keeps none behind it waiting
+                except Exception:  # a job that cannot be delivered must not block those behind it
                     logger.exception("job %s cannot be delivered", row.id)
                     self.unreadable.add(row.id)
                     continue
@@ -137,7 +139,7 @@ class Dispatcher:
         self.write({}, {row.id: disk_reason(space) for row in rows}, {})
 
     def note_schedules(self) -> None:
-        """Record that the jobs that are scheduled for later wait for their time."""
+        """Record that scheduled jobs wait for their time."""
         later = (Job.status == JobStatus.PENDING) & (Job.not_before > workers.clock()) & Job.waiting_for.is_(None)
         rows = db.session.execute(select(Job.id, Job.not_before).where(later, Job.kind.in_(self.names()))).all()
         until = {row.id: row.not_before.isoformat().replace("+00:00", "Z") for row in rows}
@@ -147,7 +149,7 @@ class Dispatcher:
     def write(
         self, queues: dict[int, str], reasons: dict[int, WaitingFor], before: dict[int, WaitingFor | None]
     ) -> None:
-        """Commit, then enqueue the tickets, and send what each job waits for."""
+        """Commit, then enqueue the tickets and announce what each job waits for."""
         changed = [key for key, reason in reasons.items() if before.get(key) != reason]
         if not queues and not changed:
             return
@@ -167,8 +169,9 @@ class Dispatcher:
             send_notice(notice)
 
     def count_tickets(self) -> None:
-        """Replace lost tickets, and withdraw those of jobs that do not wait any more: what differs twice in
-        a row, as a ticket that was just popped has its row for a moment."""
+        """Create missing tickets and withdraw surplus ones. Only differences that two counts in a row agree on: a
+        ticket that was just popped still has a waiting row.
+        """
         if time.monotonic() - self._counted_at < COUNT_S:
             return
         self._counted_at = time.monotonic()
@@ -192,14 +195,14 @@ class Dispatcher:
 
 
 def smaller_of(first: int, second: int) -> int:
-    """What both have: of two positive or two negative numbers the one nearer to 0."""
+    """What both differences have in common: of two numbers of the same sign, the one nearer to 0."""
     if first > 0 and second > 0:
         return min(first, second)
     return max(first, second) if first < 0 and second < 0 else 0
 
 
 def due() -> Any:
-    """The condition of a job that need not wait for its time, by the database's clock: a host's may be wrong."""
+    """The SQL condition for jobs that are due, by the database's clock: a host's clock may be wrong."""
     return or_(Job.__table__.c.not_before.is_(None), Job.__table__.c.not_before <= workers.clock())
 
 
@@ -214,8 +217,8 @@ def device_of(request: Any) -> str:
 class LostRuns:
     """Finds running jobs whose worker is lost: no heartbeat for a minute, by the database's clock.
 
-    Nobody is judged before this process has checked for as long itself: while the database was away, or this process
-    stood still, heartbeats could not be written, or seen.
+    A worker is judged only after this process has checked for a minute without a gap: while the database was
+    unavailable, or this process was suspended, heartbeats could be neither written nor read.
     """
 
     def __init__(self) -> None:
@@ -223,7 +226,7 @@ class LostRuns:
         self._checked_at = 0.0
 
     def check(self) -> list[tuple[int, int]]:
-        """(id, attempt) of each such job."""
+        """(id, attempt) of each job of a lost worker."""
         present = time.monotonic()
         if present - self._checked_at < CHECK_S:
             return []
@@ -237,16 +240,16 @@ class LostRuns:
             raise
 
     def mark(self) -> Collection[str]:
-        """The names of the workers that are there."""
+        """The names of the live workers."""
         table = workers.Worker.__table__.c
         if db.session.scalar(select(table.name).where(workers.to_mark()).limit(1)) is not None:
             with writing():
                 for name in workers.mark_lost():
-                    logger.error("worker %s has given no sign of life for %.0f s", name, workers.LOST_S)
+                    logger.error("worker %s has sent no heartbeat for %.0f s", name, workers.LOST_S)
         return set(db.session.scalars(select(table.name).where(table.state != workers.LOST)))
 
     def runs_without(self) -> list[tuple[int, int]]:
-        """The runs are read before their workers: one that registers in between, and claims a job, is not gone."""
+        """Runs without a worker. Runs are read before workers: one that registers and claims in between is not lost."""
         table = Job.__table__.c
         rows = db.session.execute(
             select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)

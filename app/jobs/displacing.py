@@ -1,6 +1,6 @@
-"""Displaces background work from its worker for jobs that wait and are worth more (DISPATCH=rq).
+"""Displaces background work from its worker in favor of waiting jobs of a higher use (DISPATCH=rq).
 
-As on one machine (holdings.py): the job that gives way ends at once, goes back to the queue, and comes last there.
+As on one machine (holdings.py): the displaced job ends at once, returns to the queue, and is last there.
 """
 
 import logging
@@ -21,17 +21,17 @@ from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
 
-# What needs no device neither waits for others nor leaves to them on one machine. Here it needs a worker, too: it gets
-# that of work that nobody asked for, and keeps its own.
+# On one machine, a job without a device neither waits for others nor displaces them. Here it needs a worker: it may
+# displace spare work, and is not displaced itself.
 WAITS_WITHOUT_DEVICE, RUNS_WITHOUT_DEVICE = Use.MEASURE, Use.WORK
 
 
 @dataclass
 class Seat:
-    """A worker that is there, and what it runs.
+    """A live worker, and what it runs.
 
     Args:
-        gpus: how many it has. job_id: None: it is free, or will be soon.
+        gpus: how many it has. job_id: None: it is idle, or will be soon.
     """
 
     gpus: int
@@ -41,10 +41,10 @@ class Seat:
 
 
 def displace_jobs(kinds: Kinds, due: Any) -> None:
-    """Have jobs end whose workers others need that are worth more. Nothing is written while there are none.
+    """End the jobs whose workers waiting jobs of a higher use need. Writes nothing if no job waits.
 
     Args:
-        due: the condition of a pending job that waits for nothing but a worker.
+        due: the SQL condition for a pending job that waits for a worker alone.
     """
     seats = list(read_seats(kinds))
     if not any(seat.job_id is not None and seat.use < Use.WORK for seat in seats):
@@ -56,11 +56,13 @@ def displace_jobs(kinds: Kinds, due: Any) -> None:
         still = Job.id.in_(ids) & (Job.status == JobStatus.RUNNING) & Job.stop_mode.is_(None)
         for row in session.scalars(select(Job).where(still).order_by(Job.id).with_for_update()):
             row.stop_mode, row.stop_requested_at = DISPLACED, now()
-    logger.info("jobs %s leave their workers to others", ", ".join(map(str, ids)))
+    logger.info("jobs %s are displaced from their workers", ", ".join(map(str, ids)))
 
 
 def read_seats(kinds: Kinds) -> Iterable[Seat]:
-    """Of all workers. They are read before what waits: one that claims a job in between counts as free for it."""
+    """The seats of all live workers. Read before the waiting jobs: a worker that claims one in between counts as idle
+    for it.
+    """
     table, worker = Job.__table__.c, workers.Worker.__table__.c
     there = ~workers.silent() & worker.state.in_([workers.IDLE, workers.BUSY])
     names = {row.name: row.devices for row in db.session.execute(select(worker.name, worker.devices).where(there))}
@@ -82,7 +84,7 @@ def worth(kinds: Kinds, name: str, without_device: Use) -> Use:
 
 
 def waiting(kinds: Kinds, due: Any) -> list[tuple[str, Use, int]]:
-    """(queue, worth, number) of the jobs that wait for a worker, in the order in which they get one."""
+    """(queue, use, number) of the jobs that wait for a worker, in the order in which they get one."""
     table = Job.__table__.c
     waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_not(None)
     counts = select(table.delivered_to, table.kind, func.count().label("number")).where(waits, due)
@@ -95,8 +97,9 @@ def waiting(kinds: Kinds, due: Any) -> list[tuple[str, Use, int]]:
 
 
 def choose(demand: Iterable[tuple[str, Use, int]], seats: Sequence[Seat]) -> list[int]:
-    """The jobs that have to leave. Free workers are used first, then those of what is worth least and has run
-    shortest; of several that do, the one with the fewest GPUs."""
+    """The jobs to displace. Idle workers are used first, then those of the lowest use and the shortest run; of equal
+    ones, the one with the fewest GPUs.
+    """
     remaining, ids = list(seats), list[int]()
     for queue, use, number in demand:
         name = without_priority(queue)

@@ -1,6 +1,6 @@
-"""Asks a child process over a socket pair, several questions at a time. No database.
+"""Sends requests to a child process over a socket pair, several at a time. No database.
 
-The child ends by itself when its socket closes, so it cannot outlive the web process, however that ends.
+The child ends when its socket closes, so that it cannot outlive the web process, however that ends.
 """
 
 import itertools
@@ -14,8 +14,8 @@ from typing import Any
 
 from app.core.json_object import JsonObject
 
-SOCKET_TIMEOUT_S = 30.0  # of a read that may go on, and of a write that may not
-LONGEST = 3  # times the silence that is borne: so long a question may wait while others are answered
+SOCKET_TIMEOUT_S = 30.0  # of one read, which is then repeated, and of one write, which has then failed
+LONGEST = 3  # times the timeout: the longest wait for an answer while the child answers others
 
 
 class ChildEnded(Exception):
@@ -27,7 +27,7 @@ class ChildSilent(Exception):
 
 
 class Waiter:
-    """One question that has no answer yet."""
+    """A request without an answer yet."""
 
     def __init__(self) -> None:
         self.answered = threading.Event()
@@ -35,8 +35,9 @@ class Waiter:
 
 
 class Link:
-    """The server's end of the pair: JSON lines. A question has an `id`, and its answer the same; answers may come in
-    any order."""
+    """The server's end of the pair: JSON lines. A request has an `id`, and its answer the same; answers come in any
+    order.
+    """
 
     def __init__(self) -> None:
         self._socket, self._theirs = socket.socketpair()
@@ -50,22 +51,22 @@ class Link:
 
     @property
     def descriptor(self) -> int:
-        """Of the child's end, for its start."""
+        """The file descriptor of the child's end, for its start."""
         return self._theirs.fileno()
 
     def hand_over(self) -> None:
-        """The child has its end. Ours of it is closed, or the child's closing would go unnoticed."""
+        """The child has its end. Our copy is closed: otherwise the child's exit would not close the connection."""
         self._theirs.close()
 
     def ask(self, question: Mapping[str, object], timeout: float) -> JsonObject:
-        """Send a question and wait for its answer; other requests are served meanwhile, and may ask, too.
+        """Send a request and wait for its answer. Other callers are served meanwhile, and may send requests too.
 
         Args:
-            timeout: seconds in which the child must say something to somebody.
+            timeout: longest silence of the child, in s, across all requests.
 
         Raises:
-            ChildEnded: there is no answer, and the child is gone.
-            ChildSilent: the time is over, and the child is given up.
+            ChildEnded: the child ended before its answer.
+            ChildSilent: the child did not answer in time; it is abandoned.
         """
         number, waiter = next(self._numbers), Waiter()
         self._waiting[number] = waiter
@@ -85,10 +86,10 @@ class Link:
                     self._reader = threading.Thread(target=self._listen, name="link", daemon=True)
                     self._reader.start()
                 self._socket.sendall(json.dumps(question).encode() + b"\n")
-        except OSError as error:  # its end, or it reads nothing any more
+        except OSError as error:  # the child ended, or does not read any more
             self.hang_up()
             raise ChildEnded from error
-        except BaseException:  # half a line
+        except BaseException:  # a part of the line may have been sent
             self.hang_up()
             raise
 
@@ -103,7 +104,7 @@ class Link:
                 raise ChildSilent(f"no answer within {timeout:.0f} s")
 
     def _listen(self) -> None:
-        """Hand each answer to whoever asked, until the child has ended."""
+        """Pass each answer to its request, until the child has ended."""
         try:
             rest = b""
             while part := self._part():
@@ -119,7 +120,7 @@ class Link:
         while True:
             try:
                 return self._socket.recv(65536)
-            except TimeoutError:  # nobody asks
+            except TimeoutError:  # nothing arrived
                 if self.closed:
                     return b""
 
@@ -131,22 +132,22 @@ class Link:
             waiter.answered.set()
 
     def hang_up(self) -> None:
-        """The child ends, and who waits for an answer waits no longer."""
+        """Close the connection: the child ends, and open requests fail."""
         self.closed = True
         self._theirs.close()
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)  # not close(): somebody may wait on it in another thread
-        except OSError:  # the other side is gone
+            self._socket.shutdown(socket.SHUT_RDWR)  # not close(): another thread may be blocked on it
+        except OSError:  # the other end is closed
             pass
         for waiter in list(self._waiting.values()):
             waiter.answered.set()
 
 
 class Links:
-    """The links to the children of one kind of job: a job names its own in its params, `link`.
+    """The links to the children of one kind. A job names its link in its params (`link`).
 
     Args:
-        owner: the process whose links these are, where there are others; its id begins their names.
+        owner: the id of this process, if there are several; the names of its links begin with it.
     """
 
     def __init__(self, owner: str = "") -> None:
@@ -154,25 +155,25 @@ class Links:
         self._links: dict[str, Link] = {}
 
     def create(self) -> tuple[str, Link]:
-        """A new one, for a job that is to be submitted: its name, and the link."""
+        """Create a link for a job to be submitted: its name, and the link."""
         name, link = "-".join(filter(None, [self.owner, uuid.uuid4().hex])), Link()
         self._links[name] = link
         return name, link
 
     def owns(self, params: Mapping[str, Any]) -> bool:
-        """Whether a job's link is of this process, and not of another one beside it."""
+        """Whether a job's link belongs to this process."""
         return not self.owner or owner_of(params) == self.owner
 
     def of(self, params: Mapping[str, Any]) -> Link:
         """The link that a job's params name.
 
         Raises:
-            LookupError: it was made by a server that is gone.
+            LookupError: it belonged to a server that has ended.
         """
         return self._links[params["link"]]
 
     def end(self, params: Mapping[str, Any]) -> None:
-        """The job is over."""
+        """Close the link of a job that has ended."""
         if (link := self._links.pop(params["link"], None)) is not None:
             link.hang_up()
 

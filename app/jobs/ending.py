@@ -1,4 +1,4 @@
-"""Concludes an attempt: its row, then its files and whoever waits."""
+"""Concludes an attempt: its row, then its files and those that wait for it."""
 
 import logging
 import shutil
@@ -22,10 +22,10 @@ logger = logging.getLogger("yolo.jobs")
 
 
 class Ending:
-    """Writes down how an attempt ended.
+    """Records how an attempt ended.
 
     Args:
-        row: of the attempt. kind: of its job. directory: where it has its files.
+        row: of the attempt. kind: of its job. directory: of its files.
     """
 
     def __init__(self, context: SupervisorContext, kind: JobKind, row: AttemptRow, directory: Path) -> None:
@@ -33,10 +33,10 @@ class Ending:
         self.job_id = row.job_id
 
     def write(self, event: Event) -> Job:
-        """Record the ending, however long the database cannot be written; the row as it is then.
+        """Record the ending, retrying until the database is writable; the row after it.
 
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job has another attempt.
         """
         if isinstance(event, Failed):
             output = {"output": event.traceback}
@@ -52,14 +52,16 @@ class Ending:
         self.context.changed(job)
 
     def remove_files(self, status: JobStatus, event: Event) -> None:
-        """Those of a failure stay until the janitor comes; what the next attempt can use lies beside the attempts."""
+        """Remove the attempt's files. Those of a failure stay until their retention is over; what the next attempt uses
+        is outside this folder.
+        """
         if status == JobStatus.PENDING:
             shutil.rmtree(self.directory, ignore_errors=True)
         elif status != JobStatus.FAILED or isinstance(event, Refused):
             shutil.rmtree(self.directory.parent, ignore_errors=True)
 
     def record(self, event: Event) -> Job:
-        """The row as the event leaves it."""
+        """Apply the event to the row."""
         if self.kind.record is not None:
             self.row.present()
             failure = event if isinstance(event, Failed) else Failed("code", "an ending of another kind of work")
@@ -72,7 +74,7 @@ class Ending:
             job = self.row.locked(session)
             if isinstance(event, Finished):
                 change(job, JobStatus.COMPLETED, result=result, progress=self.last_progress())
-            elif isinstance(event, Stopped) and job.stop_mode is None:  # the server, or the machine, was stopped
+            elif isinstance(event, Stopped) and job.stop_mode is None:  # the server or the machine was stopped
                 change(job, JobStatus.PENDING)
             elif isinstance(event, Stopped):
                 change(job, JobStatus.CANCELLED)
@@ -84,7 +86,7 @@ class Ending:
         return db.session.get_one(Job, self.job_id)
 
     def collect(self, event: Finished) -> tuple[Finished | Failed, Mapping[str, object] | None]:
-        """Collect the program's result; a full disk fails the job."""
+        """Collect the program's result; on a full disk, the job fails."""
         job = self.row.present()
         try:
             return event, self.kind.collect(job, event.result, self.directory)

@@ -1,7 +1,6 @@
-"""Selects the environment variables that child processes get: those that they need, and no secrets.
+"""Selects the environment variables of child processes: what they need, and no secrets.
 
-A child opens other people's files and runs a large stack of libraries; AWS_*, HF_TOKEN or DATABASE_URL are none of its
-business.
+A child opens untrusted files and runs a large stack of libraries, so it must not see AWS_*, HF_TOKEN or DATABASE_URL.
 """
 
 import os
@@ -22,7 +21,7 @@ NAMES = {
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
-    # Downloads of official weights
+    # Downloads of official weights.
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -66,18 +65,18 @@ PREFIXES = (
     "PYTORCH_",
     "TRITON_",
 )
-# ULTRALYTICS_API_KEY begins as its settings do.
+# ULTRALYTICS_API_KEY matches a prefix of the allow-list.
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS(WORD|WD|$)|CREDENTIAL|COOKIE", re.IGNORECASE)
 
 
 class PassedOn:
-    """The allow-list, and what CHILD_ENV adds to it: names, or `NCCL_*` for all that begin so."""
+    """The allow-list, extended by CHILD_ENV: names, or prefixes as `NCCL_*`."""
 
     def __init__(self) -> None:
         self.more: tuple[str, ...] = ()
 
     def select(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The variables that a child gets, of `environ` (default: our own)."""
+        """The variables of `environ` (default: this process's) that a child gets."""
         source = os.environ if environ is None else environ
         return {name: value for name, value in source.items() if self.allows(name)}
 
@@ -85,7 +84,7 @@ class PassedOn:
         """Whether a child gets the variable of this name."""
         if any(name.startswith(more[:-1]) if more.endswith("*") else name == more for more in self.more):
             return True
-        # Proxies are known by their small letters, too.
+        # Proxy variables are also written in lowercase.
         return (name.upper() in NAMES or name.startswith(PREFIXES)) and not SECRET.search(name)
 
 

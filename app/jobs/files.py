@@ -1,4 +1,4 @@
-"""Which files the child of a job reads, and which it makes, where workers share no volume (STORAGE_URL)."""
+"""Declares which files a job's child reads and writes, for workers without a shared volume (STORAGE_URL)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 
 def attempt_prefix(token: str, attempt: int) -> str:
-    """Below which an attempt of a job has its objects."""
+    """The prefix of the objects of a job's attempt."""
     return f"jobs/{token}/{attempt}"
 
 
 def files_below(data: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """(path below the data folder, path) of each file of these files and folders, except hidden ones and links."""
+    """(path below the data folder, path) of each file in these files and folders, except hidden ones and links."""
     for name in names:
         top = data / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
@@ -25,8 +25,8 @@ class DatasetFiles:
     """A version of a dataset, which never changes.
 
     Args:
-        folder: of the version, below the data folder. content_hash: "": nobody knows it, and it cannot be stored.
-        relatives: content hashes of other versions of the dataset, which may have the same files.
+        folder: of the version, below the data folder. content_hash: "": unknown; the version cannot be stored.
+        relatives: content hashes of other versions of the dataset, which may share files.
     """
 
     dataset_id: int
@@ -37,17 +37,17 @@ class DatasetFiles:
 
     @property
     def name(self) -> str:
-        """On a worker's host."""
+        """Its name in a host's cache."""
         return f"{self.dataset_id}-{self.number}"
 
 
 @dataclass(frozen=True)
 class JobFiles:
-    """Paths below the data folder, of files or of folders; missing ones are skipped.
+    """Paths below the data folder, of files or folders; missing ones are skipped.
 
     Args:
-        dataset: the version that it reads; None: none.
-        inputs: what it reads besides. outputs: what is kept of what it makes, as it appears.
+        dataset: the version that the child reads, if any.
+        inputs: what it reads besides. outputs: what it writes and is to be stored, as it appears.
     """
 
     dataset: DatasetFiles | None = None
@@ -59,60 +59,60 @@ class AttemptFiles(Protocol):
     """The files of one attempt, where it runs."""
 
     def fetch(self) -> Sequence[int] | None:
-        """Before its child starts: have on this disk what it reads. Open files that the child gets: the locks of it;
-        None: it is here anyway.
+        """Fetch what the child reads, before it starts. Returns descriptors of the locks that the child inherits; None:
+        nothing was fetched.
 
         Raises:
-            CannotStart: there is not enough disk, or somebody wants the job stopped.
+            CannotStart: there is not enough disk, or the job is to stop.
         """
 
     def begin(self) -> None:
-        """Its child has started: from now on what it makes is stored as it appears."""
+        """The child has started: store what it writes as it appears."""
 
     def deliver(self) -> None:
-        """Whoever reads the rows finds the files now; a store that is away is waited for.
+        """Deliver the files before the row refers to them; waits for a store that is unavailable.
 
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job has another attempt.
         """
 
     def close(self) -> None:
-        """Its ending is written down: the last of it is delivered, and nothing stays on this disk."""
+        """The ending is recorded: deliver the last files, and remove them from this disk."""
 
     def stop(self) -> None:
-        """Store nothing more."""
+        """Stop storing files."""
 
 
 class SharedFiles:
-    """On a volume that all have, or on the one machine: there is nothing to do."""
+    """On a shared volume, or on a single machine: there is nothing to transfer."""
 
     def fetch(self) -> Sequence[int] | None:
         return None
 
     def begin(self) -> None:
-        """It reads what is there."""
+        """The child reads the originals."""
 
     def deliver(self) -> None:
-        """They are where they are read."""
+        """Already where they are read."""
 
     def close(self) -> None:
-        """They stay."""
+        """The files stay."""
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Nothing to stop."""
 
 
 class Exchange(Protocol):
-    """How files come to where they are read."""
+    """How files are transferred to where they are read."""
 
     def of_attempt(self, job: Any, kind: Any, row: Any) -> AttemptFiles:
         """The files of an attempt that this process supervises."""
 
     def receive_last(self, job: Any, check: Any) -> None:
-        """Have here what the worker of an attempt has stored; a store that is away is waited for.
+        """Receive what the worker of an attempt has stored; waits for a store that is unavailable.
 
         Args:
-            check: called before each pause; what it raises ends the wait.
+            check: called before each pause; an exception ends the wait.
         """
 
 
@@ -123,4 +123,4 @@ class SharedVolume:
         return SharedFiles()
 
     def receive_last(self, job: Any, check: Any) -> None:
-        """It is here."""
+        """Already here."""

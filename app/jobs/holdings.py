@@ -17,8 +17,8 @@ class Holdings:
     Args:
         kinds: say how the jobs of a kind use their devices.
 
-    `pool` is set when the server starts; `sources` yield what processes hold whose job has ended, or waits
-    again, and that are not gone yet. What a row says of the same job counts.
+    `pool` is set when the server starts; `sources` yield the holdings of processes that still run although their job
+    has ended or is pending. If a running row has the same job, the row counts.
     """
 
     def __init__(self, kinds: Kinds) -> None:
@@ -26,7 +26,7 @@ class Holdings:
         self.sources: list[Callable[[], Iterable[Holding]]] = []
 
     def read(self) -> list[Holding]:
-        """The holdings of all running jobs, and of processes that have not ended yet; one a job."""
+        """The holdings of all running jobs, and of processes that have not ended yet; one per job."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         columns = (table.id, table.kind, table.devices, table.subject_type, table.subject_id)
         holds = (table.status == JobStatus.RUNNING) & table.devices.is_not(None)
@@ -43,7 +43,7 @@ class Holdings:
         return any(item.use >= use and not requested.isdisjoint(item.devices) for item in self.read())
 
     def displace(self, use: Use, devices: Sequence[str]) -> None:
-        """Have the jobs end that must leave these devices to one that starts now; in its write transaction."""
+        """Displace the jobs that must leave these devices to a starting one; in its write transaction."""
         ids = [item.job_id for item in displaced(use, devices, self.read())]
         still = Job.id.in_(ids) & (Job.status == JobStatus.RUNNING)
         for row in db.session.scalars(select(Job).where(still).with_for_update()) if ids else ():

@@ -1,4 +1,4 @@
-"""Detects a frozen work-horse: it beats in memory that it shares with its worker."""
+"""Detects a frozen work-horse: it beats in memory shared with its worker."""
 
 import mmap
 import struct
@@ -6,15 +6,16 @@ import threading
 import time
 
 BEAT_S = 1.0
-MAX_STEP_S = 10.0  # between two checks; more only where the worker itself stood still, and has checked nothing
-STOPPED_S = 30.0  # without a beat: a thread of its own gives it, which nothing but the system can hold up for so long
+# longest step between two checks that counts; a longer one means that the worker itself was suspended
+MAX_STEP_S = 10.0
+STOPPED_S = 30.0  # without a beat: a dedicated thread beats, which only the system can stop for this long
 
 
 class HorsePulse:
-    """Of the work-horse that is forked next.
+    """The pulse of the next forked work-horse.
 
-    A database that is away, or a step that takes long, is no reason not to beat; SIGSTOP, or a file system that hangs
-    the whole process, is.
+    An unavailable database or a long step does not stop the beat; SIGSTOP, or a file system that hangs the whole
+    process, does.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,7 @@ class HorsePulse:
         self.reset()
 
     def reset(self) -> None:
-        """Another one is about to be forked."""
+        """Reset before the next fork."""
         self._beat = self._memory[:]
         self._silent_s, self._checked_at = 0.0, time.monotonic()
 
@@ -36,7 +37,7 @@ class HorsePulse:
             time.sleep(BEAT_S)
 
     def silent_s(self) -> float:
-        """In the worker: seconds without a beat, of those in which it has checked."""
+        """In the worker: seconds without a beat, counting only time in which the worker checked."""
         present = time.monotonic()
         step, self._checked_at = min(present - self._checked_at, MAX_STEP_S), present
         beat = self._memory[:]

@@ -15,27 +15,27 @@ from app.jobs.model import Job, JobStatus
 from app.jobs.output import OutputChunk
 from app.jobs.progress import JobProgressView
 
-Collect = Callable[[Job, Any, Path], Mapping[str, object]]  # takes what the kind's program returns
+Collect = Callable[[Job, Any, Path], Mapping[str, object]]  # returns a job's `result` from what its program returned
 Apply = Callable[[Job, Event, Path], None]
 Notice = Callable[[], None]  # called after the commit
 
 
 class Part(NamedTuple):
-    """A stage of a job, as shares of the whole: where it begins, and how much of it the stage is."""
+    """A stage of a job as a part of the entire work: the share done before it, and its own share."""
 
     share: float
     width: float
 
 
 class Lane(NamedTuple):
-    """Whose running jobs count together against a kind's places: those that are known to be slow have their own."""
+    """Jobs that share the slots of a kind. Jobs known to be slow have a lane of their own."""
 
     kind: str
     slow: bool = False
 
 
 class CannotStart(Exception):
-    """Raised by a kind's `spec`: the work cannot be done.
+    """Raised by a kind's `spec`: the job cannot be done.
 
     Args:
         kind: the code of the failure.
@@ -47,51 +47,51 @@ class CannotStart(Exception):
 
 
 class Record(Protocol):
-    """A row of a service that follows its job: each change of the job is written into it in the same transaction."""
+    """A service's row that follows its job: each change of the job is written to it in the same transaction."""
 
     def claimed(self, job: Job) -> Notice:
-        """The job runs from now on; called in the transaction that claims it."""
+        """The job is running; called in the transaction that claims it."""
 
     def waits(self, jobs: Sequence[Job]) -> Notice:
-        """What these wait for, or that they start, has changed; called in the transaction that writes it."""
+        """The jobs' `waiting_for` has changed, or they start; called in the transaction that writes it."""
 
     def apply(
         self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None
     ) -> None:
-        """Record a child's events and output, and send them after the commit: (offset behind it, event) each.
+        """Record a child's events, each with the file offset behind it, and its output; send them after the commit.
 
-        Idempotent; events of another attempt change nothing. A terminal event changes the status of the job.
+        Idempotent; events of another attempt are ignored. A terminal event changes the status of the job.
         """
 
     def fail(self, job_id: int, attempt: int, failure: Failed) -> None:
-        """The same for a child that ended, or could not start, without an event of its own."""
+        """Record the failure of a child that ended, or could not start, without a terminal event."""
 
     def position(self, job_id: int) -> tuple[int, int]:
-        """Up to which byte the events and the output of its present attempt are written down."""
+        """The byte offsets up to which the events and the output of the present attempt are recorded."""
 
     def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
-        """How far each is, by its id, as the API shows it."""
+        """The progress of each job, by its id, as the API shows it."""
 
     def disk_short(self, job_id: int, space: DiskSpace) -> None:
-        """The disk fills while it runs."""
+        """Free disk is short while the job runs."""
 
     def damaged(self, job_id: int, attempt: int) -> None:
         """Lines of the attempt's event file could not be read."""
 
     def process_ended(self, job_id: int) -> None:
-        """Its process has ended, and its ending is recorded."""
+        """The job's process has ended, and its ending is recorded."""
 
     def stop(self, job: Job) -> None:
-        """Somebody wants it stopped."""
+        """A stop of the job was requested."""
 
 
 def as_it_is(_job: Job, result: Mapping[str, object], _directory: Path) -> Mapping[str, object]:
-    """The result as the program gave it."""
+    """The program's result, unchanged."""
     return result
 
 
 def requested_device(params: Mapping[str, Any]) -> Request:
-    """As a training's parameters have it."""
+    """The device in a training's parameters."""
     return str(params.get("device", "auto"))
 
 
@@ -100,11 +100,11 @@ def never_slow(_params: Mapping[str, Any]) -> bool:
 
 
 def never(_job: Job, _failure: Failed) -> None:
-    """It has failed."""
+    """The default of `again`: a failure is final."""
 
 
 def no_environment(_job: Job) -> Mapping[str, str]:
-    """The usual one."""
+    """The default of `environment`: no variables."""
     return {}
 
 
@@ -116,44 +116,45 @@ class JobKind:
         name: in rows and in the API.
         program: the module below `app.worker.programs` whose `run(channel)` does the work in a child process.
         spec: the program's task, from the job and the directory of its attempt. May raise CannotStart.
-        collect: takes what the program made out of the directory, before the row says `completed`, and returns the
-            row's `result`. Called again where the server ended between the two. An OSError fails the job.
-        apply: takes each event of the child that is not its last, in their order; all of them again where a later
-            server follows it. None: progress is all that is heard.
-        ended: called behind the commit of each ending: completed, failed or cancelled. Not for what a restart of the
-            server interrupted.
-        requeued: called behind the commit that sends a job back to the queue, to begin anew.
-        ends: called with the ending that a child said, or that was found, before it is written down: for whoever waits
-            and can be answered without the row. The job may still begin anew, see `restarts`.
-        prewarm: the environment of a child that is begun before its job, see `JobService.prewarm`; None: none is.
+        collect: moves what the program wrote out of the directory, before the row becomes `completed`, and returns the
+            row's `result`. Called again if the server ended in between. An OSError fails the job.
+        apply: called with each event of the child except the terminal one, in order; with all of them again when a
+            later server follows the job. None: only progress is processed.
+        ended: called after the commit of each ending: completed, failed or cancelled. Not for a job that a restart of
+            the server interrupted.
+        requeued: called after the commit that returns a job to the queue.
+        ends: called with the ending before it is recorded, so that waiting requests can be answered without the row.
+            The job may still be restarted, see `restarts`.
+        prewarm: the environment of a child that is started ahead of its job, see `JobService.prewarm`; None: never.
         at_once: how many may run at the same time.
-        long_s: seconds after which a run does not count for `at_once` any more: those behind it need not wait for its
-            end; 0: it always counts.
-        at_most: how many may run all the same; `at_once` at least.
-        slow: whether a job is known to take far longer than others, by its params: such ones have a lane of their own,
-            one at a time, and keep nobody else waiting.
-        restarts: how often it begins anew after its process was lost.
-        lasts: whether somebody can still use the result after a restart of the server; or what says so of a job's row.
+        long_s: seconds after which a run no longer counts for `at_once`, so that others need not wait for its end; 0:
+            it always counts.
+        at_most: how many may run, those of `long_s` included; at least `at_once`.
+        slow: whether a job will take far longer than others, judged by its params: these have a lane of their own, one
+            at a time, and do not block others.
+        restarts: how often the job starts again after its process was lost.
+        lasts: whether the result is still of use after a restart of the server; or a function of the job's row.
         poll_s: seconds between two reads of the child's events.
-        limit_s: seconds after which a run is given up; 0: none.
-        idle_s: seconds after which a run whose last event was a `repeated` one is given up; 0: none.
-        environment: of the child, on top of the usual one, once the job has its devices.
-        use: what it does with devices; None: it needs none.
-        request: which devices, from the job's params.
-        stages: where each stage that the program says begins, as a share of the whole. By itself (Stage) one that is
-            not here isn't shown; with what is done of it (Advanced) it is the whole.
-        links: where the server asks questions of the children over a socket, see duplex.py: a job names its link in its
-            params, and its program finds the number of its `socket` in the spec.
-        again: the params to begin anew with after a failure; None: it has failed.
-        disk: whether it starts only where there is free disk, and hears when that gets short.
-        directory: where an attempt has its files, which then stay; None: below the folder of all jobs, until it ended.
-        memory_limit: whether its children have one, so that a crash in a library means that memory ran out.
-        beside_web: whether it runs on a web process's machine where workers run the others: somebody waits for it in a
-            request, whose answer must not depend on a worker that is free.
-        record: the row of a service that follows the job. What a child says is written down there, and it decides what
-            follows from an ending.
-        files: what its child reads and makes, for workers that share no volume; None: it runs beside the web process
-            where there are none that do.
+        limit_s: seconds after which a run is killed and fails; 0: never.
+        idle_s: seconds without an event after a `repeated` one, after which a run is killed and fails; 0: never.
+        environment: of the child, besides the usual variables, once the job has its devices.
+        use: how the job uses its devices; None: it needs none.
+        request: the requested devices, from the job's params.
+        stages: the share of the entire work done before each stage. A stage that is not listed here isn't shown when
+            reported alone (Stage); reported with counts (Advanced), it counts as the entire work.
+        links: the socket connections between the server and the children, see duplex.py: a job names its link in its
+            params, and its spec has the descriptor of its `socket`.
+        again: the params for another start after a failure; None: the failure is final.
+        disk: whether it starts only with enough free disk, and its record is notified when that gets short.
+        directory: the folder of an attempt, which then stays; None: a folder below that of all jobs, removed at the
+            end.
+        memory_limit: whether its children limit their memory, so that a crash in a library means out of memory.
+        beside_web: whether it runs on the web process's machine even if workers run other kinds: a request waits for
+            it, and its answer must not depend on an idle worker.
+        record: the service's row that follows the job. It stores the child's events, and decides what an ending leads
+            to.
+        files: what its child reads and writes, for workers without a shared volume; None: with such workers, it runs
+            beside the web process.
     """
 
     name: str
@@ -188,48 +189,48 @@ class JobKind:
     files: Callable[[Job], JobFiles] | None = None
 
     def part(self, stage: str) -> Part | None:
-        """The part of the whole that a stage is; None: there are no parts."""
+        """A stage as a part of the entire work; None: the kind has no such stage."""
         begins = self.stages.get(stage)
         if begins is None:
             return None
         return Part(begins, min((other for other in self.stages.values() if other > begins), default=1.0) - begins)
 
     def directory_of(self, job: Any, root: Path) -> Path:
-        """Where the present attempt of a job has its files; `job`: its row, or the columns of it."""
+        """The folder of a job's present attempt; `job`: its row or the columns of it."""
         return self.directory(job) if self.directory else root / job.token / str(job.attempt)
 
     def listener_of(self, job: Job) -> Callable[[Job], None] | None:
-        """What is called after the commit that left the job like this."""
+        """The callback for the status that was committed."""
         if JobStatus(job.status).ended:
             return self.ended
         return self.requeued if job.status == JobStatus.PENDING and job.attempt else None
 
     def lane(self, params: Mapping[str, Any]) -> Lane:
-        """Those that a job with these params counts with."""
+        """The lane of a job with these params."""
         return Lane(self.name, self.slow(params))
 
     def has_free_slot(self, running: int, long: int, slow: bool = False) -> bool:
-        """Whether another one may begin in its lane beside so many, of which so many run for long."""
+        """Whether another job may start in its lane, beside `running` ones of which `long` have run for long."""
         if slow:
             return not running
         return running - long < self.at_once and running < max(self.at_once, self.at_most)
 
     @property
     def for_workers(self) -> bool:
-        """Whether workers run it, where there are some (DISPATCH=rq)."""
+        """Whether workers run it, if there are any (DISPATCH=rq)."""
         return self.links is None and not self.beside_web
 
     def runs_long(self, started_at: datetime | None, time: datetime) -> bool:
-        """Whether a run that began then does not count for `at_once` any more."""
+        """Whether a run that began then no longer counts for `at_once`."""
         return bool(self.long_s) and started_at is not None and (time - started_at).total_seconds() > self.long_s
 
     def outlasts_server(self, row: Any) -> bool:
-        """Whether a job goes on in a later server; its row, with `params`."""
+        """Whether a job continues under a later server; `row`: its row, with `params`."""
         return self.lasts(row) if callable(self.lasts) else self.lasts
 
 
 class Kinds:
-    """The kinds that the services registered, by name.
+    """The registered kinds, by name.
 
     Args:
         shared: whether workers share a volume with the web processes.

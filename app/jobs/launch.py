@@ -1,4 +1,6 @@
-"""Gets an attempt its process: the one that an earlier server started, or a new one; or says why there is none."""
+"""Gets the process of an attempt: the one that an earlier server started, or a new one; or the reason for its
+failure.
+"""
 
 import logging
 import shutil
@@ -24,10 +26,10 @@ logger = logging.getLogger("yolo.jobs")
 
 
 class Launch:
-    """How an attempt gets its process: the one that runs already, or a new one, which is written down.
+    """Finds or starts the process of an attempt, and records it.
 
     Args:
-        row: of the attempt. kind: of its job. directory: where it has its files. files: what it reads.
+        row: of the attempt. kind: of its job. directory: of its files. files: its inputs and outputs.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class Launch:
         self.job_id = row.job_id
 
     def start(self, job: Job) -> Child | Failed:
-        """The child, with its task; or why there is none."""
+        """Start the child and give it its task; returns the failure if it cannot start."""
         prewarmed = self.context.prewarmed.get(job.kind)
         prepared = prewarmed.pop(self.directory) if prewarmed else None
-        if prepared is None and self.kind.directory is None:  # of a server that ended before it wrote down the process
+        # files of a server that ended before it recorded its process
+        if prepared is None and self.kind.directory is None:
             shutil.rmtree(self.directory, ignore_errors=True)
         try:
             child = self.begin(job, prepared)
@@ -51,7 +54,7 @@ class Launch:
             if isinstance(error, ServerClosed):
                 raise
             if not isinstance(error, CannotStart):
-                logger.exception("job %s: start", self.job_id)
+                logger.exception("job %s: its process could not be started", self.job_id)
             return why_not_started(error)
         try:
             retry_until_writable(lambda: self.remember(child))
@@ -63,7 +66,7 @@ class Launch:
         return child
 
     def running(self, job: Job, follows: bool) -> Child | None:
-        """The child that an earlier server started; an ended one where only its files remain.
+        """The child that an earlier server started; an ended one if only its files remain.
 
         Args:
             follows: whether an earlier server began the attempt.
@@ -72,18 +75,18 @@ class Launch:
             self.context.exchange.receive_last(job, self.check_mine)
             return LostChild(self.directory, 0, 0.0)
         if job.runner and "pid" in job.runner:
-            logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
+            logger.info("job %s: supervising process %s again", self.job_id, job.runner["pid"])
             return child_of_runner(self.directory, job.runner, self.context.shared)
         if self.kind.directory is not None and follows and self.directory.exists():
             return find_child(self.directory) or Child(self.directory, 0, 0.0)
         return None
 
     def check_mine(self) -> None:
-        """Check that the job is still this attempt's, with a server that goes on.
+        """Check that the job still has this attempt, and that the server is not closing.
 
         Raises:
-            Superseded: the job is another run's.
-            ServerClosed: the server ends.
+            Superseded: the job has another attempt.
+            ServerClosed: the server is closing.
         """
         stop_if_closed()
         try:
@@ -92,7 +95,7 @@ class Launch:
             db.session.rollback()
 
     def begin(self, job: Job, prepared: Child | None) -> Child:
-        """A process with its task: the one that is there already, or a new one."""
+        """A process with its task: the prewarmed one, or a new one."""
         descriptors, locks = self.context.descriptors, self.files.fetch()
         if locks is not None:
             descriptors, job = [*descriptors, *locks], self.row.present()  # fetching may take long
@@ -106,7 +109,7 @@ class Launch:
         return prepared
 
     def remember(self, child: Child) -> None:
-        """Which process it is, so that the next server finds it."""
+        """Record the process, so that the next server finds it."""
         with writing() as session:
             job = self.row.locked(session)
             process: RunnerProcess = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
@@ -131,14 +134,14 @@ def start_child(
     environment: Mapping[str, str],
     descriptors: Sequence[int] = (),
 ) -> Child:
-    """The process, which waits for `release`, with its end of the link where its kind has links.
+    """Start the process, which waits for `release`; with its end of the link if its kind has links.
 
     Args:
-        descriptors: open files that it gets, too.
+        descriptors: more file descriptors that it inherits.
 
     Raises:
-        LookupError: the link was another server's.
-        OSError: it cannot be started.
+        LookupError: the link belonged to another server.
+        OSError: the process cannot be started.
     """
     if kind.links is None:
         return Child.start("run", directory, spec, environment, descriptors, gated=True)
@@ -150,5 +153,5 @@ def start_child(
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk, or somebody's share of it, is full."""
+    """Whether an error means a full disk or an exhausted quota."""
     return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}

@@ -1,4 +1,4 @@
-"""Sends jobs' changes to clients after each commit, and their progress, which costs no row."""
+"""Sends changes of jobs to clients after each commit, and their progress, which is not written to the database."""
 
 import time
 from collections.abc import Sequence
@@ -13,21 +13,22 @@ from app.jobs.progress import JobProgressView, progress_view
 from app.jobs.texts import error_text
 
 EVERY_S = 0.25  # between two messages about progress
-# Of a stage, or seconds of it: less tells no pace. The first images of an import of 18 s said 5,025 s.
+# Share of a stage, or seconds of it, before an ETA: less gives no rate. The first images of an import of 18 s said
+# 5,025 s.
 LEAST_SHARE, LEAST_S = 0.05, 10.0
 
 
 @dataclass
 class Meter:
-    """Progress of a running job, and the pace of its present stage.
+    """Progress of a running job, and the rate of its present stage.
 
     Attributes:
-        done, total: of the stage, in what the kind counts; total 0: not known.
-        share, width: of the whole: where the stage begins, and how much of it the stage is. share None: `done` and
-            `total` count the whole.
-        began: the stage; started: the job. Monotonic, s.
-        first: `done` and the monotonic time of the first report of the stage, from which on its pace is measured: what
-            was loaded or done before is no part of it.
+        done, total: of the stage, in units of the kind; total 0: unknown.
+        share, width: of the entire work: the share done before the stage, and that of the stage. share None: `done` and
+            `total` count the entire work.
+        began: the start of the stage; started: that of the job. Monotonic, s.
+        first: `done` and the monotonic time of the stage's first report, from which its rate is measured: loading, and
+            what was done before, are excluded.
     """
 
     done: int = 0
@@ -41,21 +42,21 @@ class Meter:
     sent_at: float = 0.0
 
     def advance(self, done: int, total: int, stage: str, part: Part | None = None) -> None:
-        """Update it by a report.
+        """Update the progress from a report.
 
         Args:
-            part: of the whole, that the stage is; None: `done` and `total` count the whole.
+            part: the stage as a part of the entire work; None: `done` and `total` count the entire work.
         """
         now = time.monotonic()
         if stage != self.stage:
             self.began, self.first = now, None
-        if self.first is None or done < self.first[0]:  # fewer than before: it began anew
+        if self.first is None or done < self.first[0]:  # less than before: the stage started again
             self.first = (done, now)
         self.done, self.total, self.stage = done, total, stage
         self.share, self.width = part or (None, 0.0)
 
     def read(self) -> JobProgressView:
-        """stage, done, total, percent, rate (a second) and eta (s); what is not known is None."""
+        """stage, done, total, percent, rate (per second) and eta (s); None: unknown."""
         rate = self.rate()
         return {
             "stage": self.stage or None,
@@ -73,17 +74,18 @@ class Meter:
         return None if within is None else round(100 * within, 1)
 
     def measured(self) -> tuple[int, float]:
-        """What was done since the first report of the stage, and in how many seconds."""
+        """The units done since the stage's first report, and the seconds since then."""
         return (0, 0.0) if self.first is None else (self.done - self.first[0], time.monotonic() - self.first[1])
 
     def rate(self) -> float | None:
-        """A second, since the first report of the stage; None: not measured yet."""
+        """Units per second since the stage's first report; None: not measured yet."""
         done, seconds = self.measured()
         return done / seconds if done > 0 and seconds > 0 else None
 
     def eta(self, rate: float) -> float | None:
-        """Seconds until the end, with the stages that follow in proportion to this one; None while most of what is left
-        is theirs, before enough of this one is measured, and where all is counted and the job has not ended."""
+        """Seconds until the end, the stages that follow in proportion to this one. None while those are the larger
+        part, while too little of this one is measured, and when all is counted but the job has not ended.
+        """
         done, seconds = self.measured()
         if self.done >= self.total or (done < LEAST_SHARE * self.total and seconds < LEAST_S):
             return None
@@ -97,7 +99,7 @@ class Meter:
 
 
 class Live:
-    """The newest progress of each running job, in every process, and what the rooms of jobs receive."""
+    """The latest progress of each running job, in every process, and the messages to the rooms of jobs."""
 
     def __init__(self, kinds: Kinds, bus: Bus | None = None) -> None:
         self.kinds, self.bus = kinds, bus or Bus("", "")
@@ -122,27 +124,28 @@ class Live:
         notify.to_job("job_update", job_id, payload)
 
     def receive_progress(self, message: list[Any]) -> None:
-        """The progress of a job that another process watches."""
+        """Receive the progress of a job that another process supervises."""
         job_id, done, total, stage, share, width = message
         part = None if share is None else Part(share, width)
         self.meters.setdefault(job_id, Meter()).advance(done, total, stage, part)
 
     def enter(self, job_id: int, stage: str, share: float) -> None:
-        """Update the stage of a job that reports stages alone, and send it to its room."""
+        """Update the stage of a job that reports stages without counts, and send it to its room."""
         meter = self.meters.setdefault(job_id, Meter())
         if stage != meter.stage:
-            if meter.stage:  # the clock of the first one runs since the job began: what was shown never goes back
+            # the time of the first stage counts from the job's start, so that the elapsed time never decreases
+            if meter.stage:
                 meter.began = time.monotonic()
             meter.stage, meter.share = stage, share
             self.publish_progress(job_id, meter)
 
     def is_due(self, job_id: int) -> bool:
-        """Whether it is time to send the progress of a job, and somebody is in its room."""
+        """Whether the job's room has members, and the last message was long enough ago."""
         meter = self.meters.setdefault(job_id, Meter())
         return time.monotonic() - meter.sent_at >= EVERY_S and notify.anyone_in([notify.job_room(job_id)])
 
     def publish_recorded(self, job_id: int, progress: JobProgressView) -> None:
-        """Send to its room the progress of a job that a service records."""
+        """Send the progress of a job with a record to its room."""
         self.meters.setdefault(job_id, Meter()).sent_at = time.monotonic()
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": progress}
         notify.to_job("job_update", job_id, payload)
@@ -165,7 +168,9 @@ class Live:
         return self.progress_of([job])[job.id]
 
     def progress_of(self, jobs: Sequence[Job]) -> dict[int, JobProgressView]:
-        """The newest progress of each, by its id. What has ended is as it was then: its record may have gone on."""
+        """The latest progress of each job, by its id. Of an ended job, that at its end: its record may have changed
+        since.
+        """
         progress_by_id = {job.id: progress_view(job.progress) for job in jobs}
         recorded: dict[str, list[Job]] = {}
         for job in jobs:

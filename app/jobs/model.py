@@ -14,7 +14,7 @@ from app.jobs.progress import StoredProgress
 from app.models import new_position
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
-# `stop_mode`: asked for by a user; or its device is for another job, and it ends at once.
+# `stop_mode`: requested by a user; DISPLACED: another job gets the device, and this one ends at once.
 CANCEL, PAUSE, DISPLACED = "cancel", "pause", "displaced"
 
 
@@ -25,7 +25,7 @@ def new_token() -> str:
 class JobStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
-    PAUSED = "paused"  # goes on when somebody, or its kind, lets it
+    PAUSED = "paused"  # continues when a user, or its kind, resumes it
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -54,8 +54,9 @@ class WaitingFor(TypedDict):
 
 
 class RunnerProcess(TypedDict, total=False):
-    """The process that runs a job: `started` in s since the epoch, `name` of the worker whose it is. A worker's has a
-    `pid` only once there is a process."""
+    """The process that runs a job: `started` in s since the epoch, `name` of its worker, if any. On a worker, there is
+    a `pid` only once the process has started.
+    """
 
     host: str
     pid: int
@@ -66,8 +67,8 @@ class RunnerProcess(TypedDict, total=False):
 class Job(Created, Model):
     """One piece of background work, whatever its kind; its files are below `data/jobs/{token}/{attempt}`.
 
-    `status` and what depends on it are changed by `transitions.change`; only what was counted anew from the folder of a
-    training is set at the start of the server, see services/trainer/jobs.py.
+    `status` and its dependent columns are changed by `transitions.change` alone; the exception is what
+    services/trainer/jobs.py counts from a training's folder at the start of the server.
     """
 
     __tablename__ = "job"
@@ -78,24 +79,24 @@ class Job(Created, Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(30), index=True)
-    # What it is about: ("dataset", 5). Other tables do not refer to jobs, so that these can be removed when old.
+    # The subject: ("dataset", 5). Other tables have no foreign keys to jobs, so that old jobs can be deleted.
     subject_type: Mapped[str | None] = mapped_column(String(20))
     subject_id: Mapped[int | None]
     params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
-    # The name of its folder: ids may come again in another database, folders must not.
+    # The name of its folder. Another database may repeat ids, but must not reuse folders.
     token: Mapped[str] = mapped_column(String(32), unique=True, default=new_token)
     status: Mapped[str] = mapped_column(String(20), default=JobStatus.PENDING)
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     waiting_for: Mapped[WaitingFor | None] = mapped_column(JSONText)
-    # The queue of the workers that were told of it while it is pending (DISPATCH=rq); None: nobody was.
+    # The workers' queue that has a ticket for it while it is pending (DISPATCH=rq); None: not delivered.
     delivered_to: Mapped[str | None] = mapped_column(String(20))
-    # The fence: every write of a run carries its attempt; one that matches no row is of a run that lost the job.
+    # Fencing token: every write of a run carries its attempt; one that matches no row is from a run that lost the job.
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
     runner: Mapped[RunnerProcess | None] = mapped_column(JSONText)
-    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it holds while it runs: ["cpu"], ["0", "1"]
+    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # held while it runs: ["cpu"], ["0", "1"]
     stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     progress: Mapped[StoredProgress] = mapped_column(JSONText, default=dict)  # stage, done, total
@@ -107,11 +108,11 @@ class Job(Created, Model):
 
     @property
     def error_code(self) -> str | None:
-        """What it ended with; None: it did not fail."""
+        """The code of its failure; None: it did not fail."""
         return self.error["code"] if self.error else None
 
     @validates("status", "priority", "not_before")
     def deliver_again(self, _name: str, value: Any) -> Any:
-        """Whom it is for, and whether it is due, may be another one now."""
+        """Have the dispatcher choose its queue again: its requirement or its time may have changed."""
         self.delivered_to = None
         return value

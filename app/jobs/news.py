@@ -1,17 +1,17 @@
-"""Wakes whoever waits for a job when it changes."""
+"""Wakes callers that wait for a job when it changes."""
 
 import threading
 
 from app.cluster import Cluster
 
-POLL_S = 1.0  # between two checks where another process may change a job: its message may be lost
+POLL_S = 1.0  # between two checks with several processes: a message of another one may be lost
 
 
 class JobNews:
-    """By job: an event that is set, and forgotten, with its next change.
+    """By job, an event that is set, and dropped, at its next change.
 
     Args:
-        cluster: the processes whose changes count, too.
+        cluster: the processes whose changes count too.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -20,17 +20,17 @@ class JobNews:
         cluster.bus.on("job", self.publish_here)
 
     def next(self, job_id: int) -> threading.Event:
-        """The event that is set with the next change from here on."""
+        """The event that is set at the next change from now on."""
         return self._news.setdefault(job_id, threading.Event())
 
     def wait(self, news: threading.Event, timeout: float | None) -> None:
-        """Wait for news, or until it is time to check the row; `timeout`: in seconds, None: no end."""
+        """Wait for the event, or until the row should be checked; `timeout`: in seconds, None: unlimited."""
         if self.cluster.on:
             timeout = POLL_S if timeout is None else min(timeout, POLL_S)
         news.wait(timeout)
 
     def publish(self, job_id: int) -> None:
-        """Wake whoever waits for this job, in every process."""
+        """Wake those that wait for this job, in every process."""
         self.publish_here(job_id)
         self.cluster.bus.publish("job", job_id)
 

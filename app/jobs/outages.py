@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from app.object_store.errors import StoreAway
 
-LOGGED_S = 60.0  # between two lines in the log
+LOGGED_S = 60.0  # between two log lines
 
 
 class OutageLog:
     """
     Args:
-        log: called with what failed, and the seconds until the next try.
+        log: called with the error, and the seconds until the next attempt.
     """
 
     def __init__(self, log: Callable[[StoreAway, float], object]) -> None:

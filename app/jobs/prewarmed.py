@@ -10,14 +10,14 @@ from app.jobs.process import Child
 
 
 class PrewarmedWorker:
-    """At most one child of one program. It ends by itself when no task comes for two minutes.
+    """At most one idle child of a program. It ends by itself when no task comes for two minutes.
 
-    It lies in the folder of a job that is still to be submitted, whose token is given out with `claim_token`.
+    Its folder is that of a job still to be submitted, whose token `claim_token` returns.
 
     Args:
         root: the folder of the jobs' files.
         program: the module below `app.worker.programs`.
-        environment: of the child, on top of the usual one.
+        environment: of the child, besides the usual variables.
     """
 
     def __init__(self, root: Path, program: str, environment: Mapping[str, str]) -> None:
@@ -27,7 +27,7 @@ class PrewarmedWorker:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Have one ready soon."""
+        """Start a child if none is ready."""
         with self._lock:
             if self._ready is not None and not self._ready.alive():
                 dismiss(self._ready)
@@ -37,7 +37,7 @@ class PrewarmedWorker:
                 self._ready = Child.start("run", directory, None, self.environment, options=["--prewarm", self.program])
 
     def claim_token(self) -> str | None:
-        """The token for a job whose first attempt this child will be; None where there is none."""
+        """The token for a job whose first attempt this child will run; None if no child is ready."""
         with self._lock:
             child, self._ready = self._ready, None
             if child is None:
@@ -50,15 +50,16 @@ class PrewarmedWorker:
             return token
 
     def drop(self, token: str) -> None:
-        """Its job is over, or nobody knows whether it was committed. One that has never begun has the child still, and
-        its token is nobody else's."""
+        """Release the child of a job that has ended, or whose commit is uncertain; if the job never started, its child
+        is killed.
+        """
         with self._lock:
             child = self._claimed.pop(token, None)
         if child is not None:
             dismiss(child)
 
     def pop(self, directory: Path) -> Child | None:
-        """The child in this folder, for the caller to send it its task; None where there is none that lives."""
+        """The live child in this folder, to be given its task; None if there is none."""
         with self._lock:
             child = self._claimed.get(directory.parent.name)
             if child is None or child.directory != directory:
@@ -68,7 +69,7 @@ class PrewarmedWorker:
 
 
 def dismiss(child: Child) -> None:
-    """Kill a child that has no job, and remove its folder."""
+    """Kill a child without a job, and remove its folder."""
     child.signal(9)
     child.sweep()
     shutil.rmtree(child.directory.parent, ignore_errors=True)

@@ -1,7 +1,6 @@
-"""Starts a child process, reads its events, checks whether it lives and stops it in stages. No database.
+"""Starts a child process, reads its events, checks that it lives and stops it in stages. No database.
 
-The child has a session of its own and outlives the web process; what is needed to find it again is its folder, pid
-and start time.
+The child has its own session and outlives the web process; its folder, pid and start time identify it afterwards.
 """
 
 import json
@@ -20,14 +19,14 @@ from app.core.children import GATE, MAINS, MARK, STARTER
 from app.events import Envelope, read_events
 from app.jobs.environment import PASSED_ON
 
-# A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
+# A requested stop frees a GPU within seconds. KILL must follow TERM: a suspended process leaves TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
 
-# How native libraries end that meet a limit of memory unprepared.
+# Signals by which native libraries crash at a memory limit.
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
 
 SAFE_ENVIRONMENT = {
-    # A checkpoint is a pickle: load tensors and known classes only. Nothing is installed or fetched behind our back.
+    # A checkpoint is a pickle: load tensors and allowed classes only. Nothing is installed or fetched implicitly.
     "ULTRALYTICS_SAFE_LOAD": "1",
     "YOLO_AUTOINSTALL": "0",
     "YOLO_OFFLINE": "1",
@@ -36,14 +35,16 @@ SAFE_ENVIRONMENT = {
     "MPLBACKEND": "Agg",
 }
 
-# Whoever starts a child must be able to reap it; a re-attached child was reaped by init.
+# Only the parent can reap a child; one of an earlier server is reaped by init.
 _started: dict[int, subprocess.Popen] = {}
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: what it needs of ours, made safe, with `extra` on top; empty values are left out."""
+    """The environment of a child: the allowed variables, safe settings, and `extra` on top; empty values are
+    left out.
+    """
     merged = PASSED_ON.select() | SAFE_ENVIRONMENT | {key: value for key, value in extra.items() if value}
-    if not merged.get("CUDA_VISIBLE_DEVICES"):  # empty in .env means all GPUs; to CUDA it would mean none
+    if not merged.get("CUDA_VISIBLE_DEVICES"):  # empty in .env means all GPUs, but no GPU to CUDA
         merged.pop("CUDA_VISIBLE_DEVICES", None)
     merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return merged
@@ -55,8 +56,9 @@ class Child:
     Args:
         directory: its folder, see app/worker/channel.py.
         pid: the process, also the id of its session and group.
-        started: its start time in seconds since the epoch, which tells it from a later process with the same pid.
-        gate: our end of the pipe at which it waits, see `start`; None: it waits for nothing.
+        started: its start time in seconds since the epoch, which distinguishes it from a later process with the same
+            pid.
+        gate: our end of the pipe that a gated child reads before its work, see `start`; None: it is not gated.
     """
 
     def __init__(self, directory: Path, pid: int, started: float, gate: int | None = None) -> None:
@@ -79,11 +81,10 @@ class Child:
         """Start the program in its own session, with its task in `spec.json` and its output in `worker.log`.
 
         Args:
-            spec: None: a program that can wait for it will be told by `brief`.
-            descriptors: open files of ours that it gets under the same numbers.
+            spec: None: the program gets its task later, by `brief`.
+            descriptors: open files that it inherits under the same numbers.
             options: of the program, before the directory.
-            gated: whether it loads its program and then waits for `release`; it ends by itself when this process ends
-                before that.
+            gated: load the program, then wait for `release`; the child ends by itself if this process ends before that.
         """
         directory.mkdir(parents=True, exist_ok=True)
         if spec is not None:
@@ -114,7 +115,7 @@ class Child:
         return cls(directory, popen.pid, start_time(popen.pid) or 0.0, gate)
 
     def release(self) -> None:
-        """Let a child that was started `gated` begin its work."""
+        """Let a `gated` child begin its work."""
         gate, self._gate = self._gate, None
         if gate is None:
             return
@@ -126,11 +127,11 @@ class Child:
             os.close(gate)
 
     def brief(self, spec: Mapping[str, Any]) -> None:
-        """Tell a child that was started without one its task."""
+        """Give its task to a child that was started without one."""
         write_spec(self.directory, spec)
 
     def alive(self) -> bool:
-        """Whether it still runs; an ended child of ours is reaped here."""
+        """Whether it still runs; reaps an ended child of this process."""
         popen = _started.get(self.pid)
         if popen is not None:
             return popen.poll() is None
@@ -145,21 +146,21 @@ class Child:
     def events(
         self, offset: int = 0, damaged: Callable[[int], Any] = lambda _offset: None
     ) -> Iterator[tuple[int, Envelope]]:
-        """Its events from byte `offset` on: (offset behind the event, event). Ends where the file ends now.
+        """Its events from byte `offset` on: (offset behind the event, event). Ends at the present end of the file.
 
         Args:
-            damaged: called with the offset of each complete line that is no event; it is skipped.
+            damaged: called with the offset of each complete line that is not an event; it is skipped.
         """
         return read_events(self.directory, offset, damaged)
 
     def ask_to_stop(self, how: str = "cancel") -> None:
-        """The first stage: it ends by itself, with its weights saved. `pause`: so that it can go on later."""
+        """Request an end by itself, with its weights saved. `pause`: so that it can resume later."""
         draft = self.directory / ".stop.tmp"
         draft.write_text(how, encoding="ascii")
         os.replace(draft, self.directory / "stop")
 
     def signal(self, number: int) -> None:
-        """Send a signal to it and everything that it started."""
+        """Send a signal to it and its descendants."""
         if self.alive():
             try:
                 os.killpg(self.pid, number)
@@ -167,7 +168,7 @@ class Child:
                 pass
 
     def sweep(self) -> None:
-        """Kill what an ended child left behind: processes that carry its folder in their environment."""
+        """Kill processes that an ended child left behind: those with its folder in their environment."""
         for process in psutil.process_iter():
             try:
                 if process.pid != self.pid and process.environ().get(MARK) == str(self.directory):
@@ -177,7 +178,7 @@ class Child:
         _started.pop(self.pid, None)
 
     def stop(self, wait: Callable[[float], Any], ask: float = ASK_S, term: float = TERM_S) -> None:
-        """Ask, then TERM, then KILL, each timed. `wait(seconds)` must let other work go on (socketio.sleep)."""
+        """Request, TERM, KILL, each timed. `wait(seconds)` must let other work proceed (socketio.sleep)."""
         self.ask_to_stop()
         if self._ended_within(ask, wait):
             return
@@ -195,7 +196,7 @@ class Child:
         return not self.alive()
 
     def processor_s(self) -> float | None:
-        """Processor time that it has used, in s, without what it started; None: unknown."""
+        """CPU time that it has used, in s, without its descendants; None: unknown."""
         try:
             used = psutil.Process(self.pid).cpu_times()
         except psutil.Error:
@@ -203,14 +204,14 @@ class Child:
         return float(used.user + used.system)
 
     def heartbeat(self) -> float | None:
-        """When it last gave a sign of life, in seconds since the epoch."""
+        """The time of its last heartbeat, in seconds since the epoch."""
         try:
             return (self.directory / "heartbeat").stat().st_mtime
         except FileNotFoundError:
             return None
 
     def log_tail(self, size: int = 4000) -> str:
-        """The end of its output, for a failure's report."""
+        """The end of its output, for a failure report."""
         try:
             with open(self.directory / "worker.log", "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - size))
@@ -220,12 +221,12 @@ class Child:
 
 
 def starter() -> dict[str, str]:
-    """The entry of a child's environment that names the process which started it."""
+    """The environment entry that names the process which started a child."""
     return {STARTER: f"{os.getpid()} {start_time(os.getpid()) or 0.0}"}
 
 
 def starter_lives(pid: int) -> bool:
-    """Whether the process that started this child is there, and runs."""
+    """Whether the process that started this child still runs."""
     try:
         number, _space, began = psutil.Process(pid).environ().get(STARTER, "").partition(" ")
         process = psutil.Process(int(number))
@@ -243,7 +244,7 @@ def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:
 
 
 def start_time(pid: int) -> float | None:
-    """When a process started, in seconds since the epoch; None when there is none (a zombie counts as none)."""
+    """When a process started, in seconds since the epoch; None without such a process, or for a zombie."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
@@ -252,7 +253,7 @@ def start_time(pid: int) -> float | None:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed a process because memory ran out: in our control group, or on the machine."""
+    """How often the kernel has killed a process for lack of memory: in our control group, or on the machine."""
     count = 0
     for path, name in (("/sys/fs/cgroup/memory.events", "oom_kill"), ("/proc/vmstat", "oom_kill")):
         try:
@@ -264,13 +265,13 @@ def oom_kills() -> int:
 
 
 def find_child(directory: Path) -> Child | None:
-    """The child that works in this folder."""
+    """The running child of this folder."""
     children = (Child(folder, pid, started) for pid, started, folder in find_children(directory) if folder == directory)
     return next(children, None)
 
 
 def find_children(root: Path) -> Iterator[tuple[int, float, Path]]:
-    """(pid, start time, directory) of the leading process of each child that works below `root`."""
+    """(pid, start time, directory) of the leading process of each child below `root`."""
     for process in psutil.process_iter(["cmdline", "create_time"]):
         command = process.info["cmdline"] or []
         if MAINS.intersection(command) and Path(command[-1]).is_relative_to(root) and leads(process.pid):
@@ -278,7 +279,7 @@ def find_children(root: Path) -> Iterator[tuple[int, float, Path]]:
 
 
 def leads(pid: int) -> bool:
-    """Whether it began its session; its forks have the same command."""
+    """Whether it is the leader of its session; its forks have the same command line."""
     try:
         return os.getsid(pid) == pid
     except OSError:  # it has ended

@@ -1,10 +1,10 @@
-"""The progress of a job, as its room, the API and its row have it."""
+"""Progress of a job: in its row, in its room and in the API."""
 
 from typing import TypedDict
 
 
 class StoredProgress(TypedDict, total=False):
-    """The same as a row has it: what its program counts, or what its record computes."""
+    """Progress in a row: what the program counts, or what the record computes."""
 
     stage: str | None
     done: int
@@ -15,7 +15,7 @@ class StoredProgress(TypedDict, total=False):
 
 
 class JobProgressView(TypedDict):
-    """`done` of `total`, in what the kind counts; percent: of the whole; rate: a second; eta: s. None: not known."""
+    """`done` of `total`, in units of the kind; percent: of the entire work; rate: per second; eta: s. None: unknown."""
 
     stage: str | None
     done: int
@@ -29,7 +29,7 @@ NO_PROGRESS: JobProgressView = {"stage": None, "done": 0, "total": 0, "percent":
 
 
 def progress_view(progress: StoredProgress) -> JobProgressView:
-    """The progress that a row has, of this version or of another one."""
+    """The progress in a row, written by this version or an earlier one."""
     return {
         "stage": progress.get("stage"),
         "done": progress.get("done", 0),

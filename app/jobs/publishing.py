@@ -1,4 +1,4 @@
-"""Publishes in the object store what jobs read, before they are delivered to workers that share no volume."""
+"""Publishes what jobs read in the object store, before they are delivered to workers without a shared volume."""
 
 import logging
 import queue
@@ -23,16 +23,16 @@ from app.object_store.packs import publish
 
 logger = logging.getLogger("yolo.storage")
 
-RETRY_S = 5.0  # until a store that could not be reached is tried again
+RETRY_S = 5.0  # until the next attempt after the store was unavailable
 
-Attempt = tuple[int, int]  # id of a job, and number of the attempt before the one that is published
+Attempt = tuple[int, int]  # id of a job, and the number of attempts before the published one
 
 
 class Publisher:
     """
     Args:
         bucket: of this installation. data: the data folder.
-        receive: called with a job that was run before: the last files of that attempt must be here first.
+        receive: called with a job that has run before: the last files of that attempt must be received first.
         published: called when a job can be delivered.
     """
 
@@ -47,13 +47,15 @@ class Publisher:
     ) -> None:
         self.bucket, self.data, self.kinds, self.outages = bucket, data, kinds, outages
         self.receive, self.published = receive, published
-        self.lock = threading.Lock()  # nothing is removed as unused while something is published
+        self.lock = threading.Lock()  # nothing is removed as unused while files are published
         self._ready: set[Attempt] = set()
         self._requests: queue.Queue[Attempt] = queue.Queue()
         self._next_request_at: dict[Attempt, float] = {}
 
     def is_ready(self, job_id: int, attempt: int) -> bool:
-        """Whether a worker finds what a job's next attempt reads; what is missing is published in the background."""
+        """Whether a job's next attempt can read its files from the store; missing ones are published in the
+        background.
+        """
         request = (job_id, attempt)
         if request in self._ready:
             return True
@@ -63,7 +65,7 @@ class Publisher:
         return False
 
     def run(self, app: Flask, is_open: Callable[[], bool]) -> None:
-        """Publish what is requested, until the process closes; a thread."""
+        """Publish requested files until the process closes. The body of a thread."""
         while is_open():
             try:
                 request = self._requests.get(timeout=1.0)
@@ -79,15 +81,15 @@ class Publisher:
                 self.outages.note(error, RETRY_S)
                 self._next_request_at[request] = time.monotonic() + RETRY_S
             except Exception:
-                logger.exception("job %s: publishing its files", request[0])
+                logger.exception("job %s: publishing its files has failed", request[0])
                 self._next_request_at[request] = time.monotonic() + RETRY_S
 
     def publish(self, job_id: int, attempt: int) -> None:
-        """Store what the attempt after this one reads.
+        """Store what the next attempt reads.
 
         Raises:
-            StoreAway: not all of it is stored.
-            OSError: it cannot be read.
+            StoreAway: some files are not stored.
+            OSError: a file cannot be read.
         """
         job = db.session.get(Job, job_id)
         if job is None or job.attempt != attempt or job.status != JobStatus.PENDING:
@@ -96,7 +98,7 @@ class Publisher:
         if kind.files is None:
             return
         if attempt:
-            self.receive(job)  # the last of an attempt whose worker did not wait for us
+            self.receive(job)  # the last files of an attempt whose worker did not wait for their receipt
         files, token = kind.files(job), job.token
         db.session.remove()
         bucket, list_sha256 = self.bucket(), ""
@@ -112,10 +114,10 @@ class Publisher:
             bucket.remove([key for key in bucket.keys(f"jobs/{token}/") if not key.startswith(current)])
 
     def store(self, path: Path) -> StoredFile:
-        """Store a file under its hash, once for all jobs that read it.
+        """Store a file under its hash, shared by all jobs that read it.
 
         Raises:
-            StoreAway: it is not stored, or was written to meanwhile.
+            StoreAway: it is not stored, or changed meanwhile.
             OSError: it cannot be read.
         """
         size, sha256 = path.stat().st_size, cached_hash(path)

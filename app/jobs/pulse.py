@@ -1,29 +1,30 @@
-"""Measures for how long a child has given no sign of life."""
+"""Measures how long a child has been silent."""
 
 import time
 
 from app.jobs.process import Child
 
-UNSIGNALLED_S = 60.0  # of the processor, without a heartbeat
-PROCESSOR_CHECK_S = 5.0  # without a heartbeat, until the processor's time is checked
+UNSIGNALLED_S = 60.0  # of CPU time without a heartbeat that count as a sign of life
+PROCESSOR_CHECK_S = 5.0  # without a heartbeat, before the CPU time is checked
 
 
 class Pulse:
-    """How long a child has given no sign of life, by a clock that neither sleep nor a changed system time moves.
+    """How long a child has been silent, by a monotonic clock.
 
-    The thread that beats waits for whatever holds the interpreter: a library that takes five seconds of the processor
-    for a step may need minutes for them on a loaded machine. So time of the processor is a sign of life, too: up to
-    UNSIGNALLED_S of it without a beat, in all.
+    The heartbeat thread waits for the interpreter lock: a library that holds it for five seconds of CPU time may need
+    minutes on a loaded machine. So CPU time counts as a sign of life too: up to UNSIGNALLED_S of it without a
+    heartbeat.
     """
 
     def __init__(self, child: Child) -> None:
         self.child = child
         self._beat: float | None = None
         self._since = time.monotonic()
-        self._used: list[float] = []  # seconds of the processor since the last beat: at first, and at the last check
+        # seconds of CPU time since the last heartbeat: at the first check, and at the last
+        self._used: list[float] = []
 
     def silent_s(self) -> float:
-        """Seconds since it wat the last check to beat or to compute, or since the watch began."""
+        """Seconds since a check last saw a heartbeat or CPU time, or since the start."""
         beat = self.child.heartbeat()
         if beat != self._beat:
             self._beat, self._since, self._used = beat, time.monotonic(), []

@@ -21,18 +21,18 @@ from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
 
-DISK_STEP = 256 * 1024**2  # bytes: free disk is told in such steps, or it would be told every round
+DISK_STEP = 256 * 1024**2  # bytes: free disk is rounded to this, or each round would change the rows
 Subject = tuple[str, str, int]  # of a job: kind, type and id
-Mine = Callable[[Any], bool]  # of a row with kind and params: whether it is this process's to start and to watch
+Mine = Callable[[Any], bool]  # whether this process starts and supervises a job; its row has kind and params
 
 
 @dataclass
 class QueuePlan:
-    """What a round of the queue has decided.
+    """The decisions of one round of the queue.
 
     Args:
-        chosen: the devices of each job that starts now, in their order; () for one that needs none.
-        reasons: what each other one waits for.
+        chosen: the devices of each job that starts now, in order; () if it needs none.
+        reasons: what each other job waits for.
     """
 
     chosen: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -43,11 +43,11 @@ class Planner:
     """Decides about the jobs of the queue, one after the other.
 
     Args:
-        running: the lane of each running job. long: of each that has run for long, see JobKind.
-        devices: places the jobs that need devices.
-        space: the free disk; None: it is no matter.
-        leaving: jobs whose last process is not gone yet.
-        busy: subjects in whose folders a process of another job of theirs still works.
+        running: the lane of each running job. long: of each that exceeds `long_s`, see JobKind.
+        devices: assigns devices to the jobs that need them.
+        space: the free disk; None: not checked.
+        leaving: jobs whose previous process has not ended yet.
+        busy: subjects in whose folders the process of another of their jobs still works.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Planner:
         self.counts, self.long = Counter(running), Counter(long)
 
     def plan(self, queue: Iterable[Any], time: datetime) -> QueuePlan:
-        """Who starts, and what the others wait for.
+        """Which jobs start, and what the others wait for.
 
         Args:
             queue: rows with id, kind, params, subject_type, subject_id and not_before, in the order of the queue.
@@ -88,7 +88,7 @@ class Planner:
         return plan
 
     def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], WaitingFor | None]:
-        """The devices of a job, and why it cannot have them now."""
+        """The devices of a job, or what it waits for."""
         placement = Placement(())
         lane = kind.lane(row.params)
         full = not kind.has_free_slot(self.counts[lane], self.long[lane], lane.slow)
@@ -115,10 +115,10 @@ class Planner:
 
 
 def pending(names: Collection[str] | None = None) -> Sequence[Any]:
-    """The queue in its order.
+    """The pending jobs in queue order.
 
     Args:
-        names: of the kinds that are read; None: all.
+        names: kinds to include; None: all.
     """
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
     columns = (table.id, table.kind, table.params, table.subject_type, table.subject_id, table.not_before)
@@ -129,12 +129,12 @@ def pending(names: Collection[str] | None = None) -> Sequence[Any]:
 
 
 def anyones(_row: Any) -> bool:
-    """There is one process alone."""
+    """The default of `mine`, without other processes."""
     return True
 
 
 def running(kinds: Kinds, mine: Mine = anyones) -> list[tuple[int, int]]:
-    """(id, attempt) of each job that runs as its row says."""
+    """(id, attempt) of each job whose row is running."""
     table = Job.__table__.c
     columns = select(table.id, table.attempt, table.kind, table.params)
     rows = db.session.execute(columns.where(table.status == JobStatus.RUNNING))
@@ -152,7 +152,7 @@ def at_work_now(kinds: Kinds, time: datetime, mine: Mine = anyones) -> tuple[lis
 
 
 def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
-    """A job that waits or runs, and has the same result."""
+    """An unfinished job with the same result."""
     subject_type, subject_id = subject or (None, None)
     same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
     waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
@@ -161,7 +161,7 @@ def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[
 
 
 def can_start_now(session: Any, kind: JobKind) -> bool:
-    """Whether a job of this kind that is submitted now begins at once; those that wait already come first."""
+    """Whether a new job of this kind would start at once; those that wait already come first."""
     unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
     running = session.execute(select(Job.started_at, Job.params).where(unfinished & (Job.kind == kind.name))).all()
     rows, time = [row for row in running if not kind.slow(row.params)], now()
@@ -178,13 +178,13 @@ def claim(
     alone: Callable[[Any], None] = lambda _session: None,
     names: Collection[str] | None = None,
 ) -> list[tuple[int, int]]:
-    """Make the jobs that can start now running ones: (id, attempt) of each; record what the others wait for.
+    """Claim the jobs that can start now: (id, attempt) of each; record what the others wait for.
 
-    Planned on a read: most rounds change nothing, and then nothing is locked.
+    Planned without a lock, since most rounds change nothing.
 
     Args:
-        alone: called first in the transaction: no other process claims until its end.
-        names: of the kinds that are started here; None: all.
+        alone: called first in the transaction: until its end, no other process claims.
+        names: of the kinds that start here; None: all.
     """
     queue = [row for row in pending(names) if row.kind in kinds and mine(row)]
     if not queue:
@@ -213,21 +213,21 @@ def claim(
 
 
 def send_notice(notice: Notice) -> None:
-    """Send it; what is committed counts, whether or not that works."""
+    """Call a notice; its errors are logged, since the change is committed."""
     try:
         notice()
     except Exception:
         db.session.rollback()
-        logger.exception("announcing what the queue has decided")
+        logger.exception("a decision of the queue could not be announced")
 
 
 def differs(row: Any, plan: QueuePlan) -> bool:
-    """Whether a job that goes on waiting does so for something else."""
+    """Whether what a waiting job waits for has changed."""
     return row.id not in plan.chosen and row.waiting_for != plan.reasons.get(row.id)
 
 
 def claim_row(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings) -> bool:
-    """Make it a running job on its devices, in the caller's write transaction; False where they are no longer free."""
+    """Make it a running job on its devices, in the caller's write transaction; False if they are not free any more."""
     use, devices = kinds[row.kind].use, plan.chosen[row.id]
     if use is not None:
         if holdings.pool.blocker(use, devices, holdings.read()) is not None:
@@ -238,7 +238,7 @@ def claim_row(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings) -> bo
 
 
 def claim_or_fail(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings, notices: list[Notice]) -> bool:
-    """Claim a row, and have its record follow. A row that cannot be claimed has failed: it must not stop the queue."""
+    """Claim a row and update its record. A row that cannot be claimed fails: it must not block the queue."""
     job_id, record = row.id, kinds[row.kind].record
     try:
         with db.session.begin_nested():
@@ -264,7 +264,7 @@ def announce(rows: Sequence[Job], kinds: Kinds, plan: QueuePlan) -> list[Notice]
 
 
 def notices_of_waiting(rows: Sequence[Job], kinds: Kinds) -> list[Notice]:
-    """Have the records of these rows follow what each waits for; the notices to send after the commit."""
+    """Update the records of these rows with what each waits for; the notices to send after the commit."""
     notices: list[Notice] = []
     for name in {row.kind for row in rows}:
         record = kinds[name].record
@@ -276,6 +276,6 @@ def notices_of_waiting(rows: Sequence[Job], kinds: Kinds) -> list[Notice]:
                 notices.append(record.waits(mine))
         except DATABASE_UNAVAILABLE:
             raise
-        except Exception:  # another kind must not wait for it
-            logger.exception("what jobs of the kind %s wait for", name)
+        except Exception:  # one kind's error must not block the others
+            logger.exception("what jobs of the kind %s wait for could not be announced", name)
     return notices

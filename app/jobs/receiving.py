@@ -1,4 +1,6 @@
-"""Receives in the data folder what the children of jobs on workers without a shared volume have stored."""
+"""Receives what the children of jobs on workers without a shared volume have stored, and writes it to the
+data folder.
+"""
 
 import logging
 import os
@@ -25,12 +27,12 @@ from app.object_store.manifests import is_below, seal, unseal
 
 logger = logging.getLogger("yolo.storage")
 
-POLL_S = 3.0  # between two checks of what all workers have stored; at once where one says that there is something
+POLL_S = 3.0  # between two checks of all running jobs; one with a hint is checked at once
 
 
 @dataclass
 class Mailbox:
-    """What has been received of an attempt."""
+    """What has been received from an attempt."""
 
     sequence: int = 0
     hashes: dict[str, str] = field(default_factory=dict)  # by path
@@ -55,14 +57,14 @@ class Receiver:
         self._polled_at = 0.0
 
     def hint(self, job_id: Any) -> None:
-        """A worker has stored something."""
+        """A worker has stored new files of this job."""
         self._hints.add(int(job_id))
 
     def receive_due(self, app: Flask, pool: ThreadPoolExecutor) -> None:
         """Receive the files of every job that may have new ones.
 
         Raises:
-            StoreAway: not all of them are here.
+            StoreAway: some files were not received.
             OSError: the disk is full or fails.
         """
         hints, self._hints = self._hints, set()
@@ -93,14 +95,14 @@ class Receiver:
         return rows
 
     def is_receivable(self, row: Job) -> bool:
-        """Whether the job has files, and they are newer than what is here."""
+        """Whether the job has files, and they are newer than those here."""
         return self.kinds[row.kind].files is not None and self.is_newest(row)
 
     def is_newest(self, row: Job) -> bool:
-        """Whether no later job is about the same subject: its files would be older than what is here."""
+        """Whether the subject has no later job, whose files would be newer."""
         if row.status == JobStatus.RUNNING or row.subject_id is None:
             return True
-        if self.kinds[row.kind].record is None:  # each job has outputs of its own
+        if self.kinds[row.kind].record is None:  # each job has its own outputs
             return True
         same = (Job.kind == row.kind) & (Job.subject_type == row.subject_type) & (Job.subject_id == row.subject_id)
         return db.session.scalar(select(Job.id).where(same, Job.id > row.id).limit(1)) is None
@@ -109,10 +111,10 @@ class Receiver:
         return self.mailboxes.setdefault(attempt_prefix(row.token, row.attempt), Mailbox())
 
     def receive(self, row: Job) -> None:
-        """Write to the data folder what an attempt has stored so far.
+        """Write what an attempt has stored so far to the data folder.
 
         Raises:
-            StoreAway: not all of it is here.
+            StoreAway: some files were not received.
             OSError: the disk is full or fails.
         """
         mailbox, prefix, bucket = self.mailbox(row), attempt_prefix(row.token, row.attempt), self.bucket()
@@ -140,12 +142,12 @@ class Receiver:
                 mailbox.keys = keys
 
     def write(self, job_id: int, mailbox: Mailbox, document: Any, roots: Sequence[str]) -> list[str]:
-        """Write the files of a list, and delete the removed ones; the paths of damaged files."""
+        """Write the files of a list, and delete removed ones; the paths of damaged files."""
         damaged = []
         for name, about in document["files"].items():
             file, path = StoredFile(**about), self.data / name
             if not is_below(name, roots) or not is_below(file.key, ["jobs", "blobs"]):
-                logger.error("job %s: %s is none of its files", job_id, name)
+                logger.error("job %s: %s is not one of its files", job_id, name)
                 continue
             if mailbox.hashes.get(name) == file.sha256 and path.is_file():
                 continue
@@ -170,7 +172,7 @@ class Receiver:
         return damaged
 
     def close(self, row: Job) -> None:
-        """Remove the objects of a job that has ended, where all of its files are here."""
+        """Remove the objects of an ended job once all of its files are here."""
         if not self.mailbox(row).last:
             return
         self.bucket().remove(self.bucket().keys(f"jobs/{row.token}/"))

@@ -11,22 +11,22 @@ from app.jobs.model import CANCEL, Job, JobStatus
 from app.jobs.process import CRASHES, Child, oom_kills
 from app.jobs.transitions import change
 
-DEVICE_TAKEN = "device_taken"  # by a job that displaces it
-LOST = {"killed", "stalled", PROGRAM_CHANGED}  # the work itself may be sound: it begins anew
+DEVICE_TAKEN = "device_taken"  # by the job that displaced it
+LOST = {"killed", "stalled", PROGRAM_CHANGED}  # the work itself may be sound: the job starts again
 MEMORY = ("memoryerror", "out of memory", "allocate memory", "memory allocation", "bad_alloc")
 
 
 def classify(child: Child, memory_kills: int, limited: bool = False, damaged: bool = False) -> Failed:
-    """Why a child ended without a terminal event: by its exit status, its output and the system's own kills.
+    """The reason why a child ended without a terminal event, by its exit status, its output and the kernel's kills.
 
     Args:
-        memory_kills: how often the system had killed for memory when the child started.
+        memory_kills: the kernel's count of kills for lack of memory when the child started.
         limited: its memory had a limit.
         damaged: lines of its event file cannot be read.
     """
     code, tail = child.exit_code(), child.log_tail()
     lower = tail.lower()
-    if damaged and code == 0:  # its last word is lost
+    if damaged and code == 0:  # its terminal event is lost
         return Failed("killed", "the event file was damaged, and the process's result with it")
     if "no space left on device" in lower:
         return Failed("disk_full", "no space left on device", tail)
@@ -48,12 +48,12 @@ def classify(child: Child, memory_kills: int, limited: bool = False, damaged: bo
 
 
 def level_of(failure: Failed) -> int:
-    """How the log has it: nothing is wrong where others have the device or the place."""
+    """The log level: a displaced or slow job is no error."""
     return logging.INFO if failure.kind in {DEVICE_TAKEN, TAKES_LONG} else logging.ERROR
 
 
 def conclude(job: Job, kind: JobKind, failure: Failed) -> None:
-    """Cancel the job where that was requested, restart it where its kind allows it, or mark it failed."""
+    """Cancel the job if that was requested, restart it if its kind allows, or mark it failed."""
     if job.stop_mode == CANCEL:
         change(job, JobStatus.CANCELLED)
     elif failure.kind in LOST and job.restarts < kind.restarts:
@@ -65,12 +65,12 @@ def conclude(job: Job, kind: JobKind, failure: Failed) -> None:
 
 
 def refuse(job: Job, verdict: Refused) -> None:
-    """The job's input cannot be used; its kind has the text for the reason."""
+    """Mark a job failed whose input was refused; its kind has the message for the reason."""
     change(job, JobStatus.FAILED, error=error_of(verdict))
 
 
 def error_of(event: Failed | Refused) -> JobFailure:
-    """An ending as the row's `error` has it."""
+    """An ending as the row's `error`."""
     if isinstance(event, Failed):
         return {"code": event.kind, "message": event.error}
     return {"code": event.kind, "message": event.code, "reason": {"code": event.code, "data": event.data}}

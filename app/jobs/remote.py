@@ -12,8 +12,9 @@ from app.jobs.watch import SILENT_S
 
 
 class RemoteChild(Child):
-    """It lives while its heartbeat changes: nobody here can ask its machine. Asked to stop, it does so by itself; it
-    can be killed only there."""
+    """Counts as alive while its heartbeat changes, since its machine cannot be queried. It stops by itself on request;
+    only its machine can kill it.
+    """
 
     def __init__(self, directory: Path, pid: int, started: float) -> None:
         super().__init__(directory, pid, started)
@@ -29,34 +30,34 @@ class RemoteChild(Child):
         return None
 
     def signal(self, number: int) -> None:
-        """It cannot be reached. What it still does is fenced by its attempt, and goes to that attempt's folder."""
+        """Not possible. Its writes are fenced by its attempt, and its files are in that attempt's folder."""
         if self.alive():
             self.ask_to_stop()
 
     def ask_to_stop(self, how: str = "cancel") -> None:
         try:
             super().ask_to_stop(how)
-        except FileNotFoundError:  # its folder is gone already
+        except FileNotFoundError:  # its folder was already removed
             return
 
     def sweep(self) -> None:
-        """What it leaves behind is its machine's."""
+        """Left to its machine."""
 
     def stop(self, wait: Callable[[float], Any], ask: float = 0.0, term: float = 0.0) -> None:
         self.ask_to_stop()
 
 
 class LostChild(Child):
-    """A child whose worker is lost. Its events on the shared disk count; what it still does is fenced."""
+    """A child whose worker is lost. Its events on the shared disk count; later writes are fenced."""
 
     def alive(self) -> bool:
         return False
 
     def signal(self, number: int) -> None:
-        """It cannot be reached."""
+        """Not possible."""
 
     def sweep(self) -> None:
-        """What it leaves behind is its machine's."""
+        """Left to its machine."""
 
 
 def child_of_runner(directory: Path, runner: RunnerProcess, shared: bool) -> Child:
@@ -64,7 +65,8 @@ def child_of_runner(directory: Path, runner: RunnerProcess, shared: bool) -> Chi
 
     Args:
         runner: host, pid and started, as the row has them.
-        shared: whether several machines may work in the data folder; else a host that was renamed is still this one.
+        shared: whether several machines may work in the data folder; otherwise another host name means that this host
+            was renamed.
     """
     kind = RemoteChild if shared and runner.get("host") != socket.gethostname() else Child
     return kind(directory, runner["pid"], runner["started"])

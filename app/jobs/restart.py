@@ -18,11 +18,11 @@ logger = logging.getLogger("yolo.jobs")
 
 
 def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[int, int]]:
-    """(id, attempt) of each job to be supervised again; children and folders without a job are removed.
+    """(id, attempt) of each job to be supervised again; removes children and folders without a job.
 
-    `root` has the folders of jobs, `data` those of all children; by default it is the same.
+    `root` has the folders of jobs, `data` those of all children; by default they are the same.
 
-    A job whose result was for somebody who waited in a request of the earlier server has failed: nobody waits any more.
+    A job whose result only a request of the earlier server could use fails.
     """
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
     unfinished = table.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
@@ -40,12 +40,13 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
     followed, folders = [], set()
     for row in rows.all():
         if row.kind not in kinds or not kinds[row.kind].outlasts_server(row):
-            talks = row.kind in kinds and kinds[row.kind].links is not None  # with that server, and ended with it
+            # its child talked to that server, and ended with it
+            talks = row.kind in kinds and kinds[row.kind].links is not None
             retry_until_writable(partial(cancel if talks else fail, row.id))
         elif row.status == JobStatus.RUNNING:
             followed.append((row.id, row.attempt))
             kind = kinds[row.kind]
-            if row.runner or kind.directory:  # else its process was never written down, and another one will be started
+            if row.runner or kind.directory:  # else the process was never recorded, and another one will be started
                 folders.add(kind.directory_of(row, root))
         else:
             folders.add(root / row.token)
@@ -69,17 +70,17 @@ def cancel(job_id: int) -> None:
 
 
 def end_orphans(root: Path, folders: set[Path]) -> None:
-    """Kill the children below `root` whose job is not running any more."""
+    """Kill the children below `root` whose job does not run."""
     for pid, started, directory in find_children(root):
         if directory not in folders:
-            logger.warning("process %s works for a job that is over: killed", pid)
+            logger.warning("process %s belongs to a job that has ended: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)
             child.sweep()
 
 
 def remove_leftovers(root: Path) -> None:
-    """Folders of jobs that are over, but those of failures, and of tokens that no row has."""
+    """Remove the folders of ended jobs, except those of failures, and of tokens without a row."""
     folders = {path.name: path for path in root.iterdir() if path.is_dir()}
     if not folders:
         return

@@ -1,7 +1,7 @@
-"""RQ's worker, for DISPATCH=rq: it outlives an outage of Redis or the database, and keeps its row up to date.
+"""RQ's worker for DISPATCH=rq: it survives outages of Redis and the database, and updates its row.
 
-What RQ would do by itself with work that it takes for lost is off: see dispatch.py. Neither does it listen to commands
-of RQ's tools, which stop and kill jobs: that a job is to stop is a column.
+RQ's own recovery of lost work is off, see dispatch.py. Commands of RQ's tools, which would stop and kill jobs, are
+ignored: stop requests are columns.
 """
 
 import logging
@@ -33,21 +33,21 @@ from app.jobs.workhorse import WorkHorse
 
 logger = logging.getLogger("yolo.jobs")
 
-TTL_S = 25  # RQ waits 15 s less for a ticket, and its tools forget a worker after a minute more
+TTL_S = 25  # RQ waits 15 s less than this for a ticket, and its tools drop a worker a minute after it
 MONITOR_S = 5  # between two heartbeats while a job runs
 CONNECT_S = 5
-REDIS_RETRY_S = 30.0  # until a heartbeat tries a Redis again that did not answer
+REDIS_RETRY_S = 30.0  # before a heartbeat tries Redis again after it did not answer
 SWEEP_S = 60.0  # between two checks for processes whose job is over
-AGAIN_S = 1.0  # until a work-horse that was killed is replaced
-KILLED_S = 15.0  # in which a work-horse that was killed has ended, unless the system itself holds it
+AGAIN_S = 1.0  # before a killed work-horse is replaced
+KILLED_S = 15.0  # in which a killed work-horse has ended, unless the system blocks it
 
 
 class DeviceWorker(Worker):
-    """One worker of one device, or of all the GPUs of a group.
+    """A worker for one device, or for all the GPUs of a group.
 
     Args:
         url: of Redis. uri, about: see WorkerRow.
-        pauses: whether SIGTERM makes the job that runs pause and go on elsewhere; else its end is waited for.
+        pauses: whether SIGTERM pauses the running job, which resumes elsewhere; otherwise the worker waits for its end.
     """
 
     max_connection_wait_time = 2.0
@@ -57,7 +57,8 @@ class DeviceWorker(Worker):
     ) -> None:
         self.identity, self.horse, self.pauses = identity, horse, pauses
         self.row = WorkerRow(uri, identity, about)
-        # A lost connection is made anew, but nothing that got no answer is asked again: RQ waits 20 s for each.
+        # Reconnects once after a lost connection, but never repeats a request without an answer: RQ waits 20 s for
+        # each.
         once = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
         self.draining = False
         self._beat_at = self._swept_at = self._redis_retry_at = 0.0
@@ -71,20 +72,21 @@ class DeviceWorker(Worker):
         )
 
     def beat(self) -> None:
-        """A sign of life in the database."""
+        """Write a heartbeat to the database."""
         state = workers.BUSY if self.horse_pid else workers.IDLE
         self.row.beat(workers.DRAINING if self.draining else state, bool(self.horse_pid))
 
     def resume_jobs(self) -> None:
-        """Give a new work-horse to each job of this worker whose own was killed, or that an earlier process of this
-        name was running: nobody else has to notice. No other job is begun before."""
+        """Give a new work-horse to each job of this worker whose own was killed, or which an earlier process of this
+        name ran, before any other job is claimed.
+        """
         while jobs := self.row.running_jobs():
             self.await_horse(partial(self.horse.follow, *jobs[0]))
             time.sleep(AGAIN_S)
-        self.beat()  # not before: until here a process of a job may be there, as its row says
+        self.beat()  # only now: until here, the row must say that a job's process may still run
 
     def await_horse(self, work: Callable[[], None]) -> None:
-        """Fork for something that no ticket is needed for, and wait for its end."""
+        """Fork without a ticket, call `work` in the child, and wait for its end."""
         self.horse.pulse.reset()
         pid = os.fork()
         if pid == 0:
@@ -93,7 +95,7 @@ class DeviceWorker(Worker):
             try:
                 work()
             except BaseException:
-                logger.exception("a work-horse of worker %s", self.name)
+                logger.exception("worker %s: a work-horse has failed", self.name)
                 os._exit(1)
             os._exit(0)
         self._horse_pid = pid
@@ -109,24 +111,25 @@ class DeviceWorker(Worker):
         super().fork_work_horse(job, queue)
 
     def horse_is_stopped(self) -> bool:
-        """Whether a work-horse stands still and not even KILL ends it. One that KILL ends is replaced, and its process
-        of the job, which has gone on, is followed."""
+        """Whether a work-horse is frozen and even KILL does not end it. One that KILL ends is replaced, and the new one
+        follows the job's process, which still runs.
+        """
         if not self.horse_pid or (silent_s := self.horse.pulse.silent_s()) < STOPPED_S:
             return False
-        logger.error("worker %s: its work-horse has stood still for %.0f s: killed", self.name, silent_s)
+        logger.error("worker %s: its work-horse has been frozen for %.0f s: killed", self.name, silent_s)
         self.kill_horse()
         return silent_s >= STOPPED_S + KILLED_S
 
-    # RQ's.
+    # Overrides of RQ.
 
     def prepare(self, locks: Sequence[FileLock]) -> None:
         """Before the first ticket: resume the jobs of an earlier process of this name, then lock the devices.
 
         Args:
-            locks: of the devices. A process that still works there has them, though nobody counts on it any more.
+            locks: of the devices. A process whose job was given up may still hold one.
 
         Raises:
-            StopRequested: SIGTERM has come.
+            StopRequested: SIGTERM was received.
         """
         self._install_signal_handlers()
         self.row.register()
@@ -142,7 +145,7 @@ class DeviceWorker(Worker):
         self.row.end_lost_children(self.horse.jobs.kinds, self.horse.jobs.root)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
-        """Until SIGTERM. RQ's loop ends with some failures of Redis: then it begins again."""
+        """Run until SIGTERM. RQ's loop ends on some errors of Redis and is then started again."""
         worked = False
         while not self.draining:
             try:
@@ -159,24 +162,24 @@ class DeviceWorker(Worker):
             if is_ticket(job):
                 super().execute_job(job, queue)
             else:
-                logger.error("worker %s: an entry of %s is no ticket: deleted", self.name, queue.name)
+                logger.error("worker %s: an entry of queue %s is not a ticket: deleted", self.name, queue.name)
                 job.delete()
-        except RedisError as error:  # the ticket is lost; the row is not
+        except RedisError as error:  # the ticket is lost; the row remains
             logger.warning("worker %s: Redis: %s", self.name, error)
         self.resume_jobs()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Of RQ and of the row; a Redis that was restarted empty learns of this worker again.
+        """RQ's heartbeat and the row's; registers this worker again if Redis was restarted without its data.
 
         Raises:
-            StopRequested: SIGTERM has come, and nothing runs. RQ forgets one that comes between the end of a job and
-                the wait for the next ticket: it looks for it before, and then not until there is one.
+            StopRequested: SIGTERM was received, and nothing runs. RQ misses one between the end of a job and the wait
+                for the next ticket: it checks before that, and not again until a ticket comes.
         """
         if self.draining and not self._is_horse and self.get_state() == WorkerStatus.IDLE:
             raise StopRequested
         if not self._is_horse and time.monotonic() - self._beat_at >= MONITOR_S / 2:
             self._beat_at = time.monotonic()
-            if not self.horse_is_stopped():  # else this worker is as good as gone: its job goes on elsewhere
+            if not self.horse_is_stopped():  # else this worker counts as lost, and its job continues elsewhere
                 self.beat()
             if self._beat_at - self._swept_at >= SWEEP_S:
                 self.end_lost_children()
@@ -196,18 +199,18 @@ class DeviceWorker(Worker):
 
     @property
     def redis_unavailable(self) -> bool:
-        """Whether the row's heartbeat would come late if Redis were asked."""
+        """Whether Redis did not answer recently; asking it now would delay the row's heartbeat."""
         return time.monotonic() < self._redis_retry_at
 
     def reorder_queues(self, reference_queue: Any) -> None:
-        """Jobs for another number of GPUs come first next time: no number keeps the others waiting."""
+        """Next time, jobs for another number of GPUs come first, so that no number blocks the others."""
         turn = gpu_number(without_priority(reference_queue.name))
         if turn:
             order = {name: index for index, name in enumerate(served(self.identity.gpus, turn))}
             self._ordered_queues.sort(key=lambda queue: order[queue.name])
 
     def register_birth(self) -> None:
-        """Replace an earlier registration: a lock of the host makes sure that there is no other worker of this name."""
+        """Replace an earlier registration: a lock on the host excludes another worker of this name."""
         self.connection.delete(self.key)
         super().register_birth()
 
@@ -228,20 +231,20 @@ class DeviceWorker(Worker):
             super().teardown()
 
     def subscribe(self) -> None:
-        """No commands; and no thread that a fork could catch in the middle of something."""
+        """No commands, and no thread that a fork could interrupt."""
 
     def unsubscribe(self) -> None:
-        """There is nothing to end."""
+        """Nothing to end."""
 
     def handle_warm_shutdown_request(self) -> None:
-        """The first SIGTERM: no job is begun any more."""
+        """The first SIGTERM: no further job is claimed."""
         self.draining = True
         super().handle_warm_shutdown_request()
         if self.pauses:
             self.ask_horse_to_leave()
 
     def request_force_stop(self, signum: int, frame: Any) -> None:
-        """Another one: the job that runs pauses, and goes on elsewhere."""
+        """The second SIGTERM: the running job pauses, and resumes elsewhere."""
         self.ask_horse_to_leave()
 
     def ask_horse_to_leave(self) -> None:
@@ -257,7 +260,7 @@ class DeviceWorker(Worker):
 
     @contextmanager
     def tolerant(self) -> Any:
-        """What only RQ's tools show may be missing."""
+        """Ignore errors of Redis for data that only RQ's tools show."""
         try:
             yield
         except RedisError as error:

@@ -1,4 +1,4 @@
-"""Runs attempts of jobs: "supervise this job, this attempt, there"."""
+"""Runs the supervision of an attempt: in this process, or on a worker through RQ."""
 
 import logging
 import time
@@ -11,34 +11,33 @@ from app.extensions import socketio
 
 logger = logging.getLogger("yolo.jobs")
 
-PERFORM = "app.jobs.workhorse.perform"  # what a worker calls for a ticket
-RETRY_S = 2.0  # until a Redis that did not answer is tried again
+PERFORM = "app.jobs.workhorse.perform"  # the function that a ticket calls
+RETRY_S = 2.0  # before Redis is tried again after it did not answer
 CONNECT_S, ANSWER_S = 1.0, 5.0
-FAILED_S = 86_400  # tickets whose worker was lost are shown by RQ's tools for a day
+FAILED_S = 86_400  # RQ's tools show tickets of lost workers for a day
 
 
 def is_ticket(work: Any) -> bool:
-    """Whether a job of RQ calls what a ticket calls, and nothing else: whoever can write to Redis names what RQ
-    imports."""
+    """Whether an RQ job calls only what a ticket calls: anyone with write access to Redis chooses what RQ imports."""
     calls_back = (work._success_callback_name, work._failure_callback_name, work._stopped_callback_name)
     try:
         return work.func_name == PERFORM and not any(calls_back)
-    except Exception:  # it cannot even be read
+    except Exception:  # it cannot be parsed
         return False
 
 
 class Runner(Protocol):
-    """Where attempts run."""
+    """Where attempts are supervised."""
 
     def start(self, job_id: int, attempt: int, follows: bool = False) -> None:
-        """Begin to supervise the attempt, which an earlier server may have begun; returns at once."""
+        """Begin to supervise an attempt, perhaps one that an earlier server began; returns at once."""
 
 
 class LocalRunner:
     """Supervises in this process; the child runs on this machine.
 
     Args:
-        app: for the database.
+        app: for database access.
         supervise: the work, see `JobService.supervise`.
     """
 
@@ -54,10 +53,10 @@ class Supervise(Protocol):
 
 
 class RQRunner:
-    """Has work-horses of RQ workers, on any machine, claim jobs and supervise them. It raises nothing where Redis is
-    away: whoever counts the tickets finds what is missing.
+    """Has the work-horses of RQ workers, on any machine, claim and supervise jobs. Raises nothing if Redis is
+    unavailable: the count of tickets replaces missing ones.
 
-    Nothing of RQ's own decides anything: no retries, no time limit, no pickles.
+    RQ decides nothing itself: no retries, no time limit, no pickles.
 
     Args:
         url: of Redis.
@@ -71,7 +70,7 @@ class RQRunner:
     @property
     def client(self) -> Any:
         if self._client is None:
-            from redis import Redis  # not at import: one machine alone needs none
+            from redis import Redis  # not at import: a single machine needs no Redis
 
             self._client = Redis.from_url(self.url, socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)
         return self._client
@@ -83,7 +82,7 @@ class RQRunner:
         return Queue(name, connection=self.client, serializer=JSONSerializer)
 
     def deliver(self, name: str, number: int) -> bool:
-        """Enqueue so many tickets; whether that could be done."""
+        """Enqueue `number` tickets; returns whether that succeeded."""
         queue = self.queue(name)
         about = {"timeout": -1, "result_ttl": 0, "failure_ttl": FAILED_S, "description": f"a job of {name}"}
         tickets = [
@@ -93,7 +92,7 @@ class RQRunner:
         return self.ask(lambda: queue.enqueue_many(tickets)) is not None
 
     def withdraw(self, name: str, number: int) -> None:
-        """Remove the last ones again."""
+        """Remove the last `number` tickets."""
         from rq.job import Job as Ticket
 
         queue = self.queue(name)
@@ -106,7 +105,7 @@ class RQRunner:
         self.ask(work)
 
     def tickets(self) -> dict[str, int] | None:
-        """How many are in each queue; None: Redis does not answer."""
+        """The number of tickets in each queue; None: Redis does not answer."""
         from rq import Queue
 
         def work() -> dict[str, int]:
@@ -122,7 +121,7 @@ class RQRunner:
         return numbers
 
     def ask(self, work: Any) -> Any:
-        """What `work` returns; None where Redis does not answer."""
+        """The return value of `work`; None if Redis does not answer."""
         if time.monotonic() < self._retry_at:
             return None
         from redis import RedisError

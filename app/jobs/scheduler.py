@@ -1,4 +1,4 @@
-"""The loop of the queue: it claims what can start, and starts a supervisor for each attempt."""
+"""The loop of the queue: claims what can start, and starts a supervisor for each attempt."""
 
 import logging
 import threading
@@ -35,19 +35,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.jobs")
 
-COMPARE_S = 10.0  # between two looks at the database's clock, which several hosts go by
-POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
+COMPARE_S = 10.0  # between two reads of the database's clock, to which several hosts synchronize
+POLL_S = 2.0  # changes wake the queue at once; this is for unannounced ones
 
 
 class Scheduler:
-    """Starts jobs, and keeps their supervisors.
+    """Starts jobs and has them supervised.
 
     Args:
         root: the folder of the jobs' files.
-        devices: who holds which; its pool is set when the server starts.
+        devices: the holdings; its pool is set when the server starts.
         announce: called with a job after each committed change.
-        prewarmed: by kind, whose child may be there before its job.
-        cluster: this process among others. One that does not lead has the jobs whose children it talks to, no others.
+        prewarmed: by kind; its child may run before its job.
+        cluster: this process among the others. One that does not lead runs only the jobs whose children it is connected
+            to.
     """
 
     def __init__(
@@ -65,20 +66,20 @@ class Scheduler:
         self.lost_owners = shared.LostOwners(cluster.bus.present)
         self.devices.sources.append(lambda: list(self.process_holdings()))
         self.runner: Runner | None = None
-        self.dispatcher: Dispatcher | None = None  # where workers run the jobs
-        self.collector: Collector | None = None  # where these share no volume
+        self.dispatcher: Dispatcher | None = None  # if workers run the jobs
+        self.collector: Collector | None = None  # if workers share no volume
         self.exchange: Exchange = SharedVolume()
         self.of_worker: OfWorker = {}  # in a work-horse: its part of SupervisorContext
         self.disk: Disk | None = None
-        self.running: dict[int, Supervisor | None] = {}  # None: while it starts
+        self.running: dict[int, Supervisor | None] = {}  # None: the supervisor is being created
         self.unwatched = Unwatched()
-        self.before_round: list[Callable[[DiskSpace | None], None]] = []  # lets go on what waits for free disk
+        self.before_round: list[Callable[[DiskSpace | None], None]] = []  # called before each round, with the free disk
         self.closed = False
         self._compared_at = -COMPARE_S
-        self._changed = threading.Event()  # cooperative under eventlet, which patches it
+        self._changed = threading.Event()  # eventlet replaces it by a cooperative one
 
     def start(self, app: Flask) -> None:
-        """At the server's start: follow what still runs, then open the queue."""
+        """At the server's start: supervise what still runs, then open the queue."""
         self.root.mkdir(parents=True, exist_ok=True)
         config = settings(app)
         self.devices.pool = Pool(gpus(config.CUDA_VISIBLE_DEVICES), config.TRAININGS_PER_GPU)
@@ -87,7 +88,7 @@ class Scheduler:
         if self.cluster.dispatches:
             from app.jobs.dispatch import Dispatcher
 
-            self.devices.pool = Pool()  # GPUs are the workers'
+            self.devices.pool = Pool()  # the GPUs belong to the workers
             options = {"is_ready": self.collector.publisher.is_ready} if self.collector is not None else {}
             self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce, **options)
         if self.collector is not None:
@@ -105,16 +106,16 @@ class Scheduler:
             self.begin(job_id, attempt, follows=True)
 
     def run(self, app: Flask) -> None:
-        """The loop of the queue; a background task."""
+        """The loop of the queue. The body of a background task."""
         while not self.closed:
             self._changed.clear()
             try:
                 with app.app_context():
                     self.round()
-            except OperationalError as error:  # locked, or may not be written now: later
-                logger.warning("the queue of jobs: database: %s", error.orig)
+            except OperationalError as error:  # the database is locked or read-only: the next round tries again
+                logger.warning("the job queue: database: %s", error.orig)
             except Exception:
-                logger.exception("the queue of jobs")
+                logger.exception("a round of the job queue has failed")
             self._changed.wait(POLL_S)
 
     def round(self) -> None:
@@ -140,7 +141,7 @@ class Scheduler:
             self.begin(job_id, attempt, follows=True)
 
     def claim(self, space: DiskSpace | None) -> list[tuple[int, int]]:
-        """(id, attempt) of each job that starts now."""
+        """Claim the jobs that start now: (id, attempt) of each."""
         if not self.cluster.on:
             return queue.claim(self.kinds, self.devices, space, self.running, self.busy())
         if self.cluster.leads:
@@ -158,24 +159,26 @@ class Scheduler:
         )
 
     def can_start_now(self, session: Any, kind: str) -> bool:
-        """Whether a job of this kind that is submitted now begins at once."""
+        """Whether a new job of this kind would start at once."""
         if self.cluster.dispatches:
             return workers.one_is_free(session)
         return queue.can_start_now(session, self.kinds[kind])
 
     def local_kinds(self) -> list[str]:
-        """The kinds that are not for workers."""
+        """The kinds that workers do not run."""
         return [name for name in self.kinds.names() if not self.kinds[name].for_workers]
 
     def is_mine(self, row: Any) -> bool:
-        """Whether this process starts and watches a job: one that is talked to is of the process that does."""
+        """Whether this process starts and supervises a job: one with a link belongs to the process that has
+        the link.
+        """
         links = self.kinds[row.kind].links
         if links is None:
             return self.cluster.leads and not (self.cluster.dispatches and self.kinds[row.kind].for_workers)
         return links.owns(row.params)
 
     def run_hooks(self, space: DiskSpace | None) -> None:
-        """Run what the kinds do before a round; one that fails holds up no other kind."""
+        """Run the hooks of the kinds before a round; errors of one do not stop the others."""
         for hook in self.before_round:
             try:
                 hook(space)
@@ -184,21 +187,21 @@ class Scheduler:
                 logger.warning("before a round of the queue: database: %s", getattr(error, "orig", error))
             except Exception:
                 db.session.rollback()
-                logger.exception("before a round of the queue")
+                logger.exception("a step before a round of the queue has failed")
 
     def begin(self, job_id: int, attempt: int, follows: bool = False) -> None:
-        """Have an attempt supervised."""
+        """Start the supervision of an attempt."""
         if self.runner is None or job_id in self.running:
             return
         self.running[job_id] = None
         try:
             self.runner.start(job_id, attempt, follows)
-        except Exception:  # no thread is left, say: a later round finds the row
+        except Exception:  # for example, no thread can be started: a later round finds the row
             self.running.pop(job_id, None)
-            logger.exception("job %s: supervising cannot begin", job_id)
+            logger.exception("job %s: its supervision cannot start", job_id)
 
     def supervise(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None:
-        """One attempt of a job, to its end."""
+        """Supervise one attempt of a job until its end."""
         context = SupervisorContext(
             self.kinds,
             self.live,
@@ -218,29 +221,29 @@ class Scheduler:
             self.wake()
 
     def supervisors(self) -> list[Supervisor]:
-        """Those that have loaded their job."""
+        """The supervisors that have read their job."""
         return [item for item in list(self.running.values()) if item is not None and item.loaded]
 
     def process_holdings(self) -> Iterator[Holding]:
-        """Devices of jobs whose process has not ended yet, whatever their rows say by now."""
+        """Devices of jobs whose process has not ended yet, whatever their rows say."""
         for item in self.supervisors():
             if item.kind.use is not None and item.devices:
                 yield Holding(item.job_id, item.kind.use, item.devices, item.subject)
 
     def busy(self) -> set[Subject]:
-        """The subjects whose folders a process works in: a training that has ended gets another job when it goes on."""
+        """The subjects in whose folders a process works: an ended training that continues gets another job."""
         return {(item.kind.name, *item.subject) for item in self.supervisors() if item.kind.directory and item.subject}
 
     def wake(self) -> None:
-        """Have the next round begin now: something changed."""
+        """Start the next round now, in every process."""
         self._changed.set()
         if not self.cluster.leads:
             self.cluster.bus.publish("wake", None)
 
     def wake_here(self, _payload: object = None) -> None:
-        """The same, in this process alone."""
+        """Start the next round now, in this process."""
         self._changed.set()
 
     def close(self) -> None:
-        """Start nothing any more. Called from a signal handler too: it takes no lock and wakes nobody."""
+        """Start nothing more. Called from a signal handler too, so it acquires no lock and wakes nothing."""
         self.closed = True

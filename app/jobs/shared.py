@@ -1,4 +1,4 @@
-"""What is different where several processes share the rows: none ends what another one still needs."""
+"""What differs with several processes: none may end what another one still needs."""
 
 import logging
 import time
@@ -20,20 +20,21 @@ from app.jobs.transitions import change
 
 logger = logging.getLogger("yolo.jobs")
 
-MISSING_S, CHECK_S = 20.0, 5.0  # so long a process must have been missing; and between two checks
+MISSING_S, CHECK_S = 20.0, 5.0  # how long a process must have been missing; and between two checks
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 def claim_alone(session: Any) -> None:
-    """Two processes claim one after the other: a free device is assigned once. SQLite has one writer anyway."""
+    """Claim one process at a time, so that a free device is assigned once. SQLite has one writer anyway."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CLAIMS})")
 
 
 def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[int, int]]:
-    """(id, attempt) of each job to be supervised from now on by the process that leads; see restart.take_over. Requests
-    of other processes may wait for any of them, so all go on: those that nobody waits for end by themselves."""
+    """(id, attempt) of each job that the leading process supervises from now on; see restart.take_over. Requests of
+    other processes may wait for any job, so all continue.
+    """
     table = Job.__table__.c
     columns = (table.id, table.kind, table.subject_id, table.token, table.attempt, table.status, table.runner)
     followed, directories = [], set()
@@ -41,7 +42,7 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
         if row.kind not in kinds:
             continue
         directories.add(kinds[row.kind].directory_of(row, root))
-        if kinds[row.kind].links is None and "name" not in (row.runner or {}):  # a worker follows its own
+        if kinds[row.kind].links is None and "name" not in (row.runner or {}):  # a worker supervises its own jobs
             followed.append((row.id, row.attempt))
     db.session.rollback()
     end_orphans(data or root, directories)
@@ -50,25 +51,26 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
 
 
 def end_orphans(data: Path, directories: set[Path]) -> None:
-    """Kill the children on this machine whose job is not running any more, and whose server is gone."""
+    """Kill the children on this machine whose job does not run, and whose server has ended."""
     end_children(find_children(data), directories)
 
 
 def end_children(children: Iterable[tuple[int, float, Path]], directories: set[Path]) -> None:
-    """Kill those that work in none of these directories, and whose server has ended."""
+    """Kill the children outside these directories whose server has ended."""
     for pid, started, directory in children:
         if directory not in directories and not starter_lives(pid):
-            logger.warning("process %s works for a job that is over: killed", pid)
+            logger.warning("process %s belongs to a job that has ended: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)
             child.sweep()
 
 
 def end_lost_children(connection: Any, kinds: Kinds, root: Path) -> None:
-    """The same on a worker's host. Its processes are read before the rows: one that has just been started has one.
+    """Kill the children on a worker's host whose job does not run. Processes are read before rows: a process that was
+    just started has a row by then.
 
     Args:
-        root: the folder of the jobs' files; children work below the one that it lies in.
+        root: the folder of the jobs' files; children work below its parent.
     """
     children = list(find_children(root.parent))
     table = Job.__table__.c
@@ -82,7 +84,7 @@ class LostOwners:
     """Ends the jobs whose children were connected to a process that has ended.
 
     Args:
-        present: the ids of the processes that are there; None: nobody knows.
+        present: the ids of the live processes; None: unknown.
     """
 
     def __init__(self, present: Callable[[], set[str] | None]) -> None:
@@ -91,7 +93,7 @@ class LostOwners:
         self._checked_at = 0.0
 
     def end_jobs(self, kinds: Kinds) -> list[Job]:
-        """Those that were ended now."""
+        """End the jobs of lost owners; returns them."""
         if time.monotonic() - self._checked_at < CHECK_S:
             return []
         self._checked_at = time.monotonic()
@@ -103,7 +105,7 @@ class LostOwners:
         return [job for job_id, owner in owners.items() if owner in lost and (job := end(job_id)) is not None]
 
     def lost(self, owners: set[str]) -> set[str]:
-        """Those that have been missing for long enough: a Redis that was restarted knows nobody for a few seconds."""
+        """The owners that have been missing for long enough: a restarted Redis knows no process for a few seconds."""
         present = self.present()
         if present is None:
             self._missing.clear()
@@ -114,11 +116,11 @@ class LostOwners:
 
 
 def end(job_id: int) -> Job | None:
-    """Its child has ended with its socket."""
+    """Cancel a job whose child ended with its socket."""
     with writing() as session:
         job = session.get(Job, job_id, with_for_update=True)
         if job is None or job.status not in UNFINISHED:
             return None
         change(job, JobStatus.CANCELLED)
-    logger.warning("job %s (%s) ended with the process that talked to it", job.id, job.kind)
+    logger.warning("job %s (%s) ended with the process that was connected to it", job.id, job.kind)
     return db.session.get(Job, job_id)

@@ -1,6 +1,6 @@
-"""Runs a program for one request, which waits for it: too short for a job, so it has no row and leaves nothing.
+"""Runs a program for one request that waits for it: too short for a job, it has no row and leaves no files.
 
-Its child is ended like those of jobs: where the server ends before it, by the next one.
+If the server ends before its child, the next server kills it, as with jobs.
 """
 
 import math
@@ -20,19 +20,19 @@ POLL_S = 0.02
 def run_program(
     program: str, directory: Path, spec: Mapping[str, Any], seconds: float = math.inf, limited: bool = False
 ) -> Event:
-    """Have a program run in a folder; its ending: Finished, Refused or Failed. Others are served meanwhile.
+    """Run a program in a folder and return its ending: Finished, Refused or Failed. Others are served meanwhile.
 
     Args:
         program: a module below app/worker/programs.
-        directory: is made where it is missing; the caller removes it.
-        seconds: after which it is killed, and has failed with the kind `timeout`.
-        limited: it limits its own memory.
+        directory: created if missing; the caller removes it.
+        seconds: after which the child is killed, with the failure `timeout`.
+        limited: whether the program limits its own memory.
     """
     kills, until = oom_kills(), time.monotonic() + seconds
     child = Child.start("run", directory, {"program": program} | dict(spec), {})
     try:
         while child.alive():
-            if time.monotonic() > until:  # what hangs hears nothing
+            if time.monotonic() > until:  # a hung process does not react to a request
                 child.stop(socketio.sleep, ask=0.0, term=0.0)
                 return Failed("timeout", f"took longer than {seconds:g} s")
             socketio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""Removes from the object store what no job and no version of a dataset refers to any more."""
+"""Removes objects that no job and no version of a dataset refers to any more."""
 
 import logging
 import time
@@ -18,15 +18,15 @@ from app.object_store.packs import Version, referenced, version_key
 
 logger = logging.getLogger("yolo.storage")
 
-UNUSED_AGE = timedelta(hours=1)  # what was just stored will be referred to soon
-UNUSED_S = 3600.0  # between two checks for what nothing refers to
+UNUSED_AGE = timedelta(hours=1)  # newer objects may be about to be referred to
+UNUSED_S = 3600.0  # between two sweeps
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.PAUSED)
 
 
 class StoreSweeper:
     """
     Args:
-        content_hashes: of all versions of datasets that there are.
+        content_hashes: of all existing versions of datasets.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class StoreSweeper:
         self._unused_checked_at = 0.0
 
     def sweep(self) -> None:
-        """Remove the objects of jobs that have ended, once their files are here; then what nothing refers to.
+        """Remove the objects of ended jobs, once their files are here; then unused objects.
 
         Raises:
-            StoreAway: some may still be there.
+            StoreAway: some objects may remain.
         """
         bucket = self.bucket()
         tokens = {key.split("/")[1] for key in bucket.keys("jobs/")}
@@ -62,10 +62,10 @@ class StoreSweeper:
             self._unused_checked_at = time.monotonic()
 
     def remove_unused(self) -> None:
-        """Remove lists of versions that were deleted, packs that no list names, and blobs that no job reads.
+        """Remove the lists of deleted versions, packs without a list, and blobs that no job reads.
 
         Raises:
-            StoreAway: some may still be there.
+            StoreAway: some objects may remain.
         """
         bucket, before = self.bucket(), datetime.now(UTC) - UNUSED_AGE
         hashes = {version_key(item) for item in self.content_hashes()}
@@ -77,7 +77,7 @@ class StoreSweeper:
             try:
                 used |= referenced(Version.of(bucket.read(key)))
             except Corrupted:
-                bucket.remove([key])  # it is published anew
+                bucket.remove([key])  # it is published again
             except NotStored:
                 continue
         for key in bucket.keys("jobs/"):
@@ -92,4 +92,4 @@ class StoreSweeper:
             unused = [key for key, stored_at in objects.items() if key not in used and stored_at < before]
             bucket.remove(unused)
             if unused:
-                logger.info("store: %d objects below %s removed: nothing refers to them", len(unused), prefix)
+                logger.info("store: removed %d unused objects below %s", len(unused), prefix)

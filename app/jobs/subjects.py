@@ -1,4 +1,4 @@
-"""Looks up the names of what jobs are about."""
+"""Looks up the names of the subjects of jobs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -8,17 +8,17 @@ ReadNames = Callable[[Collection[int]], Mapping[int, str]]
 
 
 class SubjectNames:
-    """Asks the services that have the subjects' rows: jobs know none of them."""
+    """Asks the services that own the subjects' rows: jobs import none of them."""
 
     def __init__(self) -> None:
         self.readers: dict[str, ReadNames] = {}
 
     def register(self, subject_type: str, read: ReadNames) -> None:
-        """Have subjects of this type named: by the ids of several, the names of those that exist."""
+        """Register a reader for a type of subject: it returns the names of those ids that exist."""
         self.readers[subject_type] = read
 
     def of_jobs(self, jobs: Sequence[Job]) -> dict[tuple[str, int], str]:
-        """By type and id, with one query for each type."""
+        """The names, by type and id; one query for each type."""
         ids: dict[str, set[int]] = {}
         for job in jobs:
             if job.subject_type in self.readers and job.subject_id is not None:

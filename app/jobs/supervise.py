@@ -1,4 +1,4 @@
-"""Supervises one child process: events, output, heartbeat, stop requests, and how it ended."""
+"""Supervises one child process: events, output, heartbeat, stop requests and its ending."""
 
 import logging
 import signal
@@ -25,18 +25,18 @@ from app.jobs.watch import RequestedStop, Vigil
 
 logger = logging.getLogger("yolo.jobs")
 
-LEAVE_S = 30.0  # from the last event to the end of the process
+LEAVE_S = 30.0  # from the terminal event to the end of the process
 CHECK_S = 0.5  # between two checks for a stop request
 DISK_S = 5.0
 RETRY_S = 1.0
-TRIES = 5  # of a step that fails for no reason that we know, before the job has failed
+TRIES = 5  # of a step with an unexpected error, before the job fails
 
 
 class Supervisor:
-    """One attempt of a job, to its end.
+    """Supervises one attempt of a job until its end.
 
     Args:
-        follows: whether an earlier server began it.
+        follows: whether an earlier server began the attempt.
     """
 
     kind: JobKind
@@ -53,16 +53,17 @@ class Supervisor:
         self.devices: tuple[str, ...] = ()
         self.files: AttemptFiles = SharedFiles()
         self.loaded = False  # whether it has read its job
-        self.started = self.recorded = False  # whether there is a child, and whether its ending is written down
+        self.started = self.recorded = False  # whether there is a child, and whether its ending is recorded
         self.terminal: Event | None = None
-        self.failure: Failed | None = None  # why we ended the child ourselves, or why it ended
+        self.failure: Failed | None = None  # why we killed the child, or why it ended
         self.damage_reported = False
         self.ended_at = self.stop_checked_at = self.disk_checked_at = 0.0
         self.memory_kills = oom_kills()
 
     def run(self, app: Flask) -> None:
-        """Until the child is gone and its ending is committed; a background task. Never raises. Where the ending can't
-        be written the row stays `running`, and a later round of the queue takes it up again."""
+        """Supervise until the child has ended and its ending is committed. The body of a background task; never raises.
+        If the ending can't be recorded, the row stays `running`, and a later round of the queue picks it up.
+        """
         try:
             with app.app_context():
                 alive = self.begin()
@@ -72,34 +73,34 @@ class Supervisor:
                 self.finish()
         except Superseded:
             logger.info("job %s: attempt %s is superseded", self.job_id, self.attempt)
-            if self.context.worker and self.started:  # another one has the job: what this one does is for nobody
+            if self.context.worker and self.started:  # the job has another attempt: nothing reads this child's results
                 self.child.signal(signal.SIGKILL)
                 self.child.sweep()
-        except ServerClosed:  # its child goes on: the next server follows it
-            logger.info("job %s: goes on under the next server", self.job_id)
+        except ServerClosed:  # the child continues, and the next server follows it
+            logger.info("job %s: continues under the next server", self.job_id)
         except Exception as error:
-            logger.exception("job %s", self.job_id)
+            logger.exception("job %s: its supervision has failed", self.job_id)
             try:
                 with app.app_context():
                     self.abandon(error)
             except Exception:
-                logger.exception("job %s: its ending is not recorded", self.job_id)
+                logger.exception("job %s: its ending was not recorded", self.job_id)
         finally:
             self.files.stop()
 
     def try_step(self, app: Flask) -> bool:
-        """A step, again and again while something prevents it; False when there is nothing more to watch.
+        """One step, repeated after errors; False when there is nothing more to supervise.
 
         Raises:
-            Superseded: the job is another run's.
-            ServerClosed: the server ends.
-            Exception: it fails each time.
+            Superseded: the job has another attempt.
+            ServerClosed: the server is closing.
+            Exception: the step failed every time.
         """
         for number in range(1, TRIES + 1):
             try:
                 with app.app_context():
                     alive = self.step()
-            except DATABASE_UNAVAILABLE as error:  # the event file keeps what cannot be written now
+            except DATABASE_UNAVAILABLE as error:  # nothing is lost: the events stay in their file
                 with app.app_context():
                     stop_if_closed()
                 logger.warning("job %s: database: %s", self.job_id, getattr(error, "orig", error))
@@ -110,7 +111,7 @@ class Supervisor:
             except Exception:
                 if number == TRIES:
                     raise
-                logger.exception("job %s: supervising", self.job_id)
+                logger.exception("job %s: a step of its supervision has failed", self.job_id)
                 socketio.sleep(RETRY_S)
             else:
                 socketio.sleep(self.kind.poll_s if alive else 0)
@@ -118,17 +119,17 @@ class Supervisor:
         return True
 
     def abandon(self, error: Exception) -> None:
-        """Nobody would watch the child any more."""
+        """Kill the child, since nothing would supervise it, and record the failure."""
         if self.started:
             self.child.signal(signal.SIGKILL)
             self.child.sweep()
-        cause = getattr(error, "orig", None) or error  # what the database says, without statement and values
+        cause = getattr(error, "orig", None) or error  # the database's message, without statement and values
         self.end(Failed("code", f"{type(error).__name__}: {cause}"))
 
     # Starting.
 
     def begin(self) -> bool:
-        """Start the child of this attempt, or find it again after a restart of the server; whether there is one."""
+        """Start the child of this attempt, or find it after a restart of the server; whether there is one."""
         job = retry_until_writable(self.row.present)
         self.kind = self.context.kinds[job.kind]
         self.directory = self.kind.directory_of(job, self.context.root)
@@ -141,7 +142,7 @@ class Supervisor:
         if isinstance(child, Failed):
             self.end(child)
             return False
-        self.child, self.started = child, True  # whatever fails from here on, it must not be left alone
+        self.child, self.started = child, True  # from here on, every failure must end the child
         self.files.begin()
         self.vigil, self.requested = Vigil(child, self.kind), RequestedStop(child)
         record = self.kind.record
@@ -150,11 +151,11 @@ class Supervisor:
         self.context.live.begin(self.job_id)
         return True
 
-    # Watching.
+    # Supervising.
 
     def step(self) -> bool:
-        """Read once, decide once; False when there is nothing more to watch."""
-        alive = self.child.alive()  # before reading: what it said until then is in the file
+        """One read, one decision; False when there is nothing more to supervise."""
+        alive = self.child.alive()  # before reading: all that an ended child wrote is then in the file
         self.read(alive)
         if alive:
             self.check_limits()
@@ -175,7 +176,7 @@ class Supervisor:
             self.handle(envelopes)
         elif envelopes or output is not None:
             if any(envelope.event.terminal for _offset, envelope in envelopes):
-                self.files.deliver()  # whoever hears of the end finds its files
+                self.files.deliver()  # before the ending is announced: its readers expect the files
             self.kind.record.apply(self.job_id, self.attempt, envelopes, output)
         self.tail.advance(envelopes, output)
         for _offset, envelope in envelopes:
@@ -196,10 +197,10 @@ class Supervisor:
                 self.context.live.enter(self.job_id, name, self.kind.stages[name])
             if self.kind.apply is not None and not envelope.event.terminal:
                 self.kind.apply(retry_until_writable(self.row.present), envelope.event, self.directory)
-                db.session.rollback()  # the next look at the row must not be at an old one
+                db.session.rollback()  # the next read of the row needs a new snapshot
 
     def announce(self, envelopes: Sequence[tuple[int, Envelope]]) -> None:
-        """Announce the progress and the ending of a job whose record a service keeps."""
+        """Announce the progress and the ending of a job with a record."""
         if self.kind.record is None or not envelopes:
             return
         if self.terminal is not None and not self.recorded:
@@ -208,11 +209,14 @@ class Supervisor:
             self.context.live.publish_recorded(self.job_id, self.kind.record.progress([self.row.anyhow()])[self.job_id])
 
     def accepted(self, job: Job) -> Job:
-        """Its ending counts where it is written down; one of another kind of work says nothing, and how the process
-        ends will tell."""
+        """Check that the record has applied the terminal event. If it is not one of this kind, it is dropped, and the
+        exit of the process decides.
+        """
         self.recorded = job.status != JobStatus.RUNNING or job.attempt != self.attempt
         if not self.recorded:
-            logger.error("job %s: %s is no ending of its kind", self.job_id, type(self.terminal).__name__)
+            logger.error(
+                "job %s: its kind has no terminal event %s", self.job_id, type(self.terminal).__name__
+            )
             self.terminal = None
         return job
 
@@ -222,7 +226,7 @@ class Supervisor:
             self.damage_reported = True
 
     def check_limits(self) -> None:
-        """Everything that can end a child that runs. By a clock that neither sleep nor a changed time disturbs."""
+        """Check everything that can end a running child, by a monotonic clock."""
         present = time.monotonic()
         if self.terminal is not None:
             if present - self.ended_at > LEAVE_S:
@@ -264,7 +268,7 @@ class Supervisor:
 
     def end(self, event: Event) -> None:
         if self.kind.record is not None:
-            self.files.deliver()  # another worker goes on from them
+            self.files.deliver()  # another worker may resume from these files
         ending = Ending(self.context, self.kind, self.row, self.directory)
         try:
             job = ending.write(event)
@@ -274,7 +278,7 @@ class Supervisor:
         ending.announce(job, event)
 
     def finish(self) -> None:
-        """Behind the end: its device is still its own."""
+        """After the process has ended: notify the record, and deliver the last files."""
         if self.started:
             logger.info("job %s: process %s has ended", self.job_id, self.child.pid)
         if (record := self.kind.record) is not None:

@@ -14,7 +14,7 @@ from app.jobs.prewarmed import PrewarmedWorker
 
 
 class OfWorker(TypedDict, total=False):
-    """What only the work-horse of a worker sets of a SupervisorContext."""
+    """The fields of SupervisorContext that only a worker's work-horse sets."""
 
     worker: str
     leaving: Callable[[], bool]
@@ -28,13 +28,13 @@ class SupervisorContext:
     Args:
         root: the folder of all jobs.
         changed: called with the job after each commit.
-        disk: whose free space is watched; None: nobody's.
-        prewarmed: by kind, whose child may be there before its job.
-        shared: whether a child may have been started by another process, on another machine.
-        worker: the name of the worker whose work-horse this is; "": a web process.
-        leaving: whether that worker ends soon: the child pauses, and the job goes on elsewhere.
-        descriptors: open files that children get: the locks of their devices, which end with the last of them.
-        exchange: how the files of attempts come to where they are read.
+        disk: whose free space is checked; None: none.
+        prewarmed: by kind; its child may run before its job.
+        shared: whether another process, on another machine, may have started the child.
+        worker: the name of the work-horse's worker; "": this is a web process.
+        leaving: whether that worker ends soon: the child pauses, and the job resumes elsewhere.
+        descriptors: inherited by children: the locks of their devices, released when the last of them ends.
+        exchange: transfers the files of attempts.
     """
 
     kinds: Kinds

@@ -1,4 +1,4 @@
-"""Reads what a child appends to its event file and to its output, each from where the last read ended."""
+"""Reads what a child appends to its event file and its output, each from the last recorded offset."""
 
 import logging
 import time
@@ -13,14 +13,14 @@ from app.jobs.process import Child
 
 logger = logging.getLogger("yolo.jobs")
 
-OUTPUT_S = 0.5  # between two reads of the output while there are no events
+OUTPUT_S = 0.5  # between two reads of the output without events
 
 
 class Tail:
     """
     Args:
         directory: of the child.
-        offset: bytes of the event file that are read already. output_offset: of the output.
+        offset: bytes of the event file already read. output_offset: of the output.
     """
 
     def __init__(self, child: Child, job_id: int, directory: Path, offset: int = 0, output_offset: int = 0) -> None:
@@ -30,7 +30,7 @@ class Tail:
         self._output_at = 0.0
 
     def events(self) -> list[tuple[int, Envelope]]:
-        """(offset behind the event, event) of each new one, its time by the clock of all processes."""
+        """(offset behind the event, event) of each new event, its time by the shared clock."""
         lines = self.child.events(self.offset, self.skip_line)
         return [(offset, replace(envelope, time=CLOCK.shared(envelope.time))) for offset, envelope in lines]
 
@@ -42,14 +42,14 @@ class Tail:
         return piece if piece.offset > piece.start else None
 
     def advance(self, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None) -> None:
-        """These are recorded: the next read begins behind them."""
+        """These are recorded: the next read begins after them."""
         if envelopes:
             self.offset = envelopes[-1][0]
         if output is not None:
             self.output_offset, self._output_at = output.offset, time.monotonic()
 
     def skip_line(self, offset: int) -> None:
-        """A line of the event file is no event; those before and after it count."""
+        """Record that a line of the event file is not an event; the others count."""
         if offset not in self.damaged:
             logger.error("job %s: %s/events.jsonl is damaged at byte %s", self.job_id, self.directory, offset)
         self.damaged.add(offset)

@@ -1,4 +1,4 @@
-"""Every change of a job's status, and the columns that it resets. How a running one is to end is not here."""
+"""Every change of a job's status, and the columns that it resets. A requested stop (`stop_mode`) is not a status."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ AT_REST: dict[str, Value] = {
 }
 OVER = AT_REST | {"ended_at": now}
 
-# What each change sets, beside what its caller gives; a callable is called.
+# The columns that each change sets, besides those of its caller; a callable is called.
 CHANGES: dict[tuple[JobStatus, JobStatus], dict[str, Value]] = {
     (PENDING, RUNNING): {
         "started_at": now,

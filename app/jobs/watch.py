@@ -10,12 +10,11 @@ from app.jobs.process import ASK_S, TERM_S, Child
 from app.jobs.pulse import Pulse
 
 SILENT_S = 60.0  # without a heartbeat
-PAUSE_S = 60.0  # a pause waits longer than a stop: being killed costs what was done since the checkpoint
+PAUSE_S = 60.0  # a pause waits longer than a stop: a kill loses what was done since the checkpoint
 
 
 class RequestedStop:
-    """Ask, then TERM, then KILL, each timed by a clock that stands still for nobody's sleep. Cancelling wins over
-    pausing."""
+    """Requests the stop, then sends TERM, then KILL, each timed by a monotonic clock. Cancel overrides pause."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -23,7 +22,7 @@ class RequestedStop:
         self._since = 0.0
 
     def follow(self, mode: str | None) -> None:
-        """`mode`: how the job is to end, as its row says now."""
+        """Start or continue the stop; `mode`: the row's `stop_mode`."""
         if mode is not None and mode != self.mode:
             self.child.ask_to_stop(mode)
             self.mode, self._since = mode, time.monotonic()
@@ -31,17 +30,17 @@ class RequestedStop:
             return
         waited = time.monotonic() - self._since
         patience = PAUSE_S if self.mode == PAUSE else ASK_S
-        if waited > patience + TERM_S:  # a stopped process keeps TERM pending
+        if waited > patience + TERM_S:  # a suspended process leaves TERM pending
             self.child.signal(signal.SIGKILL)
         elif waited > patience:
             self.child.signal(signal.SIGTERM)
 
 
 class Vigil:
-    """How long a child has been silent, and at work.
+    """How long a child has been silent, idle and running.
 
     Args:
-        kind: says how long it may be.
+        kind: has the limits.
     """
 
     def __init__(self, child: Child, kind: JobKind) -> None:
@@ -50,12 +49,12 @@ class Vigil:
         self._last: Event | None = None
 
     def note(self, event: Event) -> None:
-        """Note an event; those of background threads are no sign that the work proceeds."""
+        """Record an event; events of background threads do not show that the work proceeds."""
         if not event.background:
             self._last, self._last_event_at = event, time.monotonic()
 
     def failure(self) -> Failed | None:
-        """Why the child has to be killed, if it has to."""
+        """The reason to kill the child, if there is one."""
         present = time.monotonic()
         if self.pulse.silent_s() > SILENT_S:
             return Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s")

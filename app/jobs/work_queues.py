@@ -1,7 +1,7 @@
-"""Names the queues of the workers (DISPATCH=rq): by what a job needs, then by its priority. Pure.
+"""Names the queues of the workers (DISPATCH=rq), by what a job needs, then by its priority. Pure.
 
-`gpu` has the jobs for one GPU, `gpu2` those for two of one host and so on, `cpu` those that use a processor for long,
-and `any` those that every worker can do. Each has a queue for more, and one for less, than the usual priority.
+`gpu` has the jobs for one GPU, `gpu2` those for two GPUs of one host and so on, `cpu` those with much CPU time, and
+`any` those for every worker. Each has a variant for a higher and one for a lower priority.
 """
 
 from collections.abc import Collection
@@ -12,16 +12,16 @@ ANY = "any"
 
 
 def gpu_queue(number: int) -> str:
-    """Of the jobs for so many GPUs."""
+    """The queue of the jobs for this many GPUs."""
     return "gpu" if number == 1 else f"gpu{number}"
 
 
 def requirement(use: Use | None, request: Request, gpus: Collection[int], cpu: bool) -> str:
-    """What a job needs: its queue, whatever its priority.
+    """The requirement of a job: its queue without the priority.
 
     Args:
-        request: which devices it asks for; on several hosts, GPUs are counted and not told apart.
-        gpus: how many GPUs each worker has that has some. cpu: whether there is a worker without.
+        request: the requested devices; with several hosts, GPUs are counted, not identified.
+        gpus: the numbers of GPUs that workers have. cpu: whether there is a worker without GPUs.
     """
     if use is None:
         return ANY
@@ -41,17 +41,17 @@ def without_priority(queue: str) -> str:
 
 
 def gpu_number(name: str) -> int:
-    """For how many GPUs the jobs of a requirement are; 0: for none."""
+    """The number of GPUs of a requirement; 0: none."""
     return int(name.removeprefix("gpu") or 1) if name.startswith("gpu") else 0
 
 
 def served(gpus: int, turn: int = 0) -> list[str]:
-    """The queues of a worker with so many GPUs, the first one first: of each priority those for its GPUs, then those
-    that a worker without could do.
+    """The queues of a worker with this many GPUs, in order: of each priority those for its GPUs, then those for any
+    worker.
 
     Args:
-        turn: for how many GPUs its last job was. It goes on with the next smaller number, and behind 1 with all of
-            them, so that a queue that is never empty keeps no other one waiting.
+        turn: the number of GPUs of its last job. The order continues with the next smaller number, and after 1 with the
+            largest, so that no busy queue starves another one.
     """
     last = turn or gpus + 1
     numbers = sorted(range(1, gpus + 1), key=lambda number: (number >= last, -number))
@@ -60,7 +60,7 @@ def served(gpus: int, turn: int = 0) -> list[str]:
 
 
 def can_be_served(name: str, gpus: Collection[int], cpu: bool) -> bool:
-    """Whether one of the workers that are there does the jobs of a requirement."""
+    """Whether one of the live workers serves a requirement."""
     if name in {CPU, ANY}:
         return cpu or bool(gpus)
     return any(gpu_number(name) <= number for number in gpus)

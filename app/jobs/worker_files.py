@@ -1,4 +1,4 @@
-"""The files of attempts on a worker that shares no volume: fetched before the child starts, stored as they appear."""
+"""The files of attempts on a worker without a shared volume: fetched before the child starts, stored as they appear."""
 
 import logging
 import shutil
@@ -24,16 +24,16 @@ from app.object_store.errors import Corrupted, NotStored, StoreAway
 
 logger = logging.getLogger("yolo.storage")
 
-CHECK_S = 5.0  # between two reads of the row while the store cannot be reached
+CHECK_S = 5.0  # between two reads of the row while the store is unavailable
 
 
 class WorkerExchange:
-    """Of a work-horse.
+    """The exchange of a work-horse.
 
     Args:
         bucket: of this installation. data: this worker's own data folder. cache: of dataset versions on this host.
-        tidy: removes from the data folder what an attempt that was killed left there.
-        pushed: called with a job's id when the store has something new of it.
+        tidy: removes what a killed attempt left in the data folder.
+        pushed: called with a job's id when new files of it are stored.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ class WorkerExchange:
         return self.current
 
     def deliver(self) -> None:
-        """Deliver what the attempt of this process has made to where it is read."""
+        """Deliver what this process's attempt has written."""
         self.current.deliver()
 
     def receive_last(self, job: Job, check: Callable[[], object]) -> None:
-        """A worker follows its own attempts alone."""
+        """Nothing to receive: a worker supervises only its own attempts."""
 
 
 class WorkerFiles:
     """The files of one attempt.
 
     Args:
-        files: what the child reads and makes.
+        files: what the child reads and writes.
     """
 
     def __init__(self, exchange: WorkerExchange, job: Job, files: JobFiles, row: AttemptRow) -> None:
@@ -80,7 +80,7 @@ class WorkerFiles:
         self.data, self.row, self.roots = exchange.data, row, files.outputs
 
         def log_outage(error: StoreAway, pause: float) -> None:
-            logger.warning("job %s: the store is unavailable, tried again in %.0f s: %s", job_id, pause, error)
+            logger.warning("job %s: the store is unavailable, next attempt in %.0f s: %s", job_id, pause, error)
 
         self.outages = OutageLog(log_outage)
         self.outputs = OutputUpload(
@@ -116,7 +116,7 @@ class WorkerFiles:
     def check_mine(self) -> None:
         """
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job has another attempt.
         """
         if time.monotonic() - self._checked_at < CHECK_S:
             return
@@ -149,10 +149,10 @@ class WorkerFiles:
 
 
 def bucket_of(bucket: Bucket, identity: Callable[[], str]) -> Callable[[], Bucket]:
-    """That part of a store which is an installation's: two of them may have one bucket.
+    """The installation's own part of a bucket, which several may share.
 
     Args:
-        identity: its id, which is asked for once.
+        identity: returns its id; called once.
     """
     cached: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The row of this worker in the database: registration, heartbeats, and the jobs that are its own."""
+"""The row of this worker in the database: registration, heartbeats, and its jobs."""
 
 import logging
 import time
@@ -16,8 +16,8 @@ from app.jobs.workers import WorkerAbout, WorkerName
 
 logger = logging.getLogger("yolo.jobs")
 
-RETRY_S = 1.0  # until a database that did not answer is tried again
-# A database that is away must not hold up the heartbeat for long, nor may one whose answers get lost.
+RETRY_S = 1.0  # before a database that did not answer is tried again
+# An unavailable database must not delay the heartbeat for long, nor may one whose answers get lost.
 CONNECT_S, STATEMENT_MS = 5, 5000
 KEEPALIVE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 2}
 
@@ -25,14 +25,14 @@ KEEPALIVE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_inter
 class WorkerRow:
     """
     Args:
-        uri: of the database, as SQLAlchemy has it.
+        uri: of the database, for SQLAlchemy.
         about: what the System page shows of the worker.
     """
 
     def __init__(self, uri: str, identity: WorkerName, about: WorkerAbout) -> None:
         self.identity, self.about = identity, about
         options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"} | KEEPALIVE
-        # No connection is open when a work-horse is forked.
+        # No connection may be open when a work-horse is forked.
         self.engine = create_engine(uri, poolclass=NullPool, connect_args=options | {"application_name": "yolo-worker"})
         self.registered = False
 
@@ -41,8 +41,9 @@ class WorkerRow:
         return self.identity.name
 
     def register(self) -> None:
-        """Replace the row of an earlier process of this name. Of two workers of one name each would follow the other's
-        jobs: while another one on another host, or in another container, gives signs of life, this one waits."""
+        """Replace the row of an earlier process of this name. Two workers of one name would follow each other's jobs:
+        while one on another host, or in another container, sends heartbeats, this one waits.
+        """
         while not self.registered:
             try:
                 with self.engine.begin() as connection:
@@ -58,10 +59,10 @@ class WorkerRow:
             time.sleep(RETRY_S)
 
     def beat(self, state: str, works: bool) -> None:
-        """Write a sign of life, and set this process's clock by the database's.
+        """Write a heartbeat, and set this process's clock by the database's.
 
         Args:
-            works: whether a process of a job may be there.
+            works: whether a job's process may still run.
         """
         try:
             with self.engine.begin() as connection:
@@ -71,10 +72,10 @@ class WorkerRow:
                 else:
                     CLOCK.set(database_time)
         except SQLAlchemyError as error:
-            logger.warning("worker %s: no heartbeat is written: %s", self.name, reason(error))
+            logger.warning("worker %s: the heartbeat was not written: %s", self.name, reason(error))
 
     def running_jobs(self) -> list[tuple[int, int]]:
-        """(id, attempt) of each job that is this worker's. A database that does not answer is waited for."""
+        """(id, attempt) of each running job of this worker; waits for a database that does not answer."""
         table = Job.__table__.c
         columns = select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)
         while True:
@@ -99,16 +100,16 @@ class WorkerRow:
             logger.warning("worker %s: %s", self.name, reason(error))
 
     def remove(self) -> None:
-        """The worker ends, and has no job."""
+        """Delete the row: the worker ends, and has no job."""
         if not self.registered:
             return
         try:
             with self.engine.begin() as connection:
                 workers.remove(connection, self.name)
-        except SQLAlchemyError as error:  # the web process notices
-            logger.warning("worker %s: its row stays: %s", self.name, reason(error))
+        except SQLAlchemyError as error:  # the heartbeat then stops, and the web process notices
+            logger.warning("worker %s: its row was not deleted: %s", self.name, reason(error))
 
 
 def reason(error: SQLAlchemyError) -> object:
-    """What the database says, without statement and values."""
+    """The database's message, without statement and values."""
     return getattr(error, "orig", error)

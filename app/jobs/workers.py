@@ -1,4 +1,4 @@
-"""The workers of DISPATCH=rq: a row each, with its last sign of life by the database's clock."""
+"""The workers of DISPATCH=rq: one row each, with its last heartbeat by the database's clock."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from app.jobs.model import Job, JobStatus
 from app.models.base import JSONText, Model, UTCDateTime
 
 LOST_S = 60.0  # without a heartbeat
-RETENTION = timedelta(days=1)  # rows of lost workers
+RETENTION = timedelta(days=1)  # of rows of lost workers
 
 IDLE, BUSY, DRAINING, LOST = "idle", "busy", "draining", "lost"
 
@@ -42,7 +42,7 @@ class WorkerAbout(TypedDict):
 
 
 class Worker(Model):
-    """A process that runs jobs, one at a time, on a device of its own: `python -m scripts.worker`."""
+    """A process that runs jobs, one at a time, on its own device: `python -m scripts.worker`."""
 
     __tablename__ = "worker"
 
@@ -52,14 +52,14 @@ class Worker(Model):
     devices: Mapped[list[str]] = mapped_column(JSONText)  # ["cpu"], ["0"], ["0", "1"]: as its host numbers them
     about: Mapped[WorkerAbout] = mapped_column(JSONText)
     state: Mapped[str] = mapped_column(String(10), default=IDLE)  # idle, busy, draining, lost
-    job_id: Mapped[int | None] = mapped_column(Integer, index=True)  # whose process may still be there
+    job_id: Mapped[int | None] = mapped_column(Integer, index=True)  # whose process may still run
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     heartbeat_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 @dataclass(frozen=True)
 class WorkerName:
-    """One worker, and what it has.
+    """A worker's identity and devices.
 
     Args:
         devices: as its host numbers them.
@@ -76,18 +76,18 @@ class WorkerName:
 
 
 def clock() -> Any:
-    """The database's, which is everybody's: UTC without a zone, as the columns are."""
+    """The database's time, the same for all hosts: UTC without a zone, as in the columns."""
     return func.timezone("utc", func.clock_timestamp())
 
 
 def compare_clocks(session: Any) -> None:
-    """Go by the database's clock from now on, if it has one of its own."""
+    """Use the database's clock from now on, if it has its own."""
     if session.connection().dialect.name == "postgresql":
         CLOCK.set(session.scalar(select(clock())).replace(tzinfo=UTC))
 
 
 def register(connection: Any, worker: WorkerName, about: WorkerAbout) -> None:
-    """Insert its row, in place of an earlier one of its name, whose job it may have to follow."""
+    """Insert a worker's row, replacing an earlier one of its name, whose job it may have to follow."""
     table = Worker.__table__
     job_id = connection.execute(select(table.c.job_id).where(table.c.name == worker.name)).scalar()
     connection.execute(delete(Worker).where(table.c.name == worker.name))
@@ -97,10 +97,10 @@ def register(connection: Any, worker: WorkerName, about: WorkerAbout) -> None:
 
 
 def beat(connection: Any, name: str, state: str, works: bool) -> datetime | None:
-    """Write a sign of life; its time, or None where the worker has no row any more.
+    """Write a heartbeat; its time, or None if the worker has no row any more.
 
     Args:
-        works: whether a process of a job may be there.
+        works: whether a job's process may still run.
     """
     table = Worker.__table__
     values = {"heartbeat_at": clock(), "state": state} | ({} if works else {"job_id": None})
@@ -110,13 +110,14 @@ def beat(connection: Any, name: str, state: str, works: bool) -> datetime | None
 
 
 def session_name(worker: str) -> str:
-    """What PostgreSQL calls the sessions of a worker (application_name); it cuts them at 63 bytes."""
+    """The application_name of a worker's PostgreSQL sessions; PostgreSQL cuts it at 63 bytes."""
     return f"yolo {worker[-50:]}"
 
 
 def end_sessions(names: Collection[str]) -> None:
-    """End the sessions of lost workers: one that stands still, or is cut off, in the middle of a transaction holds
-    locks on rows of its job, and nobody else could go on with it."""
+    """End the sessions of lost workers: a suspended or disconnected one may hold locks on its job's rows in an open
+    transaction, and would block whoever resumes the job.
+    """
     sessions = [session_name(name) for name in names]
     ours = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -128,24 +129,25 @@ def end_sessions(names: Collection[str]) -> None:
 
 
 def remove(connection: Any, name: str) -> None:
-    """It ends, and has no job."""
+    """Delete the row of a worker that ends without a job."""
     connection.execute(delete(Worker).where(Worker.__table__.c.name == name))
 
 
 def assign(session: Any, name: str, job_id: int) -> None:
-    """Record the job of a worker, in the transaction that claims it; a sign of life, too: it may be lost by now."""
+    """Record the job of a worker, in the transaction that claims it; counts as a heartbeat, since the last
+    may be old.
+    """
     values = {"job_id": job_id, "state": BUSY, "heartbeat_at": clock()}
     session.execute(update(Worker).where(Worker.name == name).values(**values))
 
 
 def is_registered(session: Any, name: str) -> bool:
-    """Whether it has a row: the jobs of one without are judged lost."""
+    """Whether it has a row: the jobs of a worker without one count as lost."""
     return session.scalar(select(Worker.name).where(Worker.name == name)) is not None
 
 
 def namesake(connection: Any, worker: WorkerName, about: WorkerAbout) -> str | None:
-    """The host of another worker of this name that gives signs of life. That there is none in the same place, says a
-    lock of that place."""
+    """The host of another live worker of this name. A lock of its folder excludes one in the same place."""
     table = Worker.__table__.c
     row = connection.execute(select(table.host, table.about).where(table.name == worker.name, ~silent())).first()
     same = row is None or (row.host, row.about.get("place")) == (worker.host, about.get("place"))
@@ -153,16 +155,16 @@ def namesake(connection: Any, worker: WorkerName, about: WorkerAbout) -> str | N
 
 
 def silent() -> Any:
-    """The condition of a row without a heartbeat for too long."""
+    """The SQL condition for rows without a heartbeat for too long."""
     return Worker.__table__.c.heartbeat_at < clock() - text(f"interval '{LOST_S} seconds'")
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the workers that are there can do together.
+    """What the live workers can run together.
 
     Args:
-        gpus: how many GPUs each has that has some. cpu: whether one is without.
+        gpus: the numbers of GPUs that workers have. cpu: whether one has none.
     """
 
     gpus: frozenset[int] = frozenset()
@@ -170,7 +172,7 @@ class Capabilities:
 
 
 def capabilities() -> Capabilities:
-    """The capabilities of the workers that give signs of life and are not draining."""
+    """The capabilities of the live workers that are not draining."""
     table = Worker.__table__.c
     rows = db.session.execute(select(table.devices).where(~silent(), table.state.in_([IDLE, BUSY])))
     numbers = [0 if row.devices == [CPU] else len(row.devices) for row in rows]
@@ -178,33 +180,36 @@ def capabilities() -> Capabilities:
 
 
 def gpus_for_jobs(config: Settings) -> tuple[str, ...]:
-    """The GPUs that a job can ask for: those of this machine, or where workers run the jobs, as many as one has."""
+    """The GPUs that a job can request: those of this machine, or with DISPATCH=rq, as many as the largest
+    worker has.
+    """
     if config.DISPATCH != "rq":
         return gpus(config.CUDA_VISIBLE_DEVICES)
     return tuple(map(str, range(max(capabilities().gpus, default=0))))
 
 
 def one_is_free(session: Any) -> bool:
-    """Whether a job that is submitted now begins at once: more workers have nothing to do than jobs wait."""
+    """Whether a new job would start at once: there are more idle workers than pending jobs."""
     free = select(func.count()).select_from(Worker).where(Worker.state == IDLE, ~silent()).scalar_subquery()
     waiting = select(func.count()).select_from(Job).where(Job.status == JobStatus.PENDING).scalar_subquery()
     return bool(session.scalar(select(free > waiting)))
 
 
 def to_mark() -> Any:
-    """The condition of a row that `mark_lost` changes or forgets."""
+    """The SQL condition for rows that `mark_lost` changes or deletes."""
     table = Worker.__table__.c
     return silent() & ((table.state != LOST) | is_old())
 
 
 def is_old() -> Any:
-    """The condition of a row that is deleted."""
+    """The SQL condition for rows that are deleted."""
     return Worker.__table__.c.heartbeat_at < clock() - literal(RETENTION)
 
 
 def mark_lost() -> list[str]:
-    """Have the silent ones known as lost, and forget those that were lost long ago; the names of those that are lost
-    now. In the caller's write transaction."""
+    """Mark silent workers as lost, and delete those that were lost long ago; the names of the newly lost ones. In the
+    caller's write transaction.
+    """
     table = Worker.__table__
     names = select(table.c.name).where(silent(), table.c.state != LOST)
     lost = list(db.session.scalars(names))

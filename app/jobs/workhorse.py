@@ -1,4 +1,4 @@
-"""What the process does that a worker forks for one ticket: claim a job, and supervise it to its end."""
+"""The process that a worker forks for one ticket: claims a job, and supervises it until its end."""
 
 import ctypes
 import logging
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.jobs")
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-ENDLESS = ("fsspec", "asyncio")  # threads that only this process's end ends
-LAST_S = 600.0  # for what follows an ending in the background: the copy of a model, say
+ENDLESS = ("fsspec", "asyncio")  # threads that end only with the process
+LAST_S = 600.0  # for work after an ending in the background, such as copying a model
 
-_horses: list["WorkHorse"] = []  # of this worker: RQ names what it calls, and gives it nothing else
+_horses: list["WorkHorse"] = []  # of this process; module state, since RQ calls a function with no other arguments
 
 
 def perform(queue: str) -> None:
-    """What RQ calls for a ticket of this queue.
+    """The function that a ticket of this queue calls.
 
     Raises:
-        RuntimeError: this is a worker of RQ alone.
+        RuntimeError: the process is a plain RQ worker.
     """
     if not _horses:
         raise RuntimeError("start workers with: python -m scripts.worker")
@@ -53,7 +53,7 @@ class WorkHorse:
     """Runs in the forked process.
 
     Args:
-        worker: whose it is.
+        worker: its worker.
     """
 
     def __init__(self, app: Flask, jobs: "JobService", worker: WorkerName) -> None:
@@ -66,11 +66,11 @@ class WorkHorse:
         _horses.append(self)
 
     def hold(self, descriptors: Sequence[int]) -> None:
-        """Children get these open files: the locks of their devices, which end with the last process that has them."""
+        """Let children inherit these descriptors: the locks of their devices, released when the last process ends."""
         self.jobs.scheduler.of_worker["descriptors"] = descriptors
 
     def work(self, queue: str) -> None:
-        """Claim the first job of this queue, and supervise it; nothing where none waits there any more."""
+        """Claim the first job of this queue, and supervise it; returns if none waits any more."""
         self.begin()
         with self.app.app_context():
             claimed = None if self.leaving else retry_until_writable(lambda: self.claim(queue))
@@ -78,14 +78,15 @@ class WorkHorse:
             self.supervise(*claimed)
 
     def follow(self, job_id: int, attempt: int) -> None:
-        """Resume a job whose work-horse, or whose worker, was killed: its process may still run."""
+        """Supervise a job whose work-horse or worker was killed: its process may still run."""
         self.begin()
-        logger.warning("job %s: worker %s follows attempt %s again", job_id, self.worker.name, attempt)
+        logger.warning("job %s: worker %s resumes supervising attempt %s", job_id, self.worker.name, attempt)
         self.supervise(job_id, attempt, follows=True)
 
     def begin(self) -> None:
-        """Behind the fork: it ends with its worker, whose next process follows what runs; and it has no connection of
-        the worker's."""
+        """After the fork: end with the worker, whose next process follows what runs, and close the worker's
+        connections.
+        """
         end_with_parent()
         self.pulse.begin()
         signal.signal(signal.SIGTERM, lambda *_: self.leave())
@@ -93,7 +94,7 @@ class WorkHorse:
             db.engine.dispose(close=False)
 
     def leave(self) -> None:
-        """The worker ends soon: a checkpoint is saved, and the job goes on elsewhere."""
+        """The worker ends soon: the job saves a checkpoint, and resumes elsewhere."""
         self.leaving = True
 
     def supervise(self, job_id: int, attempt: int, follows: bool = False) -> None:
@@ -106,17 +107,17 @@ class WorkHorse:
     # Claiming.
 
     def claim(self, queue: str) -> tuple[int, int] | None:
-        """(id, attempt) of the job that is this worker's from now on; the row decides whether it may start."""
+        """Claim a job for this worker: (id, attempt); the row decides whether it may start."""
         notices: list[Notice] = []
         with writing() as session:
             if not workers.is_registered(session, self.worker.name):
-                return None  # its next heartbeat makes it known again, and the ticket is made anew
+                return None  # the next heartbeat registers it again, and the dispatcher creates the ticket again
             job = session.scalars(self.candidates(queue)).first()
             if job is None:
                 return None
             kind = self.jobs.kinds[job.kind]
             if kind.disk and not self.disk_enough():
-                job.delivered_to = None  # whoever leads delivers it again once there is space
+                job.delivered_to = None  # the dispatcher delivers it again once there is space
                 return None
             if not self.begin_job(job, kind, notices):
                 return None
@@ -127,8 +128,9 @@ class WorkHorse:
         return claimed
 
     def candidates(self, queue: str) -> Any:
-        """The job of this queue that is first, but none whose folder another worker's process may still be in: its own
-        of an earlier attempt, or where a kind keeps one, that of an earlier job of its subject."""
+        """The first job of this queue whose folder no other live worker's process may still use: one of an earlier
+        attempt or, for kinds with folders of their own, of an earlier job of its subject.
+        """
         worker, theirs = aliased(Worker), aliased(Job)
         folder_kinds = [name for name in self.jobs.kinds.names() if self.jobs.kinds[name].directory is not None]
         same = Job.kind.in_(folder_kinds) & (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
@@ -142,7 +144,7 @@ class WorkHorse:
         return rows.with_for_update(skip_locked=True, of=Job)
 
     def begin_job(self, job: Job, kind: JobKind, notices: list[Notice]) -> bool:
-        """Make it a running job; one that cannot be has failed, and holds up no other."""
+        """Make it a running job; a job for which that raises has failed, and does not block others."""
         queue = str(job.delivered_to)
         runner = {"host": self.worker.host, "name": self.worker.name}
         try:
@@ -152,7 +154,7 @@ class WorkHorse:
                 if kind.record is not None:
                     notices.append(kind.record.claimed(job))
                     notices.append(kind.record.waits([job]))
-        except DATABASE_UNAVAILABLE:  # it says nothing about the job
+        except DATABASE_UNAVAILABLE:  # not an error of the job
             raise
         except Exception as error:
             logger.exception("job %s cannot be claimed", job.id)
@@ -162,7 +164,7 @@ class WorkHorse:
         return True
 
     def devices_for(self, queue: str, kind: JobKind) -> tuple[str, ...]:
-        """Of this worker's, those that a job of a queue gets; none where it needs none."""
+        """The devices of this worker that a job of a queue gets; none if it needs none."""
         name = without_priority(queue)
         if kind.use is None or kind.use == Use.WARM:
             return ()
@@ -176,8 +178,8 @@ class WorkHorse:
 
 
 def end_with_parent() -> None:
-    """Have this process killed when the one that forked it ends: the job goes on under whoever follows it."""
+    """Have the kernel kill this process when its parent ends: another one then follows the job."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended in between
+    if os.getppid() != parent:  # the parent has already ended
         os._exit(1)
