@@ -1,5 +1,6 @@
 """Several web processes over one database, one data folder and one Redis. Without REDIS_URL there is one process, which
-leads, and nothing here costs anything."""
+leads, and this package does nothing.
+"""
 
 import uuid
 
@@ -9,15 +10,15 @@ __all__ = ["Bus", "Cluster"]
 
 
 class Cluster:
-    """This process among the others.
+    """This process among the other web processes.
 
     Args:
-        redis_url: of the Redis that they share; empty: there are no others.
+        redis_url: of the shared Redis; empty: this is the only process.
         dispatches: whether workers run the jobs, see app/jobs/dispatch.py.
 
     Attributes:
-        id: of this process, anew with each start.
-        leads: whether it has the queue, the janitor and what a start puts right. At most one process does.
+        id: of this process, new at each start.
+        leads: whether this process runs the queue, the janitor and the recovery at start. At most one process leads.
     """
 
     def __init__(self, redis_url: str = "", dispatches: bool = False) -> None:
@@ -29,5 +30,5 @@ class Cluster:
         self.closed = False
 
     def close(self) -> None:
-        """Receive nothing more, and claim nothing. Called from a signal handler too: it takes no lock."""
+        """Receive nothing more, and never lead again. Called from a signal handler too, so it acquires no lock."""
         self.closed = self.bus.closed = True

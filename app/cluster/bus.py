@@ -1,5 +1,6 @@
-"""Messages between the processes through Redis: hints, none of which may be needed. Whatever is lost with a Redis that
-is unavailable is read from the database or files at the next poll."""
+"""Messages between the processes through Redis. They are only hints: whatever is lost while Redis is unavailable is
+read from the database or from files at the next poll.
+"""
 
 import json
 import logging
@@ -12,9 +13,9 @@ from app.extensions import socketio
 logger = logging.getLogger("yolo.cluster")
 
 CHANNEL = "yolo-platform"
-PROCESS = "yolo-platform:process:"  # a key for each process, which ends with it
+PROCESS = "yolo-platform:process:"  # prefix of one key per process, which expires after it ends
 CONNECT_S = 1.0
-RETRY_S = 3.0  # until the next try to publish: a request must not wait for a Redis that is away
+RETRY_S = 3.0  # before publishing is tried again: a request must not wait for an unavailable Redis
 BEAT_S, LASTS_S = 3.0, 15.0
 
 Handler = Callable[[Any], object]
@@ -24,7 +25,7 @@ class Bus:
     """Publishes to the other processes, and receives from them.
 
     Args:
-        url: of Redis; empty: there are no others, and nothing is done.
+        url: of Redis; empty: this is the only process, and nothing is sent.
         process_id: of this process, which ignores its own messages.
     """
 
@@ -36,19 +37,19 @@ class Bus:
         self._retry_at = self._beat_at = 0.0
 
     def on(self, name: str, handler: Handler) -> None:
-        """Have messages of this name handled: without an application context, one after the other."""
+        """Register the handler of a message. Handlers run without an application context, one after the other."""
         self.handlers[name] = handler
 
     @property
     def client(self) -> Any:
         if self._client is None:
-            from redis import Redis  # not at import: one process alone needs none
+            from redis import Redis  # not at import: a single process needs no Redis
 
             self._client = Redis.from_url(self.url, socket_connect_timeout=CONNECT_S, socket_timeout=5.0)
         return self._client
 
     def publish(self, name: str, payload: Any) -> None:
-        """Send to the other processes. Never raises and hardly waits."""
+        """Send to the other processes. Never raises, and blocks only briefly."""
         if not self.url or time.monotonic() < self._retry_at:
             return
         try:
@@ -61,7 +62,7 @@ class Bus:
         self._retry_at = time.monotonic() + RETRY_S
 
     def run(self) -> None:
-        """Listen, and give signs of life; a background task."""
+        """Receive messages and send heartbeats. The body of a background task."""
         while not self.closed:
             try:
                 with self.client.pubsub(ignore_subscribe_messages=True) as pubsub:
@@ -79,7 +80,7 @@ class Bus:
                 self.receive(message["data"])
 
     def receive(self, data: bytes) -> None:
-        """Handle one message; one that cannot be decoded or handled stops no other."""
+        """Handle one message; an error in one does not stop the others."""
         try:
             message = json.loads(data)
             handler = self.handlers.get(message["name"])
@@ -95,7 +96,7 @@ class Bus:
         self._beat_at = time.monotonic()
 
     def present(self) -> set[str] | None:
-        """The ids of the processes that have given a sign of life; None: Redis does not answer."""
+        """The ids of the live processes, by their heartbeats; None: Redis does not answer."""
         try:
             return {key.decode().removeprefix(PROCESS) for key in self.client.scan_iter(PROCESS + "*")} | {
                 self.process_id

@@ -1,4 +1,4 @@
-"""Which of the processes leads, and what happens when that changes."""
+"""Decides which process leads, and acts when that changes."""
 
 import json
 import logging
@@ -21,14 +21,13 @@ NAME = "leader.json"
 
 
 class Leadership:
-    """Becomes the leader when there is none.
+    """Becomes the leader if there is none.
 
-    A lock that was lost with the database's connection is taken again; nothing has happened then, unless another
-    process has led meanwhile. After that this one begins anew: gunicorn starts another in its place, and the processes
-    of jobs go on without it.
+    A lock that was lost with the database connection is acquired again. That is safe unless another process has led
+    meanwhile: then this process ends, gunicorn starts another one, and the children of jobs continue.
 
     Args:
-        folder: of the data; whoever leads writes down there that it does.
+        folder: of the data; the leader writes its id there.
     """
 
     def __init__(self, cluster: Cluster, lock: Lock, folder: Path) -> None:
@@ -36,7 +35,7 @@ class Leadership:
         self.led = False
 
     def acquire(self) -> bool:
-        """Become the leader if there is none; whether it did."""
+        """Become the leader if there is none; returns whether it did."""
         if not self.lock.acquire():
             return False
         self.write()
@@ -45,10 +44,10 @@ class Leadership:
         return True
 
     def run(self, app: Flask, take_over: Callable[[], None]) -> None:
-        """The loop; a background task.
+        """Check the leadership repeatedly. The body of a background task.
 
         Args:
-            take_over: recovers what the leader before left, in an application context.
+            take_over: recovers what the previous leader left, in an application context.
         """
         while not self.cluster.closed:
             socketio.sleep(POLL_S)
@@ -58,7 +57,7 @@ class Leadership:
                 logger.warning("who leads: %s", getattr(error, "orig", error))
 
     def check(self, app: Flask, take_over: Callable[[], None]) -> None:
-        """Check the lock once, and act; may raise where the database is unavailable."""
+        """Check the lock once, and act; may raise if the database is unavailable."""
         if self.cluster.leads:
             if not self.lock.held():
                 self.cluster.leads = False
@@ -69,19 +68,19 @@ class Leadership:
             self.begin(app, take_over)
 
     def return_or_leave(self) -> None:
-        """After a lost lock."""
+        """After a lost lock: lead again, or restart if another process has led."""
         if self.leader() != self.cluster.id:
             logger.warning("another process leads: this one restarts")
             self.cluster.close()
             os.kill(os.getpid(), signal.SIGTERM)
         elif self.lock.acquire():
-            if self.leader() != self.cluster.id:  # one that led, and is gone, in between
+            if self.leader() != self.cluster.id:  # another process led and ended in between
                 return
             self.cluster.leads = True
             logger.info("the lock is back: this process leads on")
 
     def begin(self, app: Flask, take_over: Callable[[], None]) -> None:
-        """Nobody led. A take-over that fails ends the process: another one tries."""
+        """Take over. If that fails, this process ends, so that another one tries."""
         try:
             with app.app_context():
                 take_over()
@@ -97,7 +96,7 @@ class Leadership:
         os.replace(draft, self.folder / NAME)
 
     def leader(self) -> str | None:
-        """The id of the last process that has led."""
+        """The id of the last process that led."""
         try:
             return str(json.loads((self.folder / NAME).read_bytes())["id"])
         except (OSError, ValueError, KeyError, TypeError):

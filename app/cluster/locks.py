@@ -1,4 +1,4 @@
-"""Who leads holds a lock, which ends with its process: of PostgreSQL, or on a file beside SQLite."""
+"""The leader's lock, which ends with its process: an advisory lock of PostgreSQL, or a file lock beside SQLite."""
 
 import logging
 from collections.abc import Iterator
@@ -12,30 +12,30 @@ from app.core.file_lock import FileLock
 
 logger = logging.getLogger("yolo.cluster")
 
-LEADS, STARTS, CLAIMS = 0x594F4C4F01, 0x594F4C4F02, 0x594F4C4F03  # of PostgreSQL's advisory locks
-# A host that is gone without a word gives its lock back after some 20 s.
+LEADS, STARTS, CLAIMS = 0x594F4C4F01, 0x594F4C4F02, 0x594F4C4F03  # keys of PostgreSQL's advisory locks
+# The lock of a host that disappears is released after some 20 s.
 KEEPALIVE = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 3", "tcp_keepalives_count = 3")
 CONNECT_S, SILENT_MS = 5, 8000
 
 
 class Lock(Protocol):
-    """At most one process has it."""
+    """A lock that at most one process holds."""
 
     def acquire(self) -> bool:
-        """Acquire it if it is free; whether it was. May raise where that is unknown."""
+        """Acquire it if it is free; returns whether it was. May raise if that is unknown."""
 
     def held(self) -> bool:
-        """Whether it is still ours, as far as can be checked now."""
+        """Whether this process still holds it, as far as can be checked now."""
 
     def starting(self) -> Any:
-        """A context manager that waits until no other process starts."""
+        """A context manager that waits until no other process is starting."""
 
 
 class FolderLock:
-    """For processes of one machine.
+    """For processes on one machine.
 
     Args:
-        folder: where its files are.
+        folder: of its files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,10 +61,10 @@ class FolderLock:
 
 
 class DatabaseLock:
-    """For processes anywhere, in a connection to PostgreSQL of its own.
+    """For processes on any machine, in its own connection to PostgreSQL.
 
     Args:
-        uri: as SQLAlchemy has it.
+        uri: of the database, for SQLAlchemy.
     """
 
     def __init__(self, uri: str) -> None:
@@ -117,5 +117,5 @@ class DatabaseLock:
 
 
 def create_lock(uri: str, folder: Path) -> Lock:
-    """The one for this database; its files, where it has some, are in this folder."""
+    """The lock for this database; `folder`: of the files of a FolderLock."""
     return DatabaseLock(uri) if uri.startswith("postgresql") else FolderLock(folder)

@@ -12,15 +12,16 @@ from app.extensions import socketio
 
 CHANNEL = "flask-socketio"
 CONNECT_S, ANSWER_S = 1.0, 2.0
-RETRY_S = 3.0  # until the next try to publish: nothing may wait for a Redis that is away
+RETRY_S = 3.0  # before publishing is tried again: an unavailable Redis must block nothing
 AGAIN_S = 1.0
 
 logger = logging.getLogger("yolo.cluster")
 
 
 class MessageQueue(RedisManager):
-    """python-socketio's, for a Redis that may be away or hang: publishing hardly waits, and listening begins again
-    soon. Pages see a gap in the numbers then, and ask for what they missed."""
+    """python-socketio's manager for a Redis that may be unavailable or hang: publishing blocks only briefly, and
+    listening resumes soon. Pages then see a gap in the numbers, and request the missing messages.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url, CHANNEL)
@@ -54,5 +55,5 @@ class MessageQueue(RedisManager):
 
 
 def message_queue(url: str) -> MessageQueue | None:
-    """For `SocketIO.init_app`; None: there is one process alone."""
+    """For `SocketIO.init_app`; None: there is a single process."""
     return MessageQueue(url) if url else None

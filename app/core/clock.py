@@ -1,22 +1,23 @@
-"""The time of day that several hosts share: the database's, carried on by this host's steady clock.
+"""The time of day shared by several hosts: the database's, advanced by this host's monotonic clock.
 
-A host's own time of day may be wrong by an hour, and put right while jobs run. One machine alone has its own.
+A host's own time of day may be wrong, and corrected while jobs run. A single machine uses its own.
 """
 
 import time
 from datetime import UTC, datetime, timedelta
 
-TOLERANCE = timedelta(seconds=0.5)  # the way to the database and back, and drift: nothing to set the clock by
+TOLERANCE = timedelta(seconds=0.5)  # latency of the database and drift: smaller differences do not set the clock
 
 
 class SharedClock:
-    """The time of day: the database's from the first time on that it is `set`, whatever happens to this host's own."""
+    """The time of day: this host's own until the first `set`, then the database's, independent of this host's."""
 
     def __init__(self) -> None:
-        self._anchor: tuple[datetime, float] | None = None  # the database's time, and the steady clock's then
+        # the database's time, and the monotonic clock's at that moment
+        self._anchor: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
-        """Aware, in UTC."""
+        """The present time, aware, in UTC."""
         if self._anchor is None:
             return datetime.now(UTC)
         then, began = self._anchor
@@ -28,16 +29,16 @@ class SharedClock:
             self._anchor = time_there, steady_s()
 
     def shared(self, time_here: datetime) -> datetime:
-        """What the shared clock showed when this host's own showed this, a moment ago."""
+        """The shared time of a recent moment, given this host's own time of it."""
         return time_here if self._anchor is None else time_here - (datetime.now(UTC) - self.now())
 
     def reset(self) -> None:
-        """Go by this host's own again."""
+        """Use this host's own time again."""
         self._anchor = None
 
 
 def steady_s() -> float:
-    """Seconds of a clock that also counts while the machine sleeps, and is never set."""
+    """Seconds of a monotonic clock that also counts while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 

@@ -10,7 +10,7 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
 @cache
 def properties(path: Path = INFO) -> dict[str, str]:
-    """Properties of its first core; empty where the system has none."""
+    """Properties of the first core; empty if the system has none."""
     try:
         first = path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:
@@ -20,11 +20,11 @@ def properties(path: Path = INFO) -> dict[str, str]:
 
 
 def cpu_name(path: Path = INFO) -> str:
-    """A name that distinguishes it from processors that compute differently."""
+    """A name that distinguishes CPUs that compute differently."""
     values = properties(path)
     return " ".join(values[name] for name in NAMED_BY if name in values)
 
 
 def has_bfloat16(path: Path = INFO) -> bool:
-    """Whether it multiplies in bfloat16: about twice as fast."""
+    """Whether the CPU multiplies in bfloat16, which is about twice as fast."""
     return bool(BFLOAT16 & set(properties(path).get("flags", "").split()))

@@ -1,4 +1,4 @@
-"""Curves over the confidence, as the programs of the worker write them and the services read them."""
+"""Curves over the confidence, as the worker's programs write them and the services read them."""
 
 from typing import TypedDict
 
@@ -12,7 +12,7 @@ class F1Point(CurvePoint):
 
 
 class MeanCurves(TypedDict):
-    """The means of all classes. `x`: the confidence of each point."""
+    """The means over all classes. `x`: the confidence of each point."""
 
     x: list[float]
     precision: list[float]
@@ -29,13 +29,13 @@ class ClassCurve(TypedDict):
 
 
 class NamedCurve(ClassCurve):
-    """Those of a class by its name."""
+    """The curves of one class, with its name."""
 
     name: str
 
 
 class AllCurves(MeanCurves, ClassCurve):
-    """The means of all classes, with F1. `pr`: the precision at a recall of `x`."""
+    """The means over all classes, with F1. `pr`: the precision at a recall of `x`."""
 
 
 class NamedCurves(AllCurves):
@@ -48,11 +48,11 @@ _ClassNumber = TypedDict("_ClassNumber", {"class": int})
 
 
 class NumberedClassCurve(_ClassNumber, ClassCurve):
-    """Those of a class by its number."""
+    """The curves of one class, with its number."""
 
 
 class ModelCurves(AllCurves):
-    """As a validation measures them. `best`: where the mean F1 is best."""
+    """As a validation measures them. `best`: the confidence of the best mean F1."""
 
     classes: list[NumberedClassCurve]
     best: F1Point

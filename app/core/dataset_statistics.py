@@ -1,4 +1,4 @@
-"""What the check of a dataset's version counts: written to its index, sent by GET /api/datasets/{id}/statistics."""
+"""The statistics of a dataset's version: written to its index, sent by GET /api/datasets/{id}/statistics."""
 
 from typing import TypedDict
 
@@ -8,14 +8,14 @@ ClassCounts = TypedDict(
 
 
 class Histogram(TypedDict):
-    """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is None: without end."""
+    """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is None: unbounded."""
 
     edges: list[float | None]
     counts: list[int]
 
 
 class SizeCount(TypedDict):
-    """How many images have a size, px."""
+    """The number of images of one size, px."""
 
     width: int
     height: int
@@ -23,21 +23,21 @@ class SizeCount(TypedDict):
 
 
 class HeatMap(TypedDict):
-    """Centers of objects, row by row from the top, in `size` cells a side."""
+    """Centers of objects, row by row from the top, on a grid of `size` x `size` cells."""
 
     size: int
     cells: list[int]
 
 
 class CoOccurrence(TypedDict):
-    """Images with an object of both classes, of the most frequent ones."""
+    """The number of images with objects of both classes, among the most frequent classes."""
 
     classes: list[int]
     cells: list[list[int]]
 
 
 class DatasetStatistics(TypedDict):
-    """What training uses. `splits`: of each images, used, objects, background."""
+    """Statistics of what training uses. `splits`: by split, the counts images, used, objects, background."""
 
     classes: list[ClassCounts]
     splits: dict[str, dict[str, int]]
@@ -50,7 +50,7 @@ class DatasetStatistics(TypedDict):
 
 
 class UsageSummary(TypedDict):
-    """Images that training uses, of how many, and how many are left out, by code."""
+    """Images that training uses, their total, and those left out, by code."""
 
     used: int
     total: int
@@ -58,7 +58,7 @@ class UsageSummary(TypedDict):
 
 
 class IndexStatistics(DatasetStatistics, total=False):
-    """The same as the index has it, with what the lists of findings need; an older version wrote fewer."""
+    """The statistics in the index, with what the lists of findings need; an older version wrote fewer fields."""
 
     task: str
     summary: UsageSummary

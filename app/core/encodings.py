@@ -1,8 +1,8 @@
 """Detects the encoding of texts that are not UTF-8.
 
-No rule decides this; the likeliest reading does. Each candidate's text is scored by its characters: letters of one
-script in a word, small letters behind small ones, characters that a language uses often. The scores are of this
-project's own choice; `tests/core/test_encodings.py` has the words that they must read.
+No rule decides this, so the likeliest reading does. Each candidate's text is scored by its characters: letters of one
+script in a word, lowercase letters after lowercase ones, characters that a language uses often. The scores are this
+project's own; `tests/core/test_encodings.py` has words that they must decode.
 """
 
 import unicodedata
@@ -16,7 +16,7 @@ BOMS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-# In the order in which they are preferred where they read equally well.
+# In order of preference among equal scores.
 TEXTS = (
     "cp1252",
     "gb18030",
@@ -36,7 +36,7 @@ TEXTS = (
     "cp866",
     "mac_roman",
 )
-# Of file names in a ZIP without the UTF-8 flag: the console's code pages come first there.
+# For file names in a ZIP without the UTF-8 flag, where the console's code pages are likelier.
 NAMES = (
     "cp850",
     "cp437",
@@ -57,7 +57,7 @@ NAMES = (
     "koi8_r",
 )
 MOST = 4096  # characters that are scored
-MARGIN = 0.15  # by which the best reading must be better than the next one to be taken without a word
+MARGIN = 0.15  # lead of the best reading over the next one, below which the next is reported as an alternative
 
 SIMPLIFIED = frozenset(
     "的一是不了在人有我他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好"
@@ -82,7 +82,7 @@ HANGUL = frozenset(
     "코입귀발말소돼지닭오리곰호랑이사자토끼쥐뱀벌빨강파랑노랑초록검정하양학습검증시험사진그림폴더새"
 )
 FREQUENT = {"CYRILLIC": frozenset("оеаинтсрвлкмдпу"), "GREEK": frozenset("αοιετσνηυρπκλμωόίάέ")}
-# Letters of Western Europe as people meet them; those of Central Europe and Turkey less often.
+# Letters of Western Europe by frequency; those of Central Europe and Turkey are rarer.
 WESTERN = frozenset("áàâãäåæçéèêëíìîïñóòôõöøœúùûüßÿÁÀÂÃÄÅÆÇÉÈÊËÍÎÏÑÓÔÕÖØŒÚÜ")
 CENTRAL = frozenset("ąćęłńśźżčďěňřšťůžűâîșşțţđĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽŰÂÎŞŢĐ")
 TURKISH = frozenset("ğışİöüçĞŞÖÜÇ")
@@ -117,7 +117,7 @@ PENALTY = {
 
 @dataclass(frozen=True)
 class DecodedText:
-    """A text and the encoding that it was read in; `alternatives` read otherwise and nearly as well, best first."""
+    """A text and its detected encoding; `alternatives` score nearly as well with another text, best first."""
 
     text: str
     encoding: str
@@ -125,7 +125,7 @@ class DecodedText:
 
 
 def decode(raw: bytes, candidates: Iterable[str] = TEXTS) -> DecodedText:
-    """The likeliest text of these bytes: by its mark, as UTF-8, or as the best of the candidates reads it."""
+    """The likeliest text of these bytes: by its byte order mark, as UTF-8, or as the best candidate."""
     for mark, encoding in BOMS:
         if raw.startswith(mark):
             return DecodedText(raw.decode(encoding, "replace").lstrip("\ufeff"), encoding)
@@ -139,7 +139,7 @@ def decode(raw: bytes, candidates: Iterable[str] = TEXTS) -> DecodedText:
 
 
 def without_mark(raw: bytes) -> str | None:
-    """UTF-16 that does not say so: every second byte of Western text is 0."""
+    """UTF-16 without a byte order mark, by its zero bytes: in Western text, every second byte is 0."""
     head = raw[:MOST]
     if len(head) < 4 or len(head) % 2 or b"\0" not in head:
         return None
@@ -151,7 +151,7 @@ def without_mark(raw: bytes) -> str | None:
 
 
 def best(raw: bytes, candidates: Iterable[str]) -> DecodedText:
-    """The candidate that reads best; latin-1, which reads anything, where none can."""
+    """The candidate with the best score; latin-1, which decodes anything, if none can decode."""
     ranked = readings(raw, candidates)
     if not ranked:
         return DecodedText(raw.decode("latin-1"), "latin-1")
@@ -174,21 +174,21 @@ def readings(raw: bytes, candidates: Iterable[str]) -> list[tuple[float, str, st
 
 
 def score(text: str, encoding: str) -> float:
-    """How much a text looks like one that people write: the mean over its characters beyond ASCII."""
+    """How plausible a text is: the mean score of its characters beyond ASCII."""
     worth = [points for word in words(text) for points in weighed(word, encoding)]
     return sum(worth) / len(worth) - PENALTY.get(encoding, 0.0) if worth else 0.0
 
 
 def words(text: str) -> Iterator[str]:
-    """Its runs without spaces and ASCII punctuation that hold more than ASCII."""
+    """Its runs without spaces and ASCII punctuation that contain more than ASCII."""
     run = "".join(char if char.isalnum() or ord(char) > 127 else " " for char in text)
     return (word for word in run.split() if not word.isascii())
 
 
 def weighed(word: str, encoding: str) -> Iterator[float]:
-    """What each character beyond ASCII of a word is worth."""
+    """The score of each character beyond ASCII in a word."""
     beyond = sum(ord(char) > 127 for char in word)
-    crowded = len(word) > 2 and beyond > 0.6 * len(word)  # Latin letters with marks are few in a word
+    crowded = len(word) > 2 and beyond > 0.6 * len(word)  # a Latin word has few letters with diacritics
     for at, char in enumerate(word):
         if ord(char) > 127 and encoding in OFTEN:
             yield wide(char, encoding)
@@ -198,7 +198,7 @@ def weighed(word: str, encoding: str) -> Iterator[float]:
 
 
 def wide(char: str, encoding: str) -> float:
-    """A character of an East Asian encoding."""
+    """The score of a character in an East Asian encoding."""
     raw = char.encode(encoding, "replace")
     name = unicodedata.name(char, "")
     if char in OFTEN[encoding]:
@@ -215,7 +215,7 @@ def wide(char: str, encoding: str) -> float:
 
 
 def first_level(raw: bytes, encoding: str) -> bool:
-    """Whether a Chinese character is among the few thousand that its standard calls common."""
+    """Whether a Chinese character is among the few thousand common ones of its standard."""
     lead, trail = raw
     if encoding == "gb18030":
         return 0xB0 <= lead <= 0xD7 and trail >= 0xA1
@@ -227,10 +227,10 @@ def first_level(raw: bytes, encoding: str) -> bool:
 
 
 def narrow(char: str, before: str, after: str, encoding: str) -> float:
-    """A character of an encoding of one byte a character, between its neighbours."""
+    """The score of a character in a single-byte encoding, between its neighbors."""
     kind, script = unicodedata.category(char), script_of(char)
     if kind.startswith("C") or "\u2500" <= char <= "\u259f":
-        return -2.5  # controls; boxes and shades
+        return -2.5  # control characters; box drawing
     if kind.startswith("M"):
         return 0.6 if script == "THAI" else -0.5
     if not kind.startswith("L"):

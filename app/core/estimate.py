@@ -9,7 +9,7 @@ from app.core.spec import Spec
 HALVINGS = 2
 ESTIMATE_FIELDS = {"program", "measure_seconds", "halvings"}
 
-# Where each stage begins, as a share of the whole; in their order.
+# The share of the entire work before each stage; in their order.
 STAGES: dict[str, float] = {
     "importing": 0.0,
     "dataset": 0.15,
@@ -23,12 +23,13 @@ STAGES: dict[str, float] = {
 
 @dataclass(frozen=True)
 class EstimateSpec(Spec):
-    """What the program measures; in spec.json beside the fields of the training, whose own parts read them there.
+    """The task of the program; in spec.json beside the fields of the training, which the training's own code reads
+    there.
 
     Args:
-        training: the spec of the training, as app/worker/programs/train.py takes it.
-        measure_seconds: all of a measurement, on a machine that is fast enough.
-        halvings: how often the batch was halved, because more did not fit into memory.
+        training: the spec of the training, as app/worker/programs/train.py expects it.
+        measure_seconds: of an entire measurement, on a machine that is fast enough.
+        halvings: how often the batch was halved after running out of memory.
     """
 
     training: Mapping[str, Any]
@@ -42,11 +43,11 @@ class EstimateSpec(Spec):
         return cls(training, float(values["measure_seconds"]), int(values["halvings"]))
 
     def values(self) -> dict[str, object]:
-        """As spec.json has it."""
+        """As written to spec.json."""
         return {**self.training, "measure_seconds": self.measure_seconds, "halvings": self.halvings}
 
     def halved(self) -> "EstimateSpec | None":
-        """The same with half the batch; None where that makes no sense any more."""
+        """The same with half the batch; None if the batch cannot be halved further."""
         batch = self.training["batch_now"] // 2
         if self.halvings >= HALVINGS or batch < 1:
             return None
@@ -56,9 +57,9 @@ class EstimateSpec(Spec):
 
 @final
 class EstimateFigures(TypedDict):
-    """What was measured of a training. Seconds and bytes.
+    """Measurements of a training. Seconds and bytes.
 
-    `fits`: False where the batch was halved to `batch`; `batches`: of an epoch; `batch_seconds`: with mosaic;
+    `fits`: False if the batch was halved, to `batch`; `batches`: per epoch; `batch_seconds`: with mosaic;
     `plain_batch_seconds`: without; None: not measured.
     """
 
@@ -81,7 +82,7 @@ class EstimateFigures(TypedDict):
 
 @final
 class NotMeasured(TypedDict):
-    """Why not even a batch of one image could be measured."""
+    """The reason why not even a batch of one image could be measured."""
 
     error_kind: str
     error: str

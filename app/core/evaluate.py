@@ -1,4 +1,4 @@
-"""The spec of the program that evaluates: `spec.json` of app/worker/programs/evaluate.py."""
+"""The spec of the evaluation program: `spec.json` of app/worker/programs/evaluate.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from app.core.curves import F1Point, MeanCurves
 from app.core.outcome_files import SizeRecall
 from app.core.spec import Spec
 
-CONCLUDED = "concluded"  # the stage behind which the results of a stopped run are there
+CONCLUDED = "concluded"  # the stage from which the results of a stopped run are complete
 
 
 class SplitMetrics(TypedDict, total=False):
-    """What `yolo val` measures on a split; of a classification `top1` and `top5` in the place of the others."""
+    """The metrics of `yolo val` on a split; for classification, `top1` and `top5` instead."""
 
     precision: float
     recall: float
@@ -23,11 +23,11 @@ class SplitMetrics(TypedDict, total=False):
     fitness: float
 
 
-Metrics = SplitMetrics | dict[str, None]  # None each where nothing could be measured
+Metrics = SplitMetrics | dict[str, None]  # all None if nothing could be measured
 
 
 class ClassFigures(TypedDict):
-    """What was measured of one class that has objects, by its name."""
+    """The metrics of one class that has objects, with its name."""
 
     name: str
     images: int
@@ -39,16 +39,16 @@ class ClassFigures(TypedDict):
 
 
 class ClassResult(ClassFigures):
-    """`best_confidence`: that of the class's best F1; None: nothing of it was detected."""
+    """`best_confidence`: at the class's best F1; None: it has no detections."""
 
     best_confidence: float | None
 
 
 class EvaluationResult(TypedDict):
-    """What came of an evaluation, as its row has it.
+    """The result of an evaluation, as in its row.
 
-    `metrics`: None each where there are no objects; `intervals`: by metric, low and high; `sizes`: by the
-    size of an object; `confidence` and `iou`: of the view that was written; `speed_ms`: of an image, by part.
+    `metrics`: all None without objects; `intervals`: by metric, low and high; `sizes`: by object size; `confidence` and
+    `iou`: of the view that was written; `speed_ms`: per image, by step.
     """
 
     names: list[str]
@@ -63,7 +63,7 @@ class EvaluationResult(TypedDict):
     confidence: float
     iou: float
     speed_ms: dict[str, float]
-    weights_sha256: NotRequired[str]  # not of earlier versions
+    weights_sha256: NotRequired[str]  # missing in results of earlier versions
     seconds: NotRequired[float]
 
 
@@ -73,14 +73,14 @@ class EvaluateSpec(Spec):
 
     Args:
         weights: the model file.
-        data: our dataset.yaml; its folder is the revision's.
-        img_size: None: what the model was made for.
-        classes: the dataset's class → the model's, None: left out; without any, they are the model's in their order.
-        device: as ultralytics takes it, numbered among those that the program sees.
-        output: the folder to write.
-        batch: images at a time.
-        memory_limit: bytes; 0: none.
-        conclude: whether the run was stopped, and its own results are to be written first.
+        data: our dataset.yaml, in the version's folder.
+        img_size: None: the model's own.
+        classes: the dataset's class → the model's, None: excluded; empty: the same classes in the same order.
+        device: for ultralytics, numbered among the visible ones.
+        output: the folder to write to.
+        batch: images per batch.
+        memory_limit: bytes; 0: unlimited.
+        conclude: whether the run was stopped, and its own results must be written first.
     """
 
     weights: str

@@ -1,4 +1,4 @@
-"""The contract between the service of model exports and the program that makes and verifies them."""
+"""The contract between the service of model exports and the program that builds and verifies them."""
 
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict, cast
@@ -8,26 +8,26 @@ from app.core.spec import Spec
 
 PYTORCH = "pytorch"  # ultralytics' table has no name for its own format
 OPENVINO = "openvino"
-ANSWERING = {"img_size", "half"}  # arguments with which an export answers as the .pt does
-RESULT_FOLDER = "made"  # folder of the files of an export, below that of its job's attempt
-STEM = "model"  # of the name of each exported file or folder
+ANSWERING = {"img_size", "half"}  # options with which an export can serve requests instead of the .pt
+RESULT_FOLDER = "made"  # folder of an export's files, below that of its attempt
+STEM = "model"  # of each exported file or folder's name
 
-EXACT, BFLOAT16 = "f32", "bf16"  # precisions, as OpenVINO calls them
+EXACT, BFLOAT16 = "f32", "bf16"  # precisions, by OpenVINO's names
 
-IOU = 0.7  # of non-maximum suppression; ultralytics' own
-NMS_CONF = 0.001  # below, a model with suppression inside finds nothing; as the .pt is measured
+IOU = 0.7  # of non-maximum suppression; ultralytics' default
+NMS_CONF = 0.001  # confidence below which a model with built-in NMS drops detections; the same as for the .pt
 
-CALIBRATION = 300  # train images that a reliable calibration needs
-MOST_CALIBRATION = 1000  # more make it slower, not better
-CONTROL = 50  # train images on which the accuracy control of INT8 looks for the layers that lose most
-MOST_VERIFIED = 1000  # validation images that are measured; of more, every n-th
+CALIBRATION = 300  # train images for a reliable calibration
+MOST_CALIBRATION = 1000  # more images make it slower, not better
+CONTROL = 50  # train images on which INT8's accuracy control looks for the layers with the largest loss
+MOST_VERIFIED = 1000  # validation images used; of more, an even selection
 
-LOST, LOST_INT8 = 0.002, 0.01  # of mAP50-95, against the .pt on the same images
-BUSY = 1.25  # contention from which latencies say more about other work than about a model
+LOST, LOST_INT8 = 0.002, 0.01  # accepted loss of mAP50-95 against the .pt on the same images
+BUSY = 1.25  # contention above which latencies are not comparable
 
 
 class ExportOptions(TypedDict, total=False):
-    """What a request can choose, beside the format and the size of the input."""
+    """The options of a request, besides the format and the input size."""
 
     half: bool
     int8: bool
@@ -38,13 +38,13 @@ class ExportOptions(TypedDict, total=False):
 
 
 class ExportArguments(ExportOptions):
-    """The same with the size of the input, px; of a row of `model_export`."""
+    """The options with the input size, px; in a row of `model_export`."""
 
     img_size: int
 
 
 class Latency(TypedDict):
-    """Of the model alone, ms. `least`: of the quickest image; not in rows of earlier versions."""
+    """Latency of the model alone, ms. `least`: of the fastest image; missing in rows of earlier versions."""
 
     p50: float
     p95: float
@@ -52,7 +52,7 @@ class Latency(TypedDict):
 
 
 class Figures(TypedDict):
-    """What is compared; None where the task has none. `top1` and `top5` of a classification."""
+    """The compared metrics; None if the task lacks one. `top1` and `top5`: of classification."""
 
     precision: float | None
     recall: float | None
@@ -65,7 +65,7 @@ class Figures(TypedDict):
 class MeasureTask(TypedDict):
     """The task of the process that measures a model file.
 
-    `data`: a dataset.yaml; `bf16`: whether it is measured in bfloat16, too; `precision`: OpenVINO's name of the one to
+    `data`: a dataset.yaml; `bf16`: whether to measure in bfloat16 too; `precision`: OpenVINO's name of the one to
     measure in.
     """
 
@@ -80,11 +80,11 @@ class MeasureTask(TypedDict):
 
 
 class Measurement(TypedDict):
-    """What it answers.
+    """The result of that process.
 
-    Of a classification `top1` and `top5` in the place of precision, recall, map50 and map95. `detections`: by file,
-    class, confidence and corners in px of the surest ones; `bf16`: the same in bfloat16. `contention`: how many
-    times as long it took because others used the processor, too; None: the system doesn't say.
+    For classification, `top1` and `top5` instead of precision, recall, map50 and map95. `detections`: by file, class,
+    confidence and corners in px of the most confident ones; `bf16`: the same in bfloat16. `contention`: slowdown by
+    other processes on the CPU, as a factor; None: unknown to the system.
     """
 
     precision: NotRequired[float]
@@ -105,24 +105,24 @@ class Measurement(TypedDict):
 
 
 class ReferenceFigures(Figures):
-    """Those of the .pt."""
+    """The metrics of the .pt."""
 
     latency_ms: Latency
 
 
 class ShippedThreshold(F1Point):
-    """`moved`: it is not that of the .pt, which is in `reference`."""
+    """`moved`: it differs from that of the .pt, which is `reference`."""
 
     moved: bool
     reference: F1Point
 
 
 class Comparison(Figures):
-    """An export beside the .pt.
+    """An export compared with the .pt.
 
     `confidence_shift`: the median change of a detection's confidence; `agreement`: the share of the .pt's detections
-    that it has, too; `loss`: of mAP50-95, or of the top-1 accuracy. `busy`: other work used the processor meanwhile, so
-    latencies are too high, and cannot be compared; not in rows of earlier versions.
+    that the export has too; `loss`: of mAP50-95, or of the top-1 accuracy. `busy`: other processes used the CPU
+    meanwhile, so latencies are too high to compare; missing in rows of earlier versions.
     """
 
     reference: ReferenceFigures
@@ -139,13 +139,13 @@ class Comparison(Figures):
 
 
 class Verification(Comparison):
-    """The same as its row has it. `batch`: images that the export takes at once."""
+    """The comparison as in the row. `batch`: images per call of the export."""
 
     batch: int
 
 
 class LowerPrecision(Figures):
-    """An export in bfloat16, which may run in the place of the .pt on this `cpu`."""
+    """An export in bfloat16, which may serve requests instead of the .pt on this `cpu`."""
 
     loss: float
     agreement: float | None
@@ -155,9 +155,9 @@ class LowerPrecision(Figures):
 
 
 class RunTimes(TypedDict):
-    """How long an image takes the model alone, ms, in turns with the .pt on the same images.
+    """Latency of the model alone, ms per image, alternating with the .pt on the same images.
 
-    `cpu`: its name. `ms`: by PYTORCH (the .pt) and the precisions that the export may run in.
+    `cpu`: its name. `ms`: by PYTORCH (the .pt) and the precisions that the export may serve in.
     """
 
     cpu: str
@@ -173,7 +173,9 @@ class ConversionDetails(TypedDict, total=False):
 
 
 class ExportResult(ConversionDetails):
-    """The result. `model`: the file or folder below RESULT_FOLDER; `sha256`: of each file, by its path there."""
+    """The program's result. `model`: the file or folder below RESULT_FOLDER; `sha256`: of each file, by its
+    path there.
+    """
 
     model: str
     size_bytes: int
@@ -181,13 +183,13 @@ class ExportResult(ConversionDetails):
     names: list[str]
     parameters: int
     bfloat16: NotRequired[LowerPrecision]
-    run_times: NotRequired[RunTimes | None]  # of exports that may run in the place of the .pt
+    run_times: NotRequired[RunTimes | None]  # of exports that may serve requests
 
 
 class ExportDetails(ConversionDetails, total=False):
-    """The result as its row has it, with what was known when it was queued.
+    """The result in the row, with what was known when the export was queued.
 
-    `versions`: of the packages; `automatic`: nobody asked for it.
+    `versions`: of the packages; `automatic`: not requested by a user.
     """
 
     model: str
@@ -213,12 +215,12 @@ class ExportSpec(Spec):
     """The task of an export's child, in its spec.json.
 
     Args:
-        weights: the .pt. sha256: of it, so that weights that have changed meanwhile are not exported.
-        format: as ultralytics calls it, or PYTORCH.
+        weights: the .pt. sha256: its hash: weights that have changed meanwhile are not exported.
+        format: ultralytics' name, or PYTORCH.
         data: our dataset.yaml. task: of the model.
         img_size: of the input, px.
-        arguments: half, int8, dynamic, nms, batch, opset, as far as they were requested.
-        classes: the dataset's class → the model's, None: objects of it are left out; None: they are the same.
+        arguments: half, int8, dynamic, nms, batch, opset, if requested.
+        classes: the dataset's class → the model's, None: its objects are excluded; None: they are the same.
     """
 
     weights: str
@@ -233,27 +235,27 @@ class ExportSpec(Spec):
 
     @property
     def batch(self) -> int:
-        """Images that the model takes at once, where that is fixed."""
+        """Images per call, if the export fixes that."""
         return 1 if self.arguments.get("dynamic") else int(self.arguments.get("batch", 1))
 
     @property
     def answers_as_weights(self) -> bool:
-        """Whether it may answer requests in the place of the .pt."""
+        """Whether the export may serve requests instead of the .pt."""
         return self.format == OPENVINO and self.device == "cpu" and not set(self.arguments) - ANSWERING
 
     @property
     def allowed_loss(self) -> float:
-        """Of mAP50-95 (of the top-1 accuracy of a classification)."""
+        """The accepted loss of mAP50-95, or of a classification's top-1 accuracy."""
         return LOST_INT8 if self.arguments.get("int8") else LOST
 
 
 def options_of(arguments: ExportArguments) -> ExportOptions:
-    """The arguments without the size of the input."""
+    """The arguments without the input size."""
     return cast(ExportOptions, {name: value for name, value in arguments.items() if name != "img_size"})
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Places of at most `most` of `count`, spread over all of them."""
+    """Indexes of at most `most` of `count` items, evenly spaced."""
     if count <= most:
         return list(range(count))
     return [number * count // most for number in range(most)]

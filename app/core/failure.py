@@ -1,4 +1,4 @@
-"""Why work failed: as the columns `error` of jobs, exports and predictions hold it, and the reports of datasets."""
+"""Reasons of failures, as in the column `error` of jobs, exports and predictions, and in the reports of datasets."""
 
 from typing import NotRequired, TypedDict
 
@@ -6,16 +6,16 @@ from app.core.text_data import TextData
 
 
 class Reason(TypedDict):
-    """Why something cannot be used. `code` names the text that its service has; `data` fills the text's gaps."""
+    """Why an input cannot be used. `code` selects the service's text; `data` fills its placeholders."""
 
     code: str
     data: TextData
 
 
 class JobFailure(TypedDict):
-    """`code`: what it ended with; `message`: for the log, in English; `reason`: where its input was refused."""
+    """`code`: of the failure; `message`: for the log, in English; `reason`: if the input was refused."""
 
     code: str
     message: NotRequired[str]
     reason: NotRequired[Reason]
-    returned: NotRequired[bool]  # to whoever waited for an estimate
+    returned: NotRequired[bool]  # to the request that waited for an estimate

@@ -6,10 +6,11 @@ from pathlib import Path
 
 
 class FileLock:
-    """Held as long as its file is open: it ends with its process, and children do not inherit it (flock(2)).
+    """Held while its file is open: released when the process ends; children do not inherit it unless they are given its
+    descriptor (flock(2)).
 
     Args:
-        path: of its file, which is made where there is none and stays.
+        path: of the lock file, which is created if missing and is never deleted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -18,7 +19,7 @@ class FileLock:
 
     @property
     def handle(self) -> int | None:
-        """Its open file; a process that gets it has the lock, too."""
+        """The descriptor of its open file; a process that inherits it holds the lock too."""
         return self._handle
 
     @property
@@ -26,13 +27,14 @@ class FileLock:
         return self._handle is not None
 
     def acquire(self, wait: bool = False, shared: bool = False) -> bool:
-        """Take it; False: another process has it.
+        """Acquire the lock; False: another process holds it.
 
         Args:
-            wait: until it is free, instead. shared: with others that share it; none of them may have it alone.
+            wait: block until it is free. shared: hold it together with others that share it, which excludes an
+                exclusive holder.
 
         Raises:
-            OSError: its file can't be opened, or locked.
+            OSError: its file can't be opened or locked.
         """
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:

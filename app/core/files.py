@@ -1,4 +1,4 @@
-"""Files that are on the disk complete or not at all; and their hashes."""
+"""Atomic and synced writes of files, and hashes of files."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ def file_hash(path: Path) -> str:
 
 
 def cached_hash(path: Path) -> str:
-    """SHA-256 of a file, which is read again only when its time of change or its size is another one.
+    """SHA-256 of a file, read again only when its modification time or size has changed.
 
     Raises:
         OSError: it cannot be read.
@@ -43,7 +43,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_and_replace(draft: Path, path: Path) -> None:
-    """Flush a finished draft and move it to `path`; a crash leaves the old file or the new one."""
+    """Sync a finished draft and move it to `path`; after a crash, there is the old file or the new one."""
     sync_file(draft)
     os.replace(draft, path)
 
@@ -60,10 +60,10 @@ def atomic_write(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def atomic_write_text(path: Path, text: str) -> None:
-    """Write a small file atomically, in a folder that is there; several may write it at once.
+    """Write a small file atomically to an existing folder; concurrent writers are allowed.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: the file cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:

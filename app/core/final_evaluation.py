@@ -7,20 +7,20 @@ from app.core.shapes import Shape
 
 
 class FinalCurves(AllCurves):
-    """The curves of all classes together, and of some alone."""
+    """The curves of all classes together, and of single classes."""
 
     classes: list[NumberedClassCurve]
 
 
 class Accuracy(TypedDict):
-    """Of a classification."""
+    """The metrics of a classification."""
 
     top1: float
     top5: float
 
 
 class EvaluatedPicture(TypedDict):
-    """An image of `width` x `height` px. `pairs`: numbers of a prediction and of its object, -1: there is none."""
+    """An image of `width` x `height` px. `pairs`: indexes of a prediction and its object, -1: unmatched."""
 
     number: int
     file: str
@@ -33,10 +33,10 @@ class EvaluatedPicture(TypedDict):
 
 
 class FinalFigures(TypedDict):
-    """The file without its pictures.
+    """The file without its images.
 
-    `matrix`: predicted class, true class, count; the number of classes stands for nothing. `cells`: by
-    "predicted,true" the numbers of pictures behind it. `worst`: the numbers of pictures with most errors.
+    `matrix`: predicted class, true class, count; the number of classes stands for the background. `cells`: by
+    "predicted,true", the indexes of example images. `worst`: indexes of the images with most errors.
     """
 
     task: str
@@ -54,6 +54,6 @@ class FinalFigures(TypedDict):
 
 
 class FinalEvaluation(FinalFigures):
-    """The file."""
+    """The entire file."""
 
     pictures: list[EvaluatedPicture]

@@ -1,4 +1,4 @@
-"""The formats of datasets that are read. README, wiki, the API's choices and the page's names follow from this list."""
+"""The dataset formats that can be read. README, wiki, API choices and the pages' names follow from this list."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from app.core.tasks import LOCALIZED, TASKS
 
 @dataclass(frozen=True)
 class DatasetFormat:
-    """A format.
+    """One format.
 
     Args:
         key: its name in the API.
-        title: as people call it; "" where the name is a text of the interface.
-        signs: what it is recognised by, for the wiki (Portuguese).
-        tasks: what its labels can be for.
-        exports: how the tool names its export, for README (English); "" where the title says it.
+        title: its usual name; "" if the name is a translated text.
+        signs: how it is recognized, for the wiki (Portuguese).
+        tasks: tasks that its labels can be for.
+        exports: the tool's name of this export, for README (English); "" if the title says it.
     """
 
     key: str

@@ -9,13 +9,14 @@ from app.core.programs import SplitOptions
 from app.core.report import Decision, Keypoints
 from app.core.spec import Spec
 
-ARCHIVE = "original.zip"  # in a dataset's folder: the upload as it came
-ORIGINALS = "names.json"  # in a dataset's folder: by path below source/, what the upload called it
-NOT_ACCEPTED = "the server did not take the dataset over"  # how the process fails that waited for it in vain
+ARCHIVE = "original.zip"  # in a dataset's folder: the unchanged upload
+ORIGINALS = "names.json"  # in a dataset's folder: the uploaded name of each file, by its path below source/
+# failure of the process if the server does not create the dataset's row in time
+NOT_ACCEPTED = "the server did not take the dataset over"
 
 
 class SkippedFiles(TypedDict, total=False):
-    """Skipped files of an upload. `kinds`: how many, by suffix or reason; `names`: some of them."""
+    """Skipped files of an upload. `kinds`: counts by suffix or reason; `names`: some of them."""
 
     count: int
     kinds: dict[str, int]
@@ -26,20 +27,22 @@ RenamedFile = TypedDict("RenamedFile", {"from": str, "to": str})
 
 
 class RenamedFiles(TypedDict, total=False):
-    """Files of an upload that got another name. `names`: some of them."""
+    """Renamed files of an upload. `names`: some of them."""
 
     count: int
     names: list[RenamedFile]
 
 
 class OriginalName(TypedDict):
-    """What the uploaded file was called."""
+    """The uploaded name of a file."""
 
     name: str
 
 
 class FixEffect(TypedDict):
-    """What a fix did, as `AppliedFixes` of app/worker/quality/fixes.py; the last three not by older versions."""
+    """The effect of a fix, see `AppliedFixes` of app/worker/quality/fixes.py; the last three are missing in older
+    versions.
+    """
 
     images: int
     rows: int
@@ -51,7 +54,7 @@ class FixEffect(TypedDict):
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an upload may cost. Sizes in bytes."""
+    """Limits of an upload. Sizes in bytes."""
 
     max_entries: int = 200_000
     max_expanded: int = 10 * 1024**3
@@ -61,11 +64,11 @@ class ArchiveLimits:
 
 @dataclass(frozen=True)
 class ServerFolder:
-    """A folder of the server that is copied.
+    """A folder of the server to be copied.
 
     Args:
         root: IMPORT_ROOT, resolved.
-        below: the folder's path from there, without links; "" for all of it.
+        below: the folder's path relative to the root, without links; "" for all of the root.
     """
 
     root: str
@@ -73,7 +76,7 @@ class ServerFolder:
 
 
 class ImportOptions(TypedDict, total=False):
-    """What was chosen about a dataset; None, "" and auto: nothing. See DATASETS in the wiki."""
+    """Import choices for a dataset; None, "" and auto: automatic. See DATASETS in the wiki."""
 
     root: str | None
     merge: bool
@@ -88,22 +91,22 @@ class ImportOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ImportSpec(Spec):
-    """The task of building one revision.
+    """The task of building one version.
 
     Args:
         dataset: the dataset's folder, or the one that it is staged in.
-        number: of the revision to build, below `dataset/revisions/`.
-        objects: the folder of the objects.
+        number: of the version to build, below `dataset/revisions/`.
+        objects: the folder of the stored files.
         options: root, merge, classes, names, rename, split, task, format, reading; see DATASETS in the wiki.
-        fixes: codes of findings to be mended, or "all".
-        unpack: `dataset/original.zip` is to be extracted to `dataset/source`.
-        folder: is to be copied to `dataset/source`; None: nothing is.
-        unpacked: where it is written down what was extracted, so that another attempt need not do it again.
-        adopt: the dataset is from before revisions; `source/` is made of what is there.
-        place: after the first verdict the dataset still moves; where to, the file `placed` will say.
+        fixes: codes of the findings to fix, or "all".
+        unpack: extract `dataset/original.zip` to `dataset/source`.
+        folder: to copy to `dataset/source`, if any.
+        unpacked: the file that records what was extracted, so that another attempt need not repeat it.
+        adopt: the dataset was created before there were versions; `source/` is built from its files.
+        place: the dataset moves after the first verdict; the file `placed` will name its location.
         verdict_only: the first verdict is the result.
-        hurry: others wait for its place: it fails where its images take far longer than others of their size.
-        index_of: the hash of a revision that is there: its index alone is made anew; "": a revision is built.
+        hurry: other imports wait: fail if the images take far longer than usual for their size.
+        index_of: the hash of an existing version of which only the index is rebuilt; "": build a version.
     """
 
     dataset: str
@@ -122,7 +125,7 @@ class ImportSpec(Spec):
     max_pixels: int = 0
     max_findings: int = 0
     image_size: int = 640
-    decode_seconds: float = 10.0  # of processor time, that one image may take
+    decode_seconds: float = 10.0  # of CPU time per image
     hurry: bool = False
 
     @classmethod
@@ -135,7 +138,7 @@ class ImportSpec(Spec):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came of an upload or a folder: bytes, files that were left out or renamed, decisions about the archive."""
+    """The result of reading an upload or a folder: bytes, skipped and renamed files, decisions about the archive."""
 
     size_bytes: int = 0
     skipped: SkippedFiles = field(default_factory=SkippedFiles)
@@ -145,7 +148,7 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """A revision that is built and on the disk. Counts are images and objects that training will use."""
+    """A version that is complete on the disk. Counts are of images and objects that training will use."""
 
     number: int
     hash: str
@@ -153,18 +156,18 @@ class ImportResult:
     task: str
     names: list[str]
     images: dict[str, int]  # all, by split
-    usable: dict[str, int]  # that training will not drop, by split
+    usable: dict[str, int]  # without those that training will drop, by split
     boxes: dict[str, int]  # by class index
     findings: dict[str, int]  # by code
     severities: dict[str, int]  # by severity
-    left_out: dict[str, int]  # images that training will not use, by code of the first error
+    left_out: dict[str, int]  # images excluded from training, by code of the first error
     decisions: list[Decision]
-    samples: list[int]  # image ids of the index, for a first look
+    samples: list[int]  # image ids of the index for a preview
     size_bytes: int
     seconds: float
-    outside: list[str] = field(default_factory=list)  # files of the source that belong to nothing: the first ones
+    outside: list[str] = field(default_factory=list)  # files of the source without a use: the first ones
     outside_count: int = 0
-    fixable: int = 0  # findings that can be mended
+    fixable: int = 0  # findings with an automatic fix
     root: str = ""  # below the source
     source_names: list[str] = field(default_factory=list)  # before classes were renamed
     keypoints: Keypoints | None = None
@@ -172,14 +175,14 @@ class ImportResult:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "ImportResult":
-        """As the child's last event has it, which may be of another version."""
+        """From the child's terminal event, which another version may have written."""
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
 
 class DatasetReport(TypedDict, total=False):
-    """The report of a dataset and of a version: what the upload had, what the import decided and counted.
+    """The report of a dataset and of a version: the contents of the upload, the decisions and the counts of the import.
 
-    Most fields as `ImportResult` has them; `archive`: decisions about the upload; `reason`: why it cannot be used.
+    Most fields are as in `ImportResult`; `archive`: decisions about the upload; `reason`: why it cannot be used.
     """
 
     skipped: SkippedFiles
@@ -207,7 +210,7 @@ class DatasetReport(TypedDict, total=False):
 class RevisionOrigin(TypedDict, total=False):
     """How a version was created.
 
-    `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version that it is made of.
+    `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version it was built from.
     """
 
     kind: str

@@ -1,5 +1,5 @@
-"""The type of JSON that others wrote."""
+"""The type of JSON from outside."""
 
-# An object of a file or of an answer that another program wrote. Nothing is known of its values: mypy accepts their use
-# only behind a check (`isinstance`), or where a function takes whatever comes (`number()`, `text()`).
+# An object in a file or an answer of another program. Its values are untrusted: mypy accepts their use only after a
+# check (`isinstance`), or in functions that accept any value (`number()`, `text()`).
 JsonObject = dict[str, object]

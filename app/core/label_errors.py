@@ -1,17 +1,17 @@
 """Finds objects and detections of an evaluation that look like label errors, the most suspicious first. Pure.
 
 The kinds are those of ObjectLab (Tkachenko, Thyagarajan, Mueller: "ObjectLab: Automated Diagnosis of Mislabeled Images
-in Object Detection Data", 2023, arXiv:2309.00832; in cleanlab `object_detection.rank`): overlooked objects, wrong
-classes and badly located boxes; beside them labels of objects that the model does not find at all. As in confident
+in Object Detection Data", 2023, arXiv:2309.00832; in cleanlab `object_detection.rank`): overlooked objects, swapped
+classes and badly located boxes; and, besides, labels of objects that the model does not detect at all. As in confident
 learning (Northcutt, Jiang, Chuang: "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021,
-arXiv:1911.00068) a confidence says nothing by itself but what it says of its class: how many of the detections that are
-at least so sure are right? How sure is the model of the objects of this class, as a rule?
+arXiv:1911.00068), a confidence is judged relative to its class: how many of the class's detections with at least this
+confidence are correct, and how confidently are objects of this class usually detected?
 
-Strengths of different kinds cannot be compared: most models miss more than they confuse, so the misses would come first
-however sure the confusions are. So each kind has an order of its own, and the list takes the strongest of each in turn:
-what is rare in a set stands out before what is common there.
+Scores of different kinds are not comparable: most models miss more objects than they confuse, so missed ones would
+always come first. So each kind is ranked separately, and the list alternates between the kinds: what is rare in a set
+comes before what is common there.
 
-What the model was trained on it may have learned with its errors: the ranking is best on other images.
+On images of its training set, a model may have learned the errors: the ranking is best on other images.
 """
 
 from bisect import bisect_left
@@ -25,23 +25,23 @@ from app.core.outcomes import ImageResult
 
 MISSING, EXTRA, WRONG_CLASS, BAD_BOX = "missing", "extra", "wrong_class", "bad_box"
 KINDS = (MISSING, EXTRA, WRONG_CLASS, BAD_BOX)
-MATCHED_IOU = 0.5  # from here on a detection and an object are one thing
-NEARBY_IOU = 0.3  # from here on a detection says that there is something where the object is
-ANOTHER_CLASS = 0.7  # what a pair of different classes is worth beside one of the same
-GOOD_IOU = 0.8  # from here on a box fits
-LEAST_CONF = 0.1  # of a detection that is looked at
-LEAST = {MISSING: 0.4, EXTRA: 0.4, WRONG_CLASS: 0.2, BAD_BOX: 0.15}  # strength of what is named at all
-PRIOR = 3.0  # detections that the share of all images counts for, beside those of an image
+MATCHED_IOU = 0.5  # from here on, a detection and an object match
+NEARBY_IOU = 0.3  # from here on, a detection indicates an object at this location
+ANOTHER_CLASS = 0.7  # weight of a pair of different classes, relative to the same class
+GOOD_IOU = 0.8  # from here on, a box fits
+LEAST_CONF = 0.1  # lowest confidence of a detection that is considered
+LEAST = {MISSING: 0.4, EXTRA: 0.4, WRONG_CLASS: 0.2, BAD_BOX: 0.15}  # lowest strength of a suspect, by kind
+PRIOR = 3.0  # weight of the average over all images, in detections, against those of one image
 MOST = 5000
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """Something in an image that looks like an error of its labels.
+    """An object or a detection that looks like a label error.
 
     Args:
-        object, detection: their indexes in `ImageResult`; -1: there is none.
-        score: 0 to 1; the share of the objects that stand out less in the same way.
+        object, detection: their indexes in `ImageResult`; -1: none.
+        score: 0 to 1; the share of objects that are less suspicious within the kind.
     """
 
     kind: str
@@ -53,11 +53,12 @@ class Suspect:
 
 @dataclass
 class Shares:
-    """Statistics of the evaluated images for a class.
+    """Statistics of a class over all evaluated images.
 
     Args:
-        right, all: confidences of its detections. detected: of its objects, 0 of those that are not detected.
-        trusts: of each of `all`, see `trust`. usual: the mean of `detected`.
+        right, all: confidences of its correct and of all detections. detected: label confidence of its objects, 0 if
+            undetected.
+        trusts: for each of `all`, see `trust`. usual: the mean of `detected`.
     """
 
     right: list[float] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Shares:
     usual: float = 0.0
 
     def finalize(self) -> None:
-        """Compute `trusts` and `usual`, once everything is counted."""
+        """Compute `trusts` and `usual`, after all images were counted."""
         self.right.sort()
         self.all.sort()
         shares = (
@@ -78,14 +79,15 @@ class Shares:
         self.usual = sum(self.detected) / max(1, len(self.detected))
 
     def trust(self, confidence: float) -> float:
-        """The share of the detections at least so sure that are right; never less than of those less sure, of which
-        there are more to count."""
+        """The share of correct detections among those with at least this confidence; monotonic: never less than at a
+        lower confidence.
+        """
         return self.trusts[bisect_left(self.all, confidence)]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may turn out to be a suspect once all images are counted."""
+    """A possible suspect, judged after all images were counted."""
 
     kind: str
     image: int
@@ -94,13 +96,13 @@ class Candidate:
     actual: int
     predicted: int
     confidence: float  # of the detection
-    label_confidence: float  # with which the object is found as what it is labelled
+    label_confidence: float  # with which the object is detected as its labeled class
     iou: float
-    agreement_counts: tuple[int, int] = (0, 0)  # of the other detections in its image: those that are right, and all
+    agreement_counts: tuple[int, int] = (0, 0)  # of the other detections in its image: correct ones, and all
 
 
 def suspects(images: Iterable[tuple[int, ImageResult]]) -> list[Suspect]:
-    """The most suspicious first, at most MOST; (number, what is there) of each image."""
+    """The suspects, most suspicious first, at most MOST; `images`: (number, result) of each image."""
     shares: dict[int, Shares] = defaultdict(Shares)
     candidates = [
         item
@@ -125,15 +127,15 @@ def suspects(images: Iterable[tuple[int, ImageResult]]) -> list[Suspect]:
 
 
 def strength(item: Candidate, shares: Mapping[int, Shares], right: float) -> float:
-    """How much speaks for an error, 0 to 1; comparable within its kind only.
+    """The evidence for an error, 0 to 1; comparable within a kind only.
 
     Args:
-        right: the share of all detections that are.
+        right: the share of all detections that are correct.
     """
     usual = shares[item.actual].usual
     if item.kind == EXTRA:
         return usual * (1 - item.label_confidence)
-    if item.kind == BAD_BOX:  # the worse it fits the less the confidence matters: it is of a box elsewhere
+    if item.kind == BAD_BOX:  # with a poor fit the confidence matters less: it is that of a box elsewhere
         return float((item.confidence * usual) ** 0.5 * (1 - item.iou) ** 2)
     certainty = item.confidence * shares[item.predicted].trust(item.confidence) ** 0.5
     if item.kind == MISSING:
@@ -142,8 +144,9 @@ def strength(item: Candidate, shares: Mapping[int, Shares], right: float) -> flo
 
 
 def agreement(item: Candidate, right: float) -> float:
-    """The share of the other detections of its image that are right: where many are not, the model does not understand
-    the image, or labels were left out on purpose."""
+    """The share of correct detections among the others of its image: a low one means that the model fails on the image,
+    or that labels were left out on purpose.
+    """
     agree, total = item.agreement_counts
     return (agree + PRIOR * right) / (total + PRIOR)
 
@@ -154,7 +157,7 @@ def is_classification(image: ImageResult) -> bool:
 
 
 def classification_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -> Iterator[Candidate]:
-    """Of a classification its surest class, where it is another than the label."""
+    """The top class of a classified image, if it differs from the label."""
     actual, predicted, confidence = image.objects[0], image.detections[0], image.confidences[0]
     confidence_in_label = dict(zip(image.detections, image.confidences, strict=True)).get(actual, 0.0)
     shares[actual].detected.append(confidence_in_label)
@@ -166,7 +169,7 @@ def classification_candidates(number: int, image: ImageResult, shares: dict[int,
 
 
 def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -> Iterator[Candidate]:
-    """The candidates of an image with boxes; counts everything in it."""
+    """The candidates of an image with boxes; also counts its detections and objects in `shares`."""
     looked_at = sum(value >= LEAST_CONF for value in image.confidences)
     pairs = pair(image, looked_at)
     label_confidences = label_confidences_of(image, pairs)
@@ -202,7 +205,7 @@ def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -
 
 
 def pair(image: ImageResult, looked_at: int) -> dict[int, tuple[int, float]]:
-    """Detection → (object, IoU), one to one: the surest that lie best on each other first, whatever their class."""
+    """Detection → (object, IoU), one to one and greedy by confidence and IoU, across classes."""
 
     def worth(item: tuple[int, int, float]) -> float:
         detection, object_index, iou = item
@@ -223,8 +226,9 @@ def pair(image: ImageResult, looked_at: int) -> dict[int, tuple[int, float]]:
 
 
 def label_confidences_of(image: ImageResult, pairs: dict[int, tuple[int, float]]) -> Sequence[float]:
-    """Of each object the confidence with which it is found there as what it is labelled, by a detection that is not of
-    another object; 0: it is not."""
+    """For each object, the confidence with which it is detected as its labeled class, by a detection that is not paired
+    with another object; 0: none.
+    """
     confidences = [0.0] * len(image.objects)
     for detection, object_index, iou in image.overlaps:
         free = pairs.get(detection, (object_index, iou))[0] == object_index

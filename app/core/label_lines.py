@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 from app.core.shapes import Detection
 
-VISIBLE = 0.5  # of a keypoint
+VISIBLE = 0.5  # confidence from which a keypoint counts as visible
 
 
 def label_lines(detections: Sequence[Detection], names: Sequence[str], width: int, height: int) -> list[str]:
-    """A line each, in their order: the number of the class, then what the task of the model has, as shares of the
-    image's width and height."""
+    """One line per detection, in order: the class number, then the geometry of the model's task, as fractions of the
+    image's width and height.
+    """
     numbers = {name: number for number, name in enumerate(names)}
     return [" ".join([str(numbers.get(item["class"], 0)), *shape(item, width, height)]) for item in detections]
 
 
 def shape(item: Detection, width: int, height: int) -> list[str]:
-    """A polygon, the corners of an oriented box, a box with its keypoints, a box, or nothing of a classification."""
+    """A polygon, the corners of an oriented box, a box with its keypoints, or a box; empty for classification."""
     if "top5" in item:
         return []
     x1, y1, x2, y2 = item["bbox"]

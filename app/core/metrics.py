@@ -1,14 +1,14 @@
 """The registry of metrics: columns, API, curves, backups and the training program follow from this list.
 
-A new one needs a line here, a column with its migration, a field of MetricOut and the trainer that reports it.
+A new metric needs a line here, a column with its migration, a field of MetricOut, and a trainer that reports it.
 """
 
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-WORTH = 0.1  # F1: below, a model detects almost nothing, and no confidence threshold makes it useful
+WORTH = 0.1  # lowest F1 of a useful model: below, it detects almost nothing at any threshold
 
-# What an epoch measured of one class of the validation set; "class" is its number, "instances" how many objects it has.
+# The metrics of one class in an epoch's validation; "class": its number, "instances": how many objects it has.
 ClassMetrics = TypedDict(
     "ClassMetrics",
     {
@@ -24,15 +24,15 @@ ClassMetrics = TypedDict(
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of an epoch.
+    """A metric of an epoch.
 
     Args:
         key: its column in the table training_metric, and its name in the API.
-        label: in English, as the pages show it.
+        label: in English, as on the pages.
         goal: which values are better; None: neither.
-        low, high: its range; None: open.
-        reported: by ultralytics as `metrics/{reported}(B)`, or (M) of masks, (P) of keypoints; "": it is not.
-        in_event: whether the event of an epoch has it among its metrics; else it is a field of its own.
+        low, high: its range; None: unbounded.
+        reported: ultralytics' name, as in `metrics/{reported}(B)`, (M) for masks, (P) for keypoints; "": not reported.
+        in_event: whether it is among the metrics of the epoch's event; otherwise it is a field of its own.
     """
 
     key: str
@@ -57,4 +57,4 @@ METRICS = (
 )
 KEYS = tuple(metric.key for metric in METRICS)
 IN_EVENT = tuple(metric.key for metric in METRICS if metric.in_event)
-REPORTED = {metric.key: metric.reported for metric in METRICS if metric.reported}  # of what is found in the images
+REPORTED = {metric.key: metric.reported for metric in METRICS if metric.reported}  # of the detections

@@ -4,9 +4,9 @@ import re
 
 
 def natural_key(name: str) -> tuple[str, str]:
-    """A key for sorting: numbers by their value, letters without case; the name itself decides between equal ones.
+    """A sort key: numbers by value, letters case-insensitive; the name itself breaks ties.
 
-    Each run of digits gets its length in front, so that the keys can be compared as texts.
+    Each run of digits is prefixed with its length, so that keys compare as strings.
     """
     return re.sub(r"\d+", lambda match: counted(match[0].lstrip("0")), name.casefold()), name
 

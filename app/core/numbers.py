@@ -2,7 +2,7 @@
 
 
 def is_number(text: str) -> bool:
-    """Whether Python reads it as a number; `nan` and `inf` are some, too."""
+    """Whether Python parses it as a number, `nan` and `inf` included."""
     try:
         float(text)
     except ValueError:

@@ -1,4 +1,6 @@
-"""Folders opened part by part from handles, following no link: what is put in the way after a check leads nowhere."""
+"""Opens folders part by part from descriptors, following no link: a path that is replaced after a check leads
+nowhere.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Of a folder that is only passed through, which may be entered and not listed: /home often is one.
+# A folder on the way may be traversable but not readable: /home often is.
 PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def descend(handle: int, parts: Sequence[str]) -> int:
-    """The folder at these parts below a handle, which is closed.
+    """The descriptor of the folder at these parts below a descriptor, which is closed.
 
     Raises:
-        OSError: one of the parts is a link, no folder, or not there.
+        OSError: a part is a link, not a folder, or missing.
     """
     for number, part in enumerate(parts, 1):
         try:
@@ -26,7 +28,7 @@ def descend(handle: int, parts: Sequence[str]) -> int:
 
 
 def open_folder(path: Path) -> int:
-    """A handle of a folder; `path`: absolute and without links, such as a resolved one.
+    """The descriptor of a folder; `path`: absolute and without links, such as a resolved one.
 
     Raises:
         OSError: as `descend`.
@@ -36,7 +38,7 @@ def open_folder(path: Path) -> int:
 
 @contextmanager
 def opened(handle: int) -> Iterator[int]:
-    """A handle that is closed behind the block."""
+    """A descriptor that is closed after the block."""
     try:
         yield handle
     finally:

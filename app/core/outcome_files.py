@@ -1,8 +1,8 @@
-"""The files of an evaluation, as its program writes them and the services read them. Standard library only.
+"""The files of an evaluation, written by its program and read by the services. Standard library only.
 
-`outcomes.sqlite`: table `image`, each with what `pack` made of it, which never changes. `view-C-I.sqlite`: what
-follows at a confidence C and an IoU I: table `image` with the counts of each kind, table `item` with every object and
-detection. `label-errors.sqlite`: table `suspect`, what looks like an error of the labels, the most suspicious first.
+`outcomes.sqlite`: table `image`, each with its `pack`ed result, which never changes. `view-C-I.sqlite`: the outcomes at
+a confidence C and an IoU I: table `image` with the counts of each kind, table `item` with every object and detection.
+`label-errors.sqlite`: table `suspect`, likely label errors, the most suspicious first.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ from app.core.label_errors import suspects
 from app.core.outcomes import CORRECT, KINDS, SIZES, ImageResult, Outcome, of_classification, outcomes, size_of, unpack
 
 OUTCOMES, CURVES, LABEL_ERRORS = "outcomes.sqlite", "curves.json", "label-errors.sqlite"
-MATCHES = "matches.npz"  # see app/worker/matches.py; not of a classification
+MATCHES = "matches.npz"  # see app/worker/matches.py; not for classification
 TABLES = "CREATE TABLE image (id INTEGER PRIMARY KEY, file TEXT, width INTEGER, height INTEGER, seen BLOB)"
 COUNTS = ", ".join(f'"{kind}" INTEGER' for kind in KINDS)
 VIEW = f"""
@@ -27,11 +27,11 @@ CREATE TABLE item (image_id INTEGER, kind INTEGER, actual INTEGER, predicted INT
 """
 INDEXES = "CREATE INDEX item_kind ON item (kind, actual, predicted); CREATE INDEX item_image ON item (image_id);"
 
-Picture = tuple[int, str, int, int, bytes]  # as in the table
+Picture = tuple[int, str, int, int, bytes]  # a row of the table `image`
 
 
 class SizeRecall(TypedDict):
-    """Objects of one size, and how many of them are detected as what they are."""
+    """Objects of one size, and how many of them are detected correctly."""
 
     objects: int
     correct: int
@@ -43,7 +43,7 @@ def view_name(confidence: float, iou: float) -> str:
 
 
 def write_outcomes(path: Path, pictures: Iterable[Picture]) -> None:
-    """Write the file completely, or raise."""
+    """Write the complete file, or raise."""
     with closing(connect(path)) as connection, connection:
         connection.execute(TABLES)
         connection.executemany("INSERT INTO image VALUES (?, ?, ?, ?, ?)", pictures)
@@ -65,7 +65,7 @@ def write_view(path: Path, pictures: Iterable[Picture], confidence: float, iou: 
 
 
 def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
-    """Rank what looks like an error of the labels."""
+    """Rank likely label errors, and write them."""
     ranked = suspects((number, unpack(data)) for number, _file, _width, _height, data in pictures)
     rows = ((SUSPECTS.index(item.kind), item.score, item.image, item.object, item.detection) for item in ranked)
     with closing(connect(path)) as connection, connection:
@@ -78,13 +78,13 @@ def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
 
 
 def outcomes_of(image: ImageResult, confidence: float, iou: float) -> list[Outcome]:
-    """What became of everything in an image, whatever the task."""
+    """The outcomes of an image, whatever the task."""
     classification = bool(image.objects) and not image.object_corners[0]
     return of_classification(image) if classification else outcomes(image, confidence, iou)
 
 
 def items(image: ImageResult, outcomes: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
-    """Rows of `item` behind their image: numbers of kinds and sizes, None for nothing."""
+    """Rows of the table `item` without their image: indexes of kinds and sizes, None for missing values."""
     for outcome in outcomes:
         there, detected = outcome.object >= 0, outcome.detection >= 0
         corners = image.object_corners[outcome.object] if there else image.detection_corners[outcome.detection]
@@ -106,7 +106,7 @@ def read_pictures(path: Path) -> Iterator[Picture]:
 
 
 def sizes_in(view: Path) -> dict[str, SizeRecall] | None:
-    """By size: objects, how many of them are detected as what they are, and their share; None without boxes."""
+    """By size: objects, how many are detected correctly, and their share; None without boxes."""
     counted = (
         "SELECT size, COUNT(*), SUM(kind = ?) FROM item WHERE actual IS NOT NULL AND size IS NOT NULL GROUP BY size"
     )
@@ -128,8 +128,8 @@ def read_only(path: Path) -> str:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """For a file that nobody else has open, and that is replaced where it is not whole."""
+    """For a draft that no other process has open, and that is recreated if incomplete."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")  # whoever puts it in its place syncs it
+    connection.execute("PRAGMA synchronous = OFF")  # synced by the caller that moves it into place
     return connection

@@ -1,8 +1,8 @@
-"""What became of each object and each detection of an image. Pure: for the program that evaluates a model, and for
-whoever asks again with other thresholds, without the model.
+"""The outcome of each object and each detection of an image. Pure: used by the evaluation program, and by services that
+apply other thresholds without running the model again.
 
-Matching is that of ultralytics' ConfusionMatrix.process_batch: each detection, the surest first, takes the best free
-object above a threshold of IoU, whatever its class.
+Matching is that of ultralytics' ConfusionMatrix.process_batch: each detection, by descending confidence, gets the best
+free object above an IoU threshold, whatever its class.
 """
 
 import struct
@@ -13,27 +13,27 @@ MISSED, FALSE, WRONG_CLASS, DUPLICATE, CORRECT = "missed", "false", "wrong_class
 KINDS = (MISSED, FALSE, WRONG_CLASS, DUPLICATE, CORRECT)
 SIZES = ("small", "medium", "large")
 SIZE_LIMITS = (32.0**2, 96.0**2)  # px², COCO's
-IOU = 0.45  # ultralytics' for its confusion matrix
-LEAST_IOU = 0.1  # of an overlap that is kept
-LEAST_CONF = 0.01  # of a detection that is kept
-MAX_DETECTIONS = 300  # detections of an image that are kept
+IOU = 0.45  # ultralytics' default for its confusion matrix
+LEAST_IOU = 0.1  # lowest IoU of a stored overlap
+LEAST_CONF = 0.01  # lowest confidence of a stored detection
+MAX_DETECTIONS = 300  # stored detections per image
 
-HEAD = struct.Struct("<HHHB")  # objects, detections, overlaps, numbers of a place
-MOST_OVERLAPS = 2**16 - 1  # of an image, the surest detections first
+HEAD = struct.Struct("<HHHB")  # objects, detections, overlaps, coordinates of a shape
+MOST_OVERLAPS = 2**16 - 1  # per image, by descending confidence of the detections
 
 Overlap = tuple[int, int, float]  # detection, object, IoU
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What is in an image and what a model detects there.
+    """The objects of an image and a model's detections.
 
     Args:
         objects: the class of each.
-        object_corners: of the objects, in pixels: x1, y1, x2, y2, or four corners; () of a whole image.
-        detections: the class of each, the surest first.
+        object_corners: of the objects, in pixels: x1, y1, x2, y2, or four corners; () for an entire image.
+        detections: the class of each, by descending confidence.
         detection_corners: as `object_corners`.
-        overlaps: those above LEAST_IOU, by detection, the best first.
+        overlaps: those above LEAST_IOU, by detection, by descending IoU.
     """
 
     objects: Sequence[int]
@@ -46,11 +46,11 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an object, of a detection, or of both where they belong together.
+    """The outcome of an object, of a detection, or of a matched pair.
 
     Args:
-        object, detection: their indexes in `ImageResult`; -1: there is none.
-        iou: of the detection with the object that it lies on best; None: it lies on none.
+        object, detection: their indexes in `ImageResult`; -1: none.
+        iou: of the detection with its best-overlapping object; None: no overlap.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Outcome:
 
 
 def assign(overlaps: Sequence[Overlap], counted: int, iou: float) -> dict[int, tuple[int, float]]:
-    """Detection → (object, IoU), of the first `counted` detections."""
+    """Detection → (object, IoU), for the first `counted` detections."""
     pairs: dict[int, tuple[int, float]] = {}
     used: set[int] = set()
     for detection, object_index, value in overlaps:
@@ -88,7 +88,7 @@ def outcomes(image: ImageResult, confidence: float, iou: float = IOU) -> list[Ou
 def of_detection(
     image: ImageResult, number: int, pair: tuple[int, float] | None, best: tuple[int, float] | None, iou: float
 ) -> Outcome:
-    """What a detection is: correct, of the wrong class, a duplicate, or false."""
+    """The outcome of a detection: correct, of the wrong class, a duplicate, or false."""
     kind = image.detections[number]
     if pair is not None:
         object_index, value = pair
@@ -98,13 +98,13 @@ def of_detection(
 
 
 def of_classification(image: ImageResult) -> list[Outcome]:
-    """The one of a classification: its surest class is right or wrong."""
+    """The only outcome of a classification: its top class is correct or wrong."""
     right = image.detections[0] == image.objects[0]
     return [Outcome(CORRECT if right else WRONG_CLASS, 0, 0, None)]
 
 
 def size_of(corners: Sequence[float]) -> str | None:
-    """`small`, `medium` or `large`; None of a whole image."""
+    """`small`, `medium` or `large`; None for an entire image."""
     if not corners:
         return None
     size = area(corners)
@@ -121,7 +121,7 @@ def area(shape: Sequence[float]) -> float:
 
 
 def pack(image: ImageResult) -> bytes:
-    """As bytes: 18 of an object, 22 of a detection, 8 of an overlap."""
+    """Encode: 18 bytes per object, 22 per detection, 8 per overlap."""
     width = len((*image.object_corners, *image.detection_corners, ())[0])
     objects, detections, overlaps = len(image.objects), len(image.detections), len(image.overlaps)
     return b"".join(
@@ -143,10 +143,10 @@ def flat(boxes: Sequence[Sequence[float]]) -> Iterator[float]:
 
 
 def unpack(data: bytes) -> ImageResult:
-    """Read the objects and detections of an image as `pack` wrote them.
+    """Decode an image's result that `pack` has encoded.
 
     Raises:
-        struct.error: these are no bytes of `pack`.
+        struct.error: the bytes are not from `pack`.
     """
     objects, detections, overlaps, width = HEAD.unpack_from(data)
     form = f"<{objects + detections}H{detections}f{width * (objects + detections)}f{2 * overlaps}H{overlaps}f"

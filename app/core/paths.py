@@ -1,4 +1,4 @@
-"""Redacts this machine's paths in texts for other people: exceptions, tracebacks, output."""
+"""Redacts this machine's paths in texts for users: exceptions, tracebacks, output."""
 
 import json
 import re
@@ -7,24 +7,24 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # of the program
-WORKERS = "workers"  # in the data folder of a host whose workers have folders of their own; see worker_folder
+WORKERS = "workers"  # in the data folder of a host: the folders of its workers, see worker_folder
 
-BEGINS = r"/(?<![\w.:/~-]/)"  # a slash; behind these it is a part of something else: an address, "and/or", "3/20"
+BEGINS = r"/(?<![\w.:/~-]/)"  # a slash; after these characters it is part of something else: a URL, "and/or", "3/20"
 PART = r"[^\s/'\"`:,;()<>|\[\]]"
 SYSTEM = ("/dev/", "/proc/", "/sys/")  # the same on every machine
 NO_NAMES: Mapping[int, str] = {}
 
 
 def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, stored: bool = False) -> str:
-    """The text with paths that mean something on another machine, too.
+    """The text, with only those parts of paths that are meaningful on another machine.
 
-    A file of a dataset is told from the dataset on, which has its name where it is known; other data from the data
-    folder on; code from its package on; of any other path its last part is left.
+    A path to a dataset's file starts at the dataset, with its name if known; to other data, at the data folder; to
+    code, at its package; any other path is reduced to its last part.
 
     Args:
         data: the data folder of the process that wrote the text. datasets: names by id.
-        stored: by this version, already without folders: what stands behind a dataset's name, which may end in
-            anything, is no path of its own.
+        stored: the text was already redacted by this version: what follows a dataset's name, which may end in any
+            character, is not a path.
     """
 
     def short(match: re.Match[str]) -> str:
@@ -38,7 +38,8 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
 
 
 def data_folder_of(directory: Path) -> Path:
-    """The data folder of the process of a training's attempt: of another host, where a worker there sent the files.
+    """The data folder of the process that ran a training's attempt: one of another host, if a worker there sent the
+    files.
 
     Args:
         directory: of the attempt, `models/{id}/attempts/{n}` below the data folder.
@@ -51,9 +52,9 @@ def data_folder_of(directory: Path) -> Path:
 
 @lru_cache
 def paths_below(data: str) -> re.Pattern[str]:
-    """A pattern of absolute paths that distinguishes those of the data folder, as spelled and with links resolved.
+    """A pattern of absolute paths that recognizes those in the data folder, as spelled and with links resolved.
 
-    Datasets and downloaded weights of a worker's own folder are links into that of its host.
+    In a worker's own folder, datasets and downloaded weights are links to its host's folder.
     """
     spellings = {Path(data).absolute(), Path(data).resolve()}
     root = pattern_of(spellings)
@@ -69,6 +70,6 @@ def paths_below(data: str) -> re.Pattern[str]:
 
 
 def pattern_of(folders: set[Path]) -> str:
-    """A pattern of any of them, without the first slash, the longest first; the root folder is left out."""
+    """A pattern of any of these folders, without the first slash, the longest first; the root folder is left out."""
     texts = sorted((str(folder)[1:] for folder in folders if folder.name), key=len, reverse=True)
     return "|".join(map(re.escape, texts)) or "(?!)"

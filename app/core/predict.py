@@ -6,17 +6,17 @@ from typing import TypedDict
 from app.core.shapes import Detection
 from app.core.spec import Spec
 
-AT_ONCE = 16  # questions that the program answers at the same time
+AT_ONCE = 16  # concurrent requests
 
 
 @dataclass(frozen=True)
 class PredictSpec(Spec):
-    """How the program works.
+    """The task of the program.
 
     Args:
-        cache_size: how many models stay loaded.
+        cache_size: the number of models that stay loaded.
         max_pixels: width x height of the largest image.
-        decode_seconds: of processor time for the decoding of an image.
+        decode_seconds: CPU time for decoding an image.
     """
 
     cache_size: int
@@ -25,10 +25,10 @@ class PredictSpec(Spec):
 
 
 class EngineExport(TypedDict):
-    """An export that may run in the place of the weights.
+    """An export that may run instead of the weights.
 
-    `folder` of the model; `files`: SHA-256 by the name of each; `task` and `img_size` (px) of its input; `precision`
-    that it was verified in, as OpenVINO calls it.
+    `folder` of the model; `files`: SHA-256 by name; `task` and `img_size` (px) of its input; `precision` that it was
+    verified in, by OpenVINO's name.
     """
 
     folder: str
@@ -39,23 +39,23 @@ class EngineExport(TypedDict):
 
 
 class RunsOn(TypedDict):
-    """Where models run, and whether in half precision."""
+    """The device of the models, and whether in half precision."""
 
     device: str
     half: bool
 
 
 class PredictResult(TypedDict):
-    """What the program ends with: how many questions it answered."""
+    """The program's result: how many requests it answered."""
 
     answered: int
 
 
 class WorkerAnswer(TypedDict, total=False):
-    """The program's answer to any question, as far as its service reads it.
+    """The program's answer to any request, as far as its service reads it.
 
-    `ok`: whether it was done, else `code` and `detail` say why not, and `errno` of the system. The answer to `predict`
-    is an `Inference`; `models`: the class names of each that is loaded, by path; `output`: of `draw`, the image.
+    `ok`: success; otherwise `code` and `detail` have the reason, and `errno` the system's. The answer to `predict` is
+    an `Inference`; `models`: the class names of each loaded model, by path; `output`: of `draw`, the image.
     """
 
     ok: bool
@@ -67,10 +67,10 @@ class WorkerAnswer(TypedDict, total=False):
 
 
 class InferenceRun(TypedDict):
-    """What ran a model, and how.
+    """How a model was run.
 
-    `fallback`: why it was not the export; `batch`: images that ran together; `speed`: ms of each part; `names` of the
-    classes in their order; `models`: the class names of each that is loaded, by path.
+    `fallback`: why the export was not used; `batch`: images that ran together; `speed`: ms of each step; `names` of the
+    classes in order; `models`: the class names of each loaded model, by path.
     """
 
     task: str
@@ -86,7 +86,7 @@ class InferenceRun(TypedDict):
 
 
 class Inference(InferenceRun):
-    """What was found in an image of `width` x `height` pixels. `weaker`: below the confidence and above the floor.
+    """Detections in an image of `width` x `height` pixels. `weaker`: below the confidence and above the floor.
     `inference_time`: ms, the model alone; `total_time`: ms, with reading and drawing, without loading the model.
     """
 

@@ -1,4 +1,4 @@
-"""The contract between the service of predictions and the programs that make them, of a video or of many images."""
+"""The contract between the service of predictions and its programs, for a video or for many images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from app.core.imports import ArchiveLimits
 from app.core.predict import EngineExport
 from app.core.spec import Spec
 
-RESULT_FOLDER = "made"  # folder of the files of a prediction, below that of its job's attempt
+RESULT_FOLDER = "made"  # folder of a prediction's files, below that of its attempt
 DETECTIONS_JSON, DETECTIONS_CSV = "detections.json", "detections.csv"
 LABELS_ZIP = "labels.zip"
 
 
 class PredictionOptions(TypedDict, total=False):
-    """What was chosen for a prediction. `classes`: confidence by class name; `checkpoint`: None is the best one."""
+    """The options of a prediction. `classes`: confidence by class name; `checkpoint`: None is the best one."""
 
     confidence: float
     iou: float
@@ -24,7 +24,7 @@ class PredictionOptions(TypedDict, total=False):
 
 
 class ModelName(TypedDict):
-    """The model of a prediction, for the files that are written."""
+    """The model of a prediction, for the written files."""
 
     training_id: int
     name: str
@@ -32,7 +32,7 @@ class ModelName(TypedDict):
 
 
 class Thresholds(TypedDict):
-    """What was applied."""
+    """The applied thresholds."""
 
     confidence: float
     iou: float
@@ -40,7 +40,7 @@ class Thresholds(TypedDict):
 
 
 class Media(TypedDict):
-    """The video as it was read. Upright frames, px; `duration`: s; `damaged`: parts that cannot be decoded."""
+    """The video as decoded. Upright frames, px; `duration`: s; `damaged`: segments that cannot be decoded."""
 
     width: int
     height: int
@@ -51,18 +51,18 @@ class Media(TypedDict):
     damaged: int
 
 
-_ClassName = TypedDict("_ClassName", {"class": str})  # a keyword of Python
+_ClassName = TypedDict("_ClassName", {"class": str})  # `class` is a keyword of Python
 
 
 class ClassCount(_ClassName):
-    """Of one class. `tracks`: objects that were followed in a video."""
+    """Counts of one class. `tracks`: tracked objects in a video."""
 
     detections: int
     tracks: NotRequired[int]
 
 
 class UnreadImage(TypedDict):
-    """An image that cannot be read; `code` names the reason."""
+    """An image that cannot be read; `code`: the reason."""
 
     image: str
     code: str
@@ -70,21 +70,21 @@ class UnreadImage(TypedDict):
 
 
 class UnreadImages(TypedDict):
-    """`first`: a few of them."""
+    """`first`: some of them."""
 
     count: int
     first: list[UnreadImage]
 
 
 class SkippedFiles(TypedDict):
-    """Files of the ZIP that are no images. `first`: a few of them."""
+    """Files of the ZIP that are not images. `first`: some of them."""
 
     count: int
     first: list[str]
 
 
 class ImageCounts(TypedDict):
-    """What came of the images of a ZIP."""
+    """Counts of the images in a ZIP."""
 
     read: int
     unread: UnreadImages
@@ -92,7 +92,7 @@ class ImageCounts(TypedDict):
 
 
 class ModelRun(TypedDict):
-    """What ran the model. `fallback`: why it was not its export; `tracked`: whether objects were followed."""
+    """How the model was run. `fallback`: why its export was not used; `tracked`: whether objects were tracked."""
 
     task: str
     engine: str
@@ -102,7 +102,9 @@ class ModelRun(TypedDict):
 
 
 class PredictionFigures(ModelRun):
-    """What came of a prediction, `media` of a video or `images` of a ZIP. `rate`: frames or images a second."""
+    """The summary of a prediction, with `media` for a video or `images` for a ZIP. `rate`: frames or images
+    per second.
+    """
 
     media: NotRequired[Media]
     images: NotRequired[ImageCounts]
@@ -112,7 +114,7 @@ class PredictionFigures(ModelRun):
 
 
 class PredictionResult(PredictionFigures):
-    """The same as its row has it, with the bytes of each file."""
+    """The summary in the row, with the size of each file in bytes."""
 
     files: dict[str, int]
 
@@ -124,11 +126,11 @@ class PredictionSpec(Spec):
     Args:
         input: the video, or the ZIP of images.
         weights: the .pt. export: of it, see `Export` of app/worker/serving/engines.py.
-        confidence, iou: thresholds. classes: confidence by class name, where it is another one.
-        track: whether objects get ids.
-        about: of the model, for the files that are written.
-        max_pixels: of a frame or an image. max_frames: of a video that are looked at. decode_seconds: of processor time
-            for an ordinary image.
+        confidence, iou: thresholds. classes: differing confidences, by class name.
+        track: whether objects are tracked.
+        about: the model, for the written files.
+        max_pixels: of a frame or an image. max_frames: processed frames of a video. decode_seconds: CPU time for an
+            ordinary image.
         limits: of the ZIP.
     """
 
@@ -148,10 +150,10 @@ class PredictionSpec(Spec):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """From spec.json, which has more."""
+        """From spec.json, which has more fields."""
         return super().of({**values, "limits": ArchiveLimits(**values.get("limits") or {})})
 
     @property
     def least(self) -> float:
-        """Below, no class counts."""
+        """The lowest confidence threshold of any class."""
         return min([self.confidence, *self.classes.values()])

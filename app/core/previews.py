@@ -4,12 +4,12 @@ from typing import TypedDict
 
 from app.core.shapes import Shape
 
-MAX_SHAPES = 30  # of an image and epoch, the most confident ones
-MAX_MASKS = 10  # the same of a segmentation: their outlines cost
+MAX_SHAPES = 30  # per image and epoch, the most confident ones
+MAX_MASKS = 10  # fewer for segmentation, whose polygons are large
 
 
 class PreviewImage(TypedDict):
-    """One of the images, with what is in it. Its picture has `width` x `height` px."""
+    """One of the preview images, with its objects. Its thumbnail has `width` x `height` px."""
 
     file: str
     width: int
@@ -26,7 +26,7 @@ class PreviewIndex(TypedDict):
 
 
 class PreviewEpoch(TypedDict):
-    """epoch-N.json: what was found in each image, in the order of the index."""
+    """epoch-N.json: the detections in each image, in the order of the index."""
 
     epoch: int
     images: list[list[Shape]]

@@ -1,4 +1,4 @@
-"""The specs of the small programs. Those of trainings, imports, evaluations and so on have modules of their own."""
+"""The specs of the small programs. Trainings, imports, evaluations and others have modules of their own."""
 
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
@@ -8,11 +8,11 @@ from app.core.spec import Spec
 
 @dataclass(frozen=True)
 class SampleSpec(Spec):
-    """The sample dataset.
+    """The task of generating the sample dataset.
 
     Args:
         output: the ZIP to write.
-        train, val: images of each set. size: of them, px.
+        train, val: images per set. size: their side, px.
     """
 
     output: str
@@ -30,13 +30,13 @@ class SampleResult(TypedDict):
 
 @dataclass(frozen=True)
 class ExportDatasetSpec(Spec):
-    """A version of a dataset in another format.
+    """The task of exporting a dataset's version to another format.
 
     Args:
         revision: its folder.
         format: yolo, coco or voc.
         output: the ZIP to write.
-        task: None: as its dataset.yaml says.
+        task: None: as in its dataset.yaml.
     """
 
     revision: str
@@ -46,14 +46,14 @@ class ExportDatasetSpec(Spec):
 
 
 class LossyNote(TypedDict):
-    """What a format cannot hold, and of how many objects."""
+    """What a format cannot represent, and for how many objects."""
 
     code: str
     count: int
 
 
 class ExportDatasetResult(TypedDict):
-    """What was written."""
+    """The result of a dataset export."""
 
     images: int
     objects: int
@@ -68,8 +68,8 @@ class VideoSpec(Spec):
 
     Args:
         input: the video. output: the WebM to write.
-        max_pixels: of a frame. max_frames: to write. rate: frames per second at most.
-        seconds: of work at most. memory: bytes.
+        max_pixels: per frame. max_frames: to write. rate: maximum frames per second.
+        seconds: maximum time. memory: bytes.
     """
 
     input: str
@@ -82,7 +82,7 @@ class VideoSpec(Spec):
 
 
 class VideoResult(TypedDict):
-    """The WebM. `cut`: the video goes on, but a limit was reached."""
+    """The WebM. `cut`: it was truncated at a limit."""
 
     frames: int
     fps: float
@@ -94,7 +94,7 @@ class VideoResult(TypedDict):
 
 @dataclass(frozen=True)
 class HashSpec(Spec):
-    """The present hash of a dataset. `data`: its dataset.yaml."""
+    """The task of computing a dataset's present hash. `data`: its dataset.yaml."""
 
     data: str
 
@@ -106,7 +106,7 @@ class HashResult(TypedDict):
 
 
 class SplitOptions(TypedDict):
-    """Of each set, and the seed that images are drawn with."""
+    """The share of each set, and the seed of the random selection."""
 
     train: float
     val: float
@@ -116,10 +116,10 @@ class SplitOptions(TypedDict):
 
 @dataclass(frozen=True)
 class SplitSpec(Spec):
-    """What a new split would be.
+    """The task of computing a new split without applying it.
 
     Args:
-        revision: the folder of the version that it is made from.
+        revision: the folder of the version to split.
         split: shares and seed; None: as in the upload.
     """
 
@@ -131,8 +131,9 @@ ClassImages = TypedDict("ClassImages", {"class": int | str, "train": int, "val":
 
 
 class SplitResult(TypedDict):
-    """What it would be: images by set, and by class and set. `how`: given, or the code of its decision; `torn`: images
-    that are kept apart from those they belong to."""
+    """The computed split: images by set, and by class and set. `how`: given, or the code of its decision; `torn`:
+    images separated from others of their group.
+    """
 
     how: str
     splits: dict[str, int]
@@ -142,7 +143,7 @@ class SplitResult(TypedDict):
 
 @dataclass(frozen=True)
 class CompareSpec(Spec):
-    """Two evaluations on the same images.
+    """The task of comparing two evaluations on the same images.
 
     Args:
         this, other: the folders of their files.
@@ -155,7 +156,7 @@ class CompareSpec(Spec):
 
 
 class Difference(TypedDict):
-    """What one evaluation has more than the other, with the limits of its 95 % interval."""
+    """The difference of a metric between two evaluations, with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -163,7 +164,7 @@ class Difference(TypedDict):
 
 
 class Differences(TypedDict):
-    """`differ`: `images` or `objects`, where they were not measured on the same; nothing else is there then."""
+    """`differ`: `images` or `objects`, if the evaluations do not have the same; other fields are then missing."""
 
     differ: NotRequired[str]
     images: NotRequired[int]
@@ -172,10 +173,10 @@ class Differences(TypedDict):
 
 @dataclass(frozen=True)
 class WeightsSpec(Spec):
-    """A .pt that somebody sent.
+    """The task of checking an uploaded .pt.
 
     Args:
-        most_bytes: expanded. memory: bytes that it may take.
+        most_bytes: limit of its uncompressed size. memory: limit in bytes.
     """
 
     path: str
@@ -185,7 +186,7 @@ class WeightsSpec(Spec):
 
 
 class WeightsResult(TypedDict):
-    """The model of the file. `img_size` (px), `batch` and `epochs` as its checkpoint says; None: nothing sensible."""
+    """The model in the file. `img_size` (px), `batch` and `epochs` of its checkpoint; None: missing or implausible."""
 
     task: str
     architecture: str

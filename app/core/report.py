@@ -1,5 +1,6 @@
-"""What an import reports of a dataset: its decisions, and findings about its files. As JSON: written by its program, in
-the dataset's report and index, made sentences where they are shown."""
+"""The decisions and findings of an import. As JSON: written by its program to the dataset's report and index;
+translated to sentences when displayed.
+"""
 
 from typing import Any, NotRequired, TypedDict
 
@@ -9,13 +10,13 @@ from app.core.text_data import TextData
 
 class Keypoints(TypedDict):
     kpt_shape: list[int]
-    flip_idx: NotRequired[list[int]]  # as a dataset.yaml
+    flip_idx: NotRequired[list[int]]  # as in a dataset.yaml
 
 
 class Finding(TypedDict):
-    """Something about a file.
+    """A finding about a file.
 
-    `line`: of it, or an object's number from 1. `data`: fills the text of the code.
+    `line`: in the file, or an object's number from 1. `data`: fills the placeholders of the code's text.
     """
 
     severity: str
@@ -26,7 +27,7 @@ class Finding(TypedDict):
 
 
 class Alternative(TypedDict):
-    """What a person can choose instead."""
+    """Another option that a user can choose."""
 
     parameter: str
     options: list[Any]
@@ -42,8 +43,7 @@ class IndexedImage(TypedDict):
 
 
 class Example(TypedDict):
-    """An image (its path below the source) with its objects in each reading; in the report with its place in the
-    index."""
+    """An image (its path below the source) with its objects in each reading; in the report with its index entry."""
 
     image: str
     drawn: dict[str, list[DrawnObject]]
@@ -54,7 +54,7 @@ class Example(TypedDict):
 
 
 class Decision(TypedDict):
-    """What the import chose; one between readings has more, see app/core/readings.py."""
+    """A decision of the import; one between readings has more fields, see app/core/readings.py."""
 
     code: str
     data: TextData

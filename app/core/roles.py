@@ -1,24 +1,24 @@
-"""The roles, and which covers which."""
+"""The roles, and their order."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """From least to most: each may do what those before it may."""
+    """In ascending order: each role includes those before it."""
 
     VIEWER = "viewer"  # reads
-    TRAINER = "trainer"  # also uploads, trains, tests, evaluates, exports; changes what is theirs
-    ADMIN = "admin"  # all of it, users and tokens too
+    TRAINER = "trainer"  # also uploads, trains, tests, evaluates, exports; changes its own objects
+    ADMIN = "admin"  # everything, users and tokens included
 
     @property
     def rank(self) -> int:
         return list(Role).index(self)
 
     def covers(self, other: "Role") -> bool:
-        """Whether this role may do what `other` may."""
+        """Whether this role includes `other`."""
         return self.rank >= other.rank
 
 
 def lower(one: Role, other: Role) -> Role:
-    """The role that has less."""
+    """The lesser role."""
     return min(one, other, key=lambda role: role.rank)

@@ -1,4 +1,4 @@
-"""The messages of a training's room, as they are stored and sent."""
+"""The messages of a training's room, as stored and sent."""
 
 from collections.abc import Mapping
 from typing import TypedDict
@@ -9,7 +9,7 @@ from app.core.train import GpuFigures, RunProgress
 
 
 class QueuePosition(TypedDict):
-    """A training that waits; `ahead`: how many start before it, None: not known."""
+    """A waiting training; `ahead`: how many start before it, None: unknown."""
 
     training_id: int
     priority: int
@@ -18,7 +18,7 @@ class QueuePosition(TypedDict):
 
 
 class MessagePayload(TypedDict, total=False):
-    """What a message says: `training_id` and `seq`, unless it is about all trainings, and the fields of its event.
+    """The payload of a message: `training_id` and `seq`, unless it is about all trainings, and the fields of its event.
 
     training_status: `training`, as TrainingOut sends it. training_progress: `status` to `total_epochs`.
     training_update: the epoch. training_note, training_advice: `code` and `data`, with the sentences for the reader.
@@ -79,7 +79,7 @@ class MessagePayload(TypedDict, total=False):
 
 
 class StoredMessage(TypedDict):
-    """A message with its number and its time, for readers who were away."""
+    """A message with its number and its time, for clients that were disconnected."""
 
     seq: int
     event: str

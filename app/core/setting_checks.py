@@ -1,4 +1,4 @@
-"""Which settings do not go together."""
+"""Checks settings that exclude each other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +17,10 @@ def check_together(values: Mapping[str, Any]) -> None:
 
 
 def refuse_open_network(values: Mapping[str, Any]) -> None:
-    """Refuse AUTH=off on an address that other machines reach, unless the settings allow it explicitly.
+    """Refuse AUTH=off on an address that other machines reach, unless that is allowed explicitly.
 
     Raises:
-        SettingError: other machines could do everything without a login, and nobody said that this is wanted.
+        SettingError: other machines would have full access without a login, and no setting allows that.
     """
     host = values["HOST"]
     loopback = host == "localhost" or host.startswith("127.") or host == "::1"
@@ -32,10 +32,10 @@ def refuse_open_network(values: Mapping[str, Any]) -> None:
 
 
 def refuse_half_a_provider(values: Mapping[str, Any]) -> None:
-    """Refuse a provider that nobody could log in by.
+    """Refuse a login provider that cannot work.
 
     Raises:
-        SettingError: it has no client, or its scopes are not OpenID Connect's.
+        SettingError: it has no client, or its scopes lack OpenID Connect's.
     """
     if values["OIDC_ISSUER"] and not values["OIDC_CLIENT_ID"]:
         raise SettingError("OIDC_ISSUER needs OIDC_CLIENT_ID: what the provider knows this server as.")
@@ -44,10 +44,10 @@ def refuse_half_a_provider(values: Mapping[str, Any]) -> None:
 
 
 def refuse_lone_storage(values: Mapping[str, Any]) -> None:
-    """Refuse a store where nothing runs elsewhere, and in the server mode in which its library stops every client.
+    """Refuse an object store without workers, and with eventlet, under which its library blocks every client.
 
     Raises:
-        SettingError: it has no workers, half of a key, or eventlet.
+        SettingError: there are no workers, the key is incomplete, or the server mode is eventlet.
     """
     if not values["STORAGE_URL"]:
         return

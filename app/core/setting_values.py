@@ -1,4 +1,4 @@
-"""Parses the texts of settings. A parser raises ValueError, with what it expects, where the text is something else."""
+"""Parses the texts of settings. A parser raises ValueError with the expected form."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
 class SettingError(ValueError):
-    """A setting has a value that cannot be used; the message names the setting and the accepted values."""
+    """A setting has an invalid value; the message names the setting and the accepted values."""
 
 
 def size(text: str) -> int:
@@ -35,7 +35,7 @@ def boolean(text: str) -> bool:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1."""
+    """A positive integer."""
     number = int(text)
     if number < 1:
         raise ValueError("expected a whole number, 1 or more")
@@ -43,7 +43,7 @@ def positive(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number from 0."""
+    """An integer from 0."""
     number = int(text)
     if number < 0:
         raise ValueError("expected a whole number, 0 or more")
@@ -62,7 +62,7 @@ def one_word(*words: str) -> Callable[[str], str]:
 
 
 def worker_name(text: str) -> str:
-    """What can be a file's name and a part of a key anywhere."""
+    """A worker name that is valid as a file name and as a part of a key."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", text):
         raise ValueError("expected at most 40 letters, digits, dots, dashes and underscores")
     return text
@@ -83,7 +83,7 @@ def endpoint(text: str) -> str:
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """Names in small letters, from "yolo.example.org, .example.net"; `*` for any."""
+    """Host names in lowercase, from "yolo.example.org, .example.net"; `*` for any."""
     names = [part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()]
     for name in names:
         if name != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|[0-9a-f:]+:[0-9a-f:.]*", name):
@@ -112,7 +112,7 @@ def storage_uri(text: str) -> str:
     if text != "memory://" and not re.match(r"(redis|rediss|redis\+unix)://.", text):
         raise ValueError(expected)
     try:
-        _ = urlsplit(text).port  # refused now, and not with the first request that is counted
+        _ = urlsplit(text).port  # check the port now, rather than at the first counted request
     except ValueError as error:
         raise ValueError(expected) from error
     return text
@@ -124,19 +124,19 @@ def redis_url(text: str) -> str:
 
 
 def issuer(text: str) -> str:
-    """The address of an OpenID Connect provider; empty for none. http is for one on this machine."""
+    """The address of an OpenID Connect provider; empty for none. http only on this machine."""
     expected = "expected an address such as https://login.example.org/realms/lab"
     parts = urlsplit(text.strip())
     local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     fits = parts.scheme == "https" or (parts.scheme == "http" and local)
-    fits = fits and len(text) <= 255  # of the column that keeps it
+    fits = fits and len(text) <= 255  # size of its column
     if text.strip() and not (fits and parts.hostname and not parts.query and not parts.fragment and "@" not in text):
         raise ValueError(expected)
     return text.strip()
 
 
 def people(text: str) -> tuple[str, ...]:
-    """Addresses in small letters, from "ana@example.org, @example.net"; `*` for everybody."""
+    """Email addresses in lowercase, from "ana@example.org, @example.net"; `*` for everyone."""
     entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     if not all(entry == "*" or re.fullmatch(r"[^@\s]*@[a-z0-9-]+(\.[a-z0-9-]+)*", entry) for entry in entries):
         raise ValueError("expected e-mail addresses, domains such as @example.org, or *")
@@ -165,17 +165,17 @@ def variable_names(text: str) -> tuple[str, ...]:
 
 
 def optional_path(text: str) -> Path | None:
-    """A path, or None where nothing is named."""
+    """A path; None if empty."""
     return Path(text) if text else None
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLAlchemy address; None: another database, or one in memory."""
+    """The file of a database URI; None: another database, or one in memory."""
     match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
     return Path(match[1]) if match and match[1] != ":memory:" else None
 
 
 def cors_origins(text: str) -> str | list[str] | None:
-    """What SOCKETIO_CORS_ALLOWED_ORIGINS allows: "*", a list of origins, or None for this server alone."""
+    """The value for SOCKETIO_CORS_ALLOWED_ORIGINS: "*", a list of origins, or None for this server's own origin."""
     origins = [part.strip().rstrip("/") for part in text.split(",") if part.strip()]
     return "*" if "*" in origins else origins or None

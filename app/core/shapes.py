@@ -1,7 +1,7 @@
-"""An object in an image, as JSON: written by a child, read by the web process and drawn by the pages.
+"""An object in an image as JSON: written by a child, read by the web process and drawn by the pages.
 
-One type for each place where objects are kept, as they differ in units and in what is known. What an evaluation keeps
-of all objects and detections of an image is `ImageResult` (outcomes.py).
+There is one type for each place where objects are stored, since units and fields differ. An evaluation stores all
+objects and detections of an image as `ImageResult` (outcomes.py).
 """
 
 from typing import NotRequired, TypedDict
@@ -10,31 +10,31 @@ Point = list[float]
 
 ClassConfidence = TypedDict("ClassConfidence", {"class": str, "confidence": float})
 
-# What a model detects in an image, in pixels of the image as shown (specification: `results` of a test).
+# A model's detection in an image, in pixels of the upright image (specification: `results` of a test).
 Detection = TypedDict(
     "Detection",
     {
         "class": str,
         "confidence": float,
-        "bbox": list[float],  # x1, y1, x2, y2; of an oriented box the upright one round it
+        "bbox": list[float],  # x1, y1, x2, y2; of an oriented box, its axis-aligned bounding box
         "center": Point,
         "area": float,
         "polygon": NotRequired[list[Point]],
         "corners": NotRequired[list[Point]],  # of an oriented box
         "keypoints": NotRequired[list[Point]],  # x, y, confidence
-        "top5": NotRequired[list[ClassConfidence]],  # of a classification, whose `bbox` is the whole image
+        "top5": NotRequired[list[ClassConfidence]],  # of a classification, whose `bbox` is the entire image
     },
 )
 
 
 class TrackedDetection(Detection):
-    """The same in a frame of a video, or in one of many images."""
+    """A detection in a frame of a video, or in one of many images."""
 
-    track_id: NotRequired[int | None]  # None: it belongs to no object that was seen twice
+    track_id: NotRequired[int | None]  # None: not tracked across frames
 
 
-# An object or a detection beside a small picture of its image: previews of a run, and its first evaluation. Places are
-# fractions of the image's width and height; an image that is classified has none.
+# An object or a detection for a thumbnail: previews of a run, and its final evaluation. Coordinates are fractions of
+# the image's width and height; a classified image has none.
 Shape = TypedDict(
     "Shape",
     {
@@ -46,7 +46,7 @@ Shape = TypedDict(
     },
 )
 
-# A labelled object as the pages draw it. Fractions of the image.
+# A labeled object for drawing. Fractions of the image.
 DrawnObject = TypedDict(
     "DrawnObject",
     {
@@ -59,6 +59,6 @@ DrawnObject = TypedDict(
 
 
 class LabelledObject(DrawnObject):
-    """The same of a dataset's version, as its index has it."""
+    """A labeled object in the index of a dataset's version."""
 
     line: int  # of its label file, or its number in the annotation file

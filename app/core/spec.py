@@ -7,11 +7,11 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Spec:
-    """Fields that JSON can hold."""
+    """A dataclass of JSON values."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """From spec.json, which may hold more: what the supervisor needs, and what a later version wrote.
+        """From spec.json, which may have more fields: the supervisor's own, and those of a later version.
 
         Raises:
             TypeError: a field is missing.
@@ -19,5 +19,5 @@ class Spec:
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
     def values(self) -> dict[str, object]:
-        """As spec.json has it."""
+        """As written to spec.json."""
         return asdict(self)

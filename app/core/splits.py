@@ -1,3 +1,3 @@
-"""The sets of a dataset, in their order."""
+"""The splits of a dataset, in order."""
 
 SPLITS = ("train", "val", "test")

@@ -1,4 +1,4 @@
 """The tasks of YOLO."""
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
-LOCALIZED = TASKS[:4]  # whose labels have places in the image
+LOCALIZED = TASKS[:4]  # tasks whose labels have coordinates

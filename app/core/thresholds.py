@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class CurvePoint(TypedDict):
-    """Of a curve: what a confidence gives."""
+    """A point of a curve: the metrics at a confidence."""
 
     confidence: float
     precision: float
@@ -12,14 +12,14 @@ class CurvePoint(TypedDict):
 
 
 class Threshold(CurvePoint):
-    """A recommended one; `goal`: what its better measure reaches, None of the balanced one."""
+    """A recommended threshold; `goal`: the value that its favored metric reaches, None for the balanced one."""
 
     name: str
     goal: float | None
 
 
 class ModelThresholds(TypedDict):
-    """Chosen for a model; None: the usual one. `classes`: the confidence of some, by name."""
+    """The chosen thresholds of a model; None: the default. `classes`: differing confidences, by class name."""
 
     confidence: float | None
     iou: float | None

@@ -1,4 +1,4 @@
-"""The contract between the trainings' service and the program that trains."""
+"""The contract between the trainings' service and the training program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from app.core.text_data import TextData
 
 
 class TrainingStart(TypedDict):
-    """What a training starts from.
+    """The initial weights of a training.
 
     `kind`: auto, official, scratch, training (`training_id`, `checkpoint`: best, last or an epoch; for the child with
     its `path`) or uploaded (`file`, `sha256`, `classes`: weights that were trained elsewhere).
@@ -25,12 +25,12 @@ class TrainingStart(TypedDict):
     classes: NotRequired[list[str]]
 
 
-# All arguments of ultralytics by name, of whatever version of it. Those that a request may set are TrainingParams.
+# All arguments of ultralytics by name, whatever its version. Those that a request may set are TrainingParams.
 UltralyticsArguments = dict[str, Any]
 
 
 class TrainingParams(TypedDict, total=False):
-    """Further parameters that a request may set; see app/services/trainer/params for what each one does."""
+    """Further parameters that a request may set; see app/services/trainer/params for their meaning."""
 
     amp: bool
     angle: float
@@ -90,10 +90,10 @@ class TrainingParams(TypedDict, total=False):
 
 
 class RunProgress(TypedDict, total=False):
-    """What a training does now: a batch of the present epoch, or a `stage` outside the batches.
+    """The current activity of a training: a batch of the present epoch, or a `stage` outside the epochs.
 
     `loss`, `parts`: of the batch; `name`, `received`, `total`: of a download, bytes; `fraction`: 0 to 1 of the run;
-    `best_epoch`, `final_metrics`: of a completed one.
+    `best_epoch`, `final_metrics`: of a completed run.
     """
 
     stage: str
@@ -111,7 +111,7 @@ class RunProgress(TypedDict, total=False):
 
 
 class GpuFigures(TypedDict):
-    """A GPU as NVML reports it: percent, bytes, °C, W; None: it does not say."""
+    """A GPU's figures from NVML: percent, bytes, °C, W; None: not reported."""
 
     index: int
     name: str
@@ -143,7 +143,7 @@ class WaitingReason(TypedDict):
 
 
 class Extension(TypedDict):
-    """Epochs that were added after `from_epoch`, up to `epochs` in all; `schedule` of the learning rate."""
+    """Epochs added after `from_epoch`, up to a total of `epochs`; `schedule` of the learning rate."""
 
     from_epoch: int
     epochs: int
@@ -159,14 +159,14 @@ class TrainSpec(Spec):
         data: our dataset.yaml.
         architecture: None: YOLOv8 of `model_version`.
         start: see TrainingStart.
-        resume: the checkpoint to go on from.
-        batch_size: what the user asked for. batch_now: what fits.
-        learning_rate: None: ultralytics chooses.
+        resume: the checkpoint to resume from.
+        batch_size: as requested. batch_now: as reduced to fit into memory.
+        learning_rate: None: chosen by ultralytics.
         extensions: see Extension.
-        device: as ultralytics takes it: "", "cpu", "0", "0,1", numbered among `devices`.
-        devices: of the machine; there to hold the same ones after a restart.
+        device: for ultralytics: "", "cpu", "0", "0,1", numbered among `devices`.
+        devices: of the machine; recorded so that a restart uses the same ones.
         params: further parameters of ultralytics, checked against an allow-list.
-        memory_limit: bytes; 0: none.
+        memory_limit: bytes; 0: unlimited.
     """
 
     training_id: int

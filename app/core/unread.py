@@ -1,4 +1,4 @@
-"""Files of an upload that may hold its labels and are not read, by their suffix."""
+"""Detects unsupported files of an upload that may hold its labels, by their suffix."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -16,7 +16,7 @@ UNREAD = (
     | {".npz", ".h5", ".hdf5", ".db", ".sqlite", ".sqlite3", ".mdb", ".lst", ".rec", ".odgt", ".geojson", ".shp"}
 )
 ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
-LISTED = 10  # files in a message
+LISTED = 10  # files named in a message
 
 
 def suffix(name: str) -> str:
@@ -24,10 +24,10 @@ def suffix(name: str) -> str:
 
 
 def unread(skipped: SkippedFiles) -> list[str]:
-    """The names of such files, or their kinds where no name is kept.
+    """The names of such files, or their suffixes if no names were recorded.
 
     Args:
-        skipped: files that were left out of an upload.
+        skipped: skipped files of an upload.
     """
     kinds = UNREAD & set(skipped.get("kinds", {}))
     names = [name for name in skipped.get("names", []) if suffix(name) in kinds]
@@ -35,12 +35,12 @@ def unread(skipped: SkippedFiles) -> list[str]:
 
 
 def archives(skipped: SkippedFiles) -> list[str]:
-    """The names of archives in an upload that were not opened."""
+    """The names of archives in an upload, which are not opened."""
     return [name for name in skipped.get("names", []) if suffix(name) in ARCHIVES][:LISTED]
 
 
 def why_no_labels(skipped: SkippedFiles) -> Reason | None:
-    """The reason why an upload without labels may have none that are read; None: it has no such file."""
+    """Why an upload has no readable labels, if skipped files explain it; otherwise None."""
     files = unread(skipped)
     if files:
         return {"code": code_of(files), "data": {"files": ", ".join(files)}}

@@ -1,11 +1,11 @@
-"""Detects video files by their first bytes: what is decoded, and with which of FFmpeg's demuxers. Pure."""
+"""Detects video files by their first bytes, and selects FFmpeg's demuxer. Pure."""
 
-# Demuxers that read one file and nothing else. Playlists (HLS, concat, DASH) are not among them.
+# Demuxers that read a single file. Playlists (HLS, concat, DASH) are excluded.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,flv,asf,ogg"
-BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})  # how an MP4 or MOV begins
-HEAD = 192  # bytes that `demuxer_of` looks at
+BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})  # first box of an MP4 or MOV
+HEAD = 192  # bytes that `demuxer_of` reads
 
-# What an image says that begins like an MP4: HEIC and AVIF.
+# Brands of images in the same container: HEIC and AVIF.
 STILLS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"})
 
 MARKS = {
@@ -24,7 +24,7 @@ def is_mp4(head: bytes) -> bool:
 
 
 def demuxer_of(head: bytes) -> str | None:
-    """FFmpeg's name of the container that begins so; None: it is none that is decoded."""
+    """FFmpeg's name of the container; None: not supported."""
     if is_mp4(head):
         return "mov"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
@@ -35,10 +35,10 @@ def demuxer_of(head: bytes) -> str | None:
 
 
 def is_video(head: bytes) -> bool:
-    """Whether these first bytes are of a video that is decoded, and not of an image in the container of one."""
+    """Whether these first bytes are of a supported video, and not of an image in such a container."""
     return container_of(head) and not (head[4:8] == b"ftyp" and head[8:12] in STILLS)
 
 
 def container_of(head: bytes) -> bool:
-    """Whether these first bytes are of a container that is decoded."""
+    """Whether these first bytes are of a supported container."""
     return demuxer_of(head) is not None

@@ -1,7 +1,7 @@
 """The events of child processes: frozen dataclasses, and their JSON codec. Standard library only.
 
-A child appends one JSON object a line to `events.jsonl`: `{"seq", "time", "type", "data"}`, `seq` = 1, 2, 3 ...
-The reader applies each once, in order. A file that ends without a terminal event is a failure.
+A child appends one JSON object per line to `events.jsonl`: `{"seq", "time", "type", "data"}`, `seq` = 1, 2, 3 ... Each
+event is applied once, in order. A file that ends without a terminal event means a failure.
 """
 
 from app.events.base import Event

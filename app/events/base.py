@@ -9,5 +9,5 @@ class Event:
     """A message of a child."""
 
     terminal: ClassVar[bool] = False
-    background: ClassVar[bool] = False  # of a thread of its own: no sign that the work gets on
-    repeated: ClassVar[bool] = False  # another one, or one of another type, follows within minutes
+    background: ClassVar[bool] = False  # sent by a background thread: not a sign of progress
+    repeated: ClassVar[bool] = False  # followed by another event of any type within minutes

@@ -23,13 +23,13 @@ TYPES: dict[str, type[Event]] = {
 FIELDS = {  # the types of each event's fields, by name
     name: {field.name: get_type_hints(kind)[field.name] for field in fields(kind)} for name, kind in TYPES.items()
 }
-MOST = 2**63  # the database's integers
+MOST = 2**63  # range of the database's integers
 MOST_LINE = 64 * 1024**2  # bytes; the longest event, with a thousand classes, has some 200 KB
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """A numbered event and when it happened; `worked`: seconds that its process had run then, by a steady clock."""
+    """A numbered event and its time; `worked`: seconds since its process started, by a monotonic clock."""
 
     seq: int
     time: datetime
@@ -50,10 +50,10 @@ def encode(event: Event, seq: int, worked: float | None = None) -> str:
 
 
 def decode(line: str) -> Envelope:
-    """The event of one line. Fields that this version does not know are left out.
+    """The event of one line. Unknown fields are dropped.
 
     Raises:
-        ValueError: the line is no event that this version knows.
+        ValueError: the line is not a known event.
     """
     try:
         body = json.loads(line)
@@ -66,7 +66,7 @@ def decode(line: str) -> Envelope:
             raise ValueError("no number")
         if not fits(body.get("worked"), float | None):
             raise ValueError("no time")
-        if "\\u" in line:  # half of a pair: it could be neither stored nor sent
+        if "\\u" in line:  # half of a surrogate pair can be neither stored nor sent
             json.dumps(body, ensure_ascii=False).encode()
         return Envelope(body["seq"], datetime.fromisoformat(body["time"]), kind(**fields), body.get("worked"))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -74,15 +74,15 @@ def decode(line: str) -> Envelope:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON may stand in a field, by its outer type."""
+    """Whether a JSON value is valid for a field, by its outer type."""
     options = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
     return any(fits_one(value, dict if is_typeddict(option) else get_origin(option) or option) for option in options)
 
 
 def fits_one(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of this one type."""
+    """Whether a JSON value is of this type."""
     if value is None:
-        return kind in {float, type(None), Any}  # not a number, see `finite`
+        return kind in {float, type(None), Any}  # see `finite`: stored as null
     if kind is bool or isinstance(value, bool):
         return isinstance(value, bool) and kind in {bool, Any}
     if kind in {int, float}:
@@ -93,13 +93,13 @@ def fits_one(value: Any, kind: Any) -> bool:
 def read_events(
     directory: Path, offset: int = 0, damaged: Callable[[int], Any] = lambda _offset: None
 ) -> Iterator[tuple[int, Envelope]]:
-    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left.
+    """Complete lines of `events.jsonl` from byte `offset` on; an incomplete last line is not read.
 
-    Lines that are no events are passed over: one of them must not cost what was said before and after. Where the file
-    is shorter than `offset` it was cut, and is read from its beginning: events have numbers, who knows them passes on.
+    Invalid lines are skipped, so that the events before and after them count. A file shorter than `offset` was
+    truncated, and is read from the start: readers skip events by their number.
 
     Args:
-        damaged: called with the place of each line that is no event, and with 0 where the file was cut.
+        damaged: called with the offset behind each invalid line, and with 0 if the file was truncated.
     """
     try:
         file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
@@ -123,7 +123,7 @@ def read_events(
 
 
 def finite(value: Any) -> Any:
-    """The value with None for each number that JSON cannot hold."""
+    """The value with None for each non-finite number, which JSON cannot represent."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -8,7 +8,7 @@ from app.events.base import Event
 
 @dataclass(frozen=True)
 class Verified(Event):
-    """What was measured of an export, good or bad; see `app/worker/exporting/verdict.py`."""
+    """The measurements of an export, good or bad; see `app/worker/exporting/verdict.py`."""
 
     verification: Verification
     curves: ExportCurves | None = None  # of the export

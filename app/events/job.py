@@ -10,7 +10,7 @@ from app.events.base import Event
 
 @dataclass(frozen=True)
 class Advanced(Event):
-    """How far the work is: `done` of `total`, in what the program counts; `total` is 0 where it is not known."""
+    """Progress: `done` of `total`, in units of the program; `total` 0: unknown."""
 
     repeated: ClassVar[bool] = True
 
@@ -21,7 +21,7 @@ class Advanced(Event):
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The work is done; its result is complete and on the disk."""
+    """The work is done; its result is complete on the disk."""
 
     terminal: ClassVar[bool] = True
     result: Mapping[str, object] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Finished(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """The input cannot be used; `code` names the text that the kind's service has for it."""
+    """The input cannot be used; `code` selects the text of the kind's service."""
 
     terminal: ClassVar[bool] = True
     code: str
@@ -37,7 +37,7 @@ class Refused(Event):
 
     @property
     def kind(self) -> str:
-        """As of a failure: nothing is wrong with what it was given where the disk has no room for it."""
+        """The code of a failure: a full disk is not an invalid input."""
         return "disk_full" if self.code == "no_space" else "data"
 
 

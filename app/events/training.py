@@ -8,7 +8,7 @@ from app.core.text_data import TextData
 from app.core.train import GpuFigures, UltralyticsArguments
 from app.events.base import Event
 
-RETAINED_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
+RETAINED_CHECKPOINTS = 2  # resumable copies beside best.pt
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class Stage(Event):
     """A phase before the first batch: `importing`, `weights`, `dataset`, `model`; later `validating`, `saving`."""
 
     name: str
-    eta: float | None = None  # seconds until the end of the run; None: as it was said before
+    eta: float | None = None  # seconds until the end of the run; None: unchanged
 
 
 @dataclass(frozen=True)
 class Download(Event):
-    """Progress of a weights download; `total` is 0 where the server does not report it. Bytes."""
+    """Progress of a weights download; `total` is 0 if the server does not report it. Bytes."""
 
     name: str
     received: int
@@ -30,7 +30,7 @@ class Download(Event):
 
 @dataclass(frozen=True)
 class Note(Event):
-    """A decision or an incident for the user: `code` names the text, `data` fills its places.
+    """A decision or an incident for the user: `code` selects the text, `data` fills its placeholders.
 
     Codes: `weights_official`, `weights_downloaded` (name), `weights_rejected` (name, reason), `weights_scratch`
     (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch),
@@ -43,28 +43,28 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class Started(Event):
-    """The model stands and the first epoch begins."""
+    """The model is built and the first epoch begins."""
 
     device: str  # "cpu" or the GPU's name
     weights: str  # official or scratch
     epochs: int
-    batches: int  # a epoch
+    batches: int  # per epoch
     train_images: int
     val_images: int
     parameters: int
     optimizer: str
     arguments: UltralyticsArguments  # every ultralytics argument as used
     versions: dict[str, str]
-    start_epoch: int = 1  # from 1; more in a run that goes on
+    start_epoch: int = 1  # from 1; later if the run was resumed
     task: str = "detect"
-    model: str = ""  # what it was built from: "yolov8n.yaml", "yolov8n.pt", "checkpoints/epoch-7.pt"
+    model: str = ""  # what the model was built from: "yolov8n.yaml", "yolov8n.pt", "checkpoints/epoch-7.pt"
     dataset_revision: str = ""  # SHA-256 of images, labels, classes and split
-    drawing: float | None = None  # processor seconds of the plot of the labels; None: not drawn
+    drawing: float | None = None  # CPU seconds for the plot of the labels; None: not drawn
 
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """A batch of the present epoch, at most four a second."""
+    """A batch of the present epoch, at most four per second."""
 
     repeated: ClassVar[bool] = True
     epoch: int  # from 1
@@ -93,7 +93,7 @@ class Epoch(Event):
     eta: float  # seconds until the end
     fitness: float | None = None
     timing: dict[str, float] = field(default_factory=dict)  # seconds: load (waiting for images), train, val
-    classes: list[ClassMetrics] = field(default_factory=list)  # of each in the validation set
+    classes: list[ClassMetrics] = field(default_factory=list)  # in the validation set
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,15 @@ class CheckpointSaved(Event):
     path: str
     is_best: bool
     metrics: dict[str, float | None]
-    resumable: bool = True  # holds optimizer and epoch
-    periodic: bool = False  # stays, as save_period asks
+    resumable: bool = True  # has the optimizer and the epoch
+    periodic: bool = False  # retained by save_period
     size: int = 0  # bytes
 
 
 @dataclass(frozen=True)
 class Figures(Event):
-    """The machine during the run, every two seconds. Sizes in bytes, rates in bytes a second, percent of all cores.
+    """Machine figures during the run, every two seconds. Sizes in bytes, rates in bytes per second, percent of all
+    cores.
 
     `gpus`: {"index", "name", "utilization" (%), "memory_used", "memory_total", "temperature" (°C), "power" (W)} each.
     """
@@ -120,7 +121,7 @@ class Figures(Event):
     cpu: float
     memory_used: int
     memory_total: int
-    process_memory: int  # resident, the training and its helpers
+    process_memory: int  # resident memory of the training and its helper processes
     disk_read: float
     disk_write: float
     net_sent: float
@@ -130,11 +131,11 @@ class Figures(Event):
 
 @dataclass(frozen=True)
 class Completed(Event):
-    """The run ended by itself; `model_path` is relative to the training's folder."""
+    """The run completed; `model_path` is relative to the training's folder."""
 
     terminal: ClassVar[bool] = True
     model_path: str
-    epochs: int  # done; fewer than asked after an early stop
+    epochs: int  # completed epochs; fewer than requested after early stopping
     best_epoch: int
     metrics: dict[str, float | None]  # precision, recall, map50, map95 of the best weights
     seconds: float
@@ -142,7 +143,7 @@ class Completed(Event):
 
 @dataclass(frozen=True)
 class Cancelled(Event):
-    """The run was cancelled; `model_path` is None when no weights were saved yet."""
+    """The run was cancelled; `model_path` is None if no weights were saved."""
 
     terminal: ClassVar[bool] = True
     epoch: int
@@ -151,9 +152,9 @@ class Cancelled(Event):
 
 @dataclass(frozen=True)
 class Paused(Event):
-    """The run ended so that it can go on from its last checkpoint; `epoch` is the last complete one, 0 for none.
+    """The run ended and can resume from its last checkpoint; `epoch` is the last complete one, 0 for none.
 
-    `reason`: "asked" (the stop file says pause) or "terminated" (SIGTERM from outside: the machine goes down).
+    `reason`: "asked" (the stop file says pause) or "terminated" (SIGTERM from outside, as at a shutdown).
     """
 
     terminal: ClassVar[bool] = True
@@ -163,7 +164,7 @@ class Paused(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """The child gave up. `kind`: out_of_memory, disk_full, data, weights, code."""
+    """The child failed. `kind`: out_of_memory, disk_full, data, weights, code."""
 
     terminal: ClassVar[bool] = True
     kind: str

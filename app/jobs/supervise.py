@@ -214,9 +214,7 @@ class Supervisor:
         """
         self.recorded = job.status != JobStatus.RUNNING or job.attempt != self.attempt
         if not self.recorded:
-            logger.error(
-                "job %s: its kind has no terminal event %s", self.job_id, type(self.terminal).__name__
-            )
+            logger.error("job %s: its kind has no terminal event %s", self.job_id, type(self.terminal).__name__)
             self.terminal = None
         return job
 

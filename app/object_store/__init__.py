@@ -1,5 +1,5 @@
-"""Files in an S3-compatible store (STORAGE_URL), for workers that share no volume with the web processes. Nothing of it
-is imported where the setting is empty.
+"""Files in an S3-compatible store (STORAGE_URL), for workers without a shared volume. Not imported if the setting is
+empty.
 
     datasets/{content hash}     what is in a version of a dataset, and in which packs
     packs/{sha256}              files of datasets, many in one object

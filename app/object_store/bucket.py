@@ -1,4 +1,4 @@
-"""A folder of an S3-compatible store: puts, reads and removes objects, through s3fs."""
+"""A folder of an S3-compatible store: writes, reads and removes objects, through s3fs."""
 
 import hashlib
 import os
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PART = 16 * 1024**2  # bytes in one request; larger files go in parts
+PART = 16 * 1024**2  # bytes per request; larger files are sent in parts
 CONNECT_S, ANSWER_S = 5, 60
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0  # between two tries while the store is away
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0  # between two attempts while the store is unavailable
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """An object, and what its bytes must be."""
+    """An object, and the expected hash and size of its bytes."""
 
     key: str
     sha256: str
@@ -33,11 +33,11 @@ class StoredFile:
 
 
 class Bucket:
-    """Objects below one prefix. Created before a fork, it can be used after it.
+    """Objects below one prefix. Usable after a fork if created before it.
 
     Args:
-        url: s3://bucket/prefix. endpoint: of the server; "": Amazon's. access_key, secret_key: "": as botocore finds
-            them, in AWS_* variables, its files, or the machine's role.
+        url: s3://bucket/prefix. endpoint: of the server; "": Amazon's. access_key, secret_key: "": found by botocore,
+            in AWS_* variables, its files, or the machine's role.
     """
 
     def __init__(self, url: str, endpoint: str = "", access_key: str = "", secret_key: str = "") -> None:
@@ -57,9 +57,9 @@ class Bucket:
 
     @property
     def fs(self) -> Any:
-        """Of this process: its thread and its connections do not survive a fork."""
+        """This process's file system: its thread and connections do not survive a fork."""
         if self._fs is None or self._pid != os.getpid():
-            from s3fs import S3FileSystem  # not at import: one machine alone needs none
+            from s3fs import S3FileSystem  # not at import: a single machine needs no store
 
             self._fs, self._pid = (
                 S3FileSystem(
@@ -83,11 +83,11 @@ class Bucket:
         return f"{self.root}/{key}"
 
     def read(self, key: str) -> bytes:
-        """All of a small object.
+        """The bytes of a small object.
 
         Raises:
-            NotStored: it is not there.
-            StoreAway: nobody knows.
+            NotStored: there is no such object.
+            StoreAway: the store does not answer.
         """
         with answers(key):
             data: bytes = self.fs.cat_file(self.path(key))
@@ -103,10 +103,10 @@ class Bucket:
         return StoredFile(key, hashlib.sha256(data).hexdigest(), len(data))
 
     def put_file(self, key: str, path: Path) -> StoredFile:
-        """A file as it is now; a larger one in parts. Whoever wants to know that it has not changed meanwhile compares.
+        """Store a file; a large one in parts. The caller must check if it could change meanwhile.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
             StoreAway: it could not be stored.
         """
         size = path.stat().st_size
@@ -121,10 +121,10 @@ class Bucket:
         return StoredFile(key, sha256, size)
 
     def size(self, key: str) -> int | None:
-        """Its bytes; None where it is not there.
+        """The size of an object in bytes; None if there is none.
 
         Raises:
-            StoreAway: nobody knows.
+            StoreAway: the store does not answer.
         """
         try:
             with answers(key):
@@ -133,16 +133,16 @@ class Bucket:
             return None
 
     def fetch(self, file: StoredFile, target: Path, check: Callable[[], object] = lambda: None) -> None:
-        """Write an object to a file, which goes on where an earlier try ended, and compare its hash.
+        """Download an object to a file, resuming an earlier attempt, and verify its hash.
 
         Args:
-            check: called between two parts; what it raises ends the work.
+            check: called between two parts; an exception ends the download.
 
         Raises:
-            Corrupted: its bytes are others; nothing is left of it.
-            NotStored: it is not there.
-            StoreAway: nobody knows; what was read stays.
-            OSError: the disk does not take it.
+            Corrupted: the bytes have another hash; the file was deleted.
+            NotStored: there is no such object.
+            StoreAway: the store does not answer; the bytes read so far stay.
+            OSError: the file cannot be written.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "ab") as output:
@@ -160,10 +160,10 @@ class Bucket:
             raise Corrupted(f"{file.key} is not what was stored")
 
     def keys(self, prefix: str) -> dict[str, datetime]:
-        """Every object below a prefix, with the time when it was stored.
+        """Every object below a prefix, with its time.
 
         Raises:
-            StoreAway: nobody knows.
+            StoreAway: the store does not answer.
         """
         return {key: about["LastModified"] for key, about in self.objects(prefix)}
 
@@ -171,7 +171,7 @@ class Bucket:
         """The bytes of every object below a prefix.
 
         Raises:
-            StoreAway: nobody knows.
+            StoreAway: the store does not answer.
         """
         return {key: int(about["size"]) for key, about in self.objects(prefix)}
 
@@ -179,7 +179,7 @@ class Bucket:
         """Every object below a prefix: its key, and its entry as s3fs lists it.
 
         Raises:
-            StoreAway: nobody knows.
+            StoreAway: the store does not answer.
         """
         with answers(prefix):
             listed = self.fs.find(self.path(prefix), detail=True) or {}
@@ -189,7 +189,7 @@ class Bucket:
     def remove(self, keys: Collection[str]) -> None:
         """
         Raises:
-            StoreAway: some may still be there.
+            StoreAway: some objects may remain.
         """
         if keys:
             with answers("remove"):
@@ -198,7 +198,7 @@ class Bucket:
 
 @contextmanager
 def answers(key: str) -> Iterator[None]:
-    """What s3fs, botocore and aiohttp raise, as one of ours.
+    """Converts errors of s3fs, botocore and aiohttp to ours.
 
     Raises:
         NotStored: there is no such object.
@@ -217,11 +217,11 @@ def answers(key: str) -> Iterator[None]:
 
 
 def retrying(work: Callable[[], T], check: Callable[[], object], noted: Callable[[StoreAway, float], object]) -> T:
-    """What `work` returns, retried while the store cannot be reached.
+    """The return value of `work`, retried while the store is unavailable.
 
     Args:
-        check: called before each pause; what it raises ends the wait. noted: called with what was wrong, and the
-            seconds until the next try.
+        check: called before each pause; an exception ends the wait. noted: called with the error, and the seconds until
+            the next attempt.
     """
     pause = FIRST_PAUSE_S
     while True:
@@ -235,7 +235,7 @@ def retrying(work: Callable[[], T], check: Callable[[], object], noted: Callable
 
 
 def open_bucket(config: "Settings") -> Bucket | None:
-    """That of the settings; None: files are shared by a volume."""
+    """The bucket of the settings; None: files are on a shared volume."""
     if not config.STORAGE_URL:
         return None
     return Bucket(config.STORAGE_URL, config.STORAGE_ENDPOINT, config.STORAGE_ACCESS_KEY, config.STORAGE_SECRET_KEY)

@@ -1,7 +1,7 @@
-"""Versions of datasets on this host: fetched once, used by all workers that share the folder, and no more than a limit.
+"""Versions of datasets on this host: fetched once, shared by all workers with the same folder, limited in size.
 
-Each has a lock. Who reads a version shares it, with its children, until the last of them ends; who fetches or removes
-one has it alone. Its time says when the version was last wanted.
+Each version has a lock. A reader and its children hold it shared, until the last of them ends; fetching and removing
+need it exclusively. The modification time of the lock file is that of the last use.
 """
 
 import json
@@ -21,7 +21,7 @@ from app.object_store.packs import Version, fetch
 
 logger = logging.getLogger("yolo.storage")
 
-POLL_S = 0.2  # between two checks whether another worker has fetched it
+POLL_S = 0.2  # between two checks while another worker fetches the version
 DESCRIPTION = "dataset.yaml"
 
 
@@ -34,9 +34,9 @@ class Entry:
     """A version on this disk.
 
     Args:
-        name: `{dataset}-{number}`. folder: where it is. list_sha256: of the list of its files. size: bytes.
-        boot: of the system in which it was compared with its hashes: nothing waited for the disk then, and after a
-            power cut it is compared again.
+        name: `{dataset}-{number}`. folder: its location. list_sha256: of its file list. size: bytes.
+        boot: of the system boot in which its hashes were verified: files may not have been synced, so after a power
+            loss they are verified again.
     """
 
     name: str
@@ -49,10 +49,11 @@ class Entry:
 class HostCache:
     """
     Args:
-        root: its own folder: lists and locks. data: the folder that the versions lie in.
-        limit: bytes of versions that are kept; what running jobs read may exceed it. 0: none.
+        root: of the lists and locks. data: the folder that contains the versions.
+        limit: total bytes of versions; those that running jobs read may exceed it. 0: unlimited.
         reserve: bytes of the disk that stay free.
-        installed: called with dataset and number of a version that was moved to its folder: its description names it.
+        installed: called with dataset and number of a version that was moved to its folder, which its dataset.yaml
+            names.
     """
 
     def __init__(
@@ -69,17 +70,17 @@ class HostCache:
     def hold(
         self, bucket: Bucket, name: str, folder: Path, content: bytes, list_sha256: str, check: Callable[[], object]
     ) -> FileLock:
-        """Have a version in its folder, and nobody remove it while the lock, or a process that gets it, is there.
+        """Provide a version in its folder, and prevent its removal while the returned lock is held by any process.
 
         Args:
-            content: the list of its files, sealed. check: called now and then; what it raises ends the work.
+            content: its sealed file list. check: called repeatedly; an exception ends the work.
 
         Raises:
             DiskTooFull: the disk has not enough space.
-            Corrupted: what was fetched is not what was stored.
-            NotStored: a part of it is not there.
+            Corrupted: the fetched bytes are not what was stored.
+            NotStored: an object is missing.
             StoreAway: the store does not answer.
-            OSError: the disk does not take it.
+            OSError: a file cannot be written.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock_path(name))
@@ -93,7 +94,9 @@ class HostCache:
                 try:
                     self.fill(bucket, name, folder, content, list_sha256, check)
                 finally:
-                    lock.release()  # shared from the next turn on; it may be removed in between, and is fetched again
+                    # acquired again as shared in the next pass; if the version is removed in between, it is fetched
+                    # again
+                    lock.release()
             else:
                 check()
                 time.sleep(POLL_S)
@@ -101,7 +104,7 @@ class HostCache:
     def fill(
         self, bucket: Bucket, name: str, folder: Path, content: bytes, list_sha256: str, check: Callable[[], object]
     ) -> None:
-        """Fetch it to a draft folder, then rename that."""
+        """Fetch a version to a draft folder, then rename that."""
         if self.is_here(name, list_sha256):
             return
         version = Version.of(content)
@@ -140,7 +143,7 @@ class HostCache:
         return self.root / f"version-{name}.files"
 
     def is_here(self, name: str, list_sha256: str) -> bool:
-        """Whether a version was compared with its hashes since the system was started."""
+        """Whether the hashes of a version were verified since the system was booted."""
         entry = self.entry(name)
         if entry is None or (entry.list_sha256, entry.boot) != (list_sha256, boot_id()):
             return False
@@ -156,7 +159,7 @@ class HostCache:
         return Related(self, [entry for entry in self.entries() if entry.name.startswith(f"{dataset}-")], name)
 
     def entry(self, name: str) -> Entry | None:
-        """What is known of a version; None: it is not here, or what is known cannot be read."""
+        """The record of a version; None: missing or unreadable."""
         try:
             about = json.loads((self.about_path(name)).read_bytes())
             folder, size = self.data / about["folder"], int(about["size"])
@@ -170,7 +173,7 @@ class HostCache:
                 yield entry
 
     def free_space(self, needed: int, name: str) -> None:
-        """Remove versions that nobody reads, the least recently used first.
+        """Remove unused versions, the least recently used first.
 
         Raises:
             DiskTooFull: the disk is too full.
@@ -199,7 +202,7 @@ class HostCache:
             return 0.0
 
     def forget(self, name: str) -> None:
-        """Remove a version, whose lock must be exclusive."""
+        """Remove a version; the caller must hold its lock exclusively."""
         entry = self.entry(name)
         (self.about_path(name)).unlink(missing_ok=True)
         (self.list_path(name)).unlink(missing_ok=True)
@@ -208,7 +211,7 @@ class HostCache:
             logger.info("dataset version %s: removed from this host, %d bytes", name, entry.size)
 
     def remove_folder(self, folder: Path) -> None:
-        """Out of its place at once, then deleted."""
+        """Rename a folder away at once, then delete it."""
         aside = self.root / f"removed-{os.urandom(6).hex()}"
         try:
             os.replace(folder, aside)
@@ -218,7 +221,7 @@ class HostCache:
 
 
 class Related:
-    """Files of other versions of a dataset on this disk, by their SHA-256; a context, in which they stay."""
+    """Files of other versions of a dataset on this disk, by their SHA-256; a context in which they are not removed."""
 
     def __init__(self, cache: HostCache, entries: list[Entry], name: str) -> None:
         self.cache, self.entries = cache, [entry for entry in entries if entry.name != name]
@@ -235,7 +238,7 @@ class Related:
                 version = Version.of((self.cache.list_path(entry.name)).read_bytes())
             except (OSError, Corrupted):
                 continue
-            # Those that a job may write to are not shared.
+            # Files that a job may write to are not shared.
             paths |= {
                 part.sha256: entry.folder / part.path for part in version.parts if part.path.startswith("images/")
             }
@@ -247,7 +250,7 @@ class Related:
 
 
 def is_unchanged(version: Version, folder: Path, check: Callable[[], object]) -> bool:
-    """Whether the files in a folder are those of a version, but its description, which names the folder."""
+    """Whether the files in a folder are those of a version, except for dataset.yaml, which names the folder."""
     try:
         for part in version.parts:
             check()
@@ -259,5 +262,5 @@ def is_unchanged(version: Version, folder: Path, check: Callable[[], object]) ->
 
 
 def boot_id() -> str:
-    """Another one with each start of the system."""
+    """An id that is new at each boot of the system."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

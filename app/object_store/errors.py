@@ -1,8 +1,8 @@
-"""What can be wrong with a store, or with what it has."""
+"""Errors of the store and its objects."""
 
 
 class StoreAway(Exception):
-    """The store does not answer, or does not let us in; the message says why."""
+    """The store is unavailable or denies access; the message says why."""
 
 
 class NotStored(Exception):
@@ -10,4 +10,4 @@ class NotStored(Exception):
 
 
 class Corrupted(Exception):
-    """The store's object is not what was stored."""
+    """An object's bytes are not what was stored."""

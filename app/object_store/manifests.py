@@ -1,4 +1,4 @@
-"""Lists of files, as objects that carry their own hash; and which paths in them may be written."""
+"""Lists of files as objects that carry their own hash; and the check of which of their paths may be written."""
 
 import gzip
 import hashlib
@@ -11,7 +11,7 @@ from app.object_store.errors import Corrupted
 
 
 def seal(document: Mapping[str, object]) -> bytes:
-    """A document with its hash before it."""
+    """The JSON of a document, preceded by its hash."""
     data = gzip.compress(json.dumps(document, separators=(",", ":")).encode("utf-8", "surrogatepass"), 5, mtime=0)
     return hashlib.sha256(data).hexdigest().encode() + b"\n" + data
 
@@ -19,7 +19,7 @@ def seal(document: Mapping[str, object]) -> bytes:
 def unseal(data: bytes) -> Any:
     """
     Raises:
-        Corrupted: it is cut, or was changed.
+        Corrupted: it is truncated, or was changed.
     """
     digest, _, packed = data.partition(b"\n")
     if hashlib.sha256(packed).hexdigest().encode() != digest:
@@ -28,7 +28,7 @@ def unseal(data: bytes) -> Any:
 
 
 def is_below(name: str, roots: Collection[str]) -> bool:
-    """Whether a path is one of these, or lies below one, and leads nowhere else."""
+    """Whether a path is one of these or below one, and does not escape it."""
     parts = name.split("/")
     if "\0" in name or any(part in {"", ".", ".."} for part in parts):
         return False

@@ -1,9 +1,9 @@
 """Publishes and fetches versions of datasets: many files in one object.
 
-A version has as many as 200,000 small files. One object for each was measured against the same bytes in packs (600
-files of 50 kB, moto's server): 7 times longer to store and 49 times longer to fetch. A pack is files one behind the
-other, named by its SHA-256, so that a version shares what has not changed with an earlier one, and an upload that was
-cut goes on with the first pack that is missing. A file that is larger than a pack is one alone.
+A version may have 200,000 small files. Measured with one object per file against the same bytes in packs (600 files of
+50 kB, moto's server): 7 times longer to store and 49 times longer to fetch. A pack is a concatenation of files, named
+by its SHA-256, so that versions share unchanged packs, and an interrupted upload continues with the first missing pack.
+A file larger than a pack is an object by itself.
 """
 
 import hashlib
@@ -21,15 +21,15 @@ from app.object_store.errors import Corrupted, NotStored
 from app.object_store.manifests import is_below, seal, unseal
 
 PACK = 32 * 1024**2  # bytes
-AT_ONCE = 4  # packs that are fetched at the same time
-DERIVED = (".cache", ".npy", ".tmp")  # what trainings leave beside images and labels
+AT_ONCE = 4  # packs fetched in parallel
+DERIVED = (".cache", ".npy", ".tmp")  # files that trainings create beside images and labels
 
 
 class Part(NamedTuple):
-    """A file of a version: its path below the folder, and where its bytes are.
+    """A file of a version: its path below the folder, and the location of its bytes.
 
     Args:
-        pack: index in the list of packs; -1 of an empty file.
+        pack: index in the list of packs; -1 for an empty file.
     """
 
     path: str
@@ -41,10 +41,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Version:
-    """What is in a version of a dataset.
+    """The files and packs of a version.
 
     Args:
-        packs: SHA-256 and bytes of each.
+        packs: SHA-256 and size of each.
     """
 
     packs: tuple[tuple[str, int], ...]
@@ -80,13 +80,13 @@ def pack_key(sha256: str) -> str:
 
 
 def publish(bucket: Bucket, folder: Path, content_hash: str, relatives: Collection[str] = ()) -> str:
-    """Store a version, unless it is there; the SHA-256 of its list.
+    """Store a version unless it is already stored; the SHA-256 of its list.
 
     Args:
-        content_hash: of the version. relatives: those of versions that may have the same files.
+        content_hash: of the version. relatives: those of versions that may share files.
 
     Raises:
-        StoreAway: not all of it is stored.
+        StoreAway: some objects are not stored.
         OSError: the folder cannot be read.
     """
     key = version_key(content_hash)
@@ -103,7 +103,7 @@ def publish(bucket: Bucket, folder: Path, content_hash: str, relatives: Collecti
 
 
 def stored_parts(bucket: Bucket, hashes: Collection[str]) -> dict[str, tuple[tuple[str, int], int]]:
-    """Where the files of these versions are, by their SHA-256: (pack, offset)."""
+    """The location of the files of these versions, by SHA-256: (pack, offset)."""
     parts: dict[str, tuple[tuple[str, int], int]] = {}
     for content_hash in hashes:
         try:
@@ -115,7 +115,7 @@ def stored_parts(bucket: Bucket, hashes: Collection[str]) -> dict[str, tuple[tup
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """What belongs to a version, always in the same order; links are no files of it."""
+    """The files of a version, in a fixed order; links are skipped."""
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:
@@ -126,24 +126,24 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 class Packer:
-    """Puts files into packs, and stores those that are not there.
+    """Adds files to packs, and stores the packs that are missing.
 
     Args:
-        stored: files that an earlier version has stored: (pack, offset) by SHA-256.
+        stored: files of earlier versions: (pack, offset) by SHA-256.
     """
 
     def __init__(self, bucket: Bucket, stored: Mapping[str, tuple[tuple[str, int], int]]) -> None:
         self.bucket, self.stored = bucket, dict(stored)
         self.packs: dict[tuple[str, int], int] = {}  # index by SHA-256 and size
         self.parts: list[Part] = []
-        self._open: list[tuple[str, str, bytes]] = []  # path, SHA-256 and bytes of each file of the next pack
+        self._open: list[tuple[str, str, bytes]] = []  # path, SHA-256 and bytes of each file in the open pack
         self._size = 0
 
     def add(self, name: str, path: Path) -> None:
         """
         Raises:
-            StoreAway: the pack that it completes could not be stored.
-            OSError: it cannot be read.
+            StoreAway: a completed pack could not be stored.
+            OSError: the file cannot be read.
         """
         if path.stat().st_size > PACK:
             self.add_alone(name, path)
@@ -171,7 +171,7 @@ class Packer:
         return self.packs.setdefault(pack, len(self.packs))
 
     def store(self) -> None:
-        """The open pack, if there is one."""
+        """Store the open pack, if there is one."""
         if not self._open:
             return
         data = b"".join(item for _name, _sha256, item in self._open)
@@ -186,7 +186,7 @@ class Packer:
         self._open, self._size = [], 0
 
     def finish(self) -> Version:
-        """Everything that was added, stored."""
+        """Store the open pack; the version of all added files."""
         self.store()
         return Version(tuple(self.packs), tuple(self.parts))
 
@@ -194,17 +194,17 @@ class Packer:
 def fetch(
     bucket: Bucket, version: Version, folder: Path, here: Mapping[str, Path], check: Callable[[], object]
 ) -> None:
-    """Write the files of a version, each compared with its hash. What an earlier try has written stays.
+    """Write the files of a version, verifying each hash. Files of an earlier attempt are reused.
 
     Args:
-        here: files on this disk, by their SHA-256: they get another link.
-        check: called between two packs; what it raises ends the work.
+        here: files on this disk, by SHA-256, which are hard-linked.
+        check: called between two packs; an exception ends the work.
 
     Raises:
-        Corrupted: a pack, or a file of it, is not what was stored.
-        NotStored: a pack is not there.
-        StoreAway: nobody knows.
-        OSError: the disk does not take it.
+        Corrupted: a pack, or a file in it, is not what was stored.
+        NotStored: a pack is missing.
+        StoreAway: the store does not answer.
+        OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [part for part in version.parts if not is_there(part, folder, here)]
@@ -226,7 +226,7 @@ def fetch(
 
 
 def is_there(part: Part, folder: Path, here: Mapping[str, Path]) -> bool:
-    """Whether a file is in the folder by now, from an earlier try, or from another version on this disk."""
+    """Whether a file is in the folder, from an earlier attempt or now linked from another version on this disk."""
     target = folder / part.path
     try:
         if target.stat().st_size == part.size and file_hash(target) == part.sha256:
@@ -238,7 +238,7 @@ def is_there(part: Part, folder: Path, here: Mapping[str, Path]) -> bool:
     if part.sha256 in here:
         try:
             os.link(here[part.sha256], target)
-        except OSError:  # gone, or on another file system
+        except OSError:  # deleted, or on another file system
             return False
         return True
     return False
@@ -247,7 +247,7 @@ def is_there(part: Part, folder: Path, here: Mapping[str, Path]) -> bool:
 def fetch_pack(
     bucket: Bucket, version: Version, index: int, parts: list[Part], folder: Path, check: Callable[[], object]
 ) -> None:
-    """Write the files of one pack; of an empty one nothing is fetched."""
+    """Write the files of one pack; empty files need none."""
     if index < 0:
         for part in parts:
             (folder / part.path).touch()
@@ -267,5 +267,5 @@ def fetch_pack(
 
 
 def referenced(document: Version) -> set[str]:
-    """The keys of its packs."""
+    """The keys of a version's packs."""
     return {pack_key(sha256) for sha256, _size in document.packs}
