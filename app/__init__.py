@@ -1,4 +1,6 @@
-"""The application factory. It wires and decides nothing; heavy imports stay inside it or in the child processes."""
+"""The application factory. It wires and decides nothing; heavy imports stay in the services that need them or in the
+child processes.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     """The Flask application.
 
     Args:
-        role: "web" serves pages and supervises trainings; "cli" has the same services and starts nothing, and neither
-            does "worker", which scripts/worker.py makes.
-        overrides: settings by name that win over the environment, for tests and tools.
+        role: "web" serves pages and supervises trainings; "cli" has the same services and starts nothing, nor does
+            "worker", the role of scripts/worker.py.
+        overrides: settings by name that override the environment, for tests and tools.
 
     Raises:
-        SettingError: a setting cannot be used; the message names it.
+        SettingError: a setting is invalid; the message names it.
     """
     from apiflask import APIFlask
     from dotenv import dotenv_values
@@ -58,7 +60,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         title="YOLO Training Platform",
         version=__version__,
         spec_path="/api/openapi.json",
-        docs_path=None,  # web.py: a page without inline scripts
+        docs_path=None,  # see web.py: its page has no inline scripts
         instance_path=str(config.INSTANCE_PATH),
         static_folder=None,  # type: ignore[arg-type]  # web.py serves static files
     )
@@ -84,8 +86,8 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     app.extensions["waiting"] = Waiting(config.SOCKETIO_ASYNC_MODE)
     sockets.init_app(app, origins)
     downloads.init_app(app)
-    hosts.init_app(app)  # around everything, the socket too
-    proxies.init_app(app)  # last: it says what host that is
+    hosts.init_app(app)  # wraps everything, the socket too
+    proxies.init_app(app)  # last, hence outermost: it sets the host that the others check
     register_services(app)
     if config.STORAGE_URL:
         from app.services.exchange import configure_exchange
@@ -118,7 +120,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 
 
 def register_services(app: APIFlask) -> None:
-    """One of each service, found through `app.services.services()`."""
+    """Create each service once; `app.services.services()` returns them."""
     from app.cluster import Cluster
     from app.jobs import JobService
     from app.jobs.environment import PASSED_ON
@@ -145,7 +147,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.weights import PretrainedWeights
 
     watch_queries(app)
-    app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
+    app.extensions["architecture_names"] = lambda: list(architectures())  # for the API description
     PASSED_ON.more = settings(app).CHILD_ENV
     storage = StorageService(settings(app).DATA_ROOT)
     cluster = app.extensions["cluster"] = Cluster(settings(app).REDIS_URL, settings(app).DISPATCH == "rq")
@@ -228,14 +230,14 @@ def register_routes(app: APIFlask) -> None:
 
 
 def start_background(app: APIFlask) -> None:
-    """What runs beside the requests: clean-up after a crash, and the supervisor of trainings and validations."""
+    """Start background tasks: clean-up after a crash, the scheduler of jobs, and the janitor."""
     from app.extensions import socketio
     from app.routes import departures
 
     services = app.extensions["services"]
     with app.app_context():
         services.trainer.reconcile()
-        # First: it ends the children of requests that nobody waits for any more, which write to data/tmp.
+        # First, since it kills leftover children of requests, which write to data/tmp.
         services.jobs.scheduler.start(app)
         services.storage.clean_leftovers()
         services.datasets.restart.reconcile()
@@ -246,7 +248,7 @@ def start_background(app: APIFlask) -> None:
 
 
 def warm_up(app: APIFlask, services: Services) -> None:
-    """What the first use of the tables needs, after the first answer instead of before it (0.2 s); then the janitor."""
+    """Initialize the mappers after the first response rather than before it (0.2 s); then start the janitor."""
     from sqlalchemy.orm import configure_mappers
 
     from app.extensions import socketio

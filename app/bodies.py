@@ -1,4 +1,4 @@
-"""Reads request bodies straight from the connection onto the data volume, in steps between which others are served."""
+"""Reads request bodies from the connection to the data volume, yielding to other clients between the steps."""
 
 import io
 import os
@@ -16,21 +16,21 @@ from app.forms import FormParser
 from app.threads import run_blocking
 
 YIELD_BYTES = 1024 * 1024
-PATIENT_S, HURRIED_S = 30.0, 3.0  # until a body must have begun to come
-PATIENT = 100  # bodies that are waited for retry_until_writable; of more, each must hurry
-SLOWEST = 1024.0  # bytes per second that a body must come with after that
-SYNC_BYTES = 64 * 1024**2  # the disk works while bytes still arrive, and no later sync takes seconds
+PATIENT_S, HURRIED_S = 30.0, 3.0  # grace until a body must have begun to arrive
+PATIENT = 100  # bodies in progress up to which new ones get the longer grace
+SLOWEST = 1024.0  # bytes per second that a body must then arrive with
+SYNC_BYTES = 64 * 1024**2  # synced while bytes still arrive, so that the final sync does not take seconds
 
 T = TypeVar("T")
 
 
 class BodyDeadline:
-    """How slowly a body may come: some seconds to begin with, then a rate that every network has.
+    """A minimum rate for a body: a grace of some seconds, then a rate that every network reaches.
 
-    Where many are waited for, new ones get less time to begin with, so that threads stay free for short requests.
+    With many bodies in progress, new ones get a shorter grace, so that threads stay free for short requests.
 
     Args:
-        connection: the client's socket; None: there is nothing to cut off.
+        connection: the client's socket; None: there is no deadline.
     """
 
     _waiting: ClassVar[set["BodyDeadline"]] = set()
@@ -43,7 +43,7 @@ class BodyDeadline:
         self.came(0)
 
     def came(self, size: int) -> None:
-        """So many bytes have come up to now."""
+        """Extend the deadline after this many bytes in total."""
         if self._connection is not None and self in self._waiting:
             remaining = self._began + self._grace + size / SLOWEST - time.monotonic()
             DEADLINES.set(self._connection, remaining)
@@ -52,7 +52,7 @@ class BodyDeadline:
         return self._connection is not None and DEADLINES.late(self._connection)
 
     def end(self) -> None:
-        """The body is here, or nobody waits for it any more."""
+        """End the deadline: the body is complete, or was abandoned."""
         if self in self._waiting:
             self._waiting.discard(self)
             if self._connection is not None:
@@ -60,20 +60,20 @@ class BodyDeadline:
 
 
 class Body:
-    """A request body that lets other clients be served while it is read, and is complete or an error.
+    """A request body that yields to other clients while it is read, and is either complete or an error.
 
-    Under eventlet a ready socket never yields: reading 300 MB from loopback froze the loop for a second (measured).
-    gunicorn's own reader cuts each piece out of what it took from the socket and puts the rest back: copies that an
-    upload of hundreds of megabytes feels. So a body of a known length is taken from the socket itself.
+    Under eventlet, a ready socket never yields: reading 300 MB from loopback blocked the loop for a second (measured).
+    gunicorn's own reader copies each piece out of its buffer and puts the rest back, which costs noticeable time for
+    hundreds of megabytes. So a body of known length is read from the socket itself.
 
     Args:
         stream: the server's `wsgi.input`.
-        length: as announced; None: the server knows where it ends.
-        pace: what is told of the bytes that came.
+        length: as announced; None: the server detects its end.
+        pace: the deadline, extended as bytes arrive.
 
     Raises:
         CutShort: (each way of reading) the stream ended before the body did.
-        TooSlow: it was cut off.
+        TooSlow: its deadline was exceeded.
     """
 
     def __init__(self, stream: Any, length: int | None = None, pace: BodyDeadline | None = None) -> None:
@@ -85,14 +85,14 @@ class Body:
         self._until_yield = YIELD_BYTES
 
     def read(self, *size: int) -> bytes:
-        """Part of the body, b"" at its end; at most the first argument, which may be more than comes at once."""
+        """A part of the body, b"" at its end; at most the first argument, and less if less has arrived."""
         if self._over() or (size and size[0] == 0):
             return b""
         if not self._direct() or not size or size[0] < 0:
             data = self._received(lambda: self._stream.read(*size))
             self._count(len(data))
             if not size or size[0] < 0:
-                self._count(0)  # there is no more
+                self._count(0)  # the stream has ended
             return data
         most = min(size[0], self._reader.length)
         if waiting := self._waiting():
@@ -104,7 +104,7 @@ class Body:
         return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill the buffer's beginning; how many bytes, 0 at the end of the body."""
+        """Fill the start of the buffer; the number of bytes, 0 at the end of the body."""
         if self._over() or not len(buffer):
             return 0
         if self._direct() and not self._waiting():
@@ -131,22 +131,22 @@ class Body:
         return iter(self.readline, b"")
 
     def close(self) -> None:
-        """The request has been answered; what was not read is the server's to throw away."""
+        """The request was answered; the server discards unread bytes."""
         self._pace.end()
 
     def _over(self) -> bool:
         return self._length is not None and self._size >= self._length
 
     def _direct(self) -> bool:
-        """Whether gunicorn's reader of lines holds nothing."""
+        """Whether the buffer of gunicorn's line reader is empty."""
         return self._reader is not None and not self._stream.buf.tell()
 
     def _waiting(self) -> int:
-        """Bytes that came together with the head of the request."""
+        """Buffered bytes that arrived together with the head of the request."""
         return len(self._reader.unreader.buf.getbuffer())
 
     def _received(self, read: Callable[[], T]) -> T:
-        """What `read` gives; whatever a server's parser makes of a broken connection is one error."""
+        """The result of `read`; every error of a server's parser on a broken connection becomes CutShort."""
         try:
             return read()
         except Exception as error:
@@ -158,7 +158,7 @@ class Body:
         return TooSlow() if slow else CutShort()
 
     def _count(self, size: int) -> None:
-        """So many bytes more; none: the stream has ended."""
+        """Count received bytes; 0: the stream has ended."""
         self._size += size
         if size == 0 and (self._pace.late() or (self._length is not None and not self._over())):
             raise self._broken()
@@ -173,7 +173,7 @@ class Body:
 
 
 def length_reader(stream: Any) -> Any:
-    """What gunicorn's Body reads from where the body's length is known; None for another server's input."""
+    """The reader of gunicorn's Body if the body's length is known; None for another server's input."""
     reader = getattr(stream, "reader", None)
     unreader: Any = getattr(reader, "unreader", None)
     supported = type(reader).__name__ == "LengthReader" and hasattr(unreader, "sock") and hasattr(unreader, "buf")
@@ -181,7 +181,9 @@ def length_reader(stream: Any) -> Any:
 
 
 class UploadRequest(Request):
-    """Files go straight to the data volume, nameless: nothing is copied later, nothing is left after a crash."""
+    """Writes uploaded files to the data volume as unnamed files: nothing is copied later, and nothing remains after a
+    crash.
+    """
 
     form_data_parser_class = FormParser
     upload_folder: str | None = None
@@ -211,9 +213,11 @@ class SyncedFile(io.FileIO):
 
 
 def nameless(folder: str) -> IO[bytes]:
-    """A temporary file that can be given a name later: without O_EXCL, which tempfile sets (open(2), O_TMPFILE)."""
+    """An unnamed temporary file that can be linked to a name later: tempfile's own has O_EXCL, which prevents that
+    (open(2), O_TMPFILE).
+    """
     try:
         handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
-    except (AttributeError, OSError):  # another system, or a file system that has no such files
+    except (AttributeError, OSError):  # the system or the file system does not support it
         return tempfile.TemporaryFile(dir=folder)
     return io.BufferedRandom(SyncedFile(handle, "r+b"))

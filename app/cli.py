@@ -1,4 +1,4 @@
-"""Commands for the operator: `.venv/bin/python -m scripts.backup list`. They start no background work."""
+"""Commands for the operator, such as `.venv/bin/python -m scripts.backup list`. They start no background work."""
 
 import sys
 from collections.abc import Callable
@@ -20,7 +20,7 @@ backup = AppGroup("backup", help="Copies of important models (BACKUP_DIR).")
 
 
 def exit_on_failure(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A failure that a person can understand is one line and status 1."""
+    """Expected errors print one line and exit with status 1."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -76,7 +76,7 @@ def restore(training_id: int) -> None:
 
 
 def printable(text: str) -> str:
-    """A name without what a terminal would act on."""
+    """A name without terminal control characters."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 
-async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
+async_mode = one_word("eventlet", "threading")  # the two tested server modes
 auth = one_word("auto", "required", "off")
 role_or_none = one_word("viewer", "trainer", "none")
 on_shutdown = one_word("continue", "stop")
@@ -51,7 +51,7 @@ backup_models = one_word("best", "all", "marked", "none")
 
 
 def setting(parse: Callable[[str], Any], default: str, help: str) -> Any:
-    """A field of `Settings`: read from the environment variable of its name, parsed by `parse`."""
+    """A field of `Settings`: the environment variable of the same name, parsed by `parse`."""
     return field(metadata={"parse": parse, "default": default, "help": help})
 
 
@@ -264,23 +264,23 @@ class Settings:
 
     @property
     def DATASETS_DIR(self) -> Path:
-        """One folder a dataset."""
+        """One folder per dataset."""
         return self.DATA_ROOT / "datasets"
 
     @property
     def MODELS_DIR(self) -> Path:
-        """One folder a training."""
+        """One folder per training."""
         return self.DATA_ROOT / "models"
 
     @property
     def TESTS_DIR(self) -> Path:
-        """One folder a test of a model."""
+        """One folder per test of a model."""
         return self.DATA_ROOT / "tests"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of one setting before it is read."""
+    """The definition of a setting."""
 
     name: str
     parse: Callable[[str], Any]
@@ -288,7 +288,7 @@ class Setting:
     help: str
 
     def value(self, text: str) -> Any:
-        """What `text` means.
+        """The parsed value of `text`.
 
         Raises:
             SettingError: it cannot be parsed; the message names the setting.
@@ -304,8 +304,8 @@ SETTINGS = tuple(Setting(item.name, **item.metadata) for item in fields(Settings
 
 
 def settings(app: "Flask | None" = None) -> Settings:
-    """The settings of an application; of the running one where none is named."""
-    from flask import current_app  # not at import: children import this module, too
+    """The settings of an application, by default of the current one."""
+    from flask import current_app  # not at import: children import this module too
 
     current: Settings = (app or current_app).extensions["settings"]
     return current
@@ -325,7 +325,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def refuse_lone_workers(values: Mapping[str, Any]) -> None:
-    """Refuse DISPATCH=rq without what all machines share.
+    """Refuse DISPATCH=rq without the shared services it needs.
 
     Raises:
         SettingError: there is no PostgreSQL, or no Redis.
@@ -336,7 +336,7 @@ def refuse_lone_workers(values: Mapping[str, Any]) -> None:
 
 
 def absolute(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with absolute paths; the defaults of what lies in `data/` follow DATA_ROOT."""
+    """The values with absolute paths; paths below `data/` default to DATA_ROOT."""
     paths = {name: ROOT / value for name, value in values.items() if isinstance(value, Path)}
     for name in ("WEIGHTS_DIR", "BACKUP_DIR"):
         if values[name].parts[:1] == ("data",):
@@ -345,8 +345,9 @@ def absolute(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
-    """The settings under the names that Flask and its extensions read; paths as text."""
-    settings.INSTANCE_PATH.mkdir(parents=True, exist_ok=True)  # with a SECRET_KEY nobody else makes it for the database
+    """The settings under the names that Flask and its extensions read; paths as strings."""
+    # the folder is needed for the database, even with a SECRET_KEY
+    settings.INSTANCE_PATH.mkdir(parents=True, exist_ok=True)
     folders = {name: getattr(settings, name) for name in ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR")}
     values = {
         name: str(value) if isinstance(value, Path) else value for name, value in (vars(settings) | folders).items()
@@ -361,7 +362,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 
 def database_uri(url: str) -> str:
-    """An SQLAlchemy address: psycopg 3 for PostgreSQL, an absolute path for an SQLite file."""
+    """An SQLAlchemy URI: psycopg 3 for PostgreSQL, an absolute path for an SQLite file."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)

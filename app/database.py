@@ -1,4 +1,4 @@
-"""How the database is opened and written: SQLite in WAL mode, write transactions that start as writes."""
+"""Opens and writes the database: SQLite in WAL mode, write transactions that lock from the start."""
 
 import logging
 import os
@@ -22,8 +22,8 @@ from app.extensions import db, socketio
 logger = logging.getLogger("yolo.database")
 
 BUSY_TIMEOUT_S = 10
-SYNCED, UNSYNCED = "FULL", "NORMAL"  # SQLite's own words, for WAL: whether a commit waits for the disk
-# A write waits for its turn here and not in SQLite, which would hold up every client of an eventlet server meanwhile.
+SYNCED, UNSYNCED = "FULL", "NORMAL"  # SQLite's values for WAL: whether a commit waits for the disk
+# Writers wait here rather than in SQLite, which would block every client of an eventlet server.
 BLOCKED_MS = 20
 STEP_S = 0.03
 RETRY_S = 1.0
@@ -36,10 +36,10 @@ T = TypeVar("T")
 
 
 class ServerClosed(Exception):
-    """The server ends while one of its background tasks waits."""
+    """The server closed while one of its background tasks was waiting."""
 
 
-# Of libpq: a PostgreSQL whose host has vanished ends a query after a minute, and not after the hours that TCP waits.
+# Options of libpq: if PostgreSQL's host disappears, a query fails after a minute, not after TCP's hours.
 SILENCE = {
     "connect_timeout": 10,
     "tcp_user_timeout": 60_000,  # ms
@@ -50,7 +50,7 @@ SILENCE = {
 
 
 def engine_options(uri: str) -> dict[str, object]:
-    """A pool of connections that wait for a lock instead of failing at once."""
+    """Options for a connection pool; its connections wait for a lock instead of failing at once."""
     if uri.startswith("sqlite"):
         return {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_size": 10, "max_overflow": 20}
     return {"connect_args": SILENCE, "pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
@@ -67,33 +67,37 @@ def init_app(app: Flask) -> None:
     if file is not None:
         file.sort_logs()
     db.init_app(app)
-    app.teardown_appcontext(close_session)  # called before Flask-SQLAlchemy's own, which finds nothing to do then
+    app.teardown_appcontext(close_session)  # registered before Flask-SQLAlchemy's own, which then has nothing to do
     with app.app_context():
         prepare(db.engine, file)
 
 
 def use_cooperative_waits() -> None:
-    """psycopg waits for PostgreSQL in C, unless gevent has replaced `select`; it does not look for eventlet, and each
-    query would hold up every client. Before psycopg is imported."""
+    """Make psycopg cooperative. It waits for PostgreSQL in C unless gevent has patched `select`, and does not detect
+    eventlet, so each query would block every client. Call before psycopg is imported.
+    """
     patcher = sys.modules.get("eventlet.patcher")
     if patcher is not None and patcher.is_monkey_patched("select"):
         os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 
 def close_session(_error: BaseException | None = None) -> None:
-    """Return the connection. One that ended with its server can't be rolled back; the answer is made by then, and
-    must not become a 500."""
+    """Return the connection to the pool. If its server has ended, it can't be rolled back; by then the response exists,
+    and must not become a 500.
+    """
     try:
         db.session.remove()
     except OperationalError as error:
-        logger.warning("a connection has ended with the database: %s", getattr(error, "orig", error))
+        logger.warning("a connection was closed by the database: %s", getattr(error, "orig", error))
         with suppress(OperationalError):
             db.session().invalidate()
         db.session.registry.clear()
 
 
 def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
-    """WAL, foreign keys, and BEGIN sent by us: with deferred BEGIN more than half of concurrent writes failed."""
+    """Set WAL and foreign keys, and send BEGIN ourselves: with deferred BEGIN, more than half of concurrent writes
+    failed.
+    """
     if engine.dialect.name != "sqlite":
         return
 
@@ -104,7 +108,7 @@ def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not send BEGIN of its own
+        connection.isolation_level = None  # keeps the driver from sending BEGIN
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={SYNCED}")  # an acknowledged row survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
@@ -138,22 +142,22 @@ def refuse_writes() -> None:
 def writing(wait: float = BUSY_TIMEOUT_S, synced: bool = True) -> Iterator[scoped_session[Any]]:
     """One write transaction: committed at the end, rolled back on an exception.
 
-    Nothing inside may emit, sleep or wait: under eventlet another greenlet's write would then freeze the process.
+    Within it, nothing may emit, sleep or wait: under eventlet, another greenlet's write would then block the process.
 
     Args:
-        wait: seconds for which another process may hold the database; others are served meanwhile.
-        synced: whether the commit waits for the disk. Without, a power cut may take it back, never in part and never
-            what was committed before it; the next synced commit takes it along. A killed process loses nothing.
+        wait: seconds to wait while another process writes; others are served meanwhile.
+        synced: whether the commit waits for the disk. If not, a power loss may revert it, but never partially, nor
+            earlier commits; the next synced commit includes it. A killed process loses nothing.
 
     Raises:
-        OperationalError: it was held for longer, or cannot be written.
-        WritesRefused: it may not be written now.
+        OperationalError: the database was locked for longer, or cannot be written.
+        WritesRefused: writes are not allowed now.
     """
     refuse_writes()
     session = db.session
-    session.rollback()  # what was read before may be old: read again inside the write transaction
+    session.rollback()  # earlier reads may be stale: read again inside the write transaction
     begin_write(session, time.monotonic() + wait, synced)
-    session.info["writing"] = True  # access/private.py lets it see everything
+    session.info["writing"] = True  # see access/private.py: write transactions see everything
     try:
         yield session
         session.commit()
@@ -165,7 +169,7 @@ def writing(wait: float = BUSY_TIMEOUT_S, synced: bool = True) -> Iterator[scope
 
 
 def begin_write(session: scoped_session[Any], limit: float, synced: bool = True) -> None:
-    """Open the write transaction as soon as nobody else writes; `limit` by time.monotonic()."""
+    """Open the write transaction once no other writer is active; `limit` by time.monotonic()."""
     while True:
         try:
             connection = session.connection(execution_options={"write": True, "synced": synced})
@@ -180,8 +184,9 @@ def begin_write(session: scoped_session[Any], limit: float, synced: bool = True)
 
 
 def once_more(write: Callable[[], T]) -> T:
-    """What `write` returns, done again where it lost a deadlock: PostgreSQL ends one of two transactions that wait for
-    each other, and rolls it back whole."""
+    """The result of `write`, repeated once after a deadlock, in which PostgreSQL rolls one of the two transactions
+    back.
+    """
     try:
         return write()
     except OperationalError as error:
@@ -192,14 +197,14 @@ def once_more(write: Callable[[], T]) -> T:
 
 
 def retry_until_writable(write: Callable[[], T], delays: tuple[type[Exception], ...] = NOT_WRITABLE) -> T:
-    """For background tasks: what `write` returns, once the database and the disk take it. A lock, a restart or a full
-    disk only delays it. `write` is called again as a whole.
+    """For background tasks: the result of `write`, retried until the database and the disk accept it. A lock, a restart
+    or a full disk only delays it. Each retry calls `write` from its start.
 
     Args:
-        delays: what is waited for.
+        delays: exceptions that are retried.
 
     Raises:
-        ServerClosed: the server ended meanwhile.
+        ServerClosed: the server closed meanwhile.
     """
     while True:
         try:
@@ -207,15 +212,15 @@ def retry_until_writable(write: Callable[[], T], delays: tuple[type[Exception], 
         except delays as error:
             db.session.rollback()
             stop_if_closed()
-            logger.warning("a write has to wait: %s", getattr(error, "orig", error))
+            logger.warning("a write is retried: %s", getattr(error, "orig", error))
         socketio.sleep(RETRY_S)
 
 
 def stop_if_closed() -> None:
-    """For background tasks that wait for the database: whether anybody is left to wait for it.
+    """For background tasks that wait for the database: stop if the server is closing.
 
     Raises:
-        ServerClosed: the server ends; the next one finds in the files what is not written yet.
+        ServerClosed: it is; the next server reads from the files what was not written.
     """
     closed = current_app.extensions.get("closed")
     if closed is not None and closed():
@@ -223,13 +228,14 @@ def stop_if_closed() -> None:
 
 
 def write_now_or_later(write: Callable[[], object]) -> None:
-    """For requests whose answer does not depend on it: `write` now, or behind the request, once the database and the
-    disk take it. It is called again as a whole."""
+    """For requests whose response does not depend on it: call `write` now, or in the background once the database and
+    the disk accept it. Each retry calls it from its start.
+    """
     try:
         write()
     except NOT_WRITABLE as error:
         db.session.rollback()
-        logger.warning("a write follows later: %s", getattr(error, "orig", error))
+        logger.warning("a write is deferred: %s", getattr(error, "orig", error))
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(write_later, app, write)
 
@@ -249,11 +255,11 @@ def set_up_migrations(app: Flask) -> None:
 
 
 def revisions(app: Flask) -> tuple[str | None, str]:
-    """Of the database's tables, None where there are none yet; and of those of this version."""
+    """The revision of the database's tables (None without tables), and that of this version."""
     from app.config import ROOT
 
     files = (ROOT / "app" / "migrations" / "versions").glob("*.py")
-    newest = max(path.stem.split("_")[0] for path in files)  # they are numbered: 0001, 0002 ...
+    newest = max(path.stem.split("_")[0] for path in files)  # file names are numbered: 0001, 0002 ...
     try:
         with app.app_context(), db.engine.connect() as connection:
             return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar(), newest
@@ -262,7 +268,9 @@ def revisions(app: Flask) -> tuple[str | None, str]:
 
 
 def upgrade_if_old(app: Flask) -> None:
-    """Migrate the database when its revision is not ours. Alembic is imported only then: it costs start-up time."""
+    """Migrate the database if its revision is not the newest. Alembic is imported only then, since it delays
+    the start.
+    """
     current, newest = revisions(app)
     if current == newest:
         return

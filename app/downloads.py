@@ -1,4 +1,4 @@
-"""Limits how many large answers are sent at a time, since a client that does not read holds a thread."""
+"""Limits concurrent large responses, since a client that does not read blocks a thread."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,19 +11,19 @@ from werkzeug.wsgi import ClosingIterator
 from app.errors import Unavailable
 from app.limits import Slots
 
-LARGE = 256 * 1024  # bytes; the kernel takes less than this without waiting for the client
+LARGE = 256 * 1024  # bytes; smaller responses fit into the kernel's buffers without waiting for the client
 LIMITED_PATHS = ("/api/", "/models/")
-PUBLIC = "/source.tar"  # strangers get it, too, and none of the places of the others
+PUBLIC = "/source.tar"  # public, so it has its own slots
 
 
 class LimitedDownloads:
-    """A WSGI middleware that holds a place for each large answer until it is sent.
+    """A WSGI middleware that holds a slot for each large response until it is sent.
 
     Args:
         inner: the application.
-        slots: the places.
-        public: those of what needs no login.
-        refuse: answers where there is none.
+        slots: for large responses.
+        public: for those that need no login.
+        refuse: the response if no slot is free.
     """
 
     def __init__(self, inner: Callable[..., Any], slots: Slots, public: Slots, refuse: Callable[..., Any]) -> None:
@@ -49,13 +49,13 @@ class LimitedDownloads:
 
 
 def is_large(headers: list[tuple[str, str]]) -> bool:
-    """Whether an answer may take its client's time to send: by its length, or none is announced."""
+    """Whether sending a response may take the client's time: by its length, or because it has none."""
     lengths = [value for name, value in headers if name.lower() == "content-length"]
     return not lengths or int(lengths[0]) > LARGE
 
 
 def closing(pieces: Any, then: Callable[[], None], file_wrapper: Any) -> Any:
-    """The pieces, with something to do when they are closed. The server's own file stays one: the kernel sends it."""
+    """The pieces, with a callback when they are closed. The server's file wrapper is preserved: the kernel sends it."""
     if file_wrapper is None or not isinstance(pieces, file_wrapper):
         return ClosingIterator(pieces, then)
     close = getattr(pieces, "close", None)
@@ -70,7 +70,7 @@ def closing(pieces: Any, then: Callable[[], None], file_wrapper: Any) -> Any:
 
 
 def init_app(app: APIFlask) -> None:
-    """Put the limit around the application."""
+    """Wrap the application."""
 
     def refuse(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with app.request_context(environ):

@@ -1,4 +1,4 @@
-"""The domain's exceptions, and what those of the database and the system mean to a user. Answers: problems.py."""
+"""The exceptions of the application, and the conversion of database and system errors. Responses: problems.py."""
 
 import errno
 import logging
@@ -17,22 +17,22 @@ logger = logging.getLogger("yolo.errors")
 
 
 class FieldError(TypedDict):
-    """What is wrong with a field of a request. `message`: a text, which may be lazy."""
+    """An error in a field of a request. `message`: a text, which may be lazy."""
 
     field: str
     message: object
 
 
 class AppError(Exception):
-    """A failure that the user can understand. Subclasses name it and set the status.
+    """An error for the user. Subclasses name it and set the status.
 
     Args:
         detail: what happened and what to do, translated.
         errors: the fields at fault, each with its message.
-        members: what a program needs to go on, beside the members of every failure (RFC 9457, section 3.2).
+        members: further data for programs, beside the standard members (RFC 9457, section 3.2).
 
     Attributes:
-        reason: a code for the audit log, where the status does not say enough.
+        reason: a code for the audit log, if the status is not specific.
     """
 
     reason: str | None = None
@@ -49,7 +49,7 @@ class AppError(Exception):
 
 
 class BadUpload(AppError):
-    """The body is not what it claims to be: no ZIP, empty, cut short."""
+    """The body is not what it should be: no ZIP, empty, truncated."""
 
 
 class CutShort(BadUpload):
@@ -60,11 +60,11 @@ class CutShort(BadUpload):
 
 
 class BadEvent(AppError):
-    """A message of a socket that no client of ours sends."""
+    """A socket message that no client of ours sends."""
 
 
 class TooSlow(AppError):
-    """The body came more slowly than a connection may stay open."""
+    """The body arrived too slowly."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
@@ -95,7 +95,7 @@ class NotAllowed(AppError):
 
 
 class WrongHost(AppError):
-    """The request is for a name that is not ours."""
+    """The request's Host is not a name of this server."""
 
     status = HTTPStatus.MISDIRECTED_REQUEST
 
@@ -129,32 +129,32 @@ class IllegalTransition(Conflict):
 
 
 class Gone(AppError):
-    """It was here, and its time is over."""
+    """The object existed, but has expired."""
 
     status = HTTPStatus.GONE
 
 
 class PreconditionFailed(AppError):
-    """The client speaks another version of a protocol."""
+    """The client uses another version of a protocol."""
 
     status = HTTPStatus.PRECONDITION_FAILED
 
 
 class WrongType(AppError):
-    """The body's Content-Type is not the one that this address takes."""
+    """The Content-Type is not accepted at this address."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class Locked(AppError):
-    """Another request is doing the same now; trying again soon makes sense."""
+    """Another request is doing the same; the client may retry soon."""
 
     status = HTTPStatus.LOCKED
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
 
 class ChecksumMismatch(AppError):
-    """What arrived is not what was sent; 460 is tus's own status."""
+    """The received bytes do not match their checksum; 460 is tus's own status."""
 
     status = 460
 
@@ -170,21 +170,21 @@ class Unprocessable(AppError):
 
 
 class Unavailable(AppError):
-    """A part of the server cannot answer now; trying again makes sense."""
+    """A part of the server is unavailable; the client may retry."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
 
 class TooManyRequests(AppError):
-    """More than is worked on at a time; the client is to wait a moment."""
+    """Too many concurrent requests; the client should wait a moment."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class DecodersBusy(TooManyRequests):
-    """Images that take long hold the slow lane; a turn of it lasts up to a minute."""
+    """Slow images occupy the slow lane; a turn lasts up to a minute."""
 
     headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
 
@@ -194,9 +194,9 @@ class NoSpace(AppError):
 
 
 class WritesRefused(OperationalError):
-    """The database may not be written now, although it could be: it is not the one that belongs to the data folder.
+    """Writing is refused because the database does not belong to the data folder.
 
-    An error of the database, so that background tasks wait for its end as they wait for that of a lock.
+    An OperationalError, so that background tasks retry as they do with a lock.
     """
 
     def __init__(self, reason: str, code: str) -> None:
@@ -220,14 +220,14 @@ def field_errors(errors: Any) -> list[FieldError]:
     return [{"field": field, "message": message} for field, message in flatten(errors)]
 
 
-# By what SQLite and PostgreSQL call it.
+# Messages of SQLite and PostgreSQL.
 FULL = ("disk is full", "disk i/o", "no space left")
 READ_ONLY = ("readonly", "read-only")
 BUSY = ("locked", "busy", "connection", "unable to open", "starting up", "shutting down", "terminat")
 
 
 def of_database(error: DBAPIError) -> AppError | None:
-    """A database that is full, write-protected or away for a while; None: a fault of ours."""
+    """The error for a database that is full, read-only or unavailable; None: an internal error."""
     if isinstance(error, WritesRefused):
         return Unavailable(error.reason, members={"code": error.refusal_code})
     text = str(error.orig).lower()
@@ -246,7 +246,7 @@ def database_busy(error: Exception) -> AppError:
 
 
 def of_os(error: OSError) -> AppError | None:
-    """The error for a full or read-only disk; None: it is another one."""
+    """The error for a full or read-only disk; None: another one."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return no_space()
     if error.errno == errno.EROFS:
@@ -259,7 +259,7 @@ def no_space() -> AppError:
 
 
 def understood(error: Exception) -> AppError | None:
-    """The failure as the user can understand it; None: a fault of ours."""
+    """The exception as an error for the user; None: an internal error."""
     match error:
         case AppError():
             return error

@@ -1,7 +1,7 @@
-"""Parses forms with large files: werkzeug's decoder, except that file contents go from a buffer to the disk.
+"""Parses forms with large files: werkzeug's decoder, except that file contents are copied from a buffer to the disk.
 
-werkzeug's own parser copies each byte of a file five times, in pieces of 64 KB with some thirty calls for each: half of
-the time of a large upload (measured).
+werkzeug's own parser copies each byte of a file five times, in pieces of 64 KB with some thirty calls each: half of the
+time of a large upload (measured).
 """
 
 from typing import IO, Any
@@ -16,22 +16,23 @@ from app.errors import TooLarge
 from app.texts import fill as filled
 
 SMALL, LARGE = 64 * 1024, 256 * 1024  # bytes read at once: of fields, of files
-# Bytes behind a boundary that the decoder gets with it: cut between "--" and a line break, it mistakes it (3.1.9).
+# Bytes passed to the decoder beyond a boundary: if they are cut between "--" and a line break, it misreads the boundary
+# (3.1.9).
 BEHIND = 1024
 PARTS = _l("The form has too many files and fields (limit: %(limit)s). Put the files into one ZIP and upload that.")
 FIELD = _l("A field of the form is larger than %(limit_size)s. Shorten it and send the request again.")
 
 
 class TooManyParts(RequestEntityTooLarge):
-    """More fields and files than a form may have."""
+    """The form exceeds the maximum number of fields and files."""
 
 
 class FieldTooLarge(RequestEntityTooLarge):
-    """Of a field that is no file."""
+    """A field that is not a file is too large."""
 
 
 class FormParser(FormDataParser):
-    """werkzeug's, with `FileFormParser` for the multipart forms."""
+    """werkzeug's parser, with `FileFormParser` for multipart forms."""
 
     def _parse_multipart(
         self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
@@ -51,7 +52,7 @@ class FormParser(FormDataParser):
 
 
 class FileFormParser(MultiPartParser):
-    """werkzeug's parser; returns the same fields and files."""
+    """werkzeug's parser with the same result, but faster for files."""
 
     def parse(
         self, stream: IO[bytes], boundary: bytes, content_length: int | None
@@ -59,8 +60,8 @@ class FileFormParser(MultiPartParser):
         """The fields and files of a form.
 
         Raises:
-            ValueError: it is no form, or cut short. TooManyParts, FieldTooLarge.
-            RequestEntityTooLarge: the body is.
+            ValueError: it is not a form, or truncated. TooManyParts, FieldTooLarge.
+            RequestEntityTooLarge: the body is too large.
         """
         decoder = MultipartDecoder(boundary, self.max_form_memory_size)
         parts = 0
@@ -94,7 +95,7 @@ class FileFormParser(MultiPartParser):
                 if not event.more_data:
                     assert part is not None
                     fields.append((part.name, text.decode(self.get_part_charset(part.headers), "replace")))
-        while stream.read(LARGE):  # what follows the form: a body is whole or an error
+        while stream.read(LARGE):  # read the epilogue too, so that a truncated body is an error
             pass
         return self.cls(fields), self.cls(files)
 
@@ -103,9 +104,9 @@ class FileFormParser(MultiPartParser):
 
 
 def copy_inside(stream: IO[bytes], file: IO[bytes], decoder: MultipartDecoder, boundary: bytes) -> None:
-    """Copy the inside of a file as far as no boundary is in sight; what is left is the decoder's to judge.
+    """Copy the contents of a file up to where a boundary may begin; the decoder gets the rest.
 
-    What a boundary might begin with is kept back, so that none is ever cut in two.
+    A possible start of a boundary is retained, so that no boundary is split.
     """
     mark = b"--" + boundary
     tail = len(mark) + 2  # and the line break before it
@@ -129,13 +130,13 @@ def copy_inside(stream: IO[bytes], file: IO[bytes], decoder: MultipartDecoder, b
 
 
 def read_full(stream: IO[bytes], size: int) -> bytes | None:
-    """So many bytes, fewer only where the stream ends; None at its end."""
+    """Read `size` bytes, fewer only at the end of the stream; None at its end."""
     buffer = bytearray(size)
     return bytes(buffer[: fill(stream, memoryview(buffer))]) or None
 
 
 def fill(stream: IO[bytes], view: memoryview, least: int | None = None) -> int:
-    """Fill a buffer from the stream, until `least` bytes are there (None: all of it) or the stream ends; how many."""
+    """Fill a buffer from the stream until it has `least` bytes (None: all) or the stream ends; returns how many."""
     size = 0
     while size < (len(view) if least is None else least):
         more = read_into(stream, view[size:])
@@ -146,7 +147,7 @@ def fill(stream: IO[bytes], view: memoryview, least: int | None = None) -> int:
 
 
 def read_into(stream: IO[bytes], view: memoryview) -> int:
-    """At most as much as the buffer holds; how many bytes, 0 at the stream's end."""
+    """Read at most the size of the buffer; returns how many bytes, 0 at the end of the stream."""
     if hasattr(stream, "readinto"):
         return stream.readinto(view) or 0
     data = stream.read(len(view))

@@ -1,6 +1,6 @@
-"""Adds to gunicorn: deadlines for slow heads and unread answers, draining of refused bodies, and a clean end.
+"""Extends gunicorn: deadlines for slow heads and unread responses, draining of refused bodies, and a clean shutdown.
 
-Called from the hooks of gunicorn.conf.py, so that it also holds for the command line of the specification. No Flask.
+Called from the hooks of gunicorn.conf.py, so that it also applies to the specification's command line. No Flask.
 """
 
 import importlib
@@ -18,14 +18,14 @@ from typing import Any
 from app.deadlines import DEADLINES, HEAD_S, REST_S
 from app.heads import in_poller
 
-UNREAD_MS = 30_000  # an answer of which the client's side takes nothing for so long is given up
-FILES = 16_384  # open files: each connection is one
-END_S = 24.0  # from SIGTERM to the end of the server, whatever it waits for: supervisors kill after 25 or 30
-PAUSE_S = 21.0  # until which jobs may pause; those that are killed then, and the exit, need a moment
+UNREAD_MS = 30_000  # a response of which the client acknowledges nothing for this long is aborted
+FILES = 16_384  # open files: one per connection
+END_S = 24.0  # from SIGTERM to the end of the server in any case: service managers kill after 25 or 30
+PAUSE_S = 21.0  # until jobs must have paused; killing the rest and exiting take a moment
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system allows us, up to what thousands of connections need."""
+    """Raise the limit of open files as far as the system allows, up to what thousands of connections need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     target = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < target:
@@ -33,12 +33,12 @@ def raise_file_limit() -> None:
 
 
 def has_threads(worker: Any) -> bool:
-    """Whether it is gthread, which has no deadline for a head of its own."""
+    """Whether it is gthread, which has no deadline for request heads."""
     return hasattr(worker, "tpool")
 
 
 def watch(worker: Any) -> None:
-    """Give each connection of a worker its deadlines, and start the task that enforces them."""
+    """Set deadlines for each connection of a worker, and start the task that enforces them."""
     if has_threads(worker):
         deferred = sys.modules["gunicorn.workers.gthread"]._DEFER  # type: ignore[attr-defined]
         worker.handle = in_poller(with_deadlines(worker.handle), deferred)
@@ -52,7 +52,7 @@ def watch(worker: Any) -> None:
 
 
 def with_deadlines(handle: Any) -> Any:
-    """gthread's `handle(connection)`: reads a request in one of the threads, answers it, and reads what is left."""
+    """Wraps gthread's `handle(connection)`, which reads a request in a thread, answers it, and reads the rest."""
 
     def handle_in_time(connection: Any) -> Any:
         limit_unread(connection.sock)
@@ -66,13 +66,13 @@ def with_deadlines(handle: Any) -> Any:
 
 
 def sparing_readable(worker: Any, murder: Callable[[], None], connections: Collection[Any]) -> Callable[[], None]:
-    """gthread's `murder_pending()` or `murder_keepalived()`, which ends connections that say nothing for `keepalive`
-    seconds.
+    """Wraps gthread's `murder_pending()` or `murder_keepalived()`, which close connections without bytes for
+    `keepalive` seconds.
 
-    Where hundreds come at once, what they said may lie there for longer until it is looked at.
+    With hundreds of new connections, received bytes may be unread for longer; those connections are spared.
 
     Args:
-        connections: those that it looks at, oldest first.
+        connections: those it checks, oldest first.
     """
 
     def murder_silent() -> None:
@@ -86,14 +86,14 @@ def sparing_readable(worker: Any, murder: Callable[[], None], connections: Colle
 
 
 def is_readable(connection: Any) -> bool:
-    """Whether a read would return at once: bytes are there, or the peer has closed."""
+    """Whether a read would return at once: bytes have arrived, or the peer has closed."""
     poller = select.poll()
     poller.register(connection, select.POLLIN)
     return bool(poller.poll(0))
 
 
 def with_unread_limit(handle: Any) -> Any:
-    """eventlet's `handle(listener, client, address)`, whose heads and rests have a deadline: `keepalive`."""
+    """Wraps eventlet's `handle(listener, client, address)`, which applies `keepalive` to heads and rests."""
 
     def handle_in_time(listener: Any, client: Any, address: Any) -> Any:
         limit_unread(client)
@@ -103,40 +103,40 @@ def with_unread_limit(handle: Any) -> Any:
 
 
 def limit_unread(connection: Any) -> None:
-    """The kernel ends a connection whose client takes nothing of what was sent (tcp(7), TCP_USER_TIMEOUT)."""
+    """Have the kernel close a connection whose client acknowledges nothing (tcp(7), TCP_USER_TIMEOUT)."""
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, option, UNREAD_MS)
-        except OSError:  # closed already
+        except OSError:  # already closed
             pass
 
 
 def head_is_here(request: Any) -> None:
-    """The head was read; a body has a pace of its own, see bodies.py."""
+    """The head was read; the body has its own deadline, see bodies.py."""
     DEADLINES.clear(request.unreader.sock)
 
 
 def answered(request: Any) -> None:
-    """What a client still sends of a body that nobody wants."""
+    """Set a deadline for the rest of an unwanted body."""
     if request.unreader.sock.fileno() >= 0:
         DEADLINES.set(request.unreader.sock, REST_S)
 
 
 class Countdown:
-    """The time that a stop of the server has taken, from its first sign on."""
+    """The time since the shutdown began."""
 
     began: float | None = None
 
     def begin(self) -> bool:
-        """Whether this is the first sign."""
+        """Start the countdown; returns whether it was not started before."""
         if self.began is not None:
             return False
         self.began = time.monotonic()
         return True
 
     def remaining(self, limit: float) -> float:
-        """Seconds until the stop has taken `limit` seconds."""
+        """Seconds until the shutdown has taken `limit` seconds."""
         began = time.monotonic() if self.began is None else self.began
         return began + limit - time.monotonic()
 
@@ -145,15 +145,16 @@ COUNTDOWN = Countdown()
 
 
 def end_in_time(arbiter: Any) -> None:
-    """From the call of the master's `stop` on its time counts. Everything in it has a limit of its own, but processor
-    time and disk do not: a machine that gives neither does not hold up the end.
+    """Limit the time from the call of the master's `stop`. Every step has its own limit, but CPU and disk may stall;
+    then the process exits.
 
-    Ctrl-C is a SIGTERM, too: at gunicorn's quick end for it an eventlet worker leaves requests and a traceback behind.
+    Ctrl-C is handled as SIGTERM: at gunicorn's quick shutdown, an eventlet worker leaves requests unfinished and prints
+    a traceback.
     """
     stop, real_threading, sleep = arbiter.stop, unpatched("threading"), unpatched("time").sleep
 
     def end() -> None:
-        """What is committed is on the disk, and SQLite's log is read by whoever opens the file next."""
+        """Exit: commits are on the disk, and SQLite's log is read at the next opening."""
         sleep(max(0.0, COUNTDOWN.remaining(END_S)))
         os._exit(0)
 
@@ -166,12 +167,13 @@ def end_in_time(arbiter: Any) -> None:
 
 
 def unpatched(name: str) -> Any:
-    """A module of the standard library. eventlet's worker replaces parts of it in the master too, where a green thread
-    would wait for whatever hangs."""
+    """A module of the standard library, unpatched. eventlet's worker patches the master too, where a green thread would
+    be blocked by whatever hangs.
+    """
     patcher = sys.modules.get("eventlet.patcher")
     return patcher.original(name) if patcher else importlib.import_module(name)
 
 
 def seconds_to_pause() -> float:
-    """Seconds that remain for jobs that were asked to pause."""
+    """Seconds left for jobs that were asked to pause."""
     return COUNTDOWN.remaining(PAUSE_S)

@@ -1,7 +1,7 @@
-"""Lets a request's head wait in gthread's poller, and not in one of its threads, until it is complete.
+"""Lets incomplete request heads wait in gthread's poller instead of in one of its threads.
 
-gunicorn gives a connection a thread as soon as a byte has come, and a slow client keeps it. Looking at what the kernel
-has costs microseconds, and SO_RCVLOWAT lets the poller wake for more than was seen.
+gunicorn assigns a thread as soon as one byte has arrived, and a slow client occupies it. Peeking at the kernel's buffer
+takes microseconds, and SO_RCVLOWAT makes the poller wake only for more bytes.
 """
 
 import socket
@@ -11,17 +11,17 @@ from typing import Any
 
 from app.deadlines import HEAD_S
 
-MOST = 64 * 1024  # of a head that is waited for like this; a longer one is read in its thread
-BEGIN_S = 0.02  # a client that has just connected says something at once
+MOST = 64 * 1024  # size of a head up to which this is done; a longer one is read in its thread
+BEGIN_S = 0.02  # a client normally sends at once after connecting
 END = b"\r\n\r\n"
-PEEKED, SINCE = "head_seen", "head_since"  # attributes of gunicorn's connection
+PEEKED, SINCE = "head_seen", "head_since"  # attributes set on gunicorn's connection
 
 
 def in_poller(handle: Callable[[Any], Any], deferred: Any) -> Callable[[Any], Any]:
-    """gthread's `handle(connection)`, called with a thread, for complete heads.
+    """gthread's `handle(connection)`, called in a thread, for complete heads only.
 
     Args:
-        deferred: what tells gunicorn to call again when more has come.
+        deferred: the return value with which gunicorn calls again when more has arrived.
     """
 
     def handle_complete(connection: Any) -> Any:
@@ -33,14 +33,14 @@ def in_poller(handle: Callable[[Any], Any], deferred: Any) -> Callable[[Any], An
 
 
 def can_wait(connection: Any) -> bool:
-    """Whether its head lies in the kernel: TCP, nothing encrypted, nothing read ahead."""
+    """Whether its bytes are still in the kernel: TCP, unencrypted, nothing buffered."""
     parser = connection.parser
     unencrypted = connection.sock.family in {socket.AF_INET, socket.AF_INET6} and not connection.cfg.is_ssl
     return unencrypted and (parser is None or not parser.unreader.buf.getbuffer().nbytes)
 
 
 def is_complete(connection: Any) -> bool:
-    """Whether gunicorn can read a head without waiting, or will notice that there is none."""
+    """Whether gunicorn can read the head without blocking, or can detect its absence."""
     if not (connection.initialized or connection.data_ready or connection.wait_for_data(BEGIN_S)):
         return False
     before = getattr(connection, PEEKED, 0)
@@ -48,9 +48,9 @@ def is_complete(connection: Any) -> bool:
         data = connection.sock.recv(MOST, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
-    except OSError:  # broken: gunicorn's own reading ends it
+    except OSError:  # broken: gunicorn's own read will handle it
         return True
-    # Woken without more than before: the client is gone.
+    # Woken without new bytes: the client has disconnected.
     complete = END in data or len(data) in {0, before, MOST}
     if complete and before:
         wake_at(connection, 0)
@@ -60,7 +60,7 @@ def is_complete(connection: Any) -> bool:
 
 
 def wake_at(connection: Any, size: int) -> None:
-    """The poller wakes when more than this is there."""
+    """Wake the poller only when more bytes than this have arrived."""
     setattr(connection, PEEKED, size)
     if not size:
         setattr(connection, SINCE, None)
@@ -68,7 +68,7 @@ def wake_at(connection: Any, size: int) -> None:
 
 
 def in_time(connection: Any) -> bool:
-    """Whether its head may still come. One that is silent meanwhile is ended by gunicorn after `keepalive`."""
+    """Whether the head's deadline has not passed. gunicorn closes silent connections after `keepalive`."""
     if not getattr(connection, PEEKED, 0):
         return True
     since = getattr(connection, SINCE, None)

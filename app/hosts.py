@@ -1,5 +1,5 @@
-"""Which names this server answers to. A page of another site can point its own name at us (DNS rebinding): then the
-browser takes us for that site, and lets its scripts read and change everything here. The name in Host gives it away.
+"""Checks the Host header against DNS rebinding: another site could point its own name at this server, and the browser
+would then let its scripts read and change everything here.
 """
 
 import ipaddress
@@ -15,17 +15,17 @@ from app.config import settings
 from app.errors import WrongHost
 
 WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, not bound to)
-# A name or an address, and perhaps a port
+# a name or an address, and perhaps a port
 AUTHORITY = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\[\]:/@\s,]+))(?::\d{1,5})?", re.IGNORECASE)
 
 
 class AllowedHosts:
-    """Loopback names and addresses, where the server listens, and what ALLOWED_HOSTS adds.
+    """Loopback names and addresses, the server's own address, and ALLOWED_HOSTS.
 
     Args:
-        listens_on: HOST. On every interface the machine's own name and any address are fine, too: a browser sends an
-            address only where the page's own address has it, so no name was pointed at us.
-        names: ALLOWED_HOSTS: names; `.example.org` for the name and all below it, `*` for any.
+        listens_on: HOST. If that is every interface, the machine's own name and any address are allowed too: a browser
+            sends an address only if the page's address has it, so no DNS name is involved.
+        names: ALLOWED_HOSTS: names; `.example.org` for the name and its subdomains, `*` for any.
     """
 
     def __init__(self, listens_on: str, names: tuple[str, ...]) -> None:
@@ -37,11 +37,11 @@ class AllowedHosts:
         self.machine_names = {hostname, short, f"{short}.local"}
 
     def allows(self, host: str | None, bound_to: str) -> bool:
-        """Whether a request with this Host is for us.
+        """Whether a request with this Host is for this server.
 
         Args:
             host: the header; None or empty: a script or a probe, since browsers always send it.
-            bound_to: the address of the listener, for servers that were started without HOST.
+            bound_to: the listener's address, for servers that were started without HOST.
         """
         if not host or "*" in self.names:
             return True
@@ -58,7 +58,7 @@ class AllowedHosts:
 
 
 def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a host name spells; None: it is a name."""
+    """The IP address in a host name; None: it is a name."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:
@@ -66,7 +66,7 @@ def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def init_app(app: APIFlask) -> None:
-    """Refuse what is for another host, before anything else: pages, API, static files and the socket."""
+    """Refuse requests for other hosts, before anything else: pages, API, static files and the socket."""
     allowed = AllowedHosts(settings(app).HOST, settings(app).ALLOWED_HOSTS)
     inner = app.wsgi_app
 

@@ -1,4 +1,4 @@
-"""Chooses the language (pt_BR or en) and translates; the texts in the code are English."""
+"""Selects the language (pt_BR or en) and translates; the texts in the code are English."""
 
 import gettext as gnu
 import gzip
@@ -17,12 +17,12 @@ from flask_babel import format_decimal, get_locale, get_translations
 from app.extensions import babel
 
 LOCALES = ("pt_BR", "en")
-DEFAULT = "pt_BR"  # the specification's messages, for clients that name no language
+DEFAULT = "pt_BR"  # for clients that name no language, in which the specification's messages are
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 def init_app(app: APIFlask) -> None:
-    """Choose the language per request; serve the catalogue to the scripts of the pages."""
+    """Select the language per request; serve the catalogue to the pages' scripts."""
     app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     babel.init_app(app, locale_selector=select_locale)
@@ -31,7 +31,7 @@ def init_app(app: APIFlask) -> None:
 
 
 def select_locale() -> str:
-    """The reader's own choice (cookie `lang`), else what the browser prefers, else Portuguese."""
+    """The reader's choice (cookie `lang`), else the browser's preference, else Portuguese."""
     if not has_request_context():
         return DEFAULT
     if "locale" not in g:
@@ -40,7 +40,7 @@ def select_locale() -> str:
 
 
 def choose(cookie: str, header: str) -> str:
-    """pt_BR for any Portuguese, en for everything else that is named, pt_BR where nothing is."""
+    """pt_BR for any Portuguese, en for any other language, pt_BR if none is named."""
     if cookie in LOCALES:
         return cookie
     if not header.strip() or header.strip() == "*":
@@ -66,17 +66,17 @@ def html_lang() -> str:
 
 
 def written(data: Mapping[str, object]) -> dict[str, object]:
-    """What fills the places of a text: fractions as the reader writes them (0,001 in Portuguese), the rest as it is."""
+    """Placeholder values in the reader's notation: decimal fractions (0,001 in Portuguese); others unchanged."""
     return {key: decimal(value) if isinstance(value, float) else value for key, value in data.items()}
 
 
 def ngettext(one: str, many: str, count: int, /, **values: Any) -> str:
-    """A text with a count, which fills `%(num)s` as the reader writes numbers: 1.500 in Portuguese."""
+    """A text with a count, whose `%(num)s` is in the reader's notation: 1.500 in Portuguese."""
     return str(get_translations().ungettext(one, many, count)) % {"num": format_decimal(count), **values}
 
 
 def decimal(value: float) -> str:
-    """A fraction with as many digits as it has, at most eight; "nan" and "inf" by their names."""
+    """A decimal fraction with up to eight digits; "nan" and "inf" by these names."""
     return format_decimal(value, format="0.########") if math.isfinite(value) else str(value)
 
 
@@ -105,14 +105,14 @@ def gzipped(text: str) -> bytes:
 
 
 def catalogue_url() -> str:
-    """Where the present language's catalogue is; the address changes with its content."""
+    """The address of the current language's catalogue, which changes with its content."""
     locale = str(get_locale())
     version = hashlib.sha256(catalogue(locale).encode()).hexdigest()[:12]
     return f"/i18n/{version}/{locale}.js"
 
 
 def serve_catalogue(version: str, locale: str) -> Response:
-    """The catalogue, cached for good: another content has another address."""
+    """The catalogue, cached permanently: changed content has another address."""
     text = catalogue(locale if locale in LOCALES else DEFAULT)
     response = Response(text, mimetype="text/javascript")
     if request.accept_encodings["gzip"]:

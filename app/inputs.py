@@ -1,7 +1,7 @@
-"""Refuses characters and numbers that no input may hold: JSON bodies, forms, query strings and socket packets.
+"""Refuses invalid characters and numbers in any input: JSON bodies, forms, query strings and socket packets.
 
-Python's JSON takes half of a surrogate pair, NaN, 1e400 (as infinity) and integers of any length. Files, databases and
-other readers of JSON do not.
+Python's JSON parser accepts lone surrogates, NaN, 1e400 (as infinity) and integers of any length. Files, databases and
+other JSON parsers do not.
 """
 
 import json
@@ -12,17 +12,17 @@ from flask_babel import gettext as _
 
 from app.errors import FieldError, Unprocessable
 
-LOWEST, HIGHEST = -(2**63), 2**63 - 1  # an integer of the database
+LOWEST, HIGHEST = -(2**63), 2**63 - 1  # range of the database's integers
 DIGITS = 20  # of the longest such integer, with its sign
-MOST = 20  # faults that are named
+MOST = 20  # reported faults
 Fault = tuple[str, str]
 
 
 def loads(text: str | bytes, **options: Any) -> Any:
-    """JSON as Python's own parser reads it, in time and memory that its length allows; `faults` judges the values.
+    """JSON from Python's own parser, in time and memory proportional to its length; `faults` checks the values.
 
     Raises:
-        ValueError: no JSON, or nested too deeply.
+        ValueError: not JSON, or nested too deeply.
     """
     try:
         return json.loads(text, parse_int=integer, **options)
@@ -31,7 +31,7 @@ def loads(text: str | bytes, **options: Any) -> Any:
 
 
 def integer(text: str) -> int:
-    """An integer; one that no database holds stays one, without the time that thousands of digits take."""
+    """An integer; one outside the database's range becomes a value outside it, without parsing thousands of digits."""
     return int(text) if len(text) <= DIGITS else HIGHEST + 1
 
 
@@ -54,12 +54,12 @@ def below(path: str, key: Any) -> str:
 
 
 def printable(key: Any) -> str:
-    """A key as part of a name in a message, which must be UTF-8."""
+    """A key as part of a name in a message, which must be valid UTF-8."""
     return str(key)[:50].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def fault_of(item: Any) -> str | None:
-    """What is wrong with a text or a number; None: nothing."""
+    """The fault in a string or a number; None: valid."""
     if isinstance(item, str):
         return fault_of_text(item)
     if isinstance(item, float) and not abs(item) < float("inf"):
@@ -70,14 +70,14 @@ def fault_of(item: Any) -> str | None:
 
 
 def fault_of_text(text: Any) -> str | None:
-    """Half of a surrogate pair is no letter, and NUL ends a text in files and databases."""
+    """The fault in a string: a lone surrogate cannot be encoded, and NUL ends a string in files and databases."""
     if isinstance(text, str) and ("\0" in text or not is_unicode(text)):
         return _("Has characters that can't be stored (NUL or half of a surrogate pair). Remove them.")
     return None
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be stored: JSON may hold half a surrogate pair."""
+    """Whether a string can be encoded: JSON may contain lone surrogates."""
     if text.isascii():
         return True
     try:
@@ -91,7 +91,7 @@ def check(value: Any) -> None:
     """Refuse a JSON value with parts that cannot be stored.
 
     Raises:
-        Unprocessable: names them.
+        Unprocessable: it has such parts, which are named.
     """
     errors: list[FieldError] = [{"field": name, "message": message} for name, message in first(faults(value))]
     if errors:
@@ -103,14 +103,14 @@ def first(faults: Iterator[Fault]) -> list[Fault]:
 
 
 class Encoded(dict[str, object]):
-    """An object that many get, with its JSON. Nobody changes it."""
+    """An immutable object for many receivers, with its cached JSON."""
 
     def __init__(self, value: Mapping[str, object]) -> None:
         super().__init__(value)
         self.text = json.dumps(value, separators=(",", ":"))
 
     def with_first(self, key: str, value: Any) -> "Encoded":
-        """The same with one more key, without encoding it all again."""
+        """The same with one more key, without encoding the rest again."""
         extended = Encoded({})
         extended.update({key: value, **self})
         rest = self.text[1:]
@@ -119,11 +119,11 @@ class Encoded(dict[str, object]):
 
 
 class PacketJSON:
-    """The JSON of Socket.IO packets, for python-socketio's `json` option."""
+    """The JSON module of Socket.IO packets, for python-socketio's `json` option."""
 
     @staticmethod
     def dumps(value: Any, **options: Any) -> str:
-        """A packet's JSON, where what many get is encoded once."""
+        """A packet's JSON; `Encoded` objects are encoded once."""
         if isinstance(value, list) and value and isinstance(value[-1], Encoded):
             first = json.dumps(value[:-1], **options)[:-1]
             return f"{first}{',' if len(value) > 1 else ''}{value[-1].text}]"
@@ -134,7 +134,7 @@ class PacketJSON:
         """A packet's JSON.
 
         Raises:
-            ValueError: no JSON, or one with parts that cannot be kept.
+            ValueError: not JSON, or with parts that cannot be stored.
         """
         value = loads(text, **options)
         if next(faults(value), None):

@@ -1,5 +1,6 @@
-"""The start of one of several web processes (REDIS_URL): each serves; one of them leads, which has the queue and puts
-right what was left behind. When it is gone, another one takes over."""
+"""Starts one of several web processes (REDIS_URL). Each serves; one of them leads: it runs the queue and recovers what
+was left behind. When it ends, another one takes over.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
     from app.services import Services
 
-PICK_UP_S = 30.0  # between two looks for uploads whose process is gone
+PICK_UP_S = 30.0  # between two checks for uploads of ended processes
 
 
 def begin(app: APIFlask) -> None:
-    """Migrate, examine and start, one process after the other."""
+    """Migrate, examine and start, one process at a time."""
     from app import database, private_files
     from app.cluster.leadership import Leadership
     from app.cluster.locks import create_lock
@@ -38,7 +39,7 @@ def begin(app: APIFlask) -> None:
 
 
 def start(app: APIFlask) -> None:
-    """What runs beside the requests."""
+    """Start the background tasks."""
     from app import warm_up
     from app.routes import departures
 
@@ -55,9 +56,9 @@ def start(app: APIFlask) -> None:
 
 
 def take_over(services: Services) -> None:
-    """Take over from the process that led."""
+    """Take over from the previous leader."""
     if services.installation.examine() is not None:
-        return  # nothing may be changed now: `start` follows, once it may be
+        return  # writes are not allowed now: `start` follows once they are
     if services.jobs.scheduler.runner is None:
         services.installation.start_work()
         return
@@ -68,15 +69,16 @@ def take_over(services: Services) -> None:
 
 
 def reconcile(services: Services) -> None:
-    """Behind the jobs: rows, folders and uploads. What lies in data/tmp may be another process's, and is the janitor's
-    a day later."""
+    """After the jobs: reconcile rows, folders and uploads. Files in data/tmp may belong to another process; the janitor
+    removes them after a day.
+    """
     services.datasets.restart.reconcile()
     services.uploads.completion.reconcile()
     services.evaluations.reconcile()
 
 
 def pick_up_uploads(app: APIFlask, services: Services) -> None:
-    """A background task: complete files whose process ended before it created their datasets."""
+    """Process completed files whose process ended before it created their datasets. The body of a background task."""
     while services.installation.is_open:
         socketio.sleep(PICK_UP_S)
         if services.jobs.cluster.leads and services.installation.verdict is None:

@@ -1,4 +1,4 @@
-"""Limits how many requests of each kind may wait at a time, so that threads stay free for short ones."""
+"""Limits the number of waiting requests of each kind, so that threads stay free for short ones."""
 
 import math
 import threading
@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 
 from app.shared_reads import SharedReads
 
-# Under threading each of these holds a thread of gunicorn.conf.py's `threads`; under eventlet some kilobytes.
+# With threading, each of these occupies a thread of gunicorn.conf.py's `threads`; with eventlet, some kilobytes.
 OF_MODE = {
     "threading": {"websockets": 600, "socket_polls": 100, "long_polls": 50, "downloads": 60},
     "eventlet": {"websockets": 2000, "socket_polls": 1000, "long_polls": 500, "downloads": 500},
 }
-PUBLIC_DOWNLOADS = 8  # of what strangers get, too
-JOINS, JOINS_RATE = 30, 10.0  # of all connections that join more than a page does: at once, and per second; 9 ms each
-FLOOD, FLOOD_RATE = 50, 50.0  # messages of all websockets that send more than a page does
+PUBLIC_DOWNLOADS = 8  # of public files
+# shared by all connections that join more rooms than a page does: burst, and per second; 9 ms each
+JOINS, JOINS_RATE = 30, 10.0
+FLOOD, FLOOD_RATE = 50, 50.0  # messages of all websockets that send more than a page does: burst, and per second
 
 
 class Slots:
@@ -26,7 +27,7 @@ class Slots:
         self._lock = threading.Lock()
 
     def acquire(self) -> bool:
-        """Acquire a slot, until `release`; False: all are in use."""
+        """Acquire a slot, until `release`; False: none is free."""
         with self._lock:
             free = self._used < self.count
             self._used += free
@@ -63,10 +64,10 @@ class Waiting:
 
 @dataclass
 class Bucket:
-    """A rate limit: `burst` at once, then `rate` per second.
+    """A token bucket: `burst` at once, then `rate` per second.
 
     Args:
-        most_owed: of what was spent and was not there: whoever spends waits no longer than this takes.
+        most_owed: the largest debt in tokens, which bounds the wait.
     """
 
     burst: float
@@ -80,7 +81,7 @@ class Bucket:
         self._tokens, self._at = self.burst, time.monotonic()
 
     def consume(self) -> float:
-        """Consume a token: 0.0; else the seconds until there is one."""
+        """Consume a token: 0.0; otherwise the seconds until there is one."""
         with self._lock:
             self._refill()
             if self._tokens < 1:
@@ -89,7 +90,7 @@ class Bucket:
             return 0.0
 
     def spend(self, amount: float) -> float:
-        """Consume so many tokens at once; the seconds until the debt is refilled."""
+        """Consume several tokens, perhaps into debt; the seconds until the debt is refilled."""
         with self._lock:
             self._refill()
             self._tokens = max(self._tokens - amount, -self.most_owed)

@@ -5,6 +5,6 @@ from app import create_app
 if __name__ == "__main__":
     from app.cli import access
 
-    # Nothing is served: spare the import of eventlet, and its warning.
+    # It serves nothing: avoid the import of eventlet, and its warning.
     with create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"}).app_context():
         access(["link"])

@@ -11,21 +11,22 @@ from app.config import settings
 
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 OURS = "app-log"
-SERVERS = ("gunicorn.error", "gunicorn.access")  # have handlers of their own
+SERVERS = ("gunicorn.error", "gunicorn.access")  # have their own handlers
 
-# What ends a line somewhere, moves a terminal's cursor, turns the order of letters round, or is no letter at all:
-# controls (C0, DEL, C1), line and paragraph separators, directional marks, zero widths, halves of surrogate pairs.
+# Characters that end a line, move a terminal's cursor, reverse the text direction or are no characters: controls (C0,
+# DEL, C1), line and paragraph separators, directional marks, zero widths, lone surrogates.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def escaped(text: str) -> str:
-    """The text on one line, with escapes as Python writes them."""
+    """The text on one line, with Python's escapes."""
     return UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class LineFormatter(logging.Formatter):
-    """One line for an entry, whatever names and paths it tells of. Tracebacks, and what a child printed (`extra=
-    {"output": ...}`), follow on lines that begin with spaces, which no entry does."""
+    """Formats an entry on one line, whatever names and paths it contains. Tracebacks, and a child's output (`extra=
+    {"output": ...}`), follow on indented lines, which no entry begins with.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = escaped(super().formatMessage(record))
@@ -44,11 +45,11 @@ def indented(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Send the root logger to the file and the console; a second application in one process adds nothing."""
+    """Attach the file and the console to the root logger; a second application in one process adds nothing."""
     root = logging.getLogger()
     root.setLevel(settings(app).LOG_LEVEL.upper())
     logging.getLogger("yolo").setLevel("DEBUG" if settings(app).FLASK_ENV == "development" else logging.NOTSET)
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # lists its plugins at every start
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it lists its plugins at every start
     for handler in [item for item in root.handlers if item.name == OURS]:
         root.removeHandler(handler)
         handler.close()

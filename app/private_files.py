@@ -14,16 +14,18 @@ logger = logging.getLogger("yolo.storage")
 
 UMASK = 0o077
 OPEN = stat.S_IRWXG | stat.S_IRWXO
-OURS = ("app.log", "inference.log", "audit")  # and what they are rotated to
+OURS = ("app.log", "inference.log", "audit")  # including rotated ones
 
 
 def restrict() -> None:
-    """Whatever this process and its children make from now on is private."""
+    """Make all new files of this process and its children private."""
     os.umask(UMASK)
 
 
 def init_app(app: Flask) -> None:
-    """Close what earlier versions left open. What lies deeper in the data folder is out of reach then: `close_tree`."""
+    """Restrict what earlier versions left accessible. Deeper files in the data folder are unreachable from then on, and
+    follow in `close_tree`.
+    """
     config = settings(app)
     for folder in (config.INSTANCE_PATH, config.DATA_ROOT):
         close(folder)
@@ -37,7 +39,7 @@ def init_app(app: Flask) -> None:
 
 
 def close_logs(folder: Path) -> None:
-    """The folder only where it is ours alone: it may be /var/log."""
+    """Restrict the log files, and the folder only if it is ours alone: it may be /var/log."""
     logs = list(entries(folder))
     mine = [path for path in logs if path.name.startswith(OURS)]
     for path in mine if len(mine) < len(logs) else [folder, *mine]:
@@ -45,9 +47,9 @@ def close_logs(folder: Path) -> None:
 
 
 def close_tree(folder: Path, pacer: Callable[[], None]) -> int:
-    """Close everything below a folder of an earlier version, in small steps; how much was open.
+    """Restrict everything below a folder of an earlier version, in small steps; returns how many were open.
 
-    From the leaves up: a folder that is closed has nothing open in it, so that a later start need not look again.
+    Bottom-up: a restricted folder has no open contents, so that a later start can skip it.
     """
     if not any(is_open(path) for path in entries(folder)):
         return 0
@@ -60,7 +62,7 @@ def close_tree(folder: Path, pacer: Callable[[], None]) -> int:
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """What is in a folder; nothing where there is none."""
+    """The entries of a folder; none if it does not exist."""
     try:
         yield from folder.iterdir()
     except (FileNotFoundError, NotADirectoryError):
@@ -73,7 +75,7 @@ def is_open(path: Path) -> bool:
 
 
 def close(path: Path) -> bool:
-    """Whether it was open to others; what is not ours stays as it is."""
+    """Restrict one file; returns whether it was open to others. Files of other users are unchanged."""
     try:
         if not is_open(path):
             return False
@@ -82,5 +84,5 @@ def close(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        logger.warning("%s stays readable by others: %s", path, error)
+        logger.warning("%s could not be made private: %s", path, error)
         return False

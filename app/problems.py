@@ -1,7 +1,7 @@
-"""Turns any error into an answer (application/problem+json).
+"""Converts any error to a response (application/problem+json).
 
-Every failed API request answers `application/problem+json` (RFC 9457): `type, title, status, detail` and
-`errors`, a list of `{"field", "message"}`; a refused change of status also says the `current` one.
+Every failed API request is answered with `application/problem+json` (RFC 9457): `type, title, status, detail` and
+`errors`, a list of `{"field", "message"}`; a refused change of status also has `current`.
 """
 
 import logging
@@ -53,7 +53,7 @@ DETAILS = {
 
 
 class ProblemSummary(TypedDict):
-    """A failure, for a message of a socket."""
+    """An error in a socket message."""
 
     status: int
     title: str
@@ -61,7 +61,7 @@ class ProblemSummary(TypedDict):
 
 
 def init_app(app: APIFlask) -> None:
-    """Answer every error in the one shape."""
+    """Answer every error in this format."""
     app.error_processor(from_apiflask)
     app.register_error_handler(AppError, from_app_error)
     app.register_error_handler(HTTPException, from_http)
@@ -73,7 +73,7 @@ def from_app_error(error: AppError) -> Response:
 
 
 def from_apiflask(error: HTTPError) -> Response:
-    """Schema errors: 422 by field; 400 when the body as a whole is no JSON object."""
+    """Schema errors: 422 by field; 400 if the entire body is not a JSON object."""
     fields = [item for location in (error.detail or {}).values() for item in field_errors(location)]
     if not fields:
         return problem(error.status_code, usual_detail(error.status_code, error.message))
@@ -83,23 +83,23 @@ def from_apiflask(error: HTTPError) -> Response:
 
 
 def from_http(error: HTTPException) -> Response:
-    """The response to an error of Werkzeug: a redirect as it is, else problem+json."""
+    """The response to an error of Werkzeug: redirects unchanged, others as problem+json."""
     status = error.code or 500
-    if error.response is not None or status < 400:  # a redirect, or a response that was built on purpose
+    if error.response is not None or status < 400:  # a redirect, or a prepared response
         return error.get_response()  # type: ignore[return-value]
     headers = {"Allow": ", ".join(error.valid_methods or ())} if status == 405 else {}  # type: ignore[attr-defined]
     return problem(status, usual_detail(status, error.description), headers=headers)
 
 
 def usual_detail(status: int, otherwise: Any) -> Any:
-    """What is wrong, from the status; a bad request with a JSON body is a body that cannot be parsed."""
+    """The detail for a status; a bad request with a JSON body means that the body cannot be parsed."""
     if status == 400 and request.is_json:
         return gettext("The body isn't valid JSON.")
     return DETAILS.get(status, otherwise)
 
 
 def problem_summary(error: Exception) -> ProblemSummary:
-    """A failure for a message, which has no response: status, title and error, in the present language."""
+    """An error for a message without a response: status, title and error, in the current language."""
     app_error = understood(error)
     status, detail = (app_error.status, app_error.detail) if app_error else (500, DETAILS[500])
     return {"status": int(status), "title": str(title_of(status)), "error": str(detail)}
@@ -130,7 +130,7 @@ def problem(
     headers: dict[str, str] | None = None,
     members: Mapping[str, object] | None = None,
 ) -> Response:
-    """The error response: problem+json, or a page where a browser asked for one."""
+    """The error response: problem+json, or a page if a browser requested one."""
     title = title_of(status)
     if wants_page():
         response = Response(
@@ -152,5 +152,5 @@ def problem(
 
 
 def wants_page() -> bool:
-    """Whether a person in a browser navigated here, outside the API."""
+    """Whether a browser navigated here, outside the API."""
     return not request.path.startswith("/api/") and request.accept_mimetypes.accept_html

@@ -1,6 +1,6 @@
 """Trusts forwarded headers only from the proxies in TRUSTED_PROXIES.
 
-Werkzeug's ProxyFix believes the last N entries, whoever sends them; here the addresses of those who send them decide.
+Werkzeug's ProxyFix trusts the last N entries, whoever sends them; here, the sender's address decides.
 """
 
 import logging
@@ -23,7 +23,7 @@ MOST_WARNED = 20
 
 
 def entry_address(text: str) -> Address | None:
-    """The address of an entry such as `192.0.2.7`, `192.0.2.7:4711` or `[2001:db8::1]:4711`; None: it is none."""
+    """The address of an entry such as `192.0.2.7`, `192.0.2.7:4711` or `[2001:db8::1]:4711`; None: invalid."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -41,9 +41,9 @@ def entries(environ: WSGIEnvironment, name: str) -> list[str]:
 
 
 class TrustedProxies:
-    """A WSGI middleware that sets scheme, host and address to what a trusted proxy says.
+    """A WSGI middleware that sets scheme, host and address from a trusted proxy's headers.
 
-    Headers of anybody else, and values that make no sense, change nothing.
+    Headers of other senders, and invalid values, are ignored.
 
     Args:
         inner: the application.
@@ -63,7 +63,7 @@ class TrustedProxies:
         return self.inner(environ, start_response)
 
     def warn(self, peer: str) -> None:
-        """Once for each address, and for few: strangers may send the header, too."""
+        """Log an untrusted sender once per address, and only a few: strangers may send the header too."""
         if peer in self.warned or len(self.warned) >= MOST_WARNED:
             return
         self.warned.add(peer)
@@ -77,20 +77,20 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self.networks)
 
     def forwarded(self, environ: WSGIEnvironment) -> dict[str, str]:
-        """The variables that differ: REMOTE_ADDR, wsgi.url_scheme and HTTP_HOST."""
+        """The changed variables: REMOTE_ADDR, wsgi.url_scheme and HTTP_HOST."""
         client, proxies = self.client(entries(environ, "HTTP_X_FORWARDED_FOR"))
         changed = {"REMOTE_ADDR": str(client)} if client else {}
         scheme = outermost(entries(environ, "HTTP_X_FORWARDED_PROTO"), proxies).lower()
         if scheme in SCHEMES:
             changed["wsgi.url_scheme"] = scheme
         if host := outermost(entries(environ, "HTTP_X_FORWARDED_HOST"), proxies):
-            changed["HTTP_HOST"] = host  # hosts.py checks it like any other
+            changed["HTTP_HOST"] = host  # checked by hosts.py like any other
         return changed
 
     def client(self, sent: list[str]) -> tuple[Address | None, int]:
-        """The last address that is no trusted proxy's, and how many trusted proxies stand between it and us.
+        """The last address that is not a trusted proxy's, and the number of trusted proxies between it and us.
 
-        What comes before it was written by the client itself, or by somebody whom we do not know.
+        Entries before it were written by the client itself, or by unknown proxies.
         """
         client, proxies = None, 1
         for text in reversed(sent):
@@ -105,10 +105,12 @@ class TrustedProxies:
 
 
 def outermost(values: list[str], proxies: int) -> str:
-    """What the trusted proxy next to the client wrote: each adds a value on the right, or passes one on."""
+    """The entry of the trusted proxy next to the client: each proxy appends a value on the right, or passes the header
+    on.
+    """
     return values[-min(proxies, len(values))] if values else ""
 
 
 def init_app(app: APIFlask) -> None:
-    """Put it around everything that asks for host, scheme or address."""
+    """Wrap everything that reads host, scheme or address."""
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings(app).TRUSTED_PROXIES)  # type: ignore[method-assign]

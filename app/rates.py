@@ -1,6 +1,6 @@
-"""Rate limits for one person: `@limited(UPLOADS)` on a view, `RATELIMIT_UPLOADS` for how often.
+"""Rate limits per person: `@limited(UPLOADS)` on a view, `RATELIMIT_UPLOADS` for the limit.
 
-Counted in memory, or in Redis (RATELIMIT_STORAGE_URI), by the package `limits`, which is imported where it is needed.
+Counted in memory, or in Redis (RATELIMIT_STORAGE_URI), by the package `limits`, which is imported when needed.
 """
 
 import logging
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.rates")
 
 UPLOADS, TRAININGS, METRICS, TESTS, PREDICT = "UPLOADS", "TRAININGS", "METRICS", "TESTS", "PREDICT"
-LOGIN = "LOGIN"  # by address: whoever tries has shown nothing yet
+LOGIN = "LOGIN"  # by address: the client is not authenticated yet
 REDIS_TIMEOUT_S = 1.0
-REDIS_RETRY_S = 10.0  # so long nobody waits for it again
+REDIS_RETRY_S = 10.0  # pause after Redis did not answer
 
 
 class RateLimited(TooManyRequests):
-    """More than the limit of one person.
+    """A person has exceeded a limit.
 
     Args:
-        group: whose limit it is.
-        seconds: until the next one is accepted.
+        group: of the limit.
+        seconds: until the next request is accepted.
     """
 
     def __init__(self, group: str, seconds: int) -> None:
@@ -55,10 +55,10 @@ class RateLimited(TooManyRequests):
 
 
 class RateLimits:
-    """What each one has used of each limit, in a window that moves with the time.
+    """The use of each limit by each person, in a moving window.
 
     Args:
-        storage_uri: memory:// or redis://; a Redis that is away is replaced by this process's memory meanwhile.
+        storage_uri: memory:// or redis://; while Redis is unavailable, this process's memory is used.
     """
 
     def __init__(self, storage_uri: str) -> None:
@@ -67,11 +67,11 @@ class RateLimits:
         self.lock = threading.Lock()
 
     def seconds_to_wait(self, limit: str, group: str, who: str, count: bool = True) -> int:
-        """0: go on, and it is counted; else until when the next one is accepted, rounded up.
+        """0: allowed, and counted; otherwise the rounded-up seconds until the next one is accepted.
 
         Args:
             limit: such as "10 per minute".
-            count: False: only look.
+            count: False: check without counting.
         """
         from limits import parse
         from limits.errors import StorageError
@@ -81,7 +81,7 @@ class RateLimits:
             try:
                 return hit(self.shared, item, group, who, count)
             except StorageError as error:
-                logger.warning("limits are counted in memory for %.0f s: %s", REDIS_RETRY_S, error)
+                logger.warning("rate limits are counted in memory for %.0f s: %s", REDIS_RETRY_S, error)
                 self.retry_at = time.monotonic() + REDIS_RETRY_S
         return hit(self.local, item, group, who, count)
 
@@ -112,22 +112,22 @@ class RateLimits:
 
 
 def moving(storage: "Storage") -> "RateLimiter":
-    """The limiter, whose window moves with the time of day."""
+    """The limiter with a moving window by the time of day."""
     from limits.strategies import MovingWindowRateLimiter
 
     return MovingWindowRateLimiter(storage)
 
 
 def hit(limiter: "RateLimiter", item: Any, group: str, who: str, count: bool) -> int:
-    """Seconds to wait; 0: it is allowed. `count`: whether it counts against the limit."""
+    """Seconds to wait; 0: allowed. `count`: whether it counts towards the limit."""
     if (limiter.hit if count else limiter.test)(item, group, who):
         return 0
     reset = limiter.get_window_stats(item, group, who).reset_time
-    return max(1, math.ceil(reset - time.time()))  # the window is in time of day, as Redis has it
+    return max(1, math.ceil(reset - time.time()))  # the window uses the time of day, as Redis does
 
 
 def limited(group: str) -> Callable[[Any], Any]:
-    """A view whose requests count towards a limit; above the other decorators, below the route."""
+    """Count a view's requests towards a limit; above the other decorators, below the route."""
 
     def mark(view: Any) -> Any:
         view.rate_limit = group
@@ -147,8 +147,9 @@ def limited(group: str) -> Callable[[Any], Any]:
 
 
 def who_asks(sent: Request) -> str:
-    """Who the limits count for: the account, from wherever it comes, or the address where nothing was shown. Of IPv6
-    that is the network, as one person has 2^64 addresses."""
+    """The key that limits count by: the account, or the address of unauthenticated requests. For IPv6, the network,
+    since one person has 2^64 addresses.
+    """
     principal = current()
     if principal is not None and principal.digest:
         return f"account:{principal.account_id or 'owner'}"
@@ -159,13 +160,14 @@ def who_asks(sent: Request) -> str:
 
 
 def from_this_machine(sent: Request) -> bool:
-    """Whether a program of this machine sends it, and no proxy for somebody else."""
+    """Whether a program on this machine sent it, without a proxy for another one."""
     return comes_from_here(sent) and not is_forwarded(sent.environ)
 
 
 def is_counted(config: Settings, sent: Request, group: str) -> bool:
-    """Whether this request counts. Logins always do: else a setting for scripts would let passwords be tried out. By
-    itself the rest does not for this machine's owner."""
+    """Whether this request counts. Logins always do: otherwise a setting for scripts would allow guessing passwords. By
+    default, other requests of this machine's owner do not count.
+    """
     if group == LOGIN:
         return True
     if config.RATELIMIT_ENABLED is not None:
@@ -179,7 +181,7 @@ def check() -> None:
     """Count the request against its rate limit.
 
     Raises:
-        RateLimited: more than one person may do.
+        RateLimited: the limit is exceeded.
     """
     group = getattr(current_app.view_functions.get(request.endpoint or ""), "rate_limit", None)
     if group is None or request.method == "OPTIONS" or not is_counted(settings(), request, group):
@@ -195,7 +197,7 @@ def check() -> None:
 def init_app(app: APIFlask) -> None:
     """Check each request to a limited view."""
     config = settings(app)
-    in_memory = config.RATELIMIT_STORAGE_URI == "memory://"  # several processes count together
+    in_memory = config.RATELIMIT_STORAGE_URI == "memory://"  # several processes must count together
     app.extensions["rates"] = RateLimits(
         config.REDIS_URL if in_memory and config.REDIS_URL else config.RATELIMIT_STORAGE_URI
     )

@@ -21,23 +21,24 @@ def secret_key(instance: Path) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process at a time: of two that find a damaged key, the second would set aside what the first has made.
+    """Allows one process at a time: of two that find a damaged key, the second would otherwise replace the first one's
+    new key.
 
-    Where the file system has no locks, the first key stays, and a damaged one may be replaced twice.
+    On a file system without locks, the first key still wins, but a damaged one may be replaced twice.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError as error:
-            logger.warning("%s can't be locked: %s", folder, error)
+            logger.warning("%s could not be locked: %s", folder, error)
         yield
     finally:
         os.close(handle)
 
 
 def new_key(path: Path) -> str:
-    """A key, on the disk before anybody uses it; another process's, where that was first."""
+    """A new key, synced to the disk before its use; another process's key, if that was first."""
     key, draft = secrets.token_hex(32), path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -54,8 +55,9 @@ def new_key(path: Path) -> str:
 
 
 def stored_key(path: Path) -> str | None:
-    """What is in the file; None where it is not there, or is damaged: then it is set aside, and cookies lose their
-    meaning."""
+    """The key in the file; None if it is missing or damaged: a damaged file is set aside, and cookies become
+    invalid.
+    """
     try:
         key = path.read_bytes().decode("ascii").strip()
         if key and key.isprintable():
@@ -67,7 +69,7 @@ def stored_key(path: Path) -> str | None:
     aside = path.with_name(f"{path.name}-{secrets.token_hex(4)}.damaged")
     try:
         os.replace(path, aside)
-    except FileNotFoundError:  # without locks: another process that starts did it
+    except FileNotFoundError:  # without locks: another starting process did it
         return None
     logger.error("%s is damaged: set aside as %s", path, aside.name)
     return None

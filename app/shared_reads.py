@@ -1,4 +1,4 @@
-"""One read for all who ask for the same at the same time, and one read at a time for all of them together."""
+"""Shares one read among concurrent callers with the same key, and runs one read at a time for all keys."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ LONGEST_REST_S = 0.1
 
 @dataclass
 class Round:
-    """A read that several wait for."""
+    """A read that several callers wait for."""
 
     over: threading.Event = field(default_factory=threading.Event)
     value: Any = None
@@ -28,7 +28,7 @@ class Round:
             self.over.set()
 
     def result(self) -> Any:
-        """What another thread has read, or why it could not."""
+        """The result of another thread's read, or its exception."""
         self.over.wait()
         if self.error is not None:
             raise self.error
@@ -36,24 +36,24 @@ class Round:
 
 
 class SharedReads:
-    """Reads by key, one after the other; those who ask before one begins share it. What one gets was never read before
-    it asked, so it is as new as if it had read alone.
+    """Reads by key, one after the other; callers share a read that has not begun. A result was never read before its
+    caller asked, so it is as new as a read of its own.
 
-    Many who join one room cost one or two reads, not many; and many who join many rooms take half of the time of a
-    processor at most: after each read others have as long as it took.
+    Many clients joining one room cost one or two reads; many joining many rooms use at most half of a CPU's time: after
+    each read there is a pause as long as the read.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # never held while something waits
+        self._lock = threading.Lock()  # never held while waiting
         self._turn = threading.Lock()
         self._next: dict[Hashable, Round] = {}
         self._free_at = 0.0
 
     def read(self, key: Hashable, work: Callable[[], Any]) -> Any:
-        """What `work` returns, which all who ask for the same key at the same time share.
+        """The result of `work`, shared by concurrent callers with the same key.
 
         Args:
-            work: what it returns is shared: nobody changes it.
+            work: its result is shared, and must not be modified.
         """
         with self._lock:
             mine = self._next.get(key)
@@ -67,10 +67,10 @@ class SharedReads:
             self._turn.acquire()
             try:
                 time.sleep(max(0.0, self._free_at - time.monotonic()))
-            except BaseException:  # its client is gone
+            except BaseException:  # its client has disconnected
                 self._turn.release()
                 raise
-        finally:  # whoever asks from here on may have seen something newer
+        finally:  # later callers may already know of something newer
             with self._lock:
                 del self._next[key]
         began = time.monotonic()

@@ -1,7 +1,7 @@
-"""Ends gunicorn's master: jobs are asked to pause (ON_SHUTDOWN=stop), the database is closed.
+"""Ends gunicorn's master: requests jobs to pause (ON_SHUTDOWN=stop), and closes the database.
 
-The master never imports the application, and must not begin at its end: Flask and SQLAlchemy take a second of processor
-time, which a loaded machine gives in twenty.
+The master never imports the application, not even now: Flask and SQLAlchemy take a second of CPU time, which may last
+twenty on a loaded machine.
 """
 
 import logging
@@ -23,15 +23,15 @@ logger = logging.getLogger("yolo.database")
 
 
 def finish(settings: Settings, seconds: Callable[[], float]) -> int:
-    """Finish a server whose workers have ended; how many jobs had to be killed.
+    """Finish a server whose workers have ended; returns how many jobs had to be killed.
 
-    Trainings go on at the next start, and jobs begin again: nobody else asked them to stop. One that was killed goes on
-    from its newest checkpoint.
+    Trainings resume at the next start, and jobs start again. A killed training resumes from its newest checkpoint.
 
     Args:
-        seconds: that are left for jobs to pause.
+        seconds: left for jobs to pause.
     """
-    stops = settings.ON_SHUTDOWN == "stop" and not settings.REDIS_URL  # another process goes on with them
+    # with several processes, another one continues with them
+    stops = settings.ON_SHUTDOWN == "stop" and not settings.REDIS_URL
     processes = ask_to_pause(settings.DATA_ROOT) if stops else []
     close_database(database_uri(settings.DATABASE_URL))
     remaining = wait_for_end(processes, seconds)
@@ -41,20 +41,20 @@ def finish(settings: Settings, seconds: Callable[[], float]) -> int:
 
 
 def ask_to_pause(data: Path) -> list[psutil.Process]:
-    """Ask every training and job below the data folder; their processes."""
+    """Request a pause of every training and job below the data folder; returns their processes."""
     running = list(children(data))
     for _, directory in running:
         draft = directory / ".stop.tmp"
         try:
             draft.write_text("pause", encoding="ascii")
             os.replace(draft, directory / "stop")
-        except OSError as error:  # a full disk, say: it is killed when the time is over
-            logger.warning("%s is not asked to pause: %s", directory, error)
+        except OSError as error:  # for example a full disk: it is killed when the time is over
+            logger.warning("the pause of %s could not be requested: %s", directory, error)
     return [process for process, _ in running]
 
 
 def wait_for_end(processes: Iterable[psutil.Process], seconds: Callable[[], float]) -> list[psutil.Process]:
-    """The processes that still run when no seconds remain."""
+    """The processes that still run when the time is over."""
     remaining = [process for process in processes if alive(process)]
     while remaining and seconds() > 0:
         time.sleep(0.1)
@@ -63,7 +63,7 @@ def wait_for_end(processes: Iterable[psutil.Process], seconds: Callable[[], floa
 
 
 def kill(process: psutil.Process) -> None:
-    """End a process and those that it started; it leads a group of its own."""
+    """Kill a process and its descendants; it leads its own process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL) if os.getpgid(process.pid) == process.pid else process.kill()
     except (ProcessLookupError, psutil.Error):
@@ -71,18 +71,18 @@ def kill(process: psutil.Process) -> None:
 
 
 def close_database(address: str) -> None:
-    """Bring SQLite's log into its file, so that whoever copies or moves the file has all of it."""
+    """Copy SQLite's log into its file, so that copying or moving the file includes all data."""
     path = sqlite_file(address)
     if path is None:
         return
     try:
         DatabaseFile(path).close()
-    except sqlite3.Error as error:  # another process has it open; the log keeps what it holds
-        logger.warning("%s: its log stays: %s", path, error)
+    except sqlite3.Error as error:  # another process has it open; the log keeps its data
+        logger.warning("%s: its log could not be checkpointed: %s", path, error)
 
 
 def children(data: Path) -> Iterator[tuple[psutil.Process, Path]]:
-    """The processes of trainings and jobs below this folder, with their own folders."""
+    """The processes of trainings and jobs below this folder, with their folders."""
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
         if MAINS.intersection(command) and Path(command[-1]).is_relative_to(data):

@@ -1,7 +1,7 @@
 """Guards Socket.IO: malformed packets are refused at once, and no connection may send without limit.
 
-python-socketio takes what comes: a damaged packet gets no answer, a wrong type holds its request for a minute, and one
-connection's events run beside each other, as many as it sends.
+python-socketio accepts anything: a damaged packet gets no answer, a wrong type blocks its request for a minute, and the
+events of one connection run concurrently without limit.
 """
 
 import io
@@ -29,21 +29,21 @@ from app.inputs import PacketJSON
 from app.limits import Bucket, Slots, Waiting
 from app.websockets import FROM_POLLS, MOST_BYTES, check_websockets, fits
 
-EVENTS, EVENTS_RATE = 30, 10.0  # of one connection: at once, and per second; a page sends about five
-PAGE_JOINS, PAGE_JOINS_RATE = 5, 0.5  # of one connection; those beyond share app/limits.py's JOINS
+EVENTS, EVENTS_RATE = 30, 10.0  # per connection: burst, and per second; a page sends about five
+PAGE_JOINS, PAGE_JOINS_RATE = 5, 0.5  # per connection; beyond that, joins share JOINS of app/limits.py
 MOST_ROOMS = 100
-SEPARATOR = "\x1e"  # of packets in a payload
+SEPARATOR = "\x1e"  # between packets in a payload
 MOST_PACKETS = 16  # in a payload; engineio's own limit
 
-DAMAGED = "damaged"  # the event that a packet becomes which is none
+DAMAGED = "damaged"  # the event name of an unreadable packet
 RESERVED = {"connect", "disconnect", "connect_error", "*"}
 
 
 class Packet(BasePacket):
-    """A Socket.IO packet; one that cannot be read becomes an event that its sender gets an error for."""
+    """A Socket.IO packet; an unreadable one becomes an event that is answered with an error."""
 
     json = PacketJSON
-    uses_binary_events = False  # else each message is searched for bytes, which takes longer than to encode it
+    uses_binary_events = False  # otherwise each message is searched for bytes, which takes longer than encoding it
 
     def __init__(self, *arguments: Any, encoded_packet: Any = None, **options: Any) -> None:
         super().__init__(*arguments, encoded_packet=encoded_packet, **options)
@@ -73,10 +73,10 @@ class Packet(BasePacket):
 
 @dataclass
 class Connection:
-    """Who one client is, and what it has used of its limits.
+    """A client's principal and its rate limits.
 
     Args:
-        access: of the application that knows the principal.
+        access: of the application that has the principal.
     """
 
     principal: Principal | None = None
@@ -91,9 +91,9 @@ class Door:
     """A WSGI middleware around Socket.IO's.
 
     Args:
-        inner: the application with Socket.IO in it.
-        waiting: the places for those who wait.
-        is_allowed: whether whoever makes a request is logged in.
+        inner: the application with Socket.IO.
+        waiting: the slots for waiting requests.
+        is_allowed: whether the sender of a request is authenticated.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Door:
             return self.inner(environ, start_response)
         environ["wsgi.errors"] = QuietErrors(environ["wsgi.errors"])
         query = parse_qs(environ.get("QUERY_STRING", ""))
-        if "j" in query:  # JSONP, which a script of any site may read
+        if "j" in query:  # JSONP, which scripts of any site can read
             return Response("Bad request.", 400)(environ, start_response)
         if environ["REQUEST_METHOD"] == "POST":
             return self.post(environ, start_response)
@@ -120,7 +120,7 @@ class Door:
         return self.inner(environ, start_response)
 
     def within(self, slots: Slots, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one that waits, or send it away when too many do."""
+        """Serve a waiting request, or refuse it if no slot is free."""
         if not slots.acquire():
             return Response("Too many connections.", 503, {"Retry-After": "5"})(environ, start_response)
         try:
@@ -129,7 +129,7 @@ class Door:
             slots.release()
 
     def post(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """A payload is read completely and checked first: engineio would hold a bad one until its ping timeout."""
+        """Read and check a payload completely: engineio would block a bad one until its ping timeout."""
         text = self.payload(environ)
         if text is None:
             return Response("Bad request.", 400)(environ, start_response)
@@ -137,8 +137,9 @@ class Door:
         return self.inner(environ | {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response)
 
     def payload(self, environ: WSGIEnvironment) -> str | None:
-        """The body of a POST; None where it is no payload of a client. It is read to its end in any case: else the
-        client would see a reset and not the answer."""
+        """The body of a POST; None if it is not a client's payload. It is read completely in any case: otherwise the
+        client would see a reset instead of the response.
+        """
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = Body(environ["wsgi.input"], length, BodyDeadline(environ.get("gunicorn.socket")))
         received = bytearray()
@@ -155,13 +156,13 @@ class Door:
 
 
 def is_payload(text: str) -> bool:
-    """Whether each packet of a payload is one that engineio takes from a poll; JSONP and binary ones are not used."""
+    """Whether engineio accepts each packet of a payload from a poll; JSONP and binary payloads are not supported."""
     packets = text.split(SEPARATOR)
     return len(packets) <= MOST_PACKETS and all(fits(packet, FROM_POLLS) for packet in packets)
 
 
 class QuietErrors:
-    """The server's error stream without eventlet's line, which never ends, for each websocket whose client is gone."""
+    """The server's error stream, without eventlet's message for each disconnected websocket."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -175,7 +176,7 @@ class QuietErrors:
 
 
 def with_same_origin(origins: str | list[str] | None) -> Any:
-    """The setting's origins, and this server's own: with a list alone, its own pages would be refused."""
+    """The setting's origins, and this server's own, which a list alone would exclude."""
     if origins is None or isinstance(origins, str):
         return origins
 
@@ -186,7 +187,7 @@ def with_same_origin(origins: str | list[str] | None) -> Any:
 
 
 def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
-    """Bind Socket.IO to the application, and the door in front of it."""
+    """Bind Socket.IO to the application, and the middleware in front of it."""
     socketio.init_app(
         app,
         client_manager=queue_of(settings(app).REDIS_URL),
@@ -206,22 +207,23 @@ def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
 
 
 def queue_of(redis_url: str) -> Any:
-    """Through which messages reach the clients of other processes; None: there are none."""
+    """The message queue to the clients of other processes; None: there are none."""
     if not redis_url:
         return None
-    from app.cluster.queue import message_queue  # not at import: one process alone needs no Redis
+    from app.cluster.queue import message_queue  # not at import: a single process needs no Redis
 
     return message_queue(redis_url)
 
 
 def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[WSGIEnvironment], bool]:
-    """A predicate: whether a request is authenticated, and no other site's page made it."""
+    """A predicate: whether a request is authenticated and not caused by another site."""
 
     def is_allowed(environ: WSGIEnvironment) -> bool:
         with app.request_context(environ):
             try:
                 principal = identify(request)
-                if principal is not None and "HTTP_ORIGIN" not in environ:  # else engineio looks at it
+                # with an Origin header, engineio checks the request
+                if principal is not None and "HTTP_ORIGIN" not in environ:
                     refuse_foreign_origins(request, allowed, principal.by_browser)
             except (LoginRequired, ForeignOrigin):
                 return False
@@ -231,7 +233,7 @@ def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[WSGIEnvironment]
 
 
 def errors_only(name: str) -> logging.Logger:
-    """A logger for a library that would else write to the terminal beside ours."""
+    """A logger for a library that would otherwise print to the terminal."""
     logger = logging.getLogger(name)
     logger.setLevel(logging.ERROR)
     return logger

@@ -1,4 +1,6 @@
-"""Static files: their address holds a hash of all of them, so that they are cached for good; they come compressed."""
+"""Serves static files, compressed and under an address with a hash of all of them, so that they are cached
+permanently.
+"""
 
 import gzip
 import hashlib
@@ -12,10 +14,10 @@ from flask import Flask, Response, request, send_from_directory
 from werkzeug.utils import safe_join
 
 STATIC = Path(__file__).parent / "static"
-COMPRESSED = {".js", ".css", ".svg", ".json"}  # fonts and pictures are compressed already
+COMPRESSED = {".js", ".css", ".svg", ".json"}  # fonts and images are already compressed
 IMPORTS = re.compile(r'^(?:import|export)\b[^"]*"(\.{1,2}/[^"]+\.js)"', re.MULTILINE)
-SMALL = 512  # bytes, below which compressing gains nothing
-# A comment on lines of its own, as the formatter leaves them. Tempered: `/** type */ code` is no such line.
+SMALL = 512  # bytes below which compressing gains nothing
+# A comment on its own lines, as the formatter writes it. Tempered: `/** type */ code` does not match.
 COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)[ \t]*$", re.MULTILINE)
 
 
@@ -27,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 @lru_cache
 def static_version() -> str:
-    """A hash of all static files: one prefix, so that modules which import each other stay one set."""
+    """A hash of all static files: a common prefix, so that modules which import each other stay consistent."""
     digest = hashlib.sha256()
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
@@ -43,8 +45,9 @@ def static_url(filename: str) -> str:
 
 @lru_cache
 def imported(filename: str, _version: str) -> tuple[str, ...]:
-    """The modules that a script imports, those that they import, and so on: a page names them, so that the browser asks
-    for all of them at once and not for each generation in its turn."""
+    """The modules that a script imports, recursively: pages name them, so that the browser requests them all at once
+    and not level by level.
+    """
     names: dict[str, None] = {}
     waiting = [filename]
     while waiting:
@@ -58,7 +61,7 @@ def imported(filename: str, _version: str) -> tuple[str, ...]:
 
 
 def serve_static(version: str, filename: str) -> Response:
-    """A static file; cached for good when it is asked for by the present version."""
+    """A static file; cached permanently if requested by the current version."""
     response = compressed(filename) or send_from_directory(STATIC, filename)
     if version == static_version():
         response.cache_control.no_cache = None
@@ -69,7 +72,7 @@ def serve_static(version: str, filename: str) -> Response:
 
 
 def compressed(filename: str) -> Response | None:
-    """The file as gzip, for who takes it and asks for the whole of it; None where it goes out as it is."""
+    """The file as gzip, if the client accepts it and requests the entire file; otherwise None."""
     if Path(filename).suffix not in COMPRESSED or "Range" in request.headers:
         return None
     if not request.accept_encodings["gzip"]:
@@ -86,7 +89,7 @@ def compressed(filename: str) -> Response | None:
 
 @lru_cache
 def gzipped(filename: str, _version: str) -> bytes | None:
-    """Compressed once for each version (about 20 ms for the largest of a page); None where there is no such file."""
+    """Compressed once per version (about 20 ms for the largest of a page); None if there is no such file."""
     path = safe_join(str(STATIC), filename)
     try:
         content = Path(path or "").read_bytes()
@@ -98,5 +101,5 @@ def gzipped(filename: str, _version: str) -> bytes | None:
 
 
 def without_comments(script: bytes) -> bytes:
-    """A script of ours as it is sent: comments are a sixth of it. Lines keep their numbers."""
+    """A script of ours without comments, which are a sixth of it. Line numbers are preserved."""
     return COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)

@@ -1,5 +1,5 @@
-"""Texts that are found by a code and filled later: plural forms, numbers and sizes as the reader writes them, reasons
-and codes by their names.
+"""Texts selected by a code and filled later: plural forms, numbers and sizes in the reader's notation, reasons and
+names of codes.
 """
 
 import re
@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.i18n import decimal
 
-# Whole numbers that are no amounts: "1280 px", "version 1203", never "1.280".
+# Placeholders for integers that are not amounts: "1280 px", "version 1203", never "1.280".
 UNGROUPED = {
     "better",
     "epoch",
@@ -64,25 +64,25 @@ STATES = {
 
 @dataclass(frozen=True)
 class PluralText:
-    """A text with plural forms; `count` names the value that decides which."""
+    """A text with plural forms; `count` names the value that selects the form."""
 
     one: str
     many: str
     count: str = "count"
 
 
-_ln = PluralText  # marks the texts for the catalogue
+_ln = PluralText  # marks texts for the catalogue
 
 
 def fill(text: Any, data: Mapping[str, Any]) -> str:
-    """A text, lazy or PluralText, with its places filled.
+    """A text, lazy or PluralText, with its placeholders filled.
 
     `%(limit_size)s` is the size of `limit` bytes, `%(limit_megapixels)s` the megapixels of `limit` pixels.
 
     Raises:
         KeyError: a value is missing.
-        TypeError: a value does not fit.
-        ValueError: the same.
+        TypeError: a value has the wrong type.
+        ValueError: a value is invalid.
     """
     values = Values(data)
     if isinstance(text, PluralText):
@@ -92,7 +92,7 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
 
 
 class Values(dict[str, object]):
-    """The values of a text as the reader writes them."""
+    """The placeholder values of a text, in the reader's notation."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__({name: written(name, value) for name, value in data.items()})
@@ -104,7 +104,7 @@ class Values(dict[str, object]):
 
 
 def written(name: str, value: Any) -> Any:
-    """One value: amounts with their separators, codes by their names, known reasons translated."""
+    """One value: amounts with separators, codes by their names, known reasons translated."""
     if name in NAMES and isinstance(value, str):
         return NAMES[name](value)
     if isinstance(value, float):
@@ -128,16 +128,16 @@ def megapixels(value: float) -> str:
 
 
 def labels(names: Mapping[str, Any]) -> Callable[[str], str]:
-    """Turns codes, several with commas between them, into names."""
+    """Converts codes, separated by commas, to their names."""
     return lambda codes: ", ".join(str(names.get(code, code)) for code in codes.split(", "))
 
 
 def task_names(*tasks: str) -> str:
-    """The names of tasks, with commas between them."""
+    """The names of tasks, separated by commas."""
     return ", ".join(str(TASKS.get(task, task)) for task in tasks)
 
 
-# Why a file was not used: words of the worker, of Pillow and of the parsers.
+# Why a file was not used: messages of the worker, of Pillow and of the parsers.
 REASONS = {
     "not an image": _l("it is not an image"),
     "image file is truncated": _l("the file is truncated"),
@@ -177,7 +177,7 @@ POSITION = re.compile(r"line (\d+),? column (\d+)")
 
 
 def reason(text: str) -> str:
-    """Why something cannot be read or used, in the reader's language; a library's own words are quoted."""
+    """Why something cannot be read or used, in the reader's language; a library's own message is quoted."""
     translated = REASONS.get(text) or REASONS.get(re.split(r": | \(", text)[0])
     match = POSITION.search(text)
     if match:
@@ -187,7 +187,7 @@ def reason(text: str) -> str:
 
 
 def by_pattern(text: str) -> str | None:
-    """A reason that names files or sizes."""
+    """A reason with file names or sizes."""
     for pattern, sentence in PATTERNS:
         if match := re.fullmatch(pattern, text):
             sizes = {

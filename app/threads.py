@@ -1,4 +1,4 @@
-"""Runs blocking calls in threads of their own under eventlet, where they would stop every client."""
+"""Runs blocking calls in threads under eventlet, where they would block every client."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 def run_blocking(call: Callable[..., T], *args: Any) -> T:
-    """What `call(*args)` returns or raises; others are served meanwhile, in both server modes.
+    """The result of `call(*args)`; others are served meanwhile, in both server modes.
 
-    `call` runs in a real thread under eventlet: no database session and no greenlet's lock may be used in it.
+    Under eventlet, `call` runs in a real thread: it must use no database session and no lock of greenlets.
     """
     if socketio.async_mode != "eventlet":
-        return call(*args)  # this is a thread already
+        return call(*args)  # this is already a thread
     from eventlet import tpool
 
     return tpool.execute(call, *args)

@@ -18,7 +18,7 @@ from app.bodies import Body, BodyDeadline, UploadRequest
 from app.config import settings
 from app.errors import NotFound
 
-CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
+CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads only
 FORM_TYPE = "multipart/form-data"
 IMAGE_ENDPOINTS = {"predictions.predict"}  # endpoints
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
@@ -34,8 +34,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# Styles that a script sets through an element's style object are no inline styles. Swagger UI writes style attributes.
-# The page of tests plays videos from the reader's disk, and the camera.
+# Styles set through an element's style object are not inline styles. Swagger UI writes style attributes. The tests page
+# plays videos from the reader's disk and the camera.
 PAGE_POLICIES = {"docs": "; style-src 'self' 'unsafe-inline'", "ui.tests": "; media-src 'self' blob:"}
 HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
@@ -50,7 +50,7 @@ class IdConverter(BaseConverter):
 
 
 class JSONProvider(DefaultJSONProvider):
-    """JSON that keeps letters as they are."""
+    """JSON without escaped non-ASCII letters."""
 
     ensure_ascii = False
     sort_keys = False
@@ -59,7 +59,7 @@ class JSONProvider(DefaultJSONProvider):
         return inputs.loads(s, **kwargs)
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """Half of a surrogate pair, as a file's name may have it, is written as JSON's escape for it."""
+        """Lone surrogates, which file names may have, are written as JSON escapes."""
         text = super().dumps(obj, **kwargs)
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
@@ -99,13 +99,14 @@ def set_up_openapi(app: APIFlask) -> None:
         VALIDATION_ERROR_STATUS_CODE=422,
     )
     app.spec_processor(describe_errors)
-    # A schema that is an answer and also part of a list's answer is the same schema; apispec warns at each description.
+    # A schema that is both a response and part of a list's response is the same schema; apispec warns in each
+    # description.
     warnings.filterwarnings("ignore", message=".*has already been added to the spec")
     app.add_url_rule("/api/docs", "docs", app.doc(hide=True)(lambda: render_template("docs.html")))
 
 
 def check_path() -> None:
-    """NUL in an address names nothing, and no file or row can be asked for it.
+    """Refuse NUL in an address: it cannot be in the name of any file or row.
 
     Raises:
         NotFound: there is one.
@@ -115,15 +116,15 @@ def check_path() -> None:
 
 
 def check_body() -> None:
-    """Refuse bodies that no endpoint reads, or that cannot be kept, and read a JSON body to its end.
+    """Refuse bodies that no endpoint reads or that cannot be stored, and read a JSON body completely.
 
-    The parser behind the schemas takes strange ones for empty, or fails on them.
+    The parser behind the schemas would treat unusual ones as empty, or fail.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor a form or an image where one belongs, nor a chunk where chunks belong.
+        UnsupportedMediaType: not of the type that the endpoint accepts: JSON, a form, an image or a chunk.
         BadRequest: not JSON.
-        RequestEntityTooLarge: much of it.
-        Unprocessable: with values that cannot be kept.
+        RequestEntityTooLarge: too much JSON.
+        Unprocessable: with values that cannot be stored.
         CutShort: it ended early.
     """
     sent = request.content_length or "Transfer-Encoding" in request.headers
@@ -138,20 +139,20 @@ def check_body() -> None:
 
 
 def is_chunk() -> bool:
-    """Whether this is a part of an upload that can be resumed; its length is checked where it is written."""
+    """Whether this is a chunk of a resumable upload; its length is checked where it is written."""
     chunks = request.method in {"POST", "PATCH"} and (request.path + "/").startswith("/api/uploads/")
     return chunks and request.mimetype == CHUNK_TYPE
 
 
 def is_image() -> bool:
-    """Whether this is an image for an operation that takes one as its body."""
+    """Whether this is an image for an operation that accepts one as its body."""
     return request.endpoint in IMAGE_ENDPOINTS and request.mimetype.startswith("image/")
 
 
 def accepts_form() -> bool:
-    """Whether this operation reads a form; to another one it would be an unread body. None: no such operation."""
+    """Whether this operation reads a form; another one would leave the body unread. None: no such operation."""
     if request.endpoint is None:
-        return True  # the answer is 404 or 405
+        return True  # the response is 404 or 405
     view = current_app.view_functions[request.endpoint]
     return FORM_TYPE in str(getattr(view, "_spec", {}).get("content_type", ""))
 
@@ -179,7 +180,7 @@ PROBLEM = {
 
 
 def describe_errors(spec: Any) -> Any:
-    """Give each operation the one error shape, in place of APIFlask's own."""
+    """Document the common error format for each operation, instead of APIFlask's."""
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
@@ -196,7 +197,7 @@ def describe_errors(spec: Any) -> Any:
         if name.endswith(("In", "Form", "Patch")):
             for field in schema.get("properties", {}).values():
                 refuse_nul(field)
-    spec["tags"] = list({tag["name"]: tag for tag in spec.get("tags", [])}.values())  # one for several blueprints
+    spec["tags"] = list({tag["name"]: tag for tag in spec.get("tags", [])}.values())  # one tag for several blueprints
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in spec["paths"].values():
         for operation in operations.values():
@@ -210,11 +211,12 @@ def describe_errors(spec: Any) -> Any:
     return spec
 
 
-REQUIRED_HEADERS = {"Tus-Resumable", "Upload-Length", "Upload-Offset"}  # checked by the protocol's rules, not a schema
+# checked by the protocol's rules, not by a schema
+REQUIRED_HEADERS = {"Tus-Resumable", "Upload-Length", "Upload-Offset"}
 
 
 def require_parameters(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Ids are numbers from 1 on. Some headers of uploads, and bodies with a required field, must be sent."""
+    """Document ids as positive numbers, and mark required headers of uploads and bodies with required fields."""
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
         if schema.pop("nullable", False) and "default" in schema:
@@ -232,26 +234,26 @@ def require_parameters(operation: dict[str, Any], schemas: dict[str, Any]) -> No
 
 
 def refuse_nul(schema: dict[str, Any]) -> None:
-    """No text of a request may hold NUL, see inputs.py."""
+    """Document that strings of a request may not contain NUL, see inputs.py."""
     if schema.get("type") == "string" and not {"pattern", "enum", "format"} & set(schema):
         schema["pattern"] = "^[^\\u0000]*$"
 
 
 def id_names() -> set[str]:
-    """The names that ids have in addresses."""
+    """The parameter names of ids in addresses."""
     converters = [pair for rule in current_app.url_map.iter_rules() for pair in rule._converters.items()]
     return {name for name, converter in converters if isinstance(converter, IdConverter)}
 
 
 def policy() -> str:
-    """The Content-Security-Policy of a page. Browsers before 2022 do not count a websocket to us as 'self'."""
+    """The Content-Security-Policy of a page. Browsers before 2022 do not include our websocket in 'self'."""
     host = request.host if HOST.fullmatch(request.host) else ""
     sockets = f" ws://{host} wss://{host}" if host else ""
     return CONTENT_SECURITY_POLICY.format(sockets=sockets) + PAGE_POLICIES.get(request.endpoint or "", "")
 
 
 def add_headers(response: Response) -> Response:
-    """Headers that keep a page to its own files and a file to its own type."""
+    """Add headers that restrict a page to our own files and a file to its own type."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":

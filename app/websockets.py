@@ -1,4 +1,4 @@
-"""Reads websockets under limits: each message is checked, and each connection has its pace."""
+"""Reads websockets under limits: each message is checked, and each connection is throttled."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,20 +9,22 @@ from wsproto.utilities import LocalProtocolError
 from app.extensions import socketio
 from app.limits import Bucket
 
-MOST_BYTES = 1_000_000  # of one message
-MOST_QUEUED = 10_000  # messages of one websocket that wait under threading; more is a flood
-MESSAGES, MESSAGES_RATE = 10, 2.0  # of any kind; a page opens with five; those beyond share app/limits.py's FLOOD
-BYTES, BYTES_RATE = 512 * 1024, 256 * 1024.0  # of one websocket: at once, and per second; a page sends a few kB
+MOST_BYTES = 1_000_000  # per message
+MOST_QUEUED = 10_000  # queued messages of one websocket under threading; more are a flood
+# messages of any kind per websocket: burst, and per second; a page opens with five; beyond that, they share FLOOD of
+# app/limits.py
+MESSAGES, MESSAGES_RATE = 10, 2.0
+BYTES, BYTES_RATE = 512 * 1024, 256 * 1024.0  # per websocket: burst, and per second; a page sends a few kB
 FROM_POLLS = {str(kind) for kind in (CLOSE, PONG, MESSAGE, UPGRADE)}
 FROM_WEBSOCKETS = FROM_POLLS | {str(PING)}
 
 
 class CheckedWebSocket:
-    """A server's websocket whose messages are ours to read, each in its turn.
+    """Wraps a server's websocket, checking and throttling its messages.
 
     Args:
         inner: eventlet's or simple-websocket's; its other attributes are passed through.
-        flood: what all share that send more than a page does.
+        flood: shared by all websockets that send more than a page does.
     """
 
     def __init__(self, inner: Any, flood: Bucket) -> None:
@@ -34,8 +36,9 @@ class CheckedWebSocket:
         return getattr(self._inner, name)
 
     def wait(self) -> str | bytes | None:
-        """The next message; None: the connection is over. One that floods is slowed down, the more the more do so, by a
-        second at most; what it left behind is not read."""
+        """The next message; None: the connection has ended. A flooding one is slowed down, by a second at most, the
+        more the more of them do so; once it has disconnected, its queued messages are dropped.
+        """
         floods = self._bucket.consume() > 0
         socketio.sleep(self._flood.spend(1) if floods else 0)
         if floods and not getattr(getattr(self._inner, "ws", None), "connected", True):
@@ -51,23 +54,23 @@ class CheckedWebSocket:
         return self._inner.send(message)
 
     def close(self) -> None:
-        """simple-websocket's reader stays until its client says something: a silent one would hold two threads."""
+        """End simple-websocket's reader, which would otherwise wait for a silent client and occupy two threads."""
         try:
             self._inner.close()
-        except LocalProtocolError:  # another thread closes it at the same moment, or its client did
+        except LocalProtocolError:  # another thread or the client closes it at the same moment
             pass
         server = getattr(self._inner, "ws", None)
         if server is not None:
             try:
                 server.sock.shutdown(2)
-            except OSError:  # closed already
+            except OSError:  # already closed
                 pass
 
 
 class SlowedSocket:
-    """The connection of a websocket, whose bytes are taken at a pace that is enough for each page.
+    """A websocket's connection whose bytes are read at a limited rate, sufficient for every page.
 
-    The rest waits with its client: it neither fills the server's memory nor keeps it busy.
+    The rest stays with its client: it neither fills the server's memory nor uses its CPU.
 
     Args:
         inner: a socket; its other attributes are passed through.
@@ -88,7 +91,7 @@ class SlowedSocket:
 
 
 def slow_down(websocket: Any) -> None:
-    """Eventlet's websocket has its connection itself; simple-websocket's is within the adapter of engineio."""
+    """eventlet's websocket has the connection itself; simple-websocket's is inside engineio's adapter."""
     if (server := getattr(websocket, "ws", None)) is not None:
         server.sock = SlowedSocket(server.sock)
     elif hasattr(websocket, "socket"):
@@ -96,8 +99,9 @@ def slow_down(websocket: Any) -> None:
 
 
 def unmasked(data: bytes, mask: Sequence[int], length: int | None = None, offset: int = 0) -> bytes:
-    """What a client's frame says. eventlet's own loop over the bytes takes a tenth of a second for a megabyte, in which
-    nobody is served."""
+    """The payload of a client's frame. eventlet's own loop over the bytes blocks the server for a tenth of a second per
+    megabyte.
+    """
     length = len(data) if length is None else length
     turned = bytes(mask[(offset + number) % 4] for number in range(4))
     key = (turned * (length // 4 + 1))[:length]
@@ -112,7 +116,7 @@ def fits(message: Any, kinds: set[str]) -> bool:
 
 
 def check_websockets(server: Any, flood: Bucket) -> None:
-    """Let each websocket of an engineio server be read through CheckedWebSocket."""
+    """Wrap each websocket of an engineio server in CheckedWebSocket."""
     create = server._async["websocket"]
 
     def checked(handler: Callable[[Any], Any], *arguments: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Which rooms a message of the dashboard goes to: with PRIVATE_DATA only to those who may see what it is about.
+"""Chooses the rooms of a dashboard message: with PRIVATE_DATA, only those of people who may see its subject.
 
-Admins are in the dashboard's own room. Everybody else is in one of their account and in one for what is shared.
+Admins are in the dashboard's own room. Others are in a room of their account, and in one for shared objects.
 """
 
 import time
@@ -15,7 +15,7 @@ from app.config import settings
 from app.extensions import db
 from app.models import Dataset, Training
 
-FRESH_S = 5.0  # so long an answer is used again: a training sends something several times a second
+FRESH_S = 5.0  # lifetime of a cached answer: a training sends several messages per second
 MOST = 10_000
 
 
@@ -28,14 +28,14 @@ def shared_room(room: str) -> str:
 
 
 def rooms_for(room: str, principal: Principal | None) -> list[str]:
-    """The rooms from which a principal receives what they may see of a room for everybody."""
+    """The rooms in which a principal receives the visible part of a room's messages."""
     if principal is None or not is_limited(principal):
         return [room]
     return [account_room(room, principal.account_id), shared_room(room)]
 
 
 def audience(room: str, training_id: int | None = None, dataset_id: int | None = None) -> list[str]:
-    """The rooms that a message about a training or a dataset goes to."""
+    """The rooms that receive a message about a training or a dataset."""
     if not settings().PRIVATE_DATA:
         return [room]
     cache: dict[Any, tuple[float, list[str]]] = current_app.extensions.setdefault("audiences", {})
@@ -50,13 +50,13 @@ def audience(room: str, training_id: int | None = None, dataset_id: int | None =
 
 
 def forget() -> None:
-    """Drop the cache: something is shared now, or no longer."""
+    """Clear the cache, after something was shared or made private."""
     current_app.extensions.pop("audiences", None)
-    current_app.extensions["cluster"].bus.publish("sharing", None)  # in other processes, too
+    current_app.extensions["cluster"].bus.publish("sharing", None)  # also in other processes
 
 
 def read(room: str, training_id: int | None, dataset_id: int | None) -> list[str]:
-    """On a connection of its own: the caller's session has no transaction open, and must not get one."""
+    """Uses its own connection: the caller's session has no open transaction, and must not get one."""
     data, run = Dataset.__table__, Training.__table__
     rooms = [room]
     with db.engine.connect() as connection:

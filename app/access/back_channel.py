@@ -1,8 +1,8 @@
-"""A provider's statement that somebody has logged out there: OpenID Connect Back-Channel Logout 1.0, section 2.6.
+"""Logout tokens of an OpenID Connect provider: OpenID Connect Back-Channel Logout 1.0, section 2.6.
 
-Authlib has nothing for it. What is checked is what an ID token is, but for three things: it says what it is, it has no
-nonce (else an ID token of a login, which browsers see, could be sent here), and it works for some minutes. It works
-once, too: what ends the sessions refuses an id that came before.
+Authlib does not support them. The checks are those of an ID token, with three differences: the token names the logout
+event, has no nonce (otherwise an ID token of a login, which browsers see, could be sent here), and is valid for some
+minutes. It is accepted once: ending the sessions refuses a known token id.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ from app.access.claims import LONGEST_SUBJECT, Claims
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LONGEST_TOKEN = 8192
 LEEWAY_S = 60
-LASTS_S = 600  # from when the provider made it; without an `exp` of its own
+LASTS_S = 600  # lifetime from its issue; if it has no `exp`
 
 
 @dataclass(frozen=True)
 class Departure:
-    """Who has logged out at the provider.
+    """A logout at the provider.
 
     Args:
-        subject: of all sessions; None: of one session whose person is not said.
-        session: the one that has ended; None: all of the subject.
-        token_id: of the token that said so, its `jti`: the issuer makes no other one with it.
+        subject: whose sessions end; None: a session was named without its subject.
+        session: the one that ended; None: all sessions of the subject.
+        token_id: the token's `jti`, which the issuer does not reuse.
     """
 
     issuer: str
@@ -35,10 +35,10 @@ class Departure:
 
 
 def departure_of(claims: Claims, issuer: str, audience: str) -> Departure:
-    """The departure in a logout token, whose signature was checked.
+    """The departure in a logout token whose signature was verified.
 
     Raises:
-        ValueError: a code of what is not right.
+        ValueError: a code for what is invalid.
     """
     if claims.get("iss") != issuer:
         raise ValueError("iss")
@@ -63,7 +63,7 @@ def departure_of(claims: Claims, issuer: str, audience: str) -> Departure:
 def check_times(claims: Claims) -> None:
     """
     Raises:
-        ValueError: it is from the future, or too old.
+        ValueError: it is from the future, or expired.
     """
     now, issued_at, end = time.time(), claims.get("iat"), claims.get("exp")
     if not is_moment(issued_at) or not now - LASTS_S - LEEWAY_S < issued_at < now + LEEWAY_S:
@@ -86,5 +86,5 @@ def text_of(claims: Claims, name: str) -> str | None:
 
 
 def mark(issuer: str, name: str) -> str:
-    """What is remembered of a subject, a session or a token of the provider."""
+    """The hash under which a subject, a session or a token of the provider is stored."""
     return hashlib.sha256(f"{issuer}\0{name}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What an OpenID Connect provider says of itself and of a person, and which of it is to be believed."""
+"""Validates what an OpenID Connect provider says about itself and about a person."""
 
 import re
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ from urllib.parse import urlsplit
 
 from app.core.json_object import JsonObject
 
-# Signed with the provider's private key. HS256 would be signed with what we know ourselves, and "none" is not signed.
+# Signatures with the provider's private key. HS256 would be signed with the client secret, which we know too; "none" is
+# unsigned.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
 LONGEST_SUBJECT = 255  # OpenID Connect Core, section 2
 
 
-Claims = JsonObject  # the provider's JSON, of a person or of a token
+Claims = JsonObject  # JSON of the provider, about a person or in a token
 
 
 class Begun(TypedDict):
-    """What a login has begun with."""
+    """The state of a login in progress."""
 
     nonce: str
     code_verifier: str
@@ -31,8 +32,8 @@ class Person:
     """The person that the provider has identified.
 
     Args:
-        issuer, subject: know a person; nothing else does, as an e-mail address may be given to somebody else.
-        claims: of the ID token, and of the provider's own answer where that has more.
+        issuer, subject: the only identifier of a person, since an email address may be reassigned.
+        claims: of the ID token, completed by those of the userinfo endpoint.
     """
 
     issuer: str
@@ -42,11 +43,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a browser comes back with.
+    """The result of a login that the browser brings back.
 
     Args:
-        next: where the person wanted to go.
-        account_id: of the session that asked for a link to its account; None: it is a login.
+        next: the page that was requested.
+        account_id: of the session that requested a link to its account; None: this is a login.
     """
 
     person: Person
@@ -55,13 +56,13 @@ class Answer:
 
 
 def algorithms_of(described: Any) -> list[str]:
-    """The accepted algorithms with which a provider signs. With an empty list Authlib would choose HS256."""
+    """The accepted algorithms with which a provider signs. With an empty list, Authlib would choose HS256."""
     offered = described.get("id_token_signing_alg_values_supported") or ["RS256"]
     return [name for name in ALGORITHMS if name in offered]
 
 
 def fault_of(described: Any, issuer: str) -> str | None:
-    """What is wrong with a provider's description; None: nothing."""
+    """The fault in a provider's description; None: it is valid."""
     if str(described.get("issuer")).rstrip("/") != issuer.rstrip("/"):
         return f"its issuer is {described.get('issuer')!r}, not OIDC_ISSUER"
     scheme = urlsplit(issuer).scheme
@@ -77,9 +78,9 @@ def fault_of(described: Any, issuer: str) -> str | None:
 
 
 def with_id_token(claims: Claims, id_claims: Claims) -> Claims:
-    """The claims of an ID token, and of the provider's further answer those that the token lacks.
+    """The claims of an ID token, and those of the userinfo endpoint that it lacks.
 
-    An address and whether it is verified are from one of both: what one verifies may be another address.
+    An email address and its `email_verified` come from the same source: each may be about another address.
     """
     merged = id_claims | claims
     if "email" in claims and id_claims.get("email") != claims["email"]:
@@ -90,10 +91,10 @@ def with_id_token(claims: Claims, id_claims: Claims) -> Claims:
 
 
 def claim_at(claims: Claims, name: str) -> Any:
-    """The value of a claim; None: it is not there.
+    """The value of a claim; None: it is missing.
 
     Args:
-        name: its name, which may have dots itself, or the path to it in claims within claims.
+        name: the claim's name, which may contain dots, or a dotted path into nested claims.
     """
     if name in claims:
         return claims[name]
@@ -104,5 +105,5 @@ def claim_at(claims: Claims, name: str) -> Any:
 
 
 def code_of(error: Any) -> str:
-    """A failure's own name, where it is one: texts of others are not displayed."""
+    """The code of an error if it has one: messages of third parties are not displayed."""
     return error if isinstance(error, str) and re.fullmatch(r"[a-z_]{1,40}", error) else "error"

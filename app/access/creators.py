@@ -13,7 +13,7 @@ ME, OWNER = "me", "owner"
 
 
 def name_of(account_id: int) -> str | None:
-    """The names are few and asked for with each row of each list: they are read once, and again after a change."""
+    """Names are read once and cached, since each row of each list needs them; the cache is cleared at each change."""
     names = access_of().names
     if account_id not in names:
         names.update({row.id: row.name for row in db.session.execute(select(Account.id, Account.name))})
@@ -25,11 +25,11 @@ def forget_names() -> None:
 
 
 def creator_conditions(column: Any, who: str | None) -> tuple[Any, ...]:
-    """Conditions for a list.
+    """SQL conditions for a list.
 
     Args:
         column: `created_by` of a table.
-        who: "me", "owner" (of the installation), an account's id, or None: everybody's.
+        who: "me", "owner" (of the installation), an account's id, or None: everyone's.
     """
     if not who:
         return ()

@@ -27,22 +27,22 @@ ROLE_NAMES = {Role.VIEWER: _l("Viewer"), Role.TRAINER: _l("Trainer"), Role.ADMIN
 
 @dataclass(frozen=True)
 class OwnerRule:
-    """A rule: trainers may do it with what is theirs, admins with everything.
+    """A rule: trainers may change their own objects, admins all.
 
     Args:
-        model: what it is done with; has `created_by`, or the training that it belongs to has.
-        argument: of the address: its id.
+        model: the object's; it, or the training that it belongs to, has `created_by`.
+        argument: the name of its id in the address.
     """
 
     model: Any
     argument: str
 
     def find(self, value: Any) -> Any | None:
-        """The row, or None: then the route answers 404."""
+        """The row, or None: the route then answers 404."""
         return db.session.get(self.model, value)
 
     def not_there(self, value: Any) -> str | None:
-        """What is said, with PRIVATE_DATA, of one that is somebody else's; None: that it is theirs."""
+        """The message for another person's object with PRIVATE_DATA; None: none, the caller refuses it."""
         return None
 
 
@@ -55,9 +55,9 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[st
     """Check every request.
 
     Args:
-        rules: by endpoint; what is not in it is the admins' alone.
-        where_private: other rules for some of them, for PRIVATE_DATA.
-        named: the models whose ids are in addresses, by the argument's name.
+        rules: by endpoint; endpoints that are not listed are for admins.
+        where_private: rules that replace some of them with PRIVATE_DATA.
+        named: the models whose ids are in addresses, by argument name.
     """
     if settings(app).PRIVATE_DATA:
         rules = {**rules, **where_private}
@@ -88,17 +88,17 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[st
 
 
 def needs(*rows: Any) -> str:
-    """The role that a button for changing things needs, for `data-needs` in a page. One of them must be theirs."""
+    """The role that a button needs, for `data-needs` in a page: trainer if the person owns one of the rows."""
     principal = current()
     owns_one = principal is not None and any(principal.owns(row.created_by) for row in rows)
     return str(Role.TRAINER if owns_one else Role.ADMIN)
 
 
 def to_login() -> Response:
-    """A page sends the browser there.
+    """Redirect a page request to the login page.
 
     Raises:
-        LoginRequired: it is not a page.
+        LoginRequired: the request is not for a page.
     """
     if wants_page() and request.method in {"GET", "HEAD"}:
         back = request.full_path.rstrip("?")
@@ -110,8 +110,8 @@ def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> Non
     """Check that a principal may do what a rule protects.
 
     Raises:
-        NotAllowed: it is somebody else's.
-        NotFound: and with PRIVATE_DATA it is in no table that says so.
+        NotAllowed: it belongs to another person.
+        NotFound: the same with PRIVATE_DATA, if the rule has a message for it.
     """
     if isinstance(rule, OwnerRule) and principal.role != Role.ADMIN:
         row = rule.find(arguments[rule.argument])
@@ -122,7 +122,7 @@ def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> Non
 
 
 def check_role(rule: Rule, principal: Principal) -> None:
-    """Check that a role is enough for an operation.
+    """Check that the principal's role is sufficient.
 
     Raises:
         NotAllowed: the role does not cover it.
@@ -139,10 +139,10 @@ def check_role(rule: Rule, principal: Principal) -> None:
 
 
 def hide(named: Named, arguments: Mapping[str, Any]) -> None:
-    """Check that all ids of the address are of what the present person may see.
+    """Check that the current person may see every object that the address names.
 
     Raises:
-        NotFound: an id in the address is of something that this person may not see.
+        NotFound: the person may not see one of them.
     """
     for name, value in arguments.items():
         if name in named:
@@ -150,12 +150,12 @@ def hide(named: Named, arguments: Mapping[str, Any]) -> None:
 
 
 def owners(row: Any) -> list[int | None]:
-    """The accounts that may change a row: its creator, and the owner of what it belongs to, such as a training."""
+    """The accounts that may change a row: its creator, and the owner of its training, for example."""
     return [row.created_by, *(base.created_by for base in bases(row))]
 
 
 def bases(row: Any) -> Iterator[Any]:
-    """The training or dataset that a thing belongs to, or that a job is about."""
+    """The training or dataset that an object belongs to, or that a job is about."""
     kinds = {"training": Training, "dataset": Dataset}
     about = getattr(row, "subject_type", None)
     pairs = [(Training, getattr(row, "training_id", None)), (kinds.get(about or ""), getattr(row, "subject_id", None))]

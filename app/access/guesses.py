@@ -1,7 +1,7 @@
-"""Wrong passwords of one account, counted together from wherever they come: many addresses guess no faster than one.
+"""Wrong passwords of one account, counted across all addresses: many addresses guess no faster than one.
 
-Whoever guesses slows an account down and locks nobody out: a browser that the account was logged in from is counted by
-itself, by a cookie of its own, and tokens and links are not counted here.
+An attacker slows an account down, but cannot lock its owner out: browsers that the account has logged in from are
+counted separately, by a cookie, and tokens and links are not counted here.
 """
 
 from dataclasses import dataclass
@@ -21,27 +21,27 @@ LASTS = timedelta(days=365)
 
 @dataclass(frozen=True)
 class Guesses:
-    """The wrong passwords of one account: those of one known browser, or of everybody else.
+    """Wrong passwords for one account: those of one known browser, or of all others.
 
     Args:
-        who: whose they are, in the counter.
-        trusted: they are of a known browser.
+        who: the counter's key.
+        trusted: from a known browser.
     """
 
     who: str
     trusted: bool
 
     def expect_few(self) -> None:
-        """Check that there were not too many wrong ones.
+        """Check that the limit is not reached.
 
         Raises:
-            RateLimited: there were too many; the next one has to wait.
+            RateLimited: it is; the next attempt has to wait.
         """
         if seconds := self._seconds(count=False):
             raise RateLimited(GROUP, seconds)
 
     def add(self) -> None:
-        """One more."""
+        """Count a wrong password."""
         self._seconds(count=True)
 
     def _seconds(self, count: bool) -> int:
@@ -53,22 +53,22 @@ class Guesses:
 
 
 def guesses_of(key: str, request: Request) -> Guesses:
-    """The wrong passwords of this browser, where it is known, else of this name.
+    """The counter for this browser if it is known, otherwise for the account's name.
 
     Args:
-        key: of the account's name; there need be none of it.
+        key: of the account's name, which need not exist.
     """
     browser = trusted_browser(key, request)
     return Guesses(browser or f"account:{secrets.digest(key)}", trusted=browser is not None)
 
 
 def account_guesses(account_id: int | None) -> Guesses:
-    """Of whoever is logged in, at their present password: a session that was left open gives no way to it."""
+    """The counter for password changes of the current account: an unattended session must not allow guessing either."""
     return Guesses(f"own:{account_id}", trusted=True)
 
 
 def trusted_browser(key: str, request: Request) -> str | None:
-    """What a browser is counted by in which this account was logged in before."""
+    """The counter of a browser that this account has logged in from; None: unknown browser."""
     try:
         account, browser = serializer().loads(request.cookies.get(cookie_name(), ""))
     except (BadData, TypeError, ValueError):
@@ -77,7 +77,7 @@ def trusted_browser(key: str, request: Request) -> str | None:
 
 
 def remember_browser(response: Response, key: str, secure: bool) -> None:
-    """Its next guesses are counted apart from those of strangers."""
+    """Set the cookie by which this browser's attempts are counted separately."""
     value = serializer().dumps([secrets.digest(key), secrets.new_secret()])
     response.set_cookie(
         cookie_name(), str(value), int(LASTS.total_seconds()), secure=secure, httponly=True, samesite="Lax"

@@ -1,4 +1,4 @@
-"""Finds out who makes a request."""
+"""Identifies the principal of a request."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from app.models.access import AccessToken, LoginSession
 from app.models.base import now
 
 REQUIRED, AUTO, OFF = "required", "auto", "off"
-# Set by proxies and tunnels: the person is then not at this machine, wherever the connection comes from.
+# Headers that proxies and tunnels set: the person may then be on another machine, although the connection is local.
 FORWARDED = (
     *("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_CF_", "HTTP_TRUE_CLIENT_IP"),
     *("HTTP_X_CLIENT_IP", "HTTP_X_ORIGINAL", "HTTP_X_CLUSTER_CLIENT_IP", "HTTP_FLY_CLIENT_IP", "HTTP_X_ENVOY"),
@@ -32,13 +32,13 @@ FORWARDED = (
 
 @dataclass
 class Access:
-    """An application's state of authentication.
+    """The authentication state of an application.
 
     Args:
         mode: AUTH.
-        open_to_all: whether AUTH=off holds for other machines too.
-        volatile: sessions of the owner while nothing may be written, by digest; until when each holds.
-        used: tokens by digest and when, since it was last written down: no request waits for that.
+        open_to_all: whether AUTH=off applies to other machines too.
+        volatile: expiry of the owner's sessions by digest, for those created while the database is read-only.
+        used: last use of tokens by digest, written periodically so that no request waits for it.
         names: of accounts by id; see creators.py.
     """
 
@@ -56,7 +56,7 @@ class Access:
 
 
 def create_access(config: Settings) -> Access:
-    """The cookie's name has the port: cookies of one host are sent to all its ports."""
+    """The cookie's name includes the port, since cookies of a host are sent to all its ports."""
     cookie = f"ytp_session_{config.PORT}"
     return Access(config.AUTH, config.AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK, config.INSTANCE_PATH, cookie)
 
@@ -67,10 +67,10 @@ def access_of(app: Flask | None = None) -> Access:
 
 
 def identify(request: Request) -> Principal | None:
-    """The principal of a request; None: unknown.
+    """The principal of a request; None: not authenticated.
 
     Raises:
-        LoginRequired: it shows a token that is not valid.
+        LoginRequired: its token is invalid.
     """
     access = access_of()
     if access.mode == OFF and (access.open_to_all or comes_from_here(request)):
@@ -87,20 +87,21 @@ def identify(request: Request) -> Principal | None:
 
 
 def comes_from_here(request: Request) -> bool:
-    """Whether the connection, if there is one, comes from this machine: AUTH=off is for it alone."""
+    """Whether the connection, if there is one, comes from this machine: AUTH=off applies to it alone."""
     address = address_of(request.environ.get("REMOTE_ADDR") or "127.0.0.1")
     mapped = getattr(address, "ipv4_mapped", None) or address
     return mapped is not None and mapped.is_loopback
 
 
 def is_forwarded(environ: WSGIEnvironment) -> bool:
-    """Whether a proxy or a tunnel forwards the request for somebody else."""
+    """Whether a proxy or a tunnel forwarded the request."""
     return any(name.startswith(FORWARDED) for name in environ)
 
 
 def is_local(request: Request) -> bool:
-    """Whether the owner's own program makes it, on this machine: all three, since a proxy, a tunnel and another user
-    of the machine each have the first."""
+    """Whether a program of the server's user on this machine sent it: local address, loopback Host and user are all
+    checked, since a proxy, a tunnel or another user meets the first alone.
+    """
     environ = request.environ
     return (
         names_loopback(environ.get("HTTP_HOST", ""))
@@ -110,12 +111,12 @@ def is_local(request: Request) -> bool:
 
 
 def connection_of(environ: WSGIEnvironment) -> Any:
-    """The client's socket, where the server hands it on."""
+    """The client's socket, if the server provides it."""
     return environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
 
 
 def names_loopback(host: str) -> bool:
-    """Whether a Host header names this machine's loopback."""
+    """Whether a Host header names the loopback interface."""
     match = AUTHORITY.fullmatch(host)
     if match is None:
         return False
@@ -125,10 +126,10 @@ def names_loopback(host: str) -> bool:
 
 
 def of_token(secret: str) -> Principal:
-    """Who a token is for.
+    """The principal of a token.
 
     Raises:
-        LoginRequired: it is not valid.
+        LoginRequired: the token is invalid.
     """
     holder = token_holder(secrets.digest(secret))
     if holder is None:
@@ -139,19 +140,21 @@ def of_token(secret: str) -> Principal:
 
 
 def of_session(secret: str) -> Principal | None:
-    """Who a cookie is for."""
+    """The principal of a session cookie."""
     return session_holder(secrets.digest(secret))
 
 
 def renewed(principal: Principal) -> Principal | None:
-    """Who shows the same secret now; None: it is over. Without a secret nothing is over."""
+    """The principal with the same secret as of now; None: it has expired. A principal without a secret does
+    not expire.
+    """
     if not principal.digest:
         return principal
     return (token_holder if principal.via == TOKEN else session_holder)(principal.digest)
 
 
 def token_holder(digest: str) -> Principal | None:
-    """Who has the access token with this digest; None: nobody, or it has ended."""
+    """The principal of the access token with this digest; None: there is none, or it has expired."""
     if digest == access_of().owner_digest:
         return Principal(None, None, Role.ADMIN, TOKEN, digest)
     row = valid_row(AccessToken, digest)
@@ -159,7 +162,7 @@ def token_holder(digest: str) -> Principal | None:
 
 
 def session_holder(digest: str) -> Principal | None:
-    """Who has the session with this digest; None: nobody, or it has ended."""
+    """The principal of the session with this digest; None: there is none, or it has expired."""
     if (until := access_of().volatile.get(digest)) and until > now():
         return Principal(None, None, Role.ADMIN, SESSION, digest)
     row = valid_row(LoginSession, digest)
@@ -167,7 +170,7 @@ def session_holder(digest: str) -> Principal | None:
 
 
 def valid_row(model: Any, digest: str) -> Any | None:
-    """The token or session with this digest, unless it is over or its account is blocked."""
+    """The token or session with this digest, unless it has expired or its account is blocked."""
     query = select(model).where(model.digest == digest).options(joinedload(model.account))
     row = db.session.scalar(query.execution_options(populate_existing=True))
     over = row is None or is_over(row.expires_at) or (row.account and not row.account.active)
@@ -175,7 +178,7 @@ def valid_row(model: Any, digest: str) -> Any | None:
 
 
 def principal_of(row: AccessToken | LoginSession, via: str, token_id: int | None) -> Principal:
-    """An account's role may be another one since. What a token let in has no more than the token."""
+    """The principal with the account's present role, limited to the token's."""
     account, role = row.account, Role(row.role)
     if account is None:
         return Principal(None, None, role, via, row.digest, token_id)

@@ -1,4 +1,4 @@
-"""Verifies logout tokens: the provider's own statement that somebody has logged out there."""
+"""Verifies logout tokens of an OpenID Connect provider."""
 
 import time
 from threading import Lock
@@ -11,11 +11,11 @@ from app.access.claims import Claims
 from app.access.provider_client import LoginRefused, ProviderClient
 from app.errors import AppError
 
-REFRESH_S = 30.0  # between two tokens of unknown keys for which the provider's keys are fetched
+REFRESH_S = 30.0  # between two fetches of the provider's keys caused by unknown keys
 
 
 class LogoutRefused(AppError):
-    """What was sent is not the provider's statement that somebody has logged out.
+    """The logout token is invalid.
 
     Args:
         reason: a code for the reader.
@@ -35,11 +35,11 @@ class LogoutTokens:
         self._keys_refreshed_at = -REFRESH_S
 
     def departure(self, token: str) -> Departure:
-        """The departure that a logout token states, verified.
+        """The departure in a logout token, verified.
 
         Raises:
-            LogoutRefused: it is not the provider's, or not for us.
-            ProviderUnavailable: its keys can't be fetched.
+            LogoutRefused: it is not from the provider, or not for this client.
+            ProviderUnavailable: the provider's keys can't be fetched.
         """
         try:
             with self.client.requesting():
@@ -53,7 +53,7 @@ class LogoutTokens:
             raise LogoutRefused(str(error)) from error
 
     def signed_claims(self, client: Any, token: str) -> Claims:
-        """The claims of a token that the provider has signed with one of its keys; nothing else is checked."""
+        """The claims of a token signed with one of the provider's keys; the claims are not checked."""
         from joserfc import jwt
         from joserfc.errors import BadSignatureError, InvalidKeyIdError
         from joserfc.jwk import KeySet
@@ -70,7 +70,7 @@ class LogoutTokens:
             return dict(jwt.decode(token, keys, registry=registry).claims)
 
     def may_refresh_keys(self) -> bool:
-        """Whether no token has made us fetch new keys for a while: anybody may send one."""
+        """Whether keys may be fetched again: limited, since anybody may send tokens."""
         now = time.monotonic()
         with self._lock:
             if now < self._keys_refreshed_at + REFRESH_S:

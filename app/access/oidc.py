@@ -1,7 +1,8 @@
-"""Logs people in by an OpenID Connect provider. Authlib speaks the protocol: discovery, PKCE, state, nonce, the keys.
+"""Logs people in through an OpenID Connect provider. Authlib implements the protocol: discovery, PKCE, state, nonce,
+keys.
 
-Added here is what Authlib leaves open: whose issuer and audience an answer must name, which signatures count, when an
-answer is too late, that a state works once, deadlines, and what a failure means to a person.
+This module adds what Authlib leaves open: the required issuer and audience, accepted signatures, expiry, single use of
+a state, deadlines, and errors for users.
 """
 
 import logging
@@ -31,14 +32,14 @@ from app.config import Settings, settings
 from app.errors import LoginRequired, NotFound
 
 CALLBACK = "/login/oidc"
-LASTS = timedelta(minutes=10)  # from the log-in page to the provider and back
+LASTS = timedelta(minutes=10)  # from the login page to the provider and back
 LEEWAY_S = 60  # between the provider's clock and ours
 MAX_USED_STATES = 10_000
 DETAILS = {"name", "email", "email_verified"}
 
 
 class LoginLost(LoginRequired):
-    """What a login began with is not there: too late, another browser, another tab, or a second time."""
+    """The state of the login is missing: expired, another browser or tab, or used before."""
 
     reason = "lost"
 
@@ -47,10 +48,10 @@ class LoginLost(LoginRequired):
 
 
 class Provider:
-    """The provider of this server: logins, from the log-in page and back; and logouts that it reports.
+    """The provider of this server: logins, and logouts that it reports.
 
     Args:
-        app: whose session keeps what a login began with.
+        app: its session cookie holds the state of a login.
     """
 
     def __init__(self, app: Flask, config: Settings) -> None:
@@ -60,7 +61,7 @@ class Provider:
         self.used_states: dict[str, float] = {}
 
     def begin(self, redirect_uri: str, next: str, account_id: int | None = None) -> str:
-        """The provider's address that the browser is sent to. What must come back is kept in a signed cookie.
+        """Begin a login; returns the provider's address for the browser. The state is stored in a signed cookie.
 
         Raises:
             ProviderUnavailable
@@ -69,15 +70,15 @@ class Provider:
             with self.client.requesting():
                 client = self.client.described()
                 request = client.create_authorization_url(redirect_uri)
-        except LoginRefused as error:  # its description makes no sense
+        except LoginRefused as error:  # invalid provider description
             raise ProviderUnavailable from error
-        session.clear()  # of two tabs the last one counts
+        session.clear()  # with two tabs, the last one counts
         url = request.pop("url")
         client.save_authorize_data(redirect_uri=redirect_uri, next=next, account_id=account_id, **request)
         return str(url)
 
     def pop_begun(self) -> Begun:
-        """What this browser's login began with, once.
+        """The state of this browser's login, which is removed.
 
         Raises:
             LoginLost
@@ -90,13 +91,13 @@ class Provider:
         return begun
 
     def use_state(self, state: str) -> bool:
-        """Mark a state as used; False where it was used before: its cookie, copied, gives no second try."""
+        """Mark a state as used; False if it was used before, so that a copied cookie cannot replay it."""
         now = time.monotonic()
         with self.lock:
             if state in self.used_states:
                 return False
             self.used_states[state] = now
-            for old, used_at in list(self.used_states.items()):  # the oldest first
+            for old, used_at in list(self.used_states.items()):  # oldest first
                 if used_at > now - LASTS.total_seconds() and len(self.used_states) <= MAX_USED_STATES:
                     break
                 del self.used_states[old]
@@ -106,10 +107,10 @@ class Provider:
         """Exchange the code that the browser brought.
 
         Args:
-            begun: by `pop_begun`.
+            begun: from `pop_begun`.
 
         Raises:
-            LoginRefused: the provider's answer gives no login.
+            LoginRefused: the provider's answer is not a valid login.
             ProviderUnavailable: it does not answer.
         """
         if request.args.get("error"):
@@ -117,7 +118,7 @@ class Provider:
         with self.client.requesting():
             client = self.client.described()
             issuer = client.server_metadata["issuer"]
-            if request.args.get("iss", issuer) != issuer:  # RFC 9207: another provider answers
+            if request.args.get("iss", issuer) != issuer:  # RFC 9207: the answer is from another provider
                 raise LoginRefused("iss")
             sent = {"code": request.args.get("code", ""), "code_verifier": begun["code_verifier"]}
             token = client.fetch_access_token(redirect_uri=begun["redirect_uri"], **sent)
@@ -131,14 +132,14 @@ class Provider:
         return Answer(Person(issuer, subject, claims), begun["next"], begun["account_id"])
 
     def claims_of(self, client: Any, token: Claims, nonce: str) -> Claims:
-        """Those of the ID token, checked.
+        """The verified claims of the ID token.
 
         Raises:
-            JoseError: it is not the provider's, not for us, not for this login, or too old.
+            JoseError: it is not from the provider, not for this client, not for this login, or expired.
         """
         from joserfc.errors import BadSignatureError
 
-        # Authlib checks the issuer by itself, and of the audience only who asked for it.
+        # Authlib checks the issuer, but the audience only if requested.
         issuer, audience = client.server_metadata["issuer"], self.config.OIDC_CLIENT_ID
         options = {
             "iss": {"essential": True, "value": issuer},
@@ -146,15 +147,15 @@ class Provider:
         }
         try:
             return dict(client.parse_id_token(token, nonce, options, leeway=LEEWAY_S))
-        except BadSignatureError:  # Authlib looks for new keys by itself where they have new names
+        except BadSignatureError:  # Authlib fetches keys again only if they have new names
             client.fetch_jwk_set(force=True)
             return dict(client.parse_id_token(token, nonce, options, leeway=LEEWAY_S))
 
     def with_details(self, client: Any, token: Claims, claims: Claims) -> Claims:
-        """The claims, completed from the provider's userinfo endpoint where one that we need is missing.
+        """The claims, completed from the provider's userinfo endpoint if a required one is missing.
 
         Raises:
-            LoginRefused: it answers about somebody else.
+            LoginRefused: the answer is about another subject.
         """
         claim = self.config.OIDC_ROLE_CLAIM
         complete = claims.keys() >= DETAILS and (not claim or claim_at(claims, claim) is not None)
@@ -167,10 +168,10 @@ class Provider:
 
 
 def provider() -> Provider:
-    """This server's.
+    """The provider of this server.
 
     Raises:
-        NotFound: it has none.
+        NotFound: none is configured.
     """
     if not settings().OIDC_ISSUER:
         raise NotFound(_("People don't log in by a provider on this server (OIDC_ISSUER)."))
@@ -182,19 +183,19 @@ def provider() -> Provider:
 
 
 class LoginCookie(SecureCookieSessionInterface):
-    """Flask's session, which is for logins by a provider alone."""
+    """Flask's session cookie, used only for logins through a provider."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
 
 
 def init_app(app: APIFlask) -> None:
-    """The cookie of logins that have begun: signed, for one path, for as long as one takes."""
+    """Configure the cookie for logins in progress: signed, for one path, with the lifetime of a login."""
     app.session_interface = LoginCookie()
     app.config.update(
         SESSION_COOKIE_NAME=f"ytp_oidc_{settings(app).PORT}",
         SESSION_COOKIE_PATH=CALLBACK,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=LASTS,  # and no signature is taken that is older
+        PERMANENT_SESSION_LIFETIME=LASTS,  # also the maximum age of its signature
     )
-    logging.getLogger("authlib").setLevel(logging.INFO)  # DEBUG has secrets of the login
+    logging.getLogger("authlib").setLevel(logging.INFO)  # its DEBUG entries contain secrets

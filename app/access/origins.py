@@ -1,4 +1,4 @@
-"""Refuses requests that another site's page made the browser send: none may change anything here."""
+"""Refuses cross-site requests of a browser: other sites must not change anything here."""
 
 from urllib.parse import urlsplit
 
@@ -8,18 +8,18 @@ from flask_babel import gettext
 from app.errors import ForeignOrigin
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-TRUSTED_SITES = {"same-origin", "none"}  # of Sec-Fetch-Site: our own page, or the address bar
+TRUSTED_SITES = {"same-origin", "none"}  # values of Sec-Fetch-Site for our own pages and the address bar
 
 
 def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browser: bool) -> None:
-    """Refuse a request that another site's page made the browser send.
+    """Refuse a request that a page of another origin caused.
 
     Args:
-        allowed: origins that SOCKETIO_CORS_ALLOWED_ORIGINS adds to our own, or "*".
-        by_browser: whether the browser proves by itself who makes the request, for whatever page.
+        allowed: origins that SOCKETIO_CORS_ALLOWED_ORIGINS allows besides our own, or "*".
+        by_browser: whether the browser authenticates the request automatically, for any page.
 
     Raises:
-        ForeignOrigin: another site's page made it.
+        ForeignOrigin: it comes from a page of another origin.
     """
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     unsafe = request.method not in SAFE_METHODS
@@ -33,10 +33,10 @@ def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browse
 
 
 def refuse_without_proof(request: Request) -> None:
-    """What a cookie alone proves must also say that our own page made it. Scripts show a token instead.
+    """Require proof of the origin for requests authenticated by a cookie. Scripts use a token instead.
 
     Raises:
-        ForeignOrigin: it says nothing.
+        ForeignOrigin: there is no proof.
     """
     proven = "Origin" in request.headers or request.headers.get("Sec-Fetch-Site") == "same-origin"
     if request.method not in SAFE_METHODS and not proven:
@@ -48,7 +48,7 @@ def is_allowed(origin: str, request: Request, allowed: str | list[str]) -> bool:
 
 
 def refuse(origin: str) -> None:
-    """Refuse a request of another site's page.
+    """Refuse a request of another origin.
 
     Raises:
         ForeignOrigin: always.

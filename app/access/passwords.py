@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE = 2  # hashes that are computed: each has 64 MB and a core
-IN_LINE = 8  # of strangers, that wait for it, or are computed
-TRUSTED_IN_LINE = 8  # of people and browsers that were in before; they come first
+AT_ONCE = 2  # parallel hash computations: each needs 64 MB and a core
+IN_LINE = 8  # waiting or running computations for unknown browsers
+TRUSTED_IN_LINE = 8  # the same for known browsers and accounts, which have priority
 WAIT_S, STEP_S = 5.0, 0.01
 
 running, line, trusted_line = Slots(AT_ONCE), Slots(IN_LINE), Slots(TRUSTED_IN_LINE)
 
 
 class PasswordsBusy(Unavailable):
-    """More passwords are to be checked than is good for the memory of a small machine."""
+    """Too many password checks are waiting, which would exhaust a small machine's memory."""
 
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
@@ -37,13 +37,13 @@ class PasswordsBusy(Unavailable):
 
 @contextmanager
 def turn(trusted: bool) -> Iterator[None]:
-    """A turn at computing a hash.
+    """A slot for one hash computation.
 
     Args:
-        trusted: it is for somebody who was in before: however many strangers come, they keep nobody of those out.
+        trusted: for a known browser or account, which unknown ones cannot crowd out.
 
     Raises:
-        PasswordsBusy: too many wait for one already.
+        PasswordsBusy: too many are waiting.
     """
     mine = trusted_line if trusted else line
     if not mine.acquire():
@@ -63,7 +63,7 @@ def turn(trusted: bool) -> Iterator[None]:
 
 
 def in_turn(trusted: bool, compute: Callable[..., T], *args: str | None) -> T:
-    """Compute a hash when it is its turn, in a thread of its own.
+    """Compute a hash in a thread, once a slot is free.
 
     Raises:
         PasswordsBusy
@@ -74,20 +74,20 @@ def in_turn(trusted: bool, compute: Callable[..., T], *args: str | None) -> T:
 
 @cache
 def hasher() -> "PasswordHasher":
-    """Argon2 with the library's own parameters."""
-    from argon2 import PasswordHasher  # not at the start: for who logs in by name
+    """Argon2 with the library's default parameters."""
+    from argon2 import PasswordHasher  # imported at the first login by password
 
     return PasswordHasher()
 
 
 @cache
 def nobody() -> str:
-    """The hash that is checked for an unknown name: an answer takes as long as for an existing one."""
+    """A dummy hash, checked for unknown names so that the response time does not reveal them."""
     return hasher().hash("nobody")
 
 
 def hashed(password: str) -> str:
-    """The hash of a password, for somebody who is logged in or was invited.
+    """The hash of a password, for a logged-in or invited person.
 
     Raises:
         PasswordsBusy
@@ -96,10 +96,10 @@ def hashed(password: str) -> str:
 
 
 def fits(stored_hash: str | None, password: str, trusted: bool = False) -> bool:
-    """Whether the password matches; False where there is no hash.
+    """Whether the password matches; False without a hash.
 
     Args:
-        trusted: a browser asks that was in before.
+        trusted: from a known browser.
 
     Raises:
         PasswordsBusy
@@ -108,10 +108,10 @@ def fits(stored_hash: str | None, password: str, trusted: bool = False) -> bool:
 
 
 def check(stored_hash: str | None, password: str) -> bool:
-    """Whether a password is the one of this hash; takes as long where there is no hash."""
+    """Check a password against a hash; takes as long without a hash."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
-    dummy_hash = nobody()  # the first time it takes as long again, whether or not there is the name
+    dummy_hash = nobody()  # before the check, so that the first call takes equally long for any name
     try:
         return hasher().verify(stored_hash or dummy_hash, password)
     except (Argon2Error, InvalidHashError):

@@ -1,7 +1,7 @@
-"""Finds the user whose program is at the other end of a connection from this machine.
+"""Finds the user whose program is at the other end of a local connection.
 
-The kernel knows the user of each local socket. NETLINK_SOCK_DIAG names one socket in 20 µs; where it is missing,
-/proc/net/tcp lists them all (some ms), with the same columns.
+The kernel knows the user of each local socket. NETLINK_SOCK_DIAG looks one socket up in 20 µs; without it,
+/proc/net/tcp lists them all (some ms), in the same columns.
 """
 
 import os
@@ -17,8 +17,8 @@ Address = IPv4Address | IPv6Address
 End = tuple[Address, int]
 
 ROOT_UID = 0
-OVERFLOW_UID = 65534  # stands for every user whom this namespace of users does not know
-OPEN = {1, 4, 5}  # ESTABLISHED, FIN_WAIT1 and FIN_WAIT2: a client that has said all may still read its answer
+OVERFLOW_UID = 65534  # stands for all users unknown in this user namespace
+OPEN = {1, 4, 5}  # ESTABLISHED, FIN_WAIT1 and FIN_WAIT2: a client that has finished sending may still read its response
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, NLMSG_ERROR = 4, 20, 1, 2
 REQUEST = struct.Struct("=IHHIIBBBxI")  # nlmsghdr and the beginning of inet_diag_req_v2
 ANSWER = struct.Struct("=IHHIIBB2x48s12xII")  # nlmsghdr, inet_diag_msg: family, state, id, …, uid, inode
@@ -26,13 +26,13 @@ ANY_COOKIE = b"\xff" * 8
 
 
 def end(address: tuple[Any, ...]) -> End:
-    """An address of `getpeername()`; IPv4 that came to an IPv6 socket as what it is."""
+    """An address of `getpeername()`; IPv4-mapped addresses are converted to IPv4."""
     host = ip_address(str(address[0]).partition("%")[0])
     return (getattr(host, "ipv4_mapped", None) or host), int(address[1])
 
 
 def user_of_peer(connection: Any) -> int | None:
-    """The uid of the program at the other end; None: not of this machine, closed, or not to be known."""
+    """The uid of the program at the other end; None: on another machine, closed, or unknown."""
     try:
         peer, local = end(connection.getpeername()), end(connection.getsockname())
     except (OSError, ValueError, IndexError, TypeError, AttributeError):
@@ -49,7 +49,9 @@ def user_of_peer(connection: Any) -> int | None:
 
 
 def forms(peer: End, local: End) -> Iterator[tuple[int, End, End]]:
-    """How the peer's own socket may name both ends: a program may reach an IPv4 address through an IPv6 socket."""
+    """The possible address pairs of the peer's own socket: a program may reach an IPv4 address through an
+    IPv6 socket.
+    """
     if peer[0].version == local[0].version == 4:
         yield socket.AF_INET, peer, local
         yield socket.AF_INET6, mapped(peer), mapped(local)
@@ -65,7 +67,7 @@ def ask_kernel(peer: End, local: End) -> int | None:
     """Ask the kernel (sock_diag) for the uid of the program at the other end of a local connection.
 
     Raises:
-        OSError: this kernel does not answer such questions.
+        OSError: the kernel does not support it.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1)
@@ -84,13 +86,14 @@ def ask_kernel(peer: End, local: End) -> int | None:
                     raise OSError("no answer of sock_diag")
                 continue
             _, _, _, _, _, _, state, source_address, uid, inode = ANSWER.unpack_from(data)
-            if source_address[:4] == name[:4] and state in OPEN and inode:  # closed: inode 0 and uid 0, whoever it was
+            # a closed socket has inode 0 and uid 0, whoever owned it
+            if source_address[:4] == name[:4] and state in OPEN and inode:
                 return int(uid)
     return None
 
 
 def read_tables(peer: End, local: End) -> int | None:
-    """The same from /proc/net/tcp and tcp6."""
+    """The uid from /proc/net/tcp and tcp6."""
     for family, source, target in forms(peer, local):
         table = Path("/proc/net/tcp" if family == socket.AF_INET else "/proc/net/tcp6")
         names = hexadecimal(source), hexadecimal(target)
@@ -102,7 +105,7 @@ def read_tables(peer: End, local: End) -> int | None:
 
 
 def hexadecimal(end: End) -> str:
-    """As /proc/net/tcp writes an address: each four bytes as this machine's number, then the port."""
+    """An address in the notation of /proc/net/tcp: four bytes each as a native integer, then the port."""
     packed = end[0].packed
     words = (struct.unpack_from("=I", packed, offset)[0] for offset in range(0, len(packed), 4))
     return "".join(f"{word:08X}" for word in words) + f":{end[1]:04X}"
@@ -112,7 +115,7 @@ _users: WeakKeyDictionary[Any, int | None] = WeakKeyDictionary()
 
 
 def is_server_user(connection: Any) -> bool:
-    """Whether the server's own user, or root, is at the other end. Asked once a connection."""
+    """Whether the server's own user, or root, is at the other end. Checked once per connection."""
     if connection is None:
         return False
     if connection not in _users:

@@ -8,7 +8,7 @@ from flask import g, has_request_context
 
 from app.core.roles import Role
 
-LOCAL, OPEN, SESSION, TOKEN = "local", "open", "session", "token"  # how they came in
+LOCAL, OPEN, SESSION, TOKEN = "local", "open", "session", "token"  # how they were authenticated
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Principal:
     Args:
         account_id: None: the owner.
         name: None: the owner.
-        role: of the account, or less where the token has less.
+        role: that of the account, or the lesser one of its token.
         via: LOCAL, the owner's own program on this machine; OPEN, AUTH=off; SESSION; TOKEN.
-        digest: of the secret that was shown; empty without one.
-        token_id: of the token that was shown, or that the session came from.
+        digest: of the presented secret; empty without one.
+        token_id: of the presented token, or of the one that the session was created with.
     """
 
     account_id: int | None
@@ -32,23 +32,24 @@ class Principal:
     token_id: int | None = None
 
     def owns(self, created_by: int | None) -> bool:
-        """Whether a thing is theirs to change."""
-        return self.role == Role.ADMIN or created_by == self.account_id  # None: the owner, through a lesser token
+        """Whether an object is theirs to change."""
+        # None: the owner, with a token of a lesser role
+        return self.role == Role.ADMIN or created_by == self.account_id
 
     @property
     def by_browser(self) -> bool:
-        """Whether a browser shows it without being asked, for whatever page makes the request."""
+        """Whether the browser authenticates automatically, for any page that causes the request."""
         return self.via != TOKEN
 
 
 def current() -> Principal | None:
-    """Of the present request; None: nobody, or no request."""
+    """The principal of the current request; None: unauthenticated, or no request."""
     return g.get("principal") if has_request_context() else None
 
 
 @contextmanager
 def on_behalf_of(account_id: int | None) -> Iterator[None]:
-    """Work that goes on behind a request: what it makes is theirs who asked for it. Within a request's context."""
+    """Work of a request in the background: its rows belong to this account. Within a request's context."""
     before = g.get("principal")
     g.principal = Principal(account_id, None, Role.TRAINER, TOKEN)
     try:
@@ -58,6 +59,6 @@ def on_behalf_of(account_id: int | None) -> Iterator[None]:
 
 
 def current_account_id() -> int | None:
-    """What new rows keep as `created_by`; None: the owner, or the server itself."""
+    """`created_by` of new rows; None: the owner, or the server itself."""
     principal = current()
     return principal.account_id if principal else None

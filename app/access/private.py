@@ -1,10 +1,10 @@
-"""PRIVATE_DATA: trainers and viewers see what is theirs and what was shared; admins see all.
+"""PRIVATE_DATA: trainers and viewers see their own and shared objects; admins see all.
 
-This is the one place that decides. Every SELECT of a request that is not an admin's gets the conditions below, by
-themselves: what a person may not see is in no list, no count, no search and no name, and by its id it does not exist.
-Write transactions see everything, as what may be deleted depends on what others use, and so do reads that prepare one
-(`everything`): what they are to change is looked up here before, see door.py. Queries outside of requests, such as
-those of supervisors, see everything, too.
+This is the only place that decides. The conditions below are added to every SELECT of a non-admin's request: hidden
+objects are missing in lists, counts, searches and names, and do not exist by their id. Write transactions see
+everything, since deleting depends on uses by others, and so do reads that prepare one (`everything`); the changed
+object itself was checked before, see door.py. Queries outside of requests, such as those of supervisors, see everything
+too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,22 +35,22 @@ NOT_THERE: dict[str, LazyString] = {
     "test": _l("Test %(id)s doesn't exist."),
     "job": _l("There is no job %(id)s."),
 }
-UNFILTERED = {"writing", "everything"}  # of a session: what it reads decides, and is not shown
-IN_BODIES = {"dataset_id": Dataset, "training_id": Training}  # what bodies name by id; a test compares the description
+UNFILTERED = {"writing", "everything"}  # session flags: reads for decisions, whose rows are not displayed
+# ids in request bodies; a test compares them with the API description
+IN_BODIES = {"dataset_id": Dataset, "training_id": Training}
 
 
 def owned(column: Any, account_id: int | None) -> ColumnElement[bool]:
-    """Of this account; None: of the owner of the installation, through a lesser token."""
+    """The condition for rows of this account; None: the owner of the installation, with a token of a lesser role."""
     return column.is_(None) if account_id is None else column == account_id
 
 
 def conditions(account_id: int | None, *job_models: Any) -> dict[Any, ColumnElement[bool]]:
-    """What one person may see of each model.
+    """The conditions for each model under which a person may see a row.
 
-    A training that is shared needs a dataset that is shared, or the reader's own. Who has trained on a dataset keeps
-    seeing it. So whoever sees a thing sees what it was made of, and no join loses a row. An evaluation outlives the
-    dataset that it was made on: from then on it is of whoever made it. A job is seen with what it makes of a run,
-    whoever asked for that.
+    A shared training is visible only with its dataset, and a dataset stays visible to those who trained on it. So
+    everyone sees what a visible object was made from, and no join loses a row. An evaluation outlives its dataset, and
+    then belongs to its creator. A job is visible with the training it is about, whoever requested it.
 
     Args:
         job_models: further models with `created_by`, `subject_type` and `subject_id`: jobs.
@@ -97,7 +97,7 @@ def visible_evaluations(columns: Any, runs: Any, data: Any, account_id: int | No
     """The condition for evaluations that an account may see.
 
     Args:
-        columns: of the table or the model. runs, data: the ids of those that one may see.
+        columns: of the table or the model. runs, data: the visible ids of trainings and datasets.
     """
     orphaned = columns.dataset_id.is_(None) & owned(columns.created_by, account_id)
     return columns.training_id.in_(runs) & or_(orphaned, columns.dataset_id.in_(data))
@@ -109,7 +109,7 @@ def is_limited(principal: Principal | None) -> bool:
 
 
 def narrow(state: ORMExecuteState) -> None:
-    """Add the conditions to a SELECT; nothing where PRIVATE_DATA is off."""
+    """Add the conditions to a SELECT; does nothing without PRIVATE_DATA."""
     if not state.is_select or state.is_column_load or not current_app or not UNFILTERED.isdisjoint(state.session.info):
         return
     principal = current()
@@ -121,7 +121,7 @@ def narrow(state: ORMExecuteState) -> None:
 
 @contextmanager
 def everything() -> Iterator[None]:
-    """Reads within see everything: they decide what may be done, or wait for it, and are shown to nobody."""
+    """Reads within see everything: for decisions and waits, never for display."""
     before = db.session.info.get("everything")
     db.session.info["everything"] = True
     try:
@@ -132,10 +132,10 @@ def everything() -> Iterator[None]:
 
 
 def expect_visible(kind: Any, number: int) -> None:
-    """Check that the present person may see this.
+    """Check that the current person may see an object.
 
     Raises:
-        NotFound: there is none that the present person may see.
+        NotFound: there is no such object, or they may not see it.
     """
     if is_limited(current()) and not is_visible(kind, number):
         raise NotFound(not_there(kind, number))
@@ -146,28 +146,28 @@ def is_visible(kind: Any, number: int) -> bool:
 
 
 def not_there(kind: Any, number: int) -> str:
-    """The message for a missing row, and for one that may not be seen."""
+    """The message for a missing row, which is also that for a hidden one."""
     return str(NOT_THERE[kind.__tablename__]) % {"id": number}
 
 
 def visible_ids(kind: Any, numbers: Any) -> set[int]:
-    """Those of these ids that the present person may see."""
+    """Those of these ids that the current person may see."""
     return set(db.session.scalars(select(kind.id).where(kind.id.in_(list(numbers)))))
 
 
 @contextmanager
 def visible_to(principal: Principal | None) -> Iterator[None]:
-    """Queries within are as somebody may see them; in no request."""
+    """Queries within see what a principal may see, outside of a request."""
     with current_app.test_request_context():
         g.principal = principal
         yield
 
 
 def check_body() -> None:
-    """Look at the ids in a JSON body before anything is done with them. Those in forms are looked up by reads.
+    """Check the ids in a JSON body before it is processed. Those in forms are checked by the reads.
 
     Raises:
-        NotFound: as for one that does not exist.
+        NotFound: as for an object that does not exist.
         Unprocessable: the same, for a dataset that the request names.
     """
     if not request.is_json or not is_limited(current()):
@@ -186,13 +186,13 @@ def check_body() -> None:
 
 
 def expect_start(start: Any) -> None:
-    """For a run that is made like another one, and would start from what that one started from.
+    """Check the initial weights of a run that is created like another one.
 
     Args:
-        start: with the `training_id` of its weights, if they are a run's.
+        start: with the `training_id` of its weights, if they are from a run.
 
     Raises:
-        Unprocessable: the present person may not see that run.
+        Unprocessable: the current person may not see that run.
     """
     number = start.get("training_id") if isinstance(start, Mapping) else None
     if number is not None and is_limited(current()) and not is_visible(Training, number):
@@ -205,7 +205,7 @@ def no_start(number: int) -> Unprocessable:
 
 
 def named_ids(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, int]]:
-    """Where each id is in a body, its name, and the id. Bodies are small, and their depth is checked before."""
+    """(path, name, id) of each id in a body. Bodies are small, and their depth was checked before."""
     waiting: list[tuple[tuple[str, ...], Any]] = [(path, value)]
     while waiting:
         here, item = waiting.pop()
@@ -220,10 +220,10 @@ def named_ids(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 
 def init_app(app: APIFlask, *kinds: Any) -> None:
-    """Narrow every query of a request to what its person may see.
+    """Restrict every query of a request to what its person may see.
 
     Args:
-        kinds: models of jobs, which this layer does not know.
+        kinds: models of jobs, which this layer must not import.
     """
     app.extensions["private_kinds"] = kinds
     app.before_request(check_body)

@@ -1,4 +1,4 @@
-"""Requests to the OpenID Connect provider: its description, deadlines, and what a failure means to a person."""
+"""Requests to the OpenID Connect provider: its description, deadlines, and errors for users."""
 
 import logging
 import time
@@ -18,14 +18,14 @@ from app.limits import Slots
 logger = logging.getLogger("yolo.access")
 
 DISCOVERY = "/.well-known/openid-configuration"
-TIMEOUT_S = 5.0  # of each request to the provider: to connect, and between two bytes
-FRESH_S = 3600.0  # so long its description and its keys are cached: a key that it withdrew counts no longer
-AT_ONCE = 8  # requests that wait for the provider
-BY_HEADER, BY_FORM = "client_secret_basic", "client_secret_post"  # ways to send OIDC_CLIENT_SECRET
+TIMEOUT_S = 5.0  # per request to the provider: to connect, and between two bytes
+FRESH_S = 3600.0  # cache lifetime of its description and keys: a withdrawn key is not accepted for longer
+AT_ONCE = 8  # parallel requests to the provider
+BY_HEADER, BY_FORM = "client_secret_basic", "client_secret_post"  # methods of sending OIDC_CLIENT_SECRET
 
 
 class ProviderUnavailable(Unavailable):
-    """The provider does not answer, or not with what it should."""
+    """The provider does not answer, or its answer is unusable."""
 
     reason = "unavailable"
 
@@ -36,7 +36,7 @@ class ProviderUnavailable(Unavailable):
 
 
 class LoginRefused(LoginRequired):
-    """The provider refused it, or its answer is not to be believed.
+    """The provider refused the login, or its answer is not trustworthy.
 
     Args:
         reason: a code for the reader and the log.
@@ -50,7 +50,7 @@ class LoginRefused(LoginRequired):
 
 
 class ProviderClient:
-    """Authlib's client of the one provider, with its description.
+    """Authlib's client of the provider, with its description.
 
     Args:
         app: where Authlib registers it.
@@ -62,7 +62,7 @@ class ProviderClient:
         self.registered, self._fresh_until = self.register(), 0.0
 
     def register(self) -> Any:
-        """Authlib's client, which has sent nothing yet."""
+        """Authlib's client, before any request."""
         from authlib.integrations.flask_client import OAuth
 
         from app.access.provider_session import ProviderSession
@@ -83,17 +83,17 @@ class ProviderClient:
         return client
 
     def described(self) -> Any:
-        """Authlib's client with the provider's description, checked.
+        """Authlib's client with the verified description of the provider.
 
         Raises:
-            ProviderUnavailable: it has none, or one of another provider's.
+            ProviderUnavailable: there is no description, or it is another provider's.
         """
         if time.monotonic() < self._fresh_until:
             return self.registered
         client = self.register()
         problem = fault_of(client.load_server_metadata(), self.config.OIDC_ISSUER)
         if problem:
-            logger.error("the OpenID Connect provider's description: %s", problem)
+            logger.error("the OpenID Connect provider's description is invalid: %s", problem)
             raise ProviderUnavailable
         metadata = client.server_metadata
         metadata["id_token_signing_alg_values_supported"] = algorithms_of(metadata)
@@ -105,11 +105,11 @@ class ProviderClient:
 
     @contextmanager
     def requesting(self) -> Iterator[None]:
-        """Wraps requests to the provider: few at a time, and failures as errors of ours.
+        """Limits parallel requests to the provider, and converts failures to our errors.
 
         Raises:
-            ProviderUnavailable: it does not answer, or too many wait for it already.
-            LoginRefused: its answer is not to be believed.
+            ProviderUnavailable: it does not answer, or too many requests wait for it.
+            LoginRefused: its answer is not trustworthy.
         """
         from authlib.integrations.base_client import OAuthError
         from joserfc.errors import JoseError
@@ -128,14 +128,14 @@ class ProviderClient:
         except JoseError as error:
             logger.warning("an ID token is not valid: %s", error)
             raise LoginRefused(code_of(error.error)) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # of another shape than the standard's
-            logger.warning("the OpenID Connect provider's answer: %s: %s", type(error).__name__, error)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # not in the standard's format
+            logger.warning("the OpenID Connect provider's answer is invalid: %s: %s", type(error).__name__, error)
             raise LoginRefused("answer") from error
         finally:
             self.slots.release()
 
 
 def provider_name() -> str:
-    """What people know the provider as."""
+    """The provider's name for users."""
     config = settings()
     return config.OIDC_NAME or urlsplit(config.OIDC_ISSUER).hostname or ""

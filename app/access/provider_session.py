@@ -1,4 +1,4 @@
-"""Authlib's session for requests to the OpenID Connect provider, with limits for the size and time of an answer."""
+"""Authlib's session for requests to the OpenID Connect provider, with limits for the size and duration of an answer."""
 
 import time
 from typing import Any
@@ -7,21 +7,21 @@ from authlib.integrations.requests_client import OAuth2Session
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 
-MOST_BYTES = 1024 * 1024  # of an answer; keys and claims of real ones have some 10 KB
-LONGEST_S = 20.0  # of an answer, however busily it comes
-BLOCK = 4096  # bytes that are unpacked at once: a small answer may be a large one
+MOST_BYTES = 1024 * 1024  # of an answer; keys and claims of real providers have some 10 KB
+LONGEST_S = 20.0  # of an answer, even if its bytes arrive steadily
+BLOCK = 4096  # bytes decompressed at once: a small answer may expand to a large one
 
 
 class AnswerTooLarge(RequestException):
-    """It has no end, or one that nobody waits for."""
+    """An answer exceeds the limit of size or time."""
 
 
 class BoundedAdapter(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        """Read a complete answer, up to the limits.
+        """Read a complete answer within the limits.
 
         Raises:
-            AnswerTooLarge: in bytes, or in seconds.
+            AnswerTooLarge: it exceeds one of them.
         """
         until = time.monotonic() + LONGEST_S
         response = super().send(request, *args, **options)

@@ -1,4 +1,4 @@
-"""Creates and hashes secrets, and stores the owner's own in a file."""
+"""Creates and hashes secrets, and stores the owner's secret in a file."""
 
 import hashlib
 import logging
@@ -9,13 +9,13 @@ from pathlib import Path
 
 logger = logging.getLogger("yolo.access")
 
-PREFIX = "ytp_"  # scanners of repositories know tokens by it
+PREFIX = "ytp_"  # lets secret scanners recognize tokens
 SHAPE = re.compile(r"ytp_[A-Za-z0-9_-]{43}", re.ASCII)
 OWNER_FILE = "owner_token"
 
 
 def new_secret() -> str:
-    """256 bits: nothing that is guessed, so that a fast hash is enough for it."""
+    """256 random bits: not guessable, so a fast hash suffices."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
@@ -24,7 +24,9 @@ def digest(secret: str) -> str:
 
 
 def owner_secret(instance: Path) -> str:
-    """The owner's secret, created at the first start; `instance/owner_token`, mode 0600. Delete it for a new one."""
+    """The owner's secret, created at the first start; `instance/owner_token`, mode 0600. Delete the file to
+    replace it.
+    """
     path = instance / OWNER_FILE
     secret = read_secret(path)
     if secret:
@@ -38,7 +40,7 @@ def owner_secret(instance: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # of two servers that start at once, the first wins
+        os.link(draft, path)  # of two servers starting at once, the first wins
     except FileExistsError:
         pass
     finally:
@@ -47,7 +49,7 @@ def owner_secret(instance: Path) -> str:
 
 
 def read_secret(path: Path) -> str | None:
-    """What is in the file; None: no secret."""
+    """The secret in the file; None: missing or damaged."""
     try:
         text = path.read_bytes().decode("ascii").strip()
     except (OSError, ValueError):

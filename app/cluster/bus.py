@@ -58,7 +58,7 @@ class Bus:
             self.lost(error)
 
     def lost(self, error: Exception) -> None:
-        logger.warning("Redis does not answer; what other processes do is noticed later: %s", error)
+        logger.warning("Redis does not answer; changes by other processes are noticed later: %s", error)
         self._retry_at = time.monotonic() + RETRY_S
 
     def run(self) -> None:
@@ -87,7 +87,7 @@ class Bus:
             if message["from"] != self.process_id and handler is not None:
                 handler(message["payload"])
         except Exception:
-            logger.exception("a message of another process")
+            logger.exception("handling a message of another process has failed")
 
     def beat(self) -> None:
         if time.monotonic() - self._beat_at < BEAT_S:

@@ -54,14 +54,14 @@ class Leadership:
             try:
                 self.check(app, take_over)
             except Exception as error:
-                logger.warning("who leads: %s", getattr(error, "orig", error))
+                logger.warning("checking the leadership: %s", getattr(error, "orig", error))
 
     def check(self, app: Flask, take_over: Callable[[], None]) -> None:
         """Check the lock once, and act; may raise if the database is unavailable."""
         if self.cluster.leads:
             if not self.lock.held():
                 self.cluster.leads = False
-                logger.warning("the lock of the process that leads is lost: nothing is started until it is back")
+                logger.warning("the leader's lock is lost: no jobs are started until it is acquired again")
         elif self.led:
             self.return_or_leave()
         elif self.acquire():
@@ -77,7 +77,7 @@ class Leadership:
             if self.leader() != self.cluster.id:  # another process led and ended in between
                 return
             self.cluster.leads = True
-            logger.info("the lock is back: this process leads on")
+            logger.info("the leader's lock was acquired again: this process leads")
 
     def begin(self, app: Flask, take_over: Callable[[], None]) -> None:
         """Take over. If that fails, this process ends, so that another one tries."""
@@ -85,7 +85,7 @@ class Leadership:
             with app.app_context():
                 take_over()
         except Exception:
-            logger.critical("the work cannot be taken over: the process ends", exc_info=True)
+            logger.critical("taking over has failed: the process ends", exc_info=True)
             self.cluster.leads = False
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -93,7 +93,7 @@ class DatabaseLock:
         try:
             self._connection.exec_driver_sql("SELECT 1")
         except Exception as error:
-            logger.warning("the lock of the process that leads: %s", getattr(error, "orig", error))
+            logger.warning("the leader's lock: %s", getattr(error, "orig", error))
             self.forget()
             return False
         return True

@@ -1,4 +1,4 @@
-"""The tables of the specification, with what we add to them, the statuses and their legal transitions."""
+"""The tables of the specification with our additions, the statuses and their legal transitions."""
 
 from app.models.access import AccessToken, Account, ExternalIdentity, Invitation, LoginSession
 from app.models.base import JSONText, UTCDateTime, now

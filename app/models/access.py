@@ -1,6 +1,6 @@
 """Accounts, sessions, tokens and invitations. Of each secret only its hash is stored.
 
-What has no account is the owner's, whose secret lies in instance/owner_token.
+Rows without an account belong to the owner, whose secret is in instance/owner_token.
 """
 
 from datetime import datetime
@@ -12,23 +12,23 @@ from app.models.base import Model, UTCDateTime, now
 
 
 class Account(Model):
-    """A person. An id is never reused: other rows keep it."""
+    """A person. Ids are never reused, since other rows refer to them."""
 
     __tablename__ = "account"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own form)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(60))
-    key: Mapped[str] = mapped_column(String(120), unique=True)  # the name in small letters: no two look alike
+    key: Mapped[str] = mapped_column(String(120), unique=True)  # the lowercase name: names differ by more than case
     role: Mapped[str] = mapped_column(String(10))
-    password: Mapped[str | None] = mapped_column(String(200))  # argon2; None: comes by links and tokens alone
+    password: Mapped[str | None] = mapped_column(String(200))  # argon2; None: logs in by links and tokens alone
     active: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class AccessToken(Model):
-    """What a script shows."""
+    """The token of a script."""
 
     __tablename__ = "access_token"
 
@@ -36,7 +36,7 @@ class AccessToken(Model):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(60))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
-    start: Mapped[str] = mapped_column(String(12))  # of the secret, to tell tokens apart
+    start: Mapped[str] = mapped_column(String(12))  # of the secret, to identify the token for its owner
     role: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -46,7 +46,7 @@ class AccessToken(Model):
 
 
 class LoginSession(Model):
-    """What a browser's cookie shows."""
+    """The session of a browser's cookie."""
 
     __tablename__ = "login_session"
 
@@ -57,7 +57,7 @@ class LoginSession(Model):
     role: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    # Hashes of whom an OpenID Connect provider knows, and of the session there (back_channel.py); NULL: by no provider.
+    # Hashes of the OpenID Connect provider's subject and session (back_channel.py); NULL: not logged in by a provider.
     provider_subject: Mapped[str | None] = mapped_column(String(64), index=True)
     provider_session: Mapped[str | None] = mapped_column(String(64), index=True)
 
@@ -65,7 +65,7 @@ class LoginSession(Model):
 
 
 class ExternalIdentity(Model):
-    """Whom an OpenID Connect provider knows an account's person as."""
+    """An account's identity at an OpenID Connect provider."""
 
     __tablename__ = "external_identity"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -80,7 +80,7 @@ class ExternalIdentity(Model):
 
 
 class Invitation(Model):
-    """A link that works once: to a new account, or the owner's own way in."""
+    """A link that works once: to create an account, or to log the owner in."""
 
     __tablename__ = "invitation"
 

@@ -50,7 +50,7 @@ class UTCDateTime(TypeDecorator):
 
 
 def now() -> datetime:
-    """The current time, aware, in UTC; where several hosts share the database, by its clock."""
+    """The current time, aware, in UTC; the database's time if several hosts share it."""
     return CLOCK.now()
 
 
@@ -62,7 +62,7 @@ class Created:
 
 
 class Shared:
-    """A row that its owner may show to everybody who has a login; see app/access/private.py."""
+    """A row that its owner may share with everyone who can log in; see app/access/private.py."""
 
     shared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 

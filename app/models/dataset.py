@@ -34,12 +34,13 @@ class Dataset(Created, Shared, Transitions, Model):
 
     task: Mapped[str] = mapped_column(String(20), default="detect")
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    error: Mapped[str | None] = mapped_column(Text)  # why it is invalid
-    # decisions taken at import and what the validation counted; see services/datasets.py
+    error: Mapped[str | None] = mapped_column(Text)  # the reason if it is invalid
+    # decisions of the import and counts of the dataset check; see services/datasets
     report: Mapped[DatasetReport] = mapped_column(JSONText, default=dict)
 
-    revision: Mapped[int | None]  # the current one's number; None: none is built yet, or it is older than revisions
-    format: Mapped[str | None] = mapped_column(String(20))  # of what was uploaded: yolo, coco, voc ...
+    # number of the current version; None: none was built yet, or the dataset is older than versions
+    revision: Mapped[int | None]
+    format: Mapped[str | None] = mapped_column(String(20))  # of the upload: yolo, coco, voc ...
 
     revisions: Mapped[list["DatasetRevision"]] = relationship(
         back_populates="dataset", cascade="all, delete-orphan", order_by="DatasetRevision.number"
@@ -48,9 +49,9 @@ class Dataset(Created, Shared, Transitions, Model):
 
 
 class DatasetRevision(Transitions, Model):
-    """One state of a dataset; its files are below `revisions/{number}` and never change once it is ready.
+    """A version of a dataset; its files are below `revisions/{number}` and never change once it is ready.
 
-    What is wrong with it, its images and its statistics are in its index.sqlite.
+    Its findings, images and statistics are in its index.sqlite.
     """
 
     __tablename__ = "dataset_revision"
@@ -72,7 +73,7 @@ class DatasetRevision(Transitions, Model):
     test_images: Mapped[int] = mapped_column(default=0, server_default="0")
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     report: Mapped[DatasetReport] = mapped_column(JSONText, default=dict)
-    error: Mapped[str | None] = mapped_column(Text)  # why it failed, or why it cannot be trained on
+    error: Mapped[str | None] = mapped_column(Text)  # why it failed, or why it cannot be used for training
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
     dataset: Mapped[Dataset] = relationship(back_populates="revisions")

@@ -11,19 +11,20 @@ from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
 
 class Evaluation(Created, Model):
-    """One checkpoint of a training, measured on one split; its files are below the training's folder, in
-    `evaluations/{token}`. While its job has not ended its state is the job's."""
+    """A checkpoint of a training, measured on a split; its files are below the training's folder, in
+    `evaluations/{token}`. Until its job has ended, its status is the job's.
+    """
 
     __tablename__ = "evaluation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"), index=True)
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("dataset.id", ondelete="SET NULL"), index=True)
-    revision: Mapped[int | None]  # None: of a dataset from before revisions
+    revision: Mapped[int | None]  # None: the dataset is older than versions
     split: Mapped[str] = mapped_column(String(10))
     checkpoint: Mapped[str] = mapped_column(String(20))  # best, last, or the number of an epoch
     img_size: Mapped[int]
-    # The dataset's class → the model's, None: left out. None: they are the model's, in their order.
+    # The dataset's class → the model's, None: excluded. None: the same classes in the same order.
     classes: Mapped[dict[str, str | None] | None] = mapped_column(JSONText)
     status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
     job_id: Mapped[int | None]

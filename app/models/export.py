@@ -14,8 +14,8 @@ from app.models.base import Created, JSONText, Model, UTCDateTime, now
 class ModelExport(Created, Model):
     """A training's weights in one format; its files are below `data/models/{training_id}/exports/{id}`.
 
-    It is offered only where it is `completed`: converted, and verified against the .pt. While it is under way, its
-    job knows its status.
+    Downloadable only if `completed`: converted, and verified against the .pt. Until its job has ended, its status is
+    the job's.
     """
 
     __tablename__ = "model_export"

@@ -9,15 +9,15 @@ from app.models.base import Model, UTCDateTime, now
 
 
 class Installation(Model):
-    """One row: the id that this database shares with its data folder, and the highest ids that it has given.
+    """A single row: the id that this database shares with its data folder, and the highest ids used.
 
-    SQLite gives the id of a deleted row again; the highest ones are kept here and in the folder, so that no new row
-    ever meets the folder of an old one.
+    SQLite reuses the id of a deleted last row; the highest ids are recorded here and in the folder, so that a new row
+    never gets an old row's folder.
     """
 
     __tablename__ = "installation"
 
-    id: Mapped[int] = mapped_column(primary_key=True)  # 1
+    id: Mapped[int] = mapped_column(primary_key=True)  # always 1
     uuid: Mapped[str] = mapped_column(String(32))
     last_dataset: Mapped[int] = mapped_column(default=0, server_default="0")
     last_training: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -1,4 +1,4 @@
-"""Videos, and later many images, that trained models were tried on."""
+"""Predictions of trained models on videos or many images."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from app.models.training import Training
 
 
 class PredictionRun(Created, Model):
-    """A video that a model was tried on; its files are below `data/predictions/{id}`.
+    """A prediction on a video or on many images; its files are below `data/predictions/{id}`.
 
-    While it is under way, its job knows its status.
+    Until its job has ended, its status is the job's.
     """
 
     __tablename__ = "prediction_run"
@@ -22,7 +22,7 @@ class PredictionRun(Created, Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"), index=True)
     source: Mapped[str] = mapped_column(String(20))  # video, images
-    filename: Mapped[str] = mapped_column(String(255))  # as it was sent
+    filename: Mapped[str] = mapped_column(String(255))  # as uploaded
     input_bytes: Mapped[int] = mapped_column(BigInteger)
     options: Mapped[PredictionOptions] = mapped_column(JSONText, default=dict)
     status: Mapped[str] = mapped_column(String(20), default="pending")

@@ -1,4 +1,4 @@
-"""Answers by Idempotency-Key, and estimates that were measured."""
+"""Responses by Idempotency-Key, and measured estimates."""
 
 from datetime import datetime
 
@@ -11,22 +11,23 @@ from app.models.base import JSONText, Model, UTCDateTime, now
 
 
 class IdempotencyKey(Model):
-    """The answer to a POST that carried this key; written in the transaction of what it did."""
+    """The response to a POST with this key; written in the same transaction as its effect."""
 
     __tablename__ = "idempotency_key"
 
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(100), primary_key=True)  # the action and what it was about
-    digest: Mapped[str] = mapped_column(String(64))  # of the request's body: the same key must mean the same request
+    scope: Mapped[str] = mapped_column(String(100), primary_key=True)  # the action and its object
+    # of the request's body: a key must not be reused for another request
+    digest: Mapped[str] = mapped_column(String(64))
     answer: Mapped[JsonObject] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
 
 class Estimate(Model):
-    """What a few real batches took on a device, by configuration."""
+    """The measurements of a few batches on a device, by configuration."""
 
     __tablename__ = "estimate"
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # hash of everything that the figures depend on
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # hash of everything that the measurements depend on
     figures: Mapped[EstimateResult] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

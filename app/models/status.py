@@ -29,7 +29,7 @@ class TrainingStatus(StrEnum):
         return self in {TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
-# By kind of status first: "pending" of two kinds are equal as dictionary keys.
+# By type first: "pending" of two types are equal as dictionary keys.
 TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
     DatasetStatus: {
         DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),

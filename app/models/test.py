@@ -11,7 +11,7 @@ from app.models.training import Training
 
 
 class Test(Created, Model):
-    """One image that a trained model was tried on."""
+    """One image that a trained model was tested on."""
 
     __test__ = False  # not a test case for pytest
     __tablename__ = "test"
@@ -22,7 +22,7 @@ class Test(Created, Model):
     results: Mapped[list[Detection]] = mapped_column(JSONText, default=list)
     confidence_threshold: Mapped[Real]
     iou_threshold: Mapped[Real]
-    inference_time: Mapped[Real | None]  # ms, the model's own
+    inference_time: Mapped[Real | None]  # ms, the model alone
     total_time: Mapped[Real | None]  # ms, reading, letterbox and NMS included
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 

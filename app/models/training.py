@@ -1,4 +1,4 @@
-"""Trainings, their epochs, their checkpoints and what happened in them."""
+"""Trainings, their epochs, checkpoints and events."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from app.models.test import Test
 
 
-UPLOADED = "uploaded"  # kind of `start`
+UPLOADED = "uploaded"  # a `kind` of `start`
 
 
 def new_position() -> int:
-    """Behind all others in the queue: the time, in µs."""
+    """A position behind all others in the queue: the time, in µs."""
     return round(now().timestamp() * 1_000_000)
 
 
@@ -54,44 +54,45 @@ class Training(Created, Shared, Model):
     params: Mapped[TrainingParams] = mapped_column(JSONText, default=dict)  # further ultralytics parameters
     task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
     architecture: Mapped[str | None] = mapped_column(String(40))  # "yolo11n-seg"; None: YOLOv8 of `model_version`
-    # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}; of
-    # weights that were trained elsewhere {"kind": "uploaded", "file", "sha256", "classes"}
+    # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}; for
+    # weights trained elsewhere {"kind": "uploaded", "file", "sha256", "classes"}
     start: Mapped[TrainingStart] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
     cloned_from: Mapped[int | None]
-    revision: Mapped[int | None]  # of the dataset; None: the dataset had no revisions yet
+    revision: Mapped[int | None]  # of the dataset; None: the dataset had no versions yet
     dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
-    # {"confidence", "iou", "classes": {name: confidence}}: chosen for its model; None: nothing was chosen
+    # {"confidence", "iou", "classes": {name: confidence}} chosen for its model; None: defaults
     thresholds: Mapped[ModelThresholds | None] = mapped_column(JSONText)
     important: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # always backed up
-    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # in the trash since then
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # when it was moved to the trash
 
-    # The queue: by priority, then position, which is the age until someone reorders.
+    # Queue order: by priority, then position, which is the age unless reordered.
     priority: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     start_not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     waiting_for: Mapped[WaitingReason | None] = mapped_column(JSONText)
-    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it has now: ["cpu"], ["0", "1"]
+    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # held now: ["cpu"], ["0", "1"]
     device: Mapped[str | None] = mapped_column(String(40))  # as the worker reported it
     weights: Mapped[str | None] = mapped_column(String(20))  # official or scratch
-    notes: Mapped[list[RunNote]] = mapped_column(JSONText, default=list)  # decisions the user is told
+    notes: Mapped[list[RunNote]] = mapped_column(JSONText, default=list)  # decisions and incidents for the user
     error: Mapped[str | None] = mapped_column(Text)
     error_kind: Mapped[str | None] = mapped_column(String(20))
     traceback: Mapped[str | None] = mapped_column(Text)
     eta: Mapped[Real | None]  # seconds
-    # Seconds that its processes worked, without queue, pauses and a machine that sleeps; of attempts before this one.
+    # Working time of its processes in seconds, without queueing, pauses and suspension of the machine; and that of
+    # earlier attempts.
     training_seconds: Mapped[Real] = mapped_column(default=0.0, server_default="0")
     seconds_before: Mapped[Real] = mapped_column(default=0.0, server_default="0")
     stop_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     pause_requested: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     pause_reason: Mapped[str | None] = mapped_column(String(20))  # asked, disk
-    # Going on: from which checkpoint (below the training's folder; None: from the start), how often by itself since the
-    # last new epoch, how often the batch was halved, and the batch that is used now (None: batch_size).
+    # Resuming: the checkpoint (below the training's folder; None: from the start), the number of automatic restarts
+    # since the last new epoch, the number of times the batch was halved, and the present batch size (None: batch_size).
     resume_from: Mapped[str | None] = mapped_column(String(255))
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
     halvings: Mapped[int] = mapped_column(default=0, server_default="0")
     batch_now: Mapped[int | None]
     extensions: Mapped[list[Extension]] = mapped_column(JSONText, default=list, server_default="[]")
-    # The supervisor's place: how much of its event file is applied, and the room's sequence number.
+    # The supervisor's position: the applied part of its event file, and the room's sequence number.
     attempt: Mapped[int] = mapped_column(default=0)
     event_seq: Mapped[int] = mapped_column(default=0)
     event_offset: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -108,7 +109,9 @@ class Training(Created, Shared, Model):
 
     @property
     def is_uploaded(self) -> bool:
-        """Whether its weights were trained elsewhere: their classes are in `start`, and need not be the dataset's."""
+        """Whether its weights were trained elsewhere: their classes are in `start`, and may differ from the
+        dataset's.
+        """
         return self.start.get("kind") == UPLOADED
 
 
@@ -134,7 +137,7 @@ class TrainingMetric(Model):
     seconds: Mapped[Real | None]  # training and validation of the epoch
     fitness: Mapped[Real | None]
     timing: Mapped[dict[str, float]] = mapped_column(JSONText, default=dict, server_default="{}")  # load, train, val: s
-    # of each class in the validation set
+    # per class of the validation set
     classes: Mapped[list[ClassMetrics]] = mapped_column(JSONText, default=list, server_default="[]")
     seq: Mapped[int] = mapped_column(default=0)
 
@@ -142,7 +145,7 @@ class TrainingMetric(Model):
 
 
 class Checkpoint(Model):
-    """Weights that were saved during a training."""
+    """Weights saved during a training."""
 
     __tablename__ = "checkpoint"
     __table_args__ = (Index("ix_checkpoint_training", "training_id", "epoch"),)
@@ -156,18 +159,18 @@ class Checkpoint(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
     resumable: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    periodic: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # kept: save_period
+    periodic: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # retained by save_period
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     training: Mapped[Training] = relationship(back_populates="checkpoints")
 
 
 class TrainingEvent(Model):
-    """A message of a training's room, kept for those who were away; `seq` has no gaps while a message is kept, but one
-    where a server was killed.
+    """A message of a training's room, stored for clients that reconnect; `seq` has no gaps among stored messages,
+    except after a killed server.
 
-    Progress, figures and log are written a few times a minute (services/trainer/ephemeral.py) and thinned out after a
-    while; the others stay.
+    Progress, figures and log are written a few times a minute (services/trainer/ephemeral.py) and thinned out later;
+    the others stay.
     """
 
     __tablename__ = "training_event"

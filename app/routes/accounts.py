@@ -63,7 +63,7 @@ blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
 
 
 def me_of(principal: Principal) -> MeOutValues:
-    """Who asks, as the MeOut schema takes it."""
+    """The principal for the MeOut schema."""
     return {
         "id": principal.account_id,
         "name": principal.name,
@@ -73,7 +73,7 @@ def me_of(principal: Principal) -> MeOutValues:
 
 
 def who() -> Principal:
-    """Who makes the request; the door has let nobody else through."""
+    """The principal of the request; the door has refused unauthenticated ones."""
     principal = current()
     if principal is None:
         raise LoginRequired(_("Log in first."))
@@ -118,7 +118,7 @@ def log_in(values: LoginInValues) -> Any:
         principal, secret = logins.by_invitation(values["invitation"], values["name"], values.get("password"))
     else:
         principal, secret = by_password(values["name"], values["password"])
-    g.principal = principal  # for the audit log: who has just come in
+    g.principal = principal  # for the audit log: the principal that has just logged in
     response = jsonify(me_of(principal) | {"via": "session"})
     set_session_cookie(response, secret, LASTS)
     if "password" in values and principal.name:
@@ -127,11 +127,11 @@ def log_in(values: LoginInValues) -> Any:
 
 
 def by_password(name: str, password: str) -> tuple[Principal, str]:
-    """Log in with a name and a password: who it is, and the secret of the new session.
+    """Log in with a name and a password: the principal, and the secret of the new session.
 
     Raises:
-        LoginRequired: one of both is wrong.
-        RateLimited: that was so too often.
+        LoginRequired: one of them is wrong.
+        RateLimited: too many wrong passwords.
     """
     guesses = guesses_of(key_of(name), request)
     guesses.expect_few()

@@ -1,4 +1,4 @@
-"""The audit log: what is recorded of each request that may change something, and the admins' view of it."""
+"""The audit log: records requests that may change something, and shows them to admins."""
 
 import csv
 import io
@@ -16,16 +16,17 @@ from app.services import services
 blueprint = APIBlueprint("audit", __name__, tag="Accounts")
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
-# They change nothing, or come by the hundred for one thing that is recorded.
+# These change nothing, or come by the hundred for a single recorded action.
 NOT_RECORDED = {
     *("uploads.append", "predictions.predict", "tests.frame", "tests.video", "ui.language"),
     *("defaults.check_training", "estimate.estimate", "dataset_revisions.preview_split", "oidc.begin"),
 }
 LOGIN = "accounts.log_in"
-# A GET, as the provider sends the browser to it; not of whoever comes without a login that has begun: that is free.
+# A GET, since the provider redirects the browser to it; recorded only for a login in progress, since strangers may send
+# it at no cost.
 BY_PROVIDER, BEGUN = "oidc.finish", "login_begun"
-REASON = "audit_reason"  # of `g`: why something is refused, where the status does not say enough
-LARGE = 64 * 1024  # bytes; what an action answers is shorter
+REASON = "audit_reason"  # attribute of `g`: the reason of a refusal, if the status does not tell
+LARGE = 64 * 1024  # bytes; answers of actions are shorter
 COLUMNS = tuple(AuditEntry._declared_fields)
 CSV: dict[int | str, Any] = {200: {"description": "All entries, the newest first.", "content": {"text/csv": {}}}}
 
@@ -56,21 +57,21 @@ def download_csv() -> Response:
 
 
 def csv_lines(entries: Iterator[AuditEntryValues]) -> Iterator[str]:
-    """With what a spreadsheet would run taken for text."""
+    """Cells that a spreadsheet would evaluate are escaped."""
     yield csv_line(COLUMNS)
     for entry in entries:
         yield csv_line([entry.get(name) for name in COLUMNS])
 
 
 def csv_line(cells: Any) -> str:
-    """A row as CSV; cells that a spreadsheet would compute are defused."""
+    """A row as CSV; cells that a spreadsheet would evaluate are escaped."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow([defused(cell) for cell in cells])
     return buffer.getvalue()
 
 
 def register(app: APIFlask) -> None:
-    """Record each request, whatever it is answered."""
+    """Record each request, whatever its response."""
     app.after_request(record)
 
 
@@ -96,7 +97,7 @@ def record(response: Response) -> Response:
 
 
 def is_recorded(status: int) -> bool:
-    """Not what a crowd of strangers is refused, which would fill the log; a login that fails is."""
+    """Refusals of unauthenticated requests are not recorded, since they would fill the log; failed logins are."""
     if request.endpoint == BY_PROVIDER:
         return BEGUN in g
     if request.method in SAFE or request.endpoint is None or request.endpoint in NOT_RECORDED or status == 429:
@@ -109,7 +110,7 @@ def result_of(status: int) -> str:
 
 
 def created_ids(response: Response) -> dict[str, int]:
-    """The ids in an answer, and nothing else of it: it may have a secret."""
+    """The ids in a response, and nothing else of it: it may contain a secret."""
     if response.status_code not in {201, 202} or not response.is_json or (response.content_length or LARGE) >= LARGE:
         return {}
     answer = response.get_json(silent=True)

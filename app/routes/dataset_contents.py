@@ -77,7 +77,7 @@ def get_thumbnail(dataset_id: int, image_id: int, query: FileQueryValues) -> Res
 
 
 def image_answer(dataset_id: int, image_id: int, query: FileQueryValues, thumbnail: bool) -> Response:
-    """The file; cached for good where the address names its content, since a dataset's id can be given again."""
+    """The file; cached permanently if the address has its content hash, since a dataset's id may be reused."""
     path, digest = services().datasets.contents.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
     response = send_file(path, etag=f"{digest}-{'small' if thumbnail else 'whole'}", conditional=True, max_age=0)
     if (version := query.get("v")) and len(version) >= 8 and digest.startswith(version):

@@ -115,7 +115,7 @@ def export_dataset(dataset_id: int, query: ExportQueryValues) -> Any:
     exports, choice = services().exports, (dataset_id, query["format"], query.get("revision"))
     path, name = exports.find(*choice)
     if not path.is_file():
-        if request.method == "HEAD":  # tells what is there, and starts nothing
+        if request.method == "HEAD":  # HEAD reports what exists, and starts nothing
             return Response(status=202)
         if job := exports.create(*choice):
             body = {"message": _("The export is being made."), "job_id": job.id, "status": job.status}

@@ -45,7 +45,7 @@ blueprint = APIBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="
 
 
 def multipart_only(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse another kind of body before its fields are missed one by one; a large one is expected."""
+    """Refuse other content types at once, rather than report missing fields; the body may be large."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:

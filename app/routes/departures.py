@@ -1,5 +1,5 @@
-"""A socket ends with what let it in: a session that was logged out or is over, a token that was deleted, an account
-that was blocked. And once a minute it is written down which tokens were used.
+"""Closes sockets whose credentials have ended: a session that was logged out or expired, a deleted token, a blocked
+account. Once a minute it also records the use of tokens.
 """
 
 import logging
@@ -22,18 +22,20 @@ from app.services import services
 
 logger = logging.getLogger("yolo.access")
 
-EVERY_S, POLL_S = 60.0, 5.0  # a round; and whether the application is still open
+EVERY_S, POLL_S = 60.0, 5.0  # between two rounds; and between two checks whether the application is open
 
 
 def close_ended() -> int:
-    """Look again at who each connection is of, and end those of nobody; how many. One query a secret, not a socket."""
+    """Check the principal of each connection again, and close those without one; returns how many. One query per
+    secret, not per socket.
+    """
     renewed_by_digest: dict[str, Principal | None] = {}
     count = 0
     for connection_id, connection in list(connections.items()):
         principal = connection.principal
-        if principal is None or not principal.digest:  # on this machine, or AUTH=off
+        if principal is None or not principal.digest:  # local access, or AUTH=off
             continue
-        if connection.access is not access_of():  # of another application in this process, whose sessions are elsewhere
+        if connection.access is not access_of():  # of another application in this process, with other sessions
             continue
         if principal.digest not in renewed_by_digest:
             renewed_by_digest[principal.digest] = renewed(principal)
@@ -45,7 +47,7 @@ def close_ended() -> int:
 
 
 def close_hidden() -> int:
-    """Take everybody out of the rooms of what they may no longer see; how many rooms were left."""
+    """Remove connections from the rooms of objects that their person may not see any more; returns how many rooms."""
     forget()
     count = 0
     for connection_id, connection in list(connections.items()):
@@ -60,7 +62,9 @@ def close_hidden() -> int:
 
 
 def is_open(room: str) -> bool:
-    """Whether the present person may be in a room, of a training or a job; others have nothing of somebody else's."""
+    """Whether the current person may be in the room of a training or a job; other rooms have no objects of other
+    people.
+    """
     kind, _colon, number = room.partition(":")
     model = {"training": Training, "job": Job}.get(kind)
     return model is None or is_visible(model, int(number))
@@ -72,22 +76,22 @@ def leave_rooms(connection_id: str, rooms: list[str]) -> None:
         sid = socketio.server.manager.sid_from_eio_sid(connection_id, "/")  # type: ignore[attr-defined]
         for room in rooms if sid is not None else ():
             socketio.server.leave_room(sid, room, namespace="/")  # type: ignore[attr-defined]
-    except KeyError:  # it went by itself at this moment
+    except KeyError:  # it has just disconnected
         pass
 
 
 def end(connection_id: str) -> None:
-    """Out of all rooms; its page then finds that it must log in."""
+    """Remove a connection from all rooms; its page then finds that it must log in."""
     try:
         sid = socketio.server.manager.sid_from_eio_sid(connection_id, "/")  # type: ignore[attr-defined]
         if sid is not None:
             socketio.server.disconnect(sid, namespace="/")  # type: ignore[attr-defined]
-    except KeyError:  # it went by itself at this moment
+    except KeyError:  # it has just disconnected
         pass
 
 
 def watch(app: Flask) -> None:
-    """The loop, for as long as the server runs; a background task. While nobody is connected it asks nothing."""
+    """Check for as long as the server runs. The body of a background task. Without connections, it queries nothing."""
     installation = app.extensions["services"].installation
     last = time.monotonic()
     while True:
@@ -101,12 +105,12 @@ def watch(app: Flask) -> None:
 
 
 def go_round(app: Flask) -> None:
-    """Close what has ended or is private now, and write when tokens were used."""
+    """Close what has ended or became private, and record the use of tokens."""
     with app.app_context():
         for part in (close_ended, close_hidden, services().accounts.tokens.write_uses):
             try:
                 part()
-            except Exception:  # a busy database: the next round does it
-                logger.warning("%s", part.__name__, exc_info=True)
+            except Exception:  # for example a busy database: the next round tries again
+                logger.warning("%s has failed", part.__name__, exc_info=True)
             finally:
                 db.session.remove()

@@ -36,10 +36,10 @@ from app.sockets import MOST_ROOMS, Connection
 
 logger = logging.getLogger("yolo.live")
 
-Answer = Mapping[str, object]  # what an event is acknowledged with
+Answer = Mapping[str, object]  # the acknowledgement of an event
 
 
-# By engineio's id: a client that says CONNECT again would get another one of Socket.IO's.
+# By engineio's id: a client that sends CONNECT again would get a new one from Socket.IO.
 connections: dict[str, Connection] = {}
 
 
@@ -54,12 +54,12 @@ def register() -> None:
 
 
 def connection_id() -> str:
-    """engineio's id of the client whose event is handled."""
+    """engineio's id of the client that sent the current event."""
     return socketio.server.manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
 
 
 def connect(*_auth: Any) -> bool:
-    """False refuses who may not enter, and a second CONNECT of one connection, which would begin with new limits."""
+    """False refuses unauthenticated clients, and a second CONNECT on one connection, which would reset its limits."""
     try:
         principal = identify(request)
     except LoginRequired:
@@ -75,11 +75,11 @@ def disconnect(*_reason: Any) -> None:
 
 
 def acknowledged(handler: Callable[[Any], Answer], need: Role, *, named: bool = False) -> Callable[..., Answer]:
-    """A handler that takes any payload and always acknowledges; others are served before the next one.
+    """A handler that accepts any payload and always acknowledges; yields to others before the next event.
 
     Args:
-        need: the role for it.
-        named: the first argument is the event's name, as catch-all handlers get it.
+        need: the required role.
+        named: the first argument is the event's name, as for catch-all handlers.
     """
 
     @wraps(handler)
@@ -101,15 +101,15 @@ def accepted(answer: Answer) -> Answer:
 
 @contextmanager
 def its_turn(need: Role, costs: bool) -> Iterator[None]:
-    """One event of a connection at a time, and not too many.
+    """Handles one event of a connection at a time, within its rate limit.
 
     Args:
-        costs: its answer is a snapshot, 30 times the work of another one. A connection has as many as a page needs; for
-            what is more, all of them together have a share of the server's time.
+        costs: the answer is a snapshot, 30 times the work of other events. A connection may request as many as a page
+            needs; beyond that, all connections share a limited part of the server's time.
 
     Raises:
-        NotAllowed: the role does not cover it.
-        TooManyRequests: more came than one page sends.
+        NotAllowed: the role is insufficient.
+        TooManyRequests: more events than a page sends.
     """
     connection = connections.setdefault(connection_id(), Connection())
     with connection.lock:
@@ -123,15 +123,15 @@ def its_turn(need: Role, costs: bool) -> Iterator[None]:
 
 
 def unknown(_payload: Any) -> Answer:
-    """An event that there is none of, or a packet that could not be read."""
+    """An unknown event, or a packet that could not be parsed."""
     raise BadEvent(_("There is no such event, or its packet is damaged."))
 
 
 def failed(error: Exception) -> Answer:
-    """What the client can do about it. Where something went wrong on our side, the log has it, the client does not."""
+    """The error for the client. Details of internal errors are only logged."""
     answer = problem_summary(error)
     if answer["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("socket event", exc_info=error)
+        logger.error("a socket event has failed", exc_info=error)
     return {"ok": False, **answer}
 
 
@@ -139,7 +139,7 @@ def training_id_of(payload: Any) -> int:
     """The id in `{"training_id": 5}`.
 
     Raises:
-        Unprocessable: there is none.
+        Unprocessable: there is no valid id.
     """
     value = payload.get("training_id") if isinstance(payload, dict) else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
@@ -150,10 +150,10 @@ def training_id_of(payload: Any) -> int:
 
 
 def enter(room: str) -> None:
-    """The room, and the part of it that reads the language of this connection.
+    """Enter a room, and its part for this connection's language.
 
     Raises:
-        TooManyRequests: the connection is in as many rooms as it may be in.
+        TooManyRequests: the connection is in the maximum number of rooms.
     """
     rooms = connections[connection_id()].rooms
     if room not in rooms and len(rooms) >= MOST_ROOMS:
@@ -178,10 +178,10 @@ def leave(room: str) -> None:
 
 
 def join_training(payload: Any) -> Answer:
-    """Enter first, then look: nothing between the snapshot and the first message is lost.
+    """Enters the room before the snapshot is read, so that no message in between is lost.
 
-    More in the payload, for who wants less: `metrics`, the version of those that are known, which are not sent again;
-    `event` false, for the snapshot in the acknowledgement alone.
+    Options in the payload reduce the answer: `metrics`, the version of known metrics, which are not sent again; `event`
+    false, for the snapshot in the acknowledgement alone.
     """
     training_id = training_id_of(payload)
     expect_visible(Training, training_id)
@@ -197,7 +197,7 @@ def join_training(payload: Any) -> Answer:
         leave(training_room(training_id))
         raise
     if payload.get("event") is not False:
-        emit("training_snapshot", snapshot, ignore_queue=True)  # it is for this client, who is here
+        emit("training_snapshot", snapshot, ignore_queue=True)  # only for this client, which is connected here
     return snapshot
 
 
@@ -212,7 +212,7 @@ def job_id_of(payload: Any) -> int:
     """The id in `{"job_id": 5}`.
 
     Raises:
-        Unprocessable: there is none.
+        Unprocessable: there is no valid id.
     """
     value = payload.get("job_id") if isinstance(payload, dict) else None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_ID:
@@ -221,7 +221,7 @@ def job_id_of(payload: Any) -> int:
 
 
 def join_job(payload: Any) -> Answer:
-    """Enter first, then look: nothing between the snapshot and the first message is lost."""
+    """Enters the room before the snapshot is read, so that no message in between is lost."""
     job_id = job_id_of(payload)
     expect_visible(Job, job_id)
     enter(job_room(job_id))
@@ -255,7 +255,7 @@ def leave_dashboard(_payload: Any) -> Answer:
 
 
 def join_system(_payload: Any) -> Answer:
-    """The figures now, and `system_update` with them every two seconds; `system_error` when they cannot be had."""
+    """The present figures; then `system_update` every two seconds, or `system_error` if they cannot be read."""
     principal, room = current(), system_room()
     enter(room)
     try:
@@ -268,7 +268,7 @@ def join_system(_payload: Any) -> Answer:
 
 
 def system_room() -> str:
-    """What one may not see of others is not in the figures either: then a room has one reader."""
+    """The room for system figures: a private one if the figures of others must be left out."""
     principal = current()
     limited = principal is not None and is_limited(principal)
     return account_room(SYSTEM, principal.account_id) if limited and principal else SYSTEM

@@ -1,4 +1,4 @@
-"""The page where people log in, and the cookie of the session that they get."""
+"""The login page, and the cookie of a new session."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from app.routes.ui import local_address
 def login_page(next: str, failure: Any = None) -> str:
     """
     Args:
-        next: where the person wanted to go; a path of this server, or else the dashboard.
+        next: the requested page; a path of this server, or else the dashboard.
         failure: why a login has just failed.
     """
     name = provider_name() if settings().OIDC_ISSUER else None
@@ -22,7 +22,7 @@ def login_page(next: str, failure: Any = None) -> str:
 
 
 def set_session_cookie(response: Response, secret: str, lasts: timedelta) -> None:
-    """Give the browser its session. `lasts`: how long it holds."""
+    """Set the session cookie. `lasts`: its lifetime."""
     response.set_cookie(
         access_of().cookie,
         secret,

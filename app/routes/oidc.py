@@ -1,4 +1,4 @@
-"""Logging in by an OpenID Connect provider, and linking one's account with it."""
+"""Logging in through an OpenID Connect provider, and linking an account with it."""
 
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,9 @@ UNREACHABLE = {503: "The provider can't be reached."}
 
 
 def callback_address() -> str:
-    """What the provider sends the browser back to; it must know it. Behind a proxy TRUSTED_PROXIES makes it right."""
+    """The address to which the provider redirects the browser; it must be registered there. Behind a proxy, it depends
+    on TRUSTED_PROXIES.
+    """
     return request.host_url.rstrip("/") + CALLBACK
 
 
@@ -94,8 +96,8 @@ def remove_link(user_id: int, identity_id: int) -> IdentityRemovedValues:
 def expect_password(password: str | None) -> None:
     """
     Raises:
-        WrongPassword: of whoever is logged in.
-        RateLimited: too often.
+        WrongPassword: of the current account.
+        RateLimited: too many wrong passwords.
         NotAllowed: see `expect_linkable`.
         NotFound: see `expect_linkable`.
     """
@@ -145,7 +147,7 @@ def end_by_provider() -> Any:
 
 
 def failed(error: AppError, next: str) -> Response:
-    """The log-in page, which says so; the audit log has the reason."""
+    """The login page with the error; the audit log has the reason."""
     setattr(g, REASON, error.reason)
     response = make_response(login_page(next, error.detail), int(error.status))
     response.headers.extend(error.headers)
@@ -153,12 +155,12 @@ def failed(error: AppError, next: str) -> Response:
 
 
 def logged_in(answer: Answer) -> Response:
-    """Begin a session for a person whom the provider vouches for, and go to the page that was asked for."""
+    """Begin a session for an identified person, and redirect to the requested page."""
     try:
         g.principal, secret = services().accounts.identities.log_in(answer.person)
     finally:
         if settings().OIDC_ROLE_CLAIM:
-            close_ended()  # the role may be another one since, or none
+            close_ended()  # the role may have changed, or been removed
     response = make_response(redirect(local_address(answer.next), 303))
     set_session_cookie(response, secret, timedelta(hours=settings().OIDC_SESSION_HOURS))
     return response
@@ -167,7 +169,7 @@ def logged_in(answer: Answer) -> Response:
 def linked(answer: Answer) -> Response:
     """
     Raises:
-        LoginRequired: the session that asked for it is over.
+        LoginRequired: the session that requested the link has ended.
     """
     owner = session_owner()
     if owner is None or owner.account_id != answer.account_id or owner.token_id:
@@ -178,6 +180,6 @@ def linked(answer: Answer) -> Response:
 
 
 def session_owner() -> Any:
-    """Who is logged in in this browser; the door has not looked, as strangers come here."""
+    """The account of this browser's session; the door has not checked it, since this route is public."""
     secret = request.cookies.get(access_of().cookie)
     return of_session(secret) if secret else None

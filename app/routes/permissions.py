@@ -1,4 +1,6 @@
-"""Which role each route and each event of a socket needs. What is not listed is for admins alone, and fails a test."""
+"""The role that each route and each socket event requires. Endpoints that are not listed are for admins, and fail a
+test.
+"""
 
 from typing import Any
 
@@ -13,7 +15,7 @@ from app.services.uploads.state import Upload, upload_not_there
 
 
 class UploadOwnerRule(OwnerRule):
-    """An upload lies on the disk, not in a table."""
+    """Uploads are files on the disk, not rows."""
 
     def find(self, value: Any) -> Upload | None:
         try:
@@ -30,7 +32,7 @@ DATASET, TRAINING = OwnerRule(Dataset, "dataset_id"), OwnerRule(Training, "train
 
 
 def each(rule: Rule, blueprint: str, *views: str) -> dict[str, Rule]:
-    """The rule of several endpoints of a blueprint; without a name, its endpoints have none."""
+    """The same rule for several endpoints of a blueprint; without a blueprint name, for endpoints without one."""
     return {f"{blueprint}.{view}" if blueprint else view: rule for view in views}
 
 
@@ -107,10 +109,10 @@ RULES: dict[str, Rule] = {
     **each(ADMIN, "installation", "adopt", "start_anew"),
 }
 
-# With PRIVATE_DATA: the log and the figures for Prometheus have everybody's.
+# With PRIVATE_DATA, the log and the Prometheus figures are for admins, since they are about everyone.
 WHERE_PRIVATE: dict[str, Rule] = each(ADMIN, "system", "metrics", "log_tail")
 
-# What the ids in addresses are of. Those of images, epochs and the like are within one of these.
+# The models of the ids in addresses. Ids of images, epochs and the like are below one of these.
 NAMED: dict[str, type[Model]] = {
     "dataset_id": Dataset,
     "training_id": Training,

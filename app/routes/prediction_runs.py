@@ -55,7 +55,7 @@ FILE: dict[int | str, Any] = {
 
 @blueprint.before_request
 def multipart_only() -> None:
-    """Another kind of body is refused before its fields are missed one by one."""
+    """Refuse other content types at once, rather than report missing fields."""
     if request.method == "POST" and request.mimetype != "multipart/form-data":
         abort(415)
 
@@ -96,7 +96,7 @@ def sent_files(file: FileStorage | None, files: list[FileStorage]) -> Prediction
     """The files of this request.
 
     Raises:
-        Unprocessable: there are none, or of both fields.
+        Unprocessable: there are no files, or both fields have some.
     """
     sent = [InputFile(item.stream, item.filename or "") for item in ([file] if file is not None else files)]
     if not sent or (file is not None and files):

@@ -45,10 +45,10 @@ def predict(training_id: int, query: PredictQueryValues, form: PredictFormValues
 
 
 def sent_image(file: FileStorage | None) -> tuple[IO[bytes], str | None]:
-    """The image of this request, and its name, where it has one.
+    """The image of this request, and its name if it has one.
 
     Raises:
-        WrongType: the body is something else.
+        WrongType: the body is not an image.
         Unprocessable: there is none.
     """
     if file is not None:

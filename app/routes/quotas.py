@@ -1,4 +1,4 @@
-"""Which requests are refused when a person keeps too much here. Uploads that can be resumed: services/uploads."""
+"""Refuses requests of people whose quota is used up. Resumable uploads: services/uploads."""
 
 from apiflask import APIFlask
 from flask import request
@@ -14,7 +14,7 @@ NEW_MODELS = {
 
 
 def init_app(app: APIFlask) -> None:
-    """Check each request that makes a dataset or a model, before its body is read."""
+    """Check each request that creates a dataset or a model, before its body is read."""
     app.before_request(check)
 
 

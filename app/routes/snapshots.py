@@ -1,4 +1,4 @@
-"""What one gets on joining a room of Socket.IO: read and encoded once for all who ask for the same at the same time."""
+"""Snapshots for joining Socket.IO rooms: read and encoded once for all that request the same one at the same time."""
 
 from collections.abc import Callable, Hashable, Mapping
 
@@ -19,8 +19,9 @@ Answer = Mapping[str, object]
 
 
 def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:
-    """What `work` finds now, in this connection's language, encoded: one look for all who ask meanwhile and may see the
-    same."""
+    """The result of `work`, in this connection's language, encoded; one call for all concurrent requests with the same
+    rights.
+    """
     principal = current()
     limited = principal is not None and is_limited(principal)
     viewer = (principal.account_id,) if limited and principal else ()

@@ -40,7 +40,7 @@ def ready() -> Any:
 @blueprint.doc(hide=True)
 def metrics() -> Response:
     """The figures for Prometheus."""
-    from app.services.system.exposition import CONTENT_TYPE, exposition  # not at the start: 60 ms, for who asks
+    from app.services.system.exposition import CONTENT_TYPE, exposition  # not at the start: the import takes 60 ms
 
     return Response(exposition(services().system.figures()), content_type=CONTENT_TYPE)
 

@@ -61,12 +61,12 @@ RESPONSES: dict[int | str, Any] = {
 
 
 def picture(mimetype: str) -> Any:
-    """How OpenAPI says that an image comes."""
+    """The OpenAPI description of an image in a response."""
     return {200: {"description": "The image.", "content": {mimetype: {}}}}
 
 
 def created(test: Test) -> TestCreatedValues:
-    """The keys of the specification."""
+    """The specification's response."""
     return {
         "test_id": test.id,
         "detections": test.results,
@@ -116,10 +116,10 @@ def create(form: TestsFormValues, options: TestOptionsValues, header: KeyHeaderV
 
 
 def many(sent: PredictionInput, form: TestsFormValues, options: TestOptionsValues, key: RequestKey | None) -> Any:
-    """Queue the job of many images.
+    """Queue a job for many images.
 
     Raises:
-        Unprocessable: weaker detections are asked for, or a video was sent.
+        Unprocessable: weaker detections were requested, or a video was sent.
     """
     if "floor" in options:
         message = _("Of many images there are no weaker detections. Leave `floor` out.")

@@ -19,7 +19,7 @@ CHANGES = TrainingIn(partial=True)
 
 
 def refusals(conflict: str) -> dict[str, Any]:
-    """The documentation of 404 and 409."""
+    """The API description of 404 and 409."""
     return {"responses": {404: "The run doesn't exist.", 409: f"{conflict} `current` is the status."}}
 
 
@@ -84,7 +84,8 @@ def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) ->
 )
 def clone(training_id: int, changes: Mapping[str, object], header: KeyHeaderValues) -> TrainingCreatedValues:
     """Clone a run: queue a new one with the same settings and the given changes."""
-    body = request.get_json(silent=True) or {}  # `changes` were checked; as they were sent, they join a whole request
+    # `changes` were validated; merged in their original form, they are validated again as a complete request
+    body = request.get_json(silent=True) or {}
     return services().trainer.cloning.clone(training_id, body, request_key(header, f"clone/{training_id}"))
 
 

@@ -36,10 +36,10 @@ def list_events(training_id: int, query: EventQueryValues) -> read_models.Events
 
 @contextmanager
 def one_of_those_who_wait() -> Iterator[None]:
-    """A place for a request that waits.
+    """Holds one of the slots for long polls.
 
     Raises:
-        Unavailable: all are taken.
+        Unavailable: all slots are in use.
     """
     slots = current_app.extensions["waiting"].long_polls
     if not slots.acquire():

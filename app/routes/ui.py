@@ -28,7 +28,7 @@ blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 YEAR_S = 31_536_000
 IDS = re.compile(r"[1-9]\d{0,14}(,[1-9]\d{0,14}){0,9}", re.ASCII)
 
-# YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' own table).
+# YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' table).
 MODELS = (
     {"version": "n", "name": "nano", "parameters": 3.2, "flops": 8.7, "hint": _l("fastest; enough to test a dataset")},
     {"version": "s", "name": "small", "parameters": 11.2, "flops": 28.6, "hint": _l("fast; good on small devices")},
@@ -40,13 +40,13 @@ MODELS = (
 
 @blueprint.app_context_processor
 def about() -> dict[str, str]:
-    """What the frame of every page shows."""
+    """Values for the frame of every page."""
     return {"version": current_app.version}  # type: ignore[attr-defined]
 
 
 @blueprint.get("/")
 def index() -> str:
-    """The dashboard; before there is anything, a welcome."""
+    """The dashboard; a welcome page as long as there is no data."""
     used = any(db.session.scalar(select(kind.id).limit(1)) is not None for kind in (Training, Dataset))
     return render_template("index.html", used=used)
 
@@ -149,7 +149,7 @@ def source() -> Response:
 
 
 def local_address(address: str) -> str:
-    """The address if it is a path of this server, else the dashboard's."""
+    """The address if it is a path of this server, otherwise the dashboard's."""
     try:
         parts = urlsplit(address)
     except ValueError:  # such as //[
@@ -159,6 +159,6 @@ def local_address(address: str) -> str:
 
 
 def default_model(weights: str) -> str:
-    """The size in a file name such as yolov8m.pt; n where it names none."""
+    """The size in a file name such as yolov8m.pt; n if it has none."""
     named = re.fullmatch(r"yolov8([nsmlx])(\.pt)?", PurePath(weights).name)
     return named[1] if named else "n"

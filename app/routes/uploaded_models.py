@@ -16,7 +16,7 @@ blueprint = APIBlueprint("uploaded_models", __name__, tag="Uploaded models")
 
 @blueprint.before_request
 def multipart_only() -> None:
-    """Another kind of body is refused before its fields are missed one by one."""
+    """Refuse other content types at once, rather than report missing fields."""
     if request.mimetype != "multipart/form-data":
         abort(415)
 

@@ -35,14 +35,14 @@ from app.web import CHUNK_TYPE
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api/uploads", tag="Uploads")
 
-SILENCE_S = 60.0  # a connection that says nothing for so long is closed: its client is gone, or will come again
+SILENCE_S = 60.0  # a connection without bytes for this long is closed: the client has gone, or will resume
 DRAIN_BYTES = 256 * 1024
 UPLOAD = "/<string:upload_id>"
 
 
 @blueprint.after_request
 def name_version(response: Response) -> Response:
-    """Every answer says which protocol it speaks, and none may be kept."""
+    """Add the protocol version to every answer, and forbid caching."""
     response.headers["Tus-Resumable"] = VERSION
     response.headers["Cache-Control"] = "no-store"
     if response.status_code > 400 and request.mimetype == CHUNK_TYPE:
@@ -51,11 +51,13 @@ def name_version(response: Response) -> Response:
 
 
 def drain(stream: Any) -> None:
-    """Read what a refused request still sends: closed on it, the client would see a reset in place of the answer."""
+    """Read the rest of a refused request: closing the connection would show the client a reset instead of the
+    answer.
+    """
     try:
         while stream.read(DRAIN_BYTES):
             socketio.sleep(0)
-    except Exception:  # it is gone
+    except Exception:  # the client has disconnected
         return
 
 
@@ -73,13 +75,13 @@ def chunk() -> tuple[Any, int | None]:
     """The body of this request, however large, and its announced length."""
     if request.mimetype != CHUNK_TYPE:
         raise WrongType(_("Send the bytes as Content-Type: %(type)s.", type=CHUNK_TYPE))
-    request.max_content_length = None  # the upload's own length is the limit
+    request.max_content_length = None  # limited by the upload's own length
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(SILENCE_S)
     if request.content_length is None:
         return request.stream, None
-    return request.environ["wsgi.input"], request.content_length  # werkzeug's own stream copies it twice more
+    return request.environ["wsgi.input"], request.content_length  # werkzeug's stream would copy it twice more
 
 
 @blueprint.route("", methods=["OPTIONS"], provide_automatic_options=False)
@@ -121,7 +123,7 @@ def list_uploads(query: UploadsQueryValues) -> UploadPageValues:
     return services().uploads.page(**query, principal=current())
 
 
-@blueprint.route(UPLOAD, methods=["HEAD"])  # before GET, which would take it
+@blueprint.route(UPLOAD, methods=["HEAD"])  # registered before GET, which would match HEAD
 @blueprint.doc(hide=True)
 def get_offset(upload_id: str) -> Response:
     """How much has arrived."""

@@ -30,7 +30,7 @@ File.default_error_messages = File.default_error_messages | {"invalid": _l("Must
 
 
 class Schema(BaseSchema):
-    """Unknown keys are refused, so that a misspelt one is noticed."""
+    """A base that refuses unknown keys, so that misspelled ones are noticed."""
 
     error_messages = {  # noqa: RUF012 (marshmallow declares it so)
         "unknown": _l("Unknown field."),
@@ -42,7 +42,7 @@ class Schema(BaseSchema):
 
     @pre_load
     def refuse_unstorable(self, data: Any, **_: Any) -> Any:
-        """A form or a query string has texts; JSON bodies were checked before, see web.check_body."""
+        """Checks the texts of forms and query strings; JSON bodies were checked before, see web.check_body."""
         if hasattr(data, "getlist"):
             messages = {name: problems for name in data if (problems := text_faults(data.getlist(name)))}
         else:
@@ -55,7 +55,7 @@ class Schema(BaseSchema):
 
 
 def text_faults(values: list[Any]) -> list[str]:
-    """What is wrong with the texts, or with the names of files, that came under one name."""
+    """The faults in the texts or file names of one field."""
     texts = [getattr(value, "filename", value) for value in values]
     return [message for text in texts if (message := inputs.fault_of(text))]
 
@@ -69,17 +69,17 @@ class DateTime(BaseDateTime):
 
 
 def between(low: float, high: float) -> Range:
-    """A range with a message that says it."""
+    """A range whose message names it."""
     return Range(low, high, error=_l("Must be between %(low)s and %(high)s.", low=low, high=high))
 
 
 def one_of(choices: Any) -> OneOf:
-    """An allow-list with a message that lists it."""
+    """An allow-list whose message lists it."""
     return OneOf(choices, error=_l("Must be one of: %(choices)s.", choices=", ".join(choices)))
 
 
 class StrictBoolean(Boolean):
-    """true or false of JSON; 0, "no" and the like are a mistake there."""
+    """true or false of JSON; 0, "no" and the like are refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -88,7 +88,7 @@ class StrictBoolean(Boolean):
 
 
 class StrictFloat(Float):
-    """A number of JSON; "0.5" is a mistake there."""
+    """A number of JSON; "0.5" is refused."""
 
     def _validated(self, value: Any) -> float:
         if isinstance(value, str):
@@ -113,7 +113,7 @@ def name_field(**options: Any) -> String:
 
 
 def moment(**options: Any) -> AwareDateTime:
-    """A time to come, ISO 8601; UTC where it names no zone."""
+    """A future time, ISO 8601; UTC unless it has a zone."""
     low, high = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
     return AwareDateTime(
         format="iso",
@@ -125,7 +125,7 @@ def moment(**options: Any) -> AwareDateTime:
 
 
 class PageQuery(Schema):
-    """Which part of a list, and in which order."""
+    """Page, size and order of a list."""
 
     page = Integer(load_default=1, validate=between(1, 1_000_000), metadata={"description": "From 1."})
     per_page = Integer(load_default=10, validate=between(1, 100))

@@ -1,4 +1,4 @@
-"""Whose a thing is, in answers and in the filters of lists."""
+"""Creators of objects, in responses and in list filters."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class CreatedBy(Nested):
 
 
 class SharedOut(Boolean):
-    """`shared` of a row; left out where everybody sees everything."""
+    """`shared` of a row; left out if everyone sees everything."""
 
     def __init__(self) -> None:
         about = "With PRIVATE_DATA: whether everybody who has a login sees it."
@@ -48,7 +48,7 @@ def shared_field() -> StrictBoolean:
 
 
 def creator_filter() -> String:
-    """Of a list: what one person made."""
+    """Filters a list by creator."""
     return String(
         validate=Regexp(rf"{PATTERN}\Z", error=_l("Must be me, owner or the id of a user.")),
         metadata={
