@@ -52,12 +52,12 @@ class Services:
     quotas: "Quotas"
 
     def close(self) -> None:
-        """Stop all background work. Called from a signal handler too: it acquires no lock."""
+        """Stop all background work. Called from a signal handler too, so it acquires no lock."""
         self.jobs.scheduler.close()
         self.jobs.cluster.close()
         self.installation.close()
 
 
 def services() -> Services:
-    """The present application's services."""
+    """The services of the current application."""
     return current_app.extensions["services"]

@@ -1,6 +1,6 @@
 """Writes about.json: a row's columns in its folder, from which the row can be restored without the database.
 
-It is written beside the files, after the row was committed; where it is missing or damaged nothing but a name is lost.
+Written beside the files after the row was committed. If it is missing or damaged, only names and descriptions are lost.
 """
 
 import json
@@ -20,12 +20,13 @@ from app.services.storage.damaged import set_file_aside
 logger = logging.getLogger("yolo.storage")
 
 NAME = "about.json"
-RUNNING = {"devices", "eta"}  # of a process that will not be there
+RUNNING = {"devices", "eta"}  # of a running process, hence not restored
 
 
 class AboutDocument(TypedDict, total=False):
-    """about.json of a row. `row`: its columns; `revisions`: those of a dataset's versions. What is in them may be of
-    another version, or damaged."""
+    """about.json of a row. `row`: its columns; `revisions`: those of a dataset's versions. They may be of another
+    version, or damaged.
+    """
 
     kind: str
     row: JsonObject
@@ -33,7 +34,7 @@ class AboutDocument(TypedDict, total=False):
 
 
 def snapshot(row: Any) -> dict[str, object]:
-    """A row's columns as JSON has them."""
+    """A row's columns as JSON values."""
     return {
         column.key: value.isoformat() if isinstance(value := getattr(row, column.key), datetime) else value
         for column in row.__table__.columns
@@ -42,7 +43,7 @@ def snapshot(row: Any) -> dict[str, object]:
 
 
 def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] | None = None) -> None:
-    """Write a row, and rows that belong to it by name, to its folder. A disk that cannot be written loses nothing."""
+    """Write a row, and named lists of rows that belong to it, to its folder. A failure to write is logged."""
     body: dict[str, object] = {"kind": kind, "row": snapshot(row)}
     body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
     try:
@@ -53,7 +54,7 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
 
 
 def read(folder: Path, kind: str) -> AboutDocument:
-    """The document in a folder; empty where there is none that can be read."""
+    """The document in a folder; empty if missing or unreadable."""
     path = folder / NAME
     try:
         body = json.loads(path.read_bytes())
@@ -69,13 +70,13 @@ def read(folder: Path, kind: str) -> AboutDocument:
 
 
 def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
-    """The values of a snapshot that this version's table has, ready for its constructor. Unknown ones are left out.
+    """The values of a snapshot for the columns of this version's table, for its constructor. Unknown ones are dropped.
 
     Raises:
-        ValueError: a value cannot be one of this column.
+        ValueError: a value is invalid for its column.
         TypeError: the same.
     """
-    # The account of another database: the number may be somebody else's here. It becomes the owner's.
+    # An account's id from another database may be another person's here, so rows become the owner's.
     values_by_name: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}
     for column in model.__table__.columns:
         if column.key in without or column.key not in values or column.key in RUNNING or column.key in values_by_name:

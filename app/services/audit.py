@@ -1,10 +1,10 @@
-"""The audit log: who did what, when, from where, with which result; a line of JSON each, in append-only files.
+"""The audit log: who did what, when, from where, with which result; one line of JSON each, in append-only files.
 
-What admins did, what others did, what was refused to people whom we know, and what strangers tried have files of their
-own, each with a budget: whoever is refused a million times pushes nothing out of what was done, and no trainer what an
-admin did. Where a budget makes entries go that are not old, an entry says so.
+Actions of admins, actions of others, refusals of authenticated people and refusals of strangers are in separate files,
+each with a budget: a million refusals displace no action, and trainers displace no entry about an admin. If a budget
+removes entries before their retention ends, an entry records that.
 
-Files, not a table: what is refused while the database is locked is recorded as well, and no request waits for it.
+Files rather than a table: refusals while the database is locked are recorded too, and no request waits for it.
 """
 
 import heapq
@@ -32,14 +32,14 @@ logger = logging.getLogger("yolo.audit")
 COMPLETED, ADMINS, REFUSED, STRANGERS = "audit", "audit_admins", "audit_refused", "audit_strangers"  # names of files
 KINDS = (COMPLETED, ADMINS, REFUSED, STRANGERS)
 FILE_BYTES = 2_000_000  # about 6,000 entries
-MOST_BYTES = 200_000_000  # of one kind
-OF_STRANGERS = 10  # their share of it: one part of so many
-FILES = 10  # of a budget at least: one of them goes at a time
-PARTS = 30  # of the time that entries are kept: what is too old goes with its file, at the latest a part later
-PAUSE_S = 3600.0  # between two looks for what is too old
+MOST_BYTES = 200_000_000  # per kind
+OF_STRANGERS = 10  # divides the budget of strangers
+FILES = 10  # per budget at least: one file is removed at a time
+PARTS = 30  # per retention: entries are removed with their file, at most one part late
+PAUSE_S = 3600.0  # between two checks for old files
 DAY_NS = 86_400 * 10**9
 ROTATED = "audit.make_room"
-SERVER = "server"  # by which an entry comes that no request made
+SERVER = "server"  # the origin of entries without a request
 LONGEST_LINE = 64 * 1024  # bytes
 NAME = f"{COMPLETED}.jsonl"
 TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result", "reason")
@@ -49,23 +49,23 @@ Entry = AuditEntryValues
 
 
 class AuditLog:
-    """Who changed what, in files of JSON lines that are never rewritten.
+    """The audit log, in files of JSON lines that are never rewritten.
 
     Args:
-        folder: of the files; the newest of a kind has its name alone, others the time of their last entry, too.
-        most_bytes: of the older files of a kind; of strangers a tenth.
-        days: how old an entry gets; 0: as old as there is room.
-        file_bytes: how large a file gets, at most a tenth of what its kind has.
+        folder: of the files; the newest file of a kind has the plain name, others also the time of their last entry.
+        most_bytes: of the older files of a kind; of strangers, a tenth.
+        days: retention; 0: limited by size alone.
+        file_bytes: size of a file, at most a tenth of its kind's budget.
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, days: int = 0, file_bytes: int = FILE_BYTES) -> None:
         self.folder, self.most_bytes, self.days, self.file_bytes = folder, most_bytes, days, file_bytes
         self.lock = threading.Lock()
         self.last = 0
-        self.looked: float | None = None  # for what is too old, by the monotonic clock
+        self.looked: float | None = None  # last check for old files, by the monotonic clock
 
     def write(self, **entry: Any) -> None:
-        """Add an entry. A disk that is full costs the entry and no request."""
+        """Add an entry. On a full disk the entry is lost, but no request fails."""
         with self.lock:
             try:
                 self.remove_old()
@@ -77,12 +77,13 @@ class AuditLog:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         moment = datetime.fromtimestamp(self.tick() / 1e9, UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z"), **entry})  # ASCII: one line
+        # ASCII: a single line
+        line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z"), **entry})
         with open(self.newest_file(kind_of(entry)), "ab+") as file:
             file.write(ending(file) + line.encode("ascii") + b"\n")
 
     def tick(self) -> int:
-        """A time that no entry has, in nanoseconds."""
+        """A unique, increasing time in nanoseconds."""
         self.last = max(time.time_ns(), self.last + 1)
         return self.last
 
@@ -93,10 +94,10 @@ class AuditLog:
         return self.most_bytes // OF_STRANGERS if kind == STRANGERS else self.most_bytes
 
     def rotate(self, kind: str) -> list[Path]:
-        """Begin a new file when this one is full.
+        """Start a new file if this one is full.
 
         Returns:
-            The oldest ones, where these were too many: they are removed.
+            The oldest files, if the budget was exceeded: they were removed.
         """
         try:
             full = self.newest_file(kind).stat().st_size >= min(self.file_bytes, self.budget(kind) // FILES)
@@ -107,7 +108,7 @@ class AuditLog:
         self.set_aside(kind)
         removed, budget = [], self.budget(kind)
         for path in self.older(kind):
-            with suppress(OSError):  # another web process was faster, or it is no file of ours
+            with suppress(OSError):  # another process has removed it, or it is not ours
                 budget -= path.stat().st_size
                 if budget < 0:
                     path.unlink()
@@ -115,13 +116,14 @@ class AuditLog:
         return removed
 
     def set_aside(self, kind: str) -> None:
-        """The newest file becomes one of the older ones."""
-        with suppress(FileNotFoundError):  # another web process was faster
+        """Rename the newest file to one of the older ones."""
+        with suppress(FileNotFoundError):  # another process was first
             self.newest_file(kind).rename(self.folder / f"{kind}-{self.tick()}.jsonl")
 
     def remove_old(self) -> None:
-        """Remove the files whose entries are all too old, once an hour. A file that is written to for long is set aside
-        first, so that its old entries go too."""
+        """Remove files with only expired entries, once an hour. A file that has been written to for long is set aside
+        first, so that its entries can expire.
+        """
         moment = time.monotonic()
         if not self.days or (self.looked is not None and moment < self.looked + PAUSE_S):
             return
@@ -133,19 +135,19 @@ class AuditLog:
                 self.set_aside(kind)
             for path in self.older(kind):
                 if last_entry_ns(path) < oldest:
-                    with suppress(OSError):  # as above
+                    with suppress(OSError):  # another process was first
                         path.unlink()
 
     def retention_start(self) -> int:
-        """The time that an entry must be younger than; in nanoseconds."""
+        """The time of the oldest retained entry, in nanoseconds."""
         return time.time_ns() - self.days * DAY_NS if self.days else 0
 
     def older(self, kind: str) -> list[Path]:
-        """Files that are set aside, the newest first."""
+        """The older files of a kind, newest first."""
         return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=last_entry_ns, reverse=True)
 
     def entries(self, **filters: str) -> Iterator[Entry]:
-        """All entries, or those whose fields have these values, the newest first."""
+        """All entries, or those whose fields have these values, newest first."""
         oldest = self.retention_start()
         kinds = (self.of_kind(kind, filters) for kind in KINDS)
         merged = heapq.merge(*kinds, key=lambda entry: int(entry["id"]), reverse=True)
@@ -153,16 +155,16 @@ class AuditLog:
 
     def of_kind(self, kind: str, filters: dict[str, str]) -> Iterator[Entry]:
         for path in (self.newest_file(kind), *self.older(kind)):
-            matches = run_blocking(matching_entries, path, filters)  # a whole file takes a tenth of a second
+            matches = run_blocking(matching_entries, path, filters)  # parsing a large file takes a tenth of a second
             socketio.sleep(0)
             yield from matches
 
     def newest(self, limit: int, before: str | None = None, **filters: str) -> tuple[list[Entry], str | None]:
-        """A page of entries, the newest first, and the id to go on before; None: there are no more.
+        """A page of entries, newest first, and the id for the next page; None: there are no more.
 
         Args:
-            before: an entry's id: only older ones.
-            filters: what fields must be equal to.
+            before: an entry's id: only older entries.
+            filters: required values of fields.
         """
         older = (entry for entry in self.entries(**filters) if before is None or int(entry["id"]) < int(before))
         matches = list(islice(older, limit + 1))
@@ -170,7 +172,7 @@ class AuditLog:
 
 
 def ending(file: IO[bytes]) -> bytes:
-    """What ends the last line, where a crash has cut it: the next entry is none of it."""
+    """The line end that a crash has cut off, so that the next entry starts a new line."""
     if not file.seek(0, os.SEEK_END):
         return b""
     file.seek(-1, os.SEEK_END)
@@ -178,7 +180,7 @@ def ending(file: IO[bytes]) -> bytes:
 
 
 def kind_of(entry: Mapping[str, object]) -> str:
-    """Whose budget an entry counts for."""
+    """The kind of file, and budget, of an entry."""
     if "via" in entry and entry["via"] is None:
         return STRANGERS
     if entry.get("result") == "refused":
@@ -187,7 +189,7 @@ def kind_of(entry: Mapping[str, object]) -> str:
 
 
 def rotation_entry(path: Path) -> dict[str, object]:
-    """The entry that records the removal of an old file: its entries are missing from now on."""
+    """The entry about the removal of an old file."""
     return {
         "account_id": None,
         "name": None,
@@ -205,13 +207,13 @@ def rotation_entry(path: Path) -> dict[str, object]:
 
 
 def last_entry_ns(path: Path) -> int:
-    """When a file that is set aside got its last entry, in nanoseconds."""
+    """The time of the last entry of an older file, in nanoseconds."""
     digits = path.stem.rpartition("-")[2]
     return int(digits) if re.fullmatch(r"[0-9]{1,20}", digits) else 0
 
 
 def first_of(path: Path) -> int | None:
-    """When a file got its first entry, in nanoseconds; None: there is none."""
+    """The time of a file's first entry, in nanoseconds; None: it has none."""
     try:
         with open(path, "rb") as file:
             entry = parse_entry(file.readline(LONGEST_LINE).decode("utf-8", "replace"))
@@ -221,7 +223,7 @@ def first_of(path: Path) -> int | None:
 
 
 def matching_entries(path: Path, filters: dict[str, str]) -> list[Entry]:
-    """The entries of a file whose fields have these values, the newest first. Most lines are not parsed for that."""
+    """The entries of a file whose fields have these values, newest first. Most lines need not be parsed."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
@@ -235,7 +237,7 @@ def matching_entries(path: Path, filters: dict[str, str]) -> list[Entry]:
 
 
 def parse_entry(line: str) -> Entry | None:
-    """An entry; None: a line that a crash or a hand has damaged."""
+    """An entry; None: a damaged line."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -245,7 +247,7 @@ def parse_entry(line: str) -> Entry | None:
 
 
 def is_entry(document: Mapping[str, Any]) -> bool:
-    """Whether each field has a value of its type; fields of later versions may have any."""
+    """Whether each field has a value of its type; unknown fields may have any."""
     created = document.get("created", {})
     return (
         re.fullmatch(r"[0-9]{1,20}", str(document.get("id"))) is not None

@@ -1,4 +1,4 @@
-"""Accounts and their sessions, tokens and invitations. Each method gets the principal as an argument."""
+"""Accounts and their sessions, tokens and invitations. Methods receive the principal as an argument."""
 
 from dataclasses import dataclass
 

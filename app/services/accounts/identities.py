@@ -1,5 +1,6 @@
-"""People who log in by an OpenID Connect provider: accounts are identified by issuer and subject, never by an e-mail
-address, which may be reassigned, or be claimed by anybody."""
+"""People who log in through an OpenID Connect provider: identified by issuer and subject, never by an email address,
+which may be reassigned, or be claimed by anyone.
+"""
 
 import re
 from collections.abc import Sequence
@@ -30,11 +31,11 @@ from app.services.idempotency import RequestKey, reserve
 LONGEST_NAME = 60
 NAMED_BY = ("name", "preferred_username", "nickname", "email", "sub")
 NO_ROLE = "none"
-LOGOUT = "oidc.logout"  # scope of the ids of logout tokens, which are valid for minutes and kept for a day
+LOGOUT = "oidc.logout"  # scope of the ids of logout tokens, which are valid for minutes and stored for a day
 
 
 class NotAdmitted(NotAllowed):
-    """The provider authenticates the person, and this installation does not admit them."""
+    """The provider has authenticated the person, but this installation does not admit them."""
 
     def __init__(self, detail: str, reason: str) -> None:
         super().__init__(detail)
@@ -48,14 +49,14 @@ class Identities:
         self.people = people
 
     def log_in(self, person: Person) -> tuple[Principal, str]:
-        """Begin a session, and create the account at the first login; the principal and the secret of the cookie.
+        """Begin a session, creating the account at the first login; the principal and the secret of the cookie.
 
         Raises:
             NotAdmitted
         """
         try:
             return self._log_in(person)
-        except IntegrityError:  # two first logins of one person at once: the other one has made the account
+        except IntegrityError:  # concurrent first logins of one person: the other request has created the account
             return self._log_in(person)
 
     def _log_in(self, person: Person) -> tuple[Principal, str]:
@@ -77,14 +78,14 @@ class Identities:
                 until, sid = now() + timedelta(hours=config.OIDC_SESSION_HOURS), person.claims.get("sid")
                 theirs = mark(person.issuer, sid) if isinstance(sid, str) else None
                 return begin(session, mine, until, mark(person.issuer, person.subject), theirs)
-        raise no_role_here()  # behind the commit: the role is lost all the same
+        raise no_role_here()  # after the commit, which has removed the role
 
     def of(self, account_id: int) -> ExternalIdentity | None:
-        """What links an account to the present provider."""
+        """The account's link to the configured provider."""
         return next(filter(is_current, self.of_all([account_id])), None)
 
     def of_all(self, account_ids: Sequence[int]) -> list[ExternalIdentity]:
-        """All that links these accounts to a provider, also to an earlier one; the oldest first."""
+        """The links of these accounts to a provider, earlier providers included; oldest first."""
         theirs = ExternalIdentity.account_id.in_(account_ids)
         return list(db.session.scalars(select(ExternalIdentity).where(theirs).order_by(ExternalIdentity.id)))
 
@@ -93,8 +94,8 @@ class Identities:
 
         Raises:
             NotFound: the owner has no account.
-            NotAllowed: a token asks.
-            WrongPassword: of the account's password, where it has one.
+            NotAllowed: the request uses a token.
+            WrongPassword: the account has a password, and this is another one.
         """
         account = self.people.find(principal.account_id or 0)
         expect_person(principal)
@@ -102,11 +103,11 @@ class Identities:
             raise WrongPassword
 
     def link(self, account_id: int, person: Person) -> None:
-        """From now on this person comes in to this account.
+        """Link a person at the provider to an account, for later logins.
 
         Raises:
-            Conflict: they have another one, or it is linked already.
-            NotFound: the account is gone.
+            Conflict: they have another account, or the account is already linked.
+            NotFound: the account was deleted.
         """
         with writing() as session:
             if session.get(Account, account_id) is None:
@@ -121,9 +122,9 @@ class Identities:
         """Remove the account's link to the provider, and end its other sessions.
 
         Raises:
-            Conflict: there would be no way in.
+            Conflict: it would leave no way to log in.
             NotFound: it is not linked.
-            NotAllowed: a token asks.
+            NotAllowed: the request uses a token.
         """
         expect_person(principal)
         account_id = principal.account_id or 0
@@ -137,13 +138,13 @@ class Identities:
             session.execute(delete(LoginSession).where(*other_sessions))
 
     def end_sessions(self, departure: Departure) -> Principal | None:
-        """End what began by the provider and is over there.
+        """End the sessions that began at the provider and have ended there.
 
         Returns:
-            Whose it was; None: nobody's.
+            The principal of the sessions; None: there were none.
 
         Raises:
-            LogoutRefused: the token came before; what began since then goes on.
+            LogoutRefused: the token was used before; sessions begun since then continue.
         """
         try:
             return self._end_sessions(departure)
@@ -154,7 +155,7 @@ class Identities:
         """`end_sessions`.
 
         Raises:
-            IntegrityError: the token came before.
+            IntegrityError: the token was used before.
         """
         token = RequestKey(mark(departure.issuer, departure.token_id), LOGOUT, digest="")
         conditions = []
@@ -170,7 +171,8 @@ class Identities:
             return Principal(account.id, account.name, Role(account.role), SESSION) if account else None
 
     def remove(self, account_id: int, identity_id: int) -> None:
-        """Remove a link as an admin. All sessions of the account end: which of them began by the link is not stored.
+        """Remove a link as an admin. All sessions of the account end, since it is not stored which ones began through
+        the link.
 
         Raises:
             NotFound: the account has no such link.
@@ -184,21 +186,22 @@ class Identities:
 
 
 def is_current(identity: ExternalIdentity) -> bool:
-    """Whether an identity is of the configured provider; those of an earlier provider admit nobody."""
+    """Whether an identity is of the configured provider; identities of an earlier provider cannot log in."""
     return identity.issuer.rstrip("/") == settings().OIDC_ISSUER.rstrip("/")
 
 
 def expect_person(principal: Principal) -> None:
     """
     Raises:
-        NotAllowed: a token asks, or a session that began with one: a viewer's may not change how its owner comes in.
+        NotAllowed: the request uses a token, or a session begun with one: a viewer's token must not change how its
+            owner logs in.
     """
     if principal.via != SESSION or principal.token_id:
         raise NotAllowed(_("A token can't do this. Log in with name and password."))
 
 
 def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
-    """The row of a person at a provider; None: they never logged in."""
+    """The row of a person at a provider; None: their first login."""
     mine = ExternalIdentity.issuer == person.issuer, ExternalIdentity.subject == person.subject
     identity: ExternalIdentity | None = session.scalar(select(ExternalIdentity).where(*mine))
     return identity
@@ -208,7 +211,7 @@ def new_account(session: Any, person: Person, role: Role | None, config: Setting
     """Create the account of a first login, in the caller's write transaction.
 
     Raises:
-        NotAdmitted: nobody has said that they may.
+        NotAdmitted: neither OIDC_ALLOWED nor a role admits them.
     """
     if not is_allowed(person.claims, config.OIDC_ALLOWED):
         message = _("You have no account here yet. Ask an admin for an invitation, then link the two in Account.")
@@ -234,8 +237,9 @@ def no_role_here() -> NotAdmitted:
 
 
 def set_role(session: Any, account: Account, role: Role | None) -> None:
-    """Set the role of the provider's claims. None: sessions and tokens end, and a password that was chosen here admits
-    a viewer."""
+    """Set the role of the provider's claims. None: sessions and tokens end, and a local password gives only a viewer's
+    role.
+    """
     if account.role == Role.ADMIN and role != Role.ADMIN:
         end_invitations(session)
     if role is None:
@@ -245,7 +249,7 @@ def set_role(session: Any, account: Account, role: Role | None) -> None:
 
 
 def role_of(claims: Claims, config: Settings) -> Role | None:
-    """The role of the claims, else OIDC_ROLE; None: no role."""
+    """The role of the claims, otherwise OIDC_ROLE; None: no role."""
     groups = claim_at(claims, config.OIDC_ROLE_CLAIM) if config.OIDC_ROLE_CLAIM else None
     values = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
     roles = [role for value, role in config.OIDC_ROLES if value in values]
@@ -255,11 +259,11 @@ def role_of(claims: Claims, config: Settings) -> Role | None:
 
 
 def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
-    """Whether OIDC_ALLOWED has them. An address that the provider has not verified is anybody's."""
+    """Whether OIDC_ALLOWED includes them. An unverified email address proves nothing."""
     if "*" in allowed:
         return True
     address = claims.get("email")
-    verified = claims.get("email_verified") in (True, "true")  # some providers write a text
+    verified = claims.get("email_verified") in (True, "true")  # some providers send a string
     if not isinstance(address, str) or not verified or not address.isascii():
         return False
     address = address.lower()
@@ -267,10 +271,11 @@ def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
 
 
 def unused_name(session: Any, claims: Claims) -> str:
-    """A visible name that no account has."""
+    """A visible name that no other account has."""
     preferred = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
     stem = preferred[: LONGEST_NAME - 8]
-    while len(key_of(stem)) > LONGEST_KEY - 8:  # one sign may become 18 letters, which leave no room for a number
+    # normalization may expand one character to 18, leaving no space for a number
+    while len(key_of(stem)) > LONGEST_KEY - 8:
         stem = stem[:-1]
     number = 1
     name = preferred
@@ -281,7 +286,7 @@ def unused_name(session: Any, claims: Claims) -> str:
 
 
 def visible(value: Any) -> str:
-    """As a person could have typed it as their name; of an e-mail address what stands before the @."""
+    """The visible characters of a name, as a person could type it; of an email address, the part before the @."""
     if not isinstance(value, str):
         return ""
     text = " ".join("".join(letter for letter in value if letter.isprintable()).split())

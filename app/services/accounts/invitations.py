@@ -19,22 +19,22 @@ INVITATION_LIFETIME = timedelta(days=7)
 
 
 class Invitations:
-    """The links that are open."""
+    """The open links."""
 
     def invite(self, role: str) -> tuple[Invitation, str]:
-        """A link to a new account, and its secret."""
+        """Create an invitation; the row and its secret."""
         return self._create(Role(role), owner=False)
 
     def open_invitations(self) -> list[Invitation]:
-        """Invitations to new accounts that can still be used, the newest first."""
+        """Open invitations to new accounts, newest first."""
         still = Invitation.owner.is_(False), Invitation.used_at.is_(None), Invitation.expires_at > now()
         return list(db.session.scalars(select(Invitation).where(*still).order_by(Invitation.id.desc())))
 
     def revoke(self, invitation_id: int) -> None:
-        """Its link works no more.
+        """Invalidate an invitation.
 
         Raises:
-            NotFound: there is none that is open.
+            NotFound: there is no such open invitation.
         """
         mine = Invitation.id == invitation_id, Invitation.owner.is_(False), Invitation.used_at.is_(None)
         with writing() as session:
@@ -43,7 +43,7 @@ class Invitations:
                 raise NotFound(_("There is no open invitation %(id)s.", id=invitation_id))
 
     def for_owner(self) -> str:
-        """The secret of a link to the owner's session."""
+        """The secret of a new login link for the owner."""
         return self._create(Role.ADMIN, owner=True)[1]
 
     def _create(self, role: Role, owner: bool) -> tuple[Invitation, str]:
@@ -56,17 +56,17 @@ class Invitations:
         return row, secret
 
     def use(self, session: Any, secret: str, owner: bool) -> Invitation:
-        """Mark a link as used, in a write transaction of the caller's.
+        """Mark a link as used, in the caller's write transaction.
 
         Raises:
-            LoginRequired: it was used, is over, or never was.
+            LoginRequired: it was used, has expired, or does not exist.
         """
         row = expect_open(session.scalar(by_secret(secret).with_for_update()), owner)
         row.used_at = now()
         return row
 
     def expect_open(self, secret: str, owner: bool) -> Invitation:
-        """An invitation that can still be used.
+        """An open invitation.
 
         Raises:
             LoginRequired: as `use` would.
@@ -79,10 +79,10 @@ def by_secret(secret: str) -> Select[Invitation]:
 
 
 def expect_open(row: Invitation | None, owner: bool) -> Invitation:
-    """Return the invitation if it can still be used.
+    """Return the invitation if it is open.
 
     Raises:
-        LoginRequired: it was used, is over, or never was.
+        LoginRequired: it was used, has expired, or does not exist.
     """
     if row is None or row.owner != owner:
         raise LoginRequired(unknown_link(owner))
@@ -92,14 +92,14 @@ def expect_open(row: Invitation | None, owner: bool) -> Invitation:
 
 
 def unknown_link(owner: bool) -> str:
-    """Why a link of which there is no row can't be used; of the owner's, which are short-lived, any that is over."""
+    """The message for a link without a row; the owner's links are short-lived, so theirs have probably expired."""
     if owner:
         return _("This link was used already, has expired, or isn't complete. Ask for a new one.")
     return _("This invitation was revoked or has expired, or its link isn't complete. Ask an admin for a new one.")
 
 
 def closed_invitation(row: Invitation) -> str:
-    """Why an invitation can't be used any more, and what to do."""
+    """Why an invitation is closed, and what to do."""
     if row.used_at is None:
         return _("This invitation has expired. Ask an admin for a new one.")
     return _(

@@ -1,4 +1,4 @@
-"""Browser sessions: they begin with a token, a name and a password, or a link."""
+"""Browser sessions: begun with a token, a name and a password, or a link."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ LASTS = timedelta(days=30)
 
 
 class Logins:
-    """Every way in ends in a session and the secret of its cookie."""
+    """Every kind of login returns the principal and the secret of the session's cookie."""
 
     def __init__(self, people: People, invitations: Invitations) -> None:
         self.people, self.invitations = people, invitations
@@ -38,7 +38,7 @@ class Logins:
                 token = session.get(AccessToken, login.token_id) if login.token_id else None
                 until = min(now() + LASTS, token.expires_at) if token and token.expires_at else now() + LASTS
                 return begin(session, login, until)
-        except WritesRefused:  # whoever is to decide about the database must get in
+        except WritesRefused:  # the person who has to repair the database must be able to log in
             if login.account_id is not None or login.role != Role.ADMIN:
                 raise
             secret = secrets.new_secret()
@@ -49,10 +49,10 @@ class Logins:
         """Log in with a name and a password.
 
         Args:
-            recognized_browser: from a browser that the account was logged in from before.
+            recognized_browser: the account has logged in from this browser before.
 
         Raises:
-            LoginRequired: one of both is wrong; which, is not said.
+            LoginRequired: one of them is wrong; the message does not tell which.
         """
         account = self.people.by_name(name)
         fits = passwords.fits(account.password if account else None, password, recognized_browser)
@@ -66,20 +66,21 @@ class Logins:
         """Log the owner in with a one-time link.
 
         Raises:
-            LoginRequired: the link is over.
+            LoginRequired: the link is closed.
         """
         with writing() as session:
             self.invitations.use(session, secret, owner=True)
             return begin(session, Principal(None, None, Role.ADMIN, SESSION), now() + LASTS)
 
     def by_invitation(self, secret: str, name: str, password: str | None) -> tuple[Principal, str]:
-        """A new account, and its first session.
+        """Create an account, and its first session.
 
         Raises:
-            LoginRequired: the link is over.
+            LoginRequired: the link is closed.
             Unprocessable: the name is taken; the link stays open.
         """
-        self.invitations.expect_open(secret, owner=False)  # a stranger makes nobody compute a hash
+        # checked first, so that strangers cannot cause hash computations
+        self.invitations.expect_open(secret, owner=False)
         password_hash = passwords.hashed(password) if password else None
         with writing() as session:
             role = Role(self.invitations.use(session, secret, owner=False).role)
@@ -88,7 +89,7 @@ class Logins:
             return begin(session, Principal(account.id, account.name, role, SESSION), now() + LASTS)
 
     def end(self, secret: str) -> None:
-        """The session of a cookie."""
+        """End the session of a cookie."""
         digest = secrets.digest(secret)
         access_of().volatile.pop(digest, None)
         with writing() as session:
@@ -98,10 +99,10 @@ class Logins:
 def begin(
     session: Any, principal: Principal, until: datetime, subject: str | None = None, provider_session: str | None = None
 ) -> tuple[Principal, str]:
-    """A new session, in a write transaction of the caller's; sessions that are over go.
+    """Create a session, in the caller's write transaction; expired sessions are deleted.
 
     Args:
-        subject, provider_session: by which the provider ends it, see back_channel.py.
+        subject, provider_session: for a logout by the provider, see back_channel.py.
     """
     secret = secrets.new_secret()
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))

@@ -1,4 +1,4 @@
-"""The owner's login from another machine: a link that the server prints."""
+"""The owner's login from another machine, by a printed link."""
 
 import logging
 import sys
@@ -26,8 +26,9 @@ class OwnerLogin:
         self.invitations = invitations
 
     def announce(self, config: Settings) -> None:
-        """Create the owner's secret, and print a login link where one is needed. Never to the log: it admits whoever
-        has it."""
+        """Create the owner's secret, and print a login link if one is needed. Never to the log, since the link gives
+        full access.
+        """
         if config.AUTH == OFF:
             return
         fresh = secrets.read_secret(config.INSTANCE_PATH / OWNER_FILE) is None
@@ -44,30 +45,30 @@ class OwnerLogin:
         try:
             with writing() as session:
                 session.execute(owners)
-        except SQLAlchemyError as error:  # nothing may be written now
+        except SQLAlchemyError as error:  # writes are not allowed now
             logger.warning("sessions of the owner's former secret are not ended: %s", error)
 
     def announcement(self, config: Settings) -> str:
         try:
             text = f"\n  Log in (once, within 15 minutes): {self.link(config)}\n"
-        except SQLAlchemyError:  # nothing may be written now
+        except SQLAlchemyError:  # writes are not allowed now
             return f"\n  Log in with the token in {config.INSTANCE_PATH / OWNER_FILE}\n"
         return text + from_elsewhere(config)
 
     def link(self, config: Settings) -> str:
-        """The address of the login link for a browser on this machine; for another one see `from_elsewhere`."""
+        """The login link for a browser on this machine; for another one see `from_elsewhere`."""
         return f"{origin(config)}/login#link={self.invitations.for_owner()}"
 
 
 def origin(config: Settings) -> str:
-    """The server's, for a browser on this machine."""
+    """The server's origin for a browser on this machine."""
     host = "localhost" if config.HOST in WILDCARDS else config.HOST
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{config.PORT}"
 
 
 def from_elsewhere(config: Settings) -> str:
-    """How a browser on another machine opens a link; empty where its address holds there, too."""
+    """The hint for opening a link on another machine; empty if the link itself works there."""
     if config.HOST in WILDCARDS:
         return FROM_ELSEWHERE
     return BY_PROXY % origin(config) if is_loopback(config.HOST) else ""

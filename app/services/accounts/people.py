@@ -18,13 +18,13 @@ from app.models import AccessToken, Account, ExternalIdentity, Invitation, Login
 from app.models.base import now
 from app.schemas.accounts import UserPatchValues
 
-INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
+INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # Unicode categories
 LONGEST_KEY = 120
 FRESH = timedelta(minutes=15)  # of a session
 
 
 class WrongPassword(Unprocessable):
-    """The current password, typed to change it, is wrong."""
+    """The current password, which a change requires, is wrong."""
 
     def __init__(self) -> None:
         message = _("This isn't your present password.")
@@ -51,8 +51,8 @@ class People:
             return add_account(session, name, role, password_hash)
 
     def edit(self, account_id: int, changes: UserPatchValues) -> Account:
-        """Change name, role, active or password. A new password, or an end of `active`, ends the sessions; the end of
-        an admin ends the open invitations.
+        """Change name, role, active or password. A new password, or `active` set to false, ends the sessions; an admin
+        who loses the role or is blocked ends the open invitations.
 
         Raises:
             NotFound: there is no such account.
@@ -94,8 +94,9 @@ class People:
 
         Raises:
             WrongPassword: `current` is not the present one.
-            NotAllowed: there is none yet, and a token asks: it would become more than it is. Or the person comes by a
-                provider, and did so too long ago: an open session alone gives no lasting way in.
+            NotAllowed: the account has no password and the request uses a token, which would gain rights. Or the person
+                logs in through a provider, and has not done so recently: an open session alone must not add a permanent
+                login.
             NotFound: the owner has no account.
         """
         account_id = principal.account_id or 0
@@ -113,7 +114,7 @@ class People:
             session.execute(delete(LoginSession).where(*other_sessions))
 
     def delete(self, account_id: int) -> None:
-        """Delete an account with its sessions and tokens. What the person created stays, and belongs to the admins.
+        """Delete an account with its sessions and tokens. Its objects stay, and belong to the admins.
 
         Raises:
             NotFound
@@ -145,7 +146,7 @@ def is_fresh(principal: Principal) -> bool:
 
 
 def end_invitations(session: Any) -> None:
-    """Delete all open invitations: which of them the person created is not stored."""
+    """Delete all open invitations, since their creators are not stored."""
     session.execute(delete(Invitation).where(Invitation.owner.is_(False), Invitation.used_at.is_(None)))
 
 
@@ -155,8 +156,9 @@ def tables_with_creator() -> list[Any]:
 
 
 def key_of(name: str) -> str:
-    """The normalized name: equal for names that differ only in case, width, invisible characters or blanks. Letters of
-    other scripts that look like Latin ones stay different."""
+    """The normalized name: equal for names that differ only in case, width, invisible characters or blanks. Lookalike
+    letters of other scripts stay different.
+    """
     text = unicodedata.normalize("NFKC", name).casefold()
     visible = (letter for letter in text if unicodedata.category(letter) not in INVISIBLE)
     return " ".join("".join(visible).split())[:LONGEST_KEY]
@@ -175,7 +177,7 @@ def refuse_duplicate_name(session: Any, key: str, account_id: int | None = None)
 
 
 def add_account(session: Any, name: str, role: str, password: str | None) -> Account:
-    """A new row, in a write transaction of the caller's.
+    """Create an account's row, in the caller's write transaction.
 
     Raises:
         Unprocessable: the name is taken.

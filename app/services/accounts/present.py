@@ -1,4 +1,4 @@
-"""Users, tokens and invitations as the API shows them: never what is secret."""
+"""Users, tokens and invitations for the API, without secrets."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,10 @@ from app.services.accounts.identities import is_current
 
 
 def account_view(account: Account, identities: Iterable[ExternalIdentity]) -> UserOutValues:
-    """The keys of UserOut.
+    """The fields of UserOut.
 
     Args:
-        identities: of this account, and of others.
+        identities: of this account, perhaps among others.
     """
     return {
         "id": account.id,

@@ -15,24 +15,24 @@ from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import AccessToken, LoginSession
 
-PREFIX_LENGTH = 10  # letters of a secret, to tell tokens apart
+PREFIX_LENGTH = 10  # letters of a secret that identify the token in lists
 
 
 class Tokens:
     """A person's access tokens; an admin may also delete those of other people."""
 
     def of(self, principal: Principal) -> list[AccessToken]:
-        """The newest first."""
+        """Newest first."""
         query = select(AccessToken).where(AccessToken.account_id == principal.account_id)
         return list(db.session.scalars(query.order_by(AccessToken.id.desc())))
 
     def create(
         self, principal: Principal, name: str, role: str, expires_at: datetime | None = None
     ) -> tuple[AccessToken, str]:
-        """Create a token; its row, and its secret, which is not stored. A token made by a token expires with it.
+        """Create a token; its row and its secret, which is not stored. A token created with a token expires no later.
 
         Raises:
-            NotAllowed: the role is more than one's own.
+            NotAllowed: the role exceeds the person's own.
         """
         if not principal.role.covers(Role(role)):
             raise NotAllowed(_("A token can't have a higher role than yours, “%(role)s”.", role=str(principal.role)))
@@ -52,14 +52,14 @@ class Tokens:
         return token, secret
 
     def write_uses(self) -> int:
-        """Write the times of use of tokens since the last call, once a minute; how many."""
+        """Write the last uses of tokens since the previous call, once a minute; returns how many."""
         access = access_of()
         used, access.used = access.used, {}
         if not used:
             return 0
         try:
             with writing() as session:
-                for digest, moment in used.items():  # ids may come again
+                for digest, moment in used.items():  # ids may be reused, digests not
                     session.execute(update(AccessToken).where(AccessToken.digest == digest).values(used_at=moment))
         except Exception:
             access.used = used | access.used
@@ -67,11 +67,11 @@ class Tokens:
         return len(used)
 
     def delete(self, principal: Principal, token_id: int) -> None:
-        """Delete a token, and end the sessions that began with it.
+        """Delete a token, and the sessions begun with it.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
-            NotAllowed: a token asks, and this one can do more.
+            NotFound: there is none, or it is another person's.
+            NotAllowed: the request uses a token of a lesser role than this one.
         """
         with writing() as session:
             token = session.get(AccessToken, token_id)
@@ -84,10 +84,10 @@ class Tokens:
 
 
 def maker_of(session: Any, token_id: int) -> AccessToken:
-    """The token that creates another one, in the caller's write transaction.
+    """The token with which another one is created, in the caller's write transaction.
 
     Raises:
-        LoginRequired: it was deleted at this moment.
+        LoginRequired: it has just been deleted.
     """
     token: AccessToken | None = session.get(AccessToken, token_id, with_for_update=True)
     if token is None:
@@ -96,5 +96,5 @@ def maker_of(session: Any, token_id: int) -> AccessToken:
 
 
 def earlier(first: datetime | None, second: datetime | None) -> datetime | None:
-    """None: never."""
+    """The earlier time; None: never."""
     return min((moment for moment in (first, second) if moment is not None), default=None)

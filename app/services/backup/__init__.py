@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.backup")
 
-LEFTOVER = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  # the folder may have files of others
+LEFTOVER = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  # the folder may contain other files
 
 
 class BackupService:
-    """Creates, verifies and restores backups of models. None is ever deleted here.
+    """Creates, verifies and restores backups of models. It never deletes one.
 
     Args:
         storage: where the trainings are.
@@ -54,16 +54,17 @@ class BackupService:
     def root(self) -> Path:
         return settings().BACKUP_DIR
 
-    # Which.
+    # Deciding.
 
     def backup_if_due(self, training_id: int) -> bool:
-        """Back a training up where BACKUP_MODELS requires it and there is no good copy yet; whether one was created.
+        """Back a training up if BACKUP_MODELS requires it and there is no current backup; returns whether one was
+        created.
 
-        For a background task after a training's end and for the janitor: what goes wrong is logged, not raised.
+        For background tasks at a training's end, and the janitor: errors are logged, not raised.
         """
         try:
             return self.due(training_id) and not self.is_current(training_id) and bool(self.backup(training_id))
-        except NotFound as error:  # the janitor comes by again and again: a line is enough
+        except NotFound as error:  # repeated by the janitor: no traceback
             logger.warning("no backup of training %s: %s", training_id, error)
             return False
         except Exception:
@@ -73,7 +74,7 @@ class BackupService:
             db.session.rollback()
 
     def all_due(self) -> list[int]:
-        """Every training that should have a backup."""
+        """The trainings that should have a backup."""
         there = select(Training.id).where(Training.status == TrainingStatus.COMPLETED, Training.deleted_at.is_(None))
         return [training_id for training_id in db.session.scalars(there) if self.due(training_id)]
 
@@ -85,7 +86,9 @@ class BackupService:
         return policy == "all" or row.important or (policy == "best" and best_of(row.dataset_id) == training_id)
 
     def is_current(self, training_id: int) -> bool:
-        """Whether the newest backup has the present weights, by size and time, which a backup preserves."""
+        """Whether the newest backup has the present weights, by size and modification time, which a backup
+        preserves.
+        """
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
         backup = self.find(training_id)
         if not source.is_file():
@@ -93,14 +96,14 @@ class BackupService:
         stat = source.stat()
         return backup is not None and backup.manifest["source"] == {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
-    # Making.
+    # Creating.
 
     def backup(self, training_id: int) -> StoredBackup:
-        """Copy now, whatever BACKUP_MODELS says: written to a draft, synced, read again, then renamed.
+        """Back up now, whatever BACKUP_MODELS says: copy to a draft, sync, verify, rename.
 
         Raises:
-            NotFound: no such training, or it has no best.pt.
-            OSError: it cannot be written; nothing is left of it.
+            NotFound: there is no such training, or it has no best.pt.
+            OSError: writing failed; the draft was removed.
         """
         row = db.session.get(Training, training_id)
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
@@ -127,7 +130,7 @@ class BackupService:
         return StoredBackup(target, manifest)
 
     def fill(self, draft: Path, training_id: int, manifest: BackupManifest) -> None:
-        """Files and manifest, synced, and every file read again."""
+        """Write files and manifest to a draft, synced, and verify each file."""
         draft.mkdir()
         folder = self.storage.training_dir(training_id)
         for name, path in FILES.items():
@@ -141,7 +144,7 @@ class BackupService:
             raise OSError(5, f"the copy differs from what was written: {wrong}", str(draft))
 
     def install(self, draft: Path, target: Path, training_id: int) -> None:
-        """Rename a draft to its folder. An earlier backup of the same training stays until the new one is complete."""
+        """Rename a draft to its folder. An earlier backup of the training stays until then."""
         aside = [(old.folder, self.root / f".{old.folder.name}-{uuid.uuid4().hex}.old") for old in self.of(training_id)]
         for folder, moved in aside:
             os.replace(folder, moved)
@@ -156,10 +159,10 @@ class BackupService:
             remove_tree(moved)
 
     def tidy(self, older_than: float) -> None:
-        """Clean up after a crash: an earlier backup that was set aside comes back where the new one is missing.
+        """Clean up after a crash: restore an earlier backup that was set aside, if the new one is missing.
 
         Args:
-            older_than: seconds since the epoch; what was changed later may be work that goes on.
+            older_than: seconds since the epoch; newer files may belong to a running backup.
         """
         leftovers = [path for path in self.root.glob(".*-*") if LEFTOVER.fullmatch(path.name) and path.is_dir()]
         for path in leftovers:
@@ -172,14 +175,14 @@ class BackupService:
             else:
                 remove_tree(path)
 
-    # Finding and checking.
+    # Finding and verifying.
 
     def all(self) -> list[StoredBackup]:
-        """All backups, by training; a folder without a readable manifest is none."""
+        """All backups, by training; folders without a readable manifest are skipped."""
         return sorted(stored_backups(self.folders()), key=lambda backup: backup.training_id)
 
     def folders(self, training_id: int | None = None) -> list[Path]:
-        """Of all backups, or of one training's."""
+        """The folders of all backups, or of one training's."""
         pattern = r"\d+-.*" if training_id is None else rf"{training_id}-.*"
         folders = self.root.iterdir() if self.root.is_dir() else []
         return [path for path in folders if re.fullmatch(pattern, path.name) and path.is_dir()]
@@ -191,18 +194,18 @@ class BackupService:
         return next(iter(self.of(training_id)), None)
 
     def verify(self) -> dict[str, list[str]]:
-        """Every backup's name, with what is wrong with it: files that are missing or differ."""
+        """The faults of each backup, by name: files that are missing or differ."""
         unreadable = {folder.name: [MANIFEST] for folder in self.folders() if not read_manifest(folder)}
         return unreadable | {backup.folder.name: damaged(backup) for backup in self.all()}
 
     # Restoring.
 
     def restore(self, training_id: int) -> int:
-        """Put the weights back, or create a completed training from them; its id.
+        """Restore the weights, or create a completed training with them; its id.
 
         Raises:
             NotFound: there is no such backup.
-            Conflict: it is damaged, or its training runs now.
+            Conflict: the backup is damaged, or its training is running.
         """
         backup = self.find(training_id)
         if backup is None:
@@ -224,7 +227,7 @@ class BackupService:
         return restored
 
     def new_row(self, manifest: BackupManifest) -> int:
-        """The row of a deleted training, under a new id, with its metrics."""
+        """Create a row for a deleted training, under a new id, with its metrics."""
         with writing() as session:
             dataset = dataset_for(session, manifest)
             row = Training(name=manifest["name"][:100], dataset_id=dataset.id, status=TrainingStatus.COMPLETED, seq=1)
@@ -235,7 +238,7 @@ class BackupService:
             row.start_time = row.end_time = now()
             session.add(row)
             session.flush()
-            if self.storage.training_dir(row.id).exists():  # no row had this id, so nobody knows this folder
+            if self.storage.training_dir(row.id).exists():  # the new id has no row, so the folder belongs to none
                 self.storage.set_aside(self.storage.training_dir(row.id))
             session.add_all(TrainingMetric(training_id=row.id, **item) for item in manifest["epochs"])
             path, best = f"models/{row.id}/{FILES['best.pt']}", manifest["best_epoch"]
@@ -250,7 +253,7 @@ def stored_backups(folders: list[Path]) -> list[StoredBackup]:
 
 
 def start_backup(training_id: int) -> None:
-    """Back a training up in the background, where it is due."""
+    """Back a training up in the background, if it is due."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Copies and verifies the files of a backup, in small steps that let other requests run."""
+"""Copies and verifies the files of a backup, in small steps that yield to other requests."""
 
 import hashlib
 import json
@@ -30,24 +30,24 @@ class StoredBackup:
 
 
 def slug(name: str) -> str:
-    """A training's name as part of a folder's: ASCII letters, digits and dashes."""
+    """A training's name for a folder's name: ASCII letters, digits and dashes."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:40] or "training"
 
 
 def copy(source: Path, target: Path) -> str:
-    """Copy in small steps, synced; the SHA-256 of what was read."""
+    """Copy in small steps, synced; the SHA-256 of the bytes read."""
     digest, pacer = hashlib.sha256(), Pacer()
     with open(source, "rb") as file, open(target, "wb") as copied:
         while piece := file.read(PIECE):
             digest.update(piece)
             copied.write(piece)
             pacer()
-    sync_folder(target)  # in a process of its own: this can take a second
+    sync_folder(target)  # in a process, since this can take a second
     return digest.hexdigest()
 
 
 def restore_file(source: Path, target: Path) -> None:
-    """Copy a file to its path, synced, by one rename."""
+    """Copy a file to its path, synced and by a rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -86,16 +86,16 @@ def read_manifest(folder: Path) -> BackupManifest | None:
 
 
 def is_manifest(manifest: Any) -> TypeGuard[BackupManifest]:
-    """Whether this JSON has the fields of a backup's manifest.
+    """Whether this JSON has the structure of a backup's manifest.
 
     Raises:
-        TypeError: it is not even shaped like one.
+        TypeError: its structure is different.
         KeyError: the same.
         ValueError: the same.
         AttributeError: the same.
         OverflowError: the same.
     """
-    int(manifest["training_id"])  # also of a manifest that is not ours: 1e400 is no integer
+    int(manifest["training_id"])  # a foreign manifest may have 1e400, which is not an integer
     names = ("name", "important", "dataset", "metrics", "written", "best_epoch")
     return (
         isinstance(manifest["source"], dict)

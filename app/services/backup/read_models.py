@@ -1,4 +1,4 @@
-"""Typed shapes of the manifest of a model's backup."""
+"""Types of the manifest of a model's backup."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -12,7 +12,7 @@ class BackupFile(TypedDict):
 
 
 class BackupSource(TypedDict):
-    """The best.pt that was copied: by size and time a later one is recognized."""
+    """The copied best.pt: its size and time distinguish it from a later one."""
 
     bytes: int
     mtime_ns: int
@@ -27,7 +27,7 @@ class BackupDataset(TypedDict):
 
 
 class TrainingDescription(TypedDict):
-    """What restores a training's row; `training`: its columns, `epochs`: their metrics."""
+    """The data for restoring a training's row; `training`: its columns, `epochs`: their metrics."""
 
     training_id: int
     name: str

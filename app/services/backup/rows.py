@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def best_of(dataset_id: int) -> int | None:
-    """The completed training of a dataset with the best map95; of equal ones the first."""
+    """The completed training of a dataset with the best map95; the first of equal ones."""
     mine = (Training.dataset_id == dataset_id) & (Training.status == TrainingStatus.COMPLETED)
     best = func.max(TrainingMetric.map95)
     query = select(Training.id).join(TrainingMetric).where(mine, Training.deleted_at.is_(None)).group_by(Training.id)
@@ -59,14 +59,15 @@ def describe(row: Training) -> TrainingDescription:
 
 
 def start_of(manifest: TrainingDescription) -> TrainingStart:
-    """Where the weights come from. Only uploaded weights are described, with their classes; other starts may not exist
-    any more."""
+    """The start of a restored training. Only uploaded weights are described, with their classes; other sources may no
+    longer exist.
+    """
     start: TrainingStart | None = manifest["training"].get("start")
     return start if start and start.get("kind") == "uploaded" else {"kind": "auto"}
 
 
 def dataset_for(session: Any, manifest: TrainingDescription) -> Dataset:
-    """The dataset that a backup names; where it was deleted, a placeholder without images."""
+    """The dataset that a backup names; if it was deleted, a placeholder without images."""
     described = manifest["dataset"]
     dataset: Dataset | None = session.get(Dataset, described["id"])
     if dataset is not None and dataset.name == described["name"]:

@@ -1,4 +1,4 @@
-"""DatasetService: imports, lists, deletes and shows datasets and their revisions."""
+"""DatasetService: imports, lists, deletes and presents datasets and their versions."""
 
 import logging
 from dataclasses import dataclass
@@ -34,8 +34,9 @@ logger = logging.getLogger("yolo.dataset")
 
 @dataclass(frozen=True)
 class DatasetService:
-    """Datasets as rows and as folders: the objects that create, change and present them, with their collaborators; see
-    `create_dataset_service`."""
+    """Datasets as rows and folders; holds the objects that create, change and present them, see
+    `create_dataset_service`.
+    """
 
     store: DatasetStore
     imports: DatasetImports
@@ -50,31 +51,32 @@ class DatasetService:
     restart: DatasetRestart
 
     def delete(self, dataset_id: int) -> None:
-        """Delete a dataset with its files; the making of a revision is ended.
+        """Delete a dataset with its files; a running build of a version is ended.
 
         Raises:
-            Conflict: a training used it. Nothing is changed.
+            Conflict: a training uses it; nothing was changed.
         """
         storage = self.store.storage
-        with everything():  # runs of others use it, too, and their questions may have its index made
+        with everything():  # other accounts' runs may use it, and their requests may rebuild its index
             refuse_used(db.session, dataset_id)
-            db.session.rollback()  # no transaction may be open while we wait
-            self.imports.end(dataset_id)  # before the folder moves: it would be written to anew
+            db.session.rollback()  # no transaction may stay open during the wait
+            self.imports.end(dataset_id)  # before the folder moves, since its processes write to it
         with writing() as session:
             refuse_used(session, dataset_id)
             session.delete(session.get_one(Dataset, dataset_id))
             session.flush()
-            folder = storage.move_dataset_to_tmp(dataset_id)  # here: no new row with this id can meet it
+            # inside the transaction, so that no new row with this id can find the folder
+            folder = storage.move_dataset_to_tmp(dataset_id)
         logger.info("dataset %d deleted", dataset_id)
-        if folder is not None:  # images that only it used go with the janitor's next round
+        if folder is not None:  # the janitor's next round removes images that only this dataset used
             socketio.start_background_task(storage.remove, folder)
 
 
 def create_dataset_service(storage: StorageService, jobs: JobService) -> DatasetService:
-    """The service with its parts.
+    """Create the service with its parts.
 
     Args:
-        storage: where the files of datasets are.
+        storage: of the datasets' files.
         jobs: runs imports.
     """
     store = DatasetStore(storage)
@@ -102,7 +104,7 @@ def refuse_used(session: Any, dataset_id: int) -> None:
 
     Raises:
         NotFound: no such dataset.
-        Conflict: trainings use it, or an evaluation does.
+        Conflict: trainings or an evaluation use it.
     """
     if session.get(Dataset, dataset_id) is None:
         raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))

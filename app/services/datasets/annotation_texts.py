@@ -95,7 +95,7 @@ TITLES: dict[str, LazyString] = {
     "annotations_several": _l("Images annotated several times"),
     "frames_missing": _l("Missing video frames"),
 }
-USED = {"annotations_several"}  # YOLO sees what was imported
+USED = {"annotations_several"}  # also relevant to YOLO: the import reads only one of several annotations
 
 REASONS = {
     "labels_unread": _l(

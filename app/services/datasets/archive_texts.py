@@ -1,4 +1,4 @@
-"""Messages and status codes for a ZIP or a folder that was refused."""
+"""Messages and status codes for refused ZIPs and folders."""
 
 import re
 from collections.abc import Mapping
@@ -117,8 +117,9 @@ TEXTS = BAD_UPLOADS | {
 
 
 def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
-    """The error for a refused archive or folder; None where the code is of something else or its data is incomplete: a
-    damaged row must not break the list that it is in."""
+    """The error for a refused archive or folder; None if the code is another one or its data is incomplete: a damaged
+    row must not break a list.
+    """
     try:
         return archive_refusal(code, data)
     except (KeyError, TypeError, ValueError):
@@ -144,7 +145,7 @@ def sentence(code: str, data: Mapping[str, Any]) -> str:
 
 
 def by_name(filename: str) -> str | None:
-    """The error for a file whose name tells that it is no ZIP; None where the name does not tell."""
+    """The error for a file whose name shows that it is not a ZIP; otherwise None."""
     name = PurePath(filename).name
     if PARTS.search(name):
         return str(PART)

@@ -1,4 +1,4 @@
-"""Images and findings of a dataset's version as the API shows them, in the reader's language."""
+"""Images and findings of a dataset's version for the API, in the reader's language."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def image_view(row: Row, revision: DatasetRevision) -> ImageView:
 
 
 def address_of(row: Row, revision: DatasetRevision) -> ImageAddress:
-    """Its addresses name its content, so that they can be cached for good."""
+    """Addresses with a hash of the content, so that responses can be cached permanently."""
     address = f"/api/datasets/{revision.dataset_id}/images/{row['id']}"
     query = f"?revision={revision.number}&v={row['sha256'][:16]}"
     return {
@@ -45,7 +45,7 @@ def address_of(row: Row, revision: DatasetRevision) -> ImageAddress:
 
 
 def figures_of(row: Row, revision: DatasetRevision) -> ImageFigures:
-    """What an image measures, with its addresses."""
+    """An image's size and objects, with its addresses."""
     return {
         **address_of(row, revision),
         "width": row["width"],
@@ -63,7 +63,7 @@ def figures_of(row: Row, revision: DatasetRevision) -> ImageFigures:
 
 
 def with_twin(row: Row, twins: Mapping[str, Row], revision: DatasetRevision) -> FindingWithTwin:
-    """A finding as schemas.FindingOut, with the twin of its image."""
+    """A finding as schemas.FindingOut, with the related image."""
     twin = twins.get(row["data"].get("other"))
     return {**finding_view(row), "other": address_of(twin, revision) if twin else None}
 
@@ -104,13 +104,13 @@ def code_view(row: Row, costs: Mapping[str, FixCost]) -> CodeView:
 
 
 def cost_view(costs: Mapping[str, FixCost], code: str) -> FixCost:
-    """The rows and images that a fix removes."""
+    """The cost of a code's fix: rows and images that it removes."""
     none: FixCost = {"rows": 0, "images": 0}
     return {**none, **costs.get(code, none)}
 
 
 def counts(codes: list[Row]) -> FindingCountsView:
-    """All findings by severity, and those that can be fixed. A code has one severity."""
+    """All findings by severity, and those with a fix. A code has one severity."""
     total = Counter[str]()
     for row in codes:
         total[row["severity"]] += row["count"]

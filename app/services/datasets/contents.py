@@ -49,23 +49,23 @@ TITLES = (
 
 
 class DatasetContents:
-    """Reads the contents of revisions. `number`: the revision; None: the current one.
+    """Reads the contents of versions. `number`: the version; None: the current one.
 
     Args:
-        revisions: makes another one, in which findings are fixed.
-        indexes: has a damaged index made anew.
+        revisions: builds a version with fixed findings.
+        indexes: rebuilds damaged indexes.
     """
 
     def __init__(self, store: DatasetStore, revisions: DatasetRevisions, indexes: IndexRebuilds) -> None:
         self.store, self.storage, self.revisions, self.indexes = store, store.storage, revisions, indexes
 
     def opened(self, dataset_id: int, number: int | None) -> tuple[Index, DatasetRevision]:
-        """The index of a revision, to be closed.
+        """The opened index of a version.
 
         Raises:
-            NotFound: no such dataset or revision.
+            NotFound: there is no such dataset or version.
             Conflict: it is not ready.
-            Damaged: the index cannot be read, or is being made anew.
+            Damaged: the index cannot be read, or is being rebuilt.
         """
         row = self.store.get_revision(dataset_id, number)
         revision_number = row.number
@@ -76,7 +76,7 @@ class DatasetContents:
         try:
             return Index(self.storage.index(dataset_id, revision_number), rebuild), row
         except FileNotFoundError as error:
-            if self.storage.dataset_yaml(dataset_id, revision_number).is_file():  # only its index is missing
+            if self.storage.dataset_yaml(dataset_id, revision_number).is_file():  # only the index is missing
                 raise rebuild() from error
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
@@ -95,7 +95,7 @@ class DatasetContents:
         """One image with its findings, as schemas.ImageDetail.
 
         Raises:
-            NotFound: the revision has no such image.
+            NotFound: the version has no such image.
         """
         index, revision = self.opened(dataset_id, number)
         with index:
@@ -110,7 +110,7 @@ class DatasetContents:
         """The file of an image or of its thumbnail, and the SHA-256 of the image.
 
         Raises:
-            NotFound: there is none: the image is broken or too large.
+            NotFound: there is none: the image is damaged or too large.
         """
         index, revision = self.opened(dataset_id, number)
         with index:
@@ -122,14 +122,14 @@ class DatasetContents:
             path = self.storage.dataset_dir(dataset_id) / "thumbnails" / digest[:2] / f"{digest}.webp"
         else:
             path = self.storage.revision_dir(dataset_id, revision.number) / row["file"]
-        if thumbnail and row["stored"] and not is_webp(path):  # the image itself is larger, and shows the same
+        if thumbnail and row["stored"] and not is_webp(path):  # serve the image itself, which is larger
             path = self.storage.revision_dir(dataset_id, revision.number) / row["file"]
         if not row["thumbnail" if thumbnail else "stored"] or not path.is_file():
             raise NotFound(_("This image can't be shown: it is corrupt or too large, and was left out."))
         return path, digest
 
     def statistics(self, dataset_id: int, number: int | None = None) -> Mapping[str, object]:
-        """What was counted, as schemas.StatisticsOut."""
+        """The stored statistics, as schemas.StatisticsOut."""
         index, revision = self.opened(dataset_id, number)
         with index:
             counts = index.statistics()
@@ -152,7 +152,7 @@ class DatasetContents:
         }
 
     def report_json(self, dataset_id: int, number: int | None) -> Iterator[str]:
-        """All findings as JSON, in pieces. Errors are raised before the first piece."""
+        """All findings as JSON, in chunks. Errors are raised before the first chunk."""
         index, revision = self.opened(dataset_id, number)
         with index:
             codes, counted, costs = index.codes(), index.statistics(), index.costs()
@@ -176,27 +176,27 @@ class DatasetContents:
         yield "\n]}\n"
 
     def report_csv(self, dataset_id: int, number: int | None) -> Iterator[str]:
-        """The findings as CSV that a spreadsheet opens without running formulas."""
+        """The findings as CSV, with formulas escaped for spreadsheets."""
         index, revision = self.opened(dataset_id, number)
         index.connection.close()
         return self.csv_pieces(self.storage.index(dataset_id, revision.number))
 
     def csv_pieces(self, path: Path) -> Iterator[str]:
-        yield "\ufeff" + line(COLUMNS)  # the mark tells Excel that this is UTF-8
+        yield "\ufeff" + line(COLUMNS)  # Excel detects UTF-8 by the byte order mark
         with Index(path) as index:
             for row in index.every_finding():
                 view: Row = {**finding_view(row), "split": row["split"]}
                 yield line(view[name] for name in COLUMNS)
 
     def fix(self, dataset_id: int, codes: list[str] | str) -> DatasetRevision:
-        """Build a revision in which findings are fixed.
+        """Build a version with fixed findings.
 
         Args:
-            codes: which; "all": what can be.
+            codes: of the findings to fix; "all": every fixable one.
 
         Raises:
-            Unprocessable: one of them was not found, or cannot be mended.
-            Conflict: nothing can be.
+            Unprocessable: one of them does not exist, or has no fix.
+            Conflict: no finding has a fix.
         """
         index, _revision = self.opened(dataset_id, None)
         with index:

@@ -1,5 +1,4 @@
-"""Titles of findings of other formats' readers, and whether YOLO sees what they are about. Messages:
-format_texts.py."""
+"""Titles of findings from readers of other formats, and whether they matter to YOLO. Messages: format_texts.py."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ def describe(storage: StorageService, dataset_id: int) -> None:
 
 
 def repair_description(storage: StorageService, dataset_id: int, number: int | None) -> bool:
-    """Rewrite a dataset.yaml that is damaged or missing while the images are there; whether it was rewritten."""
+    """Rewrite a damaged or missing dataset.yaml if the images exist; returns whether it was rewritten."""
     path = storage.dataset_yaml(dataset_id, number)
     row = db.session.get(Dataset, dataset_id) if number is None else find_row(dataset_id, number)
     if row is None or not row.classes or not storage.has_images(dataset_id, number):

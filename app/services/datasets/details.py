@@ -14,13 +14,13 @@ from app.services.datasets.store import DatasetStore
 
 
 class DatasetDetails:
-    """Changes what a dataset is called."""
+    """Edits a dataset's name and description."""
 
     def __init__(self, store: DatasetStore) -> None:
         self.store = store
 
     def edit(self, dataset_id: int, changes: Mapping[str, Any]) -> Dataset:
-        """Change name or description; omitted fields stay.
+        """Change name or description; omitted fields are unchanged.
 
         Raises:
             NotFound: no such dataset.
@@ -51,7 +51,7 @@ class DatasetUsers(TypedDict):
 
 
 def users_of(dataset_ids: Sequence[int]) -> dict[int, DatasetUsers]:
-    """By dataset; none of one that no run uses. One query."""
+    """The users by dataset; unused datasets are missing. One query."""
     trashed = func.sum(case((Training.deleted_at.is_not(None), 1), else_=0))
     query = select(Training.dataset_id, func.count(), trashed).where(Training.dataset_id.in_(dataset_ids))
     rows = db.session.execute(query.group_by(Training.dataset_id))

@@ -20,15 +20,15 @@ from app.services.datasets.store import DatasetStore
 from app.services.storage.damaged import set_file_aside
 
 KIND = "export_dataset"
-SOON_S = 1.0  # what takes longer is answered with the job
+SOON_S = 1.0  # a longer build is answered with the job
 
 
 class DatasetExports:
     """Finds and builds the ZIPs.
 
     Args:
-        store: has the revisions and their files.
-        jobs: has the kind `export_dataset` registered here.
+        store: finds versions and their files.
+        jobs: runs the kind `export_dataset`, registered here.
     """
 
     def __init__(self, store: DatasetStore, jobs: JobService) -> None:
@@ -36,14 +36,14 @@ class DatasetExports:
         jobs.register(JobKind(KIND, "export_dataset", self.spec, self.collect, at_once=2))
 
     def find(self, dataset_id: int, form: str, number: int | None) -> tuple[Path, str]:
-        """Where the ZIP is, or would be, and the name to save it under.
+        """The path of the ZIP, which may not exist yet, and its download name.
 
         Args:
             form: yolo, coco or voc.
             number: of the revision; None: the current one.
 
         Raises:
-            NotFound: no such dataset or revision.
+            NotFound: there is no such dataset or version.
             Conflict: the revision is not ready.
         """
         row = self.store.get_revision(dataset_id, number)
@@ -54,17 +54,17 @@ class DatasetExports:
         return path, name
 
     def create(self, dataset_id: int, form: str, number: int | None) -> Job | None:
-        """Build the ZIP; the job where that takes longer than SOON_S.
+        """Build the ZIP; returns the job if that takes longer than SOON_S.
 
         Raises:
-            NotFound: no such dataset or revision.
-            AppError: it could not be made.
+            NotFound: there is no such dataset or version.
+            AppError: the export failed.
         """
         refuse_writes()
         row = self.store.get_revision(dataset_id, number)
         self.refuse_deleted(dataset_id, row.number)
         repair_description(self.storage, dataset_id, row.number)
-        revision = row.number  # the row may be gone when the job ends
+        revision = row.number  # the row may be deleted before the job ends
         params = {"revision": revision, "format": form}
         job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
         if not JobStatus(job.status).ended:
@@ -75,12 +75,12 @@ class DatasetExports:
         return None
 
     def refuse_deleted(self, dataset_id: int, number: int) -> None:
-        """Check that the dataset and its files are still there.
+        """Check that the dataset and its files still exist.
 
         Raises:
-            NotFound: the dataset was deleted meanwhile, or its files were removed.
+            NotFound: they were deleted meanwhile.
         """
-        db.session.rollback()  # what was read before may be old
+        db.session.rollback()  # the previous snapshot may be stale
         self.store.get_revision(dataset_id, number)
         if not self.storage.revision_dir(dataset_id, number).is_dir():
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=number))
@@ -100,7 +100,7 @@ class DatasetExports:
         ).values()
 
     def collect(self, job: Job, result: ExportDatasetResult, directory: Path) -> Mapping[str, object]:
-        """Move the ZIP to its path; where it is there already, an earlier server did so before it ended."""
+        """Move the ZIP to its path; if it is already there, an earlier server moved it before it ended."""
         archive = directory / "export.zip"
         target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
         if archive.exists() or not target.exists():
@@ -110,7 +110,7 @@ class DatasetExports:
 
 
 def refusal(job: Job) -> AppError:
-    """Why there is no export."""
+    """The reason for a failed export."""
     code = job.error_code
     if job.status == JobStatus.CANCELLED:
         return Unavailable(_("The export was stopped."))

@@ -9,16 +9,16 @@ from app.services.datasets.store import DatasetStore
 
 
 class DatasetFiles:
-    """Finds files to be downloaded."""
+    """Finds files for download."""
 
     def __init__(self, store: DatasetStore) -> None:
         self.store = store
 
     def original(self, dataset_id: int) -> tuple[Path, str]:
-        """The upload, and the name that it had.
+        """The upload and its original name.
 
         Raises:
-            NotFound: no such dataset, or it was no upload.
+            NotFound: there is no such dataset, or it was not uploaded.
         """
         dataset = self.store.get(dataset_id)
         path = self.store.storage.original(dataset_id)

@@ -1,5 +1,6 @@
-"""The texts of each code of a finding: title, message, what YOLO does with it, and what the fix does. Codes come from
-app/worker/quality and, for other formats, from app/worker/formats."""
+"""The texts of each finding's code: title, message, what YOLO does with it, and what the fix does. Codes come from
+app/worker/quality and, for other formats, from app/worker/formats.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,8 @@ from app.services.datasets.wording import FindingText
 from app.texts import PluralText, _ln, fill
 
 EFFECT = ("images", "rows", "files", "emptied", "unsaved", "unsaved_files")
-UNRECORDED: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
+# missing in reports of older versions
+UNRECORDED: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}
 ROWS_REPAIRED = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
@@ -35,8 +37,8 @@ UNSAVED = _ln(
 
 TEXTS: dict[str, FindingText] = IMAGE_TEXTS | LABEL_TEXTS
 
-# Why an image is not used, by the code of the first reason; a part of the summary.
-# What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
+# Why an image is not used, by the code of the first reason; part of the summary. Ultralytics' recommendation per class:
+# docs.ultralytics.com, "Tips for best training results".
 ADVISED = {"advised_images": 1500, "advised_objects": 10_000}
 
 EXCLUSION_TITLES: dict[str, object] = {code: text.title for code, text in TEXTS.items()} | {
@@ -45,7 +47,7 @@ EXCLUSION_TITLES: dict[str, object] = {code: text.title for code, text in TEXTS.
 
 
 def text_of(code: str) -> FindingText:
-    """The texts of a code; the code itself where an older version wrote it."""
+    """The texts of a code; the code itself if it is unknown, as from an older version."""
     if code in TEXTS:
         return TEXTS[code]
     title, effect = CONVERTED.get(code, (code, ""))
@@ -53,7 +55,7 @@ def text_of(code: str) -> FindingText:
 
 
 def effects(report: DatasetReport) -> list[EffectOutValues]:
-    """What the fixes of a revision did, by code; `report` is the revision's."""
+    """The effects of a version's fixes, by code; `report` is the version's."""
     views: list[EffectOutValues] = []
     applied: Mapping[str, FixEffect] = report.get("effects") or {}
     for code, effect in applied.items():
@@ -84,7 +86,7 @@ def texts_of(counts: Mapping[str, Any]) -> list[Any]:
 
 
 def fill_text(text: Any, data: TextData) -> str:
-    """A text with its placeholders filled; unchanged where an older version wrote other data."""
+    """A text with its placeholders filled; unchanged if the data does not match, as from an older version."""
     try:
         return fill(text, {**ADVISED, **data})
     except (KeyError, ValueError, TypeError):

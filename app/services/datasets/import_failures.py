@@ -12,13 +12,14 @@ from app.jobs import Job, JobStatus
 from app.services.datasets import archive_texts
 from app.services.datasets.texts import REASONS, message_of
 
-LOST = {"killed", "stalled", "interrupted", PROGRAM_CHANGED}  # the process is gone, whatever the files are
-SELF_EXPLANATORY = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED}  # their texts say it all
+LOST = {"killed", "stalled", "interrupted", PROGRAM_CHANGED}  # the process was lost, whatever the files are
+# their texts need no further reason
+SELF_EXPLANATORY = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED}
 SIGNAL = re.compile(r"\bSIG[A-Z0-9]+\b")
 
 
 def refusal(error: JobFailure | None, stopped: bool = False) -> AppError:
-    """The answer to a request whose files came to no dataset; `error` as a job's row has it."""
+    """The response to a request whose import failed; `error` as in a job's row."""
     if stopped:
         return Conflict(_("The dataset check was stopped. Nothing was imported. Upload the dataset again."))
     failure: JobFailure = error or {"code": "code"}
@@ -39,7 +40,7 @@ def refusal(error: JobFailure | None, stopped: bool = False) -> AppError:
 
 
 def reason(job: Job) -> Reason:
-    """The reason of a job that ended without a result: a code of REASONS, and its data."""
+    """The reason of a job without a result: a code of REASONS, and its data."""
     if job.status == JobStatus.CANCELLED:
         return {"code": "stopped", "data": {}}
     return reason_of(job.error or {"code": "code"})

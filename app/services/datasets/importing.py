@@ -1,4 +1,4 @@
-"""Creates datasets: from a ZIP, from a folder of the server, or drawn."""
+"""Creates datasets: from a ZIP, from a folder of the server, or the sample dataset."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ from app.services.idempotency import RequestKey, store_answer
 
 logger = logging.getLogger("yolo.dataset")
 
-LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
+LARGE = 8 * 1024**2  # bytes of an upload that takes long enough to prewarm a child
 
 
 class NewDatasetColumns(TypedDict):
@@ -44,7 +44,7 @@ class NewDatasetColumns(TypedDict):
 
 @dataclass(frozen=True)
 class NewDataset:
-    """What a request says about a new dataset; `request_key` is written with its row."""
+    """The properties of a new dataset in a request; `request_key` is written with its row."""
 
     name: str
     description: str = ""
@@ -55,9 +55,9 @@ class DatasetCreation:
     """Creates datasets.
 
     Args:
-        imports: has revisions made.
-        server_folders: finds what is to be imported from the server.
-        drawing: has the sample drawn.
+        imports: builds versions.
+        server_folders: finds folders to import from the server.
+        drawing: draws the sample.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class DatasetCreation:
         sample: bool = False,
         **choices: Any,
     ) -> Dataset:
-        """Import a ZIP; its first revision is built in the background, the row's status is `validating`.
+        """Import a ZIP; its first version is built in the background, and the row's status is `validating`.
 
         Args:
-            file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
-            task: what the labels are for; auto: as they show it.
-            request_key: written in the row's transaction, with `dataset_id`: it tells that the row is there.
-            sample: it is our own sample, which is offered again, see `DatasetStore.newest_sample`.
+            file: opened for reading. A named file gets a second hard link, a nameless one its first.
+            task: of the labels; auto: detected from them.
+            request_key: written in the row's transaction, with `dataset_id`: proof that the row exists.
+            sample: it is the sample dataset, which is reused, see `DatasetStore.newest_sample`.
             choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
         Raises:
-            AppError: it was refused, and nothing is left of it; see `ImportSession.verdict`.
+            AppError: it was refused, and its files were removed; see `ImportSession.verdict`.
         """
         if not filename.lower().endswith(".zip"):
             raise BadUpload(
@@ -105,14 +105,14 @@ class DatasetCreation:
             )
         except BaseException:
             accepted = False
-            self.storage.remove(folder)  # a copy that did not fit; else nothing is there any more
+            self.storage.remove(folder)  # remove an incomplete copy; otherwise the folder does not exist any more
             raise
         finally:
             if not accepted:
                 self.storage.release(file)
 
     def expect(self, size: int) -> None:
-        """An upload of `size` bytes has begun to arrive: its child may get ready."""
+        """An upload of `size` bytes has begun to arrive: prewarm its child."""
         if size >= LARGE:
             self.imports.prepare()
 
@@ -120,7 +120,7 @@ class DatasetCreation:
         """Import a folder of the server below IMPORT_ROOT; the folder is not changed.
 
         Raises:
-            NotFound: there is no such folder, or nothing may be imported.
+            NotFound: there is no such folder, or imports are disabled.
             AppError: as `create`.
         """
         options = self.recipe(choices)
@@ -156,7 +156,7 @@ class DatasetCreation:
             try:
                 self.storage.sync_datasets()
                 describe(self.storage, dataset_id)
-            finally:  # the row is there: it must not stay as it is for good
+            finally:  # the row exists: its status must not stay `validating` forever
                 importing.release()
         logger.info(
             "dataset %d: %s, %s, %d images, %d bytes",
@@ -188,7 +188,7 @@ class DatasetCreation:
         about: Mapping[str, Any],
         new_dataset: NewDataset,
     ) -> int:
-        """The rows and the folder, both or none; the dataset's id."""
+        """Create the rows and install the folder, both or neither; the dataset's id."""
         moved: int | None = None
         try:
             with writing() as session:
@@ -200,7 +200,7 @@ class DatasetCreation:
                 origin, options = importing.params["origin"], dict(importing.params["options"])
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
                 importing.accept(session, dataset.id)
-                self.storage.install_dataset(folder, dataset.id)  # a rename: the one thing that the row waits for
+                self.storage.install_dataset(folder, dataset.id)  # a rename is the only delay inside the transaction
                 moved = dataset.id
                 dataset.path = str(self.storage.dataset_dir(dataset.id))[-255:]
                 dataset.become(DatasetStatus.VALIDATING)
@@ -216,7 +216,8 @@ class DatasetCreation:
         return moved
 
     def create_sample(self) -> Dataset:
-        """Draw the sample dataset in a child process and import it; wait for another request that is doing so.
+        """Draw the sample dataset in a child process and import it; a concurrent request's sample is awaited and
+        reused.
 
         Raises:
             Unavailable: it could not be drawn.

@@ -1,4 +1,4 @@
-"""The job kinds that build dataset versions, and what their events write into the datasets' rows."""
+"""The job kinds that build dataset versions, and how their events change the datasets' rows."""
 
 import json
 import logging
@@ -40,25 +40,25 @@ from app.services.storage import StorageService
 logger = logging.getLogger("yolo.dataset")
 
 IMPORT = "import_dataset"
-AT_ONCE = 2  # that work on images; each uses every core
-LONG_S, AT_MOST = 60.0, 4  # one that takes longer lets another begin: two large datasets are not to keep all waiting
-READ_AT_ONCE = 4  # that read an upload for the answer alone: 100 uploads at once must not be 100 of them
-POLL_S = 0.02  # a request waits for the child's first verdict
+AT_ONCE = 2  # working on images; each uses every core
+LONG_S, AT_MOST = 60.0, 4  # a slow one does not block others: two large datasets must not delay all
+READ_AT_ONCE = 4  # reading an upload only for its response: limits 100 concurrent uploads
+POLL_S = 0.02  # short, since a request waits for the child's first verdict
 
 
 class DatasetImports:
-    """Builds revisions by jobs. An import is `accepted` once its request was answered: only then does it have rows and
+    """Builds versions by jobs. An import is `accepted` once its request was answered: only then does it have rows and
     outlast the server.
 
     Args:
-        storage: where datasets are.
-        jobs: has the kinds `import_dataset` and `read_dataset` registered here.
+        storage: of the datasets' files.
+        jobs: runs the kinds `import_dataset` and `read_dataset`, registered here.
     """
 
     def __init__(self, storage: StorageService, jobs: JobService) -> None:
         self.storage, self.jobs = storage, jobs
         self.verdicts = Verdicts(jobs)
-        self.lost: dict[int, float] = {}  # by job whose process was lost: when, until it begins anew or has ended
+        self.lost: dict[int, float] = {}  # by job whose process was lost: the time, until it starts again or has ended
         common: dict[str, Any] = {
             "program": "import_dataset",
             "spec": self.spec,
@@ -86,15 +86,15 @@ class DatasetImports:
         )
         jobs.register(JobKind(READ, at_once=READ_AT_ONCE, lasts=False, beside_web=True, **common))
 
-    # What services ask.
+    # Called by services.
 
     def prepare(self) -> None:
-        """Files have begun to arrive: a child may get ready."""
+        """Files have begun to arrive: prewarm a child."""
         self.jobs.prewarm(IMPORT)
 
     def submit(self, params: Mapping[str, Any], dataset_id: int | None = None) -> Job:
-        """Submit the import of a request that waits: complete where an import can begin at once; else its files are
-        only read for the answer, and `follow` builds the revision later.
+        """Submit the import of a waiting request: as a full import if one can start at once; otherwise the files are
+        only read for the response, and `follow` builds the version later.
 
         Args:
             params: `number`, `options`, `origin`; of a new dataset `staging`, and `unpack` or `folder`.
@@ -103,17 +103,18 @@ class DatasetImports:
         return self.jobs.submit(IMPORT, params, subject, otherwise=READ)
 
     def follow(self, dataset_id: int, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
-        """Queue the building of a revision whose row exists."""
+        """Queue the build of a version whose row exists."""
         return self.jobs.submit(IMPORT, import_params(number, options, origin), ("dataset", dataset_id))
 
     def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
-        """`follow`, in the transaction that creates the row; call `release` after its commit."""
+        """As `follow`, in the transaction that creates the row; call `release` after its commit."""
         accepted_params = import_params(params["number"], params["options"], params["origin"])
         return self.jobs.add(session, IMPORT, accepted_params, ("dataset", dataset_id))
 
     def release(self, job_id: int) -> None:
-        """After the commit of an accepted import: pass the dataset's folder to its child, or announce its job. Retried
-        until it succeeds."""
+        """After the commit of an accepted import: send the dataset's folder to its child, or announce its job. Retried
+        until it succeeds.
+        """
         write_now_or_later(lambda: self.send_location(job_id))
 
     def send_location(self, job_id: int) -> None:
@@ -123,7 +124,7 @@ class DatasetImports:
             self.jobs.scheduler.wake()
             return
         meter = self.jobs.live.meters.get(job_id)
-        if meter is not None and meter.stage == "scanning":  # it began before anybody could know the dataset
+        if meter is not None and meter.stage == "scanning":  # it started before the dataset had a row
             self.notify_progress(job)
         if job.kind == IMPORT and job.status == JobStatus.RUNNING:
             self.write_location(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
@@ -139,27 +140,27 @@ class DatasetImports:
             return
 
     def end(self, dataset_id: int) -> None:
-        """End the builds of a dataset; their children have exited when this returns."""
+        """End the builds of a dataset; returns once their children have exited."""
         for job in self.of(dataset_id):
             self.jobs.end(job.id)
 
     def of(self, dataset_id: int) -> list[Job]:
-        """What works in the folder of a dataset and has not ended."""
+        """The unfinished jobs that work in a dataset's folder."""
         return [job for kind in (IMPORT, READ, INDEX) for job in self.jobs.active(kind) if job.subject_id == dataset_id]
 
     def subjects(self) -> set[int]:
-        """The datasets of which a revision is being built or queued."""
+        """The datasets with a running or queued build."""
         table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
         unfinished = table.status.in_([JobStatus.RUNNING, JobStatus.PENDING]) & (table.kind == IMPORT)
         dataset_ids = db.session.scalars(select(table.subject_id).where(unfinished, table.subject_id.is_not(None)))
         return set(dataset_ids)
 
     def busy(self) -> bool:
-        """Whether any revision, or the index of one, is being built."""
+        """Whether any version, or its index, is being built."""
         return bool(self.jobs.active(IMPORT) or self.jobs.active(INDEX))
 
     def progress(self, dataset_ids: Iterable[int]) -> dict[int, ProgressOutValues]:
-        """How far the imports of these datasets are, by dataset."""
+        """The progress of these datasets' imports, by dataset."""
         if not self.jobs.live.meters:
             return {}
         running = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
@@ -170,7 +171,7 @@ class DatasetImports:
                 progress_by_id[dataset_id] = {**meter.read(), "revision": params["number"]}
         return progress_by_id
 
-    # The kinds.
+    # Callbacks of the kinds.
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
         self.lost.pop(job.id, None)
@@ -181,7 +182,8 @@ class DatasetImports:
     def apply(self, job: Job, event: Event, directory: Path) -> None:
         """Pass the first verdict to the request that waits for it, and progress to the readers of datasets."""
         if isinstance(event, Planned):
-            if is_accepted(job):  # by an earlier server, which may have ended before it could say so
+            # accepted by an earlier server, which may have ended before the child received the location
+            if is_accepted(job):
                 retry_until_writable(lambda: self.write_location(job, directory))
             else:
                 self.verdicts.publish(job.id, event)
@@ -189,27 +191,28 @@ class DatasetImports:
             self.notify_progress(job)
 
     def on_end(self, job_id: int, event: Event) -> None:
-        """A refusal answers the request that waits for it, whether or not the row can be written now."""
+        """Answer the waiting request with a refusal, whether or not the row can be written now."""
         if isinstance(event, Refused) or (isinstance(event, Failed) and event.kind not in {*LOST, TAKES_LONG}):
             self.verdicts.publish(job_id, event)
         elif isinstance(event, Failed) and event.kind in LOST:
             self.lost[job_id] = time.monotonic()
 
     def lost_for(self, job_id: int) -> float:
-        """Seconds since the process of a job was lost, until the job restarts or its end is recorded; 0: it was not
-        lost."""
+        """Seconds since the process of a job was lost, until the job restarts or its ending is recorded; 0:
+        not lost.
+        """
         since = self.lost.get(job_id)
         return 0.0 if since is None else time.monotonic() - since
 
     def collect(self, job: Job, result: Mapping[str, Any], _directory: Path) -> Mapping[str, object]:
-        """Record the revision that was built."""
+        """Record the built version."""
         imported, replaced, job_id = ImportResult.read(result), list[Path](), job.id
         with writing() as session:
             job = session.get_one(Job, job_id)
             rows = building_rows(session, job)
             if rows is not None:
                 accept(session, *rows, imported)
-                if rows[0].revision == imported.number:  # before anybody can read that it is there
+                if rows[0].revision == imported.number:  # before the row announces the version
                     replaced = self.storage.revisions.show_revision(rows[0].id, imported.number)
         if rows is not None:
             self.storage.remove_all(replaced)
@@ -223,7 +226,7 @@ class DatasetImports:
 
     def conclude(self, job: Job) -> None:
         """After the end of a job: update the rows, and describe them in the folder."""
-        self.verdicts.received.pop(job.id, None)  # the row has it now
+        self.verdicts.received.pop(job.id, None)  # the row has the verdict now
         self.lost.pop(job.id, None)
         if not is_accepted(job) or job.subject_id is None:
             return
@@ -249,7 +252,7 @@ class DatasetImports:
         self.notify(job, status, {**NO_PROGRESS, "done": images, "total": images}, error)
 
     def notify_progress(self, job: Job) -> None:
-        """Send how far it is, as its meter has it."""
+        """Send the progress from the job's meter."""
         if meter := self.jobs.live.meters.get(job.id):
             self.notify(job, self.status_of(job), meter.read())
 
@@ -269,8 +272,9 @@ class DatasetImports:
 
 
 def retry_params(job: Job, failure: Failed) -> dict[str, object] | None:
-    """The params to retry with; None: it has failed. In the slow lane where images take long; without the staging
-    folder where that moved before the child could read it."""
+    """The params for a retry; None: it has failed. Imports with slow images retry in the slow lane; imports whose
+    staging folder was moved before the child could read it retry without that.
+    """
     if failure.kind == TAKES_LONG and is_accepted(job) and not is_slow(job.params):
         return {**job.params, "slow": True}
     staging = job.params.get("staging")
@@ -280,7 +284,7 @@ def retry_params(job: Job, failure: Failed) -> dict[str, object] | None:
 
 
 def building_rows(session: Any, job: Job) -> tuple[Dataset, DatasetRevision] | None:
-    """The rows of an accepted import, while its revision is being built."""
+    """The rows of an accepted import whose version is being built."""
     mine = (DatasetRevision.dataset_id == job.subject_id) & (DatasetRevision.number == job.params["number"])
     revision = session.scalar(select(DatasetRevision).where(mine))
     if revision is None or revision.status != RevisionStatus.BUILDING:

@@ -1,7 +1,7 @@
-"""Reads index.sqlite of a revision: pages of images and findings, statistics. Standard library only; see
+"""Reads index.sqlite of a version: pages of images and findings, statistics. Standard library only; see
 app/worker/quality/index.py for its tables.
 
-The file never changes once it is there, so it is opened without locks, and counts are kept.
+A complete index never changes, so it is opened without locks, and counts are cached.
 """
 
 import json
@@ -21,9 +21,9 @@ from app.extensions import socketio
 from app.services.datasets.read_models import FixCost, Row
 from app.services.storage.damaged import set_file_aside
 
-STEPS = 20_000  # of SQLite's machine, a millisecond or two, between chances for other clients
+STEPS = 20_000  # of SQLite's virtual machine, a millisecond or two, between two yields
 BATCH = 500
-COUNTS = 1000  # kept
+COUNTS = 1000  # cached counts
 SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
 IMAGE = (
     "id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
@@ -43,7 +43,7 @@ def yield_to_loop() -> int:
 
 
 class Conditions:
-    """Parts of a WHERE clause with their values."""
+    """Conditions of a WHERE clause with their values."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -65,7 +65,7 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
         tables, sized = "image_class AS held CROSS JOIN image ON image.id = held.image_id", "held"
         conditions.add("held.class = ?", number)
     if query.get("finding"):
-        if sized == "image":  # start from those that have it: mostly few
+        if sized == "image":  # start from the images with this finding, which are usually few
             tables = "image_finding AS marked CROSS JOIN image ON image.id = marked.image_id"
             conditions.add("marked.code = ?", query["finding"])
         else:
@@ -85,7 +85,8 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
 
 def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> None:
     """Restrict to images with an object (of the class, if any) of a size within the bounds. An image's smallest and
-    largest object decide, unless one is below and one above the bounds."""
+    largest object decide, unless one is below and the other above the bounds.
+    """
     low, high = query.get("min_size"), query.get("max_size")
     if low is not None:
         conditions.add(f"{sized}.largest >= ?", low)
@@ -98,7 +99,7 @@ def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> N
 
 
 def finding_conditions(query: Mapping[str, Any]) -> Conditions:
-    """`query` as in schemas.FindingQuery."""
+    """The conditions of a query as in schemas.FindingQuery."""
     conditions = Conditions()
     for name in ("severity", "code", "split"):
         if query.get(name):
@@ -107,7 +108,8 @@ def finding_conditions(query: Mapping[str, Any]) -> Conditions:
         conditions.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
         pattern = f"%{escape_like(query['search'])}%"
-        mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"  # one annotation file is about many
+        # a finding of an annotation file may be about many images
+        mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"
         conditions.add(f"(file LIKE ? ESCAPE '!' OR {mine})", pattern, pattern)
     return conditions
 
@@ -118,7 +120,7 @@ def escape_like(text: str) -> str:
 
 
 class DamagedIndex(Conflict):
-    """An index cannot be read, nor rebuilt by default; a new version of the dataset has a new one."""
+    """An index cannot be read, and is not being rebuilt; a new version of the dataset gets a new one."""
 
     def __init__(self, text: str = "", members: Mapping[str, object] | None = None) -> None:
         text = text or _(
@@ -129,7 +131,7 @@ class DamagedIndex(Conflict):
 
     @classmethod
     def rebuilt_by(cls, job_id: int) -> "DamagedIndex":
-        """The error where this job rebuilds the index."""
+        """The error while a job rebuilds the index."""
         text = _(
             "The index of this version of the dataset was damaged and is being created again. Its images and labels "
             "are not affected. Wait a moment, then try again."
@@ -138,7 +140,7 @@ class DamagedIndex(Conflict):
 
 
 def shows_damage(error: BaseException) -> bool:
-    """Whether the file is at fault, and not the disk, the memory or we."""
+    """Whether an error means a damaged file, and not a fault of the disk, the memory or the query."""
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return True
     signs = ("malformed", "not a database", "no such table", "no such column", "encrypted", "could not decode")
@@ -146,13 +148,13 @@ def shows_damage(error: BaseException) -> bool:
 
 
 class Index:
-    """The index of one revision. Open it where it is used: a connection belongs to its thread.
+    """The index of one version. Open it where it is used, since a connection belongs to its thread.
 
     Args:
-        on_damage: what is raised where it is damaged, once it was set aside.
+        on_damage: the exception for a damaged index, called once it was set aside.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: there is no index.
     """
 
     def __init__(self, path: Path, on_damage: Callable[[], DamagedIndex] = DamagedIndex) -> None:
@@ -169,10 +171,10 @@ class Index:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Close the index; set it aside where it could not be read.
+        """Close the index; set it aside if it could not be read.
 
         Raises:
-            Damaged: what it holds could not be read.
+            Damaged: its contents could not be read.
         """
         self.connection.close()
         if error is not None and shows_damage(error):
@@ -194,7 +196,7 @@ class Index:
         return _counts[key]
 
     def images(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
-        """A page of images with their objects, and how many there are in all; `query` as in schemas.ImageQuery."""
+        """A page of images with their objects, and their total number; `query` as in schemas.ImageQuery."""
         tables, conditions = image_conditions(query)
         total = self.count(tables, conditions)
         name = query["sort"].lstrip("-")
@@ -202,7 +204,7 @@ class Index:
         column = {"id": "held.image_id" if "held" in tables else "image.id", "file": "image.split"}.get(
             name, f"image.{name}"
         )
-        # The worker numbered the images of a split by name, image2 before image10.
+        # Image ids are in natural order of names within a split: image2 before image10.
         order = f"{column} {way}" if name == "id" else f"{column} {way}, image.id {way}"
         page = f"SELECT image.id FROM {tables}{conditions.where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         per_page = query["per_page"]
@@ -228,7 +230,7 @@ class Index:
         return [images[number] for number in ids]
 
     def origins(self, marks: str, ids: list[int]) -> dict[int, Row]:
-        """The original names of images in the upload, and their sources; None in revisions of older versions."""
+        """The original names of images in the upload, and their sources; None in versions built by older releases."""
         try:
             rows = self.rows(f"SELECT image_id, original, source FROM origin WHERE image_id IN ({marks})", ids)  # noqa: S608
         except sqlite3.OperationalError:
@@ -236,7 +238,7 @@ class Index:
         return {row.pop("image_id"): row for row in rows}
 
     def image(self, image_id: int) -> Row | None:
-        """One image; None: there is none with this number."""
+        """One image; None: there is none with this id."""
         exists = self.rows("SELECT id FROM image WHERE id = ?", [image_id])
         return self.images_by_id([image_id])[0] if exists else None
 
@@ -245,7 +247,7 @@ class Index:
         return [row | {"data": json.loads(row["data"])} for row in rows]
 
     def twins(self, findings: Sequence[Row]) -> dict[str, Row]:
-        """The images that duplicates and leaks name as their twins, by file."""
+        """The images that findings about duplicates and leaks refer to, by file."""
         twin_files = sorted({row["data"]["other"] for row in findings if isinstance(row["data"].get("other"), str)})
         marks = ",".join("?" * len(twin_files))
         ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({marks})", twin_files)]  # noqa: S608
@@ -266,24 +268,24 @@ class Index:
                 socketio.sleep(0)
 
     def codes(self) -> list[Row]:
-        """Each code with its severity, its number of findings and of fixable ones, and of images; the worst first."""
+        """Each code with its severity and its numbers of findings, fixable findings and images; most severe first."""
         rank = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
         images = "(SELECT COUNT(*) FROM image_finding WHERE image_finding.code = code.code)"
         return self.rows(f"SELECT *, {images} AS images FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
 
     def costs(self) -> dict[str, FixCost]:
-        """Rows and images that the fix of a code would remove; unknown for an index of before 0.1."""
+        """Rows and images that the fix of a code would remove; unknown in an index of a release before 0.1."""
         rows = self.rows("SELECT value FROM statistics WHERE name = 'costs'")
         return json.loads(rows[0]["value"]) if rows else {}
 
     def statistics(self) -> IndexStatistics:
-        """What the child counted, by name."""
+        """The child's statistics, by name."""
         values = {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
         return cast(IndexStatistics, values)
 
 
 def labelled_object(row: Row) -> LabelledObject:
-    """An object as drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
+    """An object for drawing: a box [center x, center y, width, height], a polygon, or a box with keypoints."""
     view: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
     if row["kind"] in {"box", "keypoints"}:
         view["box"] = [row["x"], row["y"], row["w"], row["h"]]

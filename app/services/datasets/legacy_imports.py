@@ -1,4 +1,4 @@
-"""Cleans up data/ingests, where versions before the job core ran imports."""
+"""Cleans up data/ingests, in which versions before app/jobs ran imports."""
 
 import json
 import logging
@@ -15,13 +15,14 @@ logger = logging.getLogger("yolo.dataset")
 
 
 def end_earlier(folder: Path) -> None:
-    """End the children of such a version, which outlive its server, and remove their folders; their imports begin again
-    with the rows."""
+    """End the children of such a version, which outlive its server, and remove their folders; the imports start again
+    from the rows.
+    """
     for path in folder.glob("*/child.json"):
         try:
             record = json.loads(path.read_bytes())
             kill(Child(path.parent, int(record["pid"]), float(record["started"])))
-        except (KeyError, TypeError, ValueError, OSError, psutil.Error) as error:  # cut short by a crash
+        except (KeyError, TypeError, ValueError, OSError, psutil.Error) as error:  # truncated by a crash
             logger.warning("%s cannot be read: %s", path, error)
     shutil.rmtree(folder, ignore_errors=True)
 

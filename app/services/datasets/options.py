@@ -1,4 +1,4 @@
-"""Validates the options of a dataset and normalizes them: the recipe of a version."""
+"""Validates and normalizes the options of a dataset: the recipe of a version."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -21,10 +21,10 @@ DEFAULTS: ImportOptions = {
 
 
 def recipe(choices: Mapping[str, Any], max_classes: int) -> ImportOptions:
-    """All options, with defaults; the given ones are checked.
+    """All options, with defaults; the given ones are validated.
 
     Raises:
-        Unprocessable: a name that cannot be one.
+        Unprocessable: a class name is invalid.
     """
     chosen = {name: choices[name] for name in DEFAULTS if choices.get(name) is not None}
     values = cast(ImportOptions, {**DEFAULTS, **chosen})
@@ -44,14 +44,14 @@ def recipe(choices: Mapping[str, Any], max_classes: int) -> ImportOptions:
 def apply_changes(
     base: ImportOptions, changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
 ) -> ImportOptions:
-    """The options of the next revision: omitted ones stay, null resets one, renamings and readings accumulate.
+    """The options of the next version: omitted ones are unchanged, null resets one, renamings and readings accumulate.
 
     Args:
-        source_names: the classes before the base's renaming; None: not known.
+        source_names: the classes before the base's renaming; None: unknown.
     """
     values: dict[str, object] = {**DEFAULTS, **base} | {name: changes[name] for name in DEFAULTS if name in changes}
     if "names" in changes and "rename" not in changes:
-        values["rename"] = None  # it was about other names
+        values["rename"] = None  # the renaming was about other names
     elif "names" not in changes and (before := base.get("rename")) and changes.get("rename"):
         both = compose_renames(before, changes["rename"])
         values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
@@ -63,5 +63,5 @@ def apply_changes(
 def compose_renames(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
     """The composition of two renamings."""
     both = {old: second.get(new, new) for old, new in first.items()}
-    hidden = set(first)  # these names are not there any more when the second one comes
+    hidden = set(first)  # original names that the first renaming has replaced
     return both | {old: new for old, new in second.items() if old not in hidden}

@@ -1,4 +1,4 @@
-"""Updates the rows when the build of a version has succeeded or failed."""
+"""Updates the rows after the build of a version has succeeded or failed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.core.unread import unread, why_no_labels
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.services.datasets.texts import REASONS, message_of
 
-# What the current revision gives the dataset's row.
+# Columns of the dataset that are copied from the current version.
 SHARED = (
     "classes",
     "task",
@@ -23,11 +23,11 @@ SHARED = (
     "report",
 )
 NAMED = 50
-UNASKED = frozenset({"task_folders", "task_plain_folders"})  # decisions on a classification that nobody chose
+UNASKED = frozenset({"task_folders", "task_plain_folders"})  # automatic decisions that make a classification dataset
 
 
 def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: ImportResult) -> None:
-    """Record a revision that was built, and make it the current one unless the dataset has a better one."""
+    """Record a built version, and make it the current one unless the dataset already has a better one."""
     reason = unusable(result) or unread_beside(dataset, result)
     fill(dataset, revision, result, reason)
     revision.become(RevisionStatus.READY)
@@ -37,14 +37,14 @@ def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Im
     elif dataset.status == DatasetStatus.VALIDATING:
         update_status(dataset)
     if first and revision.origin.get("kind") == "adopted":
-        # Trainings from before revisions used these very files.
+        # Trainings from before versions existed used these files.
         mine = (Training.dataset_id == dataset.id) & Training.revision.is_(None)
         same = Training.dataset_revision.is_(None) | (Training.dataset_revision == revision.hash)
         session.execute(update(Training).where(mine & same).values(revision=revision.number))
 
 
 def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reason: Reason | None) -> None:
-    """What the child counted, into the revision's row."""
+    """Write the child's counts to the version's row."""
     report = report_of(dataset.report, result)
     if reason:
         report["reason"] = reason
@@ -56,7 +56,7 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reas
 
 
 def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
-    """The report: the upload's origin, and the decisions and counts of the child."""
+    """The report: the upload's origin, and the child's decisions and counts."""
     report: DatasetReport = {
         "images": result.images,
         "usable": result.usable,
@@ -85,7 +85,7 @@ def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
 
 
 def with_outside(skipped: SkippedFiles, result: ImportResult) -> SkippedFiles:
-    """The files that were left out, with those that belong to nothing."""
+    """The skipped files, with those that had no use."""
     kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
     kinds |= {"outside": result.outside_count} if result.outside_count else {}
     names = [*skipped.get("names", []), *result.outside]
@@ -93,7 +93,7 @@ def with_outside(skipped: SkippedFiles, result: ImportResult) -> SkippedFiles:
 
 
 def unusable(result: ImportResult) -> Reason | None:
-    """Why a training could not use a revision; None when it can."""
+    """Why a version cannot be used for training; None if it can."""
     if result.findings.get("label_box"):
         return {"code": "boxes_only", "data": {"task": result.task}}
     if not result.usable["train"]:
@@ -104,7 +104,7 @@ def unusable(result: ImportResult) -> Reason | None:
 
 
 def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
-    """Class folders next to files that may hold the labels are no classification until a person confirms it."""
+    """Class folders beside files that may hold labels: not a classification until a person confirms it."""
     files = unread(dataset.report.get("skipped") or {})
     if not files or not any(item["code"] in UNASKED for item in result.decisions):
         return None
@@ -112,7 +112,7 @@ def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
 
 
 def explain(dataset: Dataset, reason: Reason) -> Reason:
-    """The reason why no images were found, with the files that may be meant."""
+    """The reason why no images were found, with the files that may have been meant."""
     if reason["code"] in {"no_labels", "no_layout"} and (why := why_no_labels(dataset.report.get("skipped") or {})):
         return why
     return reason
@@ -137,7 +137,7 @@ def update_status(dataset: Dataset) -> None:
 
 
 def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
-    """Mark a revision as failed; the dataset stays as it is, or becomes invalid where it has no other revision."""
+    """Mark a version as failed; the dataset is unchanged, or becomes invalid if it has no other version."""
     reason = explain(dataset, reason)
     revision.become(RevisionStatus.FAILED)
     revision.error = message_of(REASONS, reason["code"], reason["data"])
@@ -149,7 +149,7 @@ def fail_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -
 
 
 def invalidate(dataset: Dataset, reason: Reason) -> None:
-    """Mark a dataset that cannot be used any more."""
+    """Mark a dataset as unusable."""
     reason = explain(dataset, reason)
     dataset.error = message_of(REASONS, reason["code"], reason["data"])
     dataset.report = {**dataset.report, "reason": reason}

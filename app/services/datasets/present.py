@@ -1,4 +1,4 @@
-"""Datasets and revisions as the API shows them, in the reader's language."""
+"""Datasets and versions for the API, in the reader's language."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,11 +21,11 @@ from app.services.datasets.store import DatasetStore
 from app.services.datasets.texts import DECISIONS, EXCLUSION_TITLES, FORMATS, REASONS, message_of
 from app.services.storage.damaged import damaged_in
 
-ELSEWHERE = ("label_orphan", "image_missing")  # codes of images that are labelled and not in the dataset
+ELSEWHERE = ("label_orphan", "image_missing")  # codes of labeled images that the dataset lacks
 
 
 class DatasetView:
-    """Shows datasets.
+    """Presents datasets.
 
     Args:
         imports: has the progress of each.
@@ -39,7 +39,7 @@ class DatasetView:
         return self.view_all([dataset])[0]
 
     def view_all(self, datasets: Sequence[Dataset]) -> list[DatasetOutValues]:
-        """Datasets for schemas.DatasetOut; two queries, however many they are."""
+        """Datasets for schemas.DatasetOut; two queries for any number."""
         options, users = options_of(datasets), users_of([dataset.id for dataset in datasets])
         nobody: DatasetUsers = {"trainings": 0, "trashed": 0}
         progress = self.imports.progress(options)
@@ -94,7 +94,7 @@ class DatasetView:
         }
 
     def damaged_files(self, dataset: Dataset) -> list[str]:
-        """Files that could not be read and were set aside."""
+        """Unreadable files that were set aside."""
         folder = self.storage.dataset_dir(dataset.id)
         here = (
             [folder] if dataset.revision is None else [self.storage.revision_dir(dataset.id, dataset.revision), folder]
@@ -102,7 +102,7 @@ class DatasetView:
         return damaged_in(here)
 
     def original_of(self, dataset: Dataset) -> OriginalFile | None:
-        """Name and bytes of the upload, while its file exists."""
+        """Name and size of the upload, while its file exists."""
         uploaded = dataset.report.get("original")
         try:
             size = self.storage.original(dataset.id).stat().st_size
@@ -136,7 +136,7 @@ class DatasetView:
 
 
 def options_of(datasets: Sequence[Dataset]) -> dict[int, ImportOptions]:
-    """The options of each dataset's current revision, without the revisions' long reports."""
+    """The options of each dataset's current version, without loading the versions' long reports."""
     pairs = [(dataset.id, dataset.revision or 1) for dataset in datasets]
     rows = select(DatasetRevision.dataset_id, DatasetRevision.options).where(
         tuple_(DatasetRevision.dataset_id, DatasetRevision.number).in_(pairs)
@@ -145,7 +145,7 @@ def options_of(datasets: Sequence[Dataset]) -> dict[int, ImportOptions]:
 
 
 def choices(dataset: Dataset, options: ImportOptions) -> dict[str, object]:
-    """The present choices: the current revision's options, and what was detected for those that were left open."""
+    """The present choices: the current version's options, and detected values for automatic ones."""
     inferred: dict[str, object] = {
         "names": dataset.classes,
         "root": dataset.report.get("root"),
@@ -156,7 +156,7 @@ def choices(dataset: Dataset, options: ImportOptions) -> dict[str, object]:
 
 
 def decision(item: Decision, choices: Mapping[str, object]) -> DecisionView:
-    """What was decided, and how to have it otherwise: the parameter with its present value."""
+    """A decision, and how to change it: the parameter with its present value."""
     data, change = item.get("data", {}), item.get("change")
     view: DecisionView = {
         "code": item["code"],
@@ -171,7 +171,7 @@ def decision(item: Decision, choices: Mapping[str, object]) -> DecisionView:
 
 
 def reading(item: Decision, dataset: Dataset) -> ReadingView:
-    """Of a decision between readings: each by its name, and images drawn in each. Nothing of others."""
+    """For a decision between readings: each with its name, and images drawn with each. Empty for others."""
     change = item.get("change")
     if "reading" not in item or not change:
         return {}
@@ -189,7 +189,7 @@ def reading(item: Decision, dataset: Dataset) -> ReadingView:
 
 
 def name_formats(data: TextData) -> TextData:
-    """The values of a text with formats by their names; several are separated by commas."""
+    """The placeholder values of a text, with format codes replaced by names; several are separated by commas."""
     if "format" not in data:
         return data
     others = str(data.get("others", "")).split(", ")
@@ -198,12 +198,12 @@ def name_formats(data: TextData) -> TextData:
 
 
 def format_name(code: str) -> str:
-    """Of a format; its code where this version does not know it."""
+    """The name of a format; its code if unknown to this version."""
     return str(FORMATS.get(code, code))
 
 
 def error(report: DatasetReport) -> str | None:
-    """Why it cannot be used."""
+    """The reason why it cannot be used."""
     reason = report.get("reason")
     return message_of(REASONS, reason["code"], name_formats(reason["data"])) if reason else None
 
@@ -213,7 +213,7 @@ def thumbnail(dataset: Dataset, image: int) -> str:
 
 
 def summary(report: DatasetReport) -> Summary | None:
-    """What training will use: N of the M labelled images, and the reasons for the rest."""
+    """The summary of what training will use: N of M labeled images, and the reasons for the rest."""
     if "usable" not in report or "images" not in report:
         return None
     left_out = report.get("left_out", {})

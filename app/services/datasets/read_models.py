@@ -1,6 +1,6 @@
-"""Typed shapes of a version's contents, for their schemas.
+"""Types of a version's contents, for their schemas.
 
-A `Row` is one of the index: its columns by name, see app/worker/quality/index.py.
+A `Row` of the index: its columns by name, see app/worker/quality/index.py.
 """
 
 from typing import Any, TypedDict
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 class ImageAddress(TypedDict):
-    """An image with its address and that of its thumbnail; None: it cannot be shown."""
+    """An image with its address and that of its thumbnail; None: it cannot be displayed."""
 
     id: int
     file: str
@@ -40,7 +40,7 @@ class ImageFigures(ImageAddress):
 
 
 class ImageView(ImageFigures):
-    """The same with the codes of its findings."""
+    """An image with the codes of its findings."""
 
     findings: list[str]
 
@@ -70,13 +70,13 @@ class FindingView(TypedDict):
 
 
 class FindingWithTwin(FindingView):
-    """A finding with the other image that it is about."""
+    """A finding with the related image."""
 
     other: ImageAddress | None
 
 
 class ImageDetailView(ImageFigures):
-    """An image with its findings in full."""
+    """An image with its complete findings."""
 
     findings: list[FindingWithTwin]
 
@@ -150,7 +150,7 @@ class ReportHead(TypedDict):
 
 
 class ChangeView(TypedDict):
-    """What can be chosen instead, and what is chosen now."""
+    """The parameter that changes a decision, and its present value."""
 
     parameter: str
     value: Any
@@ -158,7 +158,7 @@ class ChangeView(TypedDict):
 
 
 class ReadingChoice(TypedDict):
-    """A reading of what a dataset leaves open, and its name."""
+    """A possible reading, and its name."""
 
     reading: str
     label: str
@@ -171,7 +171,7 @@ class ShownExample(Example):
 
 
 class ReadingView(TypedDict, total=False):
-    """What a decision between readings has beside others."""
+    """Further fields of a decision between readings."""
 
     reading: str
     confirmed: bool

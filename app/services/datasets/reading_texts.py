@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _l
 from app.core.readings import QUESTIONS
 from app.texts import _ln
 
-# A few words for a button or above a picture.
+# Labels for a button or a caption.
 LABELS = {
     "centre": _l("Center and size: x, y, width, height"),
     "corners": _l("Two corners: x1, y1, x2, y2"),

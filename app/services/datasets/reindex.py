@@ -1,8 +1,7 @@
-"""Rebuilds the index of a version that is damaged or missing: a job that reads the raw files with the options of the
-row.
+"""Rebuilds a damaged or missing index of a version, by a job that reads the raw files with the options of the row.
 
-The version is read and built as an import does, beside its place; where that gives the same images, labels and classes,
-the new index is the version's.
+The version is built again beside the present one, as by an import; if images, labels and classes are the same, its
+index becomes that of the version.
 """
 
 import logging
@@ -22,13 +21,13 @@ from app.services.datasets.specs import INDEX, STAGES, environment, import_param
 from app.services.storage import StorageService
 from app.services.storage.damaged import remove_copies
 
-FINAL = {"data", "code"}  # failures of a job that are the dataset's or ours
+FINAL = {"data", "code"}  # failures caused by the dataset or the program, which would occur again
 
 logger = logging.getLogger("yolo.dataset")
 
 
 def is_final(job: Job) -> bool:
-    """Whether it failed, and would again."""
+    """Whether it failed, and would fail again."""
     return job.status == JobStatus.FAILED and job.error_code in FINAL
 
 
@@ -36,8 +35,8 @@ class IndexRebuilds:
     """Rebuilds indexes by jobs.
 
     Args:
-        storage: where they are.
-        jobs: has the kind `index_dataset` registered here.
+        storage: of the versions' files.
+        jobs: runs the kind `index_dataset`, registered here.
     """
 
     def __init__(self, storage: StorageService, jobs: JobService) -> None:
@@ -54,7 +53,7 @@ class IndexRebuilds:
         jobs.register(kind)
 
     def begin(self, dataset_id: int, number: int) -> DamagedIndex:
-        """Start the rebuild of a version's index, unless it has failed before; the error for whoever requests it."""
+        """Start the rebuild of a version's index, unless it has failed before; the error for the request."""
         try:
             mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
             row = db.session.scalar(select(DatasetRevision).where(mine))
@@ -64,15 +63,17 @@ class IndexRebuilds:
                 return DamagedIndex()
             params = import_params(number, row.options, row.origin) | {"hash": row.hash}
             job = self.jobs.submit(INDEX, params, ("dataset", dataset_id))
-        except NOT_WRITABLE as error:  # whoever asks next has it begun
+        except NOT_WRITABLE as error:  # the next request starts it
             logger.warning("the index of version %d of dataset %d can't be rebuilt yet: %s", number, dataset_id, error)
             return DamagedIndex()
         return DamagedIndex.rebuilt_by(job.id)
 
     def has_failed(self, dataset_id: int, number: int) -> bool:
-        """Whether the last attempt came to nothing, and would again; a full disk or a killed process may not."""
+        """Whether the last attempt failed and would fail again; after a full disk or a killed process another one may
+        succeed.
+        """
         rows = select(Job).where(Job.kind == INDEX, Job.subject_id == dataset_id).order_by(Job.id.desc())
-        with everything():  # whoever's question it was
+        with everything():  # of any account
             newest = next((job for job in db.session.scalars(rows) if job.params["number"] == number), None)
         return newest is not None and is_final(newest)
 
@@ -83,8 +84,9 @@ class IndexRebuilds:
         return {"dataset_id": job.subject_id, "revision": job.params["number"]}
 
     def conclude(self, job: Job) -> None:
-        """Notify the dataset's pages. Not after a stop or on a full disk: their requests would start the rebuild again
-        and again."""
+        """Notify the dataset's pages. Not after a stop or on a full disk: their requests would start the rebuild
+        repeatedly.
+        """
         dataset = db.session.get(Dataset, job.subject_id)
         if dataset is None or not (job.status == JobStatus.COMPLETED or is_final(job)):
             return

@@ -1,5 +1,6 @@
-"""Reconciles rows and folders at the server's start, restarts interrupted builds, and builds the first revision of
-datasets from before revisions."""
+"""At the server's start, reconciles rows and folders, restarts interrupted builds, and builds the first version of
+datasets from before versions existed.
+"""
 
 import logging
 import time
@@ -25,23 +26,23 @@ UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAU
 
 
 class DatasetRestart:
-    """Picks up where the last server ended.
+    """Recovers datasets after a restart of the server.
 
     Args:
-        imports: has revisions made.
+        imports: builds versions.
     """
 
     def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
         self.store, self.storage, self.imports = store, store.storage, imports
 
     def reconcile(self) -> None:
-        """Before the first request."""
+        """Called before the first request."""
         end_earlier(self.storage.ingests)
         table, mine = (
             Dataset.__table__.c,
             DatasetRevision.__table__.c,
-        )  # not the classes: mappers delay the first answer
-        followed = self.imports.subjects()  # before the rows: what ends in between is whole
+        )  # not the classes: setting up the mappers would delay the server's first answer
+        followed = self.imports.subjects()  # read before the rows: a job that ends in between leaves a complete row
         rows = {row.id: row for row in db.session.execute(select(table.id, table.status, table.revision))}
         statuses: dict[int, dict[int, str]] = {}
         for dataset_id, number, status in db.session.execute(select(mine.dataset_id, mine.number, mine.status)):
@@ -52,23 +53,24 @@ class DatasetRestart:
             if not self.is_new(dataset_id):
                 self.storage.set_aside(self.storage.dataset_dir(dataset_id))
         for dataset_id, row in rows.items():
-            if dataset_id in followed:  # a job knows it
+            if dataset_id in followed:  # a job is building it
                 continue
             if row.status == DatasetStatus.PENDING:
                 self.invalidate(dataset_id, "interrupted")
             elif dataset_id not in stored:
-                if row.status == DatasetStatus.VALIDATING:  # else it is shown as missing, and is whole when they return
+                # otherwise it is reported as missing, and valid again when its files return
+                if row.status == DatasetStatus.VALIDATING:
                     self.invalidate(dataset_id, "files_missing")
             else:
                 self.reconcile_dataset(dataset_id, row, statuses.get(dataset_id, {}))
 
     def is_new(self, dataset_id: int) -> bool:
-        """Whether another process may just be making the row of this folder."""
+        """Whether another process may be creating the row of this folder at the moment."""
         changed = self.storage.dataset_dir(dataset_id).stat().st_ctime
         return self.imports.jobs.cluster.on and time.time() - changed < NEW_S
 
     def reconcile_dataset(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
-        """One dataset whose files are there."""
+        """Reconcile a dataset whose files exist."""
         remove_unknown(self.storage, dataset_id, revisions)
         if row.status == DatasetStatus.INVALID:
             self.revalidate(dataset_id)
@@ -86,7 +88,7 @@ class DatasetRestart:
             self.correct_status(dataset_id)
 
     def revalidate(self, dataset_id: int) -> None:
-        """Files that were missing at an earlier start are back."""
+        """Files that were missing at an earlier start have returned: validate them again."""
         dataset = db.session.get_one(Dataset, dataset_id)
         reason, number = dataset.report.get("reason"), dataset.revision
         db.session.rollback()
@@ -103,7 +105,7 @@ class DatasetRestart:
         logger.info("dataset %d: its files are back", dataset_id)
 
     def rewrite_yaml(self, dataset_id: int, number: int | None) -> None:
-        """Rewrite the path in a revision's dataset.yaml, or a damaged file; a failure stops no start."""
+        """Rewrite the path in a version's dataset.yaml, or a damaged file; a failure does not stop the start."""
         try:
             repair_description(self.storage, dataset_id, number)
             self.storage.revisions.correct_path(dataset_id, number)
@@ -111,13 +113,13 @@ class DatasetRestart:
             logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
 
     def rebuild(self, dataset_id: int, number: int) -> None:
-        """Restart the build of a revision."""
+        """Restart the build of a version."""
         mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
         revision = db.session.scalars(select(DatasetRevision).where(mine)).one()
         self.imports.follow(dataset_id, number, revision.options, revision.origin)
 
     def correct_status(self, dataset_id: int) -> None:
-        """Update a status that no job would end."""
+        """Correct a status that no job will change."""
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             if dataset.revision is None:
@@ -126,8 +128,9 @@ class DatasetRestart:
                 update_status(dataset)
 
     def create_first_revision(self, dataset_id: int) -> None:
-        """Build the first revision of a dataset from before revisions. It stays usable meanwhile; skipped while an
-        unfinished training uses it: its files must not move."""
+        """Build the first version of a dataset from before versions existed. It stays usable meanwhile. Skipped while
+        an unfinished training uses it, since its files must not move.
+        """
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             busy = Training.status.in_(UNFINISHED) & (Training.dataset_id == dataset_id)
@@ -142,16 +145,16 @@ class DatasetRestart:
         self.rebuild(dataset_id, 1)
 
     def invalidate(self, dataset_id: int, code: str) -> None:
-        """Mark a dataset that cannot be used any more."""
+        """Mark a dataset as unusable."""
         with writing() as session:
             invalidate(session.get_one(Dataset, dataset_id), {"code": code, "data": {}})
         logger.warning("dataset %d is invalid: %s", dataset_id, code)
 
     def remove_unused_objects(self, older_than: float) -> int:
-        """Remove images that no revision links to, unless a revision is being built: how many.
+        """Remove images that no version links to, unless a version is being built; returns how many.
 
         Args:
-            older_than: seconds since the epoch; what changed later may be on its way into a revision.
+            older_than: seconds since the epoch; newer files may be about to be linked.
         """
         if self.imports.busy():
             return 0
@@ -165,8 +168,9 @@ class DatasetRestart:
 
 
 def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int, str]) -> None:
-    """Remove unfinished builds. A complete revision without a row is set aside: an older database may be the reason;
-    its number is used again, and its exports must not be taken for the next one's."""
+    """Remove incomplete builds. A complete version without a row is set aside, since the database may have been
+    restored from a backup; its number is reused, and its exports must not be mistaken for the next version's.
+    """
     storage.revisions.remove_unfinished(dataset_id)
     for number in list(storage.revisions.stored_revisions(dataset_id)):
         if number not in revisions:

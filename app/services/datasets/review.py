@@ -1,4 +1,4 @@
-"""Readings that the import chose by itself, until a person confirms them."""
+"""Readings that the import chose automatically, until a person confirms them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ PREFIX = "reading_"
 
 
 def needs_review(report: Mapping[str, Any]) -> bool:
-    """Whether a report has a reading that nobody has confirmed."""
+    """Whether a report has an unconfirmed reading."""
     return any(is_open(item) for item in report.get("decisions", []))
 
 
@@ -32,7 +32,7 @@ class DatasetReview:
         self.store = store
 
     def confirm(self, dataset_id: int) -> Dataset:
-        """Confirm the readings of the current revision; later revisions preserve them.
+        """Confirm the readings of the current version; later versions preserve them.
 
         Raises:
             NotFound: no such dataset.
@@ -62,7 +62,7 @@ class DatasetReview:
 
 
 def confirm_readings(dataset: Dataset, revision: DatasetRevision) -> None:
-    """Store the import's readings as the person's choices, in the report and for the next revision."""
+    """Record the import's readings as chosen, in the report and for the next version."""
     chosen = [item["reading"] for item in dataset.report.get("decisions", []) if is_open(item) and "reading" in item]
     decisions: list[Decision] = [
         {**item, "confirmed": True} if is_open(item) else item for item in dataset.report.get("decisions", [])

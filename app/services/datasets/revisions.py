@@ -27,7 +27,7 @@ logger = logging.getLogger("yolo.dataset")
 
 
 class NextRevision(TypedDict):
-    """A version that is to be built."""
+    """A version to be built."""
 
     number: int
     options: ImportOptions
@@ -35,10 +35,10 @@ class NextRevision(TypedDict):
 
 
 class DatasetRevisions:
-    """Builds and selects revisions.
+    """Builds and selects versions.
 
     Args:
-        imports: has revisions made.
+        imports: builds versions.
     """
 
     def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
@@ -47,16 +47,16 @@ class DatasetRevisions:
     def revise(
         self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None = None
     ) -> DatasetRevision:
-        """Build another revision from the raw files, with the current one's options and the changes.
+        """Build another version from the raw files, with the current one's options and the changes.
 
         Args:
             changes: as schemas.RevisionIn.
-            fixes: codes of findings to be mended as well, or "all".
+            fixes: codes of findings to fix as well, or "all".
 
         Raises:
-            NotFound: no such dataset.
-            Conflict: one is being made, or the raw files are not there.
-            Unprocessable: these choices give no dataset, or such findings cannot be mended; nothing is changed.
+            NotFound: there is no such dataset.
+            Conflict: a version is being built, or the raw files are missing.
+            Unprocessable: the choices are invalid, or such findings have no fix; nothing is changed.
         """
         refuse_unfixable(fixes)
         params = self.prepare(dataset_id, changes, fixes)
@@ -69,7 +69,7 @@ class DatasetRevisions:
             except BaseException:
                 try:
                     importing.end()
-                finally:  # else every later change would be told to wait for it
+                finally:  # otherwise every later change would be refused because of it
                     write_now_or_later(lambda: self.withdraw(dataset_id, number))
                 raise
             importing.release()
@@ -81,7 +81,7 @@ class DatasetRevisions:
         return row
 
     def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> NextRevision:
-        """The row of the next revision; its number, options and origin."""
+        """Create the row of the next version; its number, options and origin."""
         if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
             self.store.get(dataset_id)
             raise Conflict(
@@ -114,7 +114,7 @@ class DatasetRevisions:
             return {"number": row.number, "options": options, "origin": origin}
 
     def withdraw(self, dataset_id: int, number: int) -> None:
-        """Undo the request for a revision."""
+        """Undo the request for a version."""
         with writing() as session:
             mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
             session.execute(delete(DatasetRevision).where(mine))
@@ -123,11 +123,11 @@ class DatasetRevisions:
                 update_status(dataset)
 
     def use(self, dataset_id: int, number: int) -> DatasetRevision:
-        """Make another revision the current one. Trainings keep theirs.
+        """Make another version the current one. Trainings keep theirs.
 
         Raises:
-            NotFound: no such dataset or revision.
-            Conflict: it is not ready, or cannot be trained on.
+            NotFound: there is no such dataset or version.
+            Conflict: it is not ready, or cannot be used for training.
         """
         row = self.store.get_revision(dataset_id, number)
         if row.error:
@@ -153,7 +153,7 @@ class DatasetRevisions:
         return row
 
     def revisions(self, dataset_id: int) -> list[tuple[DatasetRevision, list[int]]]:
-        """All revisions, the newest first, each with the trainings that use it."""
+        """All versions, newest first, each with the trainings that use it."""
         self.store.get(dataset_id)
         used: dict[int, list[int]] = {}
         mine = select(Training.id, Training.revision).where(Training.dataset_id == dataset_id)
@@ -167,7 +167,7 @@ class DatasetRevisions:
         return [(row, used.get(row.number, [])) for row in rows]
 
     def building(self) -> int:
-        """The number of revisions that are being built."""
+        """The number of versions being built."""
         is_building = DatasetRevision.status == RevisionStatus.BUILDING
         return db.session.scalar(select(func.count(DatasetRevision.id)).where(is_building)) or 0
 
@@ -179,7 +179,7 @@ def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
         Unprocessable: one does not.
     """
     if "names" in changes or "root" in changes or "merge" in changes:
-        return  # other classes: the child knows them
+        return  # the classes are different: the child checks them
     for name in changes.get("rename") or {}:
         if name not in base.classes:
             raise Unprocessable(message_of(REASONS, "class_not_there", {"name": name[:200]}))
@@ -198,7 +198,7 @@ def refuse_unfixable(fixes: list[str] | str | None) -> None:
 
 
 def merge_fixes(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
-    """The fixes of a revision that is rebuilt, with the added ones."""
+    """The fixes of a version that is rebuilt, with the added ones."""
     if "all" in (before, now):
         return "all"
     return list(dict.fromkeys([*(before or []), *(now or [])])) or None

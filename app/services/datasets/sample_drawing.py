@@ -19,14 +19,14 @@ from app.services.storage import StorageService
 
 KIND = "draw_sample"
 LIMIT_S = 120.0
-POLL_INTERVAL_S = 0.1  # a request looks so often whether another one has its sample
+POLL_INTERVAL_S = 0.1  # between two checks while another request draws the sample
 
 
 class SampleDrawing:
-    """Has the sample's ZIP drawn.
+    """Draws the sample's ZIP.
 
     Args:
-        storage: where the ZIP lies until it is imported.
+        storage: of the ZIP until it is imported.
     """
 
     def __init__(self, storage: StorageService, jobs: JobService) -> None:
@@ -35,12 +35,12 @@ class SampleDrawing:
 
     @contextmanager
     def alone(self) -> Iterator[datetime | None]:
-        """Lock the drawing of the sample: one request at a time, of all web processes on this data folder.
+        """Lock the drawing of the sample: one request at a time, across all web processes on this data folder.
 
-        Yields when the request that this one has waited for began; None: there was none.
+        Yields the start time of the request that this one has waited for, if any.
 
         Raises:
-            Unavailable: that takes too long.
+            Unavailable: the wait took too long.
         """
         lock, end, began = FileLock(self.storage.data_root / "sample.lock"), time.monotonic() + 2 * LIMIT_S, None
         while not lock.acquire():
@@ -49,7 +49,7 @@ class SampleDrawing:
                 raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
             socketio.sleep(POLL_INTERVAL_S)
         try:
-            db.session.rollback()  # a transaction that is open already does not see what the other one has made
+            db.session.rollback()  # an open transaction does not see the other request's rows
             if began is None:
                 now = time.time()
                 os.utime(lock.path, (now, now))

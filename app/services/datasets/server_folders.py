@@ -1,4 +1,4 @@
-"""Lists folders of the server below IMPORT_ROOT, to be imported as they are."""
+"""Lists folders of the server below IMPORT_ROOT, for importing them."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from app.schemas.datasets import FolderOutValues, FoldersOutValues
 from app.services.storage import StorageService
 from app.services.storage.unpack import Pacer
 
-MOST_FOLDERS = 1000  # shown of one folder
+MOST_FOLDERS = 1000  # listed per folder
 
 
 class ServerFolders:
@@ -30,7 +30,7 @@ class ServerFolders:
         self.storage = storage
 
     def located(self, path: str) -> ServerFolder:
-        """A folder as the import's child gets it.
+        """A folder in the form that the import's child gets.
 
         Raises:
             NotFound: as `folder`.
@@ -44,7 +44,7 @@ class ServerFolders:
 
         Raises:
             NotFound: IMPORT_ROOT is not set, or there is no such folder.
-            Unprocessable: the path leads out of it.
+            Unprocessable: the path leads out of IMPORT_ROOT.
         """
         root = import_root()
         if "\0" in path:
@@ -52,7 +52,7 @@ class ServerFolders:
         try:
             folder = (root / path.lstrip("/")).resolve()
             there = folder.is_dir()
-        except (OSError, RuntimeError) as error:  # too long, or links in a circle
+        except (OSError, RuntimeError) as error:  # too long, or a cycle of links
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
         if not folder.is_relative_to(root):
             raise Unprocessable(_("This path is outside IMPORT_ROOT."))
@@ -72,7 +72,7 @@ class ServerFolders:
         way, pacer = below(here, root), Pacer()
         try:
             handle = open_folder(here)
-        except OSError as error:  # not to be read, or changed since it was looked at: a link now leads elsewhere
+        except OSError as error:  # unreadable, or replaced by a link since it was checked
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
         with opened(handle):
             names = sorted(folders_in(handle), key=natural_key)
@@ -87,7 +87,7 @@ class ServerFolders:
         }
 
     def described(self, parent: int, name: str, way: str, pacer: Pacer) -> FolderOutValues:
-        """A folder in one that is open; without images where it cannot be read."""
+        """A folder inside an open one; without images if it cannot be read."""
         images = 0
         with suppress(OSError), opened(descend(os.dup(parent), [name])) as handle:
             images = self.storage.revisions.images_in(handle, pacer)
@@ -95,7 +95,7 @@ class ServerFolders:
 
 
 def import_root() -> Path:
-    """IMPORT_ROOT, links resolved.
+    """IMPORT_ROOT with links resolved.
 
     Raises:
         NotFound: it is not set.
@@ -112,7 +112,7 @@ def below(path: Path, root: Path) -> str:
 
 
 def folders_in(handle: int) -> Iterator[str]:
-    """The folders that may be imported: links are not followed to folders."""
+    """The importable subfolders: links to folders are not followed."""
     with os.scandir(handle) as entries:
         for entry in entries:
             if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""ImportSession: an import before it has a row; its job reads the files while the request waits for the answer."""
+"""ImportSession: an import before it has a row; its job reads the files while the request waits for the response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from app.jobs.recovery import error_of
 from app.services.datasets.import_failures import refusal
 from app.services.datasets.imports import READ, DatasetImports
 
-LOST_S = 20.0  # a process that was lost begins anew at once, unless the database cannot be written
+LOST_S = 20.0  # a lost process is restarted at once, unless the database cannot be written
 POLL_INTERVAL_S = 5.0
-ROW_S = 2.0  # a refusal waits for its row, so that whoever asks next finds it: not for longer
+ROW_S = 2.0  # longest wait for the row of a refusal, so that the client's next request finds it
 
 
 class ImportSession:
@@ -19,14 +19,14 @@ class ImportSession:
 
     Args:
         params: see `DatasetImports.submit`.
-        dataset_id: of the dataset that gets another revision; None: a new one.
+        dataset_id: of the dataset that gets another version; None: a new one.
     """
 
     def __init__(self, imports: DatasetImports, params: Mapping[str, Any], dataset_id: int | None = None) -> None:
         self.imports, self.params, self.dataset_id = imports, params, dataset_id
         self.job_id: int | None = None
         self.kind = READ
-        self.following_id: int | None = None  # the job that makes the revision
+        self.following_id: int | None = None  # the job that builds the version
 
     def __enter__(self) -> "ImportSession":
         return self
@@ -35,7 +35,7 @@ class ImportSession:
         self.end()
 
     def end(self) -> None:
-        """End the job, unless the import was accepted; nobody reads the files any more when this returns."""
+        """End the job, unless the import was accepted; returns once no process reads the files."""
         job_id, self.job_id = self.job_id, None
         if job_id is not None:
             self.imports.jobs.abandon(job_id)
@@ -44,9 +44,9 @@ class ImportSession:
         """Start the job, and wait until it has read the files; yields to other requests.
 
         Raises:
-            BadUpload: it is no ZIP, or not all of one.
-            Unprocessable: they were refused.
-            NoSpace: the disk does not take them.
+            BadUpload: it is not a ZIP, or a truncated one.
+            Unprocessable: the files were refused.
+            NoSpace: the disk is full.
             Unavailable: there was no verdict.
         """
         job = self.imports.submit(self.params, self.dataset_id)
@@ -61,7 +61,7 @@ class ImportSession:
         if isinstance(event, Planned):
             return event
         if event is not None:
-            self.job_id = None  # its process is gone, and its row follows when the database can be written
+            self.job_id = None  # its process has ended, and its row follows when the database can be written
             self.imports.jobs.wait(job.id, ROW_S)
             raise refusal(error_of(event))
         if job.result is None:
@@ -70,10 +70,10 @@ class ImportSession:
         return Planned(**{name: value for name, value in job.result.items() if name in names})
 
     def wait(self, job_id: int) -> Job:
-        """The job once there is a verdict, or it has ended.
+        """Wait until the job has a verdict or has ended.
 
         Raises:
-            Unavailable: its process was lost, and the database cannot be written: it does not begin anew.
+            Unavailable: its process was lost, and it cannot be restarted since the database cannot be written.
         """
         jobs, received = self.imports.jobs, self.imports.verdicts.received
         while True:
@@ -88,7 +88,7 @@ class ImportSession:
         """Assign the job to the dataset, in the write transaction that creates the rows.
 
         Raises:
-            Unavailable: it has ended meanwhile.
+            Unavailable: the job has ended meanwhile.
         """
         if self.kind == READ:
             following = self.imports.add(session, dataset_id, self.params)
@@ -103,7 +103,7 @@ class ImportSession:
         job.params = job.params | {"accepted": True}
 
     def release(self) -> None:
-        """After that transaction: build the revision now, or queue it."""
+        """After that transaction: build the version now, or queue it."""
         self.job_id = None
         if self.following_id is not None:
             self.imports.release(self.following_id)

@@ -10,18 +10,18 @@ from app.core.imports import ArchiveLimits, ImportSpec, ServerFolder
 from app.jobs import Job
 from app.services.storage import StorageService
 
-READ, INDEX = "read_dataset", "index_dataset"  # kinds of jobs whose import makes no revision, see imports and reindex
-MAX_FINDINGS = 100_000  # in the index of a revision; all are counted
+READ, INDEX = "read_dataset", "index_dataset"  # kinds of jobs whose import builds no version, see imports and reindex
+MAX_FINDINGS = 100_000  # in the index of a version; further ones are only counted
 ENVIRONMENT = {
-    # OpenBLAS's threads spin while they wait, on cores that decode images; no product here is large enough for them.
+    # OpenBLAS's threads busy-wait on cores that decode images, and no matrix product here is large enough to need them.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
-    # glibc keeps the memory of one image for the next: to have it mapped anew costs 5 % of a decoding. Bytes.
+    # glibc reuses the memory of one image for the next: mapping it again costs 5 % of a decoding. Bytes.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
-# Where each stage of an import begins, as a share of the whole: 364 images of 0.3 megapixels with 13 objects each took
-# 4.3 s to extract, 10.2 s to scan, 5.2 s to check and 1.4 s to build. Larger images are scanned for longer.
+# The share of the entire import before each stage: 364 images of 0.3 megapixels with 13 objects each took 4.3 s to
+# extract, 10.2 s to scan, 5.2 s to check and 1.4 s to build. Larger images take longer to scan.
 STAGES = {"extracting": 0.0, "reading": 0.1, "scanning": 0.15, "checking": 0.75, "building": 0.95}
 UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracted
 
@@ -29,7 +29,8 @@ UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracte
 def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str, object]:
     """An `ImportSpec` as values. `directory`: of the job's attempt."""
     params, config, dataset_id = job.params, settings(), job.subject_id
-    arrives = not is_accepted(job)  # afterwards its files are there, whatever is left of how they came
+    # once accepted, its files are in the dataset's folder, whatever else is left of the upload
+    arrives = not is_accepted(job)
     folder = storage.dataset_dir(dataset_id) if dataset_id is not None else Path(params["staging"])
     spec = ImportSpec(
         dataset=str(folder),
@@ -59,12 +60,12 @@ def import_params(number: int, options: Mapping[str, object], origin: Mapping[st
 
 
 def is_accepted(job: Any) -> bool:
-    """Whether its request was answered, or there never was one; a job or its row."""
+    """Whether its request was answered, or it never had one; `job`: a job or its row."""
     return bool(job.params.get("accepted"))
 
 
 def is_slow(params: Mapping[str, Any]) -> bool:
-    """Whether an attempt has measured that the images take long."""
+    """Whether an earlier attempt has found that the images are slow."""
     return bool(params.get("slow"))
 
 

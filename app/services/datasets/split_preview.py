@@ -1,5 +1,4 @@
-"""Previews a new split: computed by the import's own function, from the data that the import stored with the
-version."""
+"""Previews a new split: computed by the import's own function, from data that the import stored with the version."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -27,10 +26,10 @@ def split_preview(storage: StorageService, dataset: Dataset, split: SplitOptions
     """Images by set, and by class and set, as SplitPreviewOut.
 
     Args:
-        split: shares and seed; None: as in the upload, where it has a split.
+        split: shares and seed; None: as in the upload, if it has a split.
 
     Raises:
-        Conflict: the version is from before such previews, or what they need is damaged.
+        Conflict: the version was built before previews existed, or its data is damaged.
     """
     folder = storage.revision_dir(dataset.id, dataset.revision or 0)
     preview = compute_split(storage, folder, split) if (folder / MATERIAL).is_file() else None

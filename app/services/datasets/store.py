@@ -1,4 +1,4 @@
-"""Datasets and their revisions as rows."""
+"""Datasets and their versions as rows."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -14,14 +14,14 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services.storage import StorageService
 
-SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
+SAMPLE_KEY = '"sample":'  # key of a version's origin; quotes in values are escaped, so this matches the key alone
 
 
 class DatasetStore:
-    """Finds the rows of datasets and revisions.
+    """Finds the rows of datasets and versions.
 
     Args:
-        storage: where their files are.
+        storage: of their files.
     """
 
     def __init__(self, storage: StorageService) -> None:
@@ -61,14 +61,14 @@ class DatasetStore:
         return {row.id: row.name for row in rows}
 
     def has_status(self, status: str) -> Any:
-        """The condition of a status as displayed: a dataset with missing files is invalid."""
+        """The condition for a displayed status: a dataset with missing files is invalid."""
         matches, missing = Dataset.status == status, self.missing_ids()
         if status == DatasetStatus.VALID:
             return matches & Dataset.id.not_in(missing)
         return matches | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else matches
 
     def is_missing(self, dataset: Dataset) -> bool:
-        """Whether its files were removed from the server. Checked each time: they may come back."""
+        """Whether its files were removed from the server. Checked each time, since they may return."""
         checked = dataset.status in {DatasetStatus.VALID, DatasetStatus.INVALID}
         return bool(
             checked
@@ -78,15 +78,15 @@ class DatasetStore:
         )
 
     def missing_ids(self) -> set[int]:
-        """Valid datasets whose folder is not there."""
+        """Valid datasets whose folder is missing."""
         valid = select(Dataset.id).where(Dataset.status == DatasetStatus.VALID, Dataset.path.is_not(None))
         return set(db.session.scalars(valid)) - set(self.storage.stored_datasets())
 
     def newest_sample(self, since: datetime | None = None) -> Dataset | None:
-        """The newest sample dataset that can be used, or soon.
+        """The newest sample dataset that is usable, or being imported.
 
         Args:
-            since: made after that; None: whenever.
+            since: created after that; None: at any time.
         """
         drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
         query = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
@@ -96,10 +96,10 @@ class DatasetStore:
         return db.session.scalar(query.order_by(Dataset.id.desc()).limit(1))
 
     def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
-        """A revision whose files are there; None: the current one.
+        """A version whose files exist; None: the current one.
 
         Raises:
-            NotFound: there is no such dataset or revision.
+            NotFound: there is no such dataset or version.
             Conflict: it is not ready.
         """
         revision_number = number or self.get(dataset_id).revision

@@ -1,4 +1,4 @@
-"""Messages for decisions of the import and reasons to be invalid. Findings: finding_texts.py."""
+"""Messages for decisions of the import, and reasons for invalid datasets. Findings: finding_texts.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -146,7 +146,7 @@ EXCLUSION_TITLES = finding_texts.EXCLUSION_TITLES
 
 
 def message_of(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
-    """The sentence of a code in the reader's language; the code itself where an older version wrote it."""
+    """The sentence of a code in the reader's language; the code itself if it is unknown, as from an older version."""
     try:
         return fill(texts[code], data)
     except KeyError:

@@ -1,4 +1,6 @@
-"""What the files of a request are, from the process that watches the import to the request that waits for it."""
+"""Passes the verdict on a request's files from the process that supervises the import to the process of the waiting
+request.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Verdicts:
-    """Verdicts of imports by job, until the job's end is recorded. In memory: an answer would wait for the database,
-    and nobody requests it after a restart.
+    """Verdicts of imports by job, until the job's ending is recorded. In memory: a response must not wait for the
+    database, and no request waits for a verdict after a restart.
 
     Attributes:
         received: the verdicts, by job.
@@ -25,13 +27,13 @@ class Verdicts:
         jobs.cluster.bus.on("verdict", self.receive)
 
     def publish(self, job_id: int, event: Planned | Refused | Failed) -> None:
-        """To the request that waits, in whichever process."""
+        """Send a verdict to the waiting request, in whichever process."""
         self.received[job_id] = event
         self.jobs.cluster.bus.publish("verdict", [job_id, encode(event, 1)])
         self.jobs.notify_waiting(job_id)
 
     def receive(self, message: Any) -> None:
-        """Of a job that another process watches."""
+        """Receive a verdict from another process."""
         job_id, line = message
         if job_id in self.waiting:
             self.store(job_id, decode(line).event)
@@ -42,7 +44,7 @@ class Verdicts:
             self.jobs.news.publish_here(job_id)
 
     def poll(self, job: Job) -> None:
-        """Read the verdict from the child's events where none was received, as without Redis."""
+        """Read the verdict from the child's events if no message arrived, as while Redis is unavailable."""
         if self.jobs.cluster.on and job.status == JobStatus.RUNNING and job.id not in self.received:
             for _offset, envelope in read_events(self.jobs.kinds[job.kind].directory_of(job, self.jobs.root)):
                 if isinstance(envelope.event, Planned):

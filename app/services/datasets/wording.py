@@ -1,4 +1,4 @@
-"""The texts of one code of a finding, and the sentences that several share."""
+"""The texts of a finding's code, and sentences that several share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ USES_IT = _l("YOLO uses the image.")
 
 @dataclass(frozen=True)
 class FindingText:
-    """The texts of a code; `fix` is None where nothing can be mended."""
+    """The texts of a code; `fix` is None if there is none."""
 
     title: Any
     message: Any

@@ -28,7 +28,7 @@ RETENTION = timedelta(days=30)
 
 
 class EstimateService:
-    """Answers from the table `estimate`, has measured what is missing, one at a time on each device.
+    """Answers from the table `estimate`, and starts missing measurements, one at a time on each device.
 
     Args:
         jobs: runs the measurements, and has the devices in use.
@@ -38,14 +38,15 @@ class EstimateService:
         self.jobs, self.measurements = jobs, Measurements(jobs)
 
     def estimate(self, values: TrainingInValues) -> EstimateOutValues:
-        """The figures, or that they are being measured; `values` as TrainingIn loads them.
+        """The estimate, or the progress of its measurement; `values` as TrainingIn loads them.
 
         Raises:
             AppError: what creating this training would raise.
         """
         request = self.check(values)
         device = request.devices[0]
-        going_on = self.measurements.going_on(device)  # before the table is read: what ends meanwhile is in it
+        # before the table is read: a measurement that ends meanwhile is then in the table
+        going_on = self.measurements.going_on(device)
         figures = self.figures(request)
         if figures is not None:
             return measured(request, figures)
@@ -74,11 +75,11 @@ class EstimateService:
         """End a measurement that a training has overtaken; does not wait for its end."""
         try:
             self.jobs.stop(job.id)
-        except AppError:  # it has ended meanwhile
+        except AppError:  # it has already ended
             return
 
     def cached(self, values: TrainingInValues) -> EstimateOutValues | None:
-        """The stored answer, without measuring anything; None: there is none.
+        """The stored estimate, without measuring anything; None: there is none.
 
         Raises:
             AppError: what creating this training would raise.
@@ -88,7 +89,7 @@ class EstimateService:
         return history(request) if figures is None else measured(request, figures)
 
     def cached_seconds(self, values: TrainingInValues) -> float | None:
-        """The duration of the run by the stored answer; None also where no such run could be created."""
+        """The stored duration of the run; None also if such a run could not be created."""
         try:
             answer = self.cached(values)
         except AppError:
@@ -96,7 +97,7 @@ class EstimateService:
         return answer.get("seconds") if answer else None
 
     def figures(self, request: EstimateRequest) -> EstimateResult | None:
-        """What was measured of this configuration."""
+        """The measurements of this configuration."""
         row = db.session.get(Estimate, request.key)
         return row.figures if row is not None and row.created_at > now() - RETENTION else None
 

@@ -1,4 +1,4 @@
-"""The answer of an estimate while something is measured."""
+"""The response to an estimate while something is measured."""
 
 import time
 
@@ -22,11 +22,11 @@ TEXTS: dict[str, LazyString] = {
 
 
 def under_way(device: str, meter: Meter | None, planned: float) -> EstimateOutValues:
-    """Where the measurement of this configuration is.
+    """The progress of the measurement of this configuration.
 
     Args:
-        meter: None: it waits for its start.
-        planned: seconds that all of it takes.
+        meter: None: it has not started.
+        planned: duration of the measurement, s.
     """
     stage = meter.stage if meter and meter.stage in STAGES else "importing"
     return {
@@ -53,7 +53,7 @@ def behind_another(device: str) -> EstimateOutValues:
 
 
 def fraction(stage: str, seconds: float, planned: float) -> float:
-    """0 to 1: within a stage by the clock, up to where the next one begins."""
+    """0 to 1: within a stage by the clock, up to the start of the next one."""
     begins = STAGES[stage]
     ends = min((start for start in STAGES.values() if start > begins), default=1.0)
     return round(min(begins + seconds / planned, ends), 3)

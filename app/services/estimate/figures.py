@@ -19,12 +19,12 @@ from app.schemas.estimate import DiskNeed, EstimateOutValues, RunTimes
 from app.services.estimate.request import CLOSE_MOSAIC, Configuration, EstimateRequest
 from app.services.trainer import texts
 
-FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside its validation
-LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
+FINISH_S = 2.5  # as in app/worker/eta.py: after the last epoch, besides its validation
+LONGEST_S = 300.0  # for the first read of a large dataset; the batches themselves take some 20 s
 
 
 def measured(request: EstimateRequest, figures: EstimateResult) -> EstimateOutValues:
-    """The answer from what a child measured."""
+    """The response with a child's measurements."""
     configuration = request.configuration
     if "error" in figures:
         text = _("Out of memory, even with smaller batches. Use a smaller image size or model.")
@@ -71,7 +71,7 @@ def times(configuration: Configuration, figures: EstimateFigures, devices: int) 
 
 
 def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
-    """The most bytes that the run needs on the disk: best, last, the resumable copies and the periodic checkpoints."""
+    """The maximum disk space of the run in bytes: best, last, the resumable copies and the periodic checkpoints."""
     period = configuration.params.get("save_period", -1)
     periodic = configuration.epochs // period if period > 0 else 0
     needed = checkpoint * (2 + RETAINED_CHECKPOINTS + periodic)
@@ -85,7 +85,7 @@ def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
 
 
 def history(request: EstimateRequest) -> EstimateOutValues | None:
-    """From the newest training that was like this one; None where there is none."""
+    """The figures of the newest training with the same configuration; None if there is none."""
     configuration = request.configuration
     same = ("dataset_id", "revision", "model_version", "architecture", "task", "batch_size", "img_size")
     like = [getattr(Training, name) == getattr(configuration, name) for name in same]  # None: IS NULL
@@ -113,7 +113,7 @@ def history(request: EstimateRequest) -> EstimateOutValues | None:
 
 
 def unavailable(text: str) -> EstimateOutValues:
-    """The answer where there is no estimate, with the reason."""
+    """The response without an estimate, with the reason."""
     return {"status": "unavailable", "reason": text}
 
 

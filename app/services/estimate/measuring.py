@@ -1,4 +1,4 @@
-"""Runs measurements as jobs: at most one a device, with their spec and what follows from their end."""
+"""Runs measurements as jobs, at most one per device."""
 
 import logging
 from collections.abc import Mapping
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.estimate")
 
 KIND = "estimate"
-PLANNED_S = 18.0  # all of a measurement, on a machine that is fast enough
-# So long a failure waits for whoever asked; later, or once it was reported, the next request measures again.
+PLANNED_S = 18.0  # an entire measurement, on a machine that is fast enough
+# How long a failure is retained for the client that polls; after that, or once it was reported, the next request
+# measures again.
 FAILURE_LIFETIME_S = 30.0
-AT_ONCE = 64  # the devices set the limit
+AT_ONCE = 64  # limited by the devices
 
 
 class Measurements:
-    """The jobs of the kind `estimate`: one for each device at a time.
+    """The jobs of the kind `estimate`: one at a time per device.
 
     `params` of a job: `key` of the configuration, `devices`, and the `spec` of its program.
     """
@@ -68,13 +69,13 @@ class Measurements:
         return self.jobs.submit(KIND, params, ("dataset", request.configuration.dataset_id))
 
     def going_on(self, device: str) -> Job | None:
-        """The measurement that runs on a device, else the one that waits for it."""
+        """The running measurement on a device, otherwise the waiting one."""
         unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
         rows = db.session.scalars(select(Job).where(Job.kind == KIND, unfinished).order_by(Job.status.desc(), Job.id))
         return next((row for row in rows if row.params["devices"] == [device]), None)
 
     def pop_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
-        """Kind and error of a measurement that has just failed or was stopped; returned once."""
+        """Code and error of a measurement that has just failed or was stopped; returned once."""
         without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
         recent = Job.ended_at > now() - timedelta(seconds=FAILURE_LIFETIME_S)
         about = (Job.kind == KIND, Job.subject_id == request.configuration.dataset_id)
@@ -89,11 +90,11 @@ class Measurements:
             session.get_one(Job, ended.id).error = {**failure, "returned": True}
         return failure["code"], failure.get("message", "")
 
-    # The kind.
+    # Callbacks of the kind.
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
         spec = job.params["spec"] | {"training_dir": str(directory / "run")}
-        if settings().STORAGE_URL:  # the paths of whoever asked are another machine's
+        if settings().STORAGE_URL:  # the paths in the request are those of another machine
             folder = settings().DATA_ROOT / self.dataset(job).folder
             spec |= {"data": str(folder / "dataset.yaml"), "weights_dir": str(settings().WEIGHTS_DIR)}
         return spec
@@ -102,11 +103,11 @@ class Measurements:
         return dataset_files(db.session, job.subject_id or 0, job.params.get("revision"))
 
     def files(self, job: Job) -> JobFiles:
-        """For workers that share no volume."""
+        """For workers without a shared volume."""
         return JobFiles(self.dataset(job))
 
     def collect(self, job: Job, result: EstimateResult, _directory: Path) -> Mapping[str, object]:
-        """Store the measurement: the next request is answered from the table."""
+        """Store the measurement, from which the next request is answered."""
         key = job.params["key"]
         with writing() as session:
             session.merge(Estimate(key=key, figures=result, created_at=now()))
@@ -115,6 +116,6 @@ class Measurements:
 
 
 def smaller(job: Job, failure: Failed) -> Mapping[str, object] | None:
-    """Half the batch where memory ran out so suddenly that the program could not halve it itself."""
+    """The params with half the batch, if memory ran out so suddenly that the program could not halve it itself."""
     half = EstimateSpec.of(job.params["spec"]).halved() if failure.kind == "out_of_memory" else None
     return None if half is None else job.params | {"spec": half.values()}

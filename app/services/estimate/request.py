@@ -1,4 +1,6 @@
-"""The configuration of an estimate: validated like a new training, and identified by what changes its pace."""
+"""The configuration of an estimate: validated like a new training, and identified by the columns that affect
+its speed.
+"""
 
 import hashlib
 import json
@@ -18,10 +20,10 @@ from app.services import system
 from app.services.trainer.launch import spec_of
 from app.services.trainer.learning import iterations
 
-CLOSE_MOSAIC = 10  # ultralytics' default: so many last epochs have no mosaic
-AUTO_STEPS = 10_000  # with more, ultralytics' automatic optimizer is another one, which takes longer
+CLOSE_MOSAIC = 10  # ultralytics' default: number of final epochs without mosaic
+AUTO_STEPS = 10_000  # above this, ultralytics' automatic optimizer is another, slower one
 NBS = 64  # ultralytics' default
-# What costs neither time nor memory: another value needs no other measurement.
+# Parameters that affect neither time nor memory, and need no other measurement.
 FREE = {
     "seed",
     "patience",
@@ -58,13 +60,13 @@ class Configuration:
 
     @classmethod
     def of(cls, row: Training) -> Self:
-        """The request of a row."""
+        """The configuration of a row."""
         return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
 class EstimateRequest:
-    """A training whose estimate was requested, validated as if it were to be created."""
+    """A training whose estimate was requested, validated like a new training."""
 
     key: str
     spec: Mapping[str, Any]  # of a training, see TrainSpec
@@ -73,7 +75,7 @@ class EstimateRequest:
 
 
 def describe(row: Training, dataset: Dataset) -> EstimateRequest:
-    """The request of a training that is not stored."""
+    """The request for a training that is not stored."""
     config = settings()
     here = gpus_for_jobs(config)
     devices = Pool(here).resolve(row.params.get("device", "auto"), Use.WORK, []) or (CPU,)
@@ -95,7 +97,7 @@ def describe(row: Training, dataset: Dataset) -> EstimateRequest:
 
 
 def automatic(row: Training, dataset: Dataset) -> str | None:
-    """Which kind of optimizer ultralytics will choose; None where the request names one."""
+    """Which optimizer ultralytics will choose; None if the request names one."""
     if row.params.get("optimizer", "auto") != "auto":
         return None
     steps = iterations(dataset.train_images, max(row.batch_size, row.params.get("nbs", NBS)), row.params) * row.epochs
@@ -103,7 +105,9 @@ def automatic(row: Training, dataset: Dataset) -> str | None:
 
 
 def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> Mapping[str, Any]:
-    """The spec of the child. It needs no weights: they change neither time nor memory, and may have to be fetched."""
+    """The spec of the child. It needs no weights, which affect neither time nor memory, and might have to be
+    downloaded.
+    """
     config = settings()
     spec = spec_of(row, config.MODELS_DIR, devices[:1], config)
     return spec.values() | {
@@ -111,5 +115,6 @@ def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> Mapping[s
         "batch_now": batch,
         "start": {"kind": "scratch"},
         "resume": None,
-        "params": {**spec.params, "close_mosaic": 0},  # the child closes it itself, when it has seen enough
+        # the child disables mosaic itself, once it has measured enough batches
+        "params": {**spec.params, "close_mosaic": 0},
     }

@@ -51,10 +51,10 @@ class EvaluationService:
     """Starts, lists and deletes evaluations.
 
     Args:
-        storage: where their files are.
-        trainer: knows the checkpoints. datasets: knows the revisions.
-        jobs: has the kind `evaluate` registered here.
-        limited: whether their memory has a limit.
+        storage: of their files.
+        trainer: finds checkpoints. datasets: finds versions.
+        jobs: runs the kind `evaluate`, registered here.
+        limited: whether their memory is limited.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class EvaluationService:
         """Queue an evaluation; `values` as loaded by EvaluationIn. An unfinished one with the same values is reused.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
             Conflict: it has no such weights, or the dataset is not ready.
-            Unprocessable: dataset, split or classes do not fit.
+            Unprocessable: dataset, split or classes do not match the model.
         """
 
         def write(columns: EvaluationColumns) -> tuple[EvaluationStartedValues, int | None]:
             with writing() as session:
-                self.checker.training(training_id)  # it may be gone meanwhile
+                self.checker.training(training_id)  # it may have been deleted meanwhile
                 mark = idempotency.reserve(session, request_key)
                 row = self.queue.same(session, training_id, columns)
                 if row is None:
@@ -122,7 +122,7 @@ class EvaluationService:
         return self.to_dicts([self.row(evaluation_id)])[0]
 
     def of_training(self, training_id: int) -> list[EvaluationDetailValues]:
-        """All of a training, the newest first.
+        """All evaluations of a training, newest first.
 
         Raises:
             NotFound: no such training.
@@ -139,13 +139,13 @@ class EvaluationService:
         return [evaluation_out(row, jobs, names, self.weights_changed(row)) for row in rows]
 
     def weights_changed(self, row: Evaluation) -> bool:
-        """Whether the run's weights have changed since they were measured."""
+        """Whether the run's weights have changed since they were evaluated."""
         path = self.storage.get_training_dir(row.training_id) / "run" / "weights" / f"{row.checkpoint}.pt"
-        measured = row.result.get("weights_sha256") if row.result else None  # that of an epoch stays what it is
+        measured = row.result.get("weights_sha256") if row.result else None  # the checkpoint of an epoch never changes
         return is_replaced(path, measured, row.created_at)
 
     def delete(self, evaluation_id: int) -> EvaluationDeletedValues:
-        """Remove it with its files; one that runs is ended.
+        """Remove it with its files; a running one is ended.
 
         Raises:
             NotFound: no such evaluation.
@@ -160,7 +160,7 @@ class EvaluationService:
             move_files()
         return {"message": _("Evaluation deleted"), "evaluation_id": evaluation_id}
 
-    # What was found; all raise NotFound, and Conflict where it is not completed or its files are damaged.
+    # Results; all raise NotFound, or Conflict if it is not completed or its files are damaged.
 
     def matrix(self, evaluation_id: int, query: Mapping[str, Any]) -> Matrix:
         """The confusion matrix, as MatrixOut."""
@@ -171,7 +171,7 @@ class EvaluationService:
         return self.reader.images(self.row(evaluation_id), query)
 
     def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPageView:
-        """A page of probable label errors, as SuspectPage."""
+        """A page of likely label errors, as SuspectPage."""
         return self.reader.label_errors(self.row(evaluation_id), query)
 
     def comparable(self, evaluation_id: int) -> ComparableEvaluations:
@@ -179,7 +179,7 @@ class EvaluationService:
         return {"evaluations": self.comparison.comparable(self.row(evaluation_id))}
 
     def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
-        """The comparison of two evaluations, as ComparisonOut; Unprocessable where their images differ."""
+        """The comparison of two evaluations, as ComparisonOut; Unprocessable if their images differ."""
         return self.comparison.compare(self.row(evaluation_id), self.row(other_id), query)
 
     def curves(self, evaluation_id: int) -> CurvesView:
@@ -195,7 +195,7 @@ class EvaluationService:
         return self.reader.image_file(self.row(evaluation_id), number, small)
 
     def choose_thresholds(self, training_id: int, values: ModelThresholds) -> ModelThresholds:
-        """Store the thresholds with the model.
+        """Store the chosen thresholds of the model.
 
         Raises:
             NotFound: no such training.
@@ -215,7 +215,8 @@ class EvaluationService:
 
     def reconcile(self) -> None:
         """At the server's start: close rows whose jobs ended before their results were recorded, and queue the
-        evaluations that an earlier version left out."""
+        evaluations of stopped runs that are missing.
+        """
         self.kind.end_orphaned()
         self.automatic.catch_up()
 

@@ -9,10 +9,10 @@ GoalMetric = Literal["precision", "recall"]
 
 
 def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
-    """`overall` and `classes`, each with a confidence and its figures; None where no confidence reaches the goal.
+    """`overall` and `classes`, each with a confidence and its metrics; None if no confidence reaches the goal.
 
     Args:
-        precision: at least so much, with the highest recall. recall: the reverse. Neither: the best F1.
+        precision: the minimum, at the highest recall. recall: the reverse. Neither: the best F1.
     """
     if not curves:
         return {"overall": None, "classes": []}
@@ -24,7 +24,7 @@ def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: fl
 
 
 def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -> list[OperatingPoint]:
-    """Where something is detected."""
+    """The points of a curve with at least one detection."""
     rows = zip(confidences, curve["precision"], curve["recall"], curve["f1"], strict=True)
     return [
         {"confidence": confidence, "precision": precision, "recall": recall, "f1": f1}
@@ -34,7 +34,7 @@ def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -
 
 
 def choose(rows: Sequence[OperatingPoint], goals: Mapping[str, float | None]) -> OperatingPoint | None:
-    """The point that reaches the goal at the least cost; without a goal, the one with the best F1."""
+    """The point that reaches the goal with the best other metric; without a goal, the one with the best F1."""
     pairs: tuple[tuple[GoalMetric, GoalMetric], ...] = (("precision", "recall"), ("recall", "precision"))
     for metric, other in pairs:
         least = goals[metric]

@@ -1,8 +1,8 @@
-"""Evaluates a completed run on its validation and its test set automatically.
+"""Evaluates an ended run on its validation and its test set automatically.
 
-Those of a completed run wait behind every training, and leave their device to whoever wants it: then they wait again. A
-run that was stopped has no results of its own yet: they are written by the first of these evaluations, which therefore
-goes before every training that waits, and ends as a training does.
+Evaluations of a completed run wait behind every training, and are displaced by any other job on their device: then they
+wait again. A stopped run has no results of its own yet: the first of these evaluations writes them, and therefore runs
+before every waiting training, and is not displaced.
 """
 
 import logging
@@ -33,17 +33,17 @@ ENDED_WELL = {TrainingStatus.COMPLETED, TrainingStatus.CANCELLED}
 
 
 class AutomaticEvaluations:
-    """Listens for runs that end.
+    """Queues evaluations when runs end.
 
     Args:
-        store: has their folders. queue: takes the evaluations.
+        store: of their folders. queue: accepts the evaluations.
     """
 
     def __init__(self, store: "TrainingStore", queue: EvaluationQueue) -> None:
         self.store, self.queue = store, queue
 
     def submit(self, training: Training) -> None:
-        """Queue the evaluations that the run's best weights do not have yet."""
+        """Queue the missing evaluations of the run's best weights."""
         if training.status not in ENDED_WELL or training.deleted_at is not None:
             return
         if not (self.store.folder(training.id) / "run" / "weights" / "best.pt").is_file():
@@ -65,21 +65,23 @@ class AutomaticEvaluations:
         self.queue.announce(job_ids)
 
     def catch_up(self) -> None:
-        """Queue the missing evaluations of runs that were stopped, as after an update of the server. Failed and stopped
-        ones are not repeated."""
+        """Queue the missing evaluations of stopped runs, as after an update of the server. Failed and stopped ones are
+        not repeated.
+        """
         # Not the classes: setting up the mappers would delay the server's first answer.
         run, job, evaluation = Training.__table__.c, Job.__table__.c, Evaluation.__table__.c
         begun = select(job.id).where(job.subject_type == "training", job.subject_id == run.id)
         begun = begun.where(job.kind.in_((KIND, UNASKED)))
         none = ~begun.exists() & ~select(evaluation.id).where(evaluation.training_id == run.id).exists()
         stopped = (run.status == TrainingStatus.CANCELLED) & run.deleted_at.is_(None)
-        recent = run.end_time > now() - RETENTION  # of older ones the jobs are forgotten, also those that were stopped
+        # jobs of older runs have been deleted, so a stopped evaluation could not be recognized
+        recent = run.end_time > now() - RETENTION
         for training_id in db.session.scalars(select(run.id).where(stopped, recent, none)).all():
             try:
                 training = db.session.get(Training, training_id)
                 if training is not None and needs_evaluation(self.store.folder(training_id)):
                     self.submit(training)
-            except Exception:  # one that cannot be queued stops no start
+            except Exception:  # a failure must not stop the start
                 db.session.rollback()
                 logger.exception("training %s: its evaluation is not queued", training_id)
 
@@ -116,7 +118,7 @@ class AutomaticEvaluations:
 
 
 def columns_of(training: Training, split: str) -> EvaluationColumns:
-    """Of its own data, whose classes are the model's."""
+    """The columns for the training's own dataset, whose classes are the model's."""
     return {
         "dataset_id": training.dataset_id,
         "revision": training.revision,

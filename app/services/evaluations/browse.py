@@ -1,4 +1,4 @@
-"""Filters the images of an evaluation by what is right or wrong in them."""
+"""Filters the images of an evaluation by their outcomes."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def refuse_class(field: str, name: str) -> Unprocessable:
 
 
 class Filter:
-    """Which objects and detections a query is about, as a condition of the table `item`.
+    """A query for objects and detections, as a condition of the table `item`.
 
     Args:
         query: as OutcomeQuery loads it. names: the model's classes.
@@ -82,7 +82,7 @@ class Browser:
         self.confidence, self.iou = confidence, iou
 
     def matrix(self) -> list[Cell]:
-        """The cells that are not empty; None is the background."""
+        """The non-empty cells; None is the background."""
         counted = "SELECT actual, predicted, COUNT(*) FROM item GROUP BY actual, predicted ORDER BY actual, predicted"
         return [
             {"actual": self.name(actual), "predicted": self.name(predicted), "count": count}
@@ -90,7 +90,7 @@ class Browser:
         ]
 
     def counts(self) -> dict[str, int]:
-        """How many of each kind."""
+        """The number of outcomes of each kind."""
         counts = dict(self.connection.execute("SELECT kind, COUNT(*) FROM item GROUP BY kind").fetchall())
         return {kind: counts.get(number, 0) for number, kind in enumerate(KINDS)}
 
@@ -98,7 +98,7 @@ class Browser:
         return None if number is None else self.names[number]
 
     def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImageView], int]:
-        """A page of images as schemas.EvaluatedImage, and how many there are in all."""
+        """A page of images as schemas.EvaluatedImage, and their total number."""
         selection = Filter(query, self.names)
         key, way = query["sort"].lstrip("-"), "DESC" if query["sort"].startswith("-") else "ASC"
         hits = (
@@ -159,7 +159,7 @@ class Browser:
         ]
 
     def detections(self, seen: ImageResult, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
-        """Of a classification its first guesses; only the first is right or wrong."""
+        """For classification, the top classes; only the first has an outcome."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
         classification = bool(seen.objects) and not seen.object_corners[0]
         numbers = range(len(seen.detections)) if classification else sorted(mine)

@@ -1,4 +1,4 @@
-"""Compares two evaluations of the same images: the difference with its uncertainty, and the images behind it."""
+"""Compares two evaluations of the same images: the difference with its uncertainty, and the images that cause it."""
 
 import json
 import logging
@@ -40,28 +40,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.evaluations")
 
 LONGEST_S = 120.0
-MAIN = ("top1", "map95")  # the figure by which two are told apart
+MAIN = ("top1", "map95")  # the metrics that decide the comparison
 MAX_COMPARABLE = 50
-LEAST_IMAGES = 20  # on fewer, a bootstrap takes chance for a difference
-# An image is right where it has no error, at the confidence with the best F1 of each.
+LEAST_IMAGES = 20  # with fewer images, a bootstrap mistakes chance for a difference
+# An image is right if it has no error, each evaluation at the confidence of its best F1.
 RIGHT = {"this": "mine.errors = 0 AND theirs.errors > 0", "other": "mine.errors > 0 AND theirs.errors = 0"}
 ONE_RIGHT = f"(({RIGHT['this']}) OR ({RIGHT['other']}))"
 
-_comparing = threading.Lock()  # not that of the views: sliders need not wait for a child
+_comparing = threading.Lock()  # a separate lock from that of the views: sliders need not wait for a child
 
 
 class EvaluationComparison:
     """Compares completed evaluations.
 
     Args:
-        storage: has a folder for the program. reader: has their files.
+        storage: provides a folder for the program. reader: opens their files.
     """
 
     def __init__(self, storage: "StorageService", reader: EvaluationReader) -> None:
         self.storage, self.reader = storage, reader
 
     def comparable(self, row: Evaluation) -> list[OtherEvaluationView]:
-        """The completed evaluations of the same set, the newest first, as OtherEvaluation."""
+        """The completed evaluations of the same set, newest first, as OtherEvaluation."""
         same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
         query = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
         query = query.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
@@ -72,8 +72,8 @@ class EvaluationComparison:
         """The comparison, as ComparisonOut.
 
         Raises:
-            Conflict: one is not completed, or is of an earlier version.
-            Unprocessable: they are of other images.
+            Conflict: one is not completed, or was made by an earlier version.
+            Unprocessable: their images differ.
         """
         files, theirs = self.reader.files(row), self.reader.files(other)
         refuse_different_classes(row, other)
@@ -92,12 +92,12 @@ class EvaluationComparison:
         }
 
     def figures(self, files: EvaluationFiles, theirs: EvaluationFiles, classification: bool) -> Differences:
-        """The comparison's result, computed once.
+        """The comparison's result, computed once and cached.
 
         Raises:
-            Unprocessable: they are of other images.
-            Conflict: one is of an earlier version, or damaged.
-            NotFound: files are gone.
+            Unprocessable: their images differ.
+            Conflict: one was made by an earlier version, or is damaged.
+            NotFound: files were deleted.
         """
         cache = files.folder / f"compare-{theirs.folder.name}.json"
         differences = read_cached(cache)
@@ -130,7 +130,7 @@ class EvaluationComparison:
     def images(
         self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: Mapping[str, Any]
     ) -> ComparedImages:
-        """How many images each gets right, and a page of those that only one does."""
+        """Counts of right images, and a page of those that only one evaluation gets right."""
         view = intact_view(theirs)
         result = result_of(row)
         with files.opened(result["confidence"], result["iou"]) as connection:
@@ -159,7 +159,7 @@ class EvaluationComparison:
 
 
 def intact_view(files: EvaluationFiles) -> Path:
-    """The view that the evaluation's program wrote, after reading every image in it; a damaged one is rebuilt."""
+    """The view that the evaluation's program wrote, after a complete read as a check; a damaged one is rebuilt."""
     path, opened = opened_of(files.default)
     with closing(opened):
         try:
@@ -171,7 +171,7 @@ def intact_view(files: EvaluationFiles) -> Path:
 
 
 def counts_of(connection: sqlite3.Connection, tables: str) -> dict[str, int]:
-    """Images: right in both, in one of them, in none."""
+    """Numbers of images: right in both, in one of them, in neither."""
     both, this, other, neither = connection.execute(
         f"SELECT SUM(mine.errors = 0 AND theirs.errors = 0), SUM({RIGHT['this']}), SUM({RIGHT['other']}), "  # noqa: S608
         f"SUM(mine.errors > 0 AND theirs.errors > 0) FROM {tables}"
@@ -189,7 +189,7 @@ def refuse_different_classes(row: Evaluation, other: Evaluation) -> None:
     """Check that two evaluations have the same classes and metrics.
 
     Raises:
-        Unprocessable: what they measure cannot be compared.
+        Unprocessable: their metrics cannot be compared.
     """
     mine, theirs = result_of(row), result_of(other)
     if row.id == other.id:
@@ -199,7 +199,7 @@ def refuse_different_classes(row: Evaluation, other: Evaluation) -> None:
 
 
 def sentence(main: Difference | None, distinguishable: bool, images: int) -> str:
-    """What follows from it."""
+    """The conclusion."""
     if main is None:
         return _("There is nothing to compare: the images have no objects.")
     if images < LEAST_IMAGES:
@@ -224,7 +224,7 @@ def one_at_a_time() -> Iterator[None]:
     """Acquire the only slot for a comparison, or fail after WAIT_S seconds.
 
     Raises:
-        Unavailable: others are waited for already.
+        Unavailable: the slot was not released in time.
     """
     if not _comparing.acquire(timeout=WAIT_S):
         raise Unavailable(_("Other evaluations are being compared. Try again in a few seconds."))
@@ -255,7 +255,7 @@ def check(differences: Differences) -> Differences:
     """Validate a cached result, as returned by `figures`.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is invalid.
         TypeError: the same.
         KeyError: the same.
         AttributeError: the same.
@@ -284,7 +284,7 @@ def cache_differences(path: Path, differences: Differences) -> None:
 
 
 def failure(ending: Event, this: Path, other: Path) -> AppError:
-    """The error of a comparison that failed; damaged files are set aside."""
+    """The error for a failed comparison; damaged files are set aside."""
     logger.warning("evaluations were not compared: %s", ending)
     if isinstance(ending, Refused) and ending.code == "damaged":
         file = (this if ending.data["side"] == "this" else other) / str(ending.data["file"])
@@ -292,6 +292,6 @@ def failure(ending: Event, this: Path, other: Path) -> AppError:
             return no_files()
         set_file_aside(file)
         return DamagedEvaluation()
-    if isinstance(ending, Failed) and ending.kind == "code":  # files that can be read, and say what cannot be
+    if isinstance(ending, Failed) and ending.kind == "code":  # the files are readable, so their contents decide
         return Inconsistent()
     return Unavailable(_("These evaluations can't be compared now. Try again."))
