@@ -50,7 +50,7 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
         if folder.is_dir():
             atomic_write_text(folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
     except OSError as error:
-        logger.warning("%s/%s is not written: %s", folder, NAME, error)
+        logger.warning("%s/%s could not be written: %s", folder, NAME, error)
 
 
 def read(folder: Path, kind: str) -> AboutDocument:

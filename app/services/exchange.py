@@ -1,5 +1,6 @@
-"""Wires the files of workers that share no volume: what is published and received beside the web process, and what is
-fetched and delivered in a worker."""
+"""Wires the files of workers without a shared volume: publishing and receiving beside the web process, fetching and
+delivering in a worker.
+"""
 
 import json
 from contextlib import suppress
@@ -27,11 +28,11 @@ from app.services.trainer.transitions import KIND as TRAINING
 if TYPE_CHECKING:
     from app.services import Services
 
-OWNER = "worker.json"  # in the data folder of workers: whose files it has
+OWNER = "worker.json"  # marks the data folder of a worker with its installation
 
 
 def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
-    """Nothing where the processes share a volume."""
+    """Configure the exchange of files; does nothing with a shared volume."""
     store = open_bucket(settings(app))
     if store is None:
         return
@@ -55,11 +56,11 @@ def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
 
 
 def worker_folder(base: Path, name: str) -> Path:
-    """The data folder of one worker of this host, which has one job at a time. Datasets and downloaded weights are
-    shared.
+    """The data folder of one worker on this host, which runs one job at a time. Datasets and downloaded weights are
+    shared between the workers.
 
     Args:
-        base: DATA_ROOT, as this host has it. name: of the worker.
+        base: DATA_ROOT of this host. name: of the worker.
     """
     folder = base / WORKERS / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def worker_folder(base: Path, name: str) -> Path:
 
 
 def host_folder(config: Settings) -> Path:
-    """DATA_ROOT as the host has it, from that of one of its workers."""
+    """DATA_ROOT of the host, given that of one of its workers."""
     return config.DATA_ROOT.parent.parent
 
 
@@ -82,7 +83,7 @@ def host_cache(config: Settings) -> HostCache:
 
 
 def identity(app: Flask) -> str:
-    """The installation's id, which web processes and workers read in the database."""
+    """The installation's id, which web processes and workers read from the database."""
     with app.app_context():
         uuid = db.session.scalars(select(Installation.uuid)).one()
         db.session.remove()
@@ -94,14 +95,14 @@ def content_hashes() -> set[str]:
 
 
 def follow_up(job: Job) -> None:
-    """All files of a job that has ended are here."""
+    """Called when all files of an ended job have been received."""
     if job.kind == TRAINING and job.subject_id is not None:
         start_backup(job.subject_id)
 
 
 def remove_orphaned_folders(data: Path) -> None:
-    """Remove the folders on a worker's host that no running job uses: their process was killed before it removed them.
-    Those of failed jobs stay as long as on the server, until their rows are removed.
+    """Remove folders on a worker's host that no running job uses: their process was killed before it removed them.
+    Those of failed jobs stay until their rows are removed, as on the server.
 
     Args:
         data: the worker's own data folder.
@@ -126,8 +127,9 @@ def remove_orphaned_folders(data: Path) -> None:
 
 
 def refusal(app: Flask) -> str | None:
-    """Why a worker cannot use this data folder: it belongs to the web processes or to another installation. An unmarked
-    folder is claimed."""
+    """Why a worker cannot use this data folder: it belongs to web processes or to another installation. An unmarked
+    folder is claimed.
+    """
     folder = host_folder(settings(app))
     if mark.read(folder) is not None:
         return f"DATA_ROOT={folder} is the platform's own folder. With STORAGE_URL a worker needs another one."
@@ -148,7 +150,7 @@ def check(bucket: Bucket) -> None:
     """Store, read, list and remove a small object.
 
     Raises:
-        StoreAway: one of them does not work; the message says why.
+        StoreAway: one of them failed; the message says why.
     """
     stored = bucket.put_bytes("check", b"yolo")
     bucket.read(stored.key)

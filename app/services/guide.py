@@ -16,7 +16,7 @@ WIKI = ROOT / "wiki"
 GUIDES = {"pt_BR": "Guia-do-Usuario", "en": "User-Guide"}
 MARK = re.compile(r'<a id="([a-z-]+)"></a>')
 
-FRAMES = (  # what is wider than the page scrolls, by the keyboard, too
+FRAMES = (  # content wider than the page scrolls, also by keyboard
     (r"<p>§([a-z-]+)§\s*</p>", r'<a id="\1"></a>'),
     (r"<table>", '<div class="table-wrap" tabindex="0"><table>'),
     (r"</table>", "</table></div>"),
@@ -26,7 +26,7 @@ FRAMES = (  # what is wider than the page scrolls, by the keyboard, too
 
 @dataclass(frozen=True)
 class Guide:
-    """A guide: its title, its HTML, and its sections as (anchor, title)."""
+    """A guide: title, HTML, and sections as (anchor, title)."""
 
     title: str
     html: str
@@ -34,7 +34,7 @@ class Guide:
 
 
 def guide(locale: str) -> Guide:
-    """The guide in a language; Portuguese where there is none."""
+    """The guide in a language; the Portuguese one if it is missing."""
     name = GUIDES.get(locale, GUIDES["pt_BR"])
     path = WIKI / f"{name}.md"
     return render(path, path.stat().st_mtime_ns)
@@ -42,8 +42,8 @@ def guide(locale: str) -> Guide:
 
 @lru_cache(maxsize=4)
 def render(path: Path, _changed: int) -> Guide:
-    """A file of the wiki as HTML, cached by its state. HTML in it is escaped: `html` is off."""
-    from markdown_it import MarkdownIt  # few starts are followed by this page
+    """A file of the wiki as HTML, cached until the file changes. HTML in it is escaped: `html` is off."""
+    from markdown_it import MarkdownIt  # not at import, since this page is rarely requested
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     text = path.read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def render(path: Path, _changed: int) -> Guide:
 
 
 def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
-    """Add anchors to the headings, and remove the title; the title, and the sections."""
+    """Add anchors to the headings, and remove the title; returns the title and the sections."""
     title, sections = "", []
     anchors: set[str] = set()
     for index, token in enumerate(tokens):
@@ -79,7 +79,7 @@ def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
 
 
 def without_pages(tokens: "Iterable[Token]") -> None:
-    """Turn links to other pages of the wiki, which are not served, into text."""
+    """Replace links to other pages of the wiki, which are not served, by their text."""
     for token in tokens:
         children = token.children or []
         hidden = False
@@ -94,5 +94,5 @@ def without_pages(tokens: "Iterable[Token]") -> None:
 
 
 def slug(text: str) -> str:
-    """An anchor of a heading: letters and digits with hyphens."""
+    """The anchor of a heading: letters and digits with hyphens."""
     return re.sub(r"[^\w]+", "-", text.lower()).strip("-")

@@ -1,7 +1,7 @@
-"""Runs a POST with an `Idempotency-Key` once, and replays its answer to whoever repeats it.
+"""Runs a POST with an `Idempotency-Key` once, and replays its response when it is repeated.
 
-The key is written in the transaction of the effect: both are there, or neither. A request that failed leaves no key, so
-it may be repeated as well.
+The key is written in the transaction of the effect: both exist, or neither. A failed request leaves no key, so that it
+can be repeated.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from app.models import IdempotencyKey, now
 RETENTION = timedelta(hours=24)
 
 Answer = Mapping[str, Any]
-AnswerT = TypeVar("AnswerT", bound=Answer)  # the answer of one action
+AnswerT = TypeVar("AnswerT", bound=Answer)  # the response type of an action
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class RequestKey:
     """The idempotency key of a request.
 
     Args:
-        key: as the client sent it.
-        scope: the action and what it is about, "extend/5": other actions may have the same key.
+        key: as sent by the client.
+        scope: the action and its object, "extend/5": other actions may use the same key.
         digest: of the body.
     """
 
@@ -42,18 +42,18 @@ class RequestKey:
 
 
 def digest(body: Any) -> str:
-    """SHA-256 of a JSON body; the order of its keys and its spaces do not matter."""
+    """SHA-256 of a JSON body, independent of key order and whitespace."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def run_idempotent(request: RequestKey | None, work: Callable[[], AnswerT]) -> AnswerT:
-    """Run the work once, or replay its stored answer.
+    """Run the work once, or replay its stored response.
 
     Args:
         work: opens a write transaction in which it calls `reserve` or `store_answer`.
 
     Raises:
-        Unprocessable: the key came with another body before. And what `work` raises.
+        Unprocessable: the key was used with another body. Also what `work` raises.
     """
     if (answer := earlier(request)) is not None:
         return cast(AnswerT, answer)  # of the same action, since the scope is the same
@@ -62,11 +62,11 @@ def run_idempotent(request: RequestKey | None, work: Callable[[], AnswerT]) -> A
     except IntegrityError:
         if (answer := earlier(request)) is None:
             raise
-        return cast(AnswerT, answer)  # another request with this key was faster
+        return cast(AnswerT, answer)  # a concurrent request with this key was first
 
 
 def earlier(request: RequestKey | None) -> Answer | None:
-    """The answer that this key had in the last 24 hours."""
+    """The response to this key in the last 24 hours."""
     if request is None:
         return None
     mark = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
@@ -79,10 +79,10 @@ def earlier(request: RequestKey | None) -> Answer | None:
 
 
 def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
-    """Insert the key first in this transaction; its answer is filled in at the end.
+    """Insert the key first in this transaction; its response is filled in at the end.
 
     Raises:
-        IntegrityError: it is taken; see `once`. A transaction that is taking it now is waited for.
+        IntegrityError: it exists; see `run_idempotent`. Waits for a transaction that is inserting it.
     """
     if request is None:
         return None
@@ -95,10 +95,10 @@ def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
 
 
 def store_answer(session: Any, request: RequestKey | None, answer: Answer) -> None:
-    """`reserve`, with an answer that is complete already.
+    """Insert the key with a response that is already complete.
 
     Raises:
-        IntegrityError: the key is taken; see `once`.
+        IntegrityError: the key exists; see `run_idempotent`.
     """
     mark = reserve(session, request)
     if mark is not None:
@@ -106,6 +106,6 @@ def store_answer(session: Any, request: RequestKey | None, answer: Answer) -> No
 
 
 def purge() -> int:
-    """Forget the keys of more than 24 hours ago; how many there were. For the janitor."""
+    """Delete keys older than 24 hours; returns how many. For the janitor."""
     with writing() as session:
         return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - RETENTION).delete()

@@ -1,4 +1,4 @@
-"""Cleans up, and does what was missed: at the server's start, then every hour."""
+"""Cleans up, and catches up on missed work: at the server's start, then every hour."""
 
 import logging
 import os
@@ -24,8 +24,8 @@ logger = logging.getLogger("yolo.janitor")
 
 FIRST_S, EVERY_S = 5.0, 3600.0
 KEY_RETENTION = timedelta(hours=24)
-LEFTOVER_AGE = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
-UNUSED = timedelta(hours=1)  # an image that was just stored has its first link soon
+LEFTOVER_AGE = timedelta(hours=24)  # age of an abandoned temporary file
+UNUSED = timedelta(hours=1)  # a newly stored image gets its first link soon
 ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED)
 
 
@@ -33,14 +33,14 @@ class Janitor:
     """Periodic cleaning.
 
     Args:
-        services: their files and rows are cleaned.
+        services: whose files and rows are cleaned.
     """
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
     def run(self, app: Flask) -> None:
-        """The loop; a background task."""
+        """Sweep repeatedly. The body of a background task."""
         socketio.sleep(FIRST_S)
         while self.services.installation.is_open:
             with app.app_context():
@@ -48,8 +48,9 @@ class Janitor:
             socketio.sleep(EVERY_S)
 
     def sweep(self, time: datetime) -> dict[str, int]:
-        """Run each task once; counts by task. A failure does not stop the rest. Nothing runs while read-only, or where
-        another process leads."""
+        """Run each task once; counts by task. A failure does not stop the others. Nothing runs while read-only, or
+        while another process leads.
+        """
         if self.services.installation.verdict or not self.services.jobs.cluster.leads:
             return {}
         jobs: dict[str, Callable[[datetime], int]] = {
@@ -72,7 +73,7 @@ class Janitor:
         try:
             count = job(time)
         except Exception:
-            logger.exception("%s", name)
+            logger.exception("the janitor's task %s has failed", name)
             return 0
         finally:
             db.session.rollback()
@@ -81,7 +82,7 @@ class Janitor:
         return count
 
     def empty_trash(self, time: datetime) -> int:
-        """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
+        """Delete trainings that were moved to the trash more than TRASH_DAYS ago, with their files."""
         return len(self.services.trainer.trash.purge_trash(time - timedelta(days=settings().TRASH_DAYS)))
 
     def forget_keys(self, time: datetime) -> int:
@@ -91,9 +92,10 @@ class Janitor:
         return forget(Estimate, time - ESTIMATE_RETENTION)
 
     def remove_checkpoints(self, time: datetime) -> int:
-        """Resumable checkpoints of trainings that ended more than CHECKPOINT_DAYS ago.
+        """Delete resumable checkpoints of trainings that ended more than CHECKPOINT_DAYS ago.
 
-        Never those of important trainings, those kept by wish (save_period), and those that a waiting one starts from.
+        Except those of important trainings, those retained by save_period, and those that a waiting training starts
+        from.
         """
         days = settings().CHECKPOINT_DAYS
         if not days:
@@ -112,7 +114,7 @@ class Janitor:
         aside = self.services.storage.new_tmp()
         with writing() as session:
             row = session.scalar(select(Training).where(Training.id == training_id, old).with_for_update())
-            if row is None:  # it goes on, or was marked, meanwhile
+            if row is None:  # resumed or marked as important meanwhile
                 return 0
             mine = (Checkpoint.training_id == training_id) & Checkpoint.resumable & ~Checkpoint.is_best
             needed = set(session.scalars(select(Checkpoint.epoch).where(mine, Checkpoint.periodic)))
@@ -126,7 +128,7 @@ class Janitor:
         return len(files)
 
     def remove_leftovers(self, time: datetime) -> int:
-        """Delete leftovers in data/tmp; a folder is old when everything in it is."""
+        """Delete leftovers in data/tmp; a folder's age is that of its newest part."""
         limit, count = (time - LEFTOVER_AGE).timestamp(), 0
         for path in list(self.services.storage.tmp.iterdir()):
             if max(change_times(path), default=limit) < limit:
@@ -136,11 +138,11 @@ class Janitor:
         return count
 
     def remove_objects(self, time: datetime) -> int:
-        """Stored images that no dataset uses any more."""
+        """Delete stored images that no dataset uses any more."""
         return self.services.datasets.restart.remove_unused_objects((time - UNUSED).timestamp())
 
     def forget_jobs(self, _time: datetime) -> int:
-        """Rows and files of jobs that ended long ago."""
+        """Delete rows and files of jobs that ended long ago."""
         return self.services.jobs.remove_old()
 
     def forget_uploads(self, time: datetime) -> int:
@@ -161,12 +163,12 @@ class Janitor:
         return sum(backups.backup_if_due(training_id) for training_id in backups.all_due())
 
     def copy_previews(self, _time: datetime) -> int:
-        """Copy the index of previews of runs of older versions, which wrote it once."""
+        """Convert the preview index of runs of older versions, which had a single one."""
         return sum(copy_index(path.parent) for path in list(self.services.storage.models.glob("*/previews/index.json")))
 
 
 def forget(model: Any, older_than: datetime) -> int:
-    """Delete the rows that were created before this time."""
+    """Delete the rows created before this time."""
     if not db.session.scalar(select(model.created_at).where(model.created_at < older_than).limit(1)):
         return 0
     with writing() as session:
@@ -175,14 +177,14 @@ def forget(model: Any, older_than: datetime) -> int:
 
 
 def epochs_in_use(session: Any, training_id: int) -> set[int]:
-    """Epochs of this training whose checkpoints are the start of one that has not ended."""
+    """Epochs of this training whose checkpoints an unfinished training starts from."""
     starts = session.scalars(select(Training.start).where(Training.status.not_in(ENDED), Training.id != training_id))
     names = [start["checkpoint"] for start in starts if start and start.get("training_id") == training_id]
     return {epoch for epoch in names if isinstance(epoch, int)}
 
 
 def change_times(path: Path) -> Iterator[float]:
-    """When a file, or each part of a folder, was changed, in seconds since the epoch."""
+    """The modification times of a file, or of each part of a folder, in seconds since the epoch."""
     yield path.lstat().st_mtime
     for parent, folders, names in os.walk(path):
         for name in (*folders, *names):
@@ -190,5 +192,5 @@ def change_times(path: Path) -> Iterator[float]:
 
 
 def start_janitor(app: Flask, services: Services) -> None:
-    """In the background, for as long as the server runs."""
+    """Start the janitor in the background."""
     socketio.start_background_task(Janitor(services).run, app)

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 
 class PageNumbers(TypedDict):
-    """Page, pages and size; `total` counts all entries of the list."""
+    """Page, pages and size; `total` counts all entries."""
 
     total: int
     page: int

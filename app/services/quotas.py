@@ -1,4 +1,4 @@
-"""Quotas of one person: unfinished uploads, datasets, models. Each is a setting, off by default."""
+"""Quotas per person: unfinished uploads, datasets, models. Each is a setting, off by default."""
 
 import threading
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from app.threads import run_blocking
 
 
 class Quotas:
-    """How much a person may upload and have.
+    """Limits what a person may upload and store.
 
     Args:
-        store: where unfinished uploads are.
+        store: of unfinished uploads.
     """
 
     def __init__(self, store: UploadStore) -> None:
@@ -31,15 +31,15 @@ class Quotas:
 
     @contextmanager
     def for_upload(self, account_id: int | None, length: int) -> Iterator[None]:
-        """Check the quota for one more upload and add it, under a lock against simultaneous requests.
+        """Check the quota for one more upload and add it, under a lock against concurrent requests.
 
         Args:
-            account_id: whose it is; None: the owner's, or everybody's where there are no logins.
-            length: of the whole file, in bytes.
+            account_id: of the uploader; None: the owner, or everyone without logins.
+            length: of the entire file, in bytes.
 
         Raises:
-            Conflict: there are QUOTA_UPLOADS already.
-            TooLarge: together they would have more than QUOTA_UPLOAD_SIZE.
+            Conflict: the person has QUOTA_UPLOADS unfinished uploads.
+            TooLarge: their total would exceed QUOTA_UPLOAD_SIZE.
         """
         most, most_bytes = settings().QUOTA_UPLOADS, settings().QUOTA_UPLOAD_SIZE
         if not (most or most_bytes):
@@ -71,10 +71,10 @@ class Quotas:
         """Check that a new dataset fits the person's quota.
 
         Args:
-            more: bytes of what is being sent.
+            more: bytes being uploaded.
 
         Raises:
-            TooLarge: with it the person's datasets would have more than QUOTA_DATASETS.
+            TooLarge: the person's datasets would exceed QUOTA_DATASETS.
         """
         if quota := settings().QUOTA_DATASETS:
             refuse_above(quota, "QUOTA_DATASETS", total(sum_of(Dataset.size_bytes, Dataset, account_id)), max(more, 1))
@@ -83,12 +83,12 @@ class Quotas:
         """Check that new weights or exports fit the person's quota.
 
         Raises:
-            TooLarge: the weights of the person's runs, and their exports, have QUOTA_MODELS, or would have more.
+            TooLarge: the person's weights and exports would exceed QUOTA_MODELS.
         """
         if quota := settings().QUOTA_MODELS:
             weights = sum_of(Checkpoint.size_bytes, Training, account_id)
             weights = weights.join(Checkpoint, Checkpoint.training_id == Training.id)
-            exports = sum_of(ModelExport.size_bytes, ModelExport, account_id)  # also of somebody else's run
+            exports = sum_of(ModelExport.size_bytes, ModelExport, account_id)  # also of another person's run
             refuse_above(quota, "QUOTA_MODELS", total(weights) + total(exports), max(more, 1))
 
 
@@ -101,10 +101,10 @@ def total(statement: Select[Any]) -> int:
 
 
 def refuse_above(quota: int, setting: str, used: int, more: int) -> None:
-    """Check that what is used and what is added stay within a quota.
+    """Check that the used and the added bytes stay within a quota.
 
     Raises:
-        TooLarge: both together are more than the quota; 0 is none.
+        TooLarge: their sum exceeds it; a quota of 0 is none.
     """
     if quota and used + more > quota:
         raise TooLarge(

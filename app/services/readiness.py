@@ -1,4 +1,4 @@
-"""Checks that writing works, by trying: the database, and the folders that it and the data lie in."""
+"""Checks that the database and the folders are writable, by writing to them."""
 
 import errno
 import os
@@ -20,9 +20,9 @@ from app.limits import Bucket
 from app.services import services
 from app.services.installation.texts import refusal
 
-PROBE = 64 * 1024  # bytes; a small transaction needs about half of that in SQLite's log
+PROBE = 64 * 1024  # bytes; a small transaction writes about half of that to SQLite's log
 WAIT_S = 1.0
-FRESH_S = 1.0  # so long an answer holds for strangers
+FRESH_S = 1.0  # cache lifetime for unauthenticated requests
 
 
 class Obstacle(TypedDict):
@@ -34,7 +34,7 @@ class Obstacle(TypedDict):
 
 
 def obstacles() -> list[Obstacle]:
-    """Why writing fails now; empty where it works."""
+    """The reasons why writing fails now; empty if it works."""
     if (verdict := services().installation.verdict) is not None:
         return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
     obstacles: list[Obstacle] = []
@@ -48,7 +48,7 @@ def obstacles() -> list[Obstacle]:
 
 
 def recent_obstacles() -> list[Obstacle]:
-    """`obstacles`, checked once a second at most; requests in between get the last result."""
+    """`obstacles`, checked at most once per second; requests in between get the last result."""
     cache: CachedObstacles = current_app.extensions.setdefault("readiness", CachedObstacles())
     return cache.obstacles()
 
@@ -68,7 +68,7 @@ class CachedObstacles:
 
 
 def folders() -> Iterator[tuple[str, Path]]:
-    """The folders that are written to."""
+    """The folders that must be writable."""
     yield "data", settings().DATA_ROOT / "tmp"
     address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])
     if address.get_backend_name() == "sqlite" and address.database:
@@ -76,24 +76,24 @@ def folders() -> Iterator[tuple[str, Path]]:
 
 
 def why_not(folder: Path) -> str | None:
-    """Write a small file there and remove it again."""
+    """Write a small file there and remove it again; the cause of a failure."""
     path = folder / f".probe-{uuid.uuid4().hex}"
     try:
         with open(path, "wb", buffering=0) as file:
-            if file.write(bytes(PROBE)) < PROBE:  # the first part still had room
+            if file.write(bytes(PROBE)) < PROBE:  # a full disk may accept a part
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         return cause(error)
     finally:
         try:
             path.unlink(missing_ok=True)
-        except OSError:  # read-only: then it was not made
+        except OSError:  # read-only: the file was not created
             pass
     return None
 
 
 def cause(error: OSError) -> str:
-    """Why a folder can't be written to, in words."""
+    """Why a folder is not writable, in words."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return _("The disk is full.")
     if error.errno == errno.EROFS:
@@ -102,7 +102,7 @@ def cause(error: OSError) -> str:
 
 
 def database() -> str | None:
-    """Open a write transaction and change nothing."""
+    """Open a write transaction and change nothing; the cause of a failure."""
     try:
         with writing(WAIT_S) as session:
             session.execute(text("SELECT 1"))

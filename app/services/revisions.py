@@ -1,4 +1,4 @@
-"""Hashes a dataset's current version in a job: hashing would stop the web process."""
+"""Hashes a dataset's current version in a job: hashing would block the web process."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from app.core.programs import HashSpec
 from app.jobs import Job, JobKind, JobService, JobStatus
 
 KIND = "hash_revision"
-LIMIT_S = 600.0  # some 100 GB; a dataset that did not change takes 0.2 s
+LIMIT_S = 600.0  # some 100 GB; an unchanged dataset takes 0.2 s
 
 
 class RevisionHashes:
@@ -21,7 +21,7 @@ class RevisionHashes:
         )
 
     def current(self, dataset_id: int, data: Path) -> str | None:
-        """SHA-256 as computed by app/worker/revision.py; None where that fails. Yields to other requests.
+        """SHA-256 as computed by app/worker/revision.py; None if that fails. Yields to other requests.
 
         Args:
             data: the dataset.yaml.

@@ -1,4 +1,4 @@
-"""Offers this program's own source, as it runs here (AGPL-3.0, section 13)."""
+"""Serves this program's source code, as it runs here (AGPL-3.0, section 13)."""
 
 import os
 import tarfile
@@ -8,7 +8,7 @@ from typing import IO
 
 from app.config import ROOT
 
-# Named one by one: nothing that an operator keeps beside the program, such as .env or data, may get in.
+# An explicit list: files that an operator stores beside the program, such as .env or data, must not be included.
 PARTS = (
     "app",
     "babel.cfg",
@@ -33,11 +33,11 @@ PARTS = (
 
 
 _lock = threading.Lock()
-_archives: dict[int, IO[bytes]] = {}  # by process
+_archives: dict[int, IO[bytes]] = {}  # by process id
 
 
 def source_archive() -> IO[bytes]:
-    """A tar file, open at its start; created once in each process."""
+    """A tar file, open at its start; created once per process."""
     with _lock:
         file = _archives.get(os.getpid())
         if file is None:
@@ -46,7 +46,7 @@ def source_archive() -> IO[bytes]:
 
 
 def create_archive() -> IO[bytes]:
-    """Uncompressed: compression would hold up other requests."""
+    """Uncompressed, since compression would block other requests."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this process)
     with tarfile.open(fileobj=file, mode="w") as tar:
         for part in PARTS:
@@ -57,7 +57,7 @@ def create_archive() -> IO[bytes]:
 
 
 def ours(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out links, caches and hidden files, and who owns the files here."""
+    """Exclude links, caches and hidden files, and remove the owners."""
     name = entry.name.rsplit("/", 1)[-1]
     if name.startswith(".") or name in {"__pycache__", "_pending"} or not (entry.isfile() or entry.isdir()):
         return None

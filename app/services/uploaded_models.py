@@ -1,4 +1,6 @@
-"""Imports weights that were trained elsewhere: a completed run to test, evaluate, export or start from."""
+"""Imports weights that were trained elsewhere as a completed run, which can be tested, evaluated, exported or used as a
+start.
+"""
 
 import logging
 import os
@@ -41,13 +43,13 @@ logger = logging.getLogger("yolo.models")
 
 WEIGHTS = "run/weights/best.pt"  # below the folder of a run
 LONGEST_S = 180.0
-MOST_EXPANDED = 4 * 1024**3  # bytes; the largest model of ultralytics has a tenth
-MOST_AT_ONCE = 2  # files that are checked: each has a child that loads torch
+MOST_EXPANDED = 4 * 1024**3  # bytes; ultralytics' largest model has a tenth
+MOST_AT_ONCE = 2  # concurrent checks: each has a child that loads torch
 
 
 @dataclass(frozen=True)
 class ModelUpload:
-    """The fields of the request. `filename`: without folders; `name`: of the run, "" by default."""
+    """The fields of the request. `filename`: without folders; `name`: of the run, "" for the default."""
 
     filename: str
     dataset_id: int
@@ -58,7 +60,7 @@ class UploadedModels:
     """Validates and stores uploaded weights.
 
     Args:
-        store: where runs have their folders. feed: sends messages to the browsers.
+        store: of the runs' folders. feed: sends messages to browsers.
     """
 
     def __init__(self, store: "TrainingStore", feed: "TrainingFeed") -> None:
@@ -68,14 +70,14 @@ class UploadedModels:
     def add(
         self, file: IO[bytes], filename: str, dataset_id: int, name: str = "", key: RequestKey | None = None
     ) -> UploadedModelOutValues:
-        """Create a completed run with these weights, as ModelCreated; once for each key.
+        """Create a completed run with these weights, as ModelCreated; once per key.
 
         Args:
-            dataset_id: on whose images it is verified and evaluated, unless another one is asked for.
+            dataset_id: the dataset on whose images it is verified and evaluated by default.
 
         Raises:
-            BadUpload: the file's name.
-            Unprocessable: the file, or a dataset that does not fit.
+            BadUpload: invalid file name.
+            Unprocessable: the file is invalid, or the dataset does not match the model.
             Conflict: the dataset is not ready.
         """
         if not filename.lower().endswith(".pt"):
@@ -85,9 +87,9 @@ class UploadedModels:
         return run_idempotent(key, lambda: self.add_once(file, upload, key))
 
     def add_once(self, file: IO[bytes], upload: ModelUpload, key: RequestKey | None) -> UploadedModelOutValues:
-        architectures()  # read the first time, which lets others be served
+        architectures()  # loaded here, where the first read yields to other requests
         usable(db.session.get(Dataset, upload.dataset_id))
-        db.session.rollback()  # no transaction may be open while we wait for the child
+        db.session.rollback()  # no transaction may be open while the child is awaited
         self.storage.check_space(0, settings().MIN_FREE_DISK)
         staging = self.storage.new_tmp()
         weights = staging / WEIGHTS
@@ -105,9 +107,9 @@ class UploadedModels:
         """Read the file in a child; its result.
 
         Raises:
-            Unprocessable: it cannot be used.
+            Unprocessable: the file is invalid.
             Unavailable: it could not be checked.
-            TooManyRequests: others are checked.
+            TooManyRequests: too many files are being checked.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Other model files are being checked. Send this one again in a moment."))
@@ -122,7 +124,7 @@ class UploadedModels:
             return cast(WeightsResult, ending.result)
         if isinstance(ending, Refused):
             raise refuse("file", reason(ending.code, ending.data))
-        logger.warning("uploaded weights were not checked: %s", ending)
+        logger.warning("uploaded weights could not be checked: %s", ending)
         if getattr(ending, "kind", "") == "out_of_memory":
             raise refuse("file", reason("too_large", {}))
         if getattr(ending, "kind", "") in {"killed", "crashed", "timeout", "code"}:
@@ -132,8 +134,9 @@ class UploadedModels:
     def store_run(
         self, staging: Path, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> UploadedModelOutValues:
-        """Install the folder, then commit its row, then notify: a crash in between leaves a folder without a row, which
-        the next start sets aside, or a complete run; the same request with its key then gets that answer."""
+        """Install the folder, commit its row, then notify. A crash in between leaves a folder without a row, which the
+        next start sets aside, or a complete run, whose response is replayed for the same key.
+        """
         described = self.reserve(model_file, upload)
         target = self.install(staging, described)
         try:
@@ -145,10 +148,10 @@ class UploadedModels:
         return answer
 
     def reserve(self, model_file: WeightsResult, upload: ModelUpload) -> Training:
-        """The run as its folder describes it, with a number of its own; not in the database yet.
+        """The run's row as described in its folder, with a reserved id; not in the database yet.
 
         Raises:
-            Unprocessable: the dataset does not fit.
+            Unprocessable: the dataset does not match the model.
             Conflict: the dataset is not ready.
         """
         with writing() as session:
@@ -162,7 +165,7 @@ class UploadedModels:
         for folder in ("run/weights", "run", "."):
             run_blocking(sync_file, staging / folder)
         target = self.store.folder(described.id)
-        if target.exists():  # no row had this id, so nobody knows this folder
+        if target.exists():  # the new id has no row, so the folder belongs to none
             self.storage.set_aside(target)
         os.replace(staging, target)
         run_blocking(sync_file, target.parent)
@@ -171,7 +174,7 @@ class UploadedModels:
     def record(
         self, described: Training, model_file: WeightsResult, upload: ModelUpload, key: RequestKey | None
     ) -> tuple[UploadedModelOutValues, list[RoomMessage]]:
-        """Commit the row, its checkpoint and the key; the answer, and the messages for the browsers."""
+        """Commit the row, its checkpoint and the key; the response, and the messages for browsers."""
         size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
         answer: UploadedModelOutValues = {
             "message": _("Model added"),
@@ -202,10 +205,10 @@ class UploadedModels:
 
 
 def draft(session: Any, model_file: WeightsResult, upload: ModelUpload) -> Training:
-    """The run, without a number.
+    """The run without an id.
 
     Raises:
-        Unprocessable: the dataset does not fit.
+        Unprocessable: the dataset does not match the model.
         Conflict: the dataset is not ready.
     """
     dataset = usable(session.get(Dataset, upload.dataset_id, with_for_update=True))
@@ -215,7 +218,7 @@ def draft(session: Any, model_file: WeightsResult, upload: ModelUpload) -> Train
 
 
 def default_name(filename: str, model: Architecture) -> str:
-    """The name of the run where the request has none."""
+    """The name of the run if the request has none."""
     return printable_name(Path(filename).stem).strip()[:100] or model.name
 
 
@@ -235,7 +238,7 @@ def fitting(model_file: WeightsResult, dataset: Dataset) -> Architecture:
     """The model's architecture.
 
     Raises:
-        Unprocessable: it is none that is known here, or the dataset is for another task.
+        Unprocessable: it is unknown here, or the dataset is for another task.
     """
     model = find(model_file["architecture"])
     if model is None or model.task != model_file["task"]:

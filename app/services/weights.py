@@ -1,4 +1,4 @@
-"""Checks whether pretrained weights can be had, before a run needs them: in the weights folder, or by download."""
+"""Checks whether pretrained weights are available before a run needs them: in the weights folder, or for download."""
 
 import logging
 import re
@@ -17,14 +17,14 @@ from app.schemas.defaults import WeightsOutValues
 
 logger = logging.getLogger("yolo.training")
 
-TIMEOUT_S = 5.0  # of a try
-WAIT_S = 2.0  # whoever asks waits so long for it; later it is asked again
-CACHE_S = {"available": 600.0, "unavailable": 60.0}  # how long an answer holds
+TIMEOUT_S = 5.0  # per attempt
+WAIT_S = 2.0  # how long a request waits for a check before it gets `checking`
+CACHE_S = {"available": 600.0, "unavailable": 60.0}  # cache lifetime of a state
 
 
 @dataclass(frozen=True)
 class WeightsState:
-    """`state`: cached (in the folder), available (its address has it), unavailable, or checking.
+    """`state`: cached (in the folder), available (for download), unavailable, or checking.
 
     `cause` of unavailable: off (WEIGHTS_URL is empty), missing (the server has no such file), unreachable.
     """
@@ -51,24 +51,26 @@ class PretrainedWeights:
         self._lock = threading.Lock()
 
     def view(self, model: str) -> WeightsOutValues:
-        """As WeightsOut; checked first where there is no cached state."""
+        """The state as WeightsOut; checked first if it is not cached."""
         name, state = published_name(model), self.find(model)
         text = sentence(name, state)
         return {"name": name, "state": state.state, "size_bytes": state.size, "cause": state.cause, "message": text}
 
     def starts_from(self, start: str, model: str) -> bool:
-        """Whether a run with this start ("auto", "scratch" …) begins with weights; an unchecked state counts as yes."""
+        """Whether a run with this start ("auto", "scratch" …) begins with pretrained weights; an unchecked state counts
+        as yes.
+        """
         return start == "training" or (start != "scratch" and self.find(model).state != "unavailable")
 
     def known_start(self, start: str, model: str) -> bool | None:
-        """The same without waiting for a check; None: it isn't known yet, and is being checked."""
+        """The same without waiting for a check; None: unknown, and being checked."""
         if start in {"training", "scratch"}:
             return start == "training"
         state = self.find(model, wait=0.0)
         return None if state is CHECKING else state.state != "unavailable"
 
     def find(self, model: str, wait: float = WAIT_S) -> WeightsState:
-        """The state of a model's weights; `checking` where the check takes longer than `wait` seconds."""
+        """The state of a model's weights; `checking` if the check takes longer than `wait` seconds."""
         name = published_name(model)
         until = time.monotonic() + wait
         while (state := self._state(name)) is CHECKING and time.monotonic() < until:
@@ -115,7 +117,7 @@ def probe(url: str) -> WeightsState:
 
 
 def published_name(model: str) -> str:
-    """The file of a model's published weights, as app/worker/weights.py names it."""
+    """The file name of a model's published weights, as in app/worker/weights.py."""
     if model.startswith("yolov5"):
         return re.sub(r"(?:-p(6))?$", r"\1u.pt", model, count=1)
     return f"{model}u.pt" if model.startswith("yolov3") else f"{model}.pt"

@@ -46,7 +46,7 @@ class OwnerLogin:
             with writing() as session:
                 session.execute(owners)
         except SQLAlchemyError as error:  # writes are not allowed now
-            logger.warning("sessions of the owner's former secret are not ended: %s", error)
+            logger.warning("sessions of the owner's former secret could not be ended: %s", error)
 
     def announcement(self, config: Settings) -> str:
         try:

@@ -68,7 +68,7 @@ class BackupService:
             logger.warning("no backup of training %s: %s", training_id, error)
             return False
         except Exception:
-            logger.exception("backup of training %s", training_id)
+            logger.exception("the backup of training %s has failed", training_id)
             return False
         finally:
             db.session.rollback()
@@ -171,7 +171,7 @@ class BackupService:
             name = path.name[1:].rsplit("-", 1)[0]
             if path.suffix == ".old" and read_manifest(path) and not self.of(int(name.split("-")[0])):
                 os.replace(path, self.root / name)
-                logger.warning("the backup %s came back after a crash", name)
+                logger.warning("the backup %s was restored after a crash", name)
             else:
                 remove_tree(path)
 

@@ -102,7 +102,7 @@ class DatasetRestart:
             revision = find_revision(session, dataset_id, number) if number else None
             dataset.error = revision.error if revision else None
             update_status(dataset)
-        logger.info("dataset %d: its files are back", dataset_id)
+        logger.info("dataset %d: its files have returned", dataset_id)
 
     def rewrite_yaml(self, dataset_id: int, number: int | None) -> None:
         """Rewrite the path in a version's dataset.yaml, or a damaged file; a failure does not stop the start."""
@@ -110,7 +110,7 @@ class DatasetRestart:
             repair_description(self.storage, dataset_id, number)
             self.storage.revisions.correct_path(dataset_id, number)
         except (OSError, ValueError) as error:
-            logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
+            logger.error("dataset %d: dataset.yaml could not be rewritten: %s", dataset_id, error)
 
     def rebuild(self, dataset_id: int, number: int) -> None:
         """Restart the build of a version."""
@@ -141,7 +141,7 @@ class DatasetRestart:
             origin = {"kind": "adopted", "base": "source"}
             options = DEFAULTS | {"task": dataset.task}
             session.add(DatasetRevision(dataset_id=dataset_id, number=1, origin=origin, options=options))
-        logger.info("building the first revision of dataset %d, which is from before revisions", dataset_id)
+        logger.info("building the first version of dataset %d, which was created before versions existed", dataset_id)
         self.rebuild(dataset_id, 1)
 
     def invalidate(self, dataset_id: int, code: str) -> None:

@@ -57,5 +57,5 @@ def compute_split(storage: StorageService, folder: Path, split: SplitOptions | N
     if isinstance(ending, Refused):
         set_file_aside(folder / MATERIAL)
         return None
-    logger.warning("a split was not calculated: %s", ending)
+    logger.warning("a split could not be computed: %s", ending)
     raise Unavailable(_("The split can't be calculated now. Try again."))

@@ -61,7 +61,7 @@ class AutomaticEvaluations:
                 return [row.job_id for row in rows]
 
         job_ids = once_more(write)
-        logger.info("training %s: %s evaluations follow its end", training.id, len(job_ids))
+        logger.info("training %s: %s evaluations queued", training.id, len(job_ids))
         self.queue.announce(job_ids)
 
     def catch_up(self) -> None:
@@ -83,7 +83,7 @@ class AutomaticEvaluations:
                     self.submit(training)
             except Exception:  # a failure must not stop the start
                 db.session.rollback()
-                logger.exception("training %s: its evaluation is not queued", training_id)
+                logger.exception("training %s: its evaluation could not be queued", training_id)
 
     def missing_evaluations(
         self, training: Training

@@ -280,12 +280,12 @@ def cache_differences(path: Path, differences: Differences) -> None:
         atomic_write_text(path, json.dumps(differences))
         remove_copies(path)
     except OSError as error:  # the evaluation was deleted meanwhile, or the disk is full
-        logger.warning("a comparison is not kept: %s", error)
+        logger.warning("a comparison could not be cached: %s", error)
 
 
 def failure(ending: Event, this: Path, other: Path) -> AppError:
     """The error for a failed comparison; damaged files are set aside."""
-    logger.warning("evaluations were not compared: %s", ending)
+    logger.warning("evaluations could not be compared: %s", ending)
     if isinstance(ending, Refused) and ending.code == "damaged":
         file = (this if ending.data["side"] == "this" else other) / str(ending.data["file"])
         if not file.exists():  # deleted meanwhile

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from app.jobs import JobService
     from app.services.trainer import TrainingService
 
-BATCH = 16  # as `yolo val`
-IDLE_S = 600.0  # without another image
+BATCH = 16  # as in `yolo val`
+IDLE_S = 600.0  # without progress to another image
 
 
 class EvaluationJobs:
-    """Registers the kinds: requested evaluations, and automatic ones, which yield to all other work.
+    """Registers the kinds: requested evaluations, and automatic ones, which are displaced by all other work.
 
     Args:
-        trainer: has the checkpoints, and tells of results that follow the end of a run.
+        trainer: finds checkpoints, and announces results that follow the end of a run.
     """
 
     def __init__(self, trainer: "TrainingService", jobs: "JobService", limited: bool) -> None:
@@ -51,7 +51,7 @@ class EvaluationJobs:
             self.collect,
             self.apply,
             ended=self.ended,
-            at_once=1_000_000,  # as many as there are devices for
+            at_once=1_000_000,  # limited by the devices
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
             idle_s=IDLE_S,
@@ -66,7 +66,7 @@ class EvaluationJobs:
         """The spec of the child that evaluates a checkpoint.
 
         Raises:
-            CannotStart: the training, its weights or the dataset are gone.
+            CannotStart: the training, its weights or the dataset were deleted.
         """
         row = row_of(db.session, job)
         training = db.session.get(Training, job.subject_id)
@@ -91,12 +91,12 @@ class EvaluationJobs:
         return spec.values() if not spec.conclude else self.conclusion(job, training) | spec.values()
 
     def files(self, job: Job) -> JobFiles:
-        """For workers that share no volume."""
+        """For workers without a shared volume."""
         row = row_of(db.session, job)
         if row is None:
             return JobFiles()
         folder = f"models/{row.training_id}"
-        # Results of a run that was stopped are written into its folder.
+        # The results of a stopped run are written to its folder.
         concluded = [f"{folder}/run", f"{folder}/evaluation"] if job.params.get("conclude") else []
         inputs = [*concluded, *weights_files(row.training_id)]
         outputs = [*concluded, f"{folder}/evaluations/{row.token}"]
@@ -105,10 +105,10 @@ class EvaluationJobs:
         return JobFiles(dataset, inputs, outputs)
 
     def conclusion(self, job: Job, training: Training) -> dict[str, object]:
-        """What the spec adds for a run that was stopped: its results are written first.
+        """The additional spec for a stopped run, whose results are written first.
 
         Raises:
-            CannotStart: the run goes on.
+            CannotStart: the run has resumed.
         """
         if training.status != TrainingStatus.CANCELLED:
             raise CannotStart("data", "the run goes on")
@@ -116,7 +116,7 @@ class EvaluationJobs:
         return replace(spec_of(training, folder, devices, settings()), resume=None).values()
 
     def apply(self, job: Job, event: Event, _directory: Path) -> None:
-        """Notify the page of a stopped run that its results are there."""
+        """Notify the page of a stopped run that its results are available."""
         if isinstance(event, Stage) and event.name == CONCLUDED:
             training = db.session.get(Training, job.subject_id)
             if training is not None:
@@ -129,19 +129,19 @@ class EvaluationJobs:
             raise CannotStart("weights", str(error)) from error
 
     def collect(self, job: Job, result: EvaluationResult, directory: Path) -> Mapping[str, object]:
-        """Move the files to their folder, then complete the row; repeated where an earlier server ended in between."""
+        """Move the files to their folder, then complete the row; repeated if an earlier server ended in between."""
         row = row_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}
         training_id, token = row.training_id, row.token
-        db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
+        db.session.rollback()  # the files are synced outside of a transaction, which would block other writers
         self.storage.install_evaluation(directory / "output", training_id, token)
         with writing() as session:
             row = row_of(session, job)
             if row is not None:
                 row.status, row.result, row.error, row.ended_at = JobStatus.COMPLETED, result, None, now()
         folder = self.storage.evaluation_dir(training_id, token)
-        if row is None:  # deleted while its files were put
+        if row is None:  # deleted while its files were moved
             self.storage.remove_all([moved for moved in [self.storage.move_to_tmp(folder)] if moved])
             return {}
         about.write(folder, "evaluation", row)
@@ -172,22 +172,23 @@ class EvaluationJobs:
                 continue
             with writing() as session:
                 row = session.get(Evaluation, evaluation_id)
-                if row is None or JobStatus(row.status).ended:  # its supervisor was quicker
+                if row is None or JobStatus(row.status).ended:  # its supervisor has updated it
                     continue
                 row.status = JobStatus.CANCELLED if status == JobStatus.CANCELLED else JobStatus.FAILED
                 row.error, row.ended_at = (error or {}).get("code", "interrupted"), now()
 
 
 def row_of(session: Any, job: Job) -> Evaluation | None:
-    """The evaluation of a job; None: it was deleted, and its id may be that of another one now."""
+    """The evaluation of a job; None: it was deleted, and its id may have been reused."""
     mine = (Evaluation.id == job.params["evaluation_id"]) & (Evaluation.token == job.params["token"])
     row: Evaluation | None = session.scalar(select(Evaluation).where(mine).with_for_update())
     return row
 
 
 def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
-    """The params to retry with: unchanged once the device is free; with half the batch where memory did not suffice,
-    down to one image."""
+    """The params for a retry: unchanged after displacement; with half the batch after running out of memory, down to
+    one image.
+    """
     if failure.kind == DEVICE_TAKEN:
         return job.params
     batch = int(job.params.get("batch", BATCH))

@@ -1,4 +1,4 @@
-"""Pages of objects and detections that are probably label errors."""
+"""Pages of objects and detections that are likely label errors."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ class LabelErrors:
         self.connection, self.names = connection, names
 
     def counts(self) -> dict[str, int]:
-        """How many of each kind."""
+        """The number of suspects of each kind."""
         counts = dict(self.connection.execute("SELECT kind, COUNT(*) FROM suspect GROUP BY kind").fetchall())
         return {kind: counts.get(number, 0) for number, kind in enumerate(KINDS)}
 
     def page(self, query: Mapping[str, Any]) -> tuple[list[UnaddressedSuspect], int]:
-        """A page of them as schemas.SuspectOut, and how many there are in all."""
+        """A page of suspects as schemas.SuspectOut, and their total number."""
         kind = query.get("kind")
         where, values = (" WHERE kind = ?", [KINDS.index(kind)]) if kind else ("", [])
         total = self.connection.execute(f"SELECT COUNT(*) FROM suspect{where}", values).fetchone()[0]  # noqa: S608
@@ -72,5 +72,5 @@ class LabelErrors:
 
 
 def iou_of(seen: ImageResult, detection: int, object_index: int) -> float | None:
-    """The IoU of a detection and an object; None where one is missing or they do not overlap."""
+    """The IoU of a detection and an object; None if one is missing or they do not overlap."""
     return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, object_index)), None)

@@ -1,4 +1,4 @@
-"""Evaluations as the API shows them."""
+"""Evaluations for the API."""
 
 from collections.abc import Mapping
 
@@ -17,11 +17,12 @@ def evaluation_out(
     """An evaluation as EvaluationDetail.
 
     Args:
-        jobs: of those that have not ended, as JobOut.
+        jobs: of the unfinished ones, as JobOut.
         names: of datasets, by id.
     """
     job = jobs.get(row.job_id or 0)
-    if row.result is not None or (job and job["status"] == "completed"):  # the row is just being written
+    # the job has ended, and the row is about to be written
+    if row.result is not None or (job and job["status"] == "completed"):
         job = None
     failure = job["error"] if job else None
     code = row.error or (failure["code"] if failure else None)
@@ -64,7 +65,7 @@ NOT_MEASURED: EvaluationFiguresValues = {
 
 
 def figures_out(result: EvaluationResult) -> EvaluationFiguresValues:
-    """The figures of a completed one; rows of earlier versions have fewer."""
+    """The results of a completed evaluation; rows of earlier versions have fewer."""
     best = result.get("best")
     return {
         "images": result.get("images"),

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from app.jobs import JobService
 
 KIND = "evaluate"
-UNASKED = "evaluate_automatic"  # the same work, which leaves its device to everybody else
-FIRST, NORMAL, LAST = 1000, 0, -1000  # priorities; those of trainings lie between -100 and 100
+UNASKED = "evaluate_automatic"  # the same program, but displaced by all other work
+FIRST, NORMAL, LAST = 1000, 0, -1000  # priorities; trainings have -100 to 100
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
@@ -45,8 +45,9 @@ class EvaluationQueue:
         return row
 
     def priority(self, session: Any) -> int:
-        """The priority of a requested evaluation: before the waiting trainings, unless another one is waiting there
-        already; many of them would hold up all trainings."""
+        """The priority of a requested evaluation: before the waiting trainings, unless another one already waits there,
+        since many of them would delay all trainings.
+        """
         waits = (Job.kind == KIND) & Job.status.in_(UNFINISHED) & (Job.priority == FIRST)
         return NORMAL if session.scalar(select(Job.id).where(waits).limit(1)) else FIRST
 

@@ -1,4 +1,4 @@
-"""Typed shapes of evaluations, for their schemas. Boxes are in px of the image."""
+"""Types of evaluations, for their schemas. Boxes are in px of the image."""
 
 from datetime import datetime
 from typing import NotRequired, TypedDict
@@ -10,7 +10,7 @@ from app.services.paging import PageNumbers
 
 
 class Cell(TypedDict):
-    """Of the confusion matrix; None: the background."""
+    """A cell of the confusion matrix; None: the background."""
 
     actual: str | None
     predicted: str | None
@@ -18,7 +18,7 @@ class Cell(TypedDict):
 
 
 class Used(TypedDict):
-    """The thresholds of an answer."""
+    """The thresholds of a response."""
 
     confidence: float
     iou: float
@@ -41,7 +41,7 @@ _Classed = TypedDict("_Classed", {"class": str})
 
 
 class SeenObjectView(_Classed, ObjectGeometry):
-    """An object with what became of it. `detection`: its number among the image's detections."""
+    """An object and its outcome. `detection`: its index among the image's detections."""
 
     kind: str
     size: str | None
@@ -50,7 +50,7 @@ class SeenObjectView(_Classed, ObjectGeometry):
 
 
 class SeenDetectionView(_Classed, ObjectGeometry):
-    """A detection with what it is. `object`: its number among the image's objects."""
+    """A detection and its outcome. `object`: its index among the image's objects."""
 
     confidence: float
     kind: str | None
@@ -64,7 +64,7 @@ class Addresses(TypedDict):
 
 
 class ImageName(TypedDict):
-    """An image; without a size where it is classified."""
+    """An image; without a size for classification."""
 
     id: int
     file: str
@@ -79,7 +79,7 @@ class EvaluatedImageView(ImageName):
 
 
 class AddressedImage(EvaluatedImageView, Addresses):
-    """The same with where it is."""
+    """An image with its addresses."""
 
 
 class EvaluatedPageView(PageNumbers, Used):
@@ -94,7 +94,7 @@ class SuspectObject(_Classed, ObjectGeometry):
 
 
 class SuspectCase(TypedDict):
-    """A probable label error; `rank` 1 is the most suspicious."""
+    """A likely label error; `rank` 1 is the most suspicious."""
 
     rank: int
     kind: str
@@ -109,7 +109,7 @@ class UnaddressedSuspect(SuspectCase):
 
 
 class SuspectImageView(ImageName, Addresses):
-    """An image and where it is."""
+    """An image with its addresses."""
 
 
 class AddressedSuspect(SuspectCase):
@@ -122,7 +122,7 @@ class SuspectPageView(PageNumbers):
 
 
 class OperatingPoint(TypedDict):
-    """A confidence and its figures."""
+    """A confidence and its metrics."""
 
     confidence: float
     precision: float
@@ -136,14 +136,14 @@ class ClassAdviceView(TypedDict):
 
 
 class ThresholdAdvice(TypedDict):
-    """None: no confidence reaches the goal."""
+    """The recommended thresholds; None: no confidence reaches the goal."""
 
     overall: OperatingPoint | None
     classes: list[ClassAdviceView]
 
 
 class OtherEvaluationView(TypedDict):
-    """One that another is compared with."""
+    """An evaluation for comparison with another."""
 
     id: int
     training_id: int
@@ -179,6 +179,6 @@ class EvaluationDifference(ComparedImages):
 
 
 class CurvesView(TypedDict):
-    """None: of a classification, or nothing was detected."""
+    """The curves; None: of a classification, or without detections."""
 
     curves: ModelCurves | None

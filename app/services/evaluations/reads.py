@@ -37,7 +37,7 @@ class EvaluationReader:
     """Reads the files of completed evaluations.
 
     Args:
-        storage: where they are. datasets: has the images.
+        storage: of their files. datasets: has the images.
     """
 
     def __init__(self, storage: "StorageService", datasets: "DatasetService") -> None:
@@ -62,7 +62,7 @@ class EvaluationReader:
         return {**page_numbers(query, total), **used_thresholds(browser), "counts": counts, "images": pictures}
 
     def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
-        """A page of probable label errors, as SuspectPage."""
+        """A page of likely label errors, as SuspectPage."""
         files = self.files(row)
         with files.opened_suspects() as connection:
             reader = LabelErrors(connection, result_of(row)["names"])
@@ -74,7 +74,7 @@ class EvaluationReader:
         return {**page_numbers(query, total), "counts": counts, "suspects": suspects}
 
     def curves(self, row: Evaluation) -> Any:
-        """The curves, as CurvesOut; None of a classification, and without detections."""
+        """The curves, as CurvesOut; None for classification, and without detections."""
         return self.files(row).curves()
 
     def thresholds(self, row: Evaluation, query: Mapping[str, Any]) -> ThresholdAdvice:
@@ -82,10 +82,10 @@ class EvaluationReader:
         return advise(self.curves(row), query.get("precision"), query.get("recall"))
 
     def image_file(self, row: Evaluation, number: int, small: bool) -> Path:
-        """The image itself, or its thumbnail where there is one.
+        """The image itself, or its thumbnail if there is one.
 
         Raises:
-            NotFound: there is no such image, or it is not on the server any more.
+            NotFound: there is no such image, or it was removed from the server.
         """
         with self.browser(row, {}) as browser:
             image = browser.connection.execute("SELECT file FROM seen.image WHERE id = ?", [number]).fetchone()
@@ -112,7 +112,7 @@ class EvaluationReader:
             return None
         try:
             index, _revision = self.datasets.contents.opened(row.dataset_id, row.revision)
-        except (Conflict, NotFound):  # it is damaged, or gone; the image itself is shown
+        except (Conflict, NotFound):  # damaged or removed; the image itself is sent
             return None
         with index:
             rows = index.rows("SELECT sha256 FROM image WHERE file = ?", [file])
@@ -120,19 +120,19 @@ class EvaluationReader:
             return None
         digest = str(rows[0]["sha256"])
         path = self.storage.dataset_dir(row.dataset_id) / "thumbnails" / digest[:2] / f"{digest}.webp"
-        return path if is_webp(path) else None  # the image itself shows the same
+        return path if is_webp(path) else None  # the image itself is sent
 
     @contextmanager
     def browser(self, row: Evaluation, query: Mapping[str, Any]) -> Iterator[Browser]:
-        """Open the index of an evaluation at the thresholds of a query.
+        """Open the view of an evaluation at the thresholds of a query.
 
         Raises:
             Conflict: the evaluation is not completed, or its files are damaged.
-            NotFound: they are not there.
+            NotFound: they were deleted.
         """
         files, result = self.files(row), result_of(row)
         confidence, iou = result["confidence"], result["iou"]
-        if "top1" not in result["metrics"]:  # of a classification only the first guess counts
+        if "top1" not in result["metrics"]:  # in classification only the top class counts, whatever its confidence
             confidence = round(max(query.get("confidence") or confidence, LEAST_CONF), 3)
             iou = round(query.get("iou") or iou, 2)
         names = result["names"]
@@ -152,7 +152,7 @@ class EvaluationReader:
 
 
 def result_of(row: Evaluation) -> EvaluationResult:
-    """What came of it.
+    """The result of a completed evaluation.
 
     Raises:
         Conflict: the evaluation is not completed.
@@ -163,7 +163,7 @@ def result_of(row: Evaluation) -> EvaluationResult:
 
 
 def addresses(row: Evaluation, number: int) -> Addresses:
-    """Of an image and of its thumbnail."""
+    """The addresses of an image and of its thumbnail."""
     address = f"/api/evaluations/{row.id}/images/{number}"
     return {"url": f"{address}/file", "thumbnail": f"{address}/thumbnail"}
 

@@ -24,7 +24,7 @@ MAX_NAMES = 10  # names in a message
 
 
 class EvaluationColumns(TypedDict):
-    """What an evaluation is about; `classes`: the dataset's by name to the model's, None: ignored."""
+    """The columns of an evaluation; `classes`: from the dataset's names to the model's, None: ignored."""
 
     dataset_id: int
     revision: int | None
@@ -35,10 +35,10 @@ class EvaluationColumns(TypedDict):
 
 
 class Checker:
-    """Turns a request into the columns of a row.
+    """Converts a request to the columns of a row.
 
     Args:
-        storage: has the weights. trainer: knows the checkpoints. datasets: knows the revisions.
+        storage: has the weights. trainer: finds checkpoints. datasets: finds versions.
     """
 
     def __init__(self, storage: "StorageService", trainer: "TrainingService", datasets: "DatasetService") -> None:
@@ -48,9 +48,9 @@ class Checker:
         """The columns of a new evaluation, from a checked request.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
             Conflict: it has no such weights, or the dataset is not ready.
-            Unprocessable: dataset, split or classes do not fit.
+            Unprocessable: dataset, split or classes do not match the model.
         """
         training = not_deleted(self.training(training_id))
         checkpoint = str(values.get("checkpoint") or "best")
@@ -101,17 +101,17 @@ class Checker:
         return usable(row)
 
     def revision(self, training: Training, dataset: Dataset, values: Mapping[str, Any]) -> int | None:
-        """The requested revision, else the training's, else the current one."""
+        """The requested version, otherwise the training's, otherwise the current one."""
         if values.get("revision"):
             return int(values["revision"])
         return training.revision if dataset.id == training.dataset_id else dataset.revision
 
     def data(self, dataset: Dataset, number: int | None) -> Dataset | DatasetRevision:
-        """Where classes, task and numbers of images stand.
+        """The row with classes, task and numbers of images.
 
         Raises:
             Unprocessable: there is no such revision.
-            Conflict: it is not ready, or its files are gone.
+            Conflict: it is not ready, or its files are missing.
         """
         version: Dataset | DatasetRevision = dataset
         if number is not None:
@@ -125,7 +125,7 @@ class Checker:
     def classes(
         self, training: Training, data: Dataset | DatasetRevision, class_map: Mapping[str, str | None] | None
     ) -> dict[str, str | None] | None:
-        """The class map for the column; a model of a single class maps every object to it.
+        """The class map for the column; a model with a single class maps every object to it.
 
         Raises:
             Unprocessable: a class has no counterpart.
@@ -142,10 +142,10 @@ def refuse(field: str, problem: Any) -> Unprocessable:
 
 
 def refuse_different_task(training: Training, data: Dataset | DatasetRevision) -> None:
-    """Check that the model's task can be measured on the dataset.
+    """Check that the model's task can be evaluated on the dataset.
 
     Raises:
-        Unprocessable: the model's task cannot be measured on this dataset.
+        Unprocessable: the dataset's labels are for another task.
     """
     if data.task not in FITTING[training.task]:
         problem = _(
@@ -175,7 +175,7 @@ def refuse_empty(data: Dataset | DatasetRevision, split: str) -> None:
 def mapping(
     ours: Sequence[str], theirs: Sequence[str], class_map: Mapping[str, str | None] | None
 ) -> dict[str, str | None] | None:
-    """The dataset's class → the model's; None where they are the same in the same order.
+    """The dataset's class → the model's; None if they are the same in the same order.
 
     Raises:
         Unprocessable: a class of the dataset has no counterpart, or a name is unknown; `missing` lists them.

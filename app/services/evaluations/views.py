@@ -34,12 +34,12 @@ from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.evaluations")
 
-MAX_CACHED_VIEWS = 8  # at other thresholds than the first one
-ATTEMPTS = 3  # to open a view that others' requests remove meanwhile
-WAIT_S = 20.0  # for the matching that others asked for: one at a time, or a slider would slow everybody
+MAX_CACHED_VIEWS = 8  # in addition to the default view
+ATTEMPTS = 3  # to open a view that other requests remove meanwhile
+WAIT_S = 20.0  # for a matching of another request: one at a time, or a slider would slow down everyone
 
 CURVE = ("precision", "recall", "f1")
-# What numbers lead to that do not belong together. It may be our own fault: nothing is moved away for it.
+# Errors from contradictory files. The program may be at fault, so nothing is set aside for them.
 INCONSISTENT = (IndexError, KeyError, TypeError, ValueError)
 
 _matching = threading.Lock()
@@ -71,8 +71,8 @@ class EvaluationFiles:
     """The files of one evaluation.
 
     Args:
-        folder: where they are.
-        confidence, iou: of the view that its program made, which is never thinned out.
+        folder: of the files.
+        confidence, iou: of the view that its program wrote, which is never evicted.
     """
 
     def __init__(self, folder: Path, confidence: float, iou: float) -> None:
@@ -88,7 +88,7 @@ class EvaluationFiles:
 
         Raises:
             Damaged: a file of the evaluation cannot be read.
-            NotFound: it is not there.
+            NotFound: it was deleted.
         """
         try:
             curves = json.loads(self.required(CURVES).read_bytes())
@@ -112,7 +112,7 @@ class EvaluationFiles:
         return self.derived(path, lambda draft, pictures: write_view(draft, pictures, confidence, iou))
 
     def suspects(self) -> Path:
-        """The file of probable label errors, cached."""
+        """The file of likely label errors, cached."""
         return self.derived(self.folder / LABEL_ERRORS, write_label_errors)
 
     def derived(self, path: Path, write: Write) -> Path:
@@ -122,7 +122,7 @@ class EvaluationFiles:
             refuse_writes()
             try:
                 with one_at_a_time():
-                    if not path.is_file():  # made meanwhile, for another request
+                    if not path.is_file():  # computed meanwhile by another request
                         run_blocking(write_atomically, source, path, write)
                         self.evict(path.name)
             except (sqlite3.DatabaseError, struct.error) as error:
@@ -135,13 +135,14 @@ class EvaluationFiles:
                 set_file_aside(source, error)
                 raise DamagedEvaluation from error
             except INCONSISTENT as error:
-                logger.exception("%s", source)
+                logger.exception("%s could not be matched", source)
                 raise Inconsistent from error
         return path
 
     def evict(self, newest: str) -> None:
         views = [path for path in self.folder.glob("view-*.sqlite") if path.name not in {newest, self.default_name}]
-        drafts = list(self.folder.glob(".*.sqlite-*"))  # of a server that was killed: one at a time is made
+        # leftovers of a killed server, since only one is computed at a time
+        drafts = list(self.folder.glob(".*.sqlite-*"))
         for path in [*drafts, *sorted(views, key=lambda item: item.stat().st_mtime)[: -MAX_CACHED_VIEWS + 1]]:
             path.unlink(missing_ok=True)
 
@@ -150,8 +151,8 @@ class EvaluationFiles:
 
         Raises:
             Damaged: a file of the evaluation cannot be read.
-            Inconsistent: its files do not fit together.
-            NotFound: one is not there.
+            Inconsistent: its files contradict each other.
+            NotFound: one was deleted.
         """
         return self.connected(lambda: self.view(confidence, iou))
 
@@ -160,7 +161,7 @@ class EvaluationFiles:
 
         Raises:
             Damaged: a file of the evaluation cannot be read.
-            NotFound: it is not there.
+            NotFound: it was deleted.
         """
         return self.connected(self.suspects)
 
@@ -180,16 +181,16 @@ class EvaluationFiles:
                 set_file_aside(self.folder / OUTCOMES if not is_readable(self.folder / OUTCOMES) else path, error)
                 raise DamagedEvaluation from error
             except INCONSISTENT as error:
-                logger.exception("%s", path)
-                path.unlink(missing_ok=True)  # it can be made anew, in case it is at fault
+                logger.exception("%s could not be read", path)
+                path.unlink(missing_ok=True)  # the derived file may be at fault, and can be rebuilt
                 raise Inconsistent from error
 
 
 def opened_of(create: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
-    """The path that `create` returns, and a connection to it; created again where it cannot be read.
+    """The path that `create` returns, and a connection to it; created again if it cannot be read.
 
     Raises:
-        Unavailable: it was thinned out, again and again, for others that were made.
+        Unavailable: other requests evicted it repeatedly.
     """
     for _number in range(ATTEMPTS):
         path = create()
@@ -207,7 +208,7 @@ def check_curves(curves: Any) -> None:
     """Validate curves.json, for CurvesOut and `advise`.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is invalid.
         TypeError: the same.
         KeyError: the same.
         AttributeError: the same.
@@ -225,7 +226,9 @@ def check_curves(curves: Any) -> None:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether the file's tables and the last row of each can be read; reading it all takes too long for a request."""
+    """Whether the file's tables and the last row of each can be read; a complete read would take too long for a
+    request.
+    """
     try:
         with closing(connect(path)) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -252,7 +255,7 @@ def one_at_a_time() -> Iterator[None]:
     """Acquire the only slot for matching detections, or fail after WAIT_S seconds.
 
     Raises:
-        Unavailable: others are waited for already.
+        Unavailable: the slot was not released in time.
     """
     if not _matching.acquire(timeout=WAIT_S):
         raise busy()

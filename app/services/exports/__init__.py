@@ -1,4 +1,4 @@
-"""Exports trained models: converted, verified against the .pt, and offered only then."""
+"""Exports trained models: converted, verified against the .pt, and only then offered for download."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 
 class ModelExports:
-    """Exports as requests see them.
+    """The interface of model exports for requests.
 
     Args:
-        storage: where trainings have their folders.
-        jobs: has the kinds registered here that export.
+        storage: of the trainings' folders.
+        jobs: runs the kinds registered here.
         ended: notifies of runs that have ended.
     """
 
@@ -59,12 +59,12 @@ class ModelExports:
         return [format_view(item, gpus) for item in formats().values()]
 
     def request(self, training_id: int, values: ModelExportInValues) -> tuple[ModelExport, bool]:
-        """The requested export, and whether it has ended already; an unfinished one has a job.
+        """The requested export, and whether it has already ended; an unfinished one has a job.
 
         Raises:
-            NotFound: no such run.
-            Conflict: it has no whole weights, or is in the trash.
-            Unprocessable: the options.
+            NotFound: there is no such run.
+            Conflict: it has no intact weights, or is in the trash.
+            Unprocessable: invalid options.
         """
         training = self.training(training_id)
         folder = self.storage.get_training_dir(training_id)
@@ -87,7 +87,7 @@ class ModelExports:
         return self.queue.state(row)
 
     def delete(self, export_id: int) -> ModelExportDeletedValues:
-        """Remove it with its files; one that is under way is ended.
+        """Remove an export with its files; a running one is ended.
 
         Raises:
             NotFound: there is no such export.
@@ -99,14 +99,15 @@ class ModelExports:
         with self.storage.removal(folder) as move_files, writing() as session:
             mine = (ModelExport.id == export_id) & (ModelExport.job_id == job_id)
             deleted = session.scalars(delete(ModelExport).where(mine).returning(ModelExport.id)).all()
-            if deleted:  # else another one may have its id by now
+            if deleted:  # otherwise its id may have been reused
                 move_files()
         return {"message": _("Export deleted"), "export_id": export_id}
 
     def set_unknown_aside(self) -> int:
-        """Set aside folders without a row; how many."""
+        """Set folders without a row aside; returns how many."""
         folders = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
-        existing = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
+        # read after the folders: a row is committed before its folder exists
+        existing = set(db.session.scalars(select(ModelExport.id)))
         unknown = [path for path in folders if int(path.name) not in existing]
         for path in unknown:
             with suppress(FileNotFoundError):  # deleted meanwhile, with its export or its run
@@ -125,10 +126,10 @@ class ModelExports:
         return row
 
     def of_training(self, training_id: int) -> list[ModelExportOutValues]:
-        """The exports of a run, the newest first, as ExportOut.
+        """The exports of a run, newest first, as ExportOut.
 
         Raises:
-            NotFound: no such run.
+            NotFound: there is no such run.
         """
         if db.session.get(Training, training_id) is None:
             raise training_not_found(training_id)
@@ -167,11 +168,11 @@ class ModelExports:
         }
 
     def download(self, export_id: int) -> tuple[Iterator[bytes], str]:
-        """The ZIP in pieces, and the name to save it under.
+        """The ZIP in chunks, and its download name.
 
         Raises:
-            NotFound: no such export, or its files are gone.
-            Conflict: it is not offered.
+            NotFound: there is no such export, or its files were deleted.
+            Conflict: it is not downloadable.
         """
         row = self.get(export_id)
         training = self.training(row.training_id)
@@ -188,7 +189,7 @@ class ModelExports:
         """The training with this id, unless it is in the trash.
 
         Raises:
-            NotFound: no such run.
+            NotFound: there is no such run.
             Conflict: it is in the trash.
         """
         training = db.session.get(Training, training_id)

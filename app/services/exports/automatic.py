@@ -1,7 +1,7 @@
-"""Exports a completed run automatically: without a GPU OpenVINO is the fastest that can run a model.
+"""Exports a completed run automatically: without a GPU, OpenVINO is the fastest runtime for a model.
 
-Once a run has completed its best weights are exported and verified, behind everything that waits, on a processor that
-nobody else wants. Whoever tries the model then has it run by the export, where that was measured to be faster.
+The best weights of a completed run are exported and verified, after all other waiting work, on an otherwise idle CPU.
+Tests of the model then run the export, if it was measured to be faster.
 """
 
 import logging
@@ -27,17 +27,17 @@ FORMAT = "openvino"
 
 
 class AutomaticExports:
-    """Listens for runs that end.
+    """Queues exports when runs end.
 
     Args:
-        storage: has their folders. queue: takes the exports.
+        store: of their folders. queue: accepts the exports.
     """
 
     def __init__(self, storage: "StorageService", queue: ExportQueue) -> None:
         self.storage, self.queue = storage, queue
 
     def submit(self, training: Training) -> None:
-        """That of its best weights, unless it is there already, or failed for a reason that stays."""
+        """Export the best weights, unless that was done, or failed for a permanent reason."""
         best = self.storage.get_training_dir(training.id) / "run" / "weights" / "best.pt"
         if not self.is_worthwhile(training) or not best.is_file():
             return
@@ -47,12 +47,12 @@ class AutomaticExports:
         if self.queue.find_existing(training.id, key) is None and self.queue.find_failed(training.id, key) is None:
             training_id = training.id
             once_more(lambda: self.queue.begin(training_id, key, FORMAT, arguments, sha256, automatic=True))
-            logger.info("training %s: an export follows its end", training_id)
+            logger.info("training %s: an export was queued", training_id)
 
     def is_worthwhile(self, training: Training) -> bool:
         """Whether an export can be faster than the .pt here."""
         if not settings().AUTO_EXPORT or training.status != TrainingStatus.COMPLETED or training.deleted_at is not None:
             return False
-        workers = settings().DISPATCH == "rq"  # a web process tests models on its processor then
+        workers = settings().DISPATCH == "rq"  # a web process then tests models on its own CPU
         devices = () if workers else gpus(settings().CUDA_VISIBLE_DEVICES)
         return not devices and FORMAT in formats() and formats()[FORMAT].why_not(devices) is None

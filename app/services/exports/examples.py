@@ -2,7 +2,7 @@
 
 from app.core.exports import PYTORCH, ExportArguments
 
-# Imports and the lines that turn `pixels` into the model's first output.
+# Imports, and the lines that compute the model's first output from `pixels`.
 RUNTIMES: dict[str, tuple[str, str]] = {
     "onnx": (
         "import onnxruntime",
@@ -23,7 +23,7 @@ found = torch.jit.load(HERE / "{model}")(torch.from_numpy(pixels))
 output = (found[0] if isinstance(found, tuple) else found).detach().numpy()""",
     ),
 }
-# pip's names of what the example needs, beside numpy and Pillow.
+# pip packages that the example needs, besides numpy and Pillow.
 NEEDS = {"onnx": ("onnxruntime",), "openvino": ("openvino",), "torchscript": ("torch",)}
 
 HEAD = '''"""{purpose}: python example.py photo.jpg"""
@@ -160,8 +160,8 @@ def example(form: str, task: str, model: str, arguments: ExportArguments, iou: f
     """The program's text, at most 40 lines.
 
     Args:
-        form: the format. model: the name of the file or folder beside it.
-        transformer: whether the model is an RT-DETR: its input is stretched, its boxes are parts of it.
+        form: the format. model: the name of the file or folder beside the program.
+        transformer: whether the model is an RT-DETR: its input is stretched, and its boxes are relative.
     """
     purpose = "Classifies an image" if task == "classify" else "Detects objects in an image"
     size = arguments["img_size"]
@@ -189,10 +189,10 @@ def example(form: str, task: str, model: str, arguments: ExportArguments, iou: f
 
 
 def decoding(task: str, filtered: bool, transformer: bool) -> list[str]:
-    """The lines from the model's output to what is printed.
+    """The lines from the model's output to the printed result.
 
     Args:
-        filtered: whether non-maximum suppression is inside.
+        filtered: whether non-maximum suppression is built in.
     """
     if task == "classify":
         return [CLASSES]
@@ -206,7 +206,7 @@ def decoding(task: str, filtered: bool, transformer: bool) -> list[str]:
 
 
 def needs_torchvision(form: str, arguments: ExportArguments) -> bool:
-    """Whether the model calls it: TorchScript with non-maximum suppression inside."""
+    """Whether the model needs torchvision: TorchScript with built-in non-maximum suppression."""
     return form == "torchscript" and bool(arguments.get("nms"))
 
 

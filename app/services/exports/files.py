@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class ExportFiles:
-    """Where they are, and whether they are what was verified."""
+    """Finds the files of exports, and checks that they are the verified ones."""
 
     def __init__(self, storage: "StorageService") -> None:
         self.storage = storage
 
     def folder(self, row: ModelExport) -> Path:
-        """Of one export."""
+        """The folder of an export."""
         return self.storage.get_training_dir(row.training_id) / "exports" / str(row.id)
 
     def of(self, row: ModelExport) -> Iterator[Path]:
-        """All of one export."""
+        """The files of an export."""
         return (path for path in sorted(self.folder(row).rglob("*")) if path.is_file())
 
     def are_intact(self, row: ModelExport) -> bool:
-        """Whether all files are there, as they were verified."""
+        """Whether all files exist as they were verified."""
         folder, expected = self.folder(row), row.details.get("sha256")
         try:
             if sum(path.stat().st_size for path in self.of(row)) != row.size_bytes:
@@ -34,7 +34,7 @@ class ExportFiles:
             return expected is None or expected == {
                 path.relative_to(folder).as_posix(): hash_file(path) for path in self.of(row)
             }
-        except OSError:  # deleted meanwhile, or it cannot be read
+        except OSError:  # deleted meanwhile, or unreadable
             return False
 
     def remove(self, folders: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""The formats that models can be exported to: ultralytics' own table, and which of them are available here."""
+"""The formats that models can be exported to: ultralytics' table, and which of them are available here."""
 
 import ast
 import platform
@@ -16,9 +16,9 @@ from app.core.exports import PYTORCH
 from app.services.trainer.ultralytics_files import folder
 
 TABLE = re.compile(r"^def export_formats\(\):.*?^    return", re.M | re.S)
-# Arguments of a request, and ultralytics' names of them in its table.
+# Options of a request, by their names in ultralytics' table.
 NAMES = {"dynamic": "dynamic", "nms": "nms", "batch": "batch", "opset": "opset"}
-# Packages that make a format and run it; of several separated by | one is enough.
+# Packages that create a format and run it; of alternatives separated by | one is enough.
 PACKAGES: dict[str, tuple[str, ...]] = {
     PYTORCH: (),
     "torchscript": (),
@@ -42,8 +42,8 @@ class ExportFormat:
     """One row of ultralytics' table.
 
     Args:
-        name: as requests have it. suffix: of the file or folder.
-        arguments: that a request may have.
+        name: in requests. suffix: of the file or folder.
+        arguments: allowed options.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ExportFormat:
         return None
 
     def why_no_int8(self) -> str | None:
-        """Why it has no INT8 here, where that needs more than the format; None: it needs no more."""
+        """Why INT8 is not available, if it needs more packages than the format; None: it is."""
         missing = absent(INT8_PACKAGES.get(self.name, ()))
         return lacking(missing) if missing else None
 
@@ -85,7 +85,7 @@ def lacking(packages: list[str]) -> str:
 
 @cache
 def installed(package: str) -> bool:
-    """Whether a distribution is installed; checked once: the processes that use it are those of this installation."""
+    """Whether a distribution is installed. Cached, since the processes that use it belong to the same installation."""
     try:
         return bool(version(package))
     except PackageNotFoundError:
@@ -94,14 +94,14 @@ def installed(package: str) -> bool:
 
 @cache
 def formats() -> dict[str, ExportFormat]:
-    """All of ultralytics' formats by name, in its order; empty where it is not installed or has another table."""
+    """All of ultralytics' formats by name, in its order; empty if it is not installed or its table has changed."""
     package = folder()
     path = package and package.parent / "engine" / "exporter.py"
     return {} if path is None or not path.is_file() else {item.name: item for item in read(path.read_text("utf-8"))}
 
 
 def read(source: str) -> Iterator[ExportFormat]:
-    """The formats of exporter.py, which is read without importing it."""
+    """The formats in exporter.py, which is parsed without being imported."""
     match = TABLE.search(source)
     table: Any = match and next(filter(is_table, ast.walk(ast.parse(f"{match[0]} 0"))), None)
     half, int8 = constant(source, "FP16_FORMATS"), constant(source, "INT8_FORMATS")
@@ -123,7 +123,7 @@ def is_table(node: Any) -> bool:
 
 
 def constant(source: str, name: str) -> set[str]:
-    """A frozenset of texts; empty where there is none."""
+    """The strings of a frozenset constant; empty if there is none."""
     match = re.search(rf"^{name} = frozenset\(\s*(\{{.*?\}})\s*\)", source, re.M | re.S)
     return set(ast.literal_eval(match[1])) if match else set()
 
@@ -132,7 +132,7 @@ def packages_used(form: str, arguments: Mapping[str, Any], versions: Mapping[str
     """The versions of the installed packages that a format needs.
 
     Args:
-        versions: as `environment_note` gave them.
+        versions: from `environment_note`.
     """
     needed = PACKAGES.get(form, ()) + (INT8_PACKAGES.get(form, ()) if arguments.get("int8") else ())
     names = {"ultralytics", "torch", "python"}.union(*(item.split("|") for item in needed))

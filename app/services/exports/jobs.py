@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.exports")
 
-# Without another image. There is no limit of the whole: what trains comes first, and it may take long beside it.
+# Without progress to another image. The total time is unlimited, since trainings beside it may slow it down.
 IDLE_S = 1800.0
 
 
 class ExportJobs:
-    """Registers the kinds, requested exports and automatic ones, which yield to all other work, and records their
-    results.
+    """Registers the kinds, requested exports and automatic ones, which are displaced by all other work, and records
+    their results.
 
-    `params` of a job: `export_id`, and the `device` that it computes on.
+    `params` of a job: `export_id`, and its `device`.
 
     Args:
-        storage: where trainings have their folders. files: of the exports.
+        storage: of the trainings' folders. files: of the exports.
     """
 
     def __init__(self, storage: "StorageService", files: ExportFiles, jobs: "JobService") -> None:
@@ -58,7 +58,7 @@ class ExportJobs:
             self.collect,
             apply=self.apply,
             ended=self.ended,
-            at_once=64,  # the devices set the limit
+            at_once=64,  # limited by the devices
             idle_s=IDLE_S,
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,
@@ -72,7 +72,7 @@ class ExportJobs:
         """The spec of the child that exports a model.
 
         Raises:
-            CannotStart: the run was deleted, or its files are gone.
+            CannotStart: the run or its files were deleted.
         """
         row = export_of(db.session, job)
         training = db.session.get(Training, row.training_id) if row else None
@@ -98,7 +98,7 @@ class ExportJobs:
         ).values()
 
     def needed(self, job: Job) -> JobFiles:
-        """Its files, for workers that share no volume."""
+        """The files of a job, for workers without a shared volume."""
         row = export_of(db.session, job)
         training = db.session.get(Training, row.training_id) if row else None
         if row is None or training is None:
@@ -108,7 +108,7 @@ class ExportJobs:
         return JobFiles(dataset, weights_files(training.id), outputs)
 
     def apply(self, job: Job, event: Event, _directory: Path) -> None:
-        """The figures are written down whatever follows from them."""
+        """Store the measurements, whatever the ending."""
         if not isinstance(event, Verified):
             return
         with writing() as session:
@@ -118,29 +118,30 @@ class ExportJobs:
                 row.thresholds = rows_of(event)
 
     def collect(self, job: Job, result: ExportResult, directory: Path) -> Mapping[str, object]:
-        """Move the files to their folder, then offer them; where they are there, an earlier server did so before it
-        ended."""
+        """Move the files to their folder, then complete the row; if they are already there, an earlier server moved
+        them.
+        """
         row = export_of(db.session, job)
         if row is None or db.session.get(Training, row.training_id) is None:  # deleted meanwhile
             return {}
         if row.verification is None:
             raise OSError(f"export {row.id}: no figures were written down")
         target = self.files.folder(row)
-        db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
+        db.session.rollback()  # the files are synced outside of a transaction, which would block other writers
         self.install(directory / RESULT_FOLDER, target)
         with writing() as session:
             row = export_of(session, job)
             if row is not None:
                 row.status, row.error, row.ended_at = "completed", None, now()
                 row.size_bytes, row.details = result["size_bytes"], {**row.details, **result}
-        if row is None:  # deleted while its files were put
+        if row is None:  # deleted while its files were moved
             self.files.remove([target])
             return {}
         logger.info("export %s of training %s is ready", row.id, row.training_id)
         return {"export_id": row.id, "url": f"/api/exports/{row.id}/download"}
 
     def install(self, source: Path, target: Path) -> None:
-        """Move the synced files to their folder by one rename."""
+        """Move the synced files to their folder by a rename."""
         if not source.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -151,8 +152,9 @@ class ExportJobs:
         self.storage.deliver()
 
     def ended(self, job: Job) -> None:
-        """Record a failure or a stop in the row: jobs are deleted one day, exports are not. An automatic one is
-        deleted, unless its figures show that OpenVINO is no gain for this model."""
+        """Record a failure or a stop in the row, since jobs are deleted after a while, exports are not. An automatic
+        export is deleted, unless its measurements show that OpenVINO has no benefit for this model.
+        """
         with writing() as session:
             row = export_of(session, job)
             if row is None or row.status == JobStatus.COMPLETED:
@@ -164,7 +166,7 @@ class ExportJobs:
 
 
 def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
-    """The params to retry with once the device is free again: unchanged."""
+    """The params for a retry after displacement: unchanged."""
     return job.params if failure.kind == DEVICE_TAKEN else None
 
 
@@ -180,12 +182,12 @@ def classes_of(session: Any, training: Training) -> dict[str, str | None] | None
 
 
 def export_of(session: Any, job: Job) -> ModelExport | None:
-    """The row of a job; None where its run was deleted, whatever has its id now."""
+    """The row of a job; None if its run was deleted, even if its id was reused."""
     row = session.get(ModelExport, job.params["export_id"])
     return row if row is not None and row.job_id == job.id else None
 
 
 def rows_of(event: Verified) -> list[Threshold]:
-    """The thresholds of the export, as an evaluation's: the balanced one is the one that is shipped."""
+    """The thresholds of the export, as for an evaluation: the shipped one is the balanced one."""
     shipped, curves = event.verification.get("at_threshold"), event.curves
     return thresholds(shipped, curves) if shipped and curves else []

@@ -1,4 +1,4 @@
-"""Packs the ZIP of an export: the model, and what its user needs to run it and to judge it."""
+"""Packs the ZIP of an export: the model, and what its users need to run and judge it."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from app.services.exports import examples
 from app.services.exports.formats import formats, packages_used
 from app.services.trainer.bundle import harmless, pack
 
-LEAST = 0.25  # of a model without an advised threshold; ultralytics' own, too
+LEAST = 0.25  # for a model without a recommended threshold; ultralytics' default
 
 CARD = """# {name}: {label}
 
@@ -67,7 +67,9 @@ LABELS: dict[Measure, str] = {
 
 
 class ThresholdsFile(TypedDict):
-    """thresholds.json. `moved`: the threshold is not that of the .pt; `chosen`: all that was, for the .pt."""
+    """thresholds.json. `moved`: the threshold differs from that of the .pt; `chosen`: all thresholds chosen for the
+    .pt.
+    """
 
     confidence: float
     iou: float
@@ -77,14 +79,14 @@ class ThresholdsFile(TypedDict):
 
 
 class Package:
-    """The files of one ZIP.
+    """The files of a ZIP.
 
     Args:
         row: a completed export.
         folder: of its files.
 
     Raises:
-        ValueError: it is not verified.
+        ValueError: the export is not verified.
     """
 
     def __init__(self, row: ModelExport, training: Training, folder: Path) -> None:
@@ -100,7 +102,7 @@ class Package:
         return f"{name}-{self.training.id}-{self.row.format}{precision}.zip"
 
     def pieces(self, files: Sequence[Path]) -> Iterator[bytes]:
-        """The ZIP in pieces, little of it in memory at once.
+        """The ZIP in chunks, with little of it in memory at once.
 
         Args:
             files: of the model, below its folder.
@@ -109,7 +111,7 @@ class Package:
         return pack(self.texts(), named)
 
     def texts(self) -> dict[str, str]:
-        """What is written for the ZIP, by name."""
+        """The generated text files, by name."""
         return {
             "README.md": self.card(),
             "example.py": self.example(),
@@ -126,8 +128,9 @@ class Package:
         return "rtdetr" in (self.training.architecture or "")
 
     def thresholds(self) -> ThresholdsFile:
-        """The confidence that the example uses: of boxes the one that was chosen for the model, unless confidences
-        moved in the export, else the shipped one; a classification is not cut. `chosen`: all that was, for the .pt."""
+        """The confidence for the example: for boxes the one chosen for the model, unless confidences moved in the
+        export, otherwise the shipped one; classification has none. `chosen`: all thresholds chosen for the .pt.
+        """
         shipped = self.verification.get("at_threshold")
         confidence = shipped["confidence"] if shipped else 0.0 if self.training.task == "classify" else LEAST
         moved = bool(shipped and shipped["moved"])
@@ -150,7 +153,7 @@ class Package:
         return examples.example(row.format, task, model, row.arguments, IOU, self.transformer)
 
     def card(self) -> str:
-        """In English, as the code of the example; names cannot change its layout."""
+        """The model card, in English like the example; names are escaped so that they cannot change its layout."""
         row, training = self.row, self.training
         export_format = formats().get(row.format)
         versions = packages_used(row.format, row.arguments, row.details.get("versions") or {})
@@ -217,7 +220,7 @@ class Package:
         return "stretched" if self.transformer else "letterboxed with gray (114)"
 
     def alone(self) -> str:
-        """Why the figures of the .pt differ from those of the run's page. A classification's do not."""
+        """Why the metrics of the .pt differ from those on the run's page. Those of a classification do not."""
         if self.training.task == "classify":
             return ""
         best = max((item for item in self.training.checkpoints if item.is_best), key=lambda item: item.id, default=None)
@@ -256,7 +259,7 @@ class Package:
         return " ".join(parts)
 
     def about_thresholds(self) -> str:
-        """What thresholds.json has."""
+        """A description of thresholds.json."""
         values = self.thresholds()
         if self.training.task == "classify":
             return (

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from app.jobs import JobService
 
 KIND = "export_model"
-UNASKED = "export_model_automatic"  # the same work, which leaves its device to everybody else
-FIRST, NORMAL, LAST = 200, 0, -1000  # those of trainings lie between -100 and 100: a few minutes before hours
+UNASKED = "export_model_automatic"  # the same program, but displaced by all other work
+FIRST, NORMAL, LAST = 200, 0, -1000  # trainings have -100 to 100: an export of minutes runs before hours of training
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class ExportState(TypedDict):
-    """The state of an export: that of its job while it has one, else of its row."""
+    """The state of an export: its job's until that has ended, then the row's."""
 
     status: str
     progress: JobProgressView | None
@@ -48,8 +48,9 @@ class ExportQueue:
         self.files, self.jobs = files, jobs
 
     def find_existing(self, training_id: int, key: str) -> ModelExport | None:
-        """The export with this key that is unfinished or complete with its files; not one that failed or is being
-        stopped."""
+        """The export with this key that is unfinished, or complete with its files; none that failed or is being
+        stopped.
+        """
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
         for row in db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc())):
             status = self.state(row)["status"]
@@ -60,8 +61,9 @@ class ExportQueue:
         return None
 
     def find_failed(self, training_id: int, key: str) -> ModelExport | None:
-        """The newest failure with this key, where another try with the installed packages would fail in the same
-        way."""
+        """The newest failure with this key, if another attempt with the installed packages would fail in the
+        same way.
+        """
         mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
         row = db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc()).limit(1)).first()
         if row is None or row.details.get("versions") != environment_note():
@@ -79,10 +81,10 @@ class ExportQueue:
         sha256: str,
         automatic: bool = False,
     ) -> ModelExport:
-        """Add a row with its job; where an equal request was faster, that one's.
+        """Add a row with its job; if an equal request was first, returns its row.
 
         Args:
-            automatic: nobody asked for it.
+            automatic: not requested by a user.
         """
         replaced: list[Path] = []
         with writing() as session:
@@ -101,7 +103,7 @@ class ExportQueue:
         return db.session.get_one(ModelExport, export_id)
 
     def add(self, session: Any, row: ModelExport, automatic: bool) -> tuple[Job, list[Path]]:
-        """Add the job; also the folders of the exports that it replaces."""
+        """Add the job; also returns the folders of the exports that it replaces."""
         unasked = {AUTOMATIC: True} if automatic else {}
         if automatic:
             row.details = {**row.details, "automatic": True}
@@ -117,15 +119,16 @@ class ExportQueue:
         return job, replaced
 
     def remove_older(self, session: Any, row: ModelExport) -> list[Path]:
-        """Delete the rows of the same key that failed or lost their files; their folders."""
+        """Delete the rows of the same key that failed or lost their files; returns their folders."""
         same = (ModelExport.training_id == row.training_id) & (ModelExport.key == row.key) & (ModelExport.id < row.id)
         replaced = [self.files.folder(older) for older in session.scalars(select(ModelExport).where(same))]
         session.execute(delete(ModelExport).where(same))
         return replaced
 
     def bring_forward(self, export_id: int) -> bool:
-        """Turn an automatic export into a requested one, which keeps its device. False: it was deleted, or is being
-        stopped."""
+        """Convert an automatic export to a requested one, which is not displaced. False: it was deleted, or is being
+        stopped.
+        """
         with writing() as session:
             row = session.get(ModelExport, export_id, populate_existing=True)
             if row is None or is_ending(row):
@@ -136,7 +139,7 @@ class ExportQueue:
         return True
 
     def promote(self, session: Any, row: ModelExport) -> Job | None:
-        """Mark an automatic export as requested; its job, where that changes."""
+        """Mark an automatic export as requested; returns its job if that changes."""
         details = row.details.copy()
         details.pop("automatic", None)
         row.details = details
@@ -147,7 +150,7 @@ class ExportQueue:
         return job
 
     def forget_earlier(self, session: Any, training_id: int, sha256: str) -> list[Path]:
-        """Delete the automatic exports of earlier weights of a run; their folders."""
+        """Delete the automatic exports of earlier weights of a run; returns their folders."""
         rows = session.scalars(select(ModelExport).where(ModelExport.training_id == training_id))
         unasked = [row for row in rows if row.details.get("automatic") and row.weights_sha256 != sha256]
         over = [row for row in unasked if row.status not in UNFINISHED]
@@ -162,20 +165,21 @@ class ExportQueue:
         self.jobs.scheduler.wake()
 
     def priority(self, session: Any) -> int:
-        """The priority of a new export: before the waiting trainings, unless another export is waiting there already;
-        many of them would hold up all trainings."""
+        """The priority of a new export: before the waiting trainings, unless another export already waits there, since
+        many of them would delay all trainings.
+        """
         unfinished = (Job.kind == KIND) & Job.status.in_(UNFINISHED)
         return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST
 
     def state(self, row: ModelExport) -> ExportState:
-        """status, progress and error: of the job while there is one, else of the row."""
+        """status, progress and error: the job's until it has ended, then the row's."""
         status, progress = row.status, None
         error: JobFailure | None = row.error
         if status in UNFINISHED:
             job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
             if job is None or job.kind not in {KIND, UNASKED}:
                 status, error = JobStatus.FAILED, {"code": "interrupted"}
-            elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
+            elif job.status != JobStatus.COMPLETED:  # the job has completed, and the row is about to be written
                 status, error, progress = job.status, job.error, self.jobs.view(job)["progress"]
         code = error["code"] if error else None
         return {
@@ -186,6 +190,6 @@ class ExportQueue:
 
 
 def is_ending(row: ModelExport) -> bool:
-    """Whether its job was requested to stop and will not restart."""
+    """Whether its job is being stopped and will not restart."""
     job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
     return job is not None and job.status in UNFINISHED and job.stop_mode not in {None, DISPLACED}

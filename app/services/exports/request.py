@@ -1,4 +1,4 @@
-"""Validates the options of an export, and computes the key by which requests are equal."""
+"""Validates the options of an export, and computes the key that identifies equal requests."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ from app.services.exports.jobs import classes_of
 
 
 def check_arguments(training: Training, values: ModelExportInValues) -> ExportArguments:
-    """The arguments of a request with their defaults, without those that change nothing.
+    """The options of a request with their defaults, without those that have no effect.
 
     Raises:
-        Unprocessable: the format can't be made here, or not with these options.
+        Unprocessable: the format is not available here, or not with these options.
     """
     item = formats().get(values["format"])
     if item is None:
@@ -42,7 +42,7 @@ def check_options(item: ExportFormat, training: Training, values: Mapping[str, A
     """Check the options of a request against the format and each other.
 
     Raises:
-        Unprocessable: the format does not have an option, or two exclude each other.
+        Unprocessable: the format lacks an option, or two options exclude each other.
     """
     for name, value in values.items():
         if name not in {"format", *item.arguments} and value not in (None, False):
@@ -64,7 +64,7 @@ def refuse_without_classes(training: Training) -> None:
     """Check that the dataset has objects of the model's classes.
 
     Raises:
-        Conflict: the dataset shows nothing of what uploaded weights detect, so they cannot be verified on it.
+        Conflict: it has none, so uploaded weights cannot be verified on it.
     """
     classes = classes_of(db.session, training)
     if classes is not None and not any(classes.values()):

@@ -1,4 +1,4 @@
-"""Messages for exports that are not offered: the codes of programs/export_model.py, then those of any job."""
+"""Messages for failed exports: the codes of programs/export_model.py, then those of any job."""
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -23,7 +23,7 @@ ERRORS: dict[str, LazyString] = {
     "files_missing": _l("The files of this export are missing or damaged on the server. Export the model again."),
 }
 
-# What another try with the same weights, options and packages would end with, too.
+# Failures that would occur again with the same weights, options and packages.
 FINAL = frozenset({"accuracy_lost", "unproven", "not_exportable"})
 
 

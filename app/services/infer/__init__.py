@@ -1,4 +1,6 @@
-"""Tests trained models on images: one warm child process that caches the last models, and the rows of the tests."""
+"""Tests trained models on images: one warm child process that caches the most recent models, and the rows of
+the tests.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InferenceService:
-    """Runs inference in a child that is started on first use: the methods of the specification, and the objects behind
-    them; see `create_inference_service`."""
+    """Runs inference in a child that is started on first use: the specification's methods, and the objects that
+    implement them; see `create_inference_service`.
+    """
 
     warm: WarmModels
     models: TestableModels
@@ -38,15 +41,15 @@ class InferenceService:
 
     @property
     def loaded_models(self) -> dict[str, list[str]]:
-        """What is in memory: the path of the weights and their class names."""
+        """The models in memory: the path of the weights and their class names."""
         return self.warm.loaded_models
 
     def load_model(self, model_path: str | Path) -> list[str]:
-        """Have a model in memory; returns its class names.
+        """Load a model into memory; returns its class names.
 
         Raises:
-            Conflict: the file is missing or no model.
-            Unavailable: the child cannot answer now.
+            Conflict: the file is missing or not a model.
+            Unavailable: the child does not answer.
         """
         self.warm.ask(do="load", path=str(model_path))
         return self.loaded_models[str(model_path)]
@@ -54,16 +57,16 @@ class InferenceService:
     def predict(
         self, image_path: str | Path, model_path: str | Path, conf: float = 0.5, iou: float = 0.5, **more: Any
     ) -> Inference:
-        """What the model finds; see `Prediction.predict`."""
+        """A model's detections in an image; see `Prediction.predict`."""
         return self.prediction.predict(image_path, model_path, conf, iou, **more)
 
     def draw_predictions(self, image: str | Path, results: Sequence[Detection], output: str | Path) -> Path:
-        """Draw detections on an image and write it to `output`, as JPEG.
+        """Draw detections on an image and write it to `output` as JPEG.
 
         Raises:
-            Unprocessable: the image.
-            TooLarge: the image.
-            Unavailable: the child cannot answer now.
+            Unprocessable: invalid image.
+            TooLarge: the image is too large.
+            Unavailable: the child does not answer.
         """
         return Path(self.warm.ask(do="draw", image=str(image), detections=results, output=str(output))["output"])
 
@@ -74,10 +77,10 @@ def create_inference_service(
     """Build the service with its collaborators.
 
     Args:
-        storage: has the folders of tests.
+        storage: of the tests' folders.
         files: has the weights of trainings.
         jobs: runs the warm worker.
-        exports: of models, which may run in their place.
+        exports: of models, which may run in their stead.
     """
     warm, models = WarmModels(WarmWorker(jobs)), TestableModels(files)
     prediction, engines = Prediction(warm), Engines(exports)

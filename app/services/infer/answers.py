@@ -27,7 +27,7 @@ UNREADABLE = {
 
 
 def failure(answer: WorkerAnswer) -> Exception:
-    """The exception for what the child answered."""
+    """The exception for an error in the child's answer."""
     code, detail = answer["code"], answer["detail"]
     if code == "too_many_pixels":
         most = settings().MAX_IMAGE_PIXELS // 1_000_000
@@ -59,7 +59,7 @@ def failure(answer: WorkerAnswer) -> Exception:
 
 
 def worker_died(code: str | None) -> Unavailable:
-    """The error for the user where the worker died twice on one image; `code` of its failure."""
+    """The error after the worker died twice on one image; `code`: of its failure."""
     if code in {"killed", "out_of_memory"}:
         return Unavailable(
             _("The test process was killed, possibly because it ran out of memory. Try again or restart the server.")

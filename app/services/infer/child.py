@@ -1,5 +1,6 @@
-"""The warm worker that runs the models: a job that is started on first use, serves several requests at a time, and
-restarts if it dies or a training gets its GPU."""
+"""The warm worker that runs the models: a job that is started on first use, serves concurrent requests, and restarts if
+it dies or another job displaces it from its GPU.
+"""
 
 import logging
 import threading
@@ -27,25 +28,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.inference")
 
 KIND = "predict"
-# Importing torch takes 3 to 30 s on a busy machine; a 64 MP image a few seconds. Waiting behind others counts too.
+# Importing torch takes 3 to 30 s on a busy machine; a 64 MP image a few seconds. Waiting behind other requests counts
+# too.
 START_S, ANSWER_S, QUEUE_S = 120.0, 60.0, 90.0
-EOF_S = 3.0  # in which a worker ends whose link is closed
-END_S = 10.0  # in which the row of one that was killed says so
+EOF_S = 3.0  # in which a worker ends after its link was closed
+END_S = 10.0  # in which the row of a killed worker is updated
 
 
 class WarmWorker:
     """The running job of the kind `predict`, and its link.
 
     Args:
-        jobs: runs it. It yields its GPU to any other job, see app/jobs/devices.py.
+        jobs: runs it. It is displaced from its GPU by any other job, see app/jobs/devices.py.
     """
 
     def __init__(self, jobs: "JobService") -> None:
         self.jobs, self.links = jobs, Links(jobs.cluster.id if jobs.cluster.on else "")
         self._job_id: int | None = None
-        self._link: Link | None = None  # closed: its job is over
+        self._link: Link | None = None  # closed: its job has ended
         self._device = CPU
-        self._code: str | None = None  # of the failure of the last one
+        self._code: str | None = None  # the failure code of the previous worker
         self._changing = threading.Lock()
         kind = JobKind(
             KIND,
@@ -61,19 +63,19 @@ class WarmWorker:
         jobs.register(kind)
 
     def ask(self, question: Mapping[str, object]) -> JsonObject:
-        """Its answer; a new one is started where there is none, or where it can have a GPU now.
+        """Its answer to a request; a worker is started if there is none, or if a GPU became free.
 
         Raises:
-            ChildEnded: there is no answer, and it is gone.
-            ChildSilent: there is no answer in time, and it is given up.
-            Unavailable: others wait for its start.
+            ChildEnded: it ended before its answer.
+            ChildSilent: it did not answer in time, and is abandoned.
+            Unavailable: its start took too long.
         """
         link = self._open_link()
         try:
             return link.ask(question, ANSWER_S)
         except (ChildEnded, ChildSilent):
             with self._alone():
-                if self._link is link:  # nobody else has seen to it yet
+                if self._link is link:  # no other request has replaced it yet
                     self._code = self._close()
             raise
 
@@ -87,8 +89,9 @@ class WarmWorker:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Lock the start and the end of the worker. Where none can start, the waiting requests fail without trying in
-        turn."""
+        """Lock the start and the end of the worker. If it cannot start, the waiting requests fail without trying in
+        turn.
+        """
         if not self._changing.acquire(timeout=QUEUE_S):
             raise full()
         try:
@@ -100,11 +103,11 @@ class WarmWorker:
         name, link = self.links.create()
         try:
             job = self.jobs.submit(KIND, {"link": name})
-        except BaseException:  # the database cannot be written now
+        except BaseException:  # for example, the database cannot be written
             self.links.end({"link": name})
             raise
         self._job_id, self._link = job.id, link
-        db.session.rollback()  # no transaction stays open while we wait
+        db.session.rollback()  # no transaction stays open during the wait
         about = link.ask({"do": "start"}, START_S)
         if not about["ok"]:
             raise ChildEnded
@@ -115,7 +118,7 @@ class WarmWorker:
         return link
 
     def _better_device(self) -> bool:
-        """Whether it had to leave its GPU, and one is free again."""
+        """Whether it was displaced from a GPU, and one is free again."""
         pool = self.jobs.devices.pool
         if not pool.gpus or self._device != CPU:
             return False
@@ -124,13 +127,13 @@ class WarmWorker:
         return free
 
     def hang_up(self) -> None:
-        """Have it end; the next question waits for that."""
+        """Have it end; the next request waits for that."""
         if self._link is not None:
             self._link.hang_up()
 
     @property
     def failure(self) -> str | None:
-        """The failure code of the last worker that ended, if it failed."""
+        """The failure code of the last worker, if it failed."""
         return self._code
 
     def _close(self) -> str | None:
@@ -142,10 +145,10 @@ class WarmWorker:
         link.hang_up()
         try:
             job = self.jobs.wait(job_id, EOF_S)
-            if not JobStatus(job.status).ended:  # it computes, and hears nothing
+            if not JobStatus(job.status).ended:  # it is computing, and does not react to the closed link
                 self.jobs.kill(job_id)
                 job = self.jobs.wait(job_id, END_S)
-        except AppError:  # its row is gone
+        except AppError:  # its row was deleted
             return None
         finally:
             db.session.rollback()
@@ -157,15 +160,15 @@ def full() -> Unavailable:
 
 
 def spec(_job: Job, _directory: Path) -> Mapping[str, Any]:
-    """The spec of the program."""
+    """The program's spec."""
     config = settings()
     return PredictSpec(config.INFERENCE_CACHE_SIZE, config.MAX_IMAGE_PIXELS, config.IMAGE_DECODE_SECONDS).values()
 
 
 class WarmModels:
-    """Sends requests to the warm worker, and restarts it where it died.
+    """Sends requests to the warm worker, and restarts it if it died.
 
-    `loaded_models` holds what it has in memory: the path of the weights and their class names.
+    `loaded_models`: what it has in memory, by the path of the weights, with their class names.
     """
 
     def __init__(self, worker: WarmWorker) -> None:
@@ -174,12 +177,12 @@ class WarmModels:
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def close(self) -> None:
-        """End the worker; the next question starts another."""
+        """End the worker; the next request starts another."""
         self.worker.hang_up()
         self.loaded_models = {}
 
     def ask(self, **question: object) -> WorkerAnswer:
-        """Send a request to the worker, AT_ONCE at a time; one that died is restarted once."""
+        """Send a request to the worker, AT_ONCE at a time; a worker that died is restarted once."""
         if not self._slots.acquire(timeout=QUEUE_S):
             raise full()
         try:
@@ -210,8 +213,8 @@ class WarmModels:
             raise Unavailable(_("Testing this image took too long and was stopped. Try again.")) from error
 
     def _lost(self, how: str) -> str | None:
-        """Forget what it had; the code of its failure."""
+        """Clear `loaded_models`; returns the failure code."""
         code = self.worker.failure
-        logger.warning("the process that runs models %s (%s)", how, code or "stopped")
+        logger.warning("the inference process %s (%s)", how, code or "stopped")
         self.loaded_models = {}
         return code

@@ -31,15 +31,16 @@ class Engines:
         self.exports = exports
 
     def fastest_export(self, training_id: int, weights: Path) -> EngineExport | None:
-        """The fastest export to OpenVINO that was verified and measured to be faster than these weights, for the
-        program `predict`; None: there is none."""
+        """The fastest export to OpenVINO that is verified and measured to be faster than these weights, for the program
+        `predict`; None: there is none.
+        """
         training = db.session.get(Training, training_id)
         rows = [] if training is None else [row for row in self.candidates(training) if answers_as(row, training)]
         if training is None or not rows:
             return None
         try:
             sha256 = hash_file(weights)
-        except OSError:  # gone meanwhile: the program says so
+        except OSError:  # deleted meanwhile; the program reports it
             return None
         fitting = [row for row in rows if row.weights_sha256 == sha256]
         if not fitting:
@@ -61,7 +62,7 @@ class Engines:
 
 
 def answers_as(row: ModelExport, training: Training) -> bool:
-    """Whether it detects the same as the .pt at the same thresholds, and faster."""
+    """Whether it has the same detections as the .pt at the same thresholds, and is faster."""
     proof = row.verification
     if not proof or set(row.arguments) - ANSWERING or row.arguments["img_size"] != rounded(training.img_size):
         return False
@@ -72,26 +73,27 @@ def answers_as(row: ModelExport, training: Training) -> bool:
 
 
 def files_of(row: ModelExport) -> dict[str, str]:
-    """SHA-256 of the files of its model, by their names; none of exports from before these were written down."""
+    """SHA-256 of its model's files, by name; empty for exports from before hashes were recorded."""
     prefix = f"{row.details['model']}/"
     hashes = row.details.get("sha256") or {}
     return {name.removeprefix(prefix): sha256 for name, sha256 in hashes.items() if name.startswith(prefix)}
 
 
 def ratios(row: ModelExport) -> dict[str, float]:
-    """Seconds per image relative to the .pt, by available precision: bfloat16 where it was verified on a CPU like this
-    one; another may round differently."""
+    """Seconds per image relative to the .pt, by available precision: bfloat16 only if verified on the same CPU model,
+    since others may round differently.
+    """
     timed, lower = row.details.get("run_times") or times_apart(row), row.details.get("bfloat16")
     here = {EXACT, BFLOAT16} if lower and lower["cpu"] == cpu_name() else {EXACT}
     return {name: ms / timed["ms"][PYTORCH] for name, ms in timed["ms"].items() if name in here}
 
 
 def times_apart(row: ModelExport) -> RunTimes:
-    """Seconds per image by engine, for exports from before both were timed in turns: of the fastest image; of still
+    """Seconds per image by engine, for exports from before both were timed alternately: of the fastest image; for still
     older ones the median.
 
     Raises:
-        LookupError: it was not verified.
+        LookupError: the export was not verified.
     """
     if row.verification is None:
         raise LookupError(f"export {row.id} is not verified")
@@ -104,7 +106,7 @@ def times_apart(row: ModelExport) -> RunTimes:
 
 
 def fallback_text(code: str | None) -> str | None:
-    """Why PyTorch ran although there is a faster export; None: it did not."""
+    """Why PyTorch was used although there is a faster export; None: it was not, or there is none."""
     if code is None:
         return None
     texts = {

@@ -13,8 +13,8 @@ from app.services.infer.models import TestableModels
 from app.services.infer.predicting import Prediction, image_extension
 from app.services.storage import StorageService
 
-# The child answers one question at a time. A frame that would wait behind more than these is refused, not queued: its
-# viewer sends a newer one, and pictures that are to be kept never wait behind a crowd of cameras.
+# Frames beyond these are refused, not queued: the viewer sends a newer one, and tests to be stored never wait behind
+# many cameras.
 MOST_AT_ONCE = 4
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -31,11 +31,11 @@ class Frames:
     def try_frame(
         self, file: IO[bytes], filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
     ) -> Inference:
-        """The detections, as returned by `predict`; no row, and no file stays.
+        """The detections, as returned by `predict`; stores no row and no file.
 
         Raises:
-            TooManyRequests: others are waiting already.
-            TooLarge: over MOST_BYTES. And what `create_test` raises.
+            TooManyRequests: too many frames are waiting.
+            TooLarge: over MOST_BYTES. Also what `create_test` raises.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Several frames are already being analyzed. Send the next one in a moment."))
@@ -49,7 +49,7 @@ class Frames:
     def _try(
         self, file: IO[bytes], filename: str, model: Any, conf: float, iou: float, export: EngineExport | None
     ) -> Inference:
-        db.session.rollback()  # no transaction may be open while we wait for the child
+        db.session.rollback()  # no transaction may be open while the child is awaited
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise TooLarge(_("A frame can have up to %(size)s MB.", size=MOST_BYTES // 1024**2))

@@ -1,4 +1,4 @@
-"""Lists the models that can be tested: the trainings that have weights, and their checkpoints."""
+"""Lists the models that can be tested: trainings with weights, and their checkpoints."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from app.services.trainer.files import TrainingFiles
 from app.services.trainer.integrity import require_intact
 from app.services.trainer.read_models import TrainingView
 
-MAX_EXAMINED = 20  # newest trainings that are looked through for the default
+MAX_EXAMINED = 20  # newest trainings that are considered for the default
 
 
 def usable(trainings: list[TrainingView]) -> list[TrainingView]:
@@ -34,7 +34,7 @@ class TestableModels:
         self.files, self.storage = files, files.store.storage
 
     def list_models(self, page: int, per_page: int, search: str = "") -> ModelsView:
-        """Trainings that should have weights, the newest first; `downloadable` says whether the file is there.
+        """Trainings that should have weights, newest first; `downloadable`: whether the file exists.
 
         Args:
             search: a part of the training's or the dataset's name.
@@ -54,7 +54,7 @@ class TestableModels:
         }
 
     def default_model(self) -> TrainingView | None:
-        """The model to try first: the newest completed one that learned something, else any that has weights."""
+        """The model to test first: the newest completed one with a useful result, otherwise any with weights."""
         query = present.rows().where(~present.in_trash())
         ended = query.where(Training.status == TrainingStatus.COMPLETED).order_by(Training.end_time.desc().nulls_last())
         unfinished = query.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
@@ -67,13 +67,13 @@ class TestableModels:
         return next((item for item in candidates if item["level"] != "nothing"), candidates[0] if candidates else None)
 
     def model_of(self, training_id: int, checkpoint: str | None = None) -> Path:
-        """The weights to test: the best, else the last, or the requested checkpoint.
+        """The weights to test: the requested checkpoint, otherwise the best, otherwise the last.
 
         Args:
             checkpoint: `best`, `last`, or the number of an epoch.
 
         Raises:
-            NotFound: no such training or checkpoint.
+            NotFound: there is no such training or checkpoint.
             Conflict: it is in the trash, or has no weights yet.
         """
         training = db.session.get(Training, training_id)
@@ -89,7 +89,7 @@ class TestableModels:
         """The training's best weights, else its last.
 
         Raises:
-            Conflict: there are none yet.
+            Conflict: it has none yet.
         """
         path = present.weights(self.storage.get_training_dir(training.id))
         if path is not None:

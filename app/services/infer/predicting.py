@@ -10,7 +10,7 @@ from app.errors import Unprocessable
 from app.services.infer.child import WarmModels
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2")
-# Formats of images that training does not read, by the extension of their names.
+# Image formats that training does not support, by file extension.
 UNSUPPORTED = {
     ".gif": "GIF",
     ".heic": "HEIC",
@@ -49,20 +49,20 @@ class Prediction:
         export: EngineExport | None = None,
         sync: bool = False,
     ) -> Inference:
-        """What the model finds.
+        """A model's detections in an image.
 
         Args:
-            output: where the image with its boxes goes, as JPEG; None draws nothing.
-            floor: return also, as `weaker`, those between this confidence and `conf`. Both come from one run: NMS goes
-                from the surest box down, so weaker boxes change nothing above them.
-            sync: the image has to be on the disk before the answer comes: meanwhile the model runs.
-            export: of this model, as `Engines.fastest_export` gives it: runs in its place.
+            output: path for the image with its boxes, as JPEG; None: not drawn.
+            floor: also return, as `weaker`, detections between this confidence and `conf`. Both come from one run: NMS
+                proceeds from the most confident box down, so weaker boxes do not affect those above.
+            sync: sync the image to the disk while the model runs.
+            export: of this model, from `Engines.fastest_export`: runs in its stead.
 
         Raises:
-            Unprocessable: the image.
-            TooLarge: the image.
-            Conflict: the model.
-            Unavailable: the child cannot answer now.
+            Unprocessable: invalid image.
+            TooLarge: the image is too large.
+            Conflict: the model cannot be used.
+            Unavailable: the child does not answer.
         """
         target = str(output) if output else None
         options = {"conf": conf, "iou": iou, "output": target, "floor": floor, "export": export, "sync": sync}
@@ -71,10 +71,10 @@ class Prediction:
 
 
 def image_extension(filename: str) -> str:
-    """The extension of an image's name, in small letters.
+    """The extension of an image's name, in lowercase.
 
     Raises:
-        Unprocessable: it is none of EXTENSIONS.
+        Unprocessable: it is not one of EXTENSIONS.
     """
     extension = Path(filename).suffix.lower()
     if extension in UNSUPPORTED:

@@ -65,19 +65,19 @@ class Tests:
         checkpoint: str | None = None,
         floor: float | None = None,
     ) -> Test:
-        """Run a training's model on an uploaded image and store both; nothing is left when it fails.
+        """Run a training's model on an uploaded image and store both; a failure leaves nothing.
 
         Args:
-            checkpoint: as `model_of` takes it.
-            floor: as `predict` takes it; the weaker detections are kept beside the image, see `details`.
+            checkpoint: see `model_of`.
+            floor: see `predict`; the weaker detections are stored beside the image, see `details`.
 
         Raises:
-            NotFound: no such training or checkpoint.
-            Conflict: it has no weights. And what `predict` raises.
+            NotFound: there is no such training or checkpoint.
+            Conflict: it has no weights. Also what `predict` raises.
         """
         model = self.models.model_of(training_id, checkpoint)
         export = self.engines.fastest_export(training_id, model)
-        db.session.rollback()  # no transaction may be open while we wait for the child
+        db.session.rollback()  # no transaction may be open while the child is awaited
         name = "input_image" + image_extension(filename)
         staging = self.storage.new_tmp()
         staging.mkdir(parents=True)
@@ -101,7 +101,7 @@ class Tests:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _store(self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: Inference) -> Test:
-        """Commit the row with its files in place."""
+        """Commit the row after its files are in place."""
         test = Test(
             training_id=training_id,
             results=answer["detections"],
@@ -130,7 +130,7 @@ class Tests:
     def _install(self, staging: Path, test_id: int) -> Path:
         folder = Path(self.storage.test_dir(test_id))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # no row has this number, so nobody knows this folder
+        if folder.exists():  # the new id has no row, so the folder belongs to none
             self.storage.set_aside(folder)
         os.replace(staging, folder)
         return folder
@@ -143,11 +143,11 @@ class Tests:
         search: str = "",
         created_by: str | None = None,
     ) -> Pagination:
-        """Tests, the newest first.
+        """Tests, newest first.
 
         Args:
             search: a part of the training's name.
-            created_by: as `creator_conditions` takes it.
+            created_by: see `creator_conditions`.
         """
         query = (
             select(Test)
@@ -190,10 +190,10 @@ class Tests:
         logger.info("test %s deleted", test_id)
 
     def file_of(self, test: Test, annotated: bool) -> Path:
-        """The image with its boxes, or as it was sent.
+        """The image with its boxes, or as uploaded.
 
         Raises:
-            NotFound: it is no longer there.
+            NotFound: it was removed.
         """
         path = self._image(test)
         path = path.with_name("annotated.jpg") if annotated else path
@@ -204,7 +204,7 @@ class Tests:
     def details(self, test: Test) -> TestDetails:
         """The test's options and weaker detections: filename, checkpoint, floor, width, height, task, weaker.
 
-        Empty where it was asked with the specification's fields alone.
+        Empty if the request had only the specification's fields.
         """
         path = self._image(test).with_name(DETAILS)
         try:
@@ -228,7 +228,7 @@ def test_not_found(test_id: int) -> NotFound:
 
 
 def copy(source: IO[bytes], target: Path) -> None:
-    """Copy an upload to a file; yields to other requests. The reader of the file syncs it."""
+    """Copy an upload to a file; yields to other requests. The caller syncs it."""
     with open(target, "xb") as file:
         while block := source.read(COPY_BYTES):
             file.write(block)

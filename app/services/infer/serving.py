@@ -21,8 +21,8 @@ from app.services.infer.predicting import Prediction, image_extension
 from app.services.storage import StorageService
 from app.services.trainer.store import model_classes
 
-MOST_AT_ONCE = 64  # requests that are read or wait; the program answers 16 at a time
-DEFAULT = 0.5  # of both thresholds, as POST /api/tests has it
+MOST_AT_ONCE = 64  # concurrent requests, read or waiting; the program answers 16 at a time
+DEFAULT = 0.5  # both thresholds, as in POST /api/tests
 BLOCK = 1024 * 1024
 
 
@@ -42,19 +42,19 @@ class ModelPredictions:
     def predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
     ) -> PredictionOutValues:
-        """The detections of the best weights of a run, as PredictionOut.
+        """The detections of a run's best weights, as PredictionOut.
 
         Args:
-            filename: of the image; None: it has none, and its content alone says what it is.
-            values: confidence, iou, classes, where they are not those of the model; format.
+            filename: of the image; None: unknown, the format is detected from the content alone.
+            values: confidence, iou, classes, if they differ from the model's; format.
 
         Raises:
-            TooManyRequests: too many wait.
-            NotFound: no such training.
-            Conflict: it has no weights that can be used.
-            Unprocessable: the image, or a class that the model does not have.
-            TooLarge: the image.
-            Unavailable: the child cannot answer now.
+            TooManyRequests: too many are waiting.
+            NotFound: there is no such training.
+            Conflict: it has no usable weights.
+            Unprocessable: invalid image, or an unknown class.
+            TooLarge: the image is too large.
+            Unavailable: the child does not answer.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Many images are already being analyzed. Send this one again in a moment."))
@@ -70,7 +70,7 @@ class ModelPredictions:
         limits = Limits.of(db.session.get_one(Training, training_id), values)
         export = self.engines.fastest_export(training_id, model)
         extension = image_extension(filename) if filename is not None else ""
-        db.session.rollback()  # no transaction may be open while we wait for the child
+        db.session.rollback()  # no transaction may be open while the child is awaited
         path = self.storage.new_tmp().with_suffix(extension)
         try:
             copy(image, path)
@@ -85,10 +85,10 @@ class ModelPredictions:
 
 
 class Limits:
-    """From where on a detection counts.
+    """The confidence from which a detection counts.
 
     Args:
-        classes: confidence by class name, where it is not `confidence`.
+        classes: by class name, if it differs from `confidence`.
     """
 
     def __init__(self, confidence: float, iou: float, classes: Mapping[str, float]) -> None:
@@ -96,8 +96,8 @@ class Limits:
 
     @classmethod
     def of(cls, training: Training, values: Mapping[str, Any]) -> "Limits":
-        """The limits of the request, else those stored with the model. A requested confidence holds for all classes,
-        unless the request has classes too.
+        """The thresholds of the request, otherwise those stored with the model. A requested confidence applies to all
+        classes, unless the request has classes too.
 
         Raises:
             Unprocessable: the model has no such class.
@@ -114,7 +114,7 @@ class Limits:
 
     @property
     def least(self) -> float:
-        """Below, no class counts."""
+        """The lowest threshold of any class."""
         return min([self.confidence, *self.classes.values()])
 
     def admit(self, item: Detection) -> bool:
@@ -141,7 +141,7 @@ def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
 def prediction_view(
     training_id: int, detections: list[Detection], limits: Limits, answer: Inference
 ) -> PredictionOutValues:
-    """As PredictionOut, without lines of labels."""
+    """Detections as PredictionOut, without label lines."""
     speed = {name: answer["speed"][name] for name in ("preprocess", "inference", "postprocess")}
     return {
         "training_id": training_id,

@@ -17,10 +17,10 @@ from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.inference")
 
-RATE, MOST_FRAMES = 10, 3_000  # five minutes in full, longer videos with fewer frames a second
-WORK_S = 60.0  # what was converted by then is given
-KILL_S = 90.0  # a child that does not end by itself is killed
-MEMORY = 3 * 1024**3  # of addresses: OpenCV alone reserves about one
+RATE, MOST_FRAMES = 10, 3_000  # five minutes at full rate; longer videos get a lower rate
+WORK_S = 60.0  # after which the frames converted so far are returned
+KILL_S = 90.0  # when the child is killed
+MEMORY = 3 * 1024**3  # of address space, of which OpenCV alone reserves about one
 BLOCK = 1024 * 1024
 
 
@@ -28,7 +28,7 @@ class VideoConverter:
     """Converts one video at a time.
 
     Args:
-        storage: where files are staged.
+        storage: for staging files.
     """
 
     def __init__(self, storage: StorageService) -> None:
@@ -36,18 +36,18 @@ class VideoConverter:
         self._free = threading.Semaphore(1)
 
     def convert(self, file: IO[bytes]) -> tuple[IO[bytes], VideoResult]:
-        """The WebM, opened for reading, and the result of app/worker/programs/video.py. No file stays.
+        """The WebM, opened for reading, and the result of app/worker/programs/video.py. Leaves no file.
 
         Raises:
-            TooManyRequests: another one is being converted.
-            Unprocessable: it is no video, or takes too long.
-            TooLarge: its frames are.
+            TooManyRequests: another video is being converted.
+            Unprocessable: it is not a video, or takes too long.
+            TooLarge: its frames are too large.
         """
         if not self._free.acquire(blocking=False):
             raise TooManyRequests(_("Another video is being converted. Try again in a minute."))
         folder = self.storage.new_tmp()
         try:
-            db.session.rollback()  # no transaction may be open while we wait for the child
+            db.session.rollback()  # no transaction may be open while the child is awaited
             folder.mkdir(parents=True)
             copy(file, folder / "video")
             ending = run_program("video", folder, self.spec(folder).values(), KILL_S, limited=True)
@@ -80,10 +80,10 @@ def copy(source: IO[bytes], target: Path) -> None:
 
 
 def failure(ending: Event) -> AppError:
-    """The error where there is no video, by the program's ending."""
+    """The error for a failed conversion, by the program's ending."""
     if isinstance(ending, Refused):
         return refusal(ending.code)
-    logger.warning("a video was not converted: %s", ending)
+    logger.warning("a video could not be converted: %s", ending)
     if isinstance(ending, Failed) and ending.kind == "disk_full":
         return NoSpace(_("The disk is full. Free some space and try again."))
     return refusal(ending.kind if isinstance(ending, Failed) else "broken")

@@ -1,7 +1,7 @@
-"""InstallationService: checks that database and data folder belong together, and repairs it where they do not.
+"""InstallationService: checks that database and data folder belong together, and repairs it if they do not.
 
-Both sides carry the same id. Where they differ, or where one of them knows what the other does not, the server changes
-nothing, until the right database is back or a person has decided.
+Both sides have the same id. If the ids differ, or if one side has entries that the other lacks, the server is read-only
+until the right database is back or a person has decided.
 """
 
 import logging
@@ -35,15 +35,15 @@ logger = logging.getLogger("yolo.installation")
 
 Work = Callable[[StorageService, Contents, bool], Decided]
 
-POLL_INTERVAL_S = 2.0  # between two looks of a server that is read-only
+POLL_INTERVAL_S = 2.0  # between two checks while the server is read-only
 
 
 class InstallationService:
     """Guards the data folder.
 
     Args:
-        storage: whose data folder it is.
-        cluster: the processes that share it; who leads puts right what is found.
+        storage: of the data folder.
+        cluster: the processes that share it; the leader repairs what it finds.
     """
 
     def __init__(self, storage: StorageService, cluster: Cluster | None = None) -> None:
@@ -59,25 +59,25 @@ class InstallationService:
         self._allowed: ContextVar[bool] = ContextVar("allowed", default=False)
         ids.watch()
 
-    # Asked before each write.
+    # Checked before each write.
 
     @property
     def verdict(self) -> Verdict | None:
-        """Why nothing may be written now; None: everything may."""
+        """Why writes are not allowed now; None: they are."""
         return self._verdict or self.database.verdict()
 
     def refuse(self) -> None:
         """Check that database and data folder belong together, so that rows may be written.
 
         Raises:
-            WritesRefused: nothing may be written now.
+            WritesRefused: they do not.
         """
         if not self._allowed.get() and (verdict := self.verdict):
             raise WritesRefused(texts.refusal(verdict), verdict.code)
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """For a decision itself."""
+        """Allows the writes of a decision itself."""
         token = self._allowed.set(True)
         try:
             yield
@@ -87,19 +87,19 @@ class InstallationService:
     # At the start.
 
     def begin(self, app: Flask, start: Callable[[], None]) -> None:
-        """Examine both sides, then `start` the work; where they do not fit, only once they do."""
+        """Examine both sides, then `start` the work; if they do not match, only once they do."""
         self._start = start
         self.database.begin(app.extensions["database_file"])
         app.extensions["write_guard"] = self.refuse
         verdict = self.examine()
-        self.database.remember()  # with the log that the examination made
+        self.database.remember()  # again, since the examination created a log
         if verdict is None:
             self._started = True
             start()
         socketio.start_background_task(self.watch, app)
 
     def examine(self) -> Verdict | None:
-        """Compare both sides; where they fit, both get the same id and folders get their rows back."""
+        """Compare both sides; if they match, both get the same id, and folders that were set aside are restored."""
         self.pairing.read()
         before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.pairing.mark)
         db.session.rollback()
@@ -120,14 +120,15 @@ class InstallationService:
         return self._verdict
 
     def examined(self) -> Verdict | None:
-        """What a start would find. Reads only."""
+        """The verdict that a start would reach. Reads only."""
         verdict, _contents = examine(db.session, self.storage, mark.read(self.storage.data_root))
         db.session.rollback()
         return verdict
 
     def watch(self, app: Flask) -> None:
-        """Background task: while the server is read-only, check whether both sides fit again; else watch the database
-        file and checkpoint its log."""
+        """While the server is read-only, check whether both sides match again; otherwise watch the database file and
+        checkpoint its log. The body of a background task.
+        """
         while True:
             socketio.sleep(POLL_INTERVAL_S)
             if not self.is_open:
@@ -154,7 +155,7 @@ class InstallationService:
         if self._verdict is None or not self._deciding.acquire(blocking=False):
             return
         try:
-            if self.database.open_another():  # nothing runs that knows the one before
+            if self.database.open_another():  # nothing is running that uses the previous one
                 with self.allowed():
                     upgrade_if_old(app)
             with self.allowed():
@@ -164,8 +165,7 @@ class InstallationService:
             self._deciding.release()
 
     def start_work(self) -> None:
-        """Start the work, once. A start that fails ends the server: one without a queue must not report that it is
-        ready."""
+        """Start the work, once. A failure ends the server: one without a queue must not report that it is ready."""
         if self._started or self._closed:
             return
         self._started = True
@@ -173,7 +173,7 @@ class InstallationService:
         try:
             self._start()
         except Exception:
-            if self._closed:  # it ends already
+            if self._closed:  # it is already closing
                 return
             logger.critical("the work cannot be started: the server ends", exc_info=True)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -181,17 +181,17 @@ class InstallationService:
     # Deciding.
 
     def expect_paired(self) -> None:
-        """Check that both sides fit, before a command that writes, and read the folder's ids. Nothing is changed.
+        """Check that both sides match, before a command that writes, and read the folder's ids. Changes nothing.
 
         Raises:
-            Conflict: they do not fit.
+            Conflict: they do not match.
         """
         if (verdict := self.examined()) is not None:
             raise Conflict(texts.refusal(verdict))
         self.pairing.read()
 
     def adopt(self) -> Decided:
-        """Restore the rows of the folders in this database; what was there and what became of it.
+        """Restore the rows of the folders in this database; returns the numbers.
 
         Raises:
             Conflict: there is nothing to decide.
@@ -199,16 +199,17 @@ class InstallationService:
         return self.decide(adopt.adopt_folders, adopt_newer)
 
     def start_anew(self) -> Decided:
-        """Set all folders aside that this database has no row for.
+        """Set all folders aside that have no row in this database.
 
         Raises:
-            Conflict: there is nothing to decide, or a training process still works in these folders.
+            Conflict: there is nothing to decide, or a training process still works in one of them.
         """
         return self.decide(orphans.set_all_aside, set_newer_aside)
 
     def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
-        """Run `work` on the folders and on newer `revisions` of those that stay; then pair both sides and continue the
-        server. Safe to repeat."""
+        """Run `work` on the folders and `revisions` on newer versions in those that stay; then pair both sides and
+        continue the server. Safe to repeat.
+        """
         if not self._deciding.acquire(blocking=False):
             raise Conflict(texts.busy())
         try:
@@ -223,12 +224,13 @@ class InstallationService:
         db.session.rollback()
         if verdict is None or not verdict.decidable:
             raise Conflict(texts.nothing_to_decide())
-        if self.pairing.mark is None and row_of(db.session) is None:  # until the end, there is something to decide
+        # so that a decision remains necessary until the end
+        if self.pairing.mark is None and row_of(db.session) is None:
             self.pairing.mark = Mark(mark.new_uuid())
             mark.write(self.storage.data_root, self.pairing.mark)
         result = work(self.storage, contents, verdict.code == "other_database")
         if count := revisions(self.storage):
-            logger.info("newer versions of datasets, decided too: %d", count)
+            logger.info("newer versions of datasets included in the decision: %d", count)
         self.pair_with_this_database()
         self._verdict = None
         logger.info("decided: %s", result)
@@ -246,7 +248,7 @@ class InstallationService:
         self.pairing.pair(contents)
         orphans.reconcile(self.storage, contents)
 
-    # Showing.
+    # Presenting.
 
     def state(self) -> InstallationOutValues:
         """As schemas.InstallationOut."""

@@ -25,11 +25,11 @@ logger = logging.getLogger("yolo.installation")
 
 @dataclass
 class Numbers:
-    """The ids that folders get here: their own; where another row of this database has it, the next free one.
+    """The ids of adopted folders: their own, or the next free one if another row of this database has that id.
 
     Args:
-        foreign: rows of this database are about other folders, also where the ids are the same.
-        chosen: the folders that get ids; those that stay keep theirs.
+        foreign: rows of this database are about other folders, even with the same id.
+        chosen: the folders that get ids; the others keep theirs.
     """
 
     contents: Contents
@@ -44,7 +44,7 @@ class Numbers:
         return number
 
     def of(self, kind: str, old: int) -> int | None:
-        """The present id of what had this one; None: it was not adopted."""
+        """The present id for a former one; None: it was not adopted."""
         stays = old in self.contents.stored[kind] and old not in self.chosen.get(kind, set())
         same = old in self.contents.recorded[kind] and (stays or not self.foreign)
         return self.assigned[kind].get(old, old if same else None)
@@ -55,15 +55,15 @@ MAKERS: dict[str, RowFactory] = {"dataset": dataset_rows, "training": training_r
 
 
 def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
-    """Adopt each folder in its own transaction: a damaged one is set aside and stops no other.
+    """Adopt each folder in its own transaction: a damaged one is set aside and does not stop the others.
 
     Args:
-        foreign: the database has rows of its own with the same ids: those of the folder get new ones.
+        foreign: the database has its own rows with the same ids: those of the folder get new ones.
 
-    Returns: how many of each kind were `adopted`, and how many could not be and were `set_aside`.
+    Returns: how many of each kind were `adopted`, and how many had to be `set_aside`.
 
     Raises:
-        Conflict: folders get other names, and a training process works in one of them.
+        Conflict: folders must be renamed, and a training process works in one of them.
     """
     chosen = foreign_folders(db.session, storage, contents) if foreign else contents.unknown
     db.session.rollback()
@@ -82,7 +82,7 @@ def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) ->
 
 
 def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) -> bool:
-    """Rows and, where the id changes, the folder's new name, both or none."""
+    """Add the rows and, if the id changes, rename the folder; both or neither."""
     root = storage.data_root / FOLDERS[kind]
     new, moved = numbers.new(kind, old), False
     try:
@@ -95,7 +95,7 @@ def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) ->
     except Exception as error:
         if moved:
             os.rename(root / str(new), root / str(old))
-        logger.warning("%s %d is not adopted: %s: %s", kind, old, type(error).__name__, error)
+        logger.warning("%s %d could not be adopted: %s: %s", kind, old, type(error).__name__, error)
         return False
     rewrite_description(storage, kind, new)
     logger.info("%s %d adopted%s", kind, old, f" as {new}" if new != old else "")
@@ -103,7 +103,7 @@ def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) ->
 
 
 def rewrite_description(storage: StorageService, kind: str, number: int) -> None:
-    """Rewrite about.json: a decision that is interrupted adopts nothing twice."""
+    """Rewrite about.json, so that an interrupted decision adopts nothing twice."""
     if kind == "dataset":
         describe(storage, number)
         return

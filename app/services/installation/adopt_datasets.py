@@ -21,19 +21,19 @@ from app.services.storage.names import read_yaml
 if TYPE_CHECKING:
     from app.services.installation.adopt import Numbers
 
-SAMPLES = 6  # images for a first look
+SAMPLES = 6  # images for a preview
 
 
 class NoDataset(Exception):
-    """The folder has neither a revision nor raw files."""
+    """The folder has neither a version nor raw files."""
 
 
 def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -> None:
     """Restore the rows of a dataset and its versions from its folder.
 
     Raises:
-        NoDataset: there is nothing to be made of this folder.
-        ValueError: about.json is no such thing.
+        NoDataset: nothing can be restored from this folder.
+        ValueError: about.json is invalid.
         TypeError: the same.
     """
     description = about.read(folder, "dataset")
@@ -58,14 +58,14 @@ def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -
 
 
 def stored(folder: Path) -> list[int]:
-    """The numbers of complete revisions: builds have other names."""
+    """The numbers of complete versions: incomplete builds have other names."""
     names = os.listdir(folder / "revisions") if (folder / "revisions").is_dir() else []
     numbers = (int(name) for name in names if name.isdecimal())
     return sorted(number for number in numbers if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
 
 
 def current(folder: Path, preferred: int | None, revisions: dict[int, DatasetRevision]) -> int:
-    """The number of the current revision: by the symbolic links, by about.json, or the newest."""
+    """The number of the current version: by the symbolic links, by about.json, or the newest."""
     try:
         linked = Path(os.readlink(folder / "dataset.yaml")).parts
     except OSError:
@@ -75,7 +75,9 @@ def current(folder: Path, preferred: int | None, revisions: dict[int, DatasetRev
 
 
 def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
-    """Raw files are checked as they were at the upload; images from before revisions are used as they are."""
+    """Without a version: raw files are imported as at an upload; images from before versions existed are used
+    unchanged.
+    """
     dataset.revision, dataset.error = None, None
     if (folder / "source").is_dir():
         dataset.status = DatasetStatus.VALIDATING
@@ -91,7 +93,7 @@ def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
 
 
 def revision_row(folder: Path, dataset_id: int, number: int, described: JsonObject | None) -> DatasetRevision:
-    """The row of a complete revision, from about.json or counted from its index."""
+    """The row of a complete version, from about.json or counted from its index."""
     values = about.columns(DatasetRevision, described or {}, "id", "dataset_id", "number", "status")
     if not values.get("report"):
         values |= count_index(folder / "revisions" / str(number))
@@ -101,7 +103,7 @@ def revision_row(folder: Path, dataset_id: int, number: int, described: JsonObje
 
 
 def count_index(index_file: Path) -> dict[str, object]:
-    """The columns counted from a revision's index; the class names alone where it cannot be read."""
+    """The columns counted from a version's index; only the class names if it cannot be read."""
     names = class_names(index_file / "dataset.yaml")
     try:
         with Index(index_file / "index.sqlite") as index:
@@ -136,6 +138,6 @@ def class_names(path: Path) -> list[str]:
 
 
 def created_at(folder: Path) -> datetime:
-    """About when it came: the oldest time that its first files have."""
+    """The approximate creation time: the oldest one of its first files."""
     times = [path.stat().st_mtime for path in (folder, folder / "original.zip", folder / "source") if path.exists()]
     return datetime.fromtimestamp(min(times), UTC)

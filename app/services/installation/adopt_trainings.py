@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.installation")
 
-DURABLE_EVENTS = (Started, Epoch, CheckpointSaved, Note)  # what lasts; progress and figures do not
+DURABLE_EVENTS = (Started, Epoch, CheckpointSaved, Note)  # events that become rows; progress and figures do not
 COLUMNS = ("task", "model_version", "architecture", "epochs", "batch_size", "img_size", "params")
 
 
 class NoTraining(Exception):
-    """The folder does not tell what was trained."""
+    """The folder does not contain what was trained."""
 
 
 def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
     """Restore the rows of a training from its folder.
 
     Raises:
-        NoTraining: neither about.json nor the task of a child can be read.
+        NoTraining: neither about.json nor a child's spec can be read.
     """
     description = about.read(folder, "training").get("row", {})
     spec = newest_spec(folder)
@@ -62,7 +62,7 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
 
 
 def newest_spec(folder: Path) -> Mapping[str, Any]:
-    """The newest spec that can be read."""
+    """The newest readable spec."""
     for attempt in reversed(attempts(folder)):
         try:
             spec = json.loads((folder / "attempts" / str(attempt) / "spec.json").read_bytes())
@@ -79,10 +79,10 @@ def attempts(folder: Path) -> list[int]:
 
 
 def columns_of(spec: Mapping[str, Any]) -> dict[str, object]:
-    """The columns of a training that its child's spec has.
+    """The columns of a training in its child's spec.
 
     Raises:
-        KeyError: it is no training's task.
+        KeyError: it is not a training's spec.
         ValueError: the same.
     """
     if not spec:
@@ -94,7 +94,7 @@ def columns_of(spec: Mapping[str, Any]) -> dict[str, object]:
 
 
 def dataset_of(session: Any, description: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
-    """The present id of its dataset; where that is missing, of a placeholder row that waits for the folder."""
+    """The present id of its dataset; if that is missing, of a placeholder row."""
     old = description.get("dataset_id") or dataset_in(str(spec.get("data", "")))
     dataset_id = numbers.of("dataset", old) if old else None
     if dataset_id is not None and session.get(Dataset, dataset_id) is not None:
@@ -118,7 +118,7 @@ def dataset_in(path: str) -> int | None:
 
 
 def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
-    """What it started from, by the present ids."""
+    """Its initial weights, by present ids."""
     if start and start.get("kind") == "training":
         number = numbers.of("training", start["training_id"]) or start["training_id"]
         return {**start, "training_id": number}
@@ -126,7 +126,7 @@ def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
 
 
 def replay(row: Training, folder: Path) -> Event | None:
-    """Apply the durable events of each attempt in order, and the ending of the last one; the last event."""
+    """Apply the durable events of each attempt in order, and the ending of the last one; returns the last event."""
     folders, last = attempts(folder), None
     for attempt in folders:
         row.attempt = attempt
@@ -139,7 +139,7 @@ def replay(row: Training, folder: Path) -> Event | None:
 
 
 def recorded_events(directory: Path) -> Iterator[tuple[int, Envelope]]:
-    """Its events, up to the first that cannot be read."""
+    """Its events, up to the first unreadable one."""
     try:
         yield from read_events(directory)
     except (OSError, ValueError):
@@ -147,16 +147,16 @@ def recorded_events(directory: Path) -> Iterator[tuple[int, Envelope]]:
 
 
 def ends(event: Event) -> bool:
-    return isinstance(event, Completed | Cancelled)  # any other ending is decided by what is on the disk, see conclude
+    return isinstance(event, Completed | Cancelled)  # other endings are derived from the files, see conclude
 
 
 def still_runs(row: Training, folder: Path) -> bool:
-    """Whether its process is there: then the server follows it again."""
+    """Whether its process still runs: the server then supervises it again."""
     return bool(row.attempt) and find_child(folder / "attempts" / str(row.attempt)) is not None
 
 
 def from_results(session: Any, row: Training, folder: Path) -> None:
-    """Add the epochs of results.csv that no event has."""
+    """Add the epochs of results.csv that are missing in the events."""
     have = {item.epoch for item in session.query(TrainingMetric).filter_by(training_id=row.id)}
     for epoch, measures in results.measures(folder / "run" / "results.csv"):
         if epoch not in have:
@@ -178,7 +178,7 @@ def from_results(session: Any, row: Training, folder: Path) -> None:
 
 
 def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers") -> None:
-    """Restore completed evaluations; a folder that cannot be identified stays."""
+    """Restore completed evaluations; a folder that cannot be identified is left alone."""
     for path in sorted((folder / "evaluations").glob("*/")):
         description = about.read(path, "evaluation").get("row", {})
         if description.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
@@ -189,24 +189,25 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
                 dataset_id = None
             values = about.columns(Evaluation, description, "id", "training_id", "dataset_id", "job_id")
         except (ValueError, TypeError) as error:
-            logger.warning("%s is not adopted: %s", path, error)
+            logger.warning("%s could not be adopted: %s", path, error)
             continue
         if isinstance(values.get("result"), dict) and all(map(values.get, ("split", "checkpoint", "img_size"))):
             session.add(Evaluation(**values, training_id=row.id, dataset_id=dataset_id))
 
 
 def id_in(description: JsonObject, name: str) -> int:
-    """An id in about.json; 0, which nothing has, where there is none."""
+    """An id in about.json; 0, which no row has, if it is missing."""
     value = description.get(name)
     return value if isinstance(value, int) else 0
 
 
 def conclude(row: Training, folder: Path, last: Event | None) -> None:
-    """End a training without a recorded ending: failed by its last event, completed where all epochs are done, else
-    paused where it can be resumed."""
+    """End a training without a recorded ending: failed by its last event, completed if all epochs are done, otherwise
+    paused if it can be resumed.
+    """
     weights, checkpoint = present.weights(folder), checkpoints.newest(folder)
     model = f"models/{row.id}/{weights.relative_to(folder).as_posix()}" if weights else None
-    if row.status != TrainingStatus.RUNNING:  # the ending was told; its path has the present id
+    if row.status != TrainingStatus.RUNNING:  # the ending was recorded; its path gets the present id
         row.model_path = model
         return
     if isinstance(last, Failed):
@@ -229,7 +230,7 @@ def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> No
     """Restore the row of a test from its folder.
 
     Raises:
-        NoTraining: it does not say which training was tried.
+        NoTraining: it does not name the tested training.
     """
     description = about.read(folder, "test").get("row", {})
     training_id = numbers.of("training", id_in(description, "training_id"))

@@ -1,4 +1,4 @@
-"""Decides whether a folder belongs to a row, or to another installation's row with the same number."""
+"""Decides whether a folder belongs to a row, or to another installation's row with the same id."""
 
 import json
 import logging
@@ -24,8 +24,8 @@ logger = logging.getLogger("yolo.installation")
 def foreign_folders(session: Any, storage: StorageService, contents: Contents) -> Ids:
     """The folders that belong to no row of this database.
 
-    Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
-    be the same by chance. Where it says nothing, they do.
+    If the data folder was paired with another database, only about.json proves that a folder belongs to a row, since
+    classes and sizes may be equal by chance. Without a pairing, they suffice.
     """
     foreign = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
     if read(storage.data_root) is not None:
@@ -39,8 +39,9 @@ def foreign_folders(session: Any, storage: StorageService, contents: Contents) -
 
 
 def not_described(session: Any, storage: StorageService, contents: Contents, kind: str) -> set[int]:
-    """The folders whose about.json is of no row. Called every two seconds while read-only: one query, and only changed
-    files are read."""
+    """The folders whose about.json matches no row. Called every two seconds while read-only: one query, and only
+    changed files are read.
+    """
     table, root = MODELS[kind].__table__.c, storage.data_root / FOLDERS[kind]
     rows = {row.id: row.created_at.isoformat() for row in session.execute(select(table.id, table.created_at))}
     both = contents.stored[kind] & contents.recorded[kind]
@@ -48,7 +49,7 @@ def not_described(session: Any, storage: StorageService, contents: Contents, kin
 
 
 def identity(path: Path, kind: str) -> tuple[Any, Any]:
-    """The id and the time of creation that a folder names; (None, None) where it names none."""
+    """The id and the creation time in a folder's about.json; (None, None) without one."""
     try:
         stat = (path / about.NAME).stat()
     except OSError:
@@ -63,16 +64,16 @@ def read_identity(path: Path, kind: str, _changed_ns: int, _size: int) -> tuple[
 
 
 def same(description: AboutDocument, number: int, created_at: datetime) -> bool:
-    """Whether about.json is of this row."""
+    """Whether about.json describes this row."""
     row = description.get("row", {})
     return row.get("id") == number and row.get("created_at") == created_at.isoformat()
 
 
 def belongs(row: Any, path: Path) -> bool:
-    """Whether a folder is of this row and not of another one with the same number; False where it cannot be read."""
+    """Whether a folder belongs to this row and not to another one with the same id; False if it cannot be read."""
     try:
         return matches_folder(row, path)
-    except Exception as error:  # whatever the files hold: they stop no start
+    except Exception as error:  # no content of a file may stop the start
         logger.warning("%s cannot be identified: %s: %s", path, type(error).__name__, error)
         return False
 
@@ -88,7 +89,7 @@ def matches_folder(row: Any, path: Path) -> bool:
 
 
 def is_dataset(row: Dataset, path: Path) -> bool:
-    """By its classes: a folder from before there was about.json."""
+    """By its classes: a folder from before about.json existed."""
     version = path if row.revision is None else path / "revisions" / str(row.revision)
     names = (read_yaml(version / "dataset.yaml") or {}).get("names")
     listed = names.values() if isinstance(names, dict) else names or []

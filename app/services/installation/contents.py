@@ -43,14 +43,14 @@ class Contents:
 
 
 def list_contents(session: Any, storage: StorageService) -> Contents:
-    """Both sides as they are now; only ids are read."""
+    """The present contents of both sides; only ids are read."""
     stored = {kind: set(stored_ids(storage.data_root / FOLDERS[kind])) for kind in KINDS}
     recorded = {kind: set(session.scalars(select(MODELS[kind].__table__.c.id))) for kind in KINDS}
     return Contents(stored, recorded)
 
 
 def stored_ids(folder: Path) -> Iterator[int]:
-    """The ids that have a folder in this one."""
+    """The ids with a subfolder."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -61,7 +61,7 @@ def stored_ids(folder: Path) -> Iterator[int]:
 
 
 def set_aside(storage: StorageService) -> Iterator[tuple[str, int, Path]]:
-    """(kind, id, folder) of everything that no row knew when it was set aside."""
+    """(kind, id, folder) of everything that was set aside without a row."""
     kinds = {folder: kind for kind, folder in FOLDERS.items()}
     for path in storage.orphans.iterdir() if storage.orphans.is_dir() else ():
         if match := ASIDE.fullmatch(path.name):
@@ -69,7 +69,7 @@ def set_aside(storage: StorageService) -> Iterator[tuple[str, int, Path]]:
 
 
 def highest_ids(storage: StorageService, contents: Contents, backups: Path) -> dict[str, int]:
-    """The highest id of each kind that anything in the folder, or in the database, has."""
+    """The highest id of each kind in the folder, the database or the backups."""
     highest = {kind: max(contents.stored[kind] | contents.recorded[kind], default=0) for kind in KINDS}
     for kind, number, _path in set_aside(storage):
         highest[kind] = max(highest[kind], number)

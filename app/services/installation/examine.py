@@ -17,12 +17,12 @@ from app.services.storage import StorageService
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why nothing may be written.
+    """Why writes are not allowed.
 
     Args:
         code: new_database, older_database, other_database or empty_folder; of a running server file_missing or
             file_replaced. See texts.py.
-        unknown: how many folders of each kind no row of this database is about.
+        unknown: the number of folders of each kind without a row.
     """
 
     code: str
@@ -30,20 +30,20 @@ class Verdict:
 
     @property
     def decidable(self) -> bool:
-        """Whether a person can decide it here; else only the right database file helps."""
+        """Whether a person can decide it here; otherwise only the right database file helps."""
         return not self.code.startswith("file_")
 
 
 def row_of(session: Any) -> Any:
-    """The database's side: uuid, last_dataset, last_training, last_test; None where it has none yet."""
+    """The database's side: uuid, last_dataset, last_training, last_test; None if it has none yet."""
     return session.execute(select(Installation.__table__)).first()
 
 
 def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[Verdict | None, Contents]:
-    """What is wrong, if anything, and what there is. Reads only.
+    """The verdict, if the sides do not match, and the contents. Reads only.
 
     Args:
-        mark: the folder's own side.
+        mark: the folder's side.
     """
     row, contents = row_of(session), list_contents(session, storage)
     code = problem(row, mark, contents) or (
@@ -56,25 +56,25 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
 
 
 def problem(row: Any, mark: Mark | None, contents: Contents) -> str | None:
-    """The code of what does not fit between database and data folder; None: all fits."""
+    """The code of a mismatch between database and data folder; None: they match."""
     if row and mark:
         if not mark.belongs_to(row.uuid):
             return "other_database"
         return "older_database" if rows_missing(row, mark, contents) else None
-    if row:  # the folder's own side was lost, or it is another folder
+    if row:  # the folder's side was lost, or it is another folder
         if contents.has_folders:
             return "other_database" if any(contents.unknown.values()) else None
         return "empty_folder" if contents.has_rows else None
-    if contents.has_rows:  # from before there were ids: then the folder has none either
+    if contents.has_rows:  # from before there were ids: the folder then has none either
         return "older_database" if mark and not mark.pairing else None
     return "new_database" if contents.has_folders else None
 
 
 def rows_missing(row: Any, mark: Mark, contents: Contents) -> bool:
-    """Whether there are folders whose rows were committed once and are not in this database.
+    """Whether there are folders whose rows were committed and are missing in this database.
 
-    A folder above the highest committed id is what a crash left before the commit; the row of one below the database's
-    own highest was deleted.
+    A folder above the highest committed id is a crash's leftover from before the commit; the row of one below the
+    database's own highest id was deleted.
     """
     return any(
         getattr(row, f"last_{kind}") < number <= mark.highest[kind]
@@ -89,7 +89,7 @@ def folders_ahead(session: Any, storage: StorageService) -> bool:
 
 
 def attempts_ahead(session: Any, storage: StorageService) -> bool:
-    """Whether a training has more attempts than its row: started again, it would overwrite them."""
+    """Whether a training has more attempts than its row: if it started again, it would overwrite them."""
     return any(True for _ in newer_attempts(session, storage))
 
 

@@ -1,4 +1,4 @@
-"""Assigns ids that never repeat within a data folder: above every row and folder that there ever was."""
+"""Assigns ids that are never reused within a data folder: above every previous row and folder."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from app.models import Installation
 from app.services.installation.contents import MODELS
 from app.services.installation.pairing import Pairing
 
-ASSIGNED = "ids_given"  # in a session's info: the highest ones of the present transaction, by kind
+ASSIGNED = "ids_given"  # key of a session's info: the highest ids of the present transaction, by kind
 
 KINDS_OF = {model: kind for kind, model in MODELS.items()}
 
@@ -27,18 +27,18 @@ def watch() -> None:
 
 
 def current_pairing() -> Pairing | None:
-    """That of the present application; None outside of one."""
+    """The pairing of the current application; None outside of one."""
     installation = current_app.extensions.get("installation") if has_app_context() else None
     return installation.pairing if installation else None
 
 
 def assign_id(mapper: Any, connection: Any, row: Any) -> None:
-    """Before a row is inserted: set its id, and record the highest one, in one transaction."""
+    """Before a row is inserted: set its id, and record the highest one, in the same transaction."""
     row.id = assign(connection, Session.object_session(row), KINDS_OF[mapper.class_], row.id)
 
 
 def reserve(session: Any, kind: str) -> int:
-    """An id that no other row gets, once this transaction is committed: for a folder that is created before its row."""
+    """Reserve an id, once this transaction is committed: for a folder that is created before its row."""
     return assign(session.connection(), session, kind)
 
 
@@ -58,7 +58,7 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
 
 
 def committed(session: Any) -> None:
-    """Record the ids in the folder after the commit: never ahead of the database."""
+    """Record the ids in the folder after the commit, so that it is never ahead of the database."""
     assigned = session.info.pop(ASSIGNED, None)
     pairing = current_pairing()
     if assigned and pairing:

@@ -1,4 +1,4 @@
-"""installation.json of the data folder: its installation's id, and the highest ids it has seen.
+"""installation.json of the data folder: its installation's id, and the highest ids used.
 
 There are two copies: either may be lost or damaged.
 """
@@ -18,7 +18,7 @@ logger = logging.getLogger("yolo.installation")
 
 NAMES = ("installation.json", ".installation.json")
 KINDS = ("dataset", "training", "test")
-MOST = 10**9  # more rows than anybody has: a higher one is damage
+MOST = 10**9  # higher ids are considered damage
 UUID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -31,10 +31,10 @@ class Mark:
     """The content of installation.json.
 
     Args:
-        uuid: as the database has it, Installation.uuid.
+        uuid: the same as Installation.uuid of the database.
         highest: the highest id of each kind whose row was committed.
-        earlier: of other databases that the folder has belonged to.
-        pairing: it was written before the database's side was committed; a start that ended in between.
+        earlier: of other databases that the folder was paired with.
+        pairing: it was written before the database's side was committed; a start has ended in between.
     """
 
     uuid: str
@@ -52,14 +52,14 @@ class Mark:
             self.uuid = uuid
 
     def raise_to(self, ids: dict[str, int]) -> bool:
-        """Raise the highest ids; whether some id is higher than before."""
+        """Raise the highest ids; returns whether any was raised."""
         before = dict(self.highest)
         self.highest = {kind: max(before[kind], ids.get(kind, 0)) for kind in KINDS}
         return self.highest != before
 
 
 def read(folder: Path) -> Mark | None:
-    """The mark of a data folder; None: it has none that can be read. A damaged copy is set aside."""
+    """The mark of a data folder; None: there is no readable one. A damaged copy is set aside."""
     marks = [mark for name in NAMES if (mark := read_copy(folder / name))]
     if not marks:
         return None
@@ -69,7 +69,7 @@ def read(folder: Path) -> Mark | None:
 
 
 def read_copy(path: Path) -> Mark | None:
-    """One copy of the mark; None: there is none, or it was damaged and is set aside."""
+    """One copy of the mark; None: it is missing, or damaged and was set aside."""
     try:
         return parse(json.loads(path.read_bytes()))
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def parse(values: Any) -> Mark:
     """The installation's mark from its JSON.
 
     Raises:
-        ValueError: it is no mark.
+        ValueError: it is not a mark.
         TypeError: the same.
         KeyError: the same.
         AttributeError: the same.
@@ -100,7 +100,7 @@ def parse(values: Any) -> Mark:
 
 
 def write(folder: Path, mark: Mark) -> None:
-    """Both copies, each the old one or the new one at any time.
+    """Write both copies, each atomically.
 
     Raises:
         OSError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Reconciles trainings that ran after the database was saved: once; a later start does not repeat it."""
+"""Reconciles trainings that ran after the database was saved, once."""
 
 import logging
 
@@ -12,7 +12,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def raise_attempts(storage: StorageService) -> None:
-    """Set rows to the attempts of their folders; the newest attempt's events are read from its begin."""
+    """Set rows to the newest attempts of their folders, whose events are then read from the start."""
     newer = list(newer_attempts(db.session, storage))
     db.session.rollback()
     if not newer:
@@ -21,4 +21,4 @@ def raise_attempts(storage: StorageService) -> None:
         for training_id, attempt in newer:
             row = session.get_one(Training, training_id)
             row.attempt, row.event_seq, row.event_offset = attempt, 0, 0
-            logger.info("training %d: %d attempts, as its folder has them", training_id, attempt)
+            logger.info("training %d: set to attempt %d of its folder", training_id, attempt)

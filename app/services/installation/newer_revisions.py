@@ -19,7 +19,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int]]]:
-    """(dataset, numbers) of complete revisions above the highest that a row has. Builds have other names."""
+    """(dataset, numbers) of complete versions above the highest one with a row. Incomplete builds have other names."""
     mine, table = DatasetRevision.__table__.c, Dataset.__table__.c
     highest = func.coalesce(func.max(mine.number), 0)
     rows = session.execute(
@@ -33,22 +33,22 @@ def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int
 
 
 def adopt_newer(storage: StorageService) -> int:
-    """Restore their rows, and set the current revision as in the folder; how many."""
+    """Restore their rows, and set the current version as in the folder; returns how many."""
     revisions = list(newer(db.session, storage))
     db.session.rollback()
     for dataset_id, numbers in revisions:
         try:
             with writing() as session:
                 add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
-        except Exception as error:  # damaged: it is kept, and harms no other
-            logger.warning("versions of dataset %d are not adopted: %s: %s", dataset_id, type(error).__name__, error)
+        except Exception as error:  # a damaged one is skipped, and does not stop the others
+            logger.warning("versions of dataset %d could not be adopted: %s: %s", dataset_id, type(error).__name__, error)
             for number in numbers:
                 storage.set_revision_aside(dataset_id, number)
     return sum(len(numbers) for _dataset_id, numbers in revisions)
 
 
 def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
-    """Add rows for versions that a folder has beyond the database, and set the current one."""
+    """Add rows for a folder's newer versions, and set the current one."""
     folder = storage.dataset_dir(dataset.id)
     description = about.read(folder, "dataset")
     described = {
@@ -61,7 +61,7 @@ def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: l
 
 
 def set_newer_aside(storage: StorageService) -> int:
-    """Set newer versions aside, which frees their numbers; how many."""
+    """Set newer versions aside, which frees their numbers; returns how many."""
     revisions = list(newer(db.session, storage))
     db.session.rollback()
     for dataset_id, numbers in revisions:

@@ -1,4 +1,4 @@
-"""Sets folders without a row aside, and back when the row returns; none is overwritten or removed."""
+"""Sets folders without a row aside, and restores them when the row is back; none is overwritten or removed."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ logger = logging.getLogger("yolo.installation")
 
 
 def reconcile(storage: StorageService, contents: Contents) -> None:
-    """At the start of a server whose database is the right one."""
+    """At the start of a server with the right database."""
     restore_folders(storage, contents)
     for kind in KINDS:
         for number in sorted(contents.unknown[kind]):
@@ -27,7 +27,7 @@ def reconcile(storage: StorageService, contents: Contents) -> None:
 
 
 def set_folder_aside(storage: StorageService, kind: str, number: int) -> bool:
-    """Whether the folder could be moved; a failure is logged."""
+    """Set a folder aside; returns whether that succeeded. A failure is logged."""
     try:
         storage.set_aside(storage.data_root / FOLDERS[kind] / str(number))
         return True
@@ -37,7 +37,7 @@ def set_folder_aside(storage: StorageService, kind: str, number: int) -> bool:
 
 
 def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
-    """Set aside every folder that belongs to no row of this database; how many of each kind.
+    """Set aside every folder without a row in this database; how many of each kind.
 
     Raises:
         Conflict: a training process works in one of them.
@@ -58,7 +58,7 @@ def refuse_running(storage: StorageService) -> None:
 
 
 def restore_folders(storage: StorageService, contents: Contents) -> None:
-    """Move folders that were set aside back to their rows, where these have none."""
+    """Restore folders that were set aside, if their rows have none."""
     folders_by_row: dict[tuple[str, int], list[Path]] = {}
     for kind, number, path in set_aside(storage):
         if number in contents.recorded[kind] and number not in contents.stored[kind]:
@@ -72,12 +72,12 @@ def restore_folders(storage: StorageService, contents: Contents) -> None:
 
 
 def bring_back(storage: StorageService, kind: str, number: int, path: Path) -> None:
-    """Rename a folder that was set aside back; a failure is logged."""
+    """Rename a folder back that was set aside; a failure is logged."""
     try:
         os.rename(path, storage.data_root / FOLDERS[kind] / str(number))
         logger.info("restored the folder of %s %d: %s", kind, number, path.name)
     except OSError as error:
-        logger.error("%s cannot be brought back: %s", path, error)
+        logger.error("%s cannot be restored: %s", path, error)
 
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:

@@ -25,18 +25,18 @@ class Pairing:
     """Synchronizes the mark of a data folder (mark.py) with the row of its database.
 
     Args:
-        storage: whose data folder it is.
+        storage: of the data folder.
         cluster: the processes that share it.
 
     Attributes:
-        mark: as this process has read it; None: the folder has none yet.
+        mark: as read by this process; None: the folder has none yet.
     """
 
     def __init__(self, storage: StorageService, cluster: Cluster) -> None:
         self.storage, self.cluster = storage, cluster
         self.mark: Mark | None = None
         self._marking = threading.Lock()
-        self._mark_waits = False  # it is written soon
+        self._mark_waits = False  # a write is scheduled
 
     def read(self) -> None:
         """Read the folder's mark."""
@@ -52,7 +52,7 @@ class Pairing:
                 mark.write(self.storage.data_root, self.mark)
             self.pair_database(row, contents)
             self.pair_folder()
-        except (OSError, OperationalError) as error:  # nothing can be written now: the next start tries again
+        except (OSError, OperationalError) as error:  # read-only now: the next start tries again
             logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
 
     def pair_database(self, row: Any, contents: Contents) -> None:
@@ -85,7 +85,7 @@ class Pairing:
         return self.mark.highest[kind] if self.mark else 0
 
     def note(self, ids: dict[str, int]) -> None:
-        """Record committed ids in the folder. Rows of tests need no sync: their folders have the ids."""
+        """Record committed ids in the folder. Ids of tests need no sync, since their folders have them."""
         if self.mark is None or not self.mark.raise_to(ids):
             return
         if ids.keys() != {"test"}:
@@ -100,7 +100,7 @@ class Pairing:
         return not self._mark_waits and not self._marking.locked()
 
     def write_mark(self) -> None:
-        """Write the folder's mark, by the last of the waiting writers."""
+        """Write the folder's mark, in the last of the waiting writers."""
         with self._marking:
             self._mark_waits = False
             if self.mark is None:
@@ -109,5 +109,5 @@ class Pairing:
                 if self.cluster.on and (stored := mark.read(self.storage.data_root)) is not None:
                     self.mark.raise_to(stored.highest)  # by other processes
                 mark.write(self.storage.data_root, self.mark)
-            except OSError as error:  # the next start notes it
+            except OSError as error:  # the next start raises it
                 logger.warning("%s cannot be marked: %s", self.storage.data_root, error)

@@ -61,7 +61,7 @@ def state(verdict: Verdict | None) -> InstallationOutValues:
 
 
 def count_texts(verdict: Verdict) -> list[str]:
-    """What lies in the folder and has no row, as short texts: "3 datasets"."""
+    """The folders without a row, as short texts: "3 datasets"."""
     number = dict(verdict.unknown)
     formatters: list[tuple[str, Any]] = [
         ("dataset", lambda count: ngettext("%(num)s dataset", "%(num)s datasets", count)),
@@ -80,7 +80,7 @@ def nothing_to_decide() -> str:
 
 
 def still_running(count: int) -> str:
-    """The sentence for processes that still work in the folders."""
+    """A sentence about processes that still work in the folders."""
     return ngettext(
         "%(num)s training process still works in these folders. Wait until it has ended, or end it.",
         "%(num)s training processes still work in these folders. Wait until they have ended, or end them.",

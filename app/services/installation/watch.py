@@ -11,27 +11,27 @@ logger = logging.getLogger("yolo.installation")
 
 
 class DatabaseWatch:
-    """Watches one database file; PostgreSQL has none, and no verdict."""
+    """Watches one database file; for PostgreSQL, there is none, and no verdict."""
 
     def __init__(self) -> None:
-        self.file: DatabaseFile | None = None  # of a server that runs
-        self._problem: str | None = None  # when it was last asked
+        self.file: DatabaseFile | None = None  # None: the server is not running
+        self._problem: str | None = None  # at the last check
 
     def __str__(self) -> str:
         return str(self.file or "PostgreSQL")
 
     def begin(self, file: DatabaseFile | None) -> None:
-        """The file that is there now is the right one."""
+        """Record the present file as the right one."""
         self.file = file
         self.remember()
 
     def remember(self) -> None:
-        """Remember the file and its log: another file may replace it."""
+        """Record the file and its log, so that a replacement is detected."""
         if self.file is not None:
             self.file.remember()
 
     def verdict(self) -> Verdict | None:
-        """Why nothing may be written; None: it is the file that was opened. A change is reported once."""
+        """Why writes are not allowed; None: it is still the opened file. A change is logged once."""
         problem = self.file.problem() if self.file else None
         if problem != self._problem:
             self._problem = problem
@@ -40,13 +40,14 @@ class DatabaseWatch:
         return Verdict(f"file_{problem}") if problem else None
 
     def checkpoint_log(self) -> None:
-        """Checkpoint the write-ahead log into the file while it is the right one."""
+        """Checkpoint the write-ahead log into the file, while it is the right one."""
         if self.file is not None and self.verdict() is None:
             run_blocking(self.file.checkpoint)
 
     def open_another(self) -> bool:
-        """Open the file that is there now, where it was replaced; whether it was. SQLite leaves the log of the one
-        before, and would apply it to this one."""
+        """Open the present file if it was replaced; returns whether it was. SQLite would apply the previous file's log
+        to it.
+        """
         if self.file is None or self.file.problem() != "replaced":
             return False
         db.session.remove()

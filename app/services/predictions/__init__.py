@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.predictions")
 
-FIRST, NORMAL = 200, 0  # priorities, as those of exports
-COMING_S = 3600.0  # a folder is in place before its row is committed
+FIRST, NORMAL = 200, 0  # priorities, as for exports
+COMING_S = 3600.0  # a folder exists before its row is committed
 
 
 class RunOptions(TypedDict):
-    """How a prediction's model is used, see `PredictionRunForm`."""
+    """The options of a prediction's model, see `PredictionRunForm`."""
 
     confidence: float
     iou: float
@@ -57,11 +57,11 @@ class RunOptions(TypedDict):
 
 
 class Predictions:
-    """Predictions as requests see them.
+    """The interface of predictions for requests.
 
     Args:
-        inference: finds models and what runs them.
-        jobs: has the kinds of work registered here.
+        inference: finds models and their engines.
+        jobs: runs the kinds registered here.
     """
 
     def __init__(self, storage: "StorageService", jobs: "JobService", inference: "InferenceService") -> None:
@@ -69,15 +69,15 @@ class Predictions:
         self.kind = PredictionJobs(storage, jobs, inference.models, inference.serving.engines)
 
     def create(self, sent: PredictionInput, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
-        """Store a video or images, and queue their job; prediction_id, job_id and status.
+        """Store a video or images, and queue their job; returns prediction_id, job_id and status.
 
         Args:
             values: training_id, checkpoint, confidence, iou, classes, track.
 
         Raises:
-            NotFound: no such run or checkpoint.
+            NotFound: there is no such run or checkpoint.
             Conflict: it has no weights.
-            Unprocessable: it is no video and no images, or the thresholds don't fit.
+            Unprocessable: the files are neither a video nor images, or the thresholds are invalid.
             NoSpace: the disk is full.
         """
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
@@ -114,12 +114,13 @@ class Predictions:
         return answer
 
     def begin(self, staging: Path, row: PredictionRun, key: RequestKey | None) -> tuple[Job, Answer]:
-        """The row, its job and its folder, all or none."""
+        """Create the row, its job and its folder, all or none."""
         folder, kind = None, KINDS[row.source]
         try:
             with writing() as session:
                 mark = reserve(session, key)
-                if session.get(Training, row.training_id, with_for_update=True) is None:  # nobody deletes it meanwhile
+                # locked, so that it is not deleted meanwhile
+                if session.get(Training, row.training_id, with_for_update=True) is None:
                     raise training_not_found(row.training_id)
                 session.add(row)
                 session.flush()
@@ -140,9 +141,9 @@ class Predictions:
     def install(self, staging: Path, prediction_id: int) -> Path:
         folder = self.kind.folder(prediction_id)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # no row has this number, so nobody knows this folder
+        if folder.exists():  # the new id has no row, so the folder belongs to none
             self.storage.set_aside(folder)
-        sync_file(staging)  # the name of what was sent, before its folder is in place
+        sync_file(staging)  # the input is synced before its folder is in place
         os.replace(staging, folder)
         sync_file(folder.parent)
         return folder
@@ -161,7 +162,7 @@ class Predictions:
     def page(
         self, page: int, per_page: int, training_id: int | None = None, created_by: str | None = None
     ) -> Pagination:
-        """The newest first."""
+        """Newest first."""
         conditions = creator_conditions(PredictionRun.created_by, created_by)
         query = (
             select(PredictionRun)
@@ -178,12 +179,12 @@ class Predictions:
         return self.views([row])[0]
 
     def views(self, rows: Sequence[PredictionRun]) -> list[PredictionRunOutValues]:
-        """Several, with as few queries as one."""
+        """The same for several, with as many queries as for one."""
         states = self.states(rows)
         return [prediction_view(row, states[row.id]) for row in rows]
 
     def states(self, rows: Sequence[PredictionRun]) -> dict[int, PredictionState]:
-        """status, progress and error by id: of the job while there is one, else of the row."""
+        """status, progress and error by id: the job's until it has ended, then the row's."""
         ids = [row.job_id for row in rows if row.status in UNFINISHED and row.job_id]
         jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
         views = {view["id"]: view for view in self.jobs.views(jobs)}
@@ -209,7 +210,7 @@ class Predictions:
         return path
 
     def delete(self, prediction_id: int) -> PredictionRunDeletedValues:
-        """Remove it with its files; one that is under way is ended.
+        """Remove a prediction with its files; a running one is ended.
 
         Raises:
             NotFound: there is no such prediction.
@@ -221,12 +222,12 @@ class Predictions:
         with self.storage.removal(folder) as move_files, writing() as session:
             mine = (PredictionRun.id == prediction_id) & (PredictionRun.job_id == job_id)
             deleted = session.scalars(delete(PredictionRun).where(mine).returning(PredictionRun.id)).all()
-            if deleted:  # else another one may have its id by now
+            if deleted:  # otherwise its id may have been reused
                 move_files()
         return {"message": _("Prediction deleted"), "prediction_id": prediction_id}
 
     def set_unknown_aside(self) -> int:
-        """Set aside folders without a row; how many."""
+        """Set folders without a row aside; returns how many."""
         folders = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
         existing = set(db.session.scalars(select(PredictionRun.id)))
         count = 0
@@ -239,7 +240,7 @@ class Predictions:
 
 
 def options_of(training: Training, values: Mapping[str, Any]) -> RunOptions:
-    """The options of the request, else those stored with the model."""
+    """The options of the request, otherwise those stored with the model."""
     limits = Limits.of(training, values)
     return {
         "confidence": limits.confidence,
@@ -251,7 +252,8 @@ def options_of(training: Training, values: Mapping[str, Any]) -> RunOptions:
 
 
 def priority(session: Any) -> int:
-    """The priority of a new prediction: before the waiting trainings, unless another one is waiting there already; many
-    of them would hold up all trainings."""
+    """The priority of a new prediction: before the waiting trainings, unless another one already waits there, since
+    many of them would delay all trainings.
+    """
     unfinished = Job.kind.in_(KINDS.values()) & Job.status.in_(UNFINISHED)
     return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST

@@ -20,14 +20,15 @@ from app.services.storage.unpack import Pacer
 from app.threads import run_blocking
 
 BLOCK = 1024 * 1024
-ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00PK")  # also one that is empty, or cut: its job says so
+ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00PK")  # empty and truncated ones too: their job reports the fault
 LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file of a form or an upload; `filename`: as the client sent it; `path`: where it lies, on the disk of the
-    data folder, if it does."""
+    """A file of a form or an upload; `filename`: as sent by the client; `path`: on the data folder's disk, if it is
+    there.
+    """
 
     stream: IO[bytes]
     filename: str
@@ -35,7 +36,7 @@ class InputFile:
 
     @property
     def name(self) -> str:
-        """Its name alone, without folders."""
+        """Its name without folders."""
         return PurePosixPath(self.filename.replace("\\", "/")).name
 
     @property
@@ -74,7 +75,7 @@ class PredictionInput:
     """All files of a request.
 
     Args:
-        many: they came as a list: what is no video and no ZIP is an image then.
+        many: sent as a list, so that a file which is neither a video nor a ZIP counts as an image.
     """
 
     files: Sequence[InputFile]
@@ -82,20 +83,20 @@ class PredictionInput:
 
     @property
     def name(self) -> str:
-        """For people: of the first file, and how many more there are."""
+        """For display: the name of the first file, and the number of others."""
         more = f" +{len(self.files) - 1}" if len(self.files) > 1 else ""
         return printable_name(self.files[0].name)[: LONGEST_NAME - len(more)] + more
 
     @property
     def size(self) -> int:
-        """Bytes of all."""
+        """Total size in bytes."""
         return sum(file.size for file in self.files)
 
     def source(self) -> str:
         """VIDEO or IMAGES.
 
         Raises:
-            Unprocessable: neither.
+            Unprocessable: the files are neither.
         """
         head = self.files[0].head()
         if len(self.files) == 1 and is_video(head):
@@ -106,7 +107,7 @@ class PredictionInput:
         raise Unprocessable(message, [{"field": "file", "message": message}])
 
     def write_to(self, target: Path) -> int:
-        """Write the video or the ZIP, or the images as a ZIP, to a file that is on the disk; its bytes."""
+        """Write the video or the ZIP, or the images as a ZIP, to a synced file; its size in bytes."""
         (first, *rest) = self.files
         head = first.head()
         if rest or not (is_video(head) or head.startswith(ZIP)):
@@ -120,7 +121,7 @@ class PredictionInput:
         return target.stat().st_size
 
     def pack(self, target: Path) -> None:
-        """A ZIP of the images; they are not compressed: they are already."""
+        """Write a ZIP of the images, uncompressed since image formats already are."""
         names: set[str] = set()
         with zipfile.ZipFile(target, "x") as archive:
             for file in self.files:
@@ -137,7 +138,7 @@ def image_name(name: str) -> str:
 
 
 def free_member_name(name: str, names: set[str]) -> str:
-    """An unused member name, numbered where needed; it is added to the names."""
+    """An unused member name, numbered if necessary; it is added to the names."""
     stem, dot, ending = name.rpartition(".")
     number, free = 1, name
     while free.casefold() in names:

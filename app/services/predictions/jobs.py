@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.predictions")
 
 VIDEO, IMAGES = "video", "images"
-KINDS = {VIDEO: "predict_video", IMAGES: "predict_images"}  # by source; the programs are called so, too
+KINDS = {VIDEO: "predict_video", IMAGES: "predict_images"}  # by source; also the names of the programs
 LONGEST_H = 12
-IDLE_S = 600.0  # without another frame or image
-INPUT = "input"  # name of the file that was sent, in the folder of a prediction
+IDLE_S = 600.0  # without progress to another frame or image
+INPUT = "input"  # name of the uploaded file in a prediction's folder
 
 
 class PredictionJobs:
@@ -57,7 +57,7 @@ class PredictionJobs:
             self.spec,
             self.collect,
             ended=self.ended,
-            at_once=64,  # the devices set the limit
+            at_once=64,  # limited by the devices
             limit_s=LONGEST_H * 3600.0,
             idle_s=IDLE_S,
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
@@ -67,14 +67,14 @@ class PredictionJobs:
         )
 
     def folder(self, prediction_id: int) -> Path:
-        """Where the files of a prediction are."""
+        """The folder of a prediction's files."""
         return self.storage.prediction_dir(prediction_id)
 
     def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
-        """The spec of the child that runs the model on what was sent.
+        """The spec of the child that runs the model on the input.
 
         Raises:
-            CannotStart: the run, its weights or what was sent are gone.
+            CannotStart: the run, its weights or the input were deleted.
         """
         row = prediction_of(db.session, job)
         training = db.session.get(Training, row.training_id) if row else None
@@ -106,7 +106,7 @@ class PredictionJobs:
         ).values()
 
     def files(self, job: Job) -> JobFiles:
-        """For workers that share no volume."""
+        """For workers without a shared volume."""
         row = prediction_of(db.session, job)
         if row is None:
             return JobFiles()
@@ -115,17 +115,18 @@ class PredictionJobs:
         inputs = [f"{folder}/{INPUT}", *weights_files(row.training_id), exports]
         return JobFiles(
             None, inputs, [f"{folder}/{RESULT_FOLDER}", f"{folder}/{INPUT}"]
-        )  # the last is removed after the end
+        )  # the last one is removed at the end
 
     def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
-        """Move the files to their folder, then complete the row; where they are there, an earlier server did so before
-        it ended."""
+        """Move the files to their folder, then complete the row; if they are already there, an earlier server moved
+        them.
+        """
         row = prediction_of(db.session, job)
         if row is None:  # deleted meanwhile
             return {}
         output, folder = directory / RESULT_FOLDER, self.folder(row.id)
         if output.is_dir():
-            if (folder / RESULT_FOLDER).exists():  # of an attempt that the disk forgot to tell of
+            if (folder / RESULT_FOLDER).exists():  # left by an attempt whose end was not recorded
                 self.storage.move_to_tmp(folder / RESULT_FOLDER)
             os.replace(output, folder / RESULT_FOLDER)
             sync_folder(folder)
@@ -135,12 +136,12 @@ class PredictionJobs:
             if row is None:
                 return {}
             row.status, row.error, row.ended_at, row.result = "completed", None, now(), result
-        (folder / INPUT).unlink(missing_ok=True)  # nobody reads it any more
+        (folder / INPUT).unlink(missing_ok=True)  # no longer needed
         logger.info("prediction %s of training %s is ready", row.id, row.training_id)
         return {"prediction_id": row.id, "url": f"/api/predictions/{row.id}"}
 
     def ended(self, job: Job) -> None:
-        """It failed or was stopped: jobs are forgotten one day, predictions are not."""
+        """Record a failure or a stop in the row: jobs are deleted after a while, predictions are not."""
         with writing() as session:
             row = prediction_of(session, job)
             if row is None or row.status == "completed":
@@ -151,6 +152,6 @@ class PredictionJobs:
 
 
 def prediction_of(session: Any, job: Job) -> PredictionRun | None:
-    """The row of a job; None where it was deleted, whatever has its id now."""
+    """The row of a job; None if it was deleted, even if its id was reused."""
     row = session.get(PredictionRun, job.params["prediction_id"])
     return row if row is not None and row.job_id == job.id else None

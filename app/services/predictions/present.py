@@ -1,4 +1,4 @@
-"""Predictions as the API shows them."""
+"""Predictions for the API."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -23,7 +23,7 @@ UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class PredictionState(TypedDict):
-    """The state of a prediction: that of its job while it has one, else of its row."""
+    """The state of a prediction: its job's until that has ended, then the row's."""
 
     status: str
     progress: JobProgressView | None
@@ -34,12 +34,12 @@ OPTIONS = ("confidence", "iou", "classes", "track", "checkpoint")
 
 
 def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> PredictionState:
-    """Status, progress and error: of the job while there is one, else of the row."""
+    """Status, progress and error: the job's until it has ended, then the row's."""
     status, error, progress = row.status, row.error, None
     if status in UNFINISHED:
         if job is None or view is None:
             status, error = JobStatus.FAILED, {"code": "interrupted"}
-        elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
+        elif job.status != JobStatus.COMPLETED:  # the job has completed, and the row is about to be written
             status, error, progress = job.status, job.error, view["progress"]
     return {"status": status, "progress": progress, "error": texts.failure(error, row.source)}
 
@@ -83,7 +83,7 @@ NO_FIGURES: PredictionFiguresValues = {
 
 
 def figures_view(result: PredictionResult) -> PredictionFiguresValues:
-    """What came of a completed one."""
+    """The results of a completed prediction."""
     return {
         "media": result.get("media"),
         "task": result.get("task"),
@@ -98,7 +98,7 @@ def figures_view(result: PredictionResult) -> PredictionFiguresValues:
 
 
 def images_view(result: ImageCounts | None) -> ImagesOutValues | None:
-    """Counts of the images that were read; the first of those that were not, and why."""
+    """Counts of the images; the first unreadable ones, with reasons."""
     if result is None:
         return None
     unread = result["unread"]
@@ -110,7 +110,7 @@ def images_view(result: ImageCounts | None) -> ImagesOutValues | None:
 
 
 def files_view(row: PredictionRun) -> list[PredictionFileOutValues]:
-    """What can be downloaded: name, bytes, url."""
+    """The downloadable files: name, size in bytes, url."""
     sizes = row.result.get("files", {}) if row.result else {}
     return [
         {"name": name, "size_bytes": size, "url": f"/api/predictions/{row.id}/files/{name}"}

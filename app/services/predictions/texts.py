@@ -20,7 +20,7 @@ def failure(error: JobFailure | None, source: str) -> PredictionErrorOutValues |
 
     Args:
         error: as a job's row has it.
-        source: what was sent: video or images.
+        source: of the input: video or images.
     """
     if not error:
         return None
@@ -30,7 +30,7 @@ def failure(error: JobFailure | None, source: str) -> PredictionErrorOutValues |
 
 
 def refusal(code: str, data: Mapping[str, Any], source: str) -> str | None:
-    """Why what was sent can't be used."""
+    """Why the input can't be used."""
     if code == "no_images_read":
         why = unread_reason(data.get("why", ""), data.get("detail", ""))
         return _("None of the images can be read. %(name)s: %(why)s", name=data.get("name", "?"), why=why)
@@ -64,7 +64,7 @@ def refusals() -> dict[str, str]:
 
 
 def of_video() -> dict[str, str]:
-    """As `refusals`, of a video."""
+    """As `refusals`, for a video."""
     most = settings().MAX_IMAGE_PIXELS // 1_000_000
     return {
         "not_video": not_video(),
@@ -79,7 +79,7 @@ def of_video() -> dict[str, str]:
 
 
 def of_images() -> dict[str, str]:
-    """As `refusals`, of images."""
+    """As `refusals`, for images."""
     return {
         "no_images": _("The ZIP has no images. Use JPEG, PNG, BMP, WebP, TIFF, HEIC or AVIF."),
         "slow": _("The analysis reached its time limit (%(hours)s h). Analyze fewer images.", hours=LONGEST_H),
@@ -92,7 +92,7 @@ def not_video() -> str:
 
 
 def not_usable() -> str:
-    """Of a file that is neither a video nor a ZIP."""
+    """The refusal of a file that is neither a video nor a ZIP."""
     return _(
         "The file is neither a video that can be decoded nor a ZIP. Use MP4, MOV, AVI, MKV, WebM or a ZIP of images."
     )

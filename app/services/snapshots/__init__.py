@@ -1,4 +1,4 @@
-"""Backs up a running installation: the database as of one moment, and the files of its rows.
+"""Backs up a running installation: the database at one moment, and the files of its rows.
 
 <folder>/manifest.json, manifest.sha256     what there is, with hashes
 <folder>/database.sqlite3                   every table, whatever database the installation uses

@@ -28,10 +28,11 @@ PARTIAL = ".partial"
 
 
 class SnapshotMaker:
-    """Creates backups of one installation.
+    """Creates backups of an installation.
 
     Args:
-        engine: its database. kinds: of its jobs. data: its data folder. secret_key: None where it is a setting.
+        engine: of its database. kinds: of its jobs. data: its data folder. secret_key: its file; None if it is a
+            setting.
         version: of the platform.
     """
 
@@ -39,11 +40,11 @@ class SnapshotMaker:
         self.engine, self.kinds, self.data, self.secret_key, self.version = engine, kinds, data, secret_key, version
 
     def create(self, parent: Path, report: Callable[[str], Any] = lambda _text: None) -> Path:
-        """Create a backup in a new folder of `parent`, and verify it; the folder.
+        """Create and verify a backup in a new folder of `parent`; returns the folder.
 
         Raises:
-            SnapshotError: why there is none.
-            OSError: it cannot be written. Nothing is left of it then.
+            SnapshotError: the backup failed; the message says why.
+            OSError: it cannot be written; the draft was removed.
         """
         if parent.resolve().is_relative_to(self.data.resolve()):
             raise SnapshotError(
@@ -72,7 +73,7 @@ class SnapshotMaker:
         """Check that the target's disk has space for the data folder.
 
         Raises:
-            SnapshotError: the data folder is larger than what is free.
+            SnapshotError: the data folder is larger than the free space.
         """
         statuses = (status for _path, status in walk(self.data, lambda _path: True))
         sizes = {(status.st_dev, status.st_ino): status.st_size for status in statuses}
@@ -84,8 +85,9 @@ class SnapshotMaker:
             )
 
     def fill(self, draft: Path, report: Callable[[str], Any]) -> None:
-        """Copy everything, synced. The first round copies all files; each later one only what has changed, so that it
-        is short enough for a moment in which nothing is deleted and no job begins or ends."""
+        """Copy everything, synced. The first round copies all files; each later one only changes, until one is short
+        enough that nothing is deleted and no job begins or ends during it.
+        """
         (draft / DATA).mkdir(parents=True)
         copy = Mirror(self.data, draft / DATA, is_database(self.engine, self.data))
         for number in range(1, ROUNDS + 1):
@@ -130,10 +132,10 @@ class SnapshotMaker:
 
 @contextmanager
 def alone(parent: Path) -> Iterator[None]:
-    """Lock a folder for one backup at a time, and remove the leftovers of one that was killed.
+    """Lock a folder for one backup at a time, and remove the leftovers of a killed one.
 
     Raises:
-        SnapshotError: another one is being made.
+        SnapshotError: another backup is being created.
     """
     with open(parent / ".lock", "w") as lock:
         try:

@@ -14,16 +14,16 @@ from app.services.transfer import compare, copy_tables
 
 
 def save(source: Engine, file: Path) -> None:
-    """Write all rows of one moment to a new file, without locking out other writers.
+    """Write all rows of one moment to a new file, without blocking writers.
 
     Raises:
-        SnapshotError: the copy is not whole.
+        SnapshotError: the copy is not intact.
     """
     file.unlink(missing_ok=True)
     try:
         save_sqlite(source, file) if source.dialect.name == "sqlite" else save_tables(source, file)
         with closing(sqlite3.connect(file)) as copy:
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+            copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a log
             answer = copy.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.Error as error:
         raise SnapshotError(f"The database cannot be copied to {file.parent}: {error}.") from error
@@ -32,7 +32,7 @@ def save(source: Engine, file: Path) -> None:
 
 
 def save_sqlite(source: Engine, file: Path) -> None:
-    """By SQLite's own backup, in one step: one state, and writers of another process go on."""
+    """By SQLite's backup API, in one step: a consistent state, while other processes continue to write."""
     connection = source.raw_connection()
     try:
         with closing(sqlite3.connect(file)) as copy:
@@ -43,7 +43,7 @@ def save_sqlite(source: Engine, file: Path) -> None:
 
 
 def save_tables(source: Engine, file: Path) -> None:
-    """By copying PostgreSQL's tables in one transaction, which sees one state of all of them."""
+    """By copying PostgreSQL's tables in one transaction with a consistent snapshot."""
     with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, connect_file(file) as copy:
         Base.metadata.create_all(copy)
         revision = rows.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
@@ -66,7 +66,7 @@ def connect_file(file: Path) -> Iterator[Connection]:
 
 
 def revision_of(file: Path) -> str:
-    """Of the tables in a saved database."""
+    """The revision of the tables in a saved database."""
     with closing(sqlite3.connect(file)) as saved:
         return str(saved.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 

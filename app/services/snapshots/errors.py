@@ -2,4 +2,4 @@
 
 
 class SnapshotError(Exception):
-    """The message explains what happened, and what to do."""
+    """A backup or restore failed; the message says why, and what to do."""

@@ -23,8 +23,8 @@ class File:
     Args:
         path: below the data folder.
         bytes: its size.
-        mtime_ns: when it was changed, in ns since the epoch; a restored file has the same.
-        group: files with the same one are one file with several names.
+        mtime_ns: modification time in ns since the epoch, which a restored file gets too.
+        group: files of the same group are hard links to one file.
     """
 
     path: str
@@ -39,13 +39,13 @@ class Manifest:
     """One backup.
 
     Args:
-        id: of this backup alone.
+        id: of this backup.
         revision: of the database's tables.
-        mark: installation.json of the data folder, None where it has none.
-        tables: rows by table.
-        own: SHA-256 of what lies beside the data folder: the database and the secret key.
+        mark: installation.json of the data folder; None without one.
+        tables: number of rows by table.
+        own: SHA-256 of the files beside the data folder: the database and the secret key.
         links: symbolic links, by path.
-        folders: those that are empty.
+        folders: empty ones.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Manifest:
         """Read the manifest of a backup and check its seal.
 
         Raises:
-            SnapshotError: this folder is no backup, or its manifest is damaged.
+            SnapshotError: the folder is not a backup, or its manifest is damaged.
         """
         try:
             text = (folder / NAME).read_bytes()
@@ -88,7 +88,7 @@ class Manifest:
         """Check that every path stays within the data folder.
 
         Raises:
-            SnapshotError: a path would lead out of the data folder.
+            SnapshotError: a path would escape the data folder.
         """
         paths = [*(item.path for item in self.files), *self.links, *self.folders]
         if bad := [path for path in paths if not is_inside(path)]:
@@ -102,10 +102,10 @@ def is_inside(path: str) -> bool:
 
 
 def verify(folder: Path) -> Iterator[str]:
-    """Read everything; the names of files that are missing or differ from the manifest.
+    """Read every file; the names of those that are missing or differ from the manifest.
 
     Raises:
-        SnapshotError: the manifest itself cannot be used.
+        SnapshotError: the manifest is invalid.
     """
     manifest = Manifest.read(folder)
     for name, sha256 in manifest.own.items():
@@ -117,11 +117,11 @@ def verify(folder: Path) -> Iterator[str]:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Of a file as the disk has it; None: it cannot be read."""
+    """SHA-256 of a file as the disk has it; None: it cannot be read."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # what is synced is read from the disk again
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # so that synced data is read from the disk
             while piece := file.read(PIECE):
                 digest.update(piece)
     except OSError:

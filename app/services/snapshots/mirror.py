@@ -12,14 +12,14 @@ from app.services.installation.mark import NAMES
 from app.services.snapshots.manifest import PIECE, File
 
 WORKED_ON = {"tmp"}  # the server empties it at its start
-TRIES = 3  # to copy a file that is written to meanwhile
+TRIES = 3  # attempts to copy a file that changes meanwhile
 
-State = tuple[int, int, int, int]  # device, inode, size, time of change
+State = tuple[int, int, int, int]  # device, inode, size, modification time
 
 
 @dataclass
 class Mirror:
-    """One copy of the data folder. Each `update` brings what has changed since.
+    """A copy of the data folder. Each `update` copies what has changed since.
 
     Args:
         source: the data folder. target: the copy, a folder of its own.
@@ -33,16 +33,16 @@ class Mirror:
     links: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     _states: dict[str, State] = field(default_factory=dict)
-    _named: dict[State, str] = field(default_factory=dict)  # files that have several names, by one of them
+    _named: dict[State, str] = field(default_factory=dict)  # hard-linked files, by one of their names
 
     def update(self, included: Callable[[str], bool]) -> None:
         """Copy new and changed files, and remove deleted and excluded ones.
 
         Args:
-            included: whether a path below the data folder belongs into the copy.
+            included: whether a path below the data folder is copied.
 
         Raises:
-            OSError: it cannot be written, or a file cannot be read.
+            OSError: a file cannot be written or read.
         """
         copied: set[str] = set()
         self.links, self.folders = {}, []
@@ -59,7 +59,7 @@ class Mirror:
     def link(self, path: str) -> None:
         try:
             self.links[path] = os.readlink(self.source / path)
-        except OSError:  # gone, or swapped at this moment: the next look sees it
+        except OSError:  # deleted or replaced at this moment: the next update sees it
             pass
 
     def copy_if_changed(self, path: str, status: os.stat_result) -> bool:
@@ -78,7 +78,7 @@ class Mirror:
         return True
 
     def same(self, first: str, path: str) -> bool:
-        """Add a hard link in the copy; whether the disk supports it."""
+        """Add a hard link in the copy; returns whether the file system supports it."""
         target = self.target / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Mirror:
         group = f"{status.st_dev}:{status.st_ino}" if status.st_nlink > 1 else None
         target = self.target / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)  # it may be one of several names
+        target.unlink(missing_ok=True)  # unlinked first, since it may be a hard link
         try:
             sha256, size, time_ns = copy_file(self.source / path, target)
         except FileNotFoundError:
@@ -113,7 +113,7 @@ def state_of(status: os.stat_result) -> State:
 
 
 def walk(root: Path, included: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """(path, state) of files and symbolic links, and of folders that are empty."""
+    """(path, state) of files, symbolic links and empty folders."""
     count = 0
     for entry in entries(root / below):
         path = f"{below}/{entry.name}" if below else entry.name
@@ -133,7 +133,7 @@ def walk(root: Path, included: Callable[[str], bool], below: str = "") -> Iterat
 
 
 def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
-    """A folder as an entry of the mirror, without what is in it."""
+    """A folder as an entry without contents, if it is empty."""
     try:
         yield below, folder.lstat()
     except FileNotFoundError:
@@ -141,17 +141,18 @@ def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder; none where it was deleted."""
+    """The entries of a folder; none if it was deleted."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except (FileNotFoundError, NotADirectoryError):  # it went meanwhile
+    except (FileNotFoundError, NotADirectoryError):  # deleted meanwhile
         return []
 
 
 def copy_file(source: Path, target: Path) -> tuple[str, int, int]:
-    """Copy a file's present content; (SHA-256, bytes, mtime in ns). Of an append-only file a prefix is right; one that
-    is rewritten during the copy is read again."""
+    """Copy a file's present contents; (SHA-256, bytes, mtime in ns). A prefix of an append-only file is consistent; a
+    file that is rewritten during the copy is copied again.
+    """
     for _ in range(TRIES):
         copied, changed = copy_once(source, target)
         if not changed:

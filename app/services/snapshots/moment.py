@@ -11,8 +11,8 @@ from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.models import Dataset, DatasetRevision, Evaluation, ModelExport, PredictionRun, Test, Training
 
-# Their rows have files. Checkpoints are left out: a training replaces its own at each epoch, so that no round would be
-# quiet, and a row whose file is gone is shown nowhere.
+# Models whose rows have files. Checkpoints are excluded: a training replaces its own at each epoch, so no round would
+# be without a change, and a row without its file is not listed.
 OWNERS = (Dataset, DatasetRevision, Training, Test, PredictionRun, ModelExport, Evaluation)
 NUMBERED = re.compile(
     r"(datasets|models|tests|predictions)/([1-9]\d*)(?:/(revisions|attempts)/(\d+))?(?:/|$)", re.ASCII
@@ -22,11 +22,11 @@ OWNER_OF = {"datasets": Dataset, "models": Training, "tests": Test, "predictions
 
 @dataclass(frozen=True)
 class Moment:
-    """Rows that decide about files.
+    """The rows that determine the files.
 
     Args:
         ids: by table, of rows that have files.
-        jobs: (id, attempt, status) of work that goes on in a later server, with the highest id of a job.
+        jobs: (id, attempt, status) of jobs that a later server continues, and the highest id of a job.
         revisions: the highest number by dataset. attempts: by training.
     """
 
@@ -44,12 +44,13 @@ class Moment:
         return cls(ids, frozenset(lasting(connection, kinds)), pairs(numbers), pairs(attempts))
 
     def has_passed(self, later: "Moment") -> bool:
-        """Whether files of this moment may be deleted, or be newer: rows were deleted, or work began or ended.
-        Additions are not `includes`."""
+        """Whether files of this moment may have been deleted, or be newer: rows were deleted, or a job began or ended.
+        Additions are excluded by `includes`.
+        """
         return self.jobs != later.jobs or any(self.ids[name] - later.ids[name] for name in self.ids)
 
     def includes(self, path: str) -> bool:
-        """Whether a path below the data folder existed at this moment, by its rows."""
+        """Whether a path below the data folder existed at this moment, judged by its rows."""
         match = NUMBERED.match(path)
         if match is None:
             return True
@@ -66,7 +67,7 @@ def pairs(rows: Iterable[Any]) -> dict[int, int]:
 
 
 def lasting(connection: Connection, kinds: Kinds) -> Iterable[tuple[int, int, str]]:
-    """Jobs that go on in a later server: id, attempt and status."""
+    """Jobs that a later server continues: id, attempt and status."""
     columns = Job.id, Job.kind, Job.params, Job.attempt, Job.status
     for row in connection.execute(select(*columns)):
         if row.kind in kinds and kinds[row.kind].outlasts_server(row):

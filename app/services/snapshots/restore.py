@@ -1,8 +1,8 @@
 """Restores a backup into an empty installation: files first, the database in one transaction, then the mark that pairs
 them.
 
-Until the end a server that is started there finds folders without rows, and stays read-only. A restore that was cut
-goes on when it is run again with the same backup.
+Until the end, a server started there would find folders without rows, and be read-only. An interrupted restore
+continues when it is run again with the same backup.
 """
 
 import json
@@ -32,8 +32,8 @@ class Restorer:
     """Restores into one installation.
 
     Args:
-        engine: its database, whose tables are there and empty.
-        data: its data folder. secret_key: where its key belongs.
+        engine: of its database, whose tables exist and are empty.
+        data: its data folder. secret_key: the path for its key.
         upgrade: migrates the SQLite file at a path to the tables of this version.
     """
 
@@ -44,8 +44,8 @@ class Restorer:
         """Restore a backup into this empty installation.
 
         Raises:
-            SnapshotError: the backup is damaged, or the place is not empty. Nothing was changed.
-            OSError: the place cannot be written: run it again when it can.
+            SnapshotError: the backup is damaged, or the installation is not empty. Nothing was changed.
+            OSError: a file cannot be written: fix that, and run it again.
         """
         manifest = Manifest.read(folder)
         self.expect_supported(manifest)
@@ -65,17 +65,17 @@ class Restorer:
         self.finish(folder, manifest)
         return manifest
 
-    # Whether it may.
+    # Checking.
 
     def expect_supported(self, manifest: Manifest) -> None:
-        """Check that this version has the tables of the backup.
+        """Check that this version supports the backup's tables.
 
         Raises:
-            SnapshotError: this version does not have the tables of the backup yet.
+            SnapshotError: the backup is from a newer version.
         """
         with self.engine.connect() as rows:
             ours = rows.scalar(text("SELECT version_num FROM alembic_version"))
-        if manifest.revision > str(ours):  # they are numbered: 0001, 0002 ...
+        if manifest.revision > str(ours):  # revisions are numbered: 0001, 0002 ...
             raise SnapshotError(
                 f"The backup was made by a newer version of the platform (tables {manifest.revision}, here {ours}). "
                 "Update this installation first."
@@ -85,7 +85,7 @@ class Restorer:
         """Check that database and data folder are empty.
 
         Raises:
-            SnapshotError: there is something that would be mixed with the backup.
+            SnapshotError: there is data that would be mixed with the backup.
         """
         if self.under_way() == manifest.id:
             return
@@ -103,7 +103,7 @@ class Restorer:
             )
 
     def under_way(self) -> str | None:
-        """The backup whose restore was begun here."""
+        """The id of the backup whose restore was started here."""
         try:
             return str(json.loads((self.data / UNDER_WAY).read_bytes())["id"])
         except (OSError, ValueError, TypeError, KeyError):
@@ -129,7 +129,7 @@ class Restorer:
     # Rows.
 
     def restore_rows(self, folder: Path, manifest: Manifest) -> None:
-        """Restore the rows in one transaction; rows that are there are only compared."""
+        """Restore the rows in one transaction; existing ones are only compared."""
         work = self.data / "tmp" / f"restore-{manifest.id}"
         work.mkdir(parents=True, exist_ok=True)
         file = work / UPGRADED
@@ -164,12 +164,12 @@ class Restorer:
         os.sync()
 
 
-# A process of the installation that was backed up is none of this one, even where its number is used here.
+# A process of the backed-up installation is not a process of this machine, even with the same pid.
 ENDED_RUNNER = {"host": "", "pid": 0, "started": 0.0}
 
 
 def link(first: Path, target: Path) -> bool:
-    """Add a hard link to a restored file; whether the disk supports it."""
+    """Add a hard link to a restored file; returns whether the file system supports it."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -183,10 +183,10 @@ def restore_file(source: Path, target: Path, item: File) -> None:
     """Copy a file of the backup to its path, and verify its hash.
 
     Raises:
-        SnapshotError: the backup changed since it was read.
+        SnapshotError: the backup has changed since it was verified.
         OSError: it cannot be written.
     """
-    if target.exists() and sha256_of(target) == item.sha256:  # by a restore that was cut
+    if target.exists() and sha256_of(target) == item.sha256:  # restored by an interrupted run
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(".restore.tmp")

@@ -23,7 +23,7 @@ class StorageService:
     """Paths, safe extraction and atomic moves below one folder.
 
     Args:
-        data_root: the folder; made when it is missing.
+        data_root: the folder, created if missing.
     """
 
     def __init__(self, data_root: str | Path = "data") -> None:
@@ -32,17 +32,18 @@ class StorageService:
         self.datasets = self.data_root / "datasets"
         self.models = self.data_root / "models"
         self.tests = self.data_root / "tests"
-        self.predictions = self.data_root / "predictions"  # of videos
+        self.predictions = self.data_root / "predictions"  # of videos and images
         self.orphans = self.data_root / "orphans"
-        self.ingests = self.data_root / "ingests"  # of versions that ran imports without jobs
+        self.ingests = self.data_root / "ingests"  # of versions that ran imports without app/jobs
         for folder in (self.tmp, self.datasets, self.models, self.tests):
             folder.mkdir(parents=True, exist_ok=True)
         self.revisions = RevisionFiles(self)
         self.delivery: Callable[[], object] = lambda: None
 
     def deliver(self) -> None:
-        """Called before a row refers to files that a job has just moved into place: a worker without a shared volume
-        uploads them."""
+        """Called before a row refers to files that a job has moved into place: a worker without a shared volume uploads
+        them.
+        """
         self.delivery()
 
     def dataset_dir(self, dataset_id: int) -> Path:
@@ -57,15 +58,15 @@ class StorageService:
         return self.dataset_dir(dataset_id) / "revisions" / str(int(number))
 
     def index(self, dataset_id: int, number: int) -> Path:
-        """What is in a revision, for readers: images, objects, findings, statistics."""
+        """The index of a version: images, objects, findings, statistics."""
         return self.revision_dir(dataset_id, number) / "index.sqlite"
 
     def original(self, dataset_id: int) -> Path:
-        """The upload as it came."""
+        """The unchanged upload."""
         return self.dataset_dir(dataset_id) / "original.zip"
 
     def dataset_yaml(self, dataset_id: int, revision: int | None = None) -> Path:
-        """The dataset.yaml for a training; None: of a dataset from before revisions."""
+        """The dataset.yaml for a training; None: of a dataset from before versions existed."""
         folder = self.dataset_dir(dataset_id) if revision is None else self.revision_dir(dataset_id, revision)
         return folder / "dataset.yaml"
 
@@ -87,7 +88,7 @@ class StorageService:
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A path for what is over with the block: whatever is there then is removed."""
+        """A path for the duration of a block; removed at its end."""
         folder = self.new_tmp()
         try:
             yield folder
@@ -95,28 +96,30 @@ class StorageService:
             self.remove(folder)
 
     def check_space(self, needed: int, min_free: int) -> None:
-        """Refuse what would not leave `min_free` bytes.
+        """Refuse what would leave less than `min_free` bytes.
 
         Raises:
-            NoSpace: the message says how much is missing.
+            NoSpace: it would; the message says how much is missing.
         """
         free = shutil.disk_usage(self.data_root).free
         if free - needed < min_free:
             raise no_space(free, needed, min_free)
 
     def stage_original(self, file: IO[bytes], folder: Path) -> bool:
-        """Link or copy an upload into a staging folder, for the child that extracts it; whether it is the same file."""
+        """Link or copy an upload into a staging folder, for the child that extracts it; returns whether it
+        was linked.
+        """
         folder.mkdir(parents=True)
         return save_original(file, folder / ARCHIVE, Pacer())
 
     def save_dataset(self, file: IO[bytes], dataset_id: int, limits: ArchiveLimits | None = None) -> Unpacked:
-        """Validate a ZIP and extract it unchanged to `source/` of the dataset's folder. Imports of the product are
-        jobs; this is for callers without one.
+        """Validate a ZIP and extract it unchanged to `source/` of the dataset's folder. For callers without a job;
+        imports of the product are jobs.
 
         Raises:
-            AppError: it was refused, and nothing is left of it.
+            AppError: it was refused; its files were removed.
         """
-        from app.services.storage.unpacked import unpack_dataset  # not at import: most processes never need it
+        from app.services.storage.unpacked import unpack_dataset  # not at import: most processes do not need it
 
         folder, work = self.new_tmp(), self.new_tmp()
         try:
@@ -132,9 +135,9 @@ class StorageService:
         return archive
 
     def install_dataset(self, folder: Path, dataset_id: int) -> None:
-        """Move a staged dataset to its folder: one rename, to be followed by `sync_datasets`."""
+        """Move a staged dataset to its folder by a rename; then call `sync_datasets`."""
         target = self.dataset_dir(dataset_id)
-        if target.exists():  # no row had this id, so nobody knows this folder
+        if target.exists():  # the new id has no row, so the folder belongs to none
             self.set_aside(target)
         os.replace(folder, target)
 
@@ -147,17 +150,17 @@ class StorageService:
         release(file)
 
     def validate_dataset_structure(self, dataset_path: str | Path) -> list[str]:
-        """What a stored dataset lacks, as paths below its folder; empty when its structure is complete."""
+        """What a stored dataset lacks, as paths below its folder; empty if its structure is complete."""
         folder = Path(dataset_path)
         needed = ("images/train", "images/val", "labels/train")
         return [name for name in needed if not (folder / name).is_dir()]
 
     def evaluation_dir(self, training_id: int, token: str) -> Path:
-        """The files of an evaluation; see app/core/outcome_files.py."""
+        """The folder of an evaluation's files; see app/core/outcome_files.py."""
         return self.get_training_dir(training_id) / "evaluations" / token
 
     def install_evaluation(self, source: Path, training_id: int, token: str) -> None:
-        """Move the synced files of an evaluation to their folder by one rename; existing ones stay."""
+        """Move the synced files of an evaluation to their folder by a rename; existing ones stay."""
         target = self.evaluation_dir(training_id, token)
         if source.is_dir() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,11 +169,11 @@ class StorageService:
         self.deliver()
 
     def move_dataset_to_tmp(self, dataset_id: int) -> Path | None:
-        """Move a dataset's folder to `tmp/`; None where there is none."""
+        """Move a dataset's folder to `tmp/`; None if there is none."""
         return self.move_to_tmp(self.dataset_dir(dataset_id))
 
     def move_to_tmp(self, folder: Path) -> Path | None:
-        """Move a folder to `tmp/` by one rename; its new path, None where there was none."""
+        """Move a folder to `tmp/` by a rename; its new path, None if there was none."""
         target = self.new_tmp()
         try:
             os.replace(folder, target)
@@ -182,7 +185,7 @@ class StorageService:
     def removal(self, folder: Path) -> Iterator[Callable[[], None]]:
         """Remove a folder together with the rows of a transaction: both, or neither.
 
-        Around `writing()`; what it gives is called in the transaction, as its last step.
+        Wraps `writing()`; the yielded function is called in the transaction, as its last step.
         """
         moved: Path | None = None
 
@@ -210,12 +213,12 @@ class StorageService:
         remove_tree(folder)
 
     def remove_all(self, folders: list[Path]) -> None:
-        """`remove` for several."""
+        """Delete several folders of `tmp/`."""
         for folder in folders:
             self.remove(folder)
 
     def set_aside(self, folder: Path) -> None:
-        """Move a folder without a row to `orphans/`: the database may be at fault."""
+        """Move a folder without a row to `orphans/`, since the database may be at fault."""
         name = "-".join(folder.relative_to(self.data_root).parts)
         target = self.orphans / f"{name}-{uuid.uuid4().hex[:8]}"
         self.orphans.mkdir(exist_ok=True)
@@ -223,22 +226,22 @@ class StorageService:
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)
 
     def set_revision_aside(self, dataset_id: int, number: int) -> None:
-        """Move a revision without a row to `orphans/`, without the ZIPs exported from it."""
+        """Move a version without a row to `orphans/`, without the ZIPs exported from it."""
         self.set_aside(self.revision_dir(dataset_id, number))
         for path in (self.dataset_dir(dataset_id) / "exports").glob(f"{number}-*.zip"):
             path.unlink(missing_ok=True)
 
     def has_images(self, dataset_id: int, number: int | None) -> bool:
-        """Whether the files are there that a training of this revision reads; None: from before revisions."""
+        """Whether the files that a training of this version reads exist; None: from before versions existed."""
         folder = self.dataset_dir(dataset_id) if number is None else self.revision_dir(dataset_id, number)
         return (folder / "images").is_dir()
 
     def stored_datasets(self) -> Iterator[int]:
-        """The ids that have a folder."""
+        """The ids of datasets with a folder."""
         return (int(path.name) for path in self.datasets.iterdir() if path.name.isdecimal() and path.is_dir())
 
     def clean_leftovers(self) -> None:
-        """Remove a crash's leftovers in `tmp/`, during the first requests."""
+        """Remove a crash's leftovers in `tmp/`, in the background."""
         leftovers = list(self.tmp.iterdir())
         if leftovers:
             logger.info("removing %d leftovers of an earlier run", len(leftovers))

@@ -1,7 +1,7 @@
-"""Sets unreadable files of the data folder aside under another name, so that they are preserved and nothing reads them.
+"""Sets unreadable files of the data folder aside under another name, so that they are preserved but not read.
 
-Whatever the platform writes can come back cut, empty or as garbage: after a crash, from a disk, by hand. The page of
-what the file belongs to lists what was set aside there.
+Any file of the platform may become truncated, empty or damaged: by a crash, a disk or a user. The page of the object
+that a file belongs to lists its damaged files.
 """
 
 import logging
@@ -16,7 +16,7 @@ SUFFIX = ".damaged"
 
 
 def set_file_aside(path: Path, reason: object = "") -> None:
-    """Rename a damaged file, once; where the disk refuses, it stays."""
+    """Rename a damaged file, once; if that fails, it stays."""
     target = path.with_name(f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}{SUFFIX}")
     try:
         os.replace(path, target)
@@ -38,7 +38,7 @@ def because(reason: object) -> str:
 
 
 def damaged_in(folders: Iterable[Path]) -> list[str]:
-    """The names that damaged files had, each with its folder's where that is not the first."""
+    """The original names of damaged files, with their folder's name except for the first folder."""
     names: dict[str, None] = {}
     root: Path | None = None
     for folder in folders:
@@ -50,7 +50,7 @@ def damaged_in(folders: Iterable[Path]) -> list[str]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Files of a folder that were set aside as damaged."""
+    """Files in a folder that were set aside as damaged."""
     try:
         return [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
     except OSError:

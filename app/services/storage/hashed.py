@@ -1,4 +1,4 @@
-"""Hashes files without holding up requests."""
+"""Hashes files without blocking requests."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,20 +11,20 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file; yields to other requests.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
+        OSError: the file is missing or unreadable.
     """
     return run_blocking(cached_hash, path)
 
 
 def is_replaced(path: Path, sha256: str | None, since: datetime) -> bool:
-    """Whether a file that had this SHA-256 then has another one now.
+    """Whether a file that had this SHA-256 at a time has another one now.
 
     Args:
-        sha256: None: nobody knows what it was. since: what has not changed later need not be read.
+        sha256: None: unknown. since: that time; a file without a later change need not be read.
     """
     try:
         if sha256 is None or path.stat().st_mtime <= since.timestamp():
             return False
         return hash_file(path) != sha256
-    except OSError:  # gone
+    except OSError:  # deleted
         return False

@@ -1,4 +1,4 @@
-"""Parses class names that people type, and reads and writes YAML of our own."""
+"""Parses class names that people type, and reads and writes the platform's YAML files."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
     """The names, stripped.
 
     Raises:
-        Unprocessable: too many, none, or one that is empty, too long, or looks like a path.
+        Unprocessable: too many, none, or an invalid one: empty, too long, or like a path.
     """
     if not names:
         raise Unprocessable(_("At least one class name is needed (%(source)s).", source=source))
@@ -42,21 +42,23 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
 
 
 def is_path(name: str) -> bool:
-    """Names end in file names and exports: "car/truck" is fine there once escaped, a way out of a folder is not."""
+    """Whether a class name would escape a folder. Names become file names in exports: "car/truck" is fine there once
+    escaped.
+    """
     parts = name.replace("\\", "/").split("/")
     return ".." in parts or (len(parts) > 1 and parts[0] == "") or name in {".", ".."}
 
 
 def write_yaml(document: Mapping[str, object]) -> str:
-    """A YAML file of our own."""
-    import yaml  # not at the start: nothing is written before someone asks
+    """A YAML document for a file of the platform."""
+    import yaml  # not at import: the server needs it only on request
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(document, Dumper=dumper, allow_unicode=True, sort_keys=False))
 
 
 def read_yaml(path: Path) -> JsonObject | None:
-    """A YAML file of ours, or of ultralytics; None where there is none that can be read."""
+    """A YAML file of the platform or of ultralytics; None if missing or unreadable."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -9,14 +9,14 @@ from app.services.storage.unpack import CHUNK
 
 
 def save_original(file: IO[bytes], target: Path, pause: Callable[[], None]) -> bool:
-    """Link an upload's file to a name, so that nothing is copied; copy it where it is on another disk.
+    """Link an upload's file to a name, without copying; copy it if it is on another file system.
 
-    Returns: whether `file` and `target` are the same file now.
+    Returns: whether `file` and `target` are now the same file.
     """
-    file.seek(0)  # what a buffer still holds goes to the file, too
+    file.seek(0)  # flush buffered bytes to the file
     try:
         here = os.open("/", os.O_RDONLY)
-        try:  # with a folder's handle this is linkat, which follows /proc's link to a file without a name
+        try:  # with a directory descriptor this is linkat, which follows /proc's link to an unnamed file
             os.link(f"/proc/self/fd/{file.fileno()}", target, src_dir_fd=here, follow_symlinks=True)
         finally:
             os.close(here)

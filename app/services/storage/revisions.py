@@ -1,4 +1,4 @@
-"""Folders of dataset versions, and which one is linked at the specification's paths."""
+"""Folders of dataset versions, and the links to the current one at the specification's paths."""
 
 import os
 import shutil
@@ -14,24 +14,24 @@ from app.services.storage.unpack import Pacer, remove_tree
 if TYPE_CHECKING:
     from app.services.storage import StorageService
 
-LINKED = ("dataset.yaml", "images", "labels")  # symbolic links to the current revision's
-BEFORE = ("images", "labels", "set_aside")  # folders of a dataset from before revisions
+LINKED = ("dataset.yaml", "images", "labels")  # symbolic links to those of the current version
+BEFORE = ("images", "labels", "set_aside")  # folders of a dataset from before versions existed
 
 
 class RevisionFiles:
-    """What is done to the files of revisions.
+    """Operations on the files of versions.
 
     Args:
-        storage: has the folders.
+        storage: of the folders.
     """
 
     def __init__(self, storage: "StorageService") -> None:
         self.storage = storage
 
     def show_revision(self, dataset_id: int, number: int) -> list[Path]:
-        """Link the specification's paths to this revision; each link is swapped by a rename.
+        """Link the specification's paths to this version; each link is replaced by a rename.
 
-        Returns: folders out of the way of these links, from before revisions: to be removed.
+        Returns: folders from before versions existed that were moved out of the way, to be removed.
         """
         folder = self.storage.dataset_dir(dataset_id)
         before = [folder / name for name in BEFORE if (folder / name).is_dir() and not (folder / name).is_symlink()]
@@ -56,18 +56,18 @@ class RevisionFiles:
             os.replace(draft, link)
 
     def stored_revisions(self, dataset_id: int) -> Iterator[int]:
-        """The numbers that have a folder."""
+        """The numbers of versions with a folder."""
         folder = self.storage.dataset_dir(dataset_id) / "revisions"
         names = os.listdir(folder) if folder.is_dir() else []
         return (int(name) for name in names if name.isdecimal())
 
     def remove_unfinished(self, dataset_id: int) -> None:
-        """Remove the leftovers of a build that was killed."""
+        """Remove the leftovers of a killed build."""
         for path in (self.storage.dataset_dir(dataset_id) / "revisions").glob(".*-*"):
             shutil.rmtree(path, ignore_errors=True)
 
     def remove_revision(self, dataset_id: int, number: int) -> None:
-        """Delete a revision's files: renamed at once, then deleted."""
+        """Delete a version's files: renamed at once, then deleted."""
         target = self.storage.tmp / f"{dataset_id}-{number}-{os.urandom(6).hex()}"
         try:
             os.replace(self.storage.revision_dir(dataset_id, number), target)
@@ -76,7 +76,7 @@ class RevisionFiles:
         remove_tree(target)
 
     def correct_path(self, dataset_id: int, number: int | None) -> None:
-        """Have a dataset.yaml name the folder that it lies in: data/ may have been moved. Nothing else is changed."""
+        """Update the path in a dataset.yaml, since data/ may have been moved. Nothing else is changed."""
         path = self.storage.dataset_yaml(dataset_id, number)
         try:
             text = path.read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ class RevisionFiles:
         os.replace(draft, target)
 
     def images_in(self, folder: int, pacer: Pacer) -> int:
-        """How many images lie directly in a folder, by its handle; 0 where it cannot be read."""
+        """The number of images directly in a folder, by its descriptor; 0 if it cannot be read."""
         count = 0
         try:
             with os.scandir(folder) as entries:
@@ -108,7 +108,7 @@ class RevisionFiles:
         return count
 
     def unused_objects(self) -> Iterator[Path]:
-        """Objects that nothing links to any more, and leftover drafts."""
+        """Objects without another link, and leftover drafts."""
         if not self.storage.objects.is_dir():
             return
         for folder in os.scandir(self.storage.objects):
@@ -121,7 +121,7 @@ class RevisionFiles:
 
 
 def rest_of(text: str) -> str:
-    """A dataset.yaml without its first key; a long path has lines that are indented."""
+    """A dataset.yaml without its first key, whose long value may continue on indented lines."""
     lines = text.splitlines(keepends=True)
     count = next((at for at, line in enumerate(lines[1:], 1) if not line.startswith((" ", "\t"))), len(lines))
     return "".join(lines[count:])

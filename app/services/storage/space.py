@@ -1,4 +1,4 @@
-"""The answer where the disk is full."""
+"""The error for a full disk."""
 
 from flask_babel import gettext as _
 
@@ -7,7 +7,7 @@ from app.texts import size
 
 
 def no_space(free: int, needed: int, reserved: int) -> NoSpace:
-    """For what would not leave `reserved` bytes of the disk free."""
+    """The error for what would leave less than `reserved` free bytes on the disk."""
     return NoSpace(
         _(
             "The disk has %(free_size)s free; this operation needs %(needed_size)s, and "

@@ -1,4 +1,4 @@
-"""Copies and removes files in small steps that let other requests run."""
+"""Copies and removes files in small steps that yield to other requests."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ RELEASE = 8 * 1024**2
 
 
 class Pacer:
-    """Called between small steps of a long job; yields every few milliseconds."""
+    """Called between small steps of long work; yields every few milliseconds."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + STEP_S
@@ -32,13 +32,13 @@ class Pacer:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder's entries to the disk: renames into it last."""
+    """Sync a folder's entries to the disk, so that renames into it are durable."""
     if run_quietly(["sync", str(folder)]) != 0:
         sync_file(folder)
 
 
 def run_quietly(command: list[str]) -> int:
-    """Run a command, yielding until it ends; its exit status, or 127 where it is not installed."""
+    """Run a command, yielding until it ends; its exit status, or 127 if it is not installed."""
     try:
         process = subprocess.Popen(
             command,
@@ -55,8 +55,9 @@ def run_quietly(command: list[str]) -> int:
 
 
 def release(file: IO[bytes]) -> None:
-    """Free an upload's nameless file in steps: closing 200 MB at once stopped the loop for 120 ms. One with a name is
-    in use: a dataset's `original.zip`."""
+    """Truncate an upload's unnamed file in steps: closing 200 MB at once blocked the loop for 120 ms. A file with a
+    name is in use: a dataset's `original.zip`.
+    """
     if not file.writable() or has_name(file):
         return
     for size in range(file.seek(0, 2), 0, -RELEASE):

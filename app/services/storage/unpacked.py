@@ -13,18 +13,18 @@ def unpack_dataset(folder: Path, work: Path, limits: ArchiveLimits) -> Unpacked:
     """Extract `original.zip` of a staged dataset to `source/`.
 
     Args:
-        work: a folder for the process, made and left here.
+        work: a folder for the process, created here and left to the caller.
 
     Raises:
         AppError: it was refused.
-        RuntimeError: the process failed; the message says how.
+        RuntimeError: the process failed; the message says why.
     """
     spec = ImportSpec(str(folder), 1, "", {}, str(work / "unpacked.json"), unpack=True, limits=limits)
     event = run_program("unpack_dataset", work, asdict(spec))
     if isinstance(event, Finished):
         return Unpacked(**cast(Any, event.result))
     if isinstance(event, Refused):
-        from app.services.datasets.archive_texts import refusal  # not at import: its package needs this one
+        from app.services.datasets.archive_texts import refusal  # not at import: its package imports this one
 
         if error := refusal(event.code, event.data):
             raise error

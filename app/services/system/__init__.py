@@ -37,7 +37,7 @@ def machine(data: Path) -> Machine:
     any thread: it uses nothing of the application and takes some ms (some 10 with many processes).
 
     Args:
-        data: the data folder: its disk, and the processes that work in it.
+        data: the data folder, for its disk and the processes that work in it.
     """
     memory, disk, process = psutil.virtual_memory(), psutil.disk_usage(str(data)), psutil.Process()
     percent, each = rates.processor.percent()
@@ -74,7 +74,7 @@ def figures(machine: Machine, busy: dict[int, tuple[str, ...]], measuring: list[
 
 
 def connections() -> int:
-    """Browsers and programs that are connected by Socket.IO now."""
+    """Connected Socket.IO clients."""
     server = socketio.server
     return len(server.eio.sockets) if server else 0
 

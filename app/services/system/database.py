@@ -12,7 +12,7 @@ from sqlalchemy import event, make_url, text
 from app.extensions import db
 from app.services.system.read_models import DatabaseFigures, QueryFigures
 
-MAX_TIMES = 1000  # queries whose time is remembered
+MAX_TIMES = 1000  # stored query times
 BEGAN = "query_began"
 
 
@@ -28,7 +28,7 @@ class QueryTimes:
         self.count += 1
 
     def figures(self) -> QueryFigures:
-        """Median, 95th percentile and longest of the newest MAX_TIMES, in ms; None before the first."""
+        """Median, 95th percentile and maximum of the latest MAX_TIMES, in ms; None before the first."""
         sorted_times = sorted(self.times)
         if not sorted_times:
             return {"queries": 0, "median": None, "p95": None, "longest": None}
@@ -41,7 +41,7 @@ class QueryTimes:
 
 
 def watch(app: Flask) -> None:
-    """Time every query of the application from now on: about a microsecond each."""
+    """Time every query of the application, at a cost of about a microsecond each."""
     times = app.extensions["query_times"] = QueryTimes()
     with app.app_context():
         engine = db.engine
@@ -65,7 +65,7 @@ def figures() -> DatabaseFigures:
 
 
 def size(name: str) -> int | None:
-    """Bytes of the database; of SQLite with its log."""
+    """Size of the database in bytes; of SQLite, with its log."""
     if db.engine.dialect.name == "sqlite":
         files = [Path(name + ending) for ending in ("", "-wal")]
         return sum(path.stat().st_size for path in files if path.exists())

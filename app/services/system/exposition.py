@@ -1,6 +1,6 @@
 """Writes the figures in Prometheus' text format.
 
-Units are Prometheus' own: bytes, seconds, shares of one. What the machine does not tell is left out.
+Units are those of Prometheus: bytes, seconds, ratios. Unknown values are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ def exposition(figures: SystemFigures) -> str:
 
 
 class Exposition(Collector):
-    """Figures that were read already, as families of metrics."""
+    """Figures that were already read, as metric families."""
 
     def __init__(self, figures: SystemFigures) -> None:
         self.figures = figures
@@ -38,7 +38,7 @@ class Exposition(Collector):
 
 
 def family(kind: type[GaugeMetricFamily | CounterMetricFamily], name: str, about: str, samples: Samples) -> Metric:
-    """One family without the samples that have no value."""
+    """A metric family without the samples that have no value."""
     names = list(samples[0][0]) if samples else []
     metric = kind(f"yolo_{name}", about, labels=names)
     for labels, value in samples:

@@ -1,4 +1,4 @@
-"""Sends the figures on request, and every two seconds to their room while anybody is in it."""
+"""Sends the figures on request, and every two seconds to their room while it has members."""
 
 import logging
 from threading import Lock
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.system")
 
 EVERY_S = 2.0
-WAITING = 50  # jobs that wait, of perhaps thousands
+WAITING = 50  # listed waiting jobs
 
 
 class SystemFeed:
-    """One for the application.
+    """One per application.
 
     Args:
         trainer: has the devices of running trainings.
-        jobs: what runs and waits, and where something is measured.
+        jobs: the running and waiting ones, and the devices of measurements.
     """
 
     def __init__(self, trainer: "TrainingService", jobs: "JobService") -> None:
         self.trainer, self.jobs = trainer, jobs
         self._looking = Lock()
-        self._state = Lock()  # never held while something waits
+        self._state = Lock()  # never held while waiting
         self._going = False
         self._watchers: dict[str, Principal | None] = {}
 
     def figures(self) -> SystemFigures:
-        """As GET /api/system has them.
+        """The figures for GET /api/system.
 
         Raises:
             NotFound: METRICS_ENABLED is off.
@@ -71,10 +71,10 @@ class SystemFeed:
         return message
 
     def start(self, app: Flask, room: str = notify.SYSTEM, principal: Principal | None = None) -> None:
-        """Start publishing to a room that somebody has entered, unless that is running.
+        """Start publishing to a room, unless that is running.
 
         Args:
-            room: for everybody, or what `principal` may see of it.
+            room: for everyone, or for what `principal` may see.
         """
         with self._state:
             if room != notify.SYSTEM:
@@ -85,7 +85,7 @@ class SystemFeed:
         socketio.start_background_task(self.run, app)
 
     def run(self, app: Flask) -> None:
-        """The loop; a background task that ends with the last one in the room."""
+        """Publish repeatedly. The body of a background task that ends with the room's last member."""
         socketio.sleep(EVERY_S)
         while self.has_readers():
             with app.app_context():
@@ -93,7 +93,7 @@ class SystemFeed:
             socketio.sleep(EVERY_S)
 
     def has_readers(self) -> bool:
-        """Whether anybody is in a room. Who enters after a False starts the task again."""
+        """Whether a room has members. A client that joins after a False starts the task again."""
         with self._state:
             here = {room: who for room, who in self._watchers.items() if notify.anyone_in([room], here=True)}
             self._watchers = here
@@ -101,7 +101,7 @@ class SystemFeed:
             return self._going
 
     def publish(self) -> None:
-        """Measure once for everybody, and with PRIVATE_DATA once for each reader."""
+        """Measure once for everyone, and with PRIVATE_DATA once for each reader."""
         if not self._watchers or notify.anyone_in([notify.SYSTEM], here=True):
             self.publish_to(notify.SYSTEM)
         for room, principal in list(self._watchers.items()):
@@ -120,7 +120,7 @@ class SystemFeed:
 
 
 def visible_part(figures: SystemFigures) -> SystemFigures:
-    """Without the trainings that the present person may not see; their jobs are filtered already."""
+    """Without trainings that the current person may not see; jobs are already filtered."""
     named = {training["id"] for device in figures["devices"] for training in device["trainings"]}
     named |= {process["training_id"] for process in figures["processes"] if process["training_id"] is not None}
     visible = visible_ids(Training, named)

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, by NVML. Without its driver there are none."""
+"""NVIDIA GPUs, by NVML. Without its driver, there are none."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 def gpus() -> list[Gpu]:
-    """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W."""
+    """Every NVIDIA GPU: utilization in percent, memory in bytes, temperature in °C, power in W."""
     return of_each(gpu)
 
 
 def uuids() -> dict[str, str]:
-    """The UUID of each GPU by its number, as `nvidia-smi -L` has both."""
+    """The UUID of each GPU by its number, as in `nvidia-smi -L`."""
     values = of_each(lambda nvml, number: nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number)))
     return {str(number): str(uuid) for number, uuid in enumerate(values)}
 
@@ -45,7 +45,7 @@ def gpu(nvml: Any, number: int) -> Gpu:
     def ask(function: Any, *arguments: Any) -> Any:
         try:
             return function(handle, *arguments)
-        except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
+        except nvml.NVMLError:  # some cards, and MIG slices, do not report everything
             return None
 
     memory, rates = memory_of(nvml, handle), ask(nvml.nvmlDeviceGetUtilizationRates)

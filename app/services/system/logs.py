@@ -7,14 +7,14 @@ from pathlib import Path
 from app.schemas.system import LogEntryOutValues, LogTailOutValues
 
 READ = 512 * 1024  # bytes from the end of the file
-MOST = 8000  # letters of one entry: a traceback of some hundred lines
+MOST = 8000  # characters per entry: a traceback of some hundred lines
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ENTRY = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \[(\w+)\] ([\w.]+): (.*)$")  # logs.FORMAT
 
 
 def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
-    """The newest entries of at least this level that have the text, oldest first; what follows a first line belongs
-    to it.
+    """The newest entries of at least this level that contain the text, oldest first; an entry includes its continuation
+    lines.
 
     Returns:
         entries: time (as the log has it, in the server's zone), level, logger and message; complete: whether the whole
@@ -38,9 +38,9 @@ def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
 
 
 def parse_entries(text: str) -> list[LogEntryOutValues]:
-    """Entries; what stands before the first one is the rest of another."""
+    """The entries; lines before the first one belong to an entry outside the text."""
     entries: list[LogEntryOutValues] = []
-    for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line, see app/logs.py
+    for line in text.removesuffix("\n").split("\n"):  # not splitlines(): other separators are escaped, see app/logs.py
         match = ENTRY.match(line)
         if match:
             time, level, logger, message = match.groups()

@@ -1,4 +1,4 @@
-"""The server's own process and its children, and who uses which device."""
+"""The server's own process and its children, and the users of each device."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from app.extensions import db
 from app.models import Training
 from app.services.system.read_models import DeviceView, Gpu, ProcessView
 
-CACHE_S = 1.5  # looking at every process takes some ms
+CACHE_S = 1.5  # listing all processes takes some ms
 MODULE = re.compile(r"app\.worker\.(\w+)")
-_cached: tuple[float, list[ProcessView]] = -CACHE_S, []  # when, by the steady clock, and what
-# Ours, not those of psutil.process_iter: a real thread that looks at these must not wait for a lock of a greenlet.
+_cached: tuple[float, list[ProcessView]] = -CACHE_S, []  # time by the monotonic clock, and result
+# Not those of psutil.process_iter: a real thread must not wait for a lock of a greenlet.
 _processes: dict[int, psutil.Process] = {}
 
 
 def processes(data: Path) -> list[ProcessView]:
-    """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running for s."""
+    """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running time in s."""
     global _cached
     if time.monotonic() - _cached[0] >= CACHE_S:
         _cached = time.monotonic(), list_processes(data.resolve())
@@ -40,19 +40,19 @@ def list_processes(data: Path) -> list[ProcessView]:
             program, directory = child_of(process.cmdline())
             if program and (process.ppid() == os.getpid() or (directory and data in directory.parents)):
                 rows.append(process_view(process, program, training_of(directory, data)))
-        except psutil.Error:  # it has ended meanwhile, or is another user's
+        except psutil.Error:  # it has ended meanwhile, or belongs to another user
             continue
     return sorted(rows, key=lambda item: (item["program"] != "web", -item["uptime"]))
 
 
 def running() -> Iterator[psutil.Process]:
-    """Every process; the same object each time, which measures its CPU use since the last call."""
+    """Every process; the same object each time, so that its CPU use is measured since the last call."""
     pids = set(psutil.pids())
     for ended in _processes.keys() - pids:
         del _processes[ended]
     for pid in sorted(pids):
         try:
-            if pid not in _processes or not _processes[pid].is_running():  # another one has its number now
+            if pid not in _processes or not _processes[pid].is_running():  # the pid was reused
                 _processes[pid] = psutil.Process(pid)
             yield _processes[pid]
         except psutil.Error:
@@ -71,7 +71,7 @@ def child_of(command: list[str]) -> tuple[str | None, Path | None]:
 
 
 def program_of(directory: Path | None, otherwise: str) -> str:
-    """The program of a job's child, as its spec.json names it; `otherwise` where there is none yet, or no more."""
+    """The program of a job's child, from its spec.json; `otherwise` if there is none."""
     try:
         return str(json.loads(((directory or Path()) / "spec.json").read_text(encoding="utf-8"))["program"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -87,7 +87,7 @@ def training_of(directory: Path | None, data: Path) -> int | None:
 
 
 def process_view(process: psutil.Process, program: str, training_id: int | None) -> ProcessView:
-    """A process with its memory and processor."""
+    """A process with its memory and CPU use."""
     with process.oneshot():
         return {
             "pid": process.pid,
@@ -101,10 +101,10 @@ def process_view(process: psutil.Process, program: str, training_id: int | None)
 
 
 def devices(gpus: list[Gpu], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]) -> list[DeviceView]:
-    """Processor and GPUs, each with the trainings on it, and whether an estimate is being measured there.
+    """CPU and GPUs, each with its trainings, and whether an estimate is being measured there.
 
     Args:
-        gpus: the GPUs, as gpus() has them.
+        gpus: from gpus().
         busy: the devices that each running training holds.
         measuring: the devices on which an estimate is being measured.
     """

@@ -1,4 +1,4 @@
-"""The shapes of the figures of the machine. Sizes in bytes, rates in bytes per second, times in s."""
+"""Types of the figures of the machine. Sizes in bytes, rates in bytes per second, times in s."""
 
 from datetime import datetime
 from typing import NotRequired, TypedDict
@@ -8,7 +8,7 @@ from app.jobs.workers import WorkerGpu
 
 
 class Gpu(TypedDict):
-    """An NVIDIA GPU; None: the card does not report it."""
+    """An NVIDIA GPU; None: not reported by the card."""
 
     index: int
     name: str | None
@@ -38,7 +38,7 @@ class DeviceUserView(TypedDict):
 
 
 class DeviceView(TypedDict):
-    """A processor or a GPU, and who uses it."""
+    """The CPU or a GPU, and who uses it."""
 
     device: str  # cpu, or the number of a GPU
     name: str | None
@@ -85,7 +85,7 @@ class OwnProcess(TypedDict):
 
 
 class Machine(TypedDict):
-    """What needs nothing of the application; `disk` and `network` with their rates where the system has any."""
+    """The figures that need nothing of the application; `disk` and `network` with their rates, if known."""
 
     host: Host
     cpu: Cpu
@@ -114,7 +114,7 @@ class WorkerView(TypedDict):
 
 
 class SystemFigures(Machine):
-    """With the queue (trainings by status), the database, who uses which device, and what runs and waits."""
+    """With the queue (trainings by status), the database, the users of devices, and running and waiting jobs."""
 
     version: str
     uptime: float

@@ -1,4 +1,4 @@
-"""The workers of DISPATCH=rq, as the System page shows them."""
+"""The workers of DISPATCH=rq for the System page."""
 
 from sqlalchemy import func, select
 
@@ -15,7 +15,7 @@ def present_workers() -> list[WorkerView]:
 
 
 def worker_view(row: Worker, seconds: float) -> WorkerView:
-    """A worker as the System page shows it. `seconds`: since its last sign of life."""
+    """A worker for the System page. `seconds`: since its last heartbeat."""
     return {
         "name": row.name,
         "host": row.host,

@@ -2,4 +2,4 @@
 
 
 class TransferError(Exception):
-    """The copy was refused or aborted, and nothing of it stays; the message explains why, and what to do."""
+    """The copy was refused or rolled back; the message says why, and what to do."""

@@ -1,4 +1,4 @@
-"""Moves an installation's rows from SQLite into PostgreSQL: all of them, or none."""
+"""Moves an installation's rows from SQLite to PostgreSQL: all of them, or none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ class Migration:
     """One migration. The source is not changed.
 
     Args:
-        source: the database that is used now; nothing may be connected to it.
-        target: a database whose tables are there and empty.
+        source: the present database, which no process may be using.
+        target: a database whose tables exist and are empty.
     """
 
     def __init__(self, source: Engine, target: Engine) -> None:
@@ -24,7 +24,7 @@ class Migration:
         """Copy, compare and commit; rows by table.
 
         Raises:
-            TransferError: the target is not empty, does not take a row, or differs afterwards. It is as before then.
+            TransferError: the target is not empty, refuses a row, or differs afterwards; it was rolled back.
         """
         with self.reading() as source, self.target.begin() as target:
             lock(target)
@@ -36,13 +36,13 @@ class Migration:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One state of the source, locked against writers."""
+        """A consistent state of the source, locked against writers."""
         with self.source.connect() as connection, connection.execution_options(write=True).begin():
             yield connection
 
 
 def lock(target: Connection) -> None:
-    """A second run waits, and then sees that the tables are not empty."""
+    """Lock the target: a second run waits, and then finds that the tables are not empty."""
     if target.dialect.name == "postgresql":
         names = ", ".join(table.name for table in raw_tables())
         target.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
@@ -52,7 +52,7 @@ def expect_empty(target: Connection) -> None:
     """Check that the target database has no rows.
 
     Raises:
-        TransferError: some table has rows.
+        TransferError: a table has rows.
     """
     if filled := [f"{name} ({count})" for name, count in count_rows(target).items() if count]:
         raise TransferError(

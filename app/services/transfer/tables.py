@@ -15,7 +15,7 @@ BATCH = 1000  # rows
 
 
 def raw_tables() -> list[Table]:
-    """Each table after those that it refers to, with column types that leave values unchanged (JSON is text)."""
+    """Each table after those that it refers to, with column types that do not convert values (JSON is text)."""
     metadata = MetaData()
     return [raw_table(table, metadata) for table in db.metadata.sorted_tables]
 
@@ -30,15 +30,15 @@ def raw_type(kind: Any) -> Any:
 
 
 def count_rows(connection: Connection) -> dict[str, int]:
-    """Rows by table."""
+    """Number of rows by table."""
     return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in raw_tables()}
 
 
 def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
-    """Copy every row into empty tables; rows by table. The caller commits.
+    """Copy every row into empty tables; number of rows by table. The caller commits.
 
     Raises:
-        TransferError: the target does not take a row; the message names it.
+        TransferError: the target refuses a row, which the message names.
     """
     return {table.name: copy_table(table, source, target) for table in raw_tables()}
 
@@ -55,7 +55,7 @@ def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
     """All rows in the order of their keys, which is the same in every database.
 
     Raises:
-        TransferError: a value is not of its column's type.
+        TransferError: a value does not have its column's type.
     """
     query = select(table).order_by(*(binary_order(column, connection) for column in table.primary_key))
     try:
@@ -65,7 +65,7 @@ def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
 
 
 def binary_order(column: Any, connection: Connection) -> Any:
-    """The column with binary collation: SQLite sorts text by bytes, PostgreSQL by a language."""
+    """The column with binary collation: SQLite sorts text by bytes, PostgreSQL by locale."""
     is_text = isinstance(column.type, String) and connection.dialect.name == "postgresql"
     return collate(column, "C") if is_text else column
 
@@ -79,7 +79,7 @@ def insert_batch(table: Table, target: Connection, batch: list[dict[str, object]
 
 
 def refused_row(table: Table, target: Connection, batch: list[dict[str, object]]) -> TransferError | None:
-    """Which row of a batch was refused, and why."""
+    """The row of a batch that was refused, and why."""
     for row in batch:
         try:
             with target.begin_nested():
@@ -95,10 +95,10 @@ def key_of(table: Table, row: Any) -> str:
 
 
 def compare(source: Connection, target: Connection) -> dict[str, int]:
-    """Count and compare every row of every table; rows by table.
+    """Count and compare every row of every table; number of rows by table.
 
     Raises:
-        TransferError: a row is missing, is too many or differs; the message names it.
+        TransferError: a row is missing, surplus or different; the message names it.
     """
     return {table.name: compare_table(table, source, target) for table in raw_tables()}
 

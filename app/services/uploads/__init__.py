@@ -1,8 +1,8 @@
 """UploadService: resumable uploads (tus 1.0), from the first byte to the dataset or the prediction.
 
-The state is on the disk, below data/uploads/{id}/ (see state.py), so that it survives a kill -9 without a table. When
-the last byte is there, the dataset is created in the background (completion.py): the answer to the last chunk does not
-wait for it, and `state` says what came of it. The same for a prediction (purposes.py).
+The state is on the disk, below data/uploads/{id}/ (see state.py), and survives a kill -9 without a table. After the
+last byte, the dataset or the prediction (purposes.py) is created in the background (completion.py): the response to the
+last chunk does not wait for it, and `state` has the outcome.
 """
 
 import logging
@@ -43,9 +43,9 @@ class UploadService:
     """Resumable uploads.
 
     Args:
-        storage: whose `uploads` folder they are in, and whose disk they fill.
-        creation: makes datasets of whole files. predictions: makes predictions of them.
-        shared: whether other processes take parts of the same uploads.
+        storage: of their folders and disk.
+        creation: creates datasets from complete files. predictions: creates predictions from them.
+        shared: whether other processes receive chunks of the same uploads.
     """
 
     def __init__(
@@ -62,19 +62,19 @@ class UploadService:
         self.completion = Completion(self.purposes, self.store, self.writers)
 
     def create(self, length: int, header: str) -> Upload:
-        """Create an upload, after all checks that need none of its bytes.
+        """Create an upload, after all checks that do not need its contents.
 
         Args:
-            length: of the whole file, in bytes.
+            length: of the entire file, in bytes.
             header: Upload-Metadata.
 
         Raises:
-            TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's.
+            TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person.
             NoSpace: it would fill the disk.
-            Conflict: the person has too many.
-            BadUpload: its metadata.
+            Conflict: the person has too many uploads.
+            BadUpload: invalid metadata.
             Unprocessable: its metadata.
-            NotFound: its metadata names what does not exist.
+            NotFound: its metadata refers to a missing object.
         """
         limit = settings().MAX_RESUMABLE_SIZE
         if length > limit:
@@ -90,7 +90,7 @@ class UploadService:
             metadata["filename"] = single_line(metadata["filename"])
         purpose = purpose_of(metadata)
         form = self.purposes[purpose].check(metadata, length)
-        # What others have only announced takes no disk: each chunk is checked as it comes.
+        # Announced bytes of other uploads are not counted: the disk is checked again for each chunk.
         self.storage.check_space(length, settings().MIN_FREE_DISK)
         owner = current_account_id()
         upload = Upload(
@@ -116,7 +116,7 @@ class UploadService:
 
         Raises:
             NotFound: there is none.
-            Gone: its time is over.
+            Gone: it has expired.
         """
         upload = self.store.find(upload_id)
         if upload.state == RECEIVING and upload.expires() < now():
@@ -130,10 +130,10 @@ class UploadService:
         return upload
 
     def offset(self, upload: Upload) -> int:
-        """How many bytes the disk has: what the client may forget."""
+        """The synced bytes, which the client need not send again."""
         if self.writers.busy(upload.id):
-            return upload.size()  # asked beside a chunk that is coming; the next PATCH is told 423 or 409
-        refuse_writes()  # what was never verified is cut off
+            return upload.size()  # a chunk is being received; the client's next PATCH is answered 423 or 409
+        refuse_writes()  # truncates unverified bytes
         return run_blocking(upload.received)
 
     def append(
@@ -142,19 +142,19 @@ class UploadService:
         """Append a chunk; the upload, and its new offset. The last byte starts the completion.
 
         Args:
-            offset: where the client believes that the chunk belongs.
+            offset: where the client's chunk begins.
             length: of the chunk; None: until its stream ends.
 
         Raises:
-            Locked: another chunk is coming.
-            Conflict: another offset.
-            TooLarge: it does not fit.
+            Locked: another chunk is being received.
+            Conflict: the offset is another one.
+            TooLarge: the chunk exceeds the upload's length.
             ChecksumMismatch: see `receive_chunk`.
-            Cut: see `receive_chunk`.
+            ConnectionCut: see `receive_chunk`.
         """
         self.find(upload_id)
         with self.writers.only(upload_id) as writer:
-            upload = self.find(upload_id)  # as the one before us left it
+            upload = self.find(upload_id)  # as the previous writer left it
             at = run_blocking(upload.received)
             if offset != at:
                 raise Conflict(_("This upload continues at byte %(offset)s.", offset=at), members={"offset": at})
@@ -164,7 +164,7 @@ class UploadService:
                 self.storage.check_space(length or 0, settings().MIN_FREE_DISK)
                 if checksum:
                     run_blocking(upload.mark_unverified, at)
-                if length is not None and upload.length - at <= 2 * length:  # this chunk or the next is the last
+                if length is not None and upload.length - at <= 2 * length:  # this chunk or the next one is the last
                     self.purposes[upload.purpose].expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 run_blocking(upload.mark_verified)
@@ -176,7 +176,7 @@ class UploadService:
         """Remove an upload; a request that is writing to it ends.
 
         Raises:
-            Conflict: what it is for is being made.
+            Conflict: its dataset or prediction is being created.
         """
         upload = self.store.find(upload_id)
         self.writers.replace(upload_id)
@@ -185,7 +185,7 @@ class UploadService:
         run_blocking(self.store.remove, upload)
 
     def remove_expired(self, time: datetime) -> int:
-        """For the janitor: uploads that had their last byte too long ago; how many."""
+        """For the janitor: remove uploads whose last byte is too old; returns how many."""
         count = 0
         for upload in self.store.unchanged_since(time - RETENTION):
             if upload.state != CHECKING and not self.writers.busy(upload.id):
@@ -199,10 +199,10 @@ class UploadService:
     def page(
         self, page: int, per_page: int, unfinished: bool = False, principal: Principal | None = None
     ) -> UploadPageValues:
-        """A page of the stored uploads, for schemas.UploadPage; those of other pages are not read.
+        """A page of the stored uploads, for schemas.UploadPage; only those of the page are read.
 
         Args:
-            principal: only those that are theirs; None: all.
+            principal: whose uploads; None: everyone's.
         """
         ids = self.store.newest_first(unfinished)
         if principal is not None and principal.role != Role.ADMIN:

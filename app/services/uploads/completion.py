@@ -17,15 +17,15 @@ from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
 
-ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
+ATTEMPTS, AGAIN_S = 4, 3.0  # retries after a busy database
 
 
 class Completion:
-    """Turns each complete upload into one dataset or prediction, or one problem.
+    """Converts each complete upload to one dataset or prediction, or one problem.
 
     Args:
         purposes: by name.
-        writers: keep other processes from it meanwhile.
+        writers: lock an upload against other processes.
     """
 
     def __init__(self, purposes: Mapping[str, Purpose], store: UploadStore, writers: Writers) -> None:
@@ -39,9 +39,9 @@ class Completion:
         socketio.start_background_task(self.finish, app, upload)
 
     def finish(self, app: Flask, upload: Upload) -> None:
-        """The background task of a complete upload: one result or one problem, however often it is started.
+        """Complete an upload: one result or one problem, however often it is started. The body of a background task.
 
-        It runs as a request of the client's, so that a refusal is what a plain POST would have been answered.
+        It runs as a request of the client, so that a refusal is the same as for a plain POST.
         """
         language = {"Accept-Language": upload.locale.replace("_", "-")}
         context = app.test_request_context(f"/api/uploads/{upload.id}", headers=language)
@@ -49,7 +49,7 @@ class Completion:
             self.attempt(app, upload)
             retry_until_writable(lambda: save_if_there(upload))
             if not upload.retriable():
-                run_blocking(upload.bin.unlink, True)  # whoever keeps the file has a link of its own
+                run_blocking(upload.bin.unlink, True)  # the result has its own hard link
         logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.prediction_id or upload.problem)
 
     def attempt(self, app: Flask, upload: Upload) -> None:
@@ -76,7 +76,7 @@ class Completion:
             try:
                 if not self.writers.busy(upload.id):
                     self.pick_up(upload)
-            except Exception:  # one whose files are damaged stops no start
+            except Exception:  # a damaged upload must not stop the start
                 logger.exception("upload %s cannot be continued", upload.id)
 
     def pick_up(self, upload: Upload) -> None:
@@ -99,7 +99,7 @@ def key_of(upload: Upload) -> RequestKey:
 
 
 def save_if_there(upload: Upload) -> None:
-    """Save the outcome of an upload, unless it was removed in between."""
+    """Save the outcome of an upload, unless it was removed meanwhile."""
     try:
         run_blocking(upload.save)
     except FileNotFoundError:

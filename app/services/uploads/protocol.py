@@ -14,7 +14,7 @@ VERSION = "1.0.0"
 EXTENSIONS = ("creation", "creation-with-upload", "checksum", "termination", "expiration")
 ALGORITHMS = ("sha1", "sha256", "md5")
 
-# What a script of another origin must be able to read.
+# Headers that a script of another origin must be able to read.
 HEADERS = (
     "Tus-Resumable",
     "Tus-Version",
@@ -34,13 +34,13 @@ class WrongVersion(PreconditionFailed):
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a chunk must hash to."""
+    """The expected hash of a chunk."""
 
     algorithm: str
     digest: bytes
 
     def new(self) -> Any:
-        """An empty hash."""
+        """A new hash object."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
@@ -48,7 +48,7 @@ def check_version(text: str | None) -> None:
     """Refuse clients of another protocol version.
 
     Raises:
-        PreconditionFailed: Tus-Resumable is missing or another.
+        PreconditionFailed: Tus-Resumable is missing or another version.
     """
     if text != VERSION:
         raise WrongVersion(_("Send the header Tus-Resumable: %(version)s.", version=VERSION))
@@ -58,7 +58,7 @@ def parse_number(name: str, text: str | None) -> int:
     """A header's number of bytes.
 
     Raises:
-        BadUpload: it is missing, or no number from 0 on.
+        BadUpload: it is missing, or not a non-negative number.
     """
     if text is None or not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise BadUpload(
@@ -72,7 +72,7 @@ def parse_metadata(text: str | None) -> dict[str, str]:
     """Upload-Metadata: pairs of a name and a base64 value, separated by commas; a value may be missing.
 
     Raises:
-        BadUpload: it has another form, or a value is not UTF-8.
+        BadUpload: it is malformed, or a value is not UTF-8.
     """
     metadata: dict[str, str] = {}
     for pair in (text or "").split(",") if (text or "").strip() else ():
@@ -90,10 +90,10 @@ def parse_metadata(text: str | None) -> dict[str, str]:
 
 
 def parse_checksum(text: str | None) -> Checksum | None:
-    """Upload-Checksum: an algorithm and the base64 digest of the chunk; None where there is none.
+    """Upload-Checksum: an algorithm and the base64 digest of the chunk; None if it is missing.
 
     Raises:
-        BadUpload: another algorithm, or no digest of it.
+        BadUpload: an unknown algorithm, or an invalid digest.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""What becomes of a resumable upload: a dataset, or a prediction of a video or of many images."""
+"""The results of a resumable upload: a dataset, or a prediction on a video or on many images."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 
 
 class Purpose(Protocol):
-    """The purpose of an upload. `result`: the name of the id in the upload and in the answer stored with its key."""
+    """The purpose of an upload. `result`: the field of the result's id, in the upload and in the response stored with
+    its key.
+    """
 
     result: str
 
     def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
-        """The form that is in the metadata; what can be refused before the bytes come is refused here."""
+        """The form in the metadata, checked as far as possible without the contents."""
 
     def expect(self, length: int) -> None:
-        """The last bytes are coming."""
+        """The last bytes will arrive soon."""
 
     def create(self, upload: Upload, key: RequestKey) -> int:
         """Create the dataset or prediction from the complete file, without copying it; its id."""
@@ -40,10 +42,10 @@ class Purpose(Protocol):
 
 
 class DatasetPurpose:
-    """Datasets.
+    """Creates datasets.
 
     Args:
-        creation: makes them of whole files. quotas: of people.
+        creation: creates them from complete files. quotas: per person.
     """
 
     result = "dataset_id"
@@ -52,12 +54,12 @@ class DatasetPurpose:
         self.creation, self.quotas = creation, quotas
 
     def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
-        """The dataset's form; further names are stored with the upload and ignored.
+        """The dataset's form; further metadata is stored with the upload and otherwise ignored.
 
         Raises:
-            BadUpload: not a ZIP by its name.
-            Unprocessable: a field is not valid.
-            TooLarge: the person's quota.
+            BadUpload: its name is not that of a ZIP.
+            Unprocessable: a field is invalid.
+            TooLarge: the person's quota is exceeded.
         """
         if not metadata.get("filename", "").lower().endswith(".zip"):
             message = _("The file name must end in .zip.")
@@ -81,7 +83,7 @@ class DatasetPurpose:
 
 
 class PredictionPurpose:
-    """Predictions of a video or of a ZIP of images, see POST /api/predictions."""
+    """Creates predictions on a video or a ZIP of images, see POST /api/predictions."""
 
     result = "prediction_id"
 
@@ -92,8 +94,8 @@ class PredictionPurpose:
         """The prediction's form, with a `name`.
 
         Raises:
-            Unprocessable: a field or a threshold is not valid.
-            NotFound: no such run or checkpoint.
+            Unprocessable: a field or a threshold is invalid.
+            NotFound: there is no such run or checkpoint.
             Conflict: it has no weights.
         """
         form = checked_form(PredictionUploadMetadata(), metadata)
@@ -114,7 +116,7 @@ class PredictionPurpose:
 
 
 def purpose_of(metadata: Mapping[str, str]) -> str:
-    """DATASET by default.
+    """The purpose in the metadata, by default DATASET.
 
     Raises:
         Unprocessable: there is no such purpose.
@@ -127,10 +129,10 @@ def purpose_of(metadata: Mapping[str, str]) -> str:
 
 
 def checked_form(schema: Schema, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a form out of the metadata.
+    """The fields of a form in the metadata.
 
     Raises:
-        Unprocessable: one is not valid.
+        Unprocessable: one is invalid.
     """
     try:
         form: Any = schema.load(dict(metadata))

@@ -1,4 +1,4 @@
-"""Receives a chunk: written to the disk as it arrives, preserved when the connection breaks."""
+"""Receives a chunk: written to the disk as it arrives, and preserved if the connection breaks."""
 
 import logging
 import os
@@ -20,43 +20,43 @@ from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
 
-# A block is what a cut can lose: it grows on a fast connection, for speed, and shrinks on a slow one.
+# A broken connection loses at most one block: blocks grow on a fast connection, for speed, and shrink on a slow one.
 LEAST, MOST = 16 * 1024, 1024**2
 QUICK_S, SLOW_S = 0.05, 0.5
 
-# Synced this often beside the end of each chunk: dirty pages stay few, so that no later sync takes seconds, and the
-# disk works while bytes still arrive. Smaller steps cost throughput: each waits for the disk.
+# Synced at this interval, besides at the end of each chunk: with few dirty pages, no later sync takes seconds, and the
+# disk works while bytes arrive. Smaller steps reduce throughput, since each waits for the disk.
 SYNC_BYTES = 64 * 1024**2
 
 WAIT_S = 0.1
-SILENT_S = 10.0  # a writer that has heard nothing for so long has lost its client: another may take over
+SILENT_S = 10.0  # a writer without bytes for this long has lost its client, and may be replaced
 
 
 class Readable(Protocol):
-    """`readinto` is used where there is one."""
+    """A stream; `readinto` is used if it has one."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class ConnectionCut(BadUpload):
-    """The connection ended before the chunk did; nobody will read this answer."""
+    """The connection ended before the chunk did, so the client does not get this response."""
 
 
 class UploadLock:
-    """Between processes.
+    """A lock between processes.
 
     Args:
-        path: of the upload's lock; None: there is one process.
+        path: of the upload's lock file; None: there is a single process.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._file = FileLock(path) if path is not None else None
 
     def acquire(self) -> bool:
-        """False: another process has it."""
+        """Acquire the lock; False: another process holds it."""
         try:
             return self._file is None or self._file.acquire()
-        except FileNotFoundError:  # the upload is gone
+        except FileNotFoundError:  # the upload was removed
             return True
 
     def release(self) -> None:
@@ -66,19 +66,19 @@ class UploadLock:
 
 @dataclass
 class Writer:
-    """The one request that may write to an upload."""
+    """The only request that may write to an upload."""
 
     last_read_at: float = field(default_factory=time.monotonic)
     replaced: bool = False
-    lock: Any = field(default_factory=threading.Lock)  # held for each write: a successor waits for it
-    between: UploadLock = field(default_factory=lambda: UploadLock(None))  # among processes
+    lock: Any = field(default_factory=threading.Lock)  # held for each write, so that a successor waits for it
+    between: UploadLock = field(default_factory=lambda: UploadLock(None))  # between processes
 
 
 class Writers:
-    """Who writes to which upload.
+    """The writers of uploads.
 
     Args:
-        files: for locks of the uploads, by id, where other processes may write, too; None: this one is alone.
+        files: paths of lock files, by upload id, if other processes may write too; None: a single process.
     """
 
     def __init__(self, files: Callable[[str], Path] | None = None) -> None:
@@ -87,7 +87,7 @@ class Writers:
         self._lock = threading.Lock()
 
     def busy(self, upload_id: str) -> bool:
-        """Whether a writer is active and has received bytes lately."""
+        """Whether a writer is active and has received bytes recently."""
         writer = self._writers.get(upload_id)
         if writer is None and self.files is not None:
             if (lock := self.lock(upload_id)) is None:
@@ -97,10 +97,10 @@ class Writers:
 
     @contextmanager
     def only(self, upload_id: str) -> Iterator[Writer]:
-        """Be the one that writes.
+        """Become the only writer.
 
         Raises:
-            Locked: another request does, and its client is there.
+            Locked: another request is writing, and its client is still sending.
         """
         with self._lock:
             if self.busy(upload_id):
@@ -132,12 +132,12 @@ class Writers:
             lock.release()
 
     def lock(self, upload_id: str) -> UploadLock | None:
-        """Lock against other processes; None: another one has the lock."""
+        """Lock against other processes; None: another one holds the lock."""
         lock = UploadLock(self.files(upload_id) if self.files else None)
         return lock if lock.acquire() else None
 
     def replace(self, upload_id: str) -> None:
-        """Replace the writer; the earlier one writes no more when this returns."""
+        """Replace the writer; returns once the earlier one has stopped writing."""
         with self._lock:
             before = self._writers.pop(upload_id, None)
         if before is not None:
@@ -159,15 +159,16 @@ def receive_chunk(
     """Append a chunk to the file at `offset`, its present size; the new size, synced.
 
     Args:
-        most: the largest size that the file may get.
-        length: of the chunk, as announced; None: it ends where the stream ends.
-        checksum: of the chunk; where it does not fit, the file is as before.
+        most: the maximum size of the file.
+        length: of the chunk, as announced; None: until the end of the stream.
+        checksum: of the chunk; if it does not match, the file is restored.
 
     Raises:
-        ConnectionCut: the connection broke; what came is preserved, unless its checksum cannot be verified any more.
-        ChecksumMismatch: nothing is preserved.
-        TooLarge: more came than fits; nothing beyond is preserved.
-        OSError: of the disk.
+        ConnectionCut: the connection broke; received bytes are preserved, unless they have a checksum, which cannot be
+            verified any more.
+        ChecksumMismatch: the chunk was discarded.
+        TooLarge: more arrived than fits; the excess was discarded.
+        OSError: the disk failed or is full.
     """
     handle = os.open(path, os.O_WRONLY | os.O_APPEND)
     hashed: Any = checksum.new() if checksum else None
@@ -197,17 +198,17 @@ def receive_chunk(
 
 
 def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[bytes | memoryview]:
-    """The chunk in pieces; each may lie in the memory of the one before.
+    """The chunk in blocks; each may reuse the memory of the previous one.
 
     Raises:
-        Cut: it ends before its announced length, or the connection breaks.
+        ConnectionCut: it ended before its announced length, or the connection broke.
     """
     size, remaining, read_block = LEAST, length, block_reader(stream)
     while remaining is None or remaining > 0:
         began = time.monotonic()
         try:
             block = read_block(size if remaining is None else min(size, remaining))
-        except Exception as error:  # whatever a server's parser makes of a broken connection
+        except Exception as error:  # any error of a server's parser on a broken connection
             raise connection_cut() from error
         writer.last_read_at = time.monotonic()
         if not block:
@@ -222,7 +223,7 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
 
 
 def block_reader(stream: Readable) -> Callable[[int], bytes | memoryview]:
-    """A function that reads at most so many bytes, into one reused buffer where the stream supports that."""
+    """A function that reads at most that many bytes, into a reused buffer if the stream supports that."""
     readinto = getattr(stream, "readinto", None)
     if readinto is None:
         return stream.read
@@ -231,7 +232,7 @@ def block_reader(stream: Readable) -> Callable[[int], bytes | memoryview]:
 
 
 def write(handle: int, block: bytes | memoryview, hashed: Any, writer: Writer) -> None:
-    """Append one block, unless another request has replaced this one: two writers would mix."""
+    """Append one block, unless another request has replaced this writer: blocks of two would mix."""
     with writer.lock:
         if writer.replaced:
             raise connection_cut()
@@ -247,13 +248,13 @@ def append(handle: int, block: bytes | memoryview, hashed: Any) -> None:
 
 
 def sync_written(handle: int, fault: BaseException | None) -> None:
-    """Sync what was written; an earlier failure takes precedence."""
+    """Sync what was written; an earlier error takes precedence."""
     try:
         run_blocking(os.fsync, handle)
     except OSError:
         if fault is None:
             raise
-        logger.warning("not synced after %r", fault)
+        logger.warning("a chunk could not be synced after %r", fault)
 
 
 def connection_cut() -> ConnectionCut:

@@ -1,4 +1,4 @@
-"""One upload on the disk: `info.json`, written atomically, and `bin`, whose size is the offset."""
+"""An upload on the disk: `info.json`, written atomically, and `bin`, whose size is the offset."""
 
 import json
 import os
@@ -17,26 +17,26 @@ from app.core.json_object import JsonObject
 from app.errors import NotFound
 from app.services.storage.damaged import set_file_aside
 
-RETENTION = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
+RETENTION = timedelta(days=7)  # since the last byte: an upload can continue after a long weekend
 ID = re.compile(r"[0-9a-f]{32}")
 
 RECEIVING, CHECKING, COMPLETED, FAILED = "receiving", "checking", "done", "failed"
 NULLABLE = {"dataset_id", "prediction_id", "problem", "created_by"}
-DATASET, PREDICTION = "dataset", "prediction"  # what becomes of a file
+DATASET, PREDICTION = "dataset", "prediction"  # purposes of an upload
 
 
 @dataclass
 class Upload:
-    """The state of an upload, without its bytes.
+    """The state of an upload, without its contents.
 
     Args:
-        length: of the whole file, in bytes.
+        length: of the entire file, in bytes.
         metadata: as the client sent it, decoded.
-        form: the fields of the form of what becomes of it that are in there, checked, with a `name`.
-        locale: of the messages, such as pt_BR: the client that created it reads them.
+        form: the purpose's form in the metadata, checked, with a `name`.
+        locale: of the messages, such as pt_BR: that of the client that created it.
         state: receiving, checking, done or failed.
-        purpose: DATASET or PREDICTION. dataset_id, prediction_id: of what became of it, when done.
-        problem: when failed: the problem+json that a plain POST of the file would have been answered.
+        purpose: DATASET or PREDICTION. dataset_id, prediction_id: the result, when done.
+        problem: when failed: the problem+json that a plain POST of the file would have returned.
     """
 
     folder: Path
@@ -48,8 +48,8 @@ class Upload:
     state: str = RECEIVING
     dataset_id: int | None = None
     problem: JsonObject | None = None
-    header: str = field(default="")  # Upload-Metadata, which HEAD returns as it came
-    created_by: int | None = None  # the account of who sends it; None: the owner of the installation
+    header: str = field(default="")  # Upload-Metadata, which HEAD returns unchanged
+    created_by: int | None = None  # the uploader's account; None: the owner of the installation
     purpose: str = DATASET
     prediction_id: int | None = None
 
@@ -66,7 +66,7 @@ class Upload:
         return self.metadata.get("filename", "")
 
     def size(self) -> int:
-        """How much of the file is here; of one that is over, all that came."""
+        """The size of the present file; for an ended upload, its full size."""
         try:
             return self.bin.stat().st_size
         except FileNotFoundError:
@@ -75,12 +75,12 @@ class Upload:
     def received(self) -> int:
         """`size`, synced, without a chunk whose checksum was not verified. There must be no writer.
 
-        After a kill -9 the size counts bytes that only the system's memory holds: they are synced before anyone is
-        told. A power cut leaves no more than reached the disk: file systems write data before they write the size.
+        After a kill -9, the size includes bytes that are only in the page cache: they are synced before the client
+        learns of them. After a power loss, only bytes on the disk count: file systems write data before the size.
         """
         if self.state != RECEIVING:
             return self.size()
-        self.bin.touch()  # where it was lost, the client begins again
+        self.bin.touch()  # if the file was lost, the client starts again
         mark = self.unverified()
         if mark is not None:
             os.truncate(self.bin, min(mark, self.size()))
@@ -89,7 +89,7 @@ class Upload:
         return self.size()
 
     def mark_unverified(self, offset: int) -> None:
-        """Bytes from here on count only once their checksum is verified; else they are truncated."""
+        """Bytes from here on count only once their checksum is verified; otherwise they are truncated."""
         write_synced(self.folder / "unverified", str(offset))
 
     def mark_verified(self) -> None:
@@ -102,7 +102,7 @@ class Upload:
             return None
 
     def retriable(self) -> bool:
-        """Failed for a reason that may go away; the bytes are still here."""
+        """Failed for a reason that may be temporary; the bytes still exist."""
         status = (self.problem or {}).get("status")
         return self.state == FAILED and isinstance(status, int) and status >= 500
 
@@ -120,7 +120,7 @@ def check_info(values: dict[str, Any]) -> dict[str, Any]:
     """The validated content of info.json, without unknown fields.
 
     Raises:
-        ValueError: it is no upload's.
+        ValueError: it is not valid.
         TypeError: the same.
         KeyError: the same.
     """
@@ -156,12 +156,12 @@ def is_id(name: str) -> bool:
 
 
 def last_change(folder: Path) -> float:
-    """Of an upload's record or bytes, in seconds since the epoch."""
+    """Modification time of an upload's record or bytes, in seconds since the epoch."""
     return max(changed_at(folder / "info.json"), changed_at(folder / "bin"))
 
 
 def changed_at(path: Path) -> float:
-    """In seconds since the epoch; 0 when it was removed."""
+    """In seconds since the epoch; 0 if the file was removed."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -180,8 +180,8 @@ class UploadStore:
     """All uploads, below one folder.
 
     Args:
-        folder: data/uploads; made when it is missing.
-        tmp: where folders are built and taken apart; on the same file system.
+        folder: data/uploads, created if missing.
+        tmp: for creating and deleting folders; on the same file system.
     """
 
     def __init__(self, folder: Path, tmp: Path) -> None:
@@ -203,7 +203,7 @@ class UploadStore:
         """One upload.
 
         Raises:
-            NotFound: there is none, or no more.
+            NotFound: there is none.
         """
         folder = self.folder / upload_id
         try:
@@ -222,7 +222,7 @@ class UploadStore:
         for path in sorted(self.folder.iterdir()):
             try:
                 yield self.find(path.name)
-            except NotFound:  # not ours, or removed meanwhile
+            except NotFound:  # not an upload, or removed meanwhile
                 continue
 
     def without_record(self, before: float) -> Iterator[Path]:
@@ -232,10 +232,10 @@ class UploadStore:
                 yield path
 
     def newest_first(self, unfinished: bool = False) -> list[str]:
-        """The ids of uploads by their last change; only names and times are read.
+        """The ids of uploads, latest change first; only names and times are read.
 
         Args:
-            unfinished: only those that keep their bytes, to go on or to be tried again.
+            unfinished: only those that still have their bytes, to be continued or retried.
         """
         with os.scandir(self.folder) as entries:
             changes = [
@@ -254,7 +254,7 @@ class UploadStore:
                     continue
 
     def remove(self, upload: Upload) -> None:
-        """Rename, then delete. 2 GB take a while: not for eventlet's loop."""
+        """Rename, then delete. For large files, call it outside of eventlet's loop."""
         aside = self.tmp / f"{upload.id}-removed"
         try:
             os.replace(upload.folder, aside)
