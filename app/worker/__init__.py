@@ -1,1 +1,3 @@
-"""Programs that run as child processes: `python -m app.worker.NAME DIRECTORY`. Nothing of the app imports them."""
+"""Programs that run as child processes: `python -m app.worker.NAME DIRECTORY`. No module of the web process imports
+them.
+"""

@@ -1,4 +1,4 @@
-"""Builds ultralytics' arguments."""
+"""Builds the arguments for ultralytics."""
 
 import os
 
@@ -7,12 +7,12 @@ from app.worker.resume import Resume
 
 ADAPTIVE = {"Adam", "Adamax", "AdamW", "NAdam", "RAdam"}
 NBS, WEIGHT_DECAY = 64, 0.0005  # ultralytics' defaults
-# Chosen once: with more epochs ultralytics would perhaps choose another optimizer, which cannot take over the state.
+# Chosen once: with more epochs, ultralytics might choose another optimizer, which cannot load the saved state.
 CHOSEN = ("optimizer", "lr0", "warmup_bias_lr")
 
 
 def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> UltralyticsArguments:
-    """All arguments. `params` were checked by the web process against an allow-list."""
+    """All arguments. The web process has checked `params` against an allow-list."""
     params = spec.params
     values: UltralyticsArguments = {
         "task": spec.task,
@@ -31,18 +31,18 @@ def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> Ultr
     if spec.learning_rate is not None:
         values["lr0"] = spec.learning_rate
     if params.get("optimizer") in ADAPTIVE:
-        values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
+        values["warmup_bias_lr"] = 0.0  # as ultralytics does for an automatic AdamW; 0.1 is meant for SGD
     values |= params
     values["amp"] = precision(params.get("amp", True), spec.device)
     values |= nominal(spec.batch_size, spec.batch_now, values)
     if resume is not None:
         values |= going_on(resume, values)
-    # Copies and events hang on its saving; the copies of `save_period` are ours (checkpoints.py).
+    # Saving triggers events and our copies, `save_period` included (checkpoints.py).
     return values | {"save": True, "save_period": -1}
 
 
 def nominal(batch_size: int, now: int, values: UltralyticsArguments) -> UltralyticsArguments:
-    """A smaller batch with the same step of the optimizer, by accumulating the gradients of more batches.
+    """Arguments for a smaller batch with the same optimizer step, by accumulating the gradients of more batches.
 
     ultralytics accumulates a = max(round(nbs / batch), 1) batches and scales the weight decay by batch * a / nbs. The
     step was over E = asked * a images; with nbs = E it is now * round(E / now) = E again. For example 128 with nbs 64:
@@ -57,14 +57,14 @@ def nominal(batch_size: int, now: int, values: UltralyticsArguments) -> Ultralyt
 
 
 def going_on(resume: Resume, values: UltralyticsArguments) -> UltralyticsArguments:
-    """Our arguments stay as they are; the checkpoint gives the model and what `optimizer=auto` once chose."""
+    """Ours, with the checkpoint's model and the optimizer that `optimizer=auto` once chose."""
     automatic = values.get("optimizer", "auto") == "auto"
     chosen = {name: resume.arguments[name] for name in CHOSEN} if automatic else {}
     return {"model": str(resume.path), "resume": str(resume.path)} | chosen
 
 
 def precision(requested: bool, device: str) -> bool | str:
-    """bfloat16 where the GPU has it: it needs no loss scaling, and ultralytics then fetches no weights to try it."""
+    """bfloat16 if the GPU has it: it needs no loss scaling, and spares ultralytics' check, which downloads weights."""
     import torch
 
     if not requested or device == "cpu" or not torch.cuda.is_available():

@@ -1,5 +1,5 @@
-"""Assigns each image to a split, from nothing but what is stored with a version: what a dialog promises and what the
-import does are one function.
+"""Assigns each image to a split, using only data that is stored with a version, so that the preview and the import run
+the same function.
 
 Standard library only.
 """
@@ -15,16 +15,16 @@ from app.core.programs import SplitResult
 from app.core.splits import SPLITS
 from app.worker.split import VAL_SHARE, SplitShares, split
 
-FILE = "split.json.gz"  # in the folder of a version
+FILE = "split.json.gz"  # in a version's folder
 
 
 @dataclass
 class Material:
-    """What the splits of a dataset's images depend on, by image. Each version stores it under these names.
+    """What the splits of a dataset's images depend on, by image. Stored with each version under these names.
 
     Attributes:
-        keys: what identifies its content. given: its split in the upload. classes: those of its objects.
-        ties: places of images that belong together, in any number of overlapping groups.
+        keys: content identifiers. given: splits in the upload. classes: those of the objects.
+        ties: indexes of images that belong together, in any number of overlapping groups.
     """
 
     keys: list[str]
@@ -38,7 +38,7 @@ class Material:
 
     @classmethod
     def load(cls, folder: Path) -> "Material":
-        """Read what the import stored for a new split.
+        """Read the data that the import stored for a new split.
 
         Raises:
             OSError: there is none.
@@ -52,8 +52,9 @@ class Material:
 
 @dataclass
 class Assigned:
-    """The split of each image; how it came: `split_made`, `split_wished`, `val_split`, or `given`; and how many images
-    could not stay with those that they belong to."""
+    """The split of each image; how it was determined: `split_made`, `split_wished`, `val_split`, or `given`; and the
+    number of images that were separated from their group.
+    """
 
     splits: list[str]
     how: str
@@ -61,10 +62,10 @@ class Assigned:
 
 
 def assign(material: Material, requested: SplitShares | None) -> Assigned:
-    """The source's splits; stratified ones where there are none, or shares are requested.
+    """The source's splits; stratified ones if it has none, or shares are requested.
 
     Args:
-        requested: shares; None: the source's splits, else the default shares.
+        requested: shares; None: the source's splits, otherwise the default shares.
     """
     splits = [name or "train" for name in material.given]
     source_splits = set(material.given)
@@ -78,7 +79,7 @@ def assign(material: Material, requested: SplitShares | None) -> Assigned:
 
 
 def apart(material: Material, splits: list[str], shares: SplitShares, indices: Sequence[int], how: str) -> Assigned:
-    """Split the images at these indices again."""
+    """Split the images at these indexes again."""
     here = {index: position for position, index in enumerate(indices)}
     ties = [[here[index] for index in members if index in here] for members in material.ties]
     keys, classes = [material.keys[index] for index in indices], [material.classes[index] for index in indices]

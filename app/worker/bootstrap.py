@@ -6,9 +6,10 @@ from typing import Any
 from app.core.programs import Difference
 
 ROUNDS = 200
-LEAST_ROUNDS = 30  # below, an interval would say nothing
-WORK = 9_000_000  # detections in all rounds: some seconds. By work, not by time: the same images give the same interval
-MOST = 300_000  # detections: more would take too much memory
+LEAST_ROUNDS = 30  # fewer rounds give no meaningful interval
+# detections over all rounds: some seconds. A fixed amount of work rather than time, so that intervals are reproducible
+WORK = 9_000_000
+MOST = 300_000  # detections: more would need too much memory
 MAP50, MAP95 = "map50", "map95"
 KEYS = {"detect": "tp", "obb": "tp", "segment": "tp_m", "pose": "tp_p"}
 
@@ -16,17 +17,17 @@ ClassMatches = tuple[Any, Any, Any]
 
 
 def rounds_of(detections: int) -> int:
-    """How often images are drawn where there are so many detections."""
+    """The number of rounds for this many detections."""
     return max(LEAST_ROUNDS, min(ROUNDS, WORK // max(1, detections)))
 
 
 def intervals(matches: Mapping[str, Sequence[Any]], task: str) -> dict[str, list[float]] | None:
-    """{"map50": [low, high], "map95": ...}: in 95 of 100 such drawings the figure lies between them.
+    """{"map50": [low, high], "map95": ...}: the 95 % interval of each metric.
 
     Args:
-        matches: by image, as ultralytics keeps them (Measured.matches).
+        matches: by image, as ultralytics collects them (Measured.matches).
 
-    Returns: None of a classification, of fewer than two images, and where it would cost too much.
+    Returns: None for classification, for fewer than two images, and if the cost is too high.
     """
     if task not in KEYS or len(matches.get("conf", ())) < 2 or sum(map(len, matches["conf"])) > MOST:
         return None
@@ -39,7 +40,7 @@ def intervals(matches: Mapping[str, Sequence[Any]], task: str) -> dict[str, list
 
 
 def weights(images: int, rounds: int) -> Iterator[Any]:
-    """How often each image is drawn, in each round; deterministic."""
+    """The number of times each image is drawn, per round; deterministic."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -48,7 +49,7 @@ def weights(images: int, rounds: int) -> Iterator[Any]:
 
 
 def spread(rounds: Sequence[Any]) -> list[tuple[float, float]]:
-    """Of each figure the limits within which it lies in 95 of 100 rounds."""
+    """For each metric, the limits that contain 95 of 100 rounds."""
     import numpy as np
 
     low, high = np.percentile(np.array(rounds), [2.5, 97.5], axis=0)
@@ -56,10 +57,10 @@ def spread(rounds: Sequence[Any]) -> list[tuple[float, float]]:
 
 
 def paired(first: Callable[[Any], Any], second: Callable[[Any], Any], images: int, rounds: int) -> list[Difference]:
-    """What `first` has more than `second`, of each figure, with the limits of its 95 % interval, on the same drawings.
+    """The difference of `first` and `second`, for each metric, with its 95 % interval over the same draws.
 
     Args:
-        first, second: the figures where each image counts as often as its weight says; None where there are none.
+        first, second: the metrics for given image weights; None without objects.
     """
     import numpy as np
 
@@ -74,8 +75,9 @@ def paired(first: Callable[[Any], Any], second: Callable[[Any], Any], images: in
 
 
 def by_class(matches: Mapping[str, Sequence[Any]], key: str) -> list[ClassMatches]:
-    """Of each class that has objects: true positives [detections, 10], by falling confidence, the image of each, and
-    the image of each object."""
+    """For each class with objects: true positives [detections, 10] by descending confidence, the image of each
+    detection, and the image of each object.
+    """
     import numpy as np
 
     def images_of(name: str) -> Any:
@@ -90,14 +92,16 @@ def by_class(matches: Mapping[str, Sequence[Any]], key: str) -> list[ClassMatche
 
 
 def up_to_the_last(true: Any, images: Any) -> tuple[Any, Any]:
-    """Without what comes behind the last true positive: it changes no precision that counts, and is a third of all."""
+    """Without the detections after the last true positive: they do not affect the precision envelope, and are a third
+    of all.
+    """
     right = true.any(1).nonzero()[0]
     count = right[-1] + 1 if len(right) else 0
     return true[:count], images[:count]
 
 
 def mean_precision(classes: Sequence[ClassMatches], weight: Any) -> Any:
-    """[mAP50, mAP50-95], each image counted as often as its weight says; None where no object is left."""
+    """[mAP50, mAP50-95] with weighted images; None if no object is left."""
     import numpy as np
 
     values = [ap for item in classes if (ap := average_precision(item, weight)) is not None]
@@ -108,7 +112,7 @@ def mean_precision(classes: Sequence[ClassMatches], weight: Any) -> Any:
 
 
 def average_precision(item: ClassMatches, weights: Any) -> Any:
-    """AP at each IoU, each image counted as often as its weight says; None where no object of the class is left."""
+    """AP at each IoU with weighted images; None if no object of the class is left."""
     import numpy as np
 
     true, images, images_of_objects = item
@@ -124,8 +128,9 @@ def average_precision(item: ClassMatches, weights: Any) -> Any:
 
 
 def area(recall: Any, precision: Any) -> float:
-    """As ultralytics' compute_ap has it: 101 points of COCO below the envelope. Here without torch, which takes seconds
-    to load."""
+    """As in ultralytics' compute_ap: COCO's 101 points below the envelope. Reimplemented without torch, which takes
+    seconds to load.
+    """
     import numpy as np
 
     points_of_recall = np.concatenate(([0.0], recall, [recall[-1], 1.0]))

@@ -21,10 +21,10 @@ INDEX = "index.sqlite"
 
 
 class Building:
-    """A revision that is being built beside its place; a context manager that leaves nothing behind on a failure.
+    """Builds a version in a draft folder; a context manager that removes the draft on a failure.
 
     Args:
-        folder: where the revision will be, `data/datasets/{id}/revisions/{n}`.
+        folder: the final folder, `data/datasets/{id}/revisions/{n}`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,10 +45,10 @@ class Building:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fill(self, entries: Iterable[Entry], classify: bool, on_progress: Callable[[int], None]) -> None:
-        """Link the images, and link or write their labels. Unsafe images stay out.
+        """Link the images, and link or write their labels. Unsafe images are excluded.
 
         Args:
-            on_progress: told how many entries are done.
+            on_progress: called with the number of processed entries.
         """
         for count, entry in enumerate(entries, 1):
             if not entry.picture.unsafe:
@@ -64,19 +64,19 @@ class Building:
         self.size += entry.picture.bytes
 
     def add_label(self, entry: Entry) -> None:
-        """Link the label as it came, or write the rows; where there is neither, there is no file."""
+        """Link an unchanged label file, or write the rows; without either, no file is created."""
         if entry.text is not None:
             target = self._create_parent(entry.label_file)
             target.write_text(entry.text, encoding="utf-8")
             self.size += len(entry.text)
         elif entry.label is not None:
             target = self._create_parent(entry.label_file)
-            if not target.exists():  # images that share a label
+            if not target.exists():  # the label file may be shared by several images
                 link(entry.label, target)
                 self.size += target.stat().st_size
 
     def _create_parent(self, name: str) -> Path:
-        """A path below the revision, in a folder that exists."""
+        """A path below the version, whose parent folder is created."""
         path = self.folder / name
         if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class Building:
         return path
 
     def describe(self, names: list[str], keypoints: Keypoints | None) -> None:
-        """Our own dataset.yaml: nothing of an uploaded one but its names and keypoints reaches it."""
+        """Write our own dataset.yaml, with only names and keypoints of the uploaded one."""
         document: dict[str, object] = {"path": str(self.target)}
         document |= {name: f"images/{name}" for name in SPLITS if (self.folder / "images" / name).is_dir()}
         document |= {"nc": len(names), "names": dict(enumerate(names))} | dict(keypoints or {})
@@ -92,19 +92,19 @@ class Building:
         (self.folder / "dataset.yaml").write_text(text, encoding="utf-8")
 
     def finish(self) -> str:
-        """Hash it, put it on the disk and into its place; the hash."""
+        """Hash the version, sync it and move it to its folder; the hash."""
         digest = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
         sync_tree(self.folder)
-        shutil.rmtree(self.target, ignore_errors=True)  # of a run that ended before anybody knew of it
+        shutil.rmtree(self.target, ignore_errors=True)  # left by an attempt whose end was not recorded
         os.replace(self.folder, self.target)
         sync_file(self.target.parent)
         return digest
 
     def install_index(self, target: Path, expected: str) -> str:
-        """Put its index alone into the revision that is there, where that holds the same.
+        """Replace only the index of an existing version, if its contents are the same.
 
         Raises:
-            InvalidInput: what was built is another one.
+            InvalidInput: the contents differ.
         """
         digest = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
         if digest != expected:
@@ -116,12 +116,12 @@ class Building:
 
 
 def sync_tree(folder: Path) -> None:
-    """Everything below a folder on the disk: one call for its file system where there is one."""
+    """Sync everything below a folder: by a single call if `sync -f` is available."""
     if os.system(f"sync -f '{folder}' 2>/dev/null") == 0:  # noqa: S605 (our own path: numbers and hexadecimals)
         return
     for path in folder.rglob("*"):
         try:
             if path.is_file():
                 sync_file(path)
-        except FileNotFoundError:  # a draft that has its name by now
+        except FileNotFoundError:  # a draft that was just renamed
             continue

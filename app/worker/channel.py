@@ -1,8 +1,8 @@
-"""The child's side of its supervision: numbered events out, a heartbeat, a requested stop in.
+"""The child's end of its supervision: writes numbered events and a heartbeat, reads stop requests.
 
-The folder that the child is given holds `spec.json` (its task), `events.jsonl` (what it says), `worker.log` (its
-stdout and stderr, connected by the parent), `heartbeat` (touched every second), `reserve` (room for the last words)
-and, once asked to stop, `stop`.
+The child's folder has `spec.json` (its task), `events.jsonl` (its events), `worker.log` (stdout and stderr, redirected
+by the parent), `heartbeat` (touched every second), `reserve` (disk space for the terminal event) and, after a stop
+request, `stop`.
 """
 
 import errno
@@ -18,15 +18,15 @@ from app.core.children import MARK
 from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
-RESERVE = 64 * 1024  # bytes: a failure with its traceback must still fit on a disk that is full
-ORPHANED = 3  # exit status of a process whose work is for nobody
-ROOT = "YOLO_WORKER_PID"  # the first process of the child
-BEGAN = "YOLO_WORKER_BEGAN"  # when that began, by the machine's steady clock, which stands still while it sleeps
+RESERVE = 64 * 1024  # bytes: space for a failure with its traceback on a full disk
+ORPHANED = 3  # exit status of a process whose job has ended or has another attempt
+ROOT = "YOLO_WORKER_PID"  # pid of the child's first process
+BEGAN = "YOLO_WORKER_BEGAN"  # start time by the monotonic clock, which stops while the machine is suspended
 _current: "Channel | None" = None
 
 
 def open_channel(directory: str | Path) -> "Channel":
-    """The process's one channel, on this folder; processes that it starts find the folder by `current()`."""
+    """Open the process's channel on this folder; its descendants find the folder by `current()`."""
     global _current
     os.environ[MARK] = str(directory)
     os.environ[ROOT] = str(os.getpid())
@@ -37,9 +37,9 @@ def open_channel(directory: str | Path) -> "Channel":
 
 
 def current() -> "Channel":
-    """The process's channel; opened here where another process of the same training has the folder.
+    """The process's channel; opened here in another process of the same training.
 
-    That process is not ours to end: SIGTERM keeps its meaning there, and the first process tells what happened.
+    Such a process keeps the default handling of SIGTERM: the first process reports the ending.
     """
     global _current
     _current = _current or Channel(os.environ[MARK])
@@ -52,10 +52,10 @@ def folder() -> Path:
 
 
 def newest_attempt(folder: Path) -> int:
-    """The highest number of an attempt that has a folder in this one; 0: there is none."""
+    """The highest number of an attempt's folder in this folder; 0: there is none."""
     try:
         return max((int(name) for name in os.listdir(folder) if name.isdecimal()), default=0)
-    except OSError:  # a folder that is gone is looked for elsewhere
+    except OSError:  # the folder may have been removed
         return 0
 
 
@@ -64,10 +64,10 @@ def read_spec(directory: Path) -> dict[str, Any]:
 
 
 class Channel:
-    """Writes events, and reads whether the child shall stop.
+    """Writes events, and reads stop requests.
 
     Args:
-        directory: the folder that the parent made, with `spec.json` in it.
+        directory: the folder created by the parent, with `spec.json`.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -85,26 +85,27 @@ class Channel:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def catch_terminations(self) -> None:
-        """SIGTERM is a request from now on, not the end."""
+        """Treat SIGTERM as a stop request from now on."""
         signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
 
     def end_if_superseded(self) -> None:
-        """End this process where a later attempt of its job has begun: it must not write over the files of that one. It
-        may have stood still, or its host may be cut off, and nobody there is left to tell it."""
+        """Exit if a later attempt of the job has begun, whose files must not be overwritten: this process may have been
+        suspended, or its host disconnected, so that nothing could stop it.
+        """
         if newest_attempt(self.directory.parent) > self._attempt:
             os._exit(ORPHANED)
 
     def catch_up(self) -> None:
-        """Continue the event file behind another process of this training: one writes at a time."""
+        """Continue the event file after another process of this training; only one writes at a time."""
         for _, envelope in read_events(self.directory):
             self._seq = envelope.seq
             self.ended = self.ended or envelope.event.terminal
 
     def emit(self, event: Event) -> None:
-        """Append one event; a terminal one is synced to the disk, and later ones are dropped.
+        """Append an event; a terminal one is synced, and later ones are dropped.
 
         Raises:
-            OSError: the disk is full; nothing of the event is in the file.
+            OSError: the disk is full; the file has no part of the event.
         """
         with self._lock:
             if self.ended:
@@ -118,11 +119,11 @@ class Channel:
                 os.fsync(self._file)
 
     def worked(self) -> float:
-        """Seconds since the child began."""
+        """Seconds since the child was started."""
         return round(time.monotonic() - self._began, 3)
 
     def _append(self, line: bytes) -> None:
-        """Append the line atomically: half a line would spoil the file for its reader."""
+        """Append a line atomically: an incomplete line would break the file for its reader."""
         end = os.fstat(self._file).st_size
         try:
             if os.write(self._file, line) < len(line):
@@ -132,11 +133,11 @@ class Channel:
             raise
 
     def fail(self, kind: str, error: str, traceback: str = "") -> None:
-        """Say that the run failed; `error` is for the user, `traceback` for the log."""
+        """Report a failure; `error` is for the user, `traceback` for the log."""
         self.emit(Failed(kind, error, traceback))
 
     def requested_stop(self) -> str | None:
-        """`cancel` or `pause`, as the supervisor asked; `terminated` after SIGTERM alone; None: go on."""
+        """`cancel` or `pause`, as requested by the supervisor; `terminated` after SIGTERM alone; None: no request."""
         try:
             text = (self.directory / "stop").read_text(encoding="ascii", errors="replace").strip()
         except FileNotFoundError:
@@ -144,21 +145,21 @@ class Channel:
         return "pause" if text == "pause" else "cancel"
 
     def stop_requested(self) -> bool:
-        """Whether the supervisor asked to stop, by file or by SIGTERM."""
+        """Whether a stop was requested, by file or by SIGTERM."""
         return self.requested_stop() is not None
 
     def _reserve_space(self) -> None:
         try:
             (self.directory / "reserve").write_bytes(b"\0" * RESERVE)
-        except OSError:  # no room already: the first real write will say so
+        except OSError:  # the disk is already full: the first event will fail
             pass
 
     def _beat(self) -> None:
-        # A thread of its own: one long epoch is no stall.
+        # Runs in a thread, so that a long epoch is not mistaken for a stall.
         path = self.directory / "heartbeat"
         while True:
             try:
                 path.touch()
-            except OSError:  # a full disk ends the training where it writes, not here
+            except OSError:  # on a full disk, the training fails where it writes its own files
                 pass
             time.sleep(HEARTBEAT_S)

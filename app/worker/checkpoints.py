@@ -19,14 +19,14 @@ def copies(folder: Path) -> dict[int, Path]:
 
 
 def last_epoch(folder: Path) -> int:
-    """The last epoch with a resumable checkpoint; 0 for none."""
+    """The last epoch with a resumable checkpoint; 0 without one."""
     return max(copies(folder), default=0)
 
 
 def save_checkpoint(folder: Path, epoch: int, source: Path, period: int) -> Path:
-    """Copy `source` as the checkpoint of this epoch; older ones go, but for every `period`-th (0: none).
+    """Copy `source` as the checkpoint of this epoch; older ones are deleted, except every `period`-th (0: none).
 
-    Copies, not links: at the end ultralytics rewrites its own files without what resuming needs.
+    Copies, not links: at the end, ultralytics strips its own files of what resuming needs.
     """
     path = folder / "checkpoints" / f"epoch-{epoch}.pt"
     atomic_write(path, lambda draft: shutil.copyfile(source, draft))
@@ -41,14 +41,14 @@ def periodic(epoch: int, period: int) -> bool:
 
 
 def drop_after(folder: Path, epoch: int) -> None:
-    """Delete the copies of later epochs: the run continues from this one."""
+    """Delete the copies of later epochs, since the run resumes from this one."""
     for number, path in copies(folder).items():
         if number > epoch:
             path.unlink(missing_ok=True)
 
 
 def start_over(folder: Path) -> None:
-    """Remove the files of an earlier attempt: the run starts from the beginning."""
+    """Remove the files of an earlier attempt, since the run starts from the beginning."""
     drop_after(folder, 0)
     for name in ("last.pt", "best.pt"):
         (folder / "run" / "weights" / name).unlink(missing_ok=True)

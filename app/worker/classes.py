@@ -1,4 +1,4 @@
-"""The classes of a dataset: which ones an image holds, renaming, merging. Standard library only."""
+"""The classes of a dataset: those in an image, renaming, merging. Standard library only."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from app.worker.formats import InvalidInput, Item, Row, Source, decision
 
 GARBLED = "\ufffd"
-# Decisions about names that hold no more once someone has named the classes.
+# Decisions about names that are obsolete once a person has named the classes.
 ABOUT_NAMES = frozenset(
     {
         "classes_unnamed",
@@ -22,7 +22,7 @@ ABOUT_NAMES = frozenset(
 
 
 def classes_in(item: Item, folder: Path) -> set[int | str]:
-    """The classes in an image as its label has them; what cannot be read counts for nothing."""
+    """The classes in an image's label; unreadable rows are skipped."""
     if item.class_name is not None:
         return {item.class_name}
     texts = [row.text for row in item.rows] if item.rows is not None else lines(folder, item.label)
@@ -30,7 +30,7 @@ def classes_in(item: Item, folder: Path) -> set[int | str]:
 
 
 def lines(folder: Path, label: str | None) -> list[str]:
-    """The lines of a label file; none where there is none or it is no text."""
+    """The lines of a label file; none if it is missing or not text."""
     if label is None:
         return []
     try:
@@ -49,10 +49,10 @@ def class_of(text: str) -> int | None:
 
 
 def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
-    """Rename all classes, in the order of their numbers. Changes `source`, no file.
+    """Rename all classes, in the order of their numbers. Changes `source`, no files.
 
     Raises:
-        InvalidInput: there are too few.
+        InvalidInput: there are too few names.
     """
     if names:
         if len(names) < len(source.names):
@@ -63,7 +63,7 @@ def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
 
 
 def ungarble(source: Source, folder: Path) -> None:
-    """Remove replacement characters (U+FFFD) from names: they were garbled before the import."""
+    """Remove replacement characters (U+FFFD) from names that were garbled before the import."""
     bad = [name for name in source.names if GARBLED in name]
     if bad:
         readable = set(source.names) - set(bad)
@@ -73,7 +73,7 @@ def ungarble(source: Source, folder: Path) -> None:
 
 
 def free_class_name(name: str, used: set[str]) -> str:
-    """The name, with a number behind it where another class has it; noted as taken."""
+    """The name, with a number appended if another class has it; it is added to `used`."""
     free, number = name, 1
     while free in used:
         number += 1
@@ -83,10 +83,10 @@ def free_class_name(name: str, used: set[str]) -> str:
 
 
 def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:
-    """Rename some classes, by their old names; those that then share a name are merged.
+    """Rename some classes by their former names; classes with the same new name are merged.
 
     Raises:
-        InvalidInput: there is no class of an old name.
+        InvalidInput: a former name does not exist.
     """
     if new_names:
         unknown = [name for name in new_names if name not in source.names]
@@ -96,7 +96,7 @@ def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> No
 
 
 def rename_numbers(source: Source, folder: Path, new_names: list[str]) -> None:
-    """`new_names` are the names by present number."""
+    """Rename classes by number; `new_names` are in the order of the present numbers."""
     merged = list(dict.fromkeys(new_names))
     numbers = {number: merged.index(name) for number, name in enumerate(new_names)}
     if source.task == "classify":
@@ -110,7 +110,7 @@ def rename_numbers(source: Source, folder: Path, new_names: list[str]) -> None:
 
 
 def renumber(item: Item, folder: Path, numbers: dict[int, int]) -> None:
-    """Other class numbers in an item's rows. A row or a file that cannot be read stays, to be found later."""
+    """Change the class numbers in an item's rows. Unreadable rows and files are unchanged, and reported later."""
     rows = item.rows
     if rows is None:
         if item.label is None or not (texts := lines(folder, item.label)):
@@ -130,10 +130,11 @@ def renumbered(text: str, numbers: dict[int, int]) -> str:
 
 
 def rename_folders(source: Source, new_names: dict[str, str]) -> None:
-    """Classes that are folders. Of two images that would get one name, the later one gets its old class in front.
+    """Rename classes that are folders. If two images would get the same name, the later one gets its former class as a
+    prefix.
 
     Raises:
-        InvalidInput: a name cannot be a folder's.
+        InvalidInput: a name is not valid for a folder.
     """
     for name in new_names.values():
         if "/" in name or "\\" in name or name.startswith(".") or name != name.strip():
@@ -149,7 +150,7 @@ def rename_folders(source: Source, new_names: dict[str, str]) -> None:
 
 
 def free_names(new: str, old: str, rest: str) -> Iterator[str]:
-    """Paths for an image whose class changes from `old` to `new`, the best one first."""
+    """Paths for an image whose class changes from `old` to `new`, in order of preference."""
     yield f"{new}/{rest}"
     parent, _, name = rest.rpartition("/")
     number = 0

@@ -1,16 +1,16 @@
 """Connected components of overlapping groups.
 
-Standard library only: the preview of a split needs them without numpy. Those of near-duplicates, which are found as
-millions of pairs in arrays, are in quality/near_duplicates.py.
+Standard library only: the preview of a split runs without numpy. Near-duplicates, which are millions of pairs in
+arrays, are grouped in quality/near_duplicates.py.
 """
 
 from collections.abc import Iterable, Sequence
 
 
 def connected_components(count: int, groups: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Overlapping groups of indices below `count` made one (union-find): each index is in exactly one component.
+    """Merge overlapping groups of indexes below `count` (union-find): each index is in exactly one component.
 
-    Components and their members are in ascending order, a component by its first member.
+    Components and their members are in ascending order; components by their first member.
     """
     parent = list(range(count))
 

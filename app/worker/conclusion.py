@@ -1,4 +1,4 @@
-"""What a completed run leaves behind its last epoch, left for one that was stopped, too: `evaluation/` and the plots in
+"""Writes the results of a stopped run that a completed run writes after its last epoch: `evaluation/` and the plots in
 the training's folder. Nothing is trained.
 """
 
@@ -12,20 +12,20 @@ from app.worker.progress import ProgressReporter
 
 
 class Conclusion:
-    """Mixed into a trainer: its datasets, model and validator, and only what comes behind the last epoch."""
+    """Mixed into a trainer: uses its datasets, model and validator, but runs only what follows the last epoch."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         me: Any = self
-        super().__init__(*args, **kwargs)  # in a folder of its own: ultralytics begins with an empty results.csv
+        super().__init__(*args, **kwargs)  # in another folder, since ultralytics starts with an empty results.csv
         me.save_dir = TrainSpec.of(current().spec).folder / "run"
         me.wdir = me.save_dir / "weights"
         me.last, me.best, me.csv = me.wdir / "last.pt", me.wdir / "best.pt", me.save_dir / "results.csv"
 
     def run_callbacks(self, event: str) -> None:
-        """No callbacks: the supervisor gets no events of a training."""
+        """No callbacks: the supervisor must not get a training's events."""
 
     def plot_training_labels(self) -> None:
-        """They are there already."""
+        """The plots exist already."""
 
     def _do_train(self) -> None:
         me: Any = self
@@ -39,7 +39,7 @@ class Conclusion:
 
 
 def conclude(channel: Channel) -> None:
-    """Validate best.pt, and write down what follows; spec.json holds that of programs/train.py."""
+    """Validate best.pt, and write the results; spec.json is that of programs/train.py."""
     from app.worker.arguments import arguments
     from app.worker.tasks import TRAINERS, trainer_key
 

@@ -1,4 +1,4 @@
-"""Measures how much longer the work of this process takes because others use the processor, too. Linux."""
+"""Measures the slowdown of this process by other processes on the CPU. Linux."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,30 +8,30 @@ THREADS = Path("/proc/self/task")
 
 
 class ProcessorTime(NamedTuple):
-    """Of all threads of this process, ns: on a processor, and ready to run while others had it."""
+    """Times of all threads of this process, ns: running, and runnable while others ran."""
 
     used: int
     waited: int
 
 
 def processor_time() -> ProcessorTime | None:
-    """As the kernel's scheduler counts it (proc_pid_schedstat); None: this system doesn't."""
+    """The scheduler's counters (proc_pid_schedstat); None: not available."""
     used = waited = 0
     for path in THREADS.glob("*/schedstat"):
-        with suppress(OSError, ValueError):  # a thread that has just ended
+        with suppress(OSError, ValueError):  # the thread has just ended
             on, behind, *_rest = map(int, path.read_text(encoding="ascii").split())
             used, waited = used + on, waited + behind
     return ProcessorTime(used, waited) if used else None
 
 
 class ProcessorContention:
-    """The contention of what this process does from here on."""
+    """The contention of this process from its creation on."""
 
     def __init__(self) -> None:
         self.before = processor_time()
 
     def ratio(self) -> float | None:
-        """How many times as long it took as it would have alone, at least 1; None: this system doesn't say."""
+        """The slowdown as a factor, at least 1; None: not available."""
         after = processor_time()
         if self.before is None or after is None or after.used <= self.before.used:
             return None

@@ -1,5 +1,5 @@
-"""What an image costs to decode, known before it is decoded: scans of a JPEG, pages of a TIFF, tiles of a HEIC or AVIF,
-frames of an animation. Of a GIF only the first frame is ever decoded.
+"""The cost of decoding an image, estimated before it is decoded: scans of a JPEG, pages of a TIFF, tiles of a HEIC or
+AVIF, frames of an animation. Of a GIF, only the first frame is ever decoded.
 
 64 megapixels and 3,000 empty scans fit into 6 KB, and take minutes. Standard library and Pillow.
 """
@@ -13,19 +13,20 @@ from PIL import Image
 
 from app.worker import isobmff
 
-SCANS = 100  # of a progressive JPEG; encoders make 6 to 20, and one a coefficient would be 64 a component
-PAGES = 4096  # of a TIFF: its directory is walked, not more
-LAYERS = 4  # times the pixels of the largest image: what the tiles of one may have together
+SCANS = 100  # of a progressive JPEG; encoders use 6 to 20, and one per coefficient would be 64 per component
+PAGES = 4096  # of a TIFF: its directory is not read further
+LAYERS = 4  # limit of the total pixels of tiles, as a multiple of the largest image
 STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 SOS, EOI = 0xDA, 0xD9
 SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL = {0xC0, 0xC1}
-BASELINE = {0xC0, 0xC1, 0xC2}  # what every decoder of JPEG reads: Huffman, in one go or progressive
+BASELINE = {0xC0, 0xC1, 0xC2}  # frame types that every JPEG decoder supports: Huffman, sequential or progressive
 
 
 class TooCostly(Exception):
-    """The image would take too long to decode, or too much memory. `what`: scans, pages, frames or tiles (megapixels
-    of them); `count` of these."""
+    """Decoding the image would take too much time or memory. `what`: scans, pages, frames or tiles (megapixels of
+    them); `count` of these.
+    """
 
     def __init__(self, what: str, count: int, limit: int) -> None:
         super().__init__(f"{count} {what} (at most {limit})")
@@ -33,7 +34,7 @@ class TooCostly(Exception):
 
 
 def check(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
-    """Refuse what would cost too much; the file's offset is restored.
+    """Refuse an image whose decoding costs too much; the file's offset is restored.
 
     Args:
         image: opened from the file, not decoded.
@@ -61,7 +62,7 @@ def check_scans(file: IO[bytes]) -> None:
 
 
 def check_pages(image: Image.Image, max_pixels: int) -> None:
-    """OpenCV, and so a training, decodes every page of a TIFF at once."""
+    """OpenCV, and so a training, decodes all pages of a TIFF at once."""
     count = pages(image)
     if count > PAGES:
         raise TooCostly("pages", count, PAGES)
@@ -71,14 +72,14 @@ def check_pages(image: Image.Image, max_pixels: int) -> None:
 
 
 def check_frames(image: Image.Image) -> None:
-    """The header says how many there are; each takes memory of the decoder, though only the first is decoded."""
+    """The header has the number of frames; each takes memory of the decoder, although only the first is decoded."""
     count = getattr(image, "n_frames", 1)
     if count > PAGES:
         raise TooCostly("frames", count, PAGES)
 
 
 def check_tiles(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
-    """Tiles may be larger than the image that is made of them, and be used any number of times."""
+    """Tiles may be larger than the image composed of them, and be used any number of times."""
     if image.format not in {"AVIF", "HEIF"}:
         return
     limit = LAYERS * max_pixels // 10**6
@@ -86,14 +87,14 @@ def check_tiles(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
         count = isobmff.tile_pixels(file) // 10**6
     except isobmff.TooLong as error:
         raise TooCostly("tiles", isobmff.MOST_TILES, limit) from error
-    except (struct.error, IndexError, OSError):  # damaged: the decoder says how
+    except (struct.error, IndexError, OSError):  # damaged: the decoder reports it
         return
     if count > limit:
         raise TooCostly("tiles", count, limit)
 
 
 def pages(image: Image.Image) -> int:
-    """How many pages a TIFF has, counted no further than is allowed; the image is on its first one again."""
+    """The number of pages of a TIFF, counted up to the limit; the image is then on its first page again."""
     count = 1
     try:
         while count <= PAGES:
@@ -107,14 +108,15 @@ def pages(image: Image.Image) -> int:
 
 
 def scans(file: IO[bytes]) -> int:
-    """How many scans a JPEG has at most; it is read until there are too many. Damaged ones count as far as they can be
-    read."""
+    """An upper bound of the number of scans in a JPEG, read up to the limit. Damaged files are counted as far as they
+    can be read.
+    """
     if all_in_one(view(file)):
         return 1
     file.seek(0)
     count, data = 0, file.read()
     most = data.count(b"\xff\xda")
-    if most <= SCANS:  # quick, and no fewer than there are
+    if most <= SCANS:  # a fast upper bound
         return most
     at = 2
     while count <= SCANS:
@@ -122,7 +124,7 @@ def scans(file: IO[bytes]) -> int:
         if at < 0 or at + 1 >= len(data):
             return count
         kind = data[at + 1]
-        if kind in {0x00, 0xFF} or kind in STANDALONE:  # stuffing, filling, restarts
+        if kind in {0x00, 0xFF} or kind in STANDALONE:  # stuffing, fill bytes, restarts
             at += 1 if kind == 0xFF else 2
         elif kind == EOI:
             return count
@@ -133,7 +135,7 @@ def scans(file: IO[bytes]) -> int:
 
 
 def view(file: IO[bytes]) -> memoryview | bytes:
-    """A file's content, without a copy of one that is in the memory."""
+    """A file's contents, without a copy if it is in memory."""
     if isinstance(file, io.BytesIO):
         return file.getbuffer()
     file.seek(0)
@@ -141,7 +143,7 @@ def view(file: IO[bytes]) -> memoryview | bytes:
 
 
 def all_in_one(data: memoryview | bytes) -> bool:
-    """Whether the first scan of a JPEG has all of it, as nearly all have: its decoders then look at no other one."""
+    """Whether the first scan of a JPEG is complete, as in nearly all: decoders then ignore further scans."""
     frame = scan = None
     for kind, at in segments(data):
         if kind in SOF:
@@ -152,19 +154,19 @@ def all_in_one(data: memoryview | bytes) -> bool:
 
 
 def process_of(data: memoryview | bytes) -> int:
-    """The kind of a JPEG's frame, such as 0xC0; 0 where there is none."""
+    """The frame type of a JPEG, such as 0xC0; 0 without one."""
     return next((kind for kind, _ in segments(data) if kind in SOF), 0)
 
 
 def segments(data: memoryview | bytes) -> Iterator[tuple[int, int]]:
-    """The kinds of a JPEG's markers that have a length, up to its first scan, and where they begin."""
+    """The types and offsets of a JPEG's marker segments up to its first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         kind = data[at + 1]
         if kind == 0xFF or kind in STANDALONE:
             at += 1 if kind == 0xFF else 2
             continue
-        if kind in {0x00, EOI}:  # no marker: decoders pass over these two bytes, or end
+        if kind in {0x00, EOI}:  # not a marker: decoders skip these two bytes, or stop
             return
         yield kind, at
         if kind == SOS:

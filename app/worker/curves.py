@@ -6,16 +6,16 @@ from typing import Any
 from app.core.curves import ClassCurve, ModelCurves
 from app.worker.shapes import short
 
-POINTS = 101  # of a curve
-CLASSES = 40  # with curves of their own: the first ones
+POINTS = 101  # per curve
+CLASSES = 40  # maximum number of classes with their own curves: the first ones
 
 
 def curves_of(part: Any, most: int = CLASSES) -> ModelCurves | None:
-    """Curves of ultralytics' measures of boxes, masks or keypoints, at POINTS points, of all and of at most so many
-    classes; None where nothing was found.
+    """Curves of ultralytics' metrics of boxes, masks or keypoints, at POINTS points, overall and for at most `most`
+    classes; None without detections.
 
-    "x": the confidence, and for `pr` the recall. "best": the confidence with the best mean F1, smoothed as ultralytics
-    smooths it, and what the curves say there.
+    "x": the confidence, and for `pr` the recall. "best": the confidence with the best mean F1, smoothed as in
+    ultralytics, and the values of the curves there.
     """
     import numpy as np
     from ultralytics.utils.metrics import smooth
@@ -48,7 +48,7 @@ def curves_of(part: Any, most: int = CLASSES) -> ModelCurves | None:
 
 
 def class_curve(curves: Mapping[str, Any], points: Any) -> ClassCurve:
-    """The values of a class, or of all, at these points."""
+    """The values of a class, or overall, at these points."""
     return {
         "precision": rounded(curves["precision"][points]),
         "recall": rounded(curves["recall"][points]),

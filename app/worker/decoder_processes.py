@@ -1,7 +1,7 @@
-"""The decoder processes, and the fork server that makes them: it has loaded what they need.
+"""The decoder processes, and the fork server that starts them, with the required modules loaded.
 
-The nursery has no threads and no open files, however many the process has that it was forked from; each decoder is its
-child, limited before it reads a byte, and ends with its socket. See app/worker/decoders.py.
+The fork server has no threads and no open files of its parent; each decoder is its child, is limited before it reads a
+byte, and ends with its socket. See app/worker/decoders.py.
 """
 
 import errno
@@ -24,16 +24,16 @@ from typing import Any, NoReturn
 from app.worker.decode_limits import DecodeLimits, OverLimit, limit_memory
 
 SPAWN, REAP, KILL = b"s", b"r", b"k"
-PID, LIMITS = struct.Struct("=i"), struct.Struct("=dq")  # pid, or minus the number of an error; seconds and bytes
+PID, LIMITS = struct.Struct("=i"), struct.Struct("=dq")  # pid, or a negative errno; seconds and bytes
 CLOCK = struct.Struct(
     "=cd"
-)  # what a decoder says on the way: b"c", and the seconds that it has, INFINITE while it waits
+)  # sent by a decoder in progress: b"c" and its seconds, INFINITE while it waits for its turn
 INFINITE = float("inf")
-DYING_S = 2.0  # between the end of a process's socket and its own
+DYING_S = 2.0  # between the end of a process's socket and its exit
 
-# Held by one process at a time; released when that ends, however it ends.
+# Locked by one process at a time; released when that ends, however it ends.
 _turn = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process, and inherited by its forks)
-_work: "Work | None" = None  # of this process, where it is a decoder
+_work: "Work | None" = None  # of this process, if it is a decoder
 
 
 class ForkServerGone(Exception):
@@ -41,20 +41,21 @@ class ForkServerGone(Exception):
 
 
 def is_decoder() -> bool:
-    """Whether this process decodes for another one."""
+    """Whether this process is a decoder."""
     return _work is not None
 
 
 def allow_for(pixels: int) -> None:
-    """Give this decoder the time that an image of so many pixels takes; call it when the header is read and judged."""
+    """Give this decoder the time for an image of so many pixels; called once the header was read and checked."""
     if _work is not None:
         _work.allow_for(pixels)
 
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Huge images are decoded one after the other, by whichever decoder: memory stays bounded. Nobody counts the time
-    until it is this one's turn."""
+    """Huge images are decoded one at a time across all decoders, to limit memory. The wait does not count as decoding
+    time.
+    """
     try:
         fcntl.lockf(_turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -85,11 +86,11 @@ class DecoderForkServer:
         theirs.close()
 
     def spawn(self, number: int, limits: DecodeLimits) -> int:
-        """The pid of a new decoder, which answers on this socket and works in our folder.
+        """Start a decoder that answers on this socket and works in our working directory; its pid.
 
         Raises:
             ForkServerGone
-            OSError: no process can be made now.
+            OSError: no process can be started now.
         """
         folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -101,7 +102,7 @@ class DecoderForkServer:
         return pid
 
     def reap(self, pid: int, kill: bool) -> int:
-        """The exit status of a decoder; without `kill`, of one whose socket has ended, and which ends by itself.
+        """The exit status of a decoder; without `kill`, of one whose socket has closed, and which exits by itself.
 
         Raises:
             ForkServerGone
@@ -126,12 +127,12 @@ class DecoderForkServer:
 
 
 def nurse(connection: socket.socket) -> NoReturn:
-    """The nursery itself, until its socket closes."""
+    """The fork server, until its socket closes."""
     try:
         close_inherited(connection.fileno(), _turn.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):  # whoever asks ends with it, and this ends with that
+        for number in (signal.SIGTERM, signal.SIGINT):  # the parent ends on these, and this process with it
             signal.signal(number, signal.SIG_IGN)
-        gc.freeze()  # pages that nobody writes to stay shared
+        gc.freeze()  # pages that are never written stay shared
         while True:
             message, numbers, _, _ = socket.recv_fds(connection, 4096, 2)
             if not message:
@@ -147,7 +148,7 @@ def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
         return reap(PID.unpack(message[1:])[0], message[:1] == KILL)
     try:
         pid = os.fork()
-    except OSError as error:  # too many processes or too little memory: now, and perhaps not at the next question
+    except OSError as error:  # too many processes or too little memory at the moment
         pid = -(error.errno or errno.EAGAIN)
     if pid == 0:
         connection.close()
@@ -160,7 +161,7 @@ def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
 
 
 def reap(pid: int, kill: bool) -> int:
-    """Wait for a decoder's end, and bring it about where it does not come."""
+    """Wait for a decoder's exit, and kill it if it does not exit."""
     limit = time.monotonic() + (0 if kill else DYING_S)
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -173,7 +174,7 @@ def reap(pid: int, kill: bool) -> int:
 
 
 def close_inherited(*descriptors: int) -> None:
-    """Files of the process that this one was forked from, but stdin, stdout and stderr."""
+    """Close files inherited from the parent, except stdin, stdout and stderr."""
     lowest = 3
     for number in sorted(descriptors):
         os.closerange(lowest, number)
@@ -182,15 +183,15 @@ def close_inherited(*descriptors: int) -> None:
 
 
 class Work:
-    """The clock of a decoder, and its connection to the parent.
+    """The time limit of a decoder, and its connection to the parent.
 
     Args:
-        limits: of each image.
+        limits: per image.
     """
 
     def __init__(self, connection: Connection, limits: DecodeLimits) -> None:
         self.connection, self.limits = connection, limits
-        self.seconds = limits.seconds  # of the image in work
+        self.seconds = limits.seconds  # of the current image
 
     def begin(self) -> None:
         self.seconds = self.limits.seconds
@@ -200,7 +201,7 @@ class Work:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     def allow_for(self, pixels: int) -> None:
-        """More time where an image of so many pixels takes it; counted from its beginning, however often it is said."""
+        """More time for a large image; counted from its beginning, however often this is called."""
         more = self.limits.seconds_for(pixels) - self.seconds
         if more > 0:
             self.seconds += more
@@ -212,11 +213,11 @@ class Work:
 
 
 def serve(connection: Connection, limits: DecodeLimits) -> NoReturn:
-    """The decoder itself, until its socket closes."""
+    """The decoder, until its socket closes."""
     global _work
     _work = Work(connection, limits)
     try:
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # it ends the process, whatever that is doing
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the default action ends the process, whatever it is doing
         limit_memory(limits.memory)
         while True:
             try:
@@ -234,19 +235,19 @@ def serve(connection: Connection, limits: DecodeLimits) -> NoReturn:
 
 
 def answer_of(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
-    """What `Decoder.answer` returns, as bytes."""
+    """The bytes that `Decoder.answer` reads."""
     try:
         return pickle.dumps((True, function(*args)), pickle.HIGHEST_PROTOCOL)
     except MemoryError:
         return pickle.dumps((False, OverLimit("memory")))
-    except SystemError:  # Pillow's C code, where it gets no memory and says nothing
+    except SystemError:  # from Pillow's C code after a failed allocation
         return pickle.dumps((False, OverLimit("crash")))
     except Exception as error:
         return pickled(error)
 
 
 def pickled(error: Exception) -> bytes:
-    """An exception with what it carries, or its text where it cannot be sent."""
+    """An exception with its attributes, or only its text if it cannot be pickled."""
     try:
         data = pickle.dumps((False, error))
         pickle.loads(data)  # noqa: S301 (what was pickled a line above)

@@ -1,12 +1,12 @@
-"""Decodes untrusted images under limits: each has so much time and memory; what goes over it ends one small process,
-never the import or the test.
+"""Decodes untrusted images under limits of time and memory: exceeding them kills one small process, never the import or
+the test.
 
     with DecoderPool(4, limits) as decoders:            # from several threads
         picture = decoders.run(read_picture, path, …)   # what the function returns or raises; OverLimit
     pixels = confined(read_pixels, path)                # the same, with one decoder that the process keeps
 
-Decoders are forks of this process, see app/worker/decoder_processes.py: they cost milliseconds, and an image costs one
-message each way.
+Decoders are forks of this process, see app/worker/decoder_processes.py: starting one takes milliseconds, and an image
+takes one message each way.
 """
 
 import os
@@ -45,16 +45,16 @@ __all__ = [
     "wall_seconds",
 ]
 
-GRACE_S = 110.0  # by the wall, for the disk
-SLOWED = 30  # times: a decoder is nice to everything else on a machine that is loaded
+GRACE_S = 110.0  # wall time, for the disk
+SLOWED = 30  # slowdown: a decoder has a low priority on a loaded machine
 
 
 class DecoderPool:
-    """Up to `count` decoders, started when they are needed; a context manager. Threads may share it.
+    """Up to `count` decoders, started on demand; a context manager. Thread-safe.
 
     Args:
-        count: decodings at the same time.
-        limits: of each decoding.
+        count: parallel decodings.
+        limits: per decoding.
     """
 
     def __init__(self, count: int, limits: DecodeLimits) -> None:
@@ -74,27 +74,27 @@ class DecoderPool:
         self.close()
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What `function(*args)` returns or raises, called in a decoder.
+        """The result of `function(*args)`, or its exception, called in a decoder.
 
         Args:
-            function: of a module, since it is sent by its name.
+            function: of a module, since it is sent by name.
 
         Raises:
-            OverLimit: it took too much time or memory, or ended its process.
-            OSError: no process can be made now.
+            OverLimit: it exceeded a limit, or its process ended.
+            OSError: no process can be started now.
         """
         decoder, question = self._slots.get(), (function, args)
         try:
             if self._aborted:
                 raise OverLimit("ended")
-            if decoder is None or not decoder.fits() or not decoder.ask(question):  # ended while it had nothing to do
+            if decoder is None or not decoder.fits() or not decoder.ask(question):  # ended while idle
                 decoder = self._another(decoder)
                 decoder.ask(question)
             self._at_work.add(decoder)
             if self._aborted:
                 decoder.kill()
             succeeded, answer = decoder.answer(self.limits)
-            if isinstance(answer, OverLimit):  # it may still hold what was too much: no room for the next image
+            if isinstance(answer, OverLimit):  # replace the process, which may still hold too much memory
                 raise answer
         except BaseException:
             if decoder is not None:
@@ -103,7 +103,7 @@ class DecoderPool:
             decoder = None
             raise
         else:
-            self._at_work.discard(decoder)  # before another thread can have it
+            self._at_work.discard(decoder)  # before another thread can use it
         finally:
             self._slots.put(decoder)
         if not succeeded:
@@ -120,7 +120,7 @@ class DecoderPool:
             return Decoder(self._renewed(nursery), self.limits)
 
     def _renewed(self, previous: DecoderForkServer) -> DecoderForkServer:
-        """The nursery after one that has ended, as where memory ran out; made by the first thread that asks."""
+        """A new fork server after one has ended, as for lack of memory; created by the first thread that calls."""
         with self._renewing:
             if self._nursery is previous:
                 previous.close()
@@ -128,13 +128,13 @@ class DecoderPool:
             return self._nursery
 
     def abort(self) -> None:
-        """End what is being decoded: each `run` that is under way, and each later one, raises OverLimit."""
+        """Kill all decodings: each `run` in progress, and each later one, raises OverLimit."""
         self._aborted = True
         for decoder in list(self._at_work):
             decoder.kill()
 
     def close(self) -> None:
-        """End all decoders; no `run` may be under way."""
+        """End all decoders; no `run` may be in progress."""
         while not self._slots.empty():
             if decoder := self._slots.get():
                 decoder.end()
@@ -155,11 +155,11 @@ class Decoder:
         self._lock = threading.Lock()
 
     def fits(self) -> bool:
-        """Whether it works in our present folder: paths may be relative."""
+        """Whether its working directory is ours: paths may be relative."""
         return self.folder == working_folder()
 
     def ask(self, question: tuple[Callable[..., Any], tuple[Any, ...]]) -> bool:
-        """Send a function and its arguments; False: the process is gone."""
+        """Send a function and its arguments; False: the process has ended."""
         try:
             self.connection.send(question)
         except ConnectionError:
@@ -167,10 +167,10 @@ class Decoder:
         return True
 
     def answer(self, limits: DecodeLimits) -> tuple[bool, Any]:
-        """(True, what it returned) or (False, the exception that it raised).
+        """(True, result) or (False, exception).
 
         Raises:
-            OverLimit: the process is gone.
+            OverLimit: the process has ended.
         """
         try:
             return pickle.loads(self._read_answer(limits))  # noqa: S301 (a fork of this process)
@@ -178,19 +178,20 @@ class Decoder:
             raise OverLimit(cause_of(self.end(kill=False))) from error
 
     def _read_answer(self, limits: DecodeLimits) -> bytes:
-        """Its answer, waited for as long as it says, or as `limits.wall` does; not the time in which it waits for its
-        turn."""
+        """Wait for its answer, for the time that it announces, or for `limits.wall`; its wait for a turn does not
+        count.
+        """
         seconds, until = limits.seconds, None if limits.wall is None else time.monotonic() + limits.wall
         while self.connection.poll(wall_seconds(seconds) if until is None else max(0.0, until - time.monotonic())):
             data = self.connection.recv_bytes()
-            if len(data) != CLOCK.size or data[:1] != b"c":  # a pickle begins otherwise
+            if len(data) != CLOCK.size or data[:1] != b"c":  # a pickle begins differently
                 return data
             _, seconds = CLOCK.unpack(data)
         raise OverLimit("wall")
 
     def kill(self) -> None:
-        """Kill it from another thread; the calling thread gets its end as an answer."""
-        with self._lock:  # its number is its own until it is reaped
+        """Kill it from another thread; the thread that waits then sees its end."""
+        with self._lock:  # its pid cannot be reused before it is reaped
             if self.pid:
                 os.kill(self.pid, signal.SIGKILL)
 
@@ -202,18 +203,18 @@ class Decoder:
             self.connection.close()
             try:
                 self.status = self.nursery.reap(pid, kill)
-            except ForkServerGone:  # it ends with its socket or its time, and nobody knows how
+            except ForkServerGone:  # it ends with its socket or by its time limit, with an unknown status
                 self.status = 0
         return self.status
 
 
 def cause_of(status: int) -> str:
-    """Why a decoder ended by itself."""
+    """The reason why a decoder ended by itself."""
     return {-signal.SIGPROF: "time", -signal.SIGXCPU: "time", -signal.SIGKILL: "killed"}.get(status, "crash")
 
 
 def wall_seconds(seconds: float) -> float | None:
-    """How long a decoder that has so many seconds of processor time may say nothing; None: for ever."""
+    """The longest silence of a decoder with this CPU time limit; None: unlimited."""
     return None if seconds == INFINITE else GRACE_S + SLOWED * seconds
 
 
@@ -223,7 +224,7 @@ def working_folder() -> tuple[int, int]:
 
 
 class OwnDecoder:
-    """The single decoder of a process that decodes an image now and then."""
+    """The single decoder of a process that decodes images occasionally."""
 
     def __init__(self) -> None:
         self.limits = DecodeLimits()
@@ -247,11 +248,11 @@ confined = _single.run
 
 
 def set_limits(limits: DecodeLimits) -> None:
-    """Of `confined` in this process, before it is first called."""
+    """Set the limits of `confined` in this process, before its first call."""
     _single.limits = limits
 
 
 def prepare(limits: DecodeLimits) -> None:
-    """Fork what `confined` needs now, before this process loads much or starts threads that a fork would not have."""
+    """Fork the server of `confined` now, before this process loads much memory or starts threads."""
     set_limits(limits)
     _single.prepare()

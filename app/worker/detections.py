@@ -1,19 +1,20 @@
-"""A model's detections in an image, as data: boxes, outlines, keypoints, oriented boxes, or classes of the whole
-image."""
+"""A model's detections in an image, as data: boxes, polygons, keypoints, oriented boxes, or classes of the entire
+image.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from app.core.shapes import ClassConfidence, Detection
 
-MOST_CORNERS = 400  # of an outline; masks of 640 px have some hundred
-OUTLINE_ERROR = 0.6  # pixels that a simplified outline may be off
+MOST_CORNERS = 400  # of a polygon; masks of 640 px have some hundred
+OUTLINE_ERROR = 0.6  # tolerance in pixels when a polygon is simplified
 
 
 def detections_of(result: Any, conf: float) -> tuple[list[Detection], list[Detection]]:
-    """The detections of an ultralytics result by falling confidence: those above `conf`, and those below.
+    """The detections of an ultralytics result by descending confidence: those above `conf`, and those below.
 
-    A classification always has its one: its first choice, with `top5`.
+    Classification always has one: the top class, with `top5`.
     """
     if result.probs is not None:
         return [classification(result)], []
@@ -28,7 +29,7 @@ def boxes_of(result: Any) -> Any:
 
 
 def confidences(result: Any) -> list[float]:
-    """As the model gave them, not rounded."""
+    """As given by the model, not rounded."""
     return boxes_of(result).conf.tolist()
 
 
@@ -48,7 +49,7 @@ def objects(result: Any) -> Iterator[Detection]:
 
 
 def classification(result: Any) -> Detection:
-    """The first choice for the whole image, with the five best."""
+    """The top class of the entire image, with the five best."""
     height, width = result.orig_shape
     names, probs = result.names, result.probs
     best = [(str(names.get(kind, kind)), round(float(probs.data[kind]), 4)) for kind in probs.top5]
@@ -69,7 +70,7 @@ def detection(name: str, confidence: float, corners: list[float]) -> Detection:
 
 
 def outline(points: Any) -> list[list[float]]:
-    """The outline of a mask with the corners that matter (Douglas-Peucker); empty where the mask is."""
+    """The polygon of a mask, simplified (Douglas-Peucker); empty for an empty mask."""
     import cv2
 
     error = OUTLINE_ERROR

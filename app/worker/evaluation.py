@@ -1,9 +1,9 @@
-"""Collects the final validation of the best weights into `evaluation/evaluation.json` of the training's folder.
+"""Collects the final validation of the best weights in `evaluation/evaluation.json` of the training's folder.
 
-Confusion matrix, curves over the confidence, the confidence with the best F1, and the images behind the errors, with
-small pictures of them (`image-N.jpg`). Matching is that of ultralytics' ConfusionMatrix.process_batch: each prediction,
-the surest first, takes the best free object above an IoU of 0.45, whatever its class. Its threshold is the confidence
-with the best F1, which is also where precision and recall are reported.
+Confusion matrix, curves over the confidence, the confidence with the best F1, and images with errors, as thumbnails
+(`image-N.jpg`). Matching is that of ultralytics' ConfusionMatrix.process_batch: each prediction, by descending
+confidence, gets the best free object above an IoU of 0.45, whatever its class. The threshold is the confidence with the
+best F1, at which precision and recall are also reported.
 """
 
 import json
@@ -26,15 +26,17 @@ from app.worker.shapes import Batch, parts, save_picture, set_geometry, short
 LEAST_CONF = 0.05
 GUESSES = 3  # of a classification
 WORST = 24
-OF_CELL, OF_RIGHT_CELL = 8, 2  # pictures of a cell off and on the diagonal
+OF_CELL, OF_RIGHT_CELL = 8, 2  # example images per cell off and on the diagonal
 PICTURES = 240
-PICTURES_S = 15.0  # seconds for them, at most
+PICTURES_S = 15.0  # maximum time for them
 
-Pair = tuple[int, int]  # prediction and object of an image; -1: none
+Pair = tuple[int, int]  # indexes of a prediction and an object in an image; -1: none
 
 
 class Match(TypedDict):
-    """The predictions of an image beside its objects: how many predictions count, and how many pairs are errors."""
+    """The predictions of an image matched with its objects: the number of predictions above the threshold, and of
+    errors.
+    """
 
     counted: int
     pairs: list[Pair]
@@ -43,7 +45,7 @@ class Match(TypedDict):
 
 @dataclass(frozen=True)
 class ImageOutcomes:
-    """An image, kept small, since there may be many; its size in pixels, 0 of a classification."""
+    """A compact record of an image, since there may be many; its size in pixels, 0 for classification."""
 
     file: str
     width: int
@@ -56,12 +58,12 @@ class ImageOutcomes:
 
 
 class EvaluationResults:
-    """Hears the final validation, image by image, and writes down what follows from it."""
+    """Records the final validation, image by image, and writes the results."""
 
     def __init__(self, folder: Path, task: str) -> None:
         self.folder, self.task = folder, task
         self.images: list[ImageOutcomes] = []
-        self.sizes: dict[int, tuple[int, int]] = {}  # of pictures, by their image's place
+        self.sizes: dict[int, tuple[int, int]] = {}  # of thumbnails, by their image's index
         self.broken = False
 
     def add_image(self, validator: Any, file: str, pred: Any, index: int, batch: Batch) -> None:
@@ -70,7 +72,7 @@ class EvaluationResults:
         self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.instances)))
 
     def gather(self, rank: int) -> None:
-        """Of several processes all images to rank 0. Each of them must call it."""
+        """With several processes, gather all images in rank 0. Every process must call it."""
         import torch.distributed as dist
 
         gathered: list[Any] | None = [None] * dist.get_world_size() if rank == 0 else None
@@ -79,10 +81,10 @@ class EvaluationResults:
             self.images = [image for images in gathered for image in images or ()]
 
     def write(self, metrics: Any, names: Sequence[str], measure: str) -> None:
-        """Write everything down.
+        """Write the results.
 
         Args:
-            metrics: ultralytics', behind the validation. measure: the name of its main one, "mAP50(M)".
+            metrics: ultralytics', after the validation. measure: the name of the main one, "mAP50(M)".
         """
         curves = None if self.task == "classify" else curves_of(getattr(metrics, PARTS[measure[-2:-1]]))
         best = curves["best"] if curves else None
@@ -110,7 +112,7 @@ class EvaluationResults:
         self.images = []
 
     def choose(self, matched: Sequence[Match], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
-        """The images that get a picture, as index → number; and the numbers behind each cell."""
+        """The images that get a thumbnail, as index → number; and the numbers of each cell."""
         clear(self.folder)
         candidates = list(worst(matched))
         behind = {}
@@ -126,7 +128,7 @@ class EvaluationResults:
             target = self.folder / f"image-{len(chosen)}.jpg"
             try:
                 self.sizes[index] = save_picture(Path(self.images[index].file), target)
-            except (OSError, ValueError):  # it is gone meanwhile, or no longer readable
+            except (OSError, ValueError):  # deleted meanwhile, or unreadable
                 continue
             chosen[index] = len(chosen)
         listed = {cell: [chosen[index] for index in indices if index in chosen] for cell, indices in behind.items()}
@@ -142,7 +144,7 @@ class EvaluationResults:
         truth: list[Shape] = [{"class": kind} for kind in instances.objects]
         for shapes, corners in ((detected, instances.detection_corners), (truth, instances.object_corners)):
             for shape, where in zip(shapes, corners, strict=False):
-                if where:  # else the whole image
+                if where:  # classification has no coordinates
                     set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
         return {
             "number": number,
@@ -157,7 +159,7 @@ class EvaluationResults:
 
 
 def match(instances: ImageResult, confidence: float, task: str) -> Match:
-    """The predictions of an image beside its objects."""
+    """The predictions of an image matched with its objects."""
     if task == "classify":
         counted = min(GUESSES, len(instances.detections))
         return {"counted": counted, "pairs": [(0, 0)], "errors": int(instances.detections[0] != instances.objects[0])}
@@ -176,7 +178,7 @@ def pair_of(outcome: Outcome) -> Pair:
 def cells_of(
     images: Sequence[ImageResult], matched: Sequence[Match], classes: int
 ) -> dict[tuple[int, int], Counter[int]]:
-    """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
+    """(predicted, true) → count by image; the number of classes stands for the background."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for image_index, (instances, outcome) in enumerate(zip(images, matched, strict=True)):
         for index, there in outcome["pairs"]:
@@ -187,7 +189,7 @@ def cells_of(
 
 
 def worst(matched: Sequence[Match]) -> Iterable[int]:
-    """The indices of the images with most errors."""
+    """The indexes of the images with most errors."""
     wrong = [index for index, outcome in enumerate(matched) if outcome["errors"]]
     return sorted(wrong, key=lambda index: -matched[index]["errors"])[:WORST]
 
@@ -197,6 +199,6 @@ def accuracy(metrics: Any) -> Accuracy:
 
 
 def clear(folder: Path) -> None:
-    """Pictures of an earlier end, before the run was extended."""
+    """Remove the thumbnails of an earlier end, before the run was extended."""
     for path in folder.glob("image-*.jpg"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The exceptions of children, and the classification of every exception."""
+"""The exceptions of children, and the classification of all exceptions."""
 
 import errno
 import sqlite3
@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from app.core.children import PROGRAM_CHANGED, TAKES_LONG
 
-# Of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's image loading processes. The two of cuDNN and
-# the one of oneDNN, the last, come when their workspace does not fit; ultralytics takes cuDNN's for the same.
+# Messages of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's data loader processes. The last ones,
+# two of cuDNN and one of oneDNN, occur when their workspace does not fit; ultralytics classifies cuDNN's the same way.
 MEMORY = (
     "out of memory",
     "allocate memory",
@@ -22,14 +22,15 @@ MEMORY = (
     "cudnn_status_internal_error",
     "unable to find an engine",
     "could not create a primitive",
-    "can't start new thread",  # no memory for its stack, as under TRAINING_MEMORY_LIMIT
+    "can't start new thread",  # no memory for the thread's stack, as under TRAINING_MEMORY_LIMIT
 )
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class InvalidInput(Exception):
-    """What was sent cannot be used. `code` names the text (REASONS of app/services/datasets/texts.py), `data` fills its
-    places."""
+    """The input cannot be used. `code` selects the text (REASONS of app/services/datasets/texts.py), `data` fills its
+    placeholders.
+    """
 
     def __init__(self, code: str, **data: Any) -> None:
         super().__init__(code, data)
@@ -41,23 +42,23 @@ class InvalidInput(Exception):
 
 
 class StopRequested(Exception):
-    """The supervisor asked to stop; raised between two batches, so that the checkpoint stays resumable."""
+    """A stop was requested; raised between two batches, so that the checkpoint stays resumable."""
 
 
 class DataError(Exception):
-    """The dataset cannot be trained on."""
+    """The dataset cannot be used for training."""
 
 
 class TakesLong(Exception):
-    """Work in front of a queue takes far longer than it should."""
+    """Work that delays a queue takes far longer than usual."""
 
 
 class WeightsError(Exception):
-    """A weights file is not what it should be."""
+    """A weights file is invalid."""
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what caused it."""
+    """The exception and its causes."""
     visited: set[int] = set()
     while error is not None and id(error) not in visited:
         visited.add(id(error))
@@ -66,8 +67,9 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def kind_of(error: BaseException) -> str:
-    """`out_of_memory`, `disk_full`, `data`, `weights`, `takes_long`, `program_changed` or `code`: of the exception and
-    what caused it."""
+    """`out_of_memory`, `disk_full`, `data`, `weights`, `takes_long`, `program_changed` or `code`: from the exception
+    and its causes.
+    """
     for item in chain(error):
         if disk_is_full(item):
             return "disk_full"
@@ -100,16 +102,16 @@ def memory_gave_out(error: BaseException) -> bool:
 
 
 def sentence(error: BaseException) -> str:
-    """The exception's first line; its type's name where it has no text."""
+    """The exception's first line, or its type's name if it has no message."""
     text = str(error).strip()
     return text.splitlines()[0][:500] if text else type(error).__name__
 
 
 def raise_as(kind: type[Exception], error: Exception, reason: BaseException | None = None) -> NoReturn:
-    """Raise as an error of the input, unless memory or the disk ran out or a stop was requested.
+    """Raise `kind`, unless memory or the disk ran out or a stop was requested.
 
     Args:
-        reason: whose text says it; None: the error's own.
+        reason: the exception whose message is used; None: the error itself.
     """
     if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
         raise error
@@ -119,6 +121,7 @@ def raise_as(kind: type[Exception], error: Exception, reason: BaseException | No
 def raise_data_error(error: Exception) -> NoReturn:
     """Raise as a fault of the dataset, see `raise_as`.
 
-    ultralytics wraps the reason once. What it tried and got over before, such as a cache that is not there, is none.
+    ultralytics wraps the reason once. Earlier exceptions that it has handled, such as a missing cache, are not the
+    reason.
     """
     raise_as(DataError, error, error.__cause__)

@@ -1,4 +1,4 @@
-"""Reports the machine's figures during a training, every two seconds, from a thread of its own."""
+"""Reports the machine's figures during a training, every two seconds, from a thread."""
 
 import os
 import threading
@@ -16,17 +16,17 @@ EVERY_S = 2.0
 
 
 class Gauge:
-    """Reads the machine's figures; rates are since the reading before.
+    """Reads the machine's figures; rates are since the previous reading.
 
     Args:
-        root: the process that the training runs in; its descendants count to it.
+        root: the training's first process; its descendants are included.
         gpus: the GPUs of this training, as CUDA_VISIBLE_DEVICES names them: PCI numbers or UUIDs.
     """
 
     def __init__(self, root: int, gpus: list[str]) -> None:
         self.root = psutil.Process(root)
         self.handles = gpu_handles(gpus)
-        psutil.cpu_percent()  # measures from here on
+        psutil.cpu_percent()  # starts the measurement
         self.before = time.monotonic(), totals()
 
     def read(self) -> Figures:
@@ -48,7 +48,7 @@ class Gauge:
         )
 
     def resident(self) -> int:
-        """Bytes of the training and everything that it started."""
+        """Resident bytes of the training's processes."""
         size = 0
         for process in [self.root, *self.root.children(recursive=True)]:
             try:
@@ -59,7 +59,7 @@ class Gauge:
 
 
 def totals() -> tuple[int, int, int, int]:
-    """Bytes since the start of the machine: disk read and written, network sent and received."""
+    """Bytes since boot: disk read and written, network sent and received."""
     disk, net = psutil.disk_io_counters(), psutil.net_io_counters()
     return (
         disk.read_bytes if disk else 0,
@@ -70,7 +70,7 @@ def totals() -> tuple[int, int, int, int]:
 
 
 def gpu_handles(names: list[str]) -> list[tuple[int, Any]]:
-    """(NVML's number, handle) of each; none without a driver. NVML counts as CUDA_DEVICE_ORDER=PCI_BUS_ID does."""
+    """(NVML's index, handle) of each; none without a driver. NVML's order is that of CUDA_DEVICE_ORDER=PCI_BUS_ID."""
     if not names:
         return []
     import pynvml
@@ -87,13 +87,13 @@ def gpu_handles(names: list[str]) -> list[tuple[int, Any]]:
 
 
 def gpu(index: int, handle: Any) -> GpuFigures:
-    """One GPU; None for what it does not report. Percent, bytes, °C, watts."""
+    """One GPU; None: not reported. Percent, bytes, °C, watts."""
     import pynvml as nvml
 
     def ask(function: Any, *arguments: Any) -> Any:
         try:
             return function(handle, *arguments)
-        except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
+        except nvml.NVMLError:  # some cards, and MIG slices, do not report everything
             return None
 
     memory, rates = memory_of(nvml, handle), ask(nvml.nvmlDeviceGetUtilizationRates)
@@ -110,7 +110,7 @@ def gpu(index: int, handle: Any) -> GpuFigures:
 
 
 def visible(device: str, numbers: list[int]) -> list[str]:
-    """What NVML calls the devices that torch calls `numbers`; none for the CPU."""
+    """NVML's names of the devices that torch calls `numbers`; none for the CPU."""
     if device != "cuda":
         return []
     names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
@@ -118,7 +118,7 @@ def visible(device: str, numbers: list[int]) -> list[str]:
 
 
 def watch(gauge: Gauge, publish: Callable[[Figures], None], every: float = EVERY_S) -> threading.Thread:
-    """Publish the figures until the process ends; errors here do not concern the training."""
+    """Publish the figures until the process ends; errors here do not affect the training."""
 
     def loop() -> None:
         while True:

@@ -41,7 +41,9 @@ def adopt_newer(storage: StorageService) -> int:
             with writing() as session:
                 add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
         except Exception as error:  # a damaged one is skipped, and does not stop the others
-            logger.warning("versions of dataset %d could not be adopted: %s: %s", dataset_id, type(error).__name__, error)
+            logger.warning(
+                "versions of dataset %d could not be adopted: %s: %s", dataset_id, type(error).__name__, error
+            )
             for number in numbers:
                 storage.set_revision_aside(dataset_id, number)
     return sum(len(numbers) for _dataset_id, numbers in revisions)

@@ -1,4 +1,4 @@
-"""Data loaders that end sooner, or later, than those of a training."""
+"""Data loaders that end earlier or later than those of a training."""
 
 import time
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ class Few:
 
 
 class Endless:
-    """The training's loader without the end of an epoch, which is how the other augmentation can begin at any batch.
+    """The training's loader without epoch ends, so that mosaic can be switched off at any batch.
 
-    ultralytics' loader must not be reset while it is iterated: its iterator is gone then, and the loop fails.
+    ultralytics' loader must not be reset during iteration: its iterator would disappear, and the loop fail.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -53,5 +53,5 @@ class Endless:
             self.loader.reset()
 
     def renew(self) -> None:
-        """What was loaded in advance is thrown away: the next batch is made anew."""
+        """Discard prefetched batches: the next one is loaded with the present augmentation."""
         self.renewed = True

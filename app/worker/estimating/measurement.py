@@ -1,4 +1,4 @@
-"""A trainer that measures: mixed into the training's own, so that its own loop, loaders and optimizer run."""
+"""A measuring mixin for the training's own trainer, so that its own loop, loaders and optimizer run."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from app.worker.estimating.pace import MOST, VAL, BatchPace
 from app.worker.memory import device_name, memory_of
 from app.worker.train import check_stop
 
-LEAST_S = 8.0  # for batches and validation, however long it took to get there
+LEAST_S = 8.0  # for batches and validation, however late they begin
 
 
 class MeasurementComplete(Exception):
@@ -30,7 +30,7 @@ class MeasurementComplete(Exception):
 class Measurement:
     """Stops with `MeasurementComplete` once it has enough batches.
 
-    `measure_seconds` of the class: how long all of it may take, on a machine that is fast enough.
+    `measure_seconds` of the class: the duration of a measurement on a fast machine.
     """
 
     measure_seconds = 0.0
@@ -39,17 +39,18 @@ class Measurement:
         self.batch_at_start: int | None = None
         self.start_seconds = 0.0
         self.batch_pace: BatchPace = BatchPace(0.0, 0, False, time.monotonic())
-        self.validation_times: list[float] = []  # when the validation began, and when each of its batches ended
+        self.validation_times: list[float] = []  # the start of the validation, then the end of each of its batches
         super().__init__(*args, **kwargs)
 
-    # What ultralytics calls.
+    # Called by ultralytics.
 
     def run_callbacks(self, event: str) -> None:
-        """Only the clock: no events, no config.yaml."""
+        """Measures only: no events, no config.yaml."""
         if event == "on_train_start":
             self.begin()
         elif event == "on_train_epoch_start":
-            self._oom_retries = MOST  # ultralytics would halve the batch in this process, see programs/estimate.py
+            # otherwise ultralytics would halve the batch in this process, see programs/estimate.py
+            self._oom_retries = MOST
             self.batch_pace.begin_epoch(time.monotonic())
         elif event == "on_train_batch_end":
             self.end_batch()
@@ -60,7 +61,7 @@ class Measurement:
         me.train_loader = Endless(me.train_loader)
 
     def plot_training_samples(self, batch: Any, ni: int) -> None:
-        """Of the first three batches only: it would blur their figures."""
+        """Skipped: it would distort the times of the first three batches."""
 
     def optimizer_step(self) -> None:
         self.synchronize()
@@ -69,7 +70,7 @@ class Measurement:
         self.synchronize()
         self.batch_pace.add_step(time.monotonic() - began)
 
-    # The measurement.
+    # Measuring.
 
     def synchronize(self) -> None:
         import torch
@@ -82,7 +83,7 @@ class Measurement:
         self.start_seconds = current().worked()
         budget = max(LEAST_S, self.measure_seconds - self.start_seconds)
         self.batch_at_start = me.batch_size
-        # Without mosaic at all the last epochs do not differ from the others.
+        # Without mosaic, the last epochs are like the others.
         mosaic = bool(me.args.mosaic) and hasattr(me.train_loader.dataset, "close_mosaic")
         self.batch_pace = BatchPace(budget, 2 * me.train_loader.num_workers, mosaic, time.monotonic())
         self.limit_validation()
@@ -98,7 +99,7 @@ class Measurement:
 
         Raises:
             MeasurementComplete: this was the last one.
-            StopRequested: nobody wants to know any more.
+            StopRequested: the estimate is no longer wanted.
         """
         check_stop(current())
         now = time.monotonic()
@@ -114,7 +115,7 @@ class Measurement:
         self.validation_times.append(time.monotonic())
 
     def leave_mosaic(self, now: float) -> None:
-        """From the batches with mosaic to those without."""
+        """Switch from batches with mosaic to those without."""
         me: Any = self
         me._close_dataloader_mosaic()
         me.train_loader.renew()
@@ -123,7 +124,7 @@ class Measurement:
         self.batch_pace.begin_epoch(time.monotonic())
 
     def finish(self) -> None:
-        """Validate, save, and stop with the figures."""
+        """Validate, save, and stop with the measurements."""
         me: Any = self
         current().emit(Stage("validating"))
         batches, seconds = len(me.test_loader), self.validation_seconds()
@@ -133,7 +134,7 @@ class Measurement:
         raise MeasurementComplete(self.figures(batches, seconds, time.monotonic() - began))
 
     def validation_seconds(self) -> float:
-        """Seconds of a complete validation, from a part of it: its batches, and the metrics behind them."""
+        """Seconds of a complete validation, extrapolated from a part: its batches, and the metrics after them."""
         me: Any = self
         me.ema.update_attr(me.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
         self.limit_validation()
@@ -145,10 +146,10 @@ class Measurement:
         rest = (end - self.validation_times[-1]) * batches / measured
         if measured == batches:
             return sum(took) + rest
-        return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
+        return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first batch warms up
 
     def figures(self, val_batches: int, val_seconds: float, save_seconds: float) -> EstimateFigures:
-        """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
+        """The measurements. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
         me: Any = self
         accumulated = max(round(me.args.nbs / me.batch_size), 1)
         with_mosaic, without_mosaic = (self.batch_pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))

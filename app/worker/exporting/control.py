@@ -1,4 +1,6 @@
-"""Accuracy control of INT8: where all of it loses too much, the layers that lose most stay in floating point (nncf)."""
+"""Accuracy control of INT8: if the quantized model loses too much, nncf leaves the most sensitive layers in floating
+point.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -16,26 +18,26 @@ from app.worker.exporting.processes import task_of
 if TYPE_CHECKING:
     from app.worker.programs.export_model import Course
 
-RANKED = 10  # images on which each layer is tried in floating point
-MOST_LAYERS = 30  # that may stay so; a model that needs more is none in INT8
+RANKED = 10  # images for ranking the layers
+MOST_LAYERS = 30  # maximum number of such layers; a model that needs more is not suitable for INT8
 
 
 def has_control(spec: ExportSpec) -> bool:
-    """Whether there is any for this export."""
+    """Whether this export supports it."""
     return spec.format == "openvino" and bool(spec.arguments.get("int8"))
 
 
 def restore(
     spec: ExportSpec, weights: Path, model: Path, directory: Path, course: "Course"
 ) -> tuple[Path, ConversionDetails]:
-    """`convert` again, with as few layers in floating point as the figures on training images need.
+    """Run `convert` again, with as few layers in floating point as the accuracy on training images requires.
 
     Args:
         weights: a copy of the .pt.
-        model: the export that lost too much; moved away.
-        directory: where files may be made.
-        course: hears of each image that is measured, calibrated with, or given to a layer that is tried; what it
-            raises ends the work.
+        model: the rejected export, which is moved away.
+        directory: for temporary files.
+        course: notified of each image that is measured, used for calibration, or passed through a layer on trial; an
+            exception ends the work.
     """
     import nncf
 
@@ -47,7 +49,7 @@ def restore(
     values: dict[str, object] = {
         "validation_dataset": nncf.Dataset(Followed(control.inputs(), course.step)),
         "validation_fn": control.figure,
-        "max_drop": spec.allowed_loss / 2,  # of these images; those of validation differ a little
+        "max_drop": spec.allowed_loss / 2,  # on these images; validation images differ slightly
         "advanced_accuracy_restorer_parameters": nncf.AdvancedAccuracyRestorerParameters(
             max_num_iterations=MOST_LAYERS, ranking_subset_size=RANKED
         ),
@@ -62,7 +64,7 @@ def restore(
 
 
 def with_names(model: Any) -> Any:
-    """The same model; nncf tells outputs by their names, which those of a traced one have not."""
+    """The model with named outputs, by which nncf identifies them; traced models have none."""
     for number, output in enumerate(model.outputs):
         if not output.get_names():
             output.get_tensor().set_names({f"output{number}"})
@@ -70,10 +72,10 @@ def with_names(model: Any) -> Any:
 
 
 class Control:
-    """Measures what nncf tries, on the same images each time.
+    """Measures the models that nncf tries, on the same images each time.
 
     Args:
-        task: as measuring.py takes it; its model says how, whatever is measured in its place.
+        task: for measuring.py; its model determines the evaluation, whichever model is measured.
         folder: where ultralytics may write.
     """
 
@@ -88,9 +90,9 @@ class Control:
         return inputs
 
     def figure(self, compiled: Any, items: Iterable[Any]) -> tuple[float, list[list[Any]]]:
-        """mAP50-95 (of a classification the top-1 accuracy) of a compiled model, and its output for each image."""
+        """mAP50-95 (for classification, the top-1 accuracy) of a compiled model, and its outputs for each image."""
         outputs: list[list[Any]] = []
-        for _item in items:  # nncf counts them
+        for _item in items:  # iterated, since nncf counts the items
             pass
         with compiling(lambda _default: RecordingControl(compiled, lambda _pixels, values: outputs.append(values))):
             measured = measure(self.task, self.folder, self.step)
@@ -114,7 +116,7 @@ class RecordingControl:
 
 @contextmanager
 def compiling(wrap: Callable[[Any], Any]) -> Iterator[None]:
-    """Wrap the models that OpenVINO compiles."""
+    """Wrap the models that OpenVINO compiles during the block."""
     import openvino
 
     usual = openvino.Core.compile_model
@@ -127,7 +129,7 @@ def compiling(wrap: Callable[[Any], Any]) -> Iterator[None]:
 
 @contextmanager
 def quantizing(quantize: Callable[..., Any]) -> Iterator[None]:
-    """Have ultralytics' exporter call this for nncf.quantize."""
+    """Replace nncf.quantize in ultralytics' exporter during the block."""
     import nncf
 
     usual = nncf.quantize

@@ -1,4 +1,4 @@
-"""Makes the model file of another runtime with ultralytics' own exporter."""
+"""Creates the model file of another runtime with ultralytics' exporter."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ PASSED_ON = ("dynamic", "nms", "batch", "opset")
 def convert(
     spec: ExportSpec, weights: Path, directory: Path, through: Callable[[Any], Any] = lambda batches: batches
 ) -> tuple[Path, ConversionDetails]:
-    """The exported file or folder, below `directory`/MADE, and details of its making.
+    """The exported file or folder, below `directory`/MADE, and details of the conversion.
 
     Args:
-        weights: a copy of them, named STEM.pt: ultralytics writes beside it, under its name.
-        through: what the batches of a calibration of INT8 go through.
+        weights: a copy, named STEM.pt, since ultralytics writes beside it under its name.
+        through: wraps the batches of an INT8 calibration.
 
     Raises:
-        Exception: the exporter cannot make it; nothing is installed to help it.
+        Exception: the exporter failed; it does not install missing packages.
     """
     output_folder = directory / RESULT_FOLDER
     shutil.rmtree(output_folder, ignore_errors=True)
@@ -60,7 +60,7 @@ def convert(
 
 
 def arguments(spec: ExportSpec, directory: Path) -> tuple[UltralyticsArguments, ConversionDetails]:
-    """What the exporter is called with, and what the card has to say about it."""
+    """The exporter's arguments, and details for the model card."""
     from importlib.util import find_spec
 
     options = spec.arguments
@@ -73,7 +73,7 @@ def arguments(spec: ExportSpec, directory: Path) -> tuple[UltralyticsArguments, 
     values |= {name: value for name, value in options.items() if name in PASSED_ON and value}
     if spec.format == "onnx" and find_spec("onnxslim") is None:
         values["simplify"] = False
-    if options.get("nms"):  # what it leaves out can't be found at any threshold; ultralytics' own is 0.25
+    if options.get("nms"):  # detections that built-in NMS drops are lost at any threshold; ultralytics' default is 0.25
         values |= {"conf": NMS_CONF, "iou": IOU}
     details: ConversionDetails = {}
     if options.get("half"):
@@ -81,8 +81,8 @@ def arguments(spec: ExportSpec, directory: Path) -> tuple[UltralyticsArguments, 
     if options.get("int8"):
         data, count = sample_split(Path(spec.data), "train", MOST_CALIBRATION, directory / "calibration")
         chosen = data.parent / "images" if spec.task == "classify" else data
-        # `split`: ultralytics calibrates on the validation images otherwise, on which it is then measured.
-        # Relative to our own folder, in which we work: the exporter writes it into the model.
+        # `split`: by default, ultralytics calibrates on the validation images, which are used for verification. The
+        # path is relative to our working directory, since the exporter writes it into the model.
         values |= {"quantize": 8, "data": os.path.relpath(chosen), "split": "train"}
         details = {"calibration_images": count, "calibration_recommended": CALIBRATION}
     return values, details

@@ -8,7 +8,7 @@ class Followed:
     """A sequence or a data loader that calls back for each item consumed.
 
     Args:
-        step: what it raises ends whatever takes the item.
+        step: called for each item; an exception ends the iteration.
     """
 
     def __init__(self, items: Any, step: Callable[[], None]) -> None:
@@ -23,6 +23,6 @@ class Followed:
             yield item
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # it is iterated, whatever else its items can do
+        if name.startswith("__"):  # iterate explicitly: special methods of the items are not forwarded
             raise AttributeError(name)
         return getattr(self.items, name)

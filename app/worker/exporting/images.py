@@ -1,6 +1,6 @@
-"""Images of a split of a dataset, as a small dataset of their own: links to the files, in a folder that may be written.
+"""Creates a small dataset from images of a split: links to the files, in a writable folder.
 
-So the caches that ultralytics writes beside labels never meet those of a training.
+So ultralytics' caches beside the labels never mix with those of a training.
 """
 
 import os
@@ -17,7 +17,7 @@ DATASET_KEYS = ("names", "nc", "kpt_shape", "flip_idx", "kpt_names", "channels")
 
 
 def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path, int]:
-    """A dataset.yaml in `folder` whose only split is at most `most` images of `split`, and how many they are.
+    """Create a dataset.yaml in `folder` with at most `most` images of `split`; its path, and the number of images.
 
     Raises:
         DataError: the split has no images.
@@ -34,7 +34,7 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
         if label is not None and label.exists():
             link(label, (folder / "labels" / split / path.relative_to(source)).with_suffix(".txt"))
     train = folder / "images" / "train"
-    if not train.exists():  # ultralytics takes a classification's images apart where there is none
+    if not train.exists():  # without one, ultralytics would split the images of a classification
         train.symlink_to(split, target_is_directory=True)
     values: dict[str, object] = {"path": str(folder), "train": f"images/{split}", "val": f"images/{split}"}
     values |= {name: described[name] for name in DATASET_KEYS if name in described}
@@ -44,12 +44,12 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
 
 
 def images_of(data: Path) -> list[Path]:
-    """The images of a `sample_split`, in their order."""
+    """The images of a `sample_split`, in order."""
     return sorted(path for path in (data.parent / "images" / "val").rglob("*") if path.suffix.lower() in IMAGES)
 
 
 def label_of(image: Path) -> Path | None:
-    """Where ultralytics looks for the labels: the last folder `images` of the path replaced; None: there is none."""
+    """Where ultralytics expects the label: in the path, the last folder `images` is replaced; None: not there."""
     head, separator, tail = str(image).rpartition(f"{os.sep}images{os.sep}")
     return Path(f"{head}{os.sep}labels{os.sep}{tail}").with_suffix(".txt") if separator else None
 

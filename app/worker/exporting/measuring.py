@@ -1,9 +1,9 @@
 """Measures a model file on the validation images of a dataset: `python -m app.worker.exporting.measuring TASK RESULT`.
 
-In a process of its own, so that the runtime is loaded as its user will load it, from the file alone. TASK is a JSON
-file: model, data (a dataset.yaml), task, img_size, device, classes; bf16: whether it is measured in bfloat16, too.
-RESULT becomes a JSON file, see `measure`. It waits for a line on stdin before each image, and announces each that is
-done by a line on stdout: so several processes can take turns. Everything else is printed to stderr.
+Runs in its own process, so that the runtime is loaded as its users will load it, from the file alone. TASK is a JSON
+file: model, data (a dataset.yaml), task, img_size, device, classes; bf16: measure in bfloat16, too. RESULT becomes a
+JSON file, see `measure`. Before each image it waits for a line on stdin, and after each it writes a line to stdout, so
+that several processes can alternate. Other output goes to stderr.
 """
 
 import contextlib
@@ -17,28 +17,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # in a process of its own it loads nothing of ours that it does not need
+if TYPE_CHECKING:  # at runtime it loads none of our modules that it does not need
     from app.core.exports import Latency, Measurement, MeasureTask
 
 from app.core.exports import BFLOAT16, EXACT
 
-MOST_COMPARED = 30  # detections of an image
+MOST_COMPARED = 30  # compared detections per image
 HINT = "INFERENCE_PRECISION_HINT"
-WARM_UP = 3  # images that warm caches up and do not count
+WARM_UP = 3  # images that warm up caches and are not timed
 ORPHAN_POLL_S = 2.0
 
 
 def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda: None) -> "Measurement":
-    """precision, recall, map50, map95 (of a classification top1, top5), images, curves with best, latency_ms of the
-    model alone, the contention meanwhile, names, device, and by file its `detections`: class, confidence, place in
-    pixels of the surest.
+    """precision, recall, map50, map95 (for classification top1, top5), images, curves with best, latency_ms of the
+    model alone, contention, names, device, and by file its `detections`: class, confidence, corners in pixels of the
+    most confident ones.
 
     Args:
         folder: where ultralytics may write.
-        step: called after each image; what it raises ends the measurement.
+        step: called after each image; an exception ends the measurement.
 
     Raises:
-        Exception: the runtime cannot load the file, or not run it.
+        Exception: the runtime cannot load or run the file.
     """
     from app.worker.contention import ProcessorContention
     from app.worker.curves import curves_of
@@ -80,11 +80,12 @@ def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda
 
 @contextlib.contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Have OpenVINO compile what is loaded meanwhile for a precision, EXACT as the example of an export asks it to: by
-    itself it takes bfloat16 where the CPU has it, and the figures would be those of this machine alone."""
+    """Have OpenVINO compile models in a precision, EXACT as in the export's example: by default it uses bfloat16 if the
+    CPU supports that, and the results would depend on this machine.
+    """
     try:
         import openvino
-    except ImportError:  # then nothing is loaded with it
+    except ImportError:  # then no model is loaded with it
         yield
         return
     compile_model = openvino.Core.compile_model
@@ -100,7 +101,7 @@ def computing_in(precision: str) -> Iterator[None]:
 
 
 def latency(times: list[float]) -> "Latency":
-    """p50 and p95, ms; `least`: of the quickest image, which other work on the machine disturbs the least."""
+    """p50 and p95, ms; `least`: of the fastest image, which other processes disturb least."""
     counted = sorted(times[min(WARM_UP, len(times) - 1) :])
     median, slow = (counted[(len(counted) - 1) * share // 100] for share in (50, 95))
     return {"p50": round(median, 2), "p95": round(slow, 2), "least": round(counted[0], 2)}
@@ -134,7 +135,7 @@ def main(task_file: str, result_file: str) -> None:
         if task.get("bf16"):
             try:
                 measurement["bf16"] = measure({**task, "precision": BFLOAT16}, folder / BFLOAT16, report_image)
-            except Exception:  # it is not run so then
+            except Exception:  # bfloat16 is then reported as unavailable
                 traceback.print_exc()
     Path(result_file).write_text(json.dumps(measurement), encoding="utf-8")
 

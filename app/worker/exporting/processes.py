@@ -1,4 +1,4 @@
-"""Measures model files in processes of their own, as their users will load them."""
+"""Measures model files in separate processes, as their users will load them."""
 
 import json
 import subprocess
@@ -13,20 +13,22 @@ from app.core.exports import OPENVINO, ExportSpec, Measurement, MeasureTask
 from app.worker.threads import child_environment
 
 PROGRAM = "app.worker.exporting.measuring"
-GO = "go\n"  # what a process waits for before each image
-TURN = 25  # images: a runtime's threads spin for some time behind one, and slow the first of the next process
+GO = "go\n"  # line that a process waits for before each image
+# images per turn: a runtime's threads busy-wait for some time afterwards, and slow down the first ones of the next
+# process
+TURN = 25
 
 
 class NotLoadable(Exception):
-    """The runtime cannot load an exported file, or not run it."""
+    """The runtime cannot load or run an exported file."""
 
 
 class MeasuringProcess:
-    """A model file in a process that measures it, an image at a time; a context manager.
+    """A process that measures a model file, an image at a time; a context manager.
 
     Args:
-        task: what measuring.py is told.
-        folder: of this measurement; made here.
+        task: of measuring.py.
+        folder: for this measurement; created here.
     """
 
     def __init__(self, task: MeasureTask, folder: Path) -> None:
@@ -48,7 +50,7 @@ class MeasuringProcess:
         self.process.communicate()
 
     def step(self) -> bool:
-        """Have one more image measured; False: there is none, or the process has ended."""
+        """Measure one more image; False: there is none, or the process has ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -59,10 +61,10 @@ class MeasuringProcess:
         return bool(self.process.stdout.readline())
 
     def figures(self) -> Measurement:
-        """What came of it, see measuring.py; once there are no more images.
+        """The result, see measuring.py; after the last image.
 
         Raises:
-            NotLoadable: the process ended without figures; its output is in our own.
+            NotLoadable: the process ended without a result; its output is in ours.
         """
         code = self.process.wait()
         if code or not self.result.exists():
@@ -74,14 +76,15 @@ class MeasuringProcess:
 def measured(
     spec: ExportSpec, models: Sequence[Path], data: Path, folder: Path, step: Callable[[], None]
 ) -> list[Measurement]:
-    """The figures of model files, some images of each in turns: other work on the machine slows all of them.
+    """The measurements of several model files, alternating after some images: other processes then slow all of them
+    equally.
 
     Args:
-        folder: where files may be made.
-        step: called after each image of each; what it raises ends the processes.
+        folder: for temporary files.
+        step: called after each image of each; an exception ends the processes.
 
     Raises:
-        NotLoadable: one cannot be loaded, or not run.
+        NotLoadable: one cannot be loaded or run.
     """
     with ExitStack() as stack:
         running = [

@@ -1,4 +1,4 @@
-"""Times an export to OpenVINO against its .pt, as both would answer requests."""
+"""Times an export to OpenVINO against its .pt, as both would serve requests."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ IMAGES, ROUNDS = 3, 7
 
 
 def run_times(weights: Path, exports: Sequence[Export], images: Sequence[Path]) -> RunTimes:
-    """The times of each, one after the other in each round: other work on the machine then slows all of them, and the
-    shape of the images counts (a .pt takes a wide image as a wide one, an export pads it to the whole square).
+    """The latency of each, alternating in each round: other processes then slow all of them equally. The images keep
+    their aspect ratio, which matters: a .pt runs a wide image as such, an export pads it to a square.
 
     Args:
-        exports: the same one in different precisions.
-        images: of which the first IMAGES are run.
+        exports: the same export in different precisions.
+        images: the first IMAGES are run.
 
     Raises:
         BadModel: the .pt cannot be used.
-        BadExport: the export cannot.
+        BadExport: the export cannot be used.
     """
     from ultralytics.utils.patches import imread
 
@@ -33,8 +33,9 @@ def run_times(weights: Path, exports: Sequence[Export], images: Sequence[Path]) 
 
 
 def medians(engines: Mapping[str, Engine], pictures: Sequence[Any]) -> dict[str, float]:
-    """The median of each engine over the rounds, ms. An engine's first image of a round warms it up and does not
-    count: until then threads of the one before may be spinning."""
+    """The median latency of each engine over the rounds, ms. An engine's first image in a round is not timed: threads
+    of the previous engine may still be busy-waiting.
+    """
     times: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(ROUNDS):
         for name, engine in engines.items():

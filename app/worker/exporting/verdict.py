@@ -1,4 +1,4 @@
-"""Compares an export with the .pt that it was made of, from their detections on the same images. Pure."""
+"""Compares an export with its .pt, by their detections on the same images. Pure."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,13 +8,13 @@ from app.core.curves import F1Point, ModelCurves
 from app.core.exports import BUSY, Comparison, Figures, LowerPrecision, Measurement, ShippedThreshold
 from app.core.metrics import WORTH
 
-IOU = 0.5  # from here on two detections are the same
-AGREEMENT = 0.8  # share of the .pt's detections that an export in floating point must have, too
-ALIKE, ALIKE_SHIFT = 0.9, 0.005  # agreement and shift of what may run in the place of the .pt unasked
-MOVED = 0.02  # so far a confidence may move before the .pt's threshold is in doubt
-WORSE = 0.01  # F1 at the .pt's threshold
-MIN_CONFIDENCE = 0.05  # below, confidences are noise
-MIN_MARGIN = 5  # times what may be lost: a figure below could hardly lose that
+IOU = 0.5  # from here on, two detections match
+AGREEMENT = 0.8  # share of the .pt's detections that a floating-point export must have too
+ALIKE, ALIKE_SHIFT = 0.9, 0.005  # agreement and shift required for serving requests automatically
+MOVED = 0.02  # largest shift of confidences at which the .pt's threshold is still valid
+WORSE = 0.01  # loss of F1 at the .pt's threshold that invalidates it
+MIN_CONFIDENCE = 0.05  # lower confidences are noise
+MIN_MARGIN = 5  # times the accepted loss: the minimum of a metric that could fall by it
 
 Row = Sequence[float]  # class, confidence, box
 
@@ -22,8 +22,8 @@ Row = Sequence[float]  # class, confidence, box
 def verify(
     reference: Measurement, export: Measurement, int8: bool, allowed_loss: float
 ) -> tuple[Comparison, str | None]:
-    """The verification as the API shows it, and why the export cannot be offered: `accuracy_lost`, `unproven` (there
-    is nothing to compare), or None: it can.
+    """The verification for the API, and why the export is rejected: `accuracy_lost`, `unproven` (nothing to compare),
+    or None.
 
     Args:
         allowed_loss: of mAP50-95.
@@ -50,9 +50,10 @@ def verify(
 
 
 def verdict(comparison: Comparison, int8: bool) -> str | None:
-    """Why the export cannot be offered; None: it can."""
+    """Why the export is rejected; None: it is not."""
     agreement = comparison["agreement"]
-    if agreement is None or (int8 and not comparison["conclusive"]):  # for INT8 nothing else than the figures speaks
+    # INT8 may shift detections, so it is judged by the metric alone
+    if agreement is None or (int8 and not comparison["conclusive"]):
         return "unproven"
     if comparison["loss"] > comparison["allowed_loss"] or (not int8 and agreement < AGREEMENT):
         return "accuracy_lost"
@@ -60,9 +61,9 @@ def verdict(comparison: Comparison, int8: bool) -> str | None:
 
 
 def is_conclusive(reference: Measurement, allowed_loss: float) -> bool:
-    """Whether the .pt detects enough for its figures to fall: 0 = 0 proves nothing."""
+    """Whether the .pt's metric is high enough to fall: 0 = 0 proves nothing."""
     curves = reference["curves"]
-    if "top1" in reference:  # of a classification: clearly better than chance
+    if "top1" in reference:  # for classification: clearly better than chance
         chance = 1 / max(2, len(reference["names"]))
         return bool(reference["top1"] >= chance + WORTH * (1 - chance))
     useful = curves is None or curves["best"]["f1"] >= WORTH
@@ -70,8 +71,9 @@ def is_conclusive(reference: Measurement, allowed_loss: float) -> bool:
 
 
 def as_good(reference: Measurement, fast: Measurement, allowed_loss: float) -> LowerPrecision | None:
-    """The figures of an export in a lower precision, where nobody would tell it from the .pt at the same threshold;
-    None: it must not run in the place of that."""
+    """The metrics of an export in a lower precision that is equivalent to the .pt at the same threshold; None: it must
+    not serve requests in its stead.
+    """
     comparison, wrong = verify(reference, fast, False, allowed_loss)
     threshold, shift = comparison["at_threshold"], comparison["confidence_shift"] or 0.0
     if (
@@ -93,7 +95,7 @@ def as_good(reference: Measurement, fast: Measurement, allowed_loss: float) -> L
 
 
 def figures_of(measured: Measurement) -> Figures:
-    """The figures, null where the task has none; of a classification top1 and top5."""
+    """The metrics, null if the task has none; for classification, top1 and top5."""
     figures: Figures = {
         "precision": measured.get("precision"),
         "recall": measured.get("recall"),
@@ -108,17 +110,17 @@ def figures_of(measured: Measurement) -> Figures:
 
 
 def loss(reference: Measurement, export: Measurement) -> float:
-    """Of mAP50-95, or of the top-1 accuracy."""
+    """The loss of mAP50-95, or of the top-1 accuracy."""
     return round(figure(reference) - figure(export), 5)
 
 
 def figure(measured: Measurement) -> float:
-    """What it is judged by."""
+    """The metric that decides."""
     return float(measured["top1"] if "top1" in measured else measured["map95"])
 
 
 def matched(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Row]]) -> Iterable[tuple[Row, Row]]:
-    """Pairs of the same detection, each of the first once with the nearest free one of the second."""
+    """Pairs of matching detections, one to one, each with the nearest free one of the second model."""
     for file, rows in first.items():
         free = list(second.get(file, ()))
         for row in rows:
@@ -132,7 +134,7 @@ def matched(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Ro
 
 
 def overlap(first: Row, second: Row) -> float:
-    """IoU of two boxes; of oriented ones (four corners) that of the boxes around them; 1 where there are none."""
+    """IoU of two boxes; of oriented ones (four corners) that of their bounding boxes; 1 without boxes."""
     if not first:
         return 1.0
     if len(first) == 8:
@@ -154,7 +156,7 @@ def area(box: Row) -> float:
 
 
 def confidence_shift(pairs: Sequence[tuple[Row, Row]]) -> float | None:
-    """The median change of the confidence of detections that the .pt is at least a little sure of."""
+    """The median change of confidence of detections above MIN_CONFIDENCE of the .pt."""
     moves = [export[1] - reference[1] for reference, export in pairs if reference[1] >= MIN_CONFIDENCE]
     return round(statistics.median(moves), 4) if moves else None
 
@@ -162,9 +164,9 @@ def confidence_shift(pairs: Sequence[tuple[Row, Row]]) -> float | None:
 def at_threshold(
     reference: ModelCurves | None, export: ModelCurves | None, shift: float | None
 ) -> ShippedThreshold | None:
-    """The threshold that is shipped, with precision and recall of the export there; None where there is none to ship.
+    """The shipped threshold, with the export's precision and recall there; None if there is none.
 
-    It is that of the .pt unless confidences moved, or the export is worse there than it could be; then `moved`.
+    It is the .pt's unless confidences shifted, or the export's F1 there is clearly below its best; then `moved`.
     """
     if not reference or not export or reference["best"]["f1"] < WORTH:
         return None
@@ -175,7 +177,7 @@ def at_threshold(
 
 
 def reading(curves: ModelCurves, confidence: float) -> F1Point:
-    """What the curves say at a confidence: what they say of the best one, or between the points beside it."""
+    """The values of the curves at a confidence: at the best one, or interpolated."""
     if curves["best"]["confidence"] == confidence:
         return curves["best"]
     x = curves["x"]

@@ -3,8 +3,8 @@
     found = detect(folder, task)                 the datasets in it, best first
     source = read(folder, choose(found, options), options)
 
-Everything here is from an untrusted file: no name leads out of the folder, no entity, alias or tag is expanded, and
-what cannot be used is a finding or `InvalidInput`.
+All input is untrusted: no name escapes the folder, no entity, alias or tag is expanded, and unusable data becomes a
+finding or `InvalidInput`.
 """
 
 import re
@@ -37,10 +37,10 @@ __all__ = [
     "read",
 ]
 
-LABEL_FILES = frozenset({"yolo", "darknet", "cvat-yolo", "folders", "csv-classes"})  # no pixels in them
+LABEL_FILES = frozenset({"yolo", "darknet", "cvat-yolo", "folders", "csv-classes"})  # without pixel coordinates
 LISTED = 20
-LOOKED_AT = 300  # texts beside images, the largest: what has the boxes of all is no small one
-HEAD = 16 * 1024  # bytes of a text
+LOOKED_AT = 300  # texts beside images that are checked, largest first: a file with all boxes is large
+HEAD = 16 * 1024  # bytes of a text that are read
 COORDINATES = 4
 NUMBERS = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
@@ -49,7 +49,7 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
     """The datasets below a folder: complete ones first, then the outermost, then the largest.
 
     Raises:
-        InvalidInput: there is none that is complete; the reason counts what was found.
+        InvalidInput: there is no complete one; the reason has counts of what was found.
     """
     tree = Tree(folder)
     annotations: dict[str, list[str]] = {}
@@ -71,9 +71,10 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
     if not datasets or not datasets[0].complete:
         for path in [path for path in annotations.get("broken", []) if path in tree["json"]]:
             for _ in jsonstream.walk(tree, path, {"images", "annotations"}):
-                pass  # it raises what is wrong with the file
+                pass  # walking a broken file raises its fault
         texts = [path for path in tree["text"] if not NO_LABELS.fullmatch(path.rpartition("/")[2])]
-        if task != "classify" and 2 * len(texts) >= len(tree["image"]):  # fewer hold those of several images
+        # with fewer texts than images, texts may have the boxes of several images
+        if task != "classify" and 2 * len(texts) >= len(tree["image"]):
             yolo.refuse_unpaired(tree, tree["image"], texts)
         if photographs(tree) and (texts := tables_in(tree)):
             raise InvalidInput("labels_unread", files=", ".join(map(printable_name, texts[:LISTED])), count=len(texts))
@@ -98,17 +99,17 @@ def annotation_files(tree: Tree) -> dict[str, list[str]]:
 
 
 def is_sniffed(kind: str) -> bool:
-    """Whether a format is detected by its annotation files."""
+    """Whether a format is detected by the contents of its annotation files."""
     return kind in READERS and READERS[kind].sniffed
 
 
 def class_tables(tree: Tree) -> list[str]:
-    """The tables that give each image its class."""
+    """The tables that assign classes to images."""
     return [path for path in tree["csv"] if module_of("class_table").is_table(tree, path)]
 
 
 def photographs(tree: Tree) -> bool:
-    """Whether there are images alone: no text file has the name of one."""
+    """Whether there are only images: no text file shares a name with one."""
     texts = {PurePosixPath(path).stem for path in tree["text"]}
     return bool(tree["image"]) and not any(PurePosixPath(path).stem in texts for path in tree["image"])
 
@@ -120,8 +121,7 @@ def tables_in(tree: Tree) -> list[str]:
 
 
 def is_table(tree: Tree, path: str) -> bool:
-    """Whether a text beside images holds rows of numbers: the boxes of all images, as MOT, WIDER FACE and others write
-    them."""
+    """Whether a text beside images has rows of numbers: the boxes of all images, as in MOT, WIDER FACE and others."""
     with open(tree.path(path), "rb") as file:
         lines = file.read(HEAD).decode("utf-8", "replace").splitlines()
     rows = [len(NUMBERS.findall(line)) >= COORDINATES for line in lines if line.strip()]
@@ -129,10 +129,10 @@ def is_table(tree: Tree, path: str) -> bool:
 
 
 def refuse_unread(tree: Tree, paths: list[str]) -> None:
-    """Labels of a kind that is not read must not become a classification by their images' folders.
+    """With labels in an unsupported format, folders of images must not be taken for a classification.
 
     Raises:
-        InvalidInput: it names the files.
+        InvalidInput: there are such labels; it names the files.
     """
     labels = [path for path in paths if tree["image"] and module_of("sniff").has_label_words(tree, path)]
     if labels:
@@ -140,25 +140,25 @@ def refuse_unread(tree: Tree, paths: list[str]) -> None:
 
 
 def rank(detected: DetectedDataset) -> tuple[bool, int, int, int, str]:
-    """Smallest for the dataset that is meant most likely."""
+    """A sort key: the smallest one is the most likely dataset."""
     depth = len(detected.root.split("/")) if detected.root else 0
     return not detected.complete, depth, -detected.images, list(READERS).index(detected.format), detected.root
 
 
 def covered(root: str, roots: set[str]) -> bool:
-    """Whether images without labels belong to annotations at or above them: COCO's lie in images/train as YOLO's do."""
+    """Whether unlabeled images belong to annotations at or above them: COCO also has images in images/train."""
     while root not in roots and root:
         root = folder_of(root)
     return root in roots
 
 
 def choose(datasets: list[DetectedDataset], options: Options) -> DetectedDataset:
-    """The dataset that is read: that of `options.root` and `options.format`, else the first.
+    """The dataset to read: that of `options.root` and `options.format`, otherwise the first.
 
     Raises:
         InvalidInput: there is no such dataset.
     """
-    form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
+    form, colon, path = (options.root or "").rpartition(":")  # paths of stored files have no colon
     form = form if colon else options.format or ""
     fitting = [
         item
@@ -174,13 +174,13 @@ def choose(datasets: list[DetectedDataset], options: Options) -> DetectedDataset
 def read(
     folder: Path, detected: DetectedDataset, options: Options, pictures: Mapping[str, DisplayedSize] | None = None
 ) -> Source:
-    """The dataset's images, labels and classes, with every choice and loss on the way; see `Source`.
+    """The dataset's images, labels and classes, with all choices and losses; see `Source`.
 
     Args:
-        pictures: what images are that are not as their annotations say, or that are turned; see `disputed`.
+        pictures: images whose size differs from their annotations, or which have a rotation; see `disputed_sizes`.
 
     Raises:
-        InvalidInput: it cannot be used.
+        InvalidInput: the dataset cannot be used.
     """
     tree = Tree(folder, pictures)
     together = [item for item in detected.candidates if item.complete] if options.merge else [detected]
@@ -210,9 +210,9 @@ def answers_encoding(item: Mapping[str, object]) -> bool:
 
 
 def disputed_sizes(source: Source, displayed: Mapping[str, DisplayedSize]) -> dict[str, DisplayedSize]:
-    """The images that are turned by a mark, or not of the size that their annotations say; nothing where all agree.
+    """The images with an EXIF rotation, or whose size differs from their annotations; empty if all agree.
 
-    With these, `read` tells what the annotations' pixels are. YOLO's label files are fractions of the displayed image.
+    With these, `read` determines the annotations' pixels. YOLO's label files are fractions of the displayed image.
     """
     if source.format in LABEL_FILES:
         return {}
@@ -225,7 +225,7 @@ def disputed_sizes(source: Source, displayed: Mapping[str, DisplayedSize]) -> di
 
 
 def ignored_files(detected: DetectedDataset) -> list[Decision]:
-    """What else the source holds, and how to have it."""
+    """Other contents of the source, and how to select them."""
     rest = [item for item in detected.candidates if item is not detected]
     decisions: list[Decision] = []
     roots = list(dict.fromkeys(item.where for item in rest if item.root != detected.root))

@@ -1,13 +1,13 @@
-"""Writes a ZIP as a stream, with the same bytes each time: images stored, texts packed."""
+"""Writes a ZIP as a stream, with reproducible bytes: images stored, texts compressed."""
 
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # an entry has a date; the bytes must not depend on today's
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a constant timestamp, so that the bytes do not depend on the time
 CHUNK = 1 << 20
-LARGE = 1 << 30  # bytes of text from which an entry might need the long form
+LARGE = 1 << 30  # bytes of text from which an entry may need ZIP64
 
 
 class Archive:
@@ -17,7 +17,7 @@ class Archive:
         self.zip = zipfile.ZipFile(file, "w")
 
     def image(self, name: str, path: Path) -> None:
-        """Add a file as it is; pictures do not shrink."""
+        """Add a file uncompressed, since images do not shrink."""
         info = entry(name, zipfile.ZIP_STORED)
         info.file_size = path.stat().st_size
         with open(path, "rb") as source, self.zip.open(info, "w") as target:
@@ -25,7 +25,7 @@ class Archive:
                 target.write(chunk)
 
     def text(self, name: str, parts: Iterable[str], expected: int = 0) -> None:
-        """Add a text that comes in parts; `expected` bytes, roughly."""
+        """Add a text in parts; `expected`: its approximate size in bytes."""
         with self.zip.open(entry(name, zipfile.ZIP_DEFLATED), "w", force_zip64=expected > LARGE) as target:
             waiting: list[str] = []
             length = 0
@@ -38,7 +38,7 @@ class Archive:
             target.write("".join(waiting).encode())
 
     def content(self, name: str, data: bytes) -> None:
-        """Add a small file, packed."""
+        """Add a small file, compressed."""
         self.zip.writestr(entry(name, zipfile.ZIP_DEFLATED), data)
 
     def close(self) -> None:

@@ -1,20 +1,22 @@
-"""What the four numbers of boxes are: judged over a whole set, by how many boxes would reach out of their images."""
+"""Determines the meaning of the four numbers of boxes, over an entire set, by how many boxes would exceed
+their images.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# Four, in fractions of the image; a fifth one is its width by its height, where pixels were divided by its sides in
-# turn: a reading that has two numbers of one side together needs it.
+# Four numbers as fractions of the image; a fifth one is its aspect ratio, if pixels were divided by alternating sides:
+# a reading that combines two numbers of one side needs it.
 Numbers = Sequence[float]
 
-TOLERANCE = 0.01  # of the image's side: what reaches out by less is rounding, or a box drawn with a free hand
-FEW = 0.02  # of the boxes: so many may be wrong in the right reading
-MANY = 0.1  # of the boxes reach out: something is wrong, even where nothing else fits
+TOLERANCE = 0.01  # of the image's side: smaller excesses are rounding or imprecise drawing
+FEW = 0.02  # share of the boxes that may exceed their images in the right reading
+MANY = 0.1  # share of the boxes from which a reading is doubtful, even if no other one fits
 CERTAIN = 3  # boxes
 
 Reader = Callable[[Numbers], tuple[float, float, float, float]]  # left, top, right, bottom
 
-# Left, top, right, bottom of the four numbers; sides in the wrong order are a sign that it is another reading.
+# Left, top, right, bottom from the four numbers; sides in the wrong order indicate another reading.
 READERS: dict[str, Reader] = {
     "centre": lambda v: (v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2),
     "corners": lambda v: (v[0], v[1], v[2], v[3]),
@@ -29,22 +31,22 @@ def aspect(values: Numbers) -> float:
 
 
 def scaled(values: Sequence[float], size: tuple[int, int]) -> list[float]:
-    """Four pixels as `Numbers`."""
+    """Four pixel values as `Numbers`."""
     return [*(value / size[index % 2] for index, value in enumerate(values)), size[0] / size[1]]
 
 
 @dataclass(frozen=True)
 class BoxReading:
-    """A reading of the boxes, and what else they could be: at least one, for a person to compare.
+    """A reading of the boxes, and at least one alternative for a person to compare.
 
-    `outside` of `boxes` would reach out of their images as centre and size, which is what the texts say.
+    `outside` of `boxes` would exceed their images as center and size, which is what the texts report.
     """
 
     reading: str
     alternatives: list[str]
     boxes: int
     outside: int
-    doubtful: bool  # whether a person should look
+    doubtful: bool  # whether a person should check it
 
 
 def sides(values: Numbers, reading: str) -> tuple[float, float, float, float]:
@@ -53,13 +55,13 @@ def sides(values: Numbers, reading: str) -> tuple[float, float, float, float]:
 
 
 def centred(values: Numbers, reading: str) -> list[float]:
-    """Centre, width and height."""
+    """Center, width and height."""
     left, top, right, bottom = sides(values, reading)
     return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
 
 
 def lies_in_image(values: Numbers, reading: str) -> bool:
-    """Whether a box has its sides in order, and lies in its image."""
+    """Whether a box has its sides in order, and lies within its image."""
     left, top, right, bottom = sides(values, reading)
     return -TOLERANCE <= left <= right <= 1 + TOLERANCE and -TOLERANCE <= top <= bottom <= 1 + TOLERANCE
 
@@ -68,7 +70,7 @@ def infer_reading(boxes: Sequence[Numbers], usual: str | None, chosen: str | Non
     """The reading of a set of boxes.
 
     Args:
-        usual: of the format; it stays unless another one is far better. None: none is.
+        usual: of the format, preferred unless another one is far better. None: there is none.
         chosen: by a person.
     """
     wrong = {name: sum(not lies_in_image(box, name) for box in boxes) for name in READERS}
@@ -84,7 +86,7 @@ def infer_reading(boxes: Sequence[Numbers], usual: str | None, chosen: str | Non
 
 
 def better_reading(boxes: Sequence[Numbers], wrong: dict[str, int], usual: str) -> str:
-    """Another reading than the usual one, where that is wrong and the other right."""
+    """A reading that fits while the usual one does not; otherwise the usual one."""
     if wrong[usual] <= FEW * len(boxes):
         return usual
     candidates = [name for name in READERS if name != usual and wrong[name] <= FEW * len(boxes)]
@@ -93,15 +95,14 @@ def better_reading(boxes: Sequence[Numbers], wrong: dict[str, int], usual: str) 
 
 
 def is_convincing(boxes: Sequence[Numbers], name: str, usual: str) -> bool:
-    """Whether a reading that fits is more than chance. Boxes of one kind rarely pass for corners, since both second
-    numbers would have to be larger; those of a corner and of a centre pass for each other now and then."""
+    """Whether a fitting reading is more than chance. Random boxes rarely fit as corners, since both second numbers must
+    be larger; top-left and center readings are more easily confused.
+    """
     wrong = [box for box in boxes if not lies_in_image(box, usual)]
     if {name, usual} != {"centre", "top_left"}:
         return len(boxes) > 1
     if len(boxes) < 4 or len(wrong) < 2:
         return False
-    if (
-        name == "top_left"
-    ):  # a corner that is taken for the centre puts boxes out of the picture at the left and top only
+    if name == "top_left":  # a top-left corner read as the center puts boxes outside at the left and top only
         return all(max(sides(box, usual)[2:]) <= 1 + TOLERANCE for box in wrong)
     return all(min(sides(box, usual)[:2]) >= -TOLERANCE for box in wrong)

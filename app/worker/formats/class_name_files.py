@@ -1,6 +1,6 @@
-"""Finds files that list class names, wherever they lie and whatever their form, the nearest first.
+"""Finds files with class names in any location and format, nearest first.
 
-A YAML with `names`, classes.txt and its like, darknet's *.names, JSON (Label Studio's notes.json, index or list), and
+A YAML with `names`, classes.txt and similar, darknet's *.names, JSON (Label Studio's notes.json, index or list), and
 TensorFlow's label map (.pbtxt).
 """
 
@@ -27,14 +27,14 @@ INDEX_NAME = re.compile(r"(?i)(notes|.*(class|categor|label|names|rotulo).*)")
 KEYS = ("names", "classes", "class_names", "labels", "categories")
 BEFORE = re.compile(r"(\d{1,6})\s*[:=;,. \t]\s*(\D.*)")
 BEHIND = re.compile(r"(.*\D)\s*[:=;, \t]\s*(\d{1,6})")
-MOST = 50  # files that are looked into
+MOST = 50  # files that are read
 PBTXT_ITEM = re.compile(r"item\s*\{(.*?)\}", re.S)
 PBTXT_ID = re.compile(r"\bid\s*:\s*(\d+)")
 PBTXT_NAME = re.compile(r"\b(?:display_name|name)\s*:\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")")
 
 
 def nearness(root: str) -> Callable[[str], tuple[int, int, str]]:
-    """Sorts paths: in the root, above it, below it, elsewhere; the nearer ones first."""
+    """A sort key for paths: in the root, above it, below it, elsewhere; nearer ones first."""
 
     def key(path: str) -> tuple[int, int, str]:
         folder = folder_of(path)
@@ -48,7 +48,7 @@ def nearness(root: str) -> Callable[[str], tuple[int, int, str]]:
 
 
 def yamls(tree: Tree, root: str) -> list[str]:
-    """YAML files, those that are named data.yaml first where several are as near."""
+    """YAML files; among equally near ones, data.yaml first."""
     distance = nearness(root)
     return sorted(tree["yaml"], key=lambda path: (*distance(path)[:2], rank_yaml(path), path))[:MOST]
 
@@ -59,7 +59,7 @@ def rank_yaml(path: str) -> int:
 
 
 def names_in(document: Any) -> Any:
-    """The names in a YAML or JSON document as they stand there; None where there are none."""
+    """The raw names in a YAML or JSON document; None if there are none."""
     if not isinstance(document, dict):
         return None
     for key in KEYS:
@@ -70,7 +70,7 @@ def names_in(document: Any) -> Any:
 
 
 def names_elsewhere(tree: Tree, names: Any) -> Any:
-    """The names in the file that a YAML calls instead of listing them; what it says, where it calls none."""
+    """The names in the file that a YAML refers to instead of listing them; its own value if it refers to none."""
     if not isinstance(names, str):
         return names
     path = by_path_end({path.casefold(): path for path in [*tree["text"], *tree["list"]]}, names)
@@ -80,7 +80,7 @@ def names_elsewhere(tree: Tree, names: Any) -> Any:
 
 
 def readable(tree: Tree, path: str) -> Any:
-    """A YAML file's document; None where it cannot be read."""
+    """A YAML file's document; None if it cannot be read."""
     try:
         return read_yaml(tree.bytes_of_yaml(path), tree.encodings)
     except InvalidInput:
@@ -88,7 +88,7 @@ def readable(tree: Tree, path: str) -> Any:
 
 
 def lists(tree: Tree, root: str) -> Iterator[str]:
-    """Text files that may hold class names, the likeliest first."""
+    """Text files that may contain class names, most likely first."""
     present = {path.casefold(): path for path in [*tree["text"], *tree["list"]]}
     usual = [present.get(join(root, folder, name).casefold()) for folder in BESIDE for name in LISTS]
     listed = [path for text in names_of_obj_data(tree, root) if (path := by_path_end(present, text))]
@@ -99,7 +99,7 @@ def lists(tree: Tree, root: str) -> Iterator[str]:
 
 
 def names_of_obj_data(tree: Tree, root: str) -> Iterator[str]:
-    """What the `names = …` of obj.data says."""
+    """The value of `names = …` in obj.data."""
     for path in sorted((path for path in tree["list"] if path.endswith(".data")), key=nearness(root)):
         for line in tree.text(path, MAX_YAML).splitlines():
             key, _, value = line.partition("=")
@@ -108,7 +108,7 @@ def names_of_obj_data(tree: Tree, root: str) -> Iterator[str]:
 
 
 def by_path_end(present: dict[str, str], text: str) -> str | None:
-    """The file that shares most of the end of a path."""
+    """The file that shares the longest end of a path."""
     parts = [part.casefold() for part in named(text)]
     for start in range(len(parts)):
         end = "/".join(parts[start:])
@@ -119,9 +119,9 @@ def by_path_end(present: dict[str, str], text: str) -> str | None:
 
 
 def lines_of(reading: DecodedText, path: str) -> list[str] | None:
-    """The names in a text file, one a line; None where it holds something else, such as rows or paths.
+    """The names in a text file, one per line; None if it has something else, such as rows or paths.
 
-    CVAT's labelmap.txt says more in each line, behind a colon.
+    CVAT's labelmap.txt has more data per line, after a colon.
     """
     lines = [line.strip() for line in reading.text.splitlines()]
     while lines and not lines[-1]:
@@ -133,7 +133,7 @@ def lines_of(reading: DecodedText, path: str) -> list[str] | None:
 
 
 def in_one_line(lines: list[str]) -> list[str]:
-    """Names that stand in one line, with commas, or as Python prints a list."""
+    """Names on a single line, separated by commas, or as Python prints a list."""
     listed = literal(lines[0]) if len(lines) == 1 else None
     if isinstance(listed, list) and all(isinstance(name, str) for name in listed):
         return listed
@@ -142,7 +142,7 @@ def in_one_line(lines: list[str]) -> list[str]:
 
 
 def without_numbers(lines: list[str]) -> list[str]:
-    """Names without their number before or behind them, where these count from 0 (or 1, of three or more)."""
+    """Names without a number before or after them, if these count from 0 (or 1, with three or more names)."""
     for pattern, number, name in ((BEFORE, 1, 2), (BEHIND, 2, 1)):
         matches = [pattern.fullmatch(line) for line in lines]
         if len(lines) < 2 or not all(matches):
@@ -156,7 +156,7 @@ def without_numbers(lines: list[str]) -> list[str]:
 
 
 def unlike_names(lines: list[str], max_classes: int) -> bool:
-    """Whether these lines are rows of labels, paths of images, or prose."""
+    """Whether these lines are label rows, image paths, or prose."""
     return len(lines) > max_classes or any(
         not line or len(line) > MAX_NAME or is_row(line) or is_image(line) for line in lines
     )
@@ -172,14 +172,14 @@ def is_image(line: str) -> bool:
 
 
 def indices(tree: Tree, root: str) -> Iterator[str]:
-    """JSON files and label maps that may hold class names."""
+    """JSON files and label maps that may contain class names."""
     paths = [path for path in tree["list"] if path.lower().endswith(".pbtxt")]
     paths += [path for path in [*tree["json"], *tree["csv"]] if INDEX_NAME.fullmatch(stem_of(path.rpartition("/")[2]))]
     yield from sorted(paths, key=nearness(root))[:MOST]
 
 
 def names_in_index(tree: Tree, path: str) -> tuple[list[str], DecodedText] | None:
-    """The names in a JSON file or a label map; None where there are none."""
+    """The names in a JSON file or a label map; None if there are none."""
     if tree.size(path) > MAX_YAML:
         return None
     reading = tree.reading(path, MAX_YAML)
@@ -218,7 +218,7 @@ def from_json(document: Any) -> list[str] | None:
 
 
 def from_label_map(text: str) -> list[str] | None:
-    """The items of a .pbtxt by their ids, which begin with 1 there; YOLO's rows with 0."""
+    """The items of a .pbtxt by their ids, which begin with 1; YOLO's begin with 0."""
     items: dict[int, str] = {}
     for body in PBTXT_ITEM.findall(text):
         number, name = PBTXT_ID.search(body), PBTXT_NAME.search(body)
@@ -228,7 +228,7 @@ def from_label_map(text: str) -> list[str] | None:
 
 
 def from_table(text: str) -> list[str] | None:
-    """The names of a table of numbers and names, with or without a heading."""
+    """The names in a table of numbers and names, with or without a header."""
     rows = [
         [cell.strip().strip('"') for cell in re.split(r"[,;\t]", line)] for line in text.splitlines() if line.strip()
     ]

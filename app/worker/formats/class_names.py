@@ -1,4 +1,4 @@
-"""Class names, and the YAML that people send. Only names and keypoints are read; nothing in it is run or followed."""
+"""Class names, and uploaded YAML. Only names and keypoints are read; nothing in it is executed or resolved."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ STANDARD_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float",
 
 
 def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
-    """A YAML file as dictionaries, lists and texts; numbers stay as they are written.
+    """A YAML file as dictionaries, lists and strings; numbers stay strings.
 
-    Built from the parser's events, so aliases, tags and depth are refused before anything is made of them.
+    Built from the parser's events, so aliases, tags and deep nesting are refused before any object is created.
 
     Raises:
-        InvalidInput: it is no YAML, or uses what a list of class names does not need.
+        InvalidInput: it is not YAML, or uses features that class names do not need.
     """
     if len(data) > MAX_YAML:
         raise InvalidInput("yaml_too_large", limit=MAX_YAML)
@@ -35,7 +35,7 @@ def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
     try:
         return parsed(text)
     except (yaml.YAMLError, RecursionError) as error:
-        if "\t" in text:  # indented with tabs, which YAML forbids and people type
+        if "\t" in text:  # indented with tabs, a common mistake that YAML forbids
             try:
                 return parsed(text.replace("\t", "  "))
             except (yaml.YAMLError, RecursionError):
@@ -48,8 +48,8 @@ def parsed(text: str) -> Any:
 
 
 def build(events: Any) -> Any:
-    """The document that a stream of parser events describes."""
-    stack: list[tuple[Any, list[str]]] = []  # open collections, each with the key that waits for its value
+    """The document of a stream of parser events."""
+    stack: list[tuple[Any, list[str]]] = []  # open collections, each with the key that awaits its value
     root: Any = None
     for event in events:
         if isinstance(event, yaml.AliasEvent):
@@ -82,7 +82,7 @@ def start_value(event: Any, depth: int) -> Any:
 
 
 def add_value(collection: Any, waiting: list[str], value: Any) -> None:
-    """Add a value to an open collection; in a mapping, keys and values take turns."""
+    """Add a value to an open collection; in a mapping, keys and values alternate."""
     if isinstance(collection, list):
         collection.append(value)
     elif waiting:
@@ -97,10 +97,10 @@ def add_value(collection: Any, waiting: list[str], value: Any) -> None:
 
 
 def names_of(document: Any, max_classes: int) -> list[str] | None:
-    """The class names of a data.yaml; None where it has none.
+    """The class names in a data.yaml; None if it has none.
 
     Raises:
-        InvalidInput: its names cannot be used, or their number is not `nc`.
+        InvalidInput: its names are invalid, or their number differs from `nc`.
     """
     if document is None:
         return None
@@ -125,7 +125,7 @@ def names_of(document: Any, max_classes: int) -> list[str] | None:
 
 
 def join_mapping(name: Any) -> Any:
-    """A name with a colon that nobody quoted: YAML makes a mapping of it."""
+    """An unquoted name with a colon, which YAML parses as a mapping."""
     if isinstance(name, dict) and len(name) == 1:
         [(key, value)] = name.items()
         return f"{key}: {value}" if isinstance(value, str) else name
@@ -133,7 +133,7 @@ def join_mapping(name: Any) -> Any:
 
 
 def in_order(names: JsonObject) -> list[Any]:
-    """Names by number; the numbers must run from 0, or from 1, without a gap."""
+    """Names by number; the numbers must be consecutive from 0, or from 1."""
     numbers = {parse_whole_number(key): name for key, name in names.items()}
     first = min(numbers, default=0)
     if first > 1 or sorted(numbers) != list(range(first, first + len(names))):
@@ -142,7 +142,7 @@ def in_order(names: JsonObject) -> list[Any]:
 
 
 def first_class(document: Any) -> int:
-    """The number of the first class by a data.yaml that could be read: 1 where its names say so."""
+    """The number of the first class in a data.yaml: 1 if its names begin there."""
     names = document.get("names") if isinstance(document, dict) else None
     return min(map(parse_whole_number, names), default=0) if isinstance(names, dict) else 0
 
@@ -162,7 +162,7 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
     """The names, stripped.
 
     Raises:
-        InvalidInput: too many, none, or one that is empty, too long, or looks like a path.
+        InvalidInput: too many, none, or an invalid one: empty, too long, or like a path.
     """
     if not names:
         raise InvalidInput("names_none", source=source)
@@ -178,16 +178,18 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
 
 
 def is_path(name: str) -> bool:
-    """Names end in file names and exports: "car/truck" is fine there once escaped, a way out of a folder is not."""
+    """Whether a class name would escape a folder. Names become file names in exports: "car/truck" is fine there once
+    escaped.
+    """
     parts = name.replace("\\", "/").split("/")
     return ".." in parts or (len(parts) > 1 and parts[0] == "") or name in {".", ".."}
 
 
 def keypoints_of(document: Any) -> Keypoints | None:
-    """`kpt_shape` and, where it is given, `flip_idx`; None where there are no keypoints.
+    """`kpt_shape` and, if present, `flip_idx`; None without keypoints.
 
     Raises:
-        InvalidInput: one of them cannot be used.
+        InvalidInput: one of them is invalid.
     """
     shape = document.get("kpt_shape") if isinstance(document, dict) else None
     if shape is None:

@@ -1,4 +1,6 @@
-"""Classifications in a CSV: a row an image, with its class, or a column a class with 0 and 1 (Kaggle, Roboflow)."""
+"""Classification in a CSV: one row per image with its class, or one column per class with 0 and 1 (Kaggle,
+Roboflow).
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,11 +19,11 @@ from app.worker.formats.table_headings import BOXES, CLASSES, IMAGES, OUTLINES, 
 from app.worker.formats.tree import Tree
 
 KINDS = (*CLASSES, "breed", "diagnosis", "dx", "level", "grade", "emotion", "disease", "variety", "finding", "style")
-SHAPES = frozenset({*BOXES, *OUTLINES, *RUNS})  # of objects in images: no table of whole images
+SHAPES = frozenset({*BOXES, *OUTLINES, *RUNS})  # columns of objects: not a table of entire images
 KEY = "csv-classes"
-ROWS = 50  # that are looked at
-LEAST = 0.5  # of them must name an image
-MOST = 0.5  # of the rows: with more classes than that each image is its own
+ROWS = 50  # that are checked
+LEAST = 0.5  # share of them that must name an image
+MOST = 0.5  # maximum number of classes relative to the rows: more means that each image is a class of its own
 ONES = {"0", "1", "0.0", "1.0"}
 
 
@@ -29,7 +31,7 @@ class ClassTable:
     """A table of images and their classes.
 
     Attributes:
-        usable: whether it is one.
+        usable: whether the file is such a table.
     """
 
     def __init__(self, tree: Tree, path: str) -> None:
@@ -48,19 +50,19 @@ class ClassTable:
         self.usable = self.image >= 0 and not SHAPES & set(names) and self.is_one()
 
     def find(self, name: str) -> str | None:
-        """The image that a cell names."""
+        """The image that a cell refers to."""
         folder = folder_of(self.path)
         return self.tree.image(name, folder, self.split) or self.tree.image(name, folder, self.split, by_stem=True)
 
     def split_columns(self, names: list[str]) -> Iterator[int]:
-        """The columns that are headed as splits and hold nothing else: a "set" may be a class too."""
+        """The columns with the header and values of splits; a "set" may also be a class."""
         for at in [at for at, name in enumerate(names) if self.headed and name in SPLITS and at != self.image]:
             cells = {row[at] for index, (_, row) in enumerate(self.table.cells()) if index and at < len(row)} - {""}
             if cells and all(map(split_of, cells)):
                 yield at
 
     def rows(self) -> Iterator[tuple[int, str, list[str], str | None]]:
-        """Line, name of the image, its classes, and its split where the row says it."""
+        """Line, name of the image, its classes, and its split if the row has one."""
         for index, (line, cells) in enumerate(self.table.cells()):
             if (self.headed and index == 0) or self.image >= len(cells):
                 continue
@@ -72,7 +74,7 @@ class ClassTable:
                 yield line, cells[self.image], [cells[self.label]] if cells[self.label] else [], split
 
     def is_one(self) -> bool:
-        """Whether its rows name images, and classes that several of them have."""
+        """Whether its rows name images, and classes that several images share."""
         if self.columns and not self.ticks():
             return False
         if not self.columns and self.label < 0:
@@ -86,13 +88,13 @@ class ClassTable:
         return len(counts) <= max(2, MOST * counts.total()) and all(len(labels) < 2 for _, _, labels, _ in rows)
 
     def ticks(self) -> bool:
-        """Whether the columns behind the image hold only 0 and 1."""
+        """Whether the columns after the image contain only 0 and 1."""
         cells = [row for index, (_, row) in enumerate(self.table.cells()) if 0 < index <= ROWS]
         return bool(cells) and all(row[at] in ONES for row in cells for at in self.columns if at < len(row))
 
 
 def is_table(tree: Tree, path: str) -> bool:
-    """Whether a CSV file gives each image its class."""
+    """Whether a CSV file assigns a class to each image."""
     try:
         return ClassTable(tree, path).usable
     except InvalidInput:
@@ -104,7 +106,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The classification at a root.
+    """Read the classification at a root.
 
     Raises:
         InvalidInput: fewer than two classes.
@@ -144,5 +146,5 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def as_folder(name: str) -> str:
-    """A class as a folder may be called: training reads classes as folders."""
+    """A class name that is valid for a folder: training reads classes as folders."""
     return name.replace("/", "_").replace("\\", "_").strip().lstrip(".") or "_"

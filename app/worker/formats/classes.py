@@ -1,4 +1,4 @@
-"""The names of the classes: which file or field gives them, in which order."""
+"""Determines the class names: from which file or field, in which order of precedence."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,13 +18,13 @@ __all__ = ["LISTS", "YAML_NAMES", "ClassList", "index_by_name", "merge_names"]
 
 
 class ClassList:
-    """The class names that files and form list, before the labels are read.
+    """The class names listed in files and in the form, before the labels are read.
 
     Attributes:
-        list: the file of names that was read, beside data.yaml.
-        names: in their order; None where nobody named them.
-        document: data.yaml, as read.
-        decisions: what was preferred to what.
+        list: the list of names that was read, besides data.yaml.
+        names: in order; None if nothing lists them.
+        document: of data.yaml.
+        decisions: on precedence.
     """
 
     def __init__(self, tree: Tree, root: str, options: Options) -> None:
@@ -54,7 +54,7 @@ class ClassList:
         self.report_encoding(tree, self.yaml if from_yaml else self.list, options)
 
     def listed(self, tree: Tree, root: str, options: Options) -> list[str] | None:
-        """The names in the nearest file that lists some."""
+        """The names in the nearest file that lists them."""
         for path in class_name_files.lists(tree, root):
             usual = path.rpartition("/")[2].casefold() in class_name_files.LISTS
             if not usual and tree.size(path) > MAX_YAML:
@@ -74,7 +74,7 @@ class ClassList:
         return names
 
     def report_encoding(self, tree: Tree, path: str | None, options: Options) -> None:
-        """Say how a file of names was read that is not UTF-8."""
+        """Report the detected encoding of a list of names that is not UTF-8."""
         if path is None:
             return
         text_reading = tree.reading(path, MAX_YAML)
@@ -88,10 +88,10 @@ class ClassList:
 
 
 def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
-    """The nearest YAML that names classes, its document, and that it does; else the nearest one of all.
+    """The nearest YAML that lists classes, its document, and True; otherwise the nearest YAML, and False.
 
     Raises:
-        InvalidInput: there is only one that cannot be read, or data.yaml itself.
+        InvalidInput: the only one, or data.yaml itself, cannot be read.
     """
     nearest: tuple[str | None, Any] = None, None
     for path in class_name_files.yamls(tree, root):
@@ -112,21 +112,21 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
 
 
 def complete_document(document: JsonObject, nearer: Any) -> JsonObject:
-    """What a YAML with names leaves open, as the one nearer to the images says it."""
+    """A YAML with names, completed by the one nearer to the images."""
     more = nearer if isinstance(nearer, dict) else {}
     return {key: more[key] for key in ("train", "val", "test", "kpt_shape", "flip_idx") if key in more} | document
 
 
 def numbered_names(document: Any, max_classes: int) -> list[str] | None:
-    """class_0 … where a data.yaml says only how many there are."""
+    """class_0 … if a data.yaml has only their number."""
     return names_of(document, max_classes) if isinstance(document, dict) and "nc" in document else None
 
 
 def merge_names(listed: list[str] | None, named: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
-    """The classes of a format whose objects carry names: in the known order, those that nobody listed behind them.
+    """The classes of a format whose objects have names: listed ones in order, then the others.
 
     Raises:
-        InvalidInput: none, too many, or one cannot be a name.
+        InvalidInput: there are none, too many, or an invalid name.
     """
     present = set(named)
     missing = sorted(present - set(listed or []))
@@ -143,5 +143,5 @@ def merge_names(listed: list[str] | None, named: Iterable[str], options: Options
 
 
 def index_by_name(names: list[str]) -> Mapping[str, int]:
-    """The number of each class; of two with one name the first."""
+    """The number of each class; of two with the same name, the first."""
     return {name: number for number, name in reversed(list(enumerate(names)))}

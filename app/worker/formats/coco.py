@@ -1,5 +1,6 @@
-"""COCO JSON: one file for many images, several files for the splits. Read twice as a stream: pictures and classes
-first, wherever they stand in the file, then the objects."""
+"""COCO JSON: one file for many images, several files for the splits. Read twice as a stream: images and classes first,
+wherever they are in the file, then the objects.
+"""
 
 from collections import Counter
 
@@ -37,7 +38,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     paths, decisions = choose_files(detected.hint, options)
     pictures: dict[str, Item] = {}
@@ -64,7 +65,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def choose_files(paths: list[str], options: Options) -> tuple[list[str], list[Decision]]:
-    """Of the files that COCO gives for the same images the one with boxes, or with keypoints for poses."""
+    """Among COCO's files for the same images, those with boxes, or with keypoints for poses."""
     kinds = {path: kind_of(path) for path in paths}
     present = set(kinds.values())
     drop = {kind for kind in NO_BOXES if kind in present}
@@ -84,7 +85,7 @@ def kind_of(path: str) -> str:
 
 
 def class_names(files: list[CocoFile], class_list: ClassList, options: Options) -> tuple[list[str], list[Decision]]:
-    """The classes of all files by name, in the order of their ids; without the heading that Roboflow adds to them."""
+    """The classes of all files by name, in the order of their ids; without Roboflow's supercategory."""
     used = Counter[str]()
     for file in files:
         for key, count in file.survey.classes.items():
@@ -109,7 +110,7 @@ def class_names(files: list[CocoFile], class_list: ClassList, options: Options) 
 
 
 def keypoints_of(files: list[CocoFile]) -> Keypoints | None:
-    """kpt_shape by the classes' lists or the longest object, and flip_idx by left and right in the names."""
+    """kpt_shape from the classes' lists or the longest object, and flip_idx from left and right in the names."""
     lists = [points for file in files for points in file.keypoints.values()]
     count = max([len(points) for points in lists] or [max(file.survey.keypoints for file in files)])
     if not 0 < count <= MAX_KEYPOINTS:
@@ -118,10 +119,10 @@ def keypoints_of(files: list[CocoFile]) -> Keypoints | None:
 
 
 def choose_task(counts: Counter[str], keypoints: Keypoints | None, requested: str) -> tuple[str, list[Decision]]:
-    """Keypoints, else polygons where all objects have some that are more than their box, else boxes.
+    """Keypoints; otherwise polygons, if all objects have some that are more than their box; otherwise boxes.
 
     Raises:
-        InvalidInput: keypoints were asked for, and there are none.
+        InvalidInput: keypoints were requested, and there are none.
     """
     if requested == "pose" and keypoints is None:
         raise InvalidInput("pose_missing")
@@ -149,7 +150,7 @@ def convert(
     findings: list[Finding],
     coordinates: Coordinates,
 ) -> None:
-    """The second pass: each object a row of its image."""
+    """The second pass: converts each object to a row of its image."""
     sizes: dict[str, tuple[int, int] | None] = {}
     objects = CocoObjects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings, coordinates)
     for line, element in annotations(tree, file):

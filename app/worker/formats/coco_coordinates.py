@@ -1,4 +1,4 @@
-"""Where the objects of COCO files are: what the numbers of boxes are, and what they and the outlines are counted in."""
+"""Determines the coordinates in COCO files: the meaning of a box's numbers, and the unit of boxes and polygons."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Coordinates:
-    """What the numbers of boxes are (COCO's: left, top, width, height), and in which pixels everything is.
+    """The meaning of a box's numbers (COCO's: left, top, width, height), and the unit of all coordinates.
 
     Attributes:
-        unit: of app.core.readings; fractions and pixels mixed: of each object by its own numbers.
-        outlines: the unit of outlines where it is another one.
-        frames: by image, where its size is not what the file says.
+        unit: of app.core.readings; for mixed fractions and pixels, decided per object.
+        outlines: the unit of polygons, if it differs.
+        frames: by image, if its size differs from the file's.
     """
 
     boxes: str = "top_left"
@@ -34,7 +34,7 @@ class Coordinates:
     frames: Mapping[str, CoordinateFrame] = field(default_factory=dict)
 
     def of(self, numbers: Sequence[float]) -> "Coordinates":
-        """What one object means, by the numbers of its box."""
+        """The coordinates of a single object, by the numbers of its box."""
         if self.unit != row_units.MIXED:
             return self
         small = bool(numbers) and row_units.of_row(numbers) == "fractions"
@@ -47,7 +47,7 @@ class Coordinates:
         return CoordinateFrame(size, scale=(size[0] / across, size[1] / down))
 
     def parts(self, parts: Sequence[Points], size: Size) -> list[Points]:
-        """Outlines in the unit of the boxes."""
+        """Polygons in the unit of the boxes."""
         if not self.outlines or self.outlines == self.unit:
             return list(parts)
         across, down = size if self.outlines == "fractions" else (1 / size[0], 1 / size[1])
@@ -57,7 +57,7 @@ class Coordinates:
 def infer_coordinates(
     tree: Tree, files: list[CocoFile], numbers: dict[str, int], options: Options
 ) -> tuple[Coordinates, list[Decision]]:
-    """What the numbers of boxes and the pixels of the set are."""
+    """Determine the meaning of the boxes' numbers and the unit of the set."""
     sample = [
         (
             item.image,
@@ -91,7 +91,7 @@ def infer_coordinates(
 
 
 def outline_unit(files: list[CocoFile], unit: str) -> str:
-    """The unit of outlines: "" where it is that of the boxes."""
+    """The unit of polygons: "" if it is that of the boxes."""
     spans = [span for file in files for span in file.survey.spans]
     if unit not in {"fractions", "pixels"} or not spans:
         return ""
@@ -101,7 +101,7 @@ def outline_unit(files: list[CocoFile], unit: str) -> str:
 
 
 def size_claims(tree: Tree, files: list[CocoFile], numbers: dict[str, int], way: str) -> Iterator[SizeClaim]:
-    """What the files say of the images whose size or orientation is known to be another one."""
+    """The declared sizes of images whose actual size or orientation is known to differ."""
     for file in files if tree.pictures else ():
         claims_by_image: dict[str, tuple[tuple[int, int] | None, list[tuple[int, Box]]]] = {
             item.image: (size if all(size) else None, [])

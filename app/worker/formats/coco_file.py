@@ -1,4 +1,4 @@
-"""Reads one COCO file: its images, its classes, and its objects, numbered from 1."""
+"""Reads one COCO file: its images, classes, and objects, numbered from 1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from app.worker.formats.roots import split_in
 from app.worker.formats.tree import Tree
 
 LISTS = {"images", "annotations", "categories"}
-NAMES = ("category_name", "category", "label", "class_name", "class")  # of an object's class, where it has no number
-COCO_DIGITS = 12  # of the names of COCO's own images, which are their ids
-MAX_ID = 2**63  # beyond it a number is nobody's ID
+NAMES = ("category_name", "category", "label", "class_name", "class")  # keys of an object's class without a number
+COCO_DIGITS = 12  # digits of the names of COCO's own images, which are their ids
+MAX_ID = 2**63  # larger numbers are not ids
 
 
 @dataclass
@@ -31,17 +31,17 @@ class CocoFile:
     split: str | None
     images: dict[Any, tuple[Item, tuple[int, int]]] = field(default_factory=dict)  # by image id
     image_paths: set[str] = field(default_factory=set)  # paths of its images
-    repeated: set[str] = field(default_factory=set)  # those that an earlier file has
-    lost: dict[Any, str] = field(default_factory=dict)  # ids of images that are missing
+    repeated: set[str] = field(default_factory=set)  # paths that an earlier file has too
+    lost: dict[Any, str] = field(default_factory=dict)  # ids of missing images
     categories: dict[Any, str] = field(default_factory=dict)  # id → name, by id
     supers: set[str] = field(default_factory=set)
     keypoints: dict[Any, list[str]] = field(default_factory=dict)  # category id → names of its keypoints
     survey: ObjectCounts = field(default_factory=ObjectCounts)
     called: JsonObject = field(default_factory=dict)  # ids of images by their file names
-    named: dict[Any, str] = field(default_factory=dict)  # names of classes that objects say, by category id
+    named: dict[Any, str] = field(default_factory=dict)  # class names of objects, by category id
 
     def image(self, key: Any) -> tuple[Item, tuple[int, int]] | None:
-        """The image that objects name: by its id, or by its file name."""
+        """The image that an object refers to, by id or by file name."""
         entry = lookup(self.images, key)
         return entry or self.images.get(self.called.get(key) if isinstance(key, str) else None)
 
@@ -50,7 +50,7 @@ class CocoFile:
 
 
 def survey_file(tree: Tree, path: str, root: str, pictures: dict[str, Item], findings: list[Finding]) -> CocoFile:
-    """The first pass: images, classes, and of what kind the objects are."""
+    """The first pass: images, classes, and the kinds of objects."""
     file = CocoFile(path, split_in(path, root, with_name=True))
     for key, element in elements(tree, path):
         if key == "annotations":
@@ -66,8 +66,7 @@ def survey_file(tree: Tree, path: str, root: str, pictures: dict[str, Item], fin
 
 
 def elements(tree: Tree, path: str) -> Iterator[tuple[str, JsonObject]]:
-    """The images, objects and classes of a file; of images that hold their objects these too, and of classes that are
-    listed without ids with these."""
+    """The images, objects and classes of a file; also objects nested in images, and classes listed without ids."""
     index = -1
     for key, element in walk(tree, path, LISTS, {"categories"}):
         if key == "categories":
@@ -81,7 +80,7 @@ def elements(tree: Tree, path: str) -> Iterator[tuple[str, JsonObject]]:
 
 
 def category_of(index: int, element: Any) -> JsonObject | None:
-    """A class with its id, as COCO has it: of a plain list of names, or of names by their ids."""
+    """A class with its id, as in COCO, from a plain list of names, or from names by id."""
     if isinstance(element, str):
         return {"id": index, "name": element}
     if not isinstance(element, dict) or "id" in element or len(element) != 1:
@@ -91,7 +90,7 @@ def category_of(index: int, element: Any) -> JsonObject | None:
 
 
 def with_class(element: JsonObject) -> JsonObject:
-    """An object whose class is its name alone, with that as the id."""
+    """An object with only a class name, which becomes its id."""
     if "category_id" in element:
         return element
     name = next((name for key in NAMES if isinstance(name := element.get(key), str)), None)
@@ -99,12 +98,12 @@ def with_class(element: JsonObject) -> JsonObject:
 
 
 def id_of(element: JsonObject) -> Any:
-    """Of an image: its file name where it has none."""
+    """The id of an image: its file name if it has none."""
     return element["id"] if "id" in element else element.get("file_name")
 
 
 def add_name(file: CocoFile, element: JsonObject) -> None:
-    """What an object says of its class: for files that do not list the classes."""
+    """Record an object's class name, for files that do not list the classes."""
     key = element.get("category_id")
     if not isinstance(key, int | str) or key in file.named:
         return
@@ -114,7 +113,7 @@ def add_name(file: CocoFile, element: JsonObject) -> None:
 
 
 def id_order(key: Any) -> tuple[bool, Any]:
-    """Numbers before texts."""
+    """A sort key: numbers before strings."""
     return (isinstance(key, str), key)
 
 
@@ -133,7 +132,7 @@ def add_category(file: CocoFile, element: JsonObject) -> None:
 def add_image(
     tree: Tree, file: CocoFile, element: JsonObject, root: str, pictures: dict[str, Item], findings: list[Finding]
 ) -> None:
-    """An image of the file; an image that the source does not have is noted, one that came before is the same one."""
+    """Add an image of the file; a missing image becomes a finding, a repeated one is merged."""
     key, name = id_of(element), element.get("file_name") or element.get("coco_url")
     if not isinstance(key, int | str):
         return
@@ -167,7 +166,7 @@ def add_image(
 
 
 def lookup(entries: Mapping[Any, Any], key: Any) -> Any:
-    """What has this id, else the one that is the same number written otherwise: VIA writes 0 here, "0" there."""
+    """The entry with this id, otherwise with the same number as another type: VIA mixes 0 and "0"."""
     if not isinstance(key, int | str | float) or key in entries:
         return entries.get(key) if isinstance(key, int | str) else None
     if isinstance(key, str):
@@ -176,7 +175,7 @@ def lookup(entries: Mapping[Any, Any], key: Any) -> Any:
 
 
 def ids_as_text(file: CocoFile) -> bool:
-    """Whether the objects name their images or classes by ids that are written otherwise there."""
+    """Whether the objects use another type for the ids of images or classes."""
     return any(key not in file.categories and lookup(file.categories, key) for key in file.survey.classes) or any(
         key not in file.images and lookup(file.images, key) for key in file.survey.images
     )

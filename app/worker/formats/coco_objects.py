@@ -1,4 +1,4 @@
-"""The objects of a COCO file: of what kind they are, and their rows."""
+"""The objects of a COCO file: their kinds, and their rows."""
 
 import math
 from collections import Counter
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 Span = tuple[float, float]
 NUMBER_TYPES = frozenset({int, float})
-IDS = 100  # of images that are looked at for how they are written
-BOXES = 5000  # whose numbers are judged
+IDS = 100  # sampled image ids, to detect their type
+BOXES = 5000  # sampled boxes
 MARKS = frozenset({0, 1, 2})  # visibility of keypoints
-MOST_TEXT = 100_000  # characters of an outline that is written as a text
+MOST_TEXT = 100_000  # characters of a polygon written as a string
 NO = {"", "0", "0.0", "false", "no", "none"}
-SAME = 0.5  # pixels: a polygon this close to its box is the box
+SAME = 0.5  # pixels: a polygon that differs less from its box is the box
 
 
 @dataclass
 class ObjectCounts:
-    """Counts of the first pass. Kinds: box, polygon, pose (counted beside these)."""
+    """Counts of the first pass. Kinds: box, polygon, pose (counted in addition)."""
 
     counts: Counter[str] = field(default_factory=Counter)
     classes: Counter[Any] = field(default_factory=Counter)
     images: set[Any] = field(default_factory=set)  # some ids
-    keypoints: int = 0  # the most that one object has
+    keypoints: int = 0  # maximum per object
     boxes: list[tuple[Any, Any, Numbers]] = field(default_factory=list)  # image, class, numbers of the first ones
-    spans: list[Span] = field(default_factory=list)  # of the first outlines
+    spans: list[Span] = field(default_factory=list)  # of the first polygons
 
     def add(self, element: JsonObject) -> None:
         key = element.get("category_id")
@@ -62,7 +62,7 @@ class ObjectCounts:
 
 
 def span_of(segmentation: Any) -> Span | None:
-    """The least and the largest number of an outline."""
+    """The smallest and the largest number in a polygon."""
     part = next((part for part in segmentation if part), None) if isinstance(segmentation, list) else None
     if not isinstance(part, list) or not NUMBER_TYPES.issuperset(map(type, part)):
         return None
@@ -70,8 +70,9 @@ def span_of(segmentation: Any) -> Span | None:
 
 
 def normalised(element: JsonObject) -> JsonObject:
-    """An object whose outline is one flat list, as VIA writes it, with a list of outlines; one whose keypoints have no
-    visibility, or a score in its place, with one; and one whose box is a text or names its numbers, with a list."""
+    """An object in standard form: a flat polygon (VIA) becomes a list of polygons; keypoints without a visibility, or
+    with a score instead, get one; a box written as a string or a dictionary becomes a list.
+    """
     if isinstance(element.get("bbox"), dict | str):
         element = element | {"bbox": parse_box(element["bbox"])}
     if isinstance(crowd := element.get("iscrowd"), str):
@@ -93,7 +94,7 @@ def normalised(element: JsonObject) -> JsonObject:
 
 
 def parse_box(box: Any) -> list[float]:
-    """The left, top, width and height that a box says; what nobody can read is empty."""
+    """The left, top, width and height of a box; empty if unreadable."""
     values = parse_text(box) if isinstance(box, str) else box
     if not isinstance(values, dict | list):
         return []
@@ -105,12 +106,12 @@ def parse_box(box: Any) -> list[float]:
 
 
 def parse_text(text: str) -> Any:
-    """What a text says that another program printed into the file."""
+    """The value of a string that another program has printed into the file."""
     return literal(text) if len(text) <= MOST_TEXT else None
 
 
 def with_visibility(values: list[float]) -> list[float]:
-    """Keypoints as x, y, visibility: of pairs all but those at 0, 0 are visible, of scores those above 0."""
+    """Keypoints as x, y, visibility: pairs are visible except at 0, 0; scores if above 0."""
     scores = values[2::3]
     if len(values) % 3 == 0 and all(0 <= score <= 1 for score in scores) and max(values) > 1:
         return [2 * (value > 0) if index % 3 == 2 else value for index, value in enumerate(values)]
@@ -120,7 +121,7 @@ def with_visibility(values: list[float]) -> list[float]:
 
 
 def is_polygon(element: JsonObject) -> bool:
-    """Whether its outline says more than its box."""
+    """Whether its polygon is more than its box."""
     parts = element.get("segmentation")
     if isinstance(parts, dict) and parts.get("counts"):
         return True
@@ -130,7 +131,7 @@ def is_polygon(element: JsonObject) -> bool:
 
 
 def is_box(part: Any, box: Any) -> bool:
-    """Whether a polygon of four corners is the box: some tools write each box so too."""
+    """Whether a polygon of four corners is the box: some tools write each box this way too."""
     if not isinstance(part, list) or len(part) not in {8, 10} or not isinstance(box, list) or len(box) != 4:
         return False
     left, top, width, height = map(number, box)
@@ -142,11 +143,11 @@ def is_box(part: Any, box: Any) -> bool:
 
 
 class CocoObjects:
-    """Makes the rows of one file.
+    """Creates the rows of one file.
 
     Args:
-        keypoints: of each row; 0 unless the task is pose.
-        coordinates: what the numbers of boxes and the places of everything are.
+        keypoints: per row; 0 unless the task is pose.
+        coordinates: of boxes and polygons.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class CocoObjects:
         name: str,
         rows: list[Row],
     ) -> None:
-        """The row of an object, or a note."""
+        """Add the row of an object, or a finding."""
         class_name = printable_name(name)
         if element.get("iscrowd"):
             self.note("object_crowd", line, "info", of=image, name=class_name)
@@ -205,7 +206,7 @@ class CocoObjects:
         kind: int,
         name: str,
     ) -> None:
-        """The polygon of an object; a box is its four corners."""
+        """Add the polygon of an object; a box becomes its four corners."""
         if parts:
             shapes.polygon(kind, name, join_outlines(parts), line)
         elif isinstance(element.get("segmentation"), dict):
@@ -216,7 +217,7 @@ class CocoObjects:
 
 
 def mask_outlines(segmentation: Any) -> list[Points]:
-    """The outlines of a run-length mask; none where it cannot be read."""
+    """The polygons of a run-length mask; empty if it cannot be read."""
     try:
         return mask_codecs.outlines(mask_codecs.from_coco(segmentation))
     except mask_codecs.BadMask:
@@ -224,9 +225,9 @@ def mask_outlines(segmentation: Any) -> list[Points]:
 
 
 def polygons(segmentation: Any) -> list[Points]:
-    """The outlines of an object, each of three points or more."""
+    """The polygons of an object, each with at least three points."""
     parts = segmentation if isinstance(segmentation, list) else []
-    if parts and not isinstance(parts[0], list):  # one outline without its list
+    if parts and not isinstance(parts[0], list):  # a polygon without its enclosing list
         parts = [parts]
     outlines = []
     for part in parts:
@@ -246,7 +247,7 @@ def numbers_of(values: Any) -> Numbers | None:
 
 
 def box_of(values: Any, way: str) -> Box | None:
-    """Left, top, right, bottom; one without an area has its sides at one place."""
+    """Left, top, right, bottom; a box without an area has coinciding sides."""
     numbers = numbers_of(values)
     if numbers is None:
         return None
@@ -255,7 +256,7 @@ def box_of(values: Any, way: str) -> Box | None:
 
 
 def keypoint_values(values: Any, count: int) -> list[tuple[float, float, int]]:
-    """Keypoints as x, y and visibility, filled up with unseen ones."""
+    """Keypoints as x, y and visibility, padded with invisible ones."""
     values = values if isinstance(values, list) else []
     keypoints = []
     for x, y, visibility in zip(values[::3], values[1::3], values[2::3], strict=False):

@@ -1,5 +1,6 @@
-"""Several COCO files about the same images: one a class, or one an annotator. Their objects are put together, and one
-that two files have is there once."""
+"""Several COCO files about the same images: one per class, or one per annotator. Their objects are merged, without
+repeated ones.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,30 +9,30 @@ from app.core.names import printable_name
 from app.worker.formats.geometry import Box, bounding_box
 from app.worker.formats.model import Decision, Item, Row, decision
 
-SAME = 0.8  # intersection over union of two boxes of one object
+SAME = 0.8  # IoU of two boxes of the same object
 LISTED = 10  # files that are named
 
 
 class Union:
-    """Watches what each file adds to images that an earlier file had.
+    """Merges what each file adds to images of earlier files.
 
     Args:
-        poses: whether rows hold keypoints behind their box.
+        poses: whether rows have keypoints after their box.
     """
 
     def __init__(self, poses: bool) -> None:
         self.poses = poses
-        self.earlier_rows: dict[str, int] = {}  # rows of each image before the file at hand
+        self.earlier_rows: dict[str, int] = {}  # rows of each image before the current file
         self.shared: set[str] = set()
         self.files: list[str] = []
         self.twice = 0
 
     def begin(self, items: Iterable[Item]) -> None:
-        """The images of the next file, before its objects are read."""
+        """Record the rows of the next file's images, before its objects are read."""
         self.earlier_rows = {item.image: len(item.rows or ()) for item in items}
 
     def end(self, path: str, items: Iterable[Item], repeated: set[str]) -> None:
-        """After them: what an earlier file had goes again."""
+        """After them: remove repeated objects."""
         self.files.append(path)
         for item in items:
             if item.image in repeated:
@@ -41,7 +42,7 @@ class Union:
                     item.rows = self.without_duplicates(item.rows[:count], item.rows[count:])
 
     def without_duplicates(self, old: list[Row], new: list[Row]) -> list[Row]:
-        """The rows of earlier files, and those of the new one that they do not have."""
+        """The rows of earlier files, and the new ones without repeated objects."""
         earlier = Counter(row.text for row in old)
         boxes = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
         unique = []
@@ -56,7 +57,7 @@ class Union:
         return old + unique
 
     def box(self, row: Row) -> Box:
-        """Left, top, right, bottom in the image's sides."""
+        """Left, top, right, bottom as fractions of the image."""
         values = [float(value) for value in row.text.split()[1:]]
         if len(values) == 4 or self.poses:
             x, y, width, height = values[:4]
@@ -64,7 +65,7 @@ class Union:
         return bounding_box(zip(values[::2], values[1::2], strict=True))
 
     def decisions(self) -> list[Decision]:
-        """What was put together."""
+        """The decision that reports the merge."""
         if not self.shared:
             return []
         names = ", ".join(map(printable_name, self.files[:LISTED]))

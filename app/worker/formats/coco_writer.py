@@ -1,4 +1,4 @@
-"""A revision as COCO JSON: images/<split>/… and annotations/instances_<split>.json, written as a stream."""
+"""A version as COCO JSON: images/<split>/… and annotations/instances_<split>.json, written as a stream."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from app.worker.formats.export_run import ExportRun, UnsupportedDataset
 from app.worker.formats.geometry import area
 from app.worker.formats.revision_tree import RevisionImage, RevisionObject
 
-PER_OBJECT, PER_IMAGE = 400, 200  # bytes of JSON, roughly
+PER_OBJECT, PER_IMAGE = 400, 200  # approximate bytes of JSON
 CORNERS = 4
 
 
@@ -28,7 +28,7 @@ class Category(CategoryPoints):
 
 
 class Annotation(TypedDict):
-    """An object; `bbox`: left, top, width, height in px; `keypoints`: x, y, visibility of each in one list."""
+    """An object; `bbox`: left, top, width, height in px; `keypoints`: x, y, visibility of all in one list."""
 
     id: int
     image_id: int
@@ -42,7 +42,7 @@ class Annotation(TypedDict):
 
 
 def write(job: ExportRun) -> None:
-    """Raises UnsupportedDataset for a classification: COCO has no class of a whole image."""
+    """Raises UnsupportedDataset for a classification: COCO has no class for an entire image."""
     if job.revision.classification:
         raise UnsupportedDataset("COCO can't store image classes. Export the dataset as YOLO.")
     for split in job.revision.splits:
@@ -62,7 +62,8 @@ def write(job: ExportRun) -> None:
             expected + PER_IMAGE * len(measured),
         )
     corners, polygons = job.outlines[True], job.outlines[False]
-    if corners and (job.task == "obb" or (job.task is None and not polygons)):  # as the labels show the task elsewhere
+    # without a task, oriented boxes are those without other polygons
+    if corners and (job.task == "obb" or (job.task is None and not polygons)):
         job.lost["corners_as_polygon"] = corners
 
 
@@ -90,7 +91,7 @@ def document(job: ExportRun, pictures: list[RevisionImage], sizes: dict[str, tup
 
 
 def categories(job: ExportRun) -> list[Category]:
-    """Ids from 1, as COCO's own are."""
+    """Ids from 1, as in COCO."""
     points = [f"point_{number}" for number in range(1, job.revision.keypoints[0] + 1)]
     extra: CategoryPoints = {"keypoints": points, "skeleton": []} if points else {}
     return [

@@ -1,9 +1,8 @@
-"""The pixels that annotations count in, and those of the image as it is displayed: turned by a mark in the file, or of
-another size than the annotations say.
+"""The image that annotations refer to, and the displayed one: they differ by an EXIF rotation, or by a declared size.
 
-A tool that ignores the mark writes pixels of the stored image; one that obeys it, of the displayed one; and there is
-one that measures on the displayed image and multiplies by the sides of the stored one. A declared size tells the first
-from the second, and nothing tells the first from the third: one is taken, and a person is asked.
+A tool that ignores the rotation writes pixels of the stored image; one that applies it, of the displayed image; and one
+tool measures in the displayed image and multiplies by the sides of the stored one. The declared size distinguishes the
+first two, but not the first and the third: one is assumed, and a person is asked.
 """
 
 import re
@@ -21,9 +20,9 @@ Size = tuple[int, int]
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
-SLACK = 1.01  # what reaches so far out of a size is drawn with a free hand
-SAME_SHAPE = 0.02  # of the ratio of the sides
-LABEL_STUDIO = re.compile(r"[0-9a-f]{8}-.")  # how its exports name images
+SLACK = 1.01  # tolerance as a factor: boxes drawn imprecisely exceed a size by less
+SAME_SHAPE = 0.02  # of the aspect ratio
+LABEL_STUDIO = re.compile(r"[0-9a-f]{8}-.")  # image names in its exports
 
 # From the stored image of this width and height to the displayed one, by EXIF orientation.
 TURNS: dict[int, Callable[[float, float, float, float], Point]] = {
@@ -40,12 +39,12 @@ TURNS: dict[int, Callable[[float, float, float, float], Point]] = {
 
 @dataclass(frozen=True, slots=True)
 class CoordinateFrame:
-    """How places of an annotation become pixels of the displayed image.
+    """Converts coordinates of an annotation to pixels of the displayed image.
 
     Args:
         size: of the displayed image.
-        stored, turn: of the stored one, where places count in it.
-        scale: across and down, where they count in an image of another size.
+        stored, turn: of the stored image, if coordinates refer to it.
+        scale: horizontal and vertical, if they refer to an image of another size.
     """
 
     size: Size
@@ -65,21 +64,22 @@ class CoordinateFrame:
 
 @dataclass(slots=True)
 class SizeClaim:
-    """What an annotation says of an image, and what the image is.
+    """The size that an annotation declares, and that of the image.
 
-    `boxes` are in the annotation's pixels; of many, those that reach furthest are enough.
+    `boxes` are in the annotation's pixels; of many, the outermost ones suffice.
     """
 
     image: str
     declared: Size | None
     displayed: DisplayedSize
     boxes: Sequence[tuple[int, Box]]  # class, sides
-    relative: bool = False  # places are percents of the image that the person saw, times the declared size
+    relative: bool = False  # coordinates are percentages of the displayed image, times the declared size
 
     @property
     def kind(self) -> str:
-        """turned (the mark puts it on its side, and the declared size is not the displayed one), half_turned, swapped,
-        scaled, reshaped; "" where all agree."""
+        """turned (the rotation swaps its sides, and the declared size is not the displayed one), half_turned, swapped,
+        scaled, reshaped; "" if all agree.
+        """
         displayed, declared = self.displayed, self.declared
         if displayed.turn in TURNED and displayed.size[0] != displayed.size[1] and declared in {None, displayed.stored}:
             return "turned"
@@ -92,7 +92,7 @@ class SizeClaim:
         return "scaled" if abs(ratio - 1) <= SAME_SHAPE else "reshaped"
 
     def reach(self) -> Point:
-        """How far the boxes reach."""
+        """The largest coordinates of the boxes."""
         return max((box[2] for _, box in self.boxes), default=0), max((box[3] for _, box in self.boxes), default=0)
 
     def within(self, size: Size | None) -> bool:
@@ -100,7 +100,7 @@ class SizeClaim:
         return size is not None and across <= size[0] * SLACK and down <= size[1] * SLACK
 
     def frame(self, way: str) -> CoordinateFrame:
-        """How its places are taken in a reading of app.core.readings."""
+        """The frame of its coordinates in a reading of app.core.readings."""
         size = self.displayed.size
         if way == "stored_pixels":
             return CoordinateFrame(size, self.displayed.stored, self.displayed.turn)
@@ -110,7 +110,7 @@ class SizeClaim:
 
 
 def measure(declared: Size | None, displayed: DisplayedSize | None) -> Size | None:
-    """The size by which boxes are judged before it is known in which pixels they are: one that both sizes are in."""
+    """A size for judging boxes before their frame is known: one that contains both sizes."""
     if displayed is None or declared is None or SizeClaim("", declared, displayed, ()).kind == "scaled":
         return declared or (displayed.size if displayed else None)
     return max(declared[0], displayed.size[0], displayed.stored[0]), max(
@@ -119,7 +119,7 @@ def measure(declared: Size | None, displayed: DisplayedSize | None) -> Size | No
 
 
 class FrameFitting:
-    """Chooses a reading for the images of a set whose size or orientation is not what their annotations say."""
+    """Chooses a reading for the images whose size or orientation differs from their annotations."""
 
     def __init__(self, claims: Iterable[SizeClaim], options: Options) -> None:
         self.options = options
@@ -134,7 +134,7 @@ class FrameFitting:
                 self.claims.setdefault(claim.kind, []).append(claim)
 
     def fit(self) -> tuple[dict[str, CoordinateFrame], list[Decision]]:
-        """The frames of these images, and what was decided."""
+        """The frames of these images, and the decisions."""
         ways = {kind: self.way(kind, claims) for kind, claims in self.claims.items()}
         frames = {claim.image: claim.frame(ways[kind][0]) for kind, claims in self.claims.items() for claim in claims}
         open_kinds = [kind for kind, (_, alternatives) in ways.items() if alternatives]
@@ -144,7 +144,7 @@ class FrameFitting:
         return frames, [self.report(self.claims[main], *ways[main], sum(len(self.claims[kind]) for kind in open_kinds))]
 
     def way(self, kind: str, claims: list[SizeClaim]) -> tuple[str, list[str]]:
-        """The reading of one kind of claims, and what else it could be; nothing where it is near certain."""
+        """The reading for one kind, and its alternatives; none if it is nearly certain."""
         likely, possible, certain = getattr(self, kind)(claims)
         chosen = self.options.chosen("size")
         if chosen and (chosen in possible or not certain):
@@ -152,7 +152,7 @@ class FrameFitting:
         return (likely, []) if certain else (likely, [way for way in possible if way != likely])
 
     def turned(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
-        """On its side, and declared as it is stored, or not declared."""
+        """Rotated by 90°, and declared as stored, or not declared."""
         possible = ["stored_pixels", "declared_size", "shown_pixels"]
         declared = [claim for claim in claims if claim.declared]
         if not declared:
@@ -162,7 +162,7 @@ class FrameFitting:
         return "stored_pixels", possible[:2], False
 
     def undeclared(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
-        """Turned, in a format that does not say the size: by where the boxes reach out."""
+        """Rotated, in a format without sizes: judged by the boxes that exceed the image."""
         possible = ["shown_pixels", "stored_pixels"]
         labelled = [claim for claim in claims if claim.boxes]
         out = Counter(
@@ -176,7 +176,7 @@ class FrameFitting:
         return "shown_pixels", possible, out["stored_pixels"] > 0 or not labelled
 
     def half_turned(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
-        """Mirrored or upside down: the sizes say nothing; images on their side, of the same tool, may."""
+        """Mirrored or upside down: the sizes do not differ; rotated images from the same tool may decide."""
         possible = ["shown_pixels", "stored_pixels"]
         beside = self.claims.get("turned")
         if beside:
@@ -185,12 +185,13 @@ class FrameFitting:
         return "shown_pixels", possible, self.obeyed > 0 or not any(claim.boxes for claim in claims)
 
     def swapped(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
-        """Width and height the other way round, without a mark: a tool that mixes them up, or an image that was turned
-        after its boxes were drawn."""
+        """Width and height swapped, without a rotation: a tool that confuses them, or an image that was rotated after
+        annotation.
+        """
         return self.by_reach(claims, "shown_pixels", certain=False)
 
     def scaled(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
-        """Of the same shape: made smaller or larger after the boxes were drawn."""
+        """The same aspect ratio: resized after annotation."""
         return self.by_reach(claims, "declared_size", certain=True)
 
     def reshaped(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
@@ -225,7 +226,7 @@ def sides(size: Size) -> str:
 
 
 def drawn(claim: SizeClaim, way: str) -> list[DrawnObject]:
-    """The boxes of an image as they lie in a reading."""
+    """The boxes of an image, drawn in a reading."""
     frame = claim.frame(way)
     width, height = frame.size
     boxes = []
@@ -242,6 +243,6 @@ def drawn(claim: SizeClaim, way: str) -> list[DrawnObject]:
 
 
 def labelled_in_label_studio(claims: Sequence[SizeClaim]) -> bool:
-    """Whether the images have the names that Label Studio gives: it multiplies by the sides of the stored image."""
+    """Whether the images have Label Studio's names: it multiplies by the sides of the stored image."""
     named = sum(bool(LABEL_STUDIO.match(claim.image.rpartition("/")[2])) for claim in claims)
     return named > 0.9 * len(claims)

@@ -1,4 +1,4 @@
-"""CreateML: a JSON list of images, each with boxes by centre and sides in pixels."""
+"""CreateML: a JSON list of images, each with boxes by center and size in pixels."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts = []
     for path in detected.hint:
@@ -42,7 +42,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def add_object(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
-    """One object."""
+    """Add an object."""
     item = item if isinstance(item, dict) else {}
     name, coordinates = item.get("label"), item.get("coordinates")
     if not isinstance(name, str) or not name.strip():

@@ -1,4 +1,4 @@
-"""Tables that people send: CSV with any usual separator, read a row at a time."""
+"""Uploaded tables: CSV with any usual separator, read row by row."""
 
 import csv
 import io
@@ -11,8 +11,8 @@ from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.model import InvalidInput
 from app.worker.formats.tree import Tree
 
-HEAD = 64 * 1024  # bytes that show encoding and separator
-MAX_CELL = 8 * 1024**2  # characters: a cell may hold the JSON of an image
+HEAD = 64 * 1024  # bytes for detecting encoding and separator
+MAX_CELL = 8 * 1024**2  # characters: a cell may contain the JSON of an image
 SEPARATORS = ",;\t|"
 
 csv.field_size_limit(MAX_CELL)
@@ -22,8 +22,8 @@ class CsvTable:
     """A CSV file.
 
     Attributes:
-        header: the cells of its first row, as they are.
-        separator: the one that cuts its first rows alike.
+        header: the unchanged cells of its first row.
+        separator: the one that splits its first rows equally.
     """
 
     def __init__(self, tree: Tree, path: str) -> None:
@@ -37,10 +37,10 @@ class CsvTable:
         self.header[:1] = [cell.lstrip("# ") for cell in self.header[:1]]  # "#filename" of VIA 1
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not empty, each with its number in the file, from 1.
+        """The non-empty rows, each with its line number, from 1.
 
         Raises:
-            InvalidInput: it is no table.
+            InvalidInput: it is not a table.
         """
         try:
             with open(self.file, "rb") as raw:
@@ -54,20 +54,20 @@ class CsvTable:
             ) from error
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """The rows behind the header by its cells."""
+        """The rows after the header, by its cells."""
         for number, (line, cells) in enumerate(self.cells()):
             if number:
                 yield line, dict(zip(self.header, cells, strict=False))
 
     def _text(self, raw: IO[bytes]) -> Iterator[str]:
-        """Lines without NUL, none longer than a cell and a little."""
+        """Lines without NUL, truncated a little above the size of a cell."""
         text = io.TextIOWrapper(raw, encoding=self.encoding, errors="replace", newline="")
         while line := text.readline(2 * MAX_CELL):
             yield line.replace("\0", "")
 
 
 def separator_of(lines: list[str]) -> str:
-    """The separator that the first rows have most often, each as often."""
+    """The separator that occurs most, and equally often, in the first rows."""
     rows = [re.sub(r'"[^"]*"', "", line) for line in lines[:20] if line.strip()]
 
     def strength(mark: str) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
@@ -57,7 +57,7 @@ class CvatFile:
         self.points: dict[str, list[str]] = {}  # names of a skeleton's points
         self.meta: dict[str, int] = {}
         self.tasks: dict[str, tuple[str, dict[str, int]]] = {}  # of a project: subset and frames, by id
-        self.tracks: dict[tuple[str, str], list[Track]] = {}  # by subset and task, each with frames of its own
+        self.tracks: dict[tuple[str, str], list[Track]] = {}  # by subset and task, each with its own frames
         self.object = 0  # number of the object in the file, from 1
 
     def read(self) -> None:
@@ -79,7 +79,7 @@ class CvatFile:
             self.frames()
 
     def describe(self, element: Any) -> None:
-        """Frames and size of a video, or of each in a project."""
+        """Read frames and size of a video, or of each in a project."""
         for part in element.iterfind("project/tasks/task"):
             self.tasks[text_of(part, "id")] = text_of(part, "subset"), self.frames_in(part)
         task = next((part for name in ("task", "job") if (part := element.find(name)) is not None), element)
@@ -101,7 +101,7 @@ class CvatFile:
         return meta
 
     def label(self, element: Any) -> None:
-        """A class of the task; the parts of a skeleton are its keypoints."""
+        """Read a class of the task; the parts of a skeleton are its keypoints."""
         name, parent = text_of(element, "name"), element.find("parent")
         if parent is not None:
             self.points.setdefault((parent.text or "").strip(), []).append(name)
@@ -109,7 +109,7 @@ class CvatFile:
             self.names.append(name)
 
     def image(self, element: Any) -> None:
-        """One image with its shapes."""
+        """Read an image with its shapes."""
         name = element.get("name", "")
         subset = element.get("subset") or ""
         named_split = split_of(subset) or split_in(self.path, self.root, True)
@@ -126,7 +126,7 @@ class CvatFile:
         self.drafts.append(draft)
 
     def track(self, element: Any) -> None:
-        """One object through the frames."""
+        """Read a track: one object across frames."""
         name, track = element.get("label", ""), Track(element.get("group_id"))
         for entry in element:
             frame = entry.get("frame", "")
@@ -141,10 +141,10 @@ class CvatFile:
         self.tracks.setdefault((subset, task) if task in self.tasks else ("", ""), []).append(track)
 
     def frames(self) -> None:
-        """The images of the frames, with what the tracks have there.
+        """Convert the tracks to images of the frames.
 
         Raises:
-            InvalidInput: tasks of one subset have their frames in one folder, so that nobody knows whose they are.
+            InvalidInput: tasks of one subset share a folder, so that their frames cannot be distinguished.
         """
         subsets = Counter(subset for subset, _ in self.tasks.values())
         for (subset, task), tracks in self.tracks.items():
@@ -156,7 +156,7 @@ class CvatFile:
             self.frames_of(tracks, meta, subset, folder if len(self.tasks) > 1 and task else None)
 
     def frames_of(self, tracks: list[Track], meta: dict[str, int], subset: str, folder: str | None) -> None:
-        """The images of one task, those below a folder where one is given."""
+        """The images of one task, below a folder if one is given."""
         used = {draft.image for draft in self.drafts}
         frames = FrameImages(self.tree, self.root, self.path, meta, tracks, used, self.options, folder)
         self.decisions += frames.decisions
@@ -173,7 +173,7 @@ class CvatFile:
             self.note("frames_missing", count=len(shapes), frames=named, objects=sum(map(len, shapes.values())))
 
     def shape(self, element: Any, name: str, image: str | None) -> DraftShape | None:
-        """One object; what YOLO has no row for is noted."""
+        """One object; an unsupported one becomes a finding."""
         self.object += 1
         kind = element.tag
         about = {"of": image} if image else {}
@@ -197,7 +197,7 @@ class CvatFile:
 
 
 def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> DraftShape | None:
-    """An object's shape; None for what is no object."""
+    """An object's shape; None for other elements."""
     kind = element.tag
     if kind == "box":
         left, top, right, bottom = (number(element.get(part)) for part in ("xtl", "ytl", "xbr", "ybr"))
@@ -215,7 +215,7 @@ def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> Draft
 
 
 def mask_shape(element: Any, name: str, line: int) -> DraftShape:
-    """The outline of a mask: runs along the rows of a box.
+    """The polygons of a mask: runs along the rows of a box.
 
     Raises:
         BadMask: it cannot be read.
@@ -243,7 +243,7 @@ def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Draft
 
 
 def grouped(entries: Sequence[tuple[str | None, DraftShape | None]]) -> list[DraftShape]:
-    """The shapes; outlines of one group and class are the parts of one object."""
+    """The shapes; polygons of one group and class are parts of one object."""
     shapes: list[DraftShape] = []
     parts: dict[tuple[str, str], list[DraftShape]] = {}
     for group, shape in entries:
@@ -265,5 +265,5 @@ def grouped(entries: Sequence[tuple[str | None, DraftShape | None]]) -> list[Dra
 
 
 def points_of(text: str) -> tuple[float, ...]:
-    """Numbers in turn, of x,y;x,y;…"""
+    """The numbers of "x,y;x,y;…", alternating."""
     return tuple(number(value) for pair in text.split(";") for value in [*pair.split(","), ""][:2])

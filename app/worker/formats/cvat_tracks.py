@@ -1,4 +1,4 @@
-"""Tracks of CVAT's "for video" XML: which image is which frame, and what lies between two frames that are written."""
+"""Tracks of CVAT's "for video" XML: the mapping of images to frames, and interpolation between key frames."""
 
 import math
 import re
@@ -18,11 +18,11 @@ from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
 
 NUMBER = re.compile(r"(\d+)\D*$")
-MOST = 5_000_000  # objects of all frames
+MOST = 5_000_000  # objects over all frames
 
 
 class Track:
-    """One object through a video; `None` is a frame in which it is not visible."""
+    """One object in a video; `None`: not visible in this frame."""
 
     def __init__(self, group: str | None) -> None:
         self.group = group
@@ -32,7 +32,7 @@ class Track:
         self.at[frame] = shape
 
     def shapes(self, frames: list[int]) -> dict[int, DraftShape]:
-        """The object in these frames (sorted) where it is seen: as written, and on its way between two frames."""
+        """The object in those of these frames (sorted) where it is visible: key frames, and interpolated ones."""
         written = sorted(self.at)
         shapes = {frame: shape for frame, shape in self.at.items() if shape}
         for first, last in pairwise(written):
@@ -46,7 +46,7 @@ class Track:
 
 
 def between(start: DraftShape, end: DraftShape | None, share: float) -> DraftShape:
-    """A shape on its way to the next one; it stays where that is none, or has other points."""
+    """A shape interpolated towards the next one; unchanged if there is none, or if the number of points differs."""
     if end is None or end.kind != start.kind or len(end.values) != len(start.values):
         return start
     if start.marks and len(start.marks) != len(end.marks):
@@ -60,17 +60,17 @@ def between(start: DraftShape, end: DraftShape | None, share: float) -> DraftSha
 
 
 class FrameImages:
-    """The images of a video by the number of their frame.
+    """The images of a video by frame number.
 
-    CVAT names them frame_000012; others count from 1 or have names of their own, which then are in the frames' order.
+    CVAT names them frame_000012; others count from 1 or have their own names, assumed to be in the frames' order.
 
     Args:
         tracks: of the video.
-        used: images that are annotated already.
-        folder: where its images are; None: near the file.
+        used: images that already have annotations.
+        folder: of its images; None: near the file.
 
     Raises:
-        InvalidInput: nobody knows which image is which frame.
+        InvalidInput: the images cannot be mapped to frames.
     """
 
     def __init__(
@@ -101,7 +101,9 @@ class FrameImages:
         self.choose(ways, options)
 
     def choose(self, ways: dict[str, dict[int, str]], options: Options) -> None:
-        """The way that a person chose, else the likeliest; a decision reports it where it is not certain."""
+        """Choose the mapping that a person selected, otherwise the likeliest; a decision reports it if it is
+        uncertain.
+        """
         chosen = options.chosen("frames")
         if not ways or (chosen is None and next(iter(ways)) == "frames_from_zero"):
             return
@@ -112,7 +114,7 @@ class FrameImages:
         self.decisions.append(reading("frames", way, alternatives, options, self.examples(ways), first=first))
 
     def examples(self, ways: dict[str, dict[int, str]]) -> list[Example]:
-        """Some images with the boxes that they would have in each way."""
+        """Some images with their boxes in each mapping."""
         written = {frame for track in self.tracks for frame, shape in track.at.items() if shape}
         images = spread([image for frame, image in self.images.items() if frame in written] or [*self.images.values()])
         frames = {way: {image: frame for frame, image in by_frame.items()} for way, by_frame in ways.items()}
@@ -136,7 +138,7 @@ class FrameImages:
         """The objects of each frame with their groups.
 
         Raises:
-            InvalidInput: there are more than can be kept.
+            InvalidInput: there are too many.
         """
         frames, by_frame, count = sorted(self.images), dict[int, list[tuple[str | None, DraftShape | None]]](), 0
         for track in self.tracks:
@@ -149,11 +151,11 @@ class FrameImages:
 
 
 def possible(images: list[str], last: int, size: int) -> dict[str, dict[int, str]]:
-    """The images by their frames in each way that they can be meant, the likeliest first.
+    """The possible mappings from frames to images, likeliest first.
 
     Args:
-        last: frame that is annotated.
-        size: how many frames there are.
+        last: the last annotated frame.
+        size: the number of frames.
     """
     numbers = numbers_in(images)
     ways: dict[str, dict[int, str]] = {}
@@ -171,7 +173,7 @@ def possible(images: list[str], last: int, size: int) -> dict[str, dict[int, str
 
 
 def numbers_in(images: list[str]) -> dict[int, str]:
-    """The images by the number at the end of their names; none where one has none, or two have the same."""
+    """The images by the number at the end of their names; empty if one is missing, or repeated."""
     numbers: dict[int, str] = {}
     for image in images:
         match = NUMBER.search(stem_of(image.rpartition("/")[2]))

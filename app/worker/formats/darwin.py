@@ -1,4 +1,4 @@
-"""Darwin JSON of V7: a file an image. Version 2 has `item` and `slots`, version 1 had `image`."""
+"""Darwin JSON of V7: one file per image. Version 2 has `item` and `slots`, version 1 had `image`."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ from app.worker.formats.tree import Tree
 
 SHAPES = {"bounding_box", "polygon", "ellipse", "keypoint", "skeleton", "line", "cuboid", "mask", "raster_layer", "tag"}
 PARTS = {"id", "name", "properties", "annotators", "reviewers", "ranges", "slot_names", "attributes", "text"}
-VISIBILITY = {True: 1, False: 2}  # a keypoint's visibility by whether it is occluded
+VISIBILITY = {True: 1, False: 2}  # a keypoint's visibility by its occlusion
 
 
 def is_document(head: JsonObject) -> bool:
@@ -36,7 +36,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     files = [DarwinFile(tree, path, findings) for path in detected.hint]
     drafts = [draft for file in files if (draft := file.read(detected.root))]
@@ -51,10 +51,10 @@ class DarwinFile:
         self.tree, self.path, self.findings = tree, path, findings
         self.notes = FileFindings(path, findings)
         self.points: list[str] = []  # names of a skeleton's nodes
-        self.layers: dict[str, str] = {}  # names of masks by their id
+        self.layers: dict[str, str] = {}  # names of masks by id
 
     def read(self, root: str) -> Draft | None:
-        """Its image with the objects; None, noted, where there is none."""
+        """Its image with the objects; None with a finding if it cannot be used."""
         document = load_document(self.tree, self.path, self.findings)
         if document is None:
             return None
@@ -75,7 +75,7 @@ class DarwinFile:
         return draft
 
     def add_object(self, entry: JsonObject, line: int, draft: Draft) -> None:
-        """The shapes of one object, or a note."""
+        """Add the shapes of one object, or a finding."""
         name = text(entry.get("name"))
         if "raster_layer" in entry:
             self.raster(entry["raster_layer"], line, draft)
@@ -90,7 +90,7 @@ class DarwinFile:
             self.notes.unread(kind, name, line, draft.image)
 
     def shape(self, entry: JsonObject, name: str, line: int) -> DraftShape | None:
-        """An object's outline, keypoints or box: the first that it has."""
+        """An object's polygon, keypoints or box: the first that it has."""
         if parts := outlines(entry.get("polygon")):
             return outline_shape(name, parts, line)
         oval, skeleton, box = entry.get("ellipse"), entry.get("skeleton"), entry.get("bounding_box")
@@ -107,7 +107,7 @@ class DarwinFile:
         return None
 
     def raster(self, layer: Any, line: int, draft: Draft) -> None:
-        """The masks of an image: each pixel has the number of its object, as runs along the rows."""
+        """Add the masks of an image: each pixel has the number of its object, as runs along the rows."""
         try:
             for name, parts in masks(layer, draft.size, self.layers):
                 draft.shapes.append(outline_shape(name, parts, line))
@@ -116,7 +116,7 @@ class DarwinFile:
 
 
 def described(document: JsonObject) -> tuple[str, tuple[int, int] | None, int]:
-    """The image's path and size, and how many images the file is about."""
+    """The image's path and size, and the number of images in the file."""
     item, image = document.get("item"), document.get("image")
     if isinstance(item, dict):
         slots = dicts(item.get("slots"))
@@ -148,12 +148,12 @@ def point(value: Any) -> tuple[float, float]:
 
 
 def angle(value: Any) -> float:
-    """Degrees of Darwin's radians."""
+    """Degrees from Darwin's radians."""
     return math.degrees(number(value)) if value else 0.0
 
 
 def masks(layer: Any, size: tuple[int, int] | None, names: dict[str, str]) -> list[tuple[str, list[Points]]]:
-    """Name and outlines of each mask.
+    """Name and polygons of each mask.
 
     Raises:
         BadMask: the layer cannot be read.

@@ -1,4 +1,4 @@
-"""Datumaro JSON: a file a subset below annotations/, with the classes by number and an item an image."""
+"""Datumaro JSON: one file per subset below annotations/, with classes by number and one item per image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
 LISTS = {"items"}
-QUIET = {"label", "caption", "feature_vector"}  # of the whole image
+QUIET = {"label", "caption", "feature_vector"}  # annotations of the entire image
 
 
 def is_document(head: JsonObject) -> bool:
@@ -34,7 +34,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
@@ -48,7 +48,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 class DatumaroFile:
-    """The JSON of one subset. Read twice as a stream: the classes may stand behind the items."""
+    """The JSON of one subset. Read twice as a stream, since the classes may follow the items."""
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
         self.tree, self.path, self.root = tree, path, root
@@ -80,7 +80,7 @@ class DatumaroFile:
         return drafts
 
     def item(self, item: JsonObject) -> Draft | None:
-        """One image; None, noted, where there is none."""
+        """One image; None with a finding if it cannot be used."""
         media = item.get("image") if isinstance(item.get("image"), dict) else item.get("media")
         media = media if isinstance(media, dict) else {}
         objects = dicts(item.get("annotations"))
@@ -99,7 +99,7 @@ class DatumaroFile:
         return draft
 
     def shape(self, entry: JsonObject, draft: Draft) -> DraftShape | None:
-        """An object's shape; None, noted, where there is none."""
+        """An object's shape; None with a finding if it is unsupported."""
         self.line += 1
         kind, number_ = text(entry.get("type")), entry.get("label_id")
         if kind in QUIET:
@@ -120,7 +120,7 @@ class DatumaroFile:
 
 
 def joined_groups(entries: list[tuple[JsonObject, DraftShape]]) -> Iterator[DraftShape]:
-    """Outlines of one group and class are one object, as in COCO; a box beside its outline is no second one."""
+    """Polygons of one group and class are one object, as in COCO; a box beside its polygon is not another one."""
     groups: dict[tuple[Any, str], list[DraftShape]] = {}
     for entry, shape in entries:
         group = entry.get("group")
@@ -137,7 +137,7 @@ def joined_groups(entries: list[tuple[JsonObject, DraftShape]]) -> Iterator[Draf
 
 
 def shape_of(kind: str, entry: JsonObject, name: str, line: int) -> DraftShape | None:
-    """An object's shape; None for one that YOLO has no row for."""
+    """An object's shape; None for one that YOLO does not support."""
     if kind in {"bbox", "rotated_bbox", "ellipse"}:
         values = entry.get("bbox")
         values = values if isinstance(values, list) else [entry.get(key) for key in ("x1", "y1", "x2", "y2")]
@@ -171,7 +171,7 @@ def pairs(values: Any) -> Points:
 
 
 def keypoints_of(entry: JsonObject) -> Iterator[tuple[float, float, int]]:
-    """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
+    """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as in COCO."""
     visibility = entry.get("visibility")
     for index, point in enumerate(pairs(entry.get("points"))):
         mark = visibility[index] if isinstance(visibility, list) and index < len(visibility) else 2

@@ -1,4 +1,6 @@
-"""Formats that count in pixels, with boxes as fractions or by other numbers than the format has: judged as a set."""
+"""Detects boxes in fractions, or in another reading, in formats that normally use pixels: judged over the
+entire set.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,17 +17,17 @@ from app.worker.formats.tree import Tree
 if TYPE_CHECKING:
     from app.worker.formats.drafts import Draft, DraftShape
 
-# What the four numbers of a box are.
+# The meaning of a box's four numbers.
 USUAL = {"createml": "centre", "voc": "corners", "coco": "top_left", "csv": "top_left"}
-FRACTION = 1.001  # rounding; no object of a whole set lies in the first pixel of its image
+FRACTION = 1.001  # allows rounding; in pixels, some object of a set lies beyond the first pixel of its image
 FEWEST = 5  # shapes: fewer may be specks in a corner
-IMAGES = 300  # that are looked at
+IMAGES = 300  # that are sampled
 NEARLY_ALL = 0.95
 
 Size = tuple[int, int]
 Numbers = tuple[float, float, float, float]
 
-# The four numbers of a box as a format has it, from its sides.
+# The four numbers of a box in a format, from its sides.
 WRITERS = {
     "centre": lambda b: ((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]),
     "corners": lambda b: b,
@@ -47,10 +49,10 @@ def are_fractions(values: Sequence[Sequence[float]], chosen: str | None) -> bool
 
 
 def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]], chosen: str | None) -> row_units.Unit:
-    """What the places of a set are counted in, and what else they may be where that is not near certain.
+    """The unit of a set's coordinates, and alternatives unless it is nearly certain.
 
     Args:
-        boxes: the numbers of each as its format has them, with the size of its image in pixels.
+        boxes: the numbers of each in its format, with the size of its image in pixels.
         chosen: by a person.
     """
     if are_fractions([values for values, _ in boxes], None):
@@ -68,7 +70,7 @@ def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]], chosen: str | None
 def unit_decision(
     judged: row_units.Unit, sample: Sequence[tuple[str, int, Sequence[float], Size]], way: str, options: Options
 ) -> list[Decision]:
-    """The decision on the unit of a set, where it is not pixels for certain.
+    """The decision on the unit of a set, unless it is certainly pixels.
 
     Args:
         sample: image, class, and the numbers of its box in the reading `way`, with the size of its image.
@@ -91,7 +93,7 @@ def unit_decision(
 
 
 def in_unit(values: Sequence[float], size: Size, unit: str) -> list[float]:
-    """The numbers of a box in fractions of its image."""
+    """The numbers of a box as fractions of its image."""
     unit = row_units.of_row(values) if unit == row_units.MIXED else unit
     across, down = {"fractions": (1, 1), "pixels": size, **row_units.SCALES}[unit]
     return [value / (down if index % 2 else across) for index, value in enumerate(values)]
@@ -100,10 +102,10 @@ def in_unit(values: Sequence[float], size: Size, unit: str) -> list[float]:
 def box_decision(
     judged: box_numbers.BoxReading, sample: Sequence[tuple[str, int, box_numbers.Numbers]], options: Options
 ) -> Decision:
-    """The decision on the boxes of a set.
+    """The decision on the reading of a set's boxes.
 
     Args:
-        sample: image, class, and the four numbers in fractions of the image.
+        sample: image, class, and the four numbers as fractions of the image.
     """
     ways = [judged.reading, *judged.alternatives]
     rows: dict[str, list[tuple[int, box_numbers.Numbers]]] = {}
@@ -127,7 +129,7 @@ class DraftSet:
     """The drafts of one dataset.
 
     Args:
-        usual: what the four numbers of a box are in their format; None where each number has a name.
+        usual: the format's reading of a box's four numbers; None if each number has a name.
     """
 
     def __init__(
@@ -137,7 +139,7 @@ class DraftSet:
         self.sizes: dict[str, Size | None] = {}
 
     def infer_boxes(self) -> list[Decision]:
-        """Read the shapes as they are meant; what was decided."""
+        """Determine the reading of the shapes, and apply it; the decisions."""
         labelled = [draft for draft in self.drafts if draft.shapes]
         looked_at = spread(labelled, IMAGES)
         usual = self.usual or "corners"
@@ -162,7 +164,7 @@ class DraftSet:
                     yield draft.image, self.numbers.get(shape.name, 0), WRITERS[usual](shape.box()), size
 
     def convert_unit(self, draft: "Draft", unit: str) -> None:
-        """Have a draft whose places are in this unit be in fractions, or in pixels where only some objects are not."""
+        """Convert a draft in this unit to fractions, or to pixels if only some of its objects are fractions."""
         size = self.size(draft) if unit == row_units.MIXED else None
         scale = 1 / row_units.SCALES.get(unit, (1, 1))[0]
         for shape in draft.shapes:
@@ -173,7 +175,7 @@ class DraftSet:
         draft.fractions = unit != row_units.MIXED
 
     def boxes(self, usual: str, looked_at: Sequence["Draft"]) -> tuple[str, list[Decision]]:
-        """What the four numbers of boxes are, and the decision that reports it."""
+        """The reading of the boxes, and the decision that reports it."""
         sample = []
         for draft in looked_at:
             size = (1, 1) if draft.fractions else self.size(draft)
@@ -194,7 +196,7 @@ class DraftSet:
         return judged.reading, [box_decision(judged, sample, self.options)]
 
     def numbers_in_file(self, shape: "DraftShape", usual: str, size: Size) -> box_numbers.Numbers:
-        """The four numbers as the file has them, in fractions of the image."""
+        """The four numbers as in the file, as fractions of the image."""
         return box_numbers.scaled(WRITERS[usual](shape.values), size)
 
     def reinterpret(self, usual: str, way: str) -> None:
@@ -204,7 +206,7 @@ class DraftSet:
                     shape.values = box_numbers.sides(WRITERS[usual](shape.values), way)
 
     def size(self, draft: "Draft") -> Size | None:
-        """The size that the places of a draft are fractions of, or are judged by."""
+        """The size that the coordinates of a draft are fractions of, or are judged by."""
         if draft.image not in self.sizes:
             measured = measure(draft.size, self.tree.pictures.get(draft.image))
             self.sizes[draft.image] = measured or image_size(self.tree.path(draft.image))

@@ -1,4 +1,4 @@
-"""Formats whose objects carry names and pixels: from what their files say to a Source."""
+"""Common conversion of formats whose objects have names and pixels to a Source."""
 
 import math
 from collections import Counter
@@ -34,14 +34,15 @@ Marks = tuple[tuple[float, float, int], ...]  # keypoints: x, y, visibility 0, 1
 
 @dataclass(slots=True)
 class DraftShape:
-    """One object: `values` are left, top, right, bottom of a box or pose, x and y in turn of a polygon or of four
-    corners."""
+    """One object: `values` are left, top, right, bottom of a box or pose, alternating x and y of a polygon or of four
+    corners.
+    """
 
-    kind: str  # of KINDS
+    kind: str  # one of KINDS
     name: str
     values: tuple[float, ...]
     line: int | None  # the object's number in its file, from 1
-    marks: Marks = ()  # of a pose
+    marks: Marks = ()  # keypoints of a pose
 
     def points(self) -> Points:
         if self.kind in {"box", "pose"}:
@@ -57,31 +58,31 @@ class DraftShape:
 
 @dataclass(slots=True)
 class Draft:
-    """One image with its objects, as an annotation file has them."""
+    """One image with its objects, as in an annotation file."""
 
     image: str
     split: str | None
     file: str
     size: tuple[int, int] | None
     shapes: list[DraftShape] = field(default_factory=list)
-    fractions: bool = False  # shapes are measured in the image's sides, not in pixels
-    relative: bool = False  # see Claim
-    frame: CoordinateFrame | None = None  # where its shapes are not in the displayed image's pixels
+    fractions: bool = False  # shapes are fractions of the image, not pixels
+    relative: bool = False  # see SizeClaim
+    frame: CoordinateFrame | None = None  # if its shapes are not in the displayed image's pixels
 
     def claim(self, displayed: DisplayedSize, numbers: Mapping[str, int]) -> SizeClaim:
-        """What it says, beside what the image is."""
+        """Its declared size, and that of the image."""
         boxes = [(numbers.get(shape.name, 0), shape.box()) for shape in self.shapes]
         finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
         return SizeClaim(self.image, self.size, displayed, finite, self.relative)
 
 
 def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> DraftShape:
-    """The outline of an object of one part or several; a hole is a part too."""
+    """An object's polygons, of one part or several; a hole is a part too."""
     return DraftShape("polygon", name, flat(join_outlines(parts)), line)
 
 
 def pose_shape(name: str, marks: Iterable[tuple[float, float, int]], line: int | None) -> DraftShape | None:
-    """Keypoints without a box of their own: the box round those that are labelled; None without any."""
+    """Keypoints without a box of their own: the bounding box of the labeled ones; None if there are none."""
     points = tuple(
         (x, y, visibility) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0, 0) for x, y, visibility in marks
     )
@@ -94,17 +95,17 @@ def flat(points: Iterable[tuple[float, float]]) -> tuple[float, ...]:
 
 
 def rotated_shape(name: str, box: tuple[float, float, float, float], degrees: float, line: int | None) -> DraftShape:
-    """A box, at an angle where it has one."""
+    """A box, perhaps with a rotation."""
     if not degrees % 360 or not math.isfinite(degrees):
         return DraftShape("box", name, box, line)
     return DraftShape("turned", name, flat(rotated_box(box, degrees)), line)
 
 
 def choose_task(counts: Counter[str], requested: str) -> tuple[str, list[Decision]]:
-    """What the objects are used for: keypoints, polygons, turned boxes or, where some are plain boxes, boxes.
+    """The task of the objects: keypoints, polygons, oriented boxes or, if some are axis-aligned, boxes.
 
     Raises:
-        InvalidInput: keypoints were asked for, and there are none.
+        InvalidInput: keypoints were requested, and there are none.
     """
     boxes, polygons, tilted, poses = (counts[kind] for kind in KINDS)
     if requested == "pose" and not poses:
@@ -137,14 +138,14 @@ def convert_drafts(
     """The Source of these drafts.
 
     Args:
-        names: the classes in the order of the annotation files, where those list them.
-        keypoints: their names, in the order of the marks, where somebody says them.
+        names: the classes in the order of the annotation files, if those list them.
+        keypoints: their names, in the order of the marks, if known.
     """
     if not drafts:
         raise InvalidInput("no_images_found", file=detected.where)
     drafts = without_repeats(drafts, findings)
     for shape in (shape for draft in drafts for shape in draft.shapes):
-        shape.name = shape.name.strip()  # as check_names strips those of the classes: " dog" is "dog"
+        shape.name = shape.name.strip()  # check_names strips class names too: " dog" is "dog"
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
     classes, decisions = merge_names(names or class_list.names, present, options)
     if names and class_list.names and class_list.names != classes:
@@ -158,7 +159,7 @@ def convert_drafts(
     count = max((len(shape.marks) for draft in drafts for shape in draft.shapes), default=0)
     for draft in drafts:
         item = convert(tree, draft, task, numbers, findings, count)
-        draft.shapes = []  # the rows replace them
+        draft.shapes = []  # free memory: the rows replace them
         if item:
             item.name = item_name(inside(draft.image, detected.root) or draft.image)
             items.append(item)
@@ -168,7 +169,7 @@ def convert_drafts(
 
 
 def fit_frames(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], options: Options) -> list[Decision]:
-    """Give drafts a frame whose sizes are not their images', as far as these are known."""
+    """Set the frame of drafts whose declared sizes differ from those of their images, as far as these are known."""
     claims = [
         draft.claim(tree.pictures[draft.image], numbers)
         for draft in drafts
@@ -189,7 +190,7 @@ def create_source(
     decisions: list[Decision],
     findings: list[Finding],
 ) -> Source:
-    """A Source, its names made unique, and what is outside noted."""
+    """A Source with unique names, and unused files recorded."""
     if not items:
         raise InvalidInput("no_images_found", file=detected.where)
     decisions += ensure_unique_names(items)
@@ -204,7 +205,7 @@ def create_source(
 
 
 def without_repeats(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
-    """Of two annotations of one image the first, with the objects of both where one file holds both."""
+    """Of two annotations of one image the first; objects of both are merged if they are in the same file."""
     by_image: dict[str, Draft] = {}
     for draft in drafts:
         first = by_image.setdefault(draft.image, draft)
@@ -227,7 +228,7 @@ def without_repeats(drafts: list[Draft], findings: list[Finding]) -> list[Draft]
 def convert(
     tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], findings: list[Finding], keypoints: int = 0
 ) -> Item | None:
-    """The item of a draft; None, noted, where nobody knows the image's size. `keypoints`: of each pose."""
+    """The item of a draft; None with a finding if the image's size is unknown. `keypoints`: per pose."""
     item = Item(draft.image, draft.image, draft.split, rows=[], size=draft.size)
     size = draft.frame.size if draft.frame else draft.size
     size = size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
@@ -243,14 +244,14 @@ def convert(
 
 
 def in_pixels(shape: DraftShape, size: tuple[int, int]) -> DraftShape:
-    """A shape that was measured in the image's sides."""
+    """A shape in pixels, from fractions of the image."""
     values = tuple(value * size[index % 2] for index, value in enumerate(shape.values))
     marks = tuple((x * size[0], y * size[1], visibility) for x, y, visibility in shape.marks)
     return replace(shape, values=values, marks=marks)
 
 
 def add_shape(shapes: RowBuilder, number: int, shape: DraftShape, task: str, keypoints: int = 0) -> None:
-    """A shape as the task has it."""
+    """Add a shape as the task requires."""
     if task == "pose":
         marks = [*shape.marks, *[(0.0, 0.0, 0)] * keypoints][:keypoints]
         shapes.pose(number, shape.name, shape.box(), marks, shape.line)

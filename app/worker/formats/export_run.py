@@ -1,4 +1,4 @@
-"""The writers' common parts: the task, what was lost, the README in the ZIP."""
+"""Common parts of the writers: the task, losses, the README in the ZIP."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from app.worker.formats.archive import Archive
 from app.worker.formats.revision_tree import Revision
 
 TITLES = {"yolo": "YOLO (ultralytics)", "coco": "COCO JSON", "voc": "Pascal VOC XML"}
-NOTES = {  # behind the count: of one, of several
+NOTES = {  # notes after a count: singular, plural
     "image_unreadable": ("image can't be read and was left out", "images can't be read and were left out"),
     "label_unreadable": (
         "label file isn't UTF-8 text; its image has no objects here",
@@ -37,21 +37,21 @@ NOTES = {  # behind the count: of one, of several
         "images have the names of others but for the suffix, and were renamed",
     ),
 }
-FIRST_CLASS = {"yolo": 0, "coco": 1}  # in its files; VOC and folders of classes have names alone
+FIRST_CLASS = {"yolo": 0, "coco": 1}  # in files with class numbers; VOC and class folders have only names
 ROUNDED = "Boxes are rounded to whole pixels, as usual in this format."
 
 
 class UnsupportedDataset(Exception):
-    """The format cannot hold this dataset."""
+    """The format cannot represent this dataset."""
 
 
 @dataclass
 class ExportRun:
-    """One export in work.
+    """One export in progress.
 
     Args:
-        task: the dataset's task; None: as its rows are.
-        on_image: told after each image.
+        task: the dataset's task; None: determined by its rows.
+        on_image: called after each image.
     """
 
     revision: Revision
@@ -68,10 +68,10 @@ class ExportRun:
 
 
 def readme(job: ExportRun, kind: str) -> str:
-    """What the ZIP holds, and what its format could not."""
+    """The contents of the ZIP, and what its format could not represent."""
     revision, notes = job.revision, job.notes()
     lines = [f"Format: {TITLES[kind]}", f"Images: {len(revision.pictures)}"]
-    if not revision.classification:  # a class of each image is no object
+    if not revision.classification:  # in a classification, classes are not objects
         lines.append(f"Objects: {job.objects}")
     first = None if revision.classification else FIRST_CLASS.get(kind)
     lines += [f"Classes: {len(revision.names)}", ""]

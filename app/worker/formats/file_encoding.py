@@ -1,4 +1,4 @@
-"""Annotation files (JSON, XML, CSV) that are not UTF-8: which encoding they are in, and the file as UTF-8."""
+"""Annotation files (JSON, XML, CSV) that are not UTF-8: detects their encoding, and reads them as UTF-8."""
 
 import codecs
 import re
@@ -14,8 +14,8 @@ from app.worker.formats.readings import reading
 
 CHUNK = 1 << 20  # bytes
 HEAD = 4096  # bytes
-SAMPLE = 64 * 1024  # bytes beyond ASCII, with what is round them, that are judged
-# Both in time that grows with the length only: long runs of ASCII (an image in base64) have no such beginning.
+SAMPLE = 64 * 1024  # bytes beyond ASCII that are judged, with their context
+# Both are linear in the length: long runs of ASCII (a base64 image) do not match.
 BEYOND_ASCII = re.compile(rb'[\x80-\xff][^"<>\r\n,;]*')
 BEFORE = re.compile(rb'[^"<>\r\n,;\x80-\xff]*\Z')
 CONTEXT_BYTES = 64  # bytes before the first one beyond ASCII
@@ -27,7 +27,7 @@ WIDER |= {"shift_jis": "cp932", "euc_kr": "cp949"}
 
 @dataclass(frozen=True)
 class FileEncoding:
-    """An encoding; `alternatives` read the file otherwise and nearly as well, best first."""
+    """An encoding; `alternatives` score nearly as well with another text, best first."""
 
     name: str
     alternatives: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class FileEncoding:
 
 
 def encoding_of(path: Path, candidates: Sequence[str] = TEXTS) -> FileEncoding:
-    """The encoding of a file: by its mark, as UTF-8, or the likeliest of the candidates."""
+    """The encoding of a file: by its byte order mark, as UTF-8, or the likeliest candidate."""
     stat = path.stat()
     return _encoding_of(path.absolute(), stat.st_size, stat.st_mtime_ns, tuple(candidates))
 
@@ -73,7 +73,7 @@ def is_utf8(file: IO[bytes]) -> bool:
 
 
 def sample(file: IO[bytes]) -> bytes:
-    """The texts beyond ASCII, a line each, of as much of the file as is enough."""
+    """Texts beyond ASCII, one per line, from a sufficient part of the file."""
     parts: list[bytes] = []
     length = 0
     while length < SAMPLE and (chunk := file.read(CHUNK)):
@@ -84,7 +84,7 @@ def sample(file: IO[bytes]) -> bytes:
 
 
 def non_ascii_runs(chunk: bytes) -> Iterator[bytes]:
-    """Each run with bytes beyond ASCII, from a little before them to the next delimiter."""
+    """Each run with bytes beyond ASCII, from a little before it to the next delimiter."""
     end = 0
     for match in BEYOND_ASCII.finditer(chunk):
         before = BEFORE.search(chunk[max(end, match.start() - CONTEXT_BYTES) : match.start()])
@@ -93,7 +93,7 @@ def non_ascii_runs(chunk: bytes) -> Iterator[bytes]:
 
 
 def declared_encoding(head: bytes) -> str | None:
-    """The encoding that an XML file says, where Python knows it; of a code page the one that holds it."""
+    """The encoding declared in an XML file, if Python knows it; of a code page, its superset."""
     match = DECLARED.match(head)
     try:
         name = codecs.lookup(match[1].decode("ascii")).name if match else None
@@ -103,21 +103,21 @@ def declared_encoding(head: bytes) -> str | None:
 
 
 def is_rather_utf8(declared: str, raw: bytes) -> bool:
-    """Whether bytes that are UTF-8 as a whole are no text in the encoding that their file says: scripts write the
-    declaration of another file, or of another time, before UTF-8.
+    """Whether bytes that are valid UTF-8 are not in the encoding that their file declares: scripts copy the declaration
+    of another file.
 
-    A word of one or two letters may be both; what reads better as people write is taken.
+    A word of one or two letters may be valid in both; the better score decides.
     """
     try:
         decoded = raw.decode(declared)
     except UnicodeDecodeError:
         return True
-    text = raw.decode("utf-8", "ignore")  # the sample may end in a letter
+    text = raw.decode("utf-8", "ignore")  # the sample may end inside a character
     return max(score(text, declared), score(text, "cp1252")) > score(decoded, declared)
 
 
 class Utf8File:
-    """A binary file in another encoding, read as UTF-8; an XML declaration, which says that encoding, goes."""
+    """A binary file in another encoding, read as UTF-8; its XML declaration, which names that encoding, is removed."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         self.file = file
@@ -125,7 +125,7 @@ class Utf8File:
         self.first = True
 
     def read(self, size: int = -1) -> bytes:
-        """At least one character of about so many bytes; empty at the end."""
+        """At least one character, of about so many bytes; empty at the end."""
         while raw := self.file.read(size):
             text = self.codec.decode(raw)
             if self.first and text:
@@ -138,11 +138,11 @@ class Utf8File:
 def decisions(
     paths: Iterable[tuple[str, Path]], candidates: Sequence[str], options: Options, names: Sequence[str]
 ) -> list[Decision]:
-    """The decision about the first of these annotation files whose encoding is ambiguous.
+    """The decision about the first of these annotation files with an ambiguous encoding.
 
     Args:
         paths: name for the message, and the file.
-        names: of the classes, as they were read.
+        names: of the classes, as read.
     """
     for name, path in paths:
         encoding = encoding_of(path, candidates)

@@ -1,8 +1,8 @@
-"""Folder names that say only what is in them: images, labels, JPEGImages."""
+"""Folder names that describe only the kind of contents: images, labels, JPEGImages."""
 
 from app.worker.formats.paths import WORDS, split_of
 
-# What the folders of images or labels are called; such a word tells nothing of where a file belongs.
+# Names of folders for images or labels, which say nothing about what a file belongs to.
 ROLES = frozenset(
     {
         "image",
@@ -59,5 +59,5 @@ ROLES = frozenset(
 
 
 def is_role(folder: str) -> bool:
-    """Whether a folder's name says only what is in it, and in which split."""
+    """Whether a folder's name describes only its kind of contents, or its split."""
     return all(word.casefold() in ROLES or split_of(word) for word in WORDS.findall(folder))

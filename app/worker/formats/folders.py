@@ -1,4 +1,4 @@
-"""Classifications: the folder of an image is its class."""
+"""Classification: the folder of an image is its class."""
 
 import re
 from collections import Counter
@@ -16,9 +16,10 @@ ClassLocation = tuple[str, str, str | None, str]  # image, root, split, path fro
 
 
 def detect(tree: Tree, task: str) -> list[DetectedDataset]:
-    """Folders of classes in folders of splits; where no image is in one, folders of classes: the innermost ones where
-    the task is asked for, else only such as can hardly be anything else."""
-    if task != "classify" and masks.masks_beside_images(tree):  # what looks like classes are masks and their images
+    """Class folders inside folders of splits; without splits, class folders: the innermost ones if the task is
+    requested, otherwise only unambiguous ones.
+    """
+    if task != "classify" and masks.masks_beside_images(tree):  # apparent classes are masks and their images
         return []
     locations = [location for location in map(class_location, tree["image"]) if location]
     if not locations and (task == "classify" or are_side_by_side(tree)):
@@ -35,8 +36,9 @@ def detect(tree: Tree, task: str) -> list[DetectedDataset]:
 
 
 def are_side_by_side(tree: Tree) -> bool:
-    """Whether each image lies in one of several folders side by side, as torchvision's ImageFolder has them, and
-    nothing in the source looks like a label: a person who forgot the labels is not told that all is well."""
+    """Whether each image lies in one of several sibling folders, as in torchvision's ImageFolder, and nothing in the
+    source looks like a label: an upload with forgotten labels must not pass as a valid classification.
+    """
     folders = Counter(path.rpartition("/")[0] for path in tree["image"])
     names = [folder.rpartition("/")[2] for folder in folders]
     return (
@@ -44,20 +46,20 @@ def are_side_by_side(tree: Tree) -> bool:
         and "" not in folders
         and not any(map(is_generic, names))
         and not are_numbered(names)
-        and min(folders.values()) >= 2  # else each image has a folder of its own
+        and min(folders.values()) >= 2  # otherwise each image has a folder of its own
         and not (tree["xml"] or tree["json"])
         and all(NO_LABELS.fullmatch(path.rpartition("/")[2]) for path in tree["text"])
     )
 
 
 def are_numbered(names: list[str]) -> bool:
-    """Whether folders are pieces of one thing (video_01, video_02), and not 0, 1, 2 or class_0, class_1."""
+    """Whether folders are numbered parts (video_01, video_02), and not classes 0, 1, 2 or class_0, class_1."""
     stems = {re.sub(r"[\W_\d]+", "", name).casefold() for name in names}
     return len(stems) == 1 and not stems & {"", "class", "classe", "label", "category", "categoria", "type", "tipo"}
 
 
 def class_location(path: str) -> ClassLocation | None:
-    """The place of an image in train/CLASS/… or images/train/CLASS/…."""
+    """The location of an image in train/CLASS/… or images/train/CLASS/…."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]
     for index, folder in enumerate(folders[:-1]):
@@ -69,12 +71,12 @@ def class_location(path: str) -> ClassLocation | None:
 
 
 def is_generic(folder: str) -> bool:
-    """Whether a folder's name says where an image belongs, and not what it shows."""
+    """Whether a folder's name describes its role, and not a class."""
     return folder.casefold() in {"images", "labels"} or split_of(folder) is not None
 
 
 def has_two_classes(detected: DetectedDataset) -> bool:
-    """Whether there are two classes to learn."""
+    """Whether there are at least two classes."""
     return len(classes_of(detected)) > 1
 
 
@@ -84,7 +86,7 @@ def classes_of(detected: DetectedDataset) -> list[str]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The classification at a root.
+    """Read the classification at a root.
 
     Raises:
         InvalidInput: fewer than two classes.

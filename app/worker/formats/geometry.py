@@ -1,6 +1,6 @@
-"""Converts shapes in pixels to YOLO rows: clipped at the image's edge, normalized, and left out where nothing is left.
+"""Converts shapes in pixels to YOLO rows: clipped at the image's edge, normalized, and dropped if nothing remains.
 
-Pixels count from 0 at the image's left and upper edge; a box is (left, top, right, bottom), a polygon (x, y) pairs.
+Pixels count from 0 at the image's left and top edge; a box is (left, top, right, bottom), a polygon (x, y) pairs.
 """
 
 import math
@@ -15,14 +15,14 @@ from app.worker.formats.model import Finding, Row, finding
 Box = tuple[float, float, float, float]
 Points = list[tuple[float, float]]
 
-EDGE = 0.01  # pixels: what reaches outside by less is the rounding of the tool that wrote it
-CIRCLE = 36  # corners of the polygon that stands for a circle
-MAX_COORDINATE = 1e9  # pixels: no place in an image; sums and products of what is nearer are exact enough
-MAX_SIDE = 1_000_000  # pixels: no image has more; what claims so is damaged
+EDGE = 0.01  # pixels: a smaller excess is rounding in the tool that wrote it
+CIRCLE = 36  # corners of the polygon for a circle
+MAX_COORDINATE = 1e9  # pixels: larger coordinates are invalid; sums and products of smaller ones are exact enough
+MAX_SIDE = 1_000_000  # pixels: larger declared sides are damaged
 
 
 def number(value: Any) -> float:
-    """A number from a file's text or JSON; nan for anything else, and for what is out of all bounds."""
+    """A number from a file's text or JSON; nan for anything else, and out of range."""
     if isinstance(value, bool) or value is None:
         return math.nan
     try:
@@ -33,7 +33,7 @@ def number(value: Any) -> float:
 
 
 def side(value: Any) -> int:
-    """An image's width or height from a file; 0 where it does not say one."""
+    """An image's width or height from a file; 0 if missing."""
     length = number(value)
     return int(length) if 1 <= length <= MAX_SIDE else 0
 
@@ -44,7 +44,7 @@ def format_number(value: float) -> str:
 
 
 def box_text(kind: int, box: Box, size: tuple[int, int]) -> str:
-    """A row "class x y w h", normalised."""
+    """A row "class x y w h", normalized."""
     left, top, right, bottom = box
     width, height = size
     values = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height)
@@ -52,12 +52,12 @@ def box_text(kind: int, box: Box, size: tuple[int, int]) -> str:
 
 
 def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[int, int]) -> str:
-    """A row "class x1 y1 x2 y2 …", normalised."""
+    """A row "class x1 y1 x2 y2 …", normalized."""
     width, height = size
     values = [value for x, y in points for value in (x / width, y / height)]
-    text = ("%.6f " * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
+    text = ("%.6f " * len(values)) % tuple(values)  # one formatting call: polygons are most of a large file
     while "0 " in text:
-        text = text.replace("0 ", " ")  # at most six times: a point stands before the last one
+        text = text.replace("0 ", " ")  # at most six times: the decimal point stops it
     return f"{kind} {text.replace('. ', ' ').rstrip()}"
 
 
@@ -72,7 +72,7 @@ def corners_of(box: Box) -> Points:
 
 
 def rotated_box(box: Box, degrees: float) -> Points:
-    """The corners of a box that is turned clockwise round its centre, as CVAT's `rotation` says."""
+    """The corners of a box that is rotated clockwise about its center, as in CVAT's `rotation`."""
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -88,14 +88,15 @@ def ellipse(x: float, y: float, radius_x: float, radius_y: float, degrees: float
 
 
 def area(points: Points) -> float:
-    """Of a polygon, by the shoelace formula."""
+    """The area of a polygon, by the shoelace formula."""
     xs, ys = zip(*points, strict=True)
     return abs(sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, ys, xs[1:] + xs[:1]))) / 2
 
 
 def join_outlines(parts: Sequence[Points]) -> Points:
-    """Several outlines of one object as one, by a way there and back between near points (as ultralytics'
-    `merge_multi_segment` does): YOLO has one outline an object."""
+    """Several polygons of one object as one, connected between near points there and back (as in ultralytics'
+    `merge_multi_segment`): YOLO has one polygon per object.
+    """
     joined = list(parts[0])
     for part in parts[1:]:
         here, there = nearest_points(joined, part)
@@ -104,7 +105,7 @@ def join_outlines(parts: Sequence[Points]) -> Points:
 
 
 def nearest_points(first: Points, second: Points) -> tuple[int, int]:
-    """The places of two near points; of long outlines only some are compared, so that time stays bounded."""
+    """The indexes of two near points; of long polygons only some are compared, to limit the time."""
     steps = max(1, len(first) // 64), max(1, len(second) // 64)
     pairs = ((a, b) for a in range(0, len(first), steps[0]) for b in range(0, len(second), steps[1]))
     return min(pairs, key=lambda pair: math.dist(first[pair[0]], second[pair[1]]))
@@ -130,11 +131,11 @@ def clip_polygon(points: Points, width: float, height: float) -> Points:
 
 
 class RowBuilder:
-    """Makes rows of the shapes of one image, and notes what cannot be one.
+    """Creates rows from the shapes of one image, and findings for those that cannot be rows.
 
     Args:
-        size: width and height in pixels that the shapes are measured in.
-        frame: where they are not measured in the displayed image's pixels; `size` is of that image then.
+        size: width and height in pixels that the shapes refer to.
+        frame: if they do not refer to the displayed image; `size` is then of the image they refer to.
     """
 
     def __init__(
@@ -154,7 +155,7 @@ class RowBuilder:
         self.findings.append(finding(severity, code, self.file, line, of=self.image, **data))
 
     def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
-        """A row for a box; sides in any order."""
+        """Add a row for a box; its sides in any order."""
         clipped = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
         if clipped:
             self.rows.append(Row(box_text(kind, clipped, self.size), self.file, line))
@@ -164,7 +165,7 @@ class RowBuilder:
         return [self.frame.point(x, y) for x, y in points] if self.frame else points
 
     def clipped_box(self, name: str, box: Box, line: int | None) -> Box | None:
-        """The part of a box inside the image; None, noted, where nothing is."""
+        """The part of a box inside the image; None with a finding if there is none."""
         left, right = sorted((box[0], box[2]))
         top, bottom = sorted((box[1], box[3]))
         if not all(map(math.isfinite, box)):
@@ -187,7 +188,7 @@ class RowBuilder:
         self.note("warning", "object_degenerate", line, **values)
 
     def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
-        """A row for a polygon."""
+        """Add a row for a polygon."""
         points = self.displayed_points(points)
         points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
         if points and not sum(abs(x) + abs(y) for x, y in points) < MAX_COORDINATE * len(
@@ -213,17 +214,19 @@ class RowBuilder:
         self.rows.append(Row(points_text(kind, points, self.size), self.file, line))
 
     def corners(self, kind: int, name: str, points: Points, line: int | None) -> None:
-        """A row for a turned box: four corners, not cut at the edge but moved onto it, since it must keep four."""
+        """Add a row for an oriented box: corners outside are moved onto the edge rather than clipped, since it must
+        have four.
+        """
         points = self.displayed_points(points)
         flat = [value for point in points for value in point]
         if all(map(math.isfinite, flat)) and area(points) <= 0:
-            points = [points[0]] * 4  # a line has no inside, whatever the box round it
+            points = [points[0]] * 4  # a line has no area, even if its bounding box has
         if self.clipped_box(name, bounding_box(points) if all(map(math.isfinite, flat)) else (math.nan,) * 4, line):
             inner = [(min(max(x, 0.0), self.size[0]), min(max(y, 0.0), self.size[1])) for x, y in points]
             self.rows.append(Row(points_text(kind, inner, self.size), self.file, line))
 
     def pose(self, kind: int, name: str, box: Box, points: list[tuple[float, float, int]], line: int | None) -> None:
-        """A row for a box with keypoints; those outside the image or unseen are 0 0 0."""
+        """Add a row for a box with keypoints; those outside the image or invisible are 0 0 0."""
         clipped = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
         if not clipped:
             return

@@ -16,8 +16,9 @@ def inner(parts: Iterable[str]) -> list[str]:
 
 
 def item_name(path: str) -> str:
-    """An image's name in a revision, from its path below the dataset's root: without folders that say only that it
-    holds images, or their split."""
+    """An image's name in a version, from its path below the dataset's root: without folders that describe only its kind
+    or split.
+    """
     *folders, name = path.split("/")
     while folders and (folders[0].casefold() in GENERIC_FOLDERS or split_of(folders[0])):
         del folders[0]
@@ -25,11 +26,11 @@ def item_name(path: str) -> str:
 
 
 def ensure_unique_names(items: list[Item]) -> list[Decision]:
-    """Give items whose names differ in suffix or case only, or in nothing, names of their own.
+    """Give items unique names if they differ only in suffix or case, or not at all.
 
-    Two may keep one stem where they share a label file, as they did.
+    Two items that share a label file may have the same stem.
     """
-    used: dict[str, str] = {}  # stem → whose label it is
+    used: dict[str, str] = {}  # stem → the label it belongs to
     names: set[str] = set()
     changed: list[tuple[str, str]] = []
     for item in items:
@@ -50,7 +51,7 @@ def ensure_unique_names(items: list[Item]) -> list[Decision]:
 
 
 def free_item_name(item: Item, name: str, used: dict[str, str], owner: str) -> str:
-    """A name that no other item has: with the split behind it, then with a number."""
+    """An unused name: with the split appended, then with a number."""
     stem = stem_of(name)
     suffix = name[len(stem) :]
     mark, number = f"_{item.split}" if item.split else "", 1

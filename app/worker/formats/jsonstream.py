@@ -1,4 +1,4 @@
-"""JSON files of any size, an element at a time: what is in memory is one megabyte and the element at hand."""
+"""Reads JSON files of any size, element by element: only one megabyte and the current element are in memory."""
 
 import codecs
 import io
@@ -19,7 +19,7 @@ BLANK = " \t\r\n"
 
 
 class BrokenJson(Exception):
-    """The text is no JSON from here on."""
+    """The text is not valid JSON from here on."""
 
 
 class JsonCursor:
@@ -39,17 +39,17 @@ class JsonCursor:
         self.decode = json.JSONDecoder().raw_decode
 
     def more(self) -> bool:
-        """Read on; False at the file's end."""
+        """Read more of the file; False at its end."""
         if self.ended:
             return False
-        raw = self.file.read(max(CHUNK, len(self.text) - self.at))  # twice as much each time: linear in the whole
+        raw = self.file.read(max(CHUNK, len(self.text) - self.at))  # doubling keeps the total linear
         self.ended = not raw
         self.text = self.text[self.at :] + self.codec.decode(raw, final=self.ended)
         self.at = 0
         return True
 
     def peek(self) -> str:
-        """The next character that is not blank; "" at the end."""
+        """The next non-blank character; "" at the end."""
         while True:
             while self.at < len(self.text):
                 if self.text[self.at] not in BLANK:
@@ -64,12 +64,12 @@ class JsonCursor:
         self.at += 1
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """The next complete value."""
         self.peek()
         while True:
             try:
                 value, end = self.decode(self.text, self.at)
-                if end < len(self.text) or self.ended:  # a number may go on behind the text at hand
+                if end < len(self.text) or self.ended:  # a number may continue beyond the buffer
                     self.at = end
                     return value
             except json.JSONDecodeError as error:
@@ -80,7 +80,7 @@ class JsonCursor:
             self.more()
 
     def elements(self) -> Iterator[Any]:
-        """The elements of the list that comes next."""
+        """The elements of the list at the cursor."""
         self.expect("[")
         if self.peek() == "]":
             self.at += 1
@@ -93,7 +93,7 @@ class JsonCursor:
             self.expect(",")
 
     def members(self) -> Iterator[str]:
-        """The keys of the object that comes next; who asks for the next one has read the value."""
+        """The keys of the object at the cursor; the caller reads each value before the next key."""
         self.expect("{")
         if self.peek() == "}":
             self.at += 1
@@ -114,10 +114,10 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
     """(key, element) for each element of the named lists of the file's object, (key, {its key: value}) for each member
     of the named objects, (key, value) for the other values.
 
-    A file that is a list gives its elements with the key "".
+    A file that is a list yields its elements with the key "".
 
     Raises:
-        InvalidInput: it is no JSON, is nested too deeply, or has an element that is too large.
+        InvalidInput: it is not JSON, is nested too deeply, or has an element that is too large.
     """
     path = tree.path(name)
     try:
@@ -139,8 +139,8 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
 
 
 def objects(tree: Tree, name: str) -> Iterator[JsonObject]:
-    """The objects of a file of lines, or the elements of a JSON list; a file that is one object gives that. What is no
-    object is an empty one, so that they can be counted.
+    """The objects of JSON lines, or the elements of a JSON list; a single object yields itself. Other values become
+    empty objects, so that they can be counted.
 
     Raises:
         InvalidInput: one cannot be read.
@@ -160,7 +160,7 @@ def objects(tree: Tree, name: str) -> Iterator[JsonObject]:
 
 
 def values_in(text: IO[str]) -> Iterator[Any]:
-    """The values of a text with one in each line."""
+    """The values of a text with one per line."""
     while line := text.readline(MAX_ELEMENT + 1):
         if len(line) > MAX_ELEMENT:
             raise BrokenJson("a line is too large")

@@ -1,4 +1,4 @@
-"""What a dataset says of its keypoints: how many there are, and which ones a mirrored image swaps."""
+"""A dataset's keypoints: their number, and which ones a mirrored image swaps."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from app.core.report import Keypoints
 
 
 def described(count: int, names: Sequence[str]) -> Keypoints:
-    """kpt_shape, and flip_idx by left and right in the names."""
+    """kpt_shape, and flip_idx from left and right in the names."""
     keypoints: Keypoints = {"kpt_shape": [count, 3]}
     mirrored = [mirror(name) for name in names]
     if len(names) == count and len(set(names)) == count and list(names) != mirrored:
@@ -19,7 +19,7 @@ def described(count: int, names: Sequence[str]) -> Keypoints:
 
 
 def mirror(name: str) -> str:
-    """ "right_eye" of "left_eye"."""
+    """ "right_eye" for "left_eye"."""
     for side, opposite in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
         if side in name:
             return name.replace(side, opposite)

@@ -1,6 +1,6 @@
 """Label Studio: its JSON with tasks, annotations and results, its JSON-MIN, and the CSV with the same in cells.
 
-Places are percents of the image's sides; a turned box turns round its left upper corner, clockwise.
+Coordinates are percentages of the image's sides; a box is rotated clockwise about its top left corner.
 """
 
 import json
@@ -34,7 +34,7 @@ LABELS = (
     "hypertextlabels",
 )
 CELLS = {"annotator", "annotation_id"}
-ABOUT_REGION = {"choices", "textarea", "rating", "relation", "taxonomy", "number"}  # types of no shape
+ABOUT_REGION = {"choices", "textarea", "rating", "relation", "taxonomy", "number"}  # result types without a shape
 ANSWERS = ("annotations", "completions")
 ABOUT = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
 
@@ -67,7 +67,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     predicted = 0
@@ -90,7 +90,7 @@ class LabelStudioFile:
         self.notes = FileFindings(path, findings)
         self.split = split_in(path, root, with_name=True)
         self.line = 0  # number of the result in the file
-        self.predicted = 0  # tasks that a model labelled and no person
+        self.predicted = 0  # tasks with only a model's predictions
 
     def read(self) -> list[Draft]:
         """Its images with their objects."""
@@ -121,11 +121,11 @@ class LabelStudioFile:
             yield {key: parsed(cell) for key, cell in row.items()}
 
     def is_predicted(self, element: JsonObject) -> bool:
-        """Whether only a model says what is in a picture: no person said that it shows nothing."""
+        """Whether a task has only a model's predictions, and no annotation by a person."""
         return bool(dicts(element.get("predictions"))) and not answers_of(element)
 
     def results(self, element: JsonObject, image: str) -> list[JsonObject]:
-        """The results of a task: those of the annotation that stands, where several people annotated."""
+        """The results of a task: of the chosen annotation, if several people annotated it."""
         if not isinstance(element.get("data"), dict):  # JSON-MIN
             return [item for value in element.values() for item in dicts(value) if is_region(item)]
         answers = answers_of(element)
@@ -139,9 +139,9 @@ class LabelStudioFile:
         return merged(dicts(chosen.get("result")))
 
     def add_result(self, result: JsonObject, draft: Draft) -> None:
-        """The shape of one result, or a note."""
+        """Add the shape of a result, or a finding."""
         value = result.get("value")
-        value = value if isinstance(value, dict) else result  # JSON-MIN has no value of its own
+        value = value if isinstance(value, dict) else result  # JSON-MIN has no nested value
         size = side(result.get("original_width")), side(result.get("original_height"))
         if all(size):
             draft.size = draft.size or size
@@ -165,13 +165,13 @@ class LabelStudioFile:
 
 
 def answers_of(element: JsonObject) -> list[JsonObject]:
-    """What people annotated in a task, without what they skipped."""
+    """The annotations of a task, without skipped ones."""
     answers = [entry for key in ANSWERS for entry in dicts(element.get(key))]
     return [entry for entry in answers if not (entry.get("was_cancelled") or entry.get("skipped"))]
 
 
 def parsed(cell: str) -> Any:
-    """What a cell holds: JSON where it looks like it."""
+    """The value of a cell: JSON if it looks like it."""
     if cell[:1] in {"[", "{"}:
         try:
             return json.loads(cell)
@@ -181,7 +181,7 @@ def parsed(cell: str) -> Any:
 
 
 def picture_of(element: JsonObject) -> str:
-    """The image that a task is about: the text among its data that ends as images do."""
+    """The image of a task: the string in its data with an image suffix."""
     data = element.get("data")
     values = data if isinstance(data, dict) else {key: v for key, v in element.items() if key not in ABOUT}
     texts = [(key, value) for key, value in values.items() if isinstance(value, str)]
@@ -192,7 +192,7 @@ def picture_of(element: JsonObject) -> str:
 
 
 def merged(results: list[JsonObject]) -> list[JsonObject]:
-    """One result an object: shape and class may come as two of one id (Rectangle and Labels)."""
+    """One result per object: shape and class may be two results with the same id (Rectangle and Labels)."""
     by_id: dict[Any, JsonObject] = {}
     rest: list[JsonObject] = []
     for result in results:
@@ -201,7 +201,7 @@ def merged(results: list[JsonObject]) -> list[JsonObject]:
         if not isinstance(key, str) or not isinstance(value, dict):
             rest.append(result)
         elif key in by_id and text(by_id[key].get("type")) in ABOUT_REGION:
-            by_id[key].update(result)  # what is said of a region may come before it
+            by_id[key].update(result)  # results of a region may precede it
         elif key in by_id:
             first = by_id[key]["value"]
             by_id[key]["value"] = {**(first if isinstance(first, dict) else {}), **labels_in(value)}
@@ -212,7 +212,7 @@ def merged(results: list[JsonObject]) -> list[JsonObject]:
 
 
 def labels_in(value: JsonObject) -> JsonObject:
-    """The keys of a result that say its class."""
+    """The keys of a result that have its class."""
     return {name: value[name] for name in LABELS if name in value}
 
 
@@ -225,7 +225,7 @@ def labels_of(value: JsonObject) -> list[str]:
 
 
 def shape_of(value: JsonObject, name: str, size: tuple[int, int], line: int) -> DraftShape | None:
-    """An object's shape in pixels; None for one that YOLO has no row for."""
+    """An object's shape in pixels; None for one that YOLO does not support."""
     across, down = size[0] / 100, size[1] / 100
     if value.get("format") == "rle" or "rle" in value:
         parts = mask_codecs.outlines(mask_codecs.from_brush(value.get("rle"), *size))
@@ -253,7 +253,7 @@ def shape_of(value: JsonObject, name: str, size: tuple[int, int], line: int) -> 
 
 
 def rotated_about_corner(x: float, y: float, width: float, height: float, degrees: float) -> Points:
-    """The corners of a box that is turned clockwise round its left upper one."""
+    """The corners of a box that is rotated clockwise about its top left corner."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     corners = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
     return [(x + a * cos - b * sin, y + a * sin + b * cos) for a, b in corners]

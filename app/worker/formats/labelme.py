@@ -1,4 +1,4 @@
-"""LabelMe: a JSON file an image, beside it. Written so by labelme, X-AnyLabeling and others."""
+"""LabelMe: one JSON file per image, beside it. Written by labelme, X-AnyLabeling and others."""
 
 import math
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from app.worker.formats.tree import Tree
 
 
 def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
-    """One dataset for all files: folders below are its parts, unless they are far apart."""
+    """One dataset for all files: subfolders are its parts, unless they are far apart."""
     datasets = by_root(tree, paths, "labelme")
     if len(datasets) < 2:
         return datasets
     roots = {item.root: item for item in datasets}
     top = []
-    for item in sorted(datasets, key=lambda item: -item.root.count("/") - bool(item.root)):  # the deepest first
+    for item in sorted(datasets, key=lambda item: -item.root.count("/") - bool(item.root)):  # deepest first
         above = item.root
         while above:
             above = folder_of(above)
@@ -40,7 +40,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
     for path in detected.hint:
