@@ -1,21 +1,22 @@
-"""The boxes of HEIC, AVIF and MP4 files (ISO 14496-12, 23008-12): what a decoder would be asked to do, known before it
-begins. Standard library only."""
+"""The boxes of HEIC, AVIF and MP4 files (ISO 14496-12, 23008-12): the cost of decoding, known before it begins.
+Standard library only.
+"""
 
 import struct
 from collections.abc import Iterator
 from typing import IO
 
 MOST_HEADER = 64 * 2**20  # bytes of `meta` or `moov`: hours of video have one or two megabytes
-MOST_SAMPLES = 5_000_000  # of a track: 23 hours at 60 frames a second
-MOST_TILES = 65_536  # of one image: 256 × 256, what a grid can have
+MOST_SAMPLES = 5_000_000  # per track: 23 hours at 60 frames a second
+MOST_TILES = 65_536  # per image: 256 × 256, the maximum of a grid
 
 
 class TooLong(Exception):
-    """A header is larger, or describes more, than any honest file's."""
+    """A header is larger, or describes more, than that of any legitimate file."""
 
 
 def boxes(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, where its content begins, where it ends) of the boxes that lie side by side."""
+    """(kind, content offset, end) of consecutive boxes."""
     end = len(data) if end is None else end
     while begin + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, begin)
@@ -31,7 +32,7 @@ def boxes(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[tuple
 
 
 def header(file: IO[bytes], kind: bytes) -> bytes:
-    """The content of the first box of this kind in a file; empty without one.
+    """The contents of the first box of this kind in a file; empty if there is none.
 
     Raises:
         TooLong
@@ -58,8 +59,8 @@ def header(file: IO[bytes], kind: bytes) -> bytes:
 
 
 def tile_pixels(file: IO[bytes]) -> int:
-    """Pixels of the tiles and layers that the main image of a HEIC or AVIF is put together from, each as often as it is
-    used; 0 where it is in one piece.
+    """Total pixels of the tiles and layers that the main image of a HEIC or AVIF is composed of, counted once per use;
+    0 for a single piece.
 
     Raises:
         TooLong: it has too many boxes or tiles.
@@ -111,7 +112,7 @@ def areas_of(meta: bytes, begin: int, end: int) -> dict[int, int]:
 
 
 def properties_of(meta: bytes, begin: int, end: int) -> Iterator[tuple[int, list[int]]]:
-    """Each item with the numbers of its properties, from 1."""
+    """Each item with the indexes of its properties, from 1."""
     if end - begin < 8:
         return
     version, wide = meta[begin], meta[begin + 3] & 1
@@ -126,7 +127,7 @@ def properties_of(meta: bytes, begin: int, end: int) -> Iterator[tuple[int, list
 
 
 def check_movie(file: IO[bytes]) -> None:
-    """Whether the tables of an MP4 are of an honest length.
+    """Check that the tables of an MP4 are of a plausible length.
 
     Raises:
         TooLong
@@ -152,6 +153,6 @@ def check_track(moov: bytes, begin: int, end: int) -> None:
 
 
 def repeats(moov: bytes, start: int, stop: int) -> int:
-    """The samples that a table of durations declares in runs."""
+    """The number of samples declared by a run-length table of durations."""
     count = min(int.from_bytes(moov[start + 4 : start + 8], "big"), (stop - start - 8) // 8)
     return sum(struct.unpack_from(">I", moov, start + 8 + 8 * n)[0] for n in range(count))

@@ -1,4 +1,6 @@
-"""Limits memory while weights are loaded: they may be somebody else's, and a checkpoint is rebuilt whole."""
+"""Limits memory while weights are loaded: they may come from others, and loading a checkpoint rebuilds entire
+objects.
+"""
 
 import resource
 from collections.abc import Iterator
@@ -11,8 +13,9 @@ from app.worker.decode_limits import data_size
 
 @contextmanager
 def loading(path: Path) -> Iterator[None]:
-    """While these weights are loaded, this process gets a MemoryError, or torch's own, where it takes more in addition
-    than the check of uploaded weights allows. What limits the process already stays."""
+    """Within the block, this process gets a MemoryError, or torch's own, if it needs more additional memory than the
+    check of uploaded weights allows. An existing limit still applies.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = data_size() + memory_to_load(path.stat().st_size if path.is_file() else 0)
     limits = [most for most in (soft, hard) if most != resource.RLIM_INFINITY]

@@ -1,8 +1,8 @@
-"""Stores the matches in each image of an evaluation, so that two evaluations can be compared.
+"""Stores the matches of each image in an evaluation, so that two evaluations can be compared.
 
-`matches.npz`, in the order of `outcomes.sqlite`: of each image how many detections and objects; of each detection its
-confidence, its class and the IoUs at which it is right, a bit each; of each object its class. Of masks and keypoints by
-their own IoU, as mAP counts them.
+`matches.npz`, in the order of `outcomes.sqlite`: per image the numbers of detections and objects; per detection its
+confidence, class and one bit per IoU at which it is correct; per object its class. For masks and keypoints by their own
+IoU, as in mAP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ def write_matches(path: Path, matches: Mapping[str, Sequence[Any]], task: str, o
     """Write the matches of an evaluation, from which a comparison resamples mAP.
 
     Args:
-        matches: by image, as ultralytics keeps them (Measured.matches).
-        order: of the images in the file, by their places in `matches`.
+        matches: by image, as ultralytics collects them (Measured.matches).
+        order: of the images in the file, as indexes of `matches`.
     """
     import numpy as np
 
@@ -42,10 +42,10 @@ def write_matches(path: Path, matches: Mapping[str, Sequence[Any]], task: str, o
 
 @dataclass(frozen=True)
 class Matches:
-    """Read again.
+    """The matches as read.
 
     Args:
-        images: how many. classes: of each that has objects its number, and as bootstrap.by_class has it.
+        images: their number. classes: for each class with objects its number, and the arrays of bootstrap.by_class.
     """
 
     images: int
@@ -54,10 +54,10 @@ class Matches:
 
     @classmethod
     def read(cls, path: Path) -> "Matches":
-        """Read matches as `write_matches` wrote them, by class.
+        """Read matches written by `write_matches`, by class.
 
         Raises:
-            OSError: it is not there.
+            OSError: the file is missing.
             ValueError: it is damaged.
             KeyError: the same.
         """

@@ -1,4 +1,4 @@
-"""Reads a validation's metrics by class."""
+"""Reads the metrics of a validation by class."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ PARTS = {"B": "box", "M": "seg", "P": "pose"}  # the letter in ultralytics' name
 
 
 def by_class(validator: Any, key: str) -> list[ClassMetrics]:
-    """Each class of the validation set, as events.Epoch.classes has it; none where the task has no such measures.
+    """Each class of the validation set, as in events.Epoch.classes; empty if the task has no such metrics.
 
     Args:
-        validator: behind its run, with `metrics` filled.
-        key: ultralytics' name of the task's main measure, which tells boxes from masks and keypoints.
+        validator: after its run, with `metrics` filled.
+        key: ultralytics' name of the task's main metric, which selects boxes, masks or keypoints.
     """
     if hasattr(validator, "targets") and hasattr(validator, "pred"):
         return of_classes(validator)
@@ -35,7 +35,7 @@ def by_class(validator: Any, key: str) -> list[ClassMetrics]:
 
 
 def of_classes(validator: Any) -> list[ClassMetrics]:
-    """Of a classification: the recall of a class is its top-1 accuracy."""
+    """For classification: the recall of a class is its top-1 accuracy."""
     matrix = validator.confusion_matrix.matrix  # [predicted, true]
     right, true, predicted = matrix.diagonal(), matrix.sum(0), matrix.sum(1)
     return [

@@ -1,6 +1,6 @@
 """Validates a model on a split of a dataset: the metrics of `yolo val`, and its detections in each image.
 
-Any file that ultralytics' AutoBackend loads: .pt, .onnx, a folder of OpenVINO. Settings are those of `yolo val`.
+Any file that ultralytics' AutoBackend can load: .pt, .onnx, an OpenVINO folder. Settings are those of `yolo val`.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from app.worker.loading import loading
 from app.worker.measures import PARTS, by_class, short
 from app.worker.recording import Classes, ImageDetections, RecordingValidator
 
-BATCH = 16  # as `yolo val`: with rectangular batches the figures depend on it a little
-LETTERS = {"detect": "B", "obb": "B", "segment": "M", "pose": "P"}  # what is measured: boxes, masks, keypoints
+BATCH = 16  # as in `yolo val`: with rectangular batches, the metrics depend slightly on it
+LETTERS = {"detect": "B", "obb": "B", "segment": "M", "pose": "P"}  # what is evaluated: boxes, masks, keypoints
 
 
 @dataclass(frozen=True)
 class Images:
-    """What is measured on.
+    """The images of an evaluation.
 
     Args:
         data: the dataset.yaml.
@@ -36,17 +36,17 @@ class Images:
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """What came of it.
+    """The results of a validation.
 
     Args:
-        metrics: precision, recall, map50, map95, fitness; of a classification top1, top5, fitness.
-        parts: all that ultralytics says, by its names.
-        classes: name, images, objects, precision, recall, map50, map95 of each class that has objects; the precision
-            and recall of a classification are those of its first guess.
-        part: ultralytics' measures of boxes, masks or keypoints, with their curves; None of a classification.
-        speed_ms: of an image: preprocess, inference, postprocess.
+        metrics: precision, recall, map50, map95, fitness; for classification top1, top5, fitness.
+        parts: all of ultralytics' metrics, by its names.
+        classes: name, images, objects, precision, recall, map50, map95 of each class with objects; for classification,
+            precision and recall of the top class.
+        part: ultralytics' metrics of boxes, masks or keypoints, with their curves; None for classification.
+        speed_ms: per image: preprocess, inference, postprocess.
         inference_ms: of each batch, by the model alone.
-        matches: by image, as ultralytics keeps them: tp, conf, pred_cls, target_cls ...
+        matches: by image, as ultralytics collects them: tp, conf, pred_cls, target_cls ...
     """
 
     names: list[str]
@@ -78,18 +78,18 @@ def measure(
     """Evaluate a model file.
 
     Args:
-        scratch: a folder for whatever ultralytics writes.
-        img_size: None: what the model was made for.
+        scratch: a folder for ultralytics' output.
+        img_size: None: the model's own.
         device: as ultralytics takes it.
-        one_by_one: every image alone, letterboxed to the whole square, as exported models take it: figures of several
-            formats can then be compared. Those of `yolo val` on a .pt differ a little.
-        batch: images at a time.
-        add_image: called with each image.
-        before_batch: called before each batch; what it raises ends the measurement.
-        on_total: called with the number of images, before the first.
+        one_by_one: each image separately, letterboxed to a full square, as exported models require: metrics of several
+            formats are then comparable. Those of `yolo val` on a .pt differ slightly.
+        batch: images per batch.
+        add_image: called for each image.
+        before_batch: called before each batch; an exception ends the measurement.
+        on_total: called with the number of images, before the first one.
 
     Raises:
-        WeightsError: the file is no model.
+        WeightsError: the file is not a model.
         DataError: the images cannot be read.
     """
     model = load(weights, task)
@@ -112,7 +112,7 @@ def load(weights: Path, task: str) -> Any:
     """ultralytics' model.
 
     Raises:
-        WeightsError: the file is none, or is not there.
+        WeightsError: the file is not a model, or missing.
     """
     from ultralytics import YOLO
 
@@ -124,7 +124,7 @@ def load(weights: Path, task: str) -> Any:
 
 
 def data_of(path: Path, task: str) -> str:
-    """A classification has no YAML: the folders of its images name the classes."""
+    """Classification has no YAML: the folders of its images name the classes."""
     return str(path.parent / "images" if task == "classify" else path)
 
 
@@ -157,7 +157,7 @@ def figures(metrics: Any, part: Any) -> SplitMetrics:
 
 
 def named(item: ClassMetrics, names: list[str], metrics: Any) -> ClassFigures:
-    """A row of `by_class`, with the class's name, as an evaluation has it."""
+    """A row of `by_class` with the class's name, as in an evaluation."""
     per_image = getattr(metrics, "nt_per_image", None)
     return {
         "name": names[item["class"]],

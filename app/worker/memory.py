@@ -1,4 +1,4 @@
-"""Measures a training's memory, and how much there is."""
+"""Measures a training's memory, and the available memory."""
 
 import resource
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import psutil
 
-RESERVE_SHARE = 0.05  # of the memory: what the machine needs itself
+RESERVE_SHARE = 0.05  # share of the memory reserved for the machine itself
 
 
 def memory_of(device: Any) -> tuple[int, int]:
-    """The most that was held so far, and what there is: of the GPU, or of this process and the machine."""
+    """Peak and total memory: of the GPU, or of this process and the machine."""
     import torch
 
     if device.type == "cuda":
@@ -19,11 +19,11 @@ def memory_of(device: Any) -> tuple[int, int]:
 
 
 def machine_memory() -> int:
-    """Of the machine, or of the container that this runs in."""
+    """The memory of the machine, or of its container."""
     total = psutil.virtual_memory().total
     try:
         return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no such limit
+    except (OSError, ValueError):  # there is no such limit
         return total
 
 
@@ -34,7 +34,7 @@ def device_name(device: Any) -> str:
 
 
 def memory_limit(limit: int) -> int:
-    """The private memory that train.py lets this process have, so that it fails before the machine does; in bytes.
+    """Limit of this process's private memory in bytes, so that it fails before the machine does.
 
     Args:
         limit: TRAINING_MEMORY_LIMIT, 0 for none.

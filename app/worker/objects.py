@@ -1,4 +1,4 @@
-"""Each distinct image once: files named by their SHA-256, everything else is a hard link to them. No torch."""
+"""Stores each distinct image once: files named by their SHA-256, to which all others are hard links. No torch."""
 
 import errno
 import os
@@ -10,15 +10,15 @@ from typing import Any
 
 from app.core.files import file_hash, sync_file
 
-# Another file system, one without hard links, or a file that has as many links as it can have.
+# Another file system, one without hard links, or the maximum number of links.
 NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES, errno.ENOSYS}
 
 
 def link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, or a copy of it where that cannot be.
+    """Make `target` a hard link to `source`, or a copy if that is not possible.
 
     Raises:
-        FileExistsError: there is a `target`.
+        FileExistsError: `target` exists.
     """
     try:
         os.link(source, target)
@@ -29,7 +29,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file atomically, on the disk."""
+    """Copy a file atomically, synced."""
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     draft = target.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -45,7 +45,7 @@ class Objects:
     """The store.
 
     Args:
-        folder: `data/objects`; made when it is missing.
+        folder: `data/objects`, created if missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,13 +53,13 @@ class Objects:
         self._folders: set[str] = set()
 
     def path(self, sha256: str) -> Path:
-        """Where the file with this hash is, if it is there."""
+        """The path for the file with this hash."""
         return self.folder / sha256[:2] / sha256
 
     def add_file(self, path: Path, sha256: str) -> Path:
-        """Store a file that is on the disk; the object. `path` becomes a link to it, its content stays as it is.
+        """Store a synced file; returns the object. `path` becomes a link to it.
 
-        Where the object has as many links as a file can have, `path` is left, and serves in its place.
+        If the object has the maximum number of links, `path` is unchanged and returned instead.
         """
         stored = self._create_parent(sha256)
         while True:
@@ -76,14 +76,14 @@ class Objects:
                 return stored
 
     def _merge(self, path: Path, stored: Path) -> bool:
-        """Replace `path` by a link to the object; False when the object has gone or was damaged: try again."""
+        """Replace `path` by a link to the object; False if the object was deleted or damaged: try again."""
         try:
             object_stat, file_stat = stored.stat(), path.stat()
             if (object_stat.st_ino, object_stat.st_dev) == (file_stat.st_ino, file_stat.st_dev):
                 return True
             if (
                 object_stat.st_size != file_stat.st_size or file_hash(stored) != stored.name
-            ):  # damaged: what we have is checked
+            ):  # damaged: the present file was verified
                 stored.unlink()
                 return False
             draft = path.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -98,7 +98,7 @@ class Objects:
         return True
 
     def add(self, write: Callable[[Path], Any], sha256: str | None = None) -> tuple[Path, str]:
-        """Store what `write(draft)` writes; the object and its hash, on the disk."""
+        """Store what `write(draft)` writes; the synced object and its hash."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{uuid.uuid4().hex}.tmp"
         try:
@@ -112,7 +112,7 @@ class Objects:
         return stored, sha256
 
     def with_tail(self, path: Path, tail: bytes, sha256: str) -> Path:
-        """Store a file's content followed by `tail`, whose hash is known; the file itself stays as it is."""
+        """Store a file's contents followed by `tail`, with a known hash; the file itself is unchanged."""
         stored = self.path(sha256)
         if stored.exists() and file_hash(stored) == sha256:
             return stored
@@ -125,7 +125,7 @@ class Objects:
         return self.add(write, sha256)[0]
 
     def _create_parent(self, sha256: str) -> Path:
-        """The path of an object, in a folder that exists."""
+        """The path of an object, whose parent folder is created."""
         if sha256[:2] not in self._folders:
             (self.folder / sha256[:2]).mkdir(parents=True, exist_ok=True)
             self._folders.add(sha256[:2])

@@ -1,7 +1,8 @@
-"""How an image is to be turned: one rule for import, thumbnails, training and tests. What counts is the mark that the
-reader of training obeys (OpenCV 5 and ultralytics 8.4, tried with every mark in every format): EXIF in JPEG, MPO, WebP
-and PNG (its eXIf chunk, wherever it stands), the tag of a TIFF, what Pillow says of an AVIF. An orientation in XMP, or
-in a text chunk of a PNG, is obeyed neither there nor by browsers, and so it is not here."""
+"""The orientation of an image, by the same rule in imports, thumbnails, training and tests: that of the libraries which
+training reads with (OpenCV 5 and ultralytics 8.4, tested with every orientation in every format): EXIF in JPEG, MPO,
+WebP and PNG (its eXIf chunk at any position), the tag of a TIFF, Pillow's value for an AVIF. An orientation in XMP, or
+in a text chunk of a PNG, is ignored there and by browsers, and therefore here too.
+"""
 
 import struct
 from typing import IO
@@ -9,9 +10,9 @@ from typing import IO
 from PIL import Image
 
 TAG = 274
-TURNED = frozenset({5, 6, 7, 8})  # lies on its side
+TURNED = frozenset({5, 6, 7, 8})  # rotated by 90° or 270°
 PREFIX = b"Exif\0\0"
-BY_PILLOW = frozenset({"TIFF"})  # turned by Pillow itself when it decodes
+BY_PILLOW = frozenset({"TIFF"})  # rotated by Pillow itself during decoding
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,7 +28,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, TypeError, struct.error, IndexError,
 
 
 def orientation(image: Image.Image) -> int:
-    """1 to 8; 1 is upright, or not marked. A PNG must have been loaded, or have its mark from `png_mark`."""
+    """1 to 8; 1 is upright, or unspecified. A PNG must be loaded, or its orientation come from `png_mark`."""
     try:
         if image.format == "TIFF":
             value = getattr(image, "tag_v2", {}).get(TAG, 1)
@@ -50,12 +51,12 @@ def in_exif(data: bytes | None) -> int:
 
 
 def upright(image: Image.Image, turn: int) -> Image.Image:
-    """The decoded image by its orientation."""
+    """The decoded image, rotated upright."""
     return image.transpose(UPRIGHT[turn]) if turn in UPRIGHT else image
 
 
 def png_mark(file: IO[bytes]) -> bytes | None:
-    """The EXIF block of a PNG, wherever it stands, without decoding the image."""
+    """The EXIF block of a PNG, at any position, without decoding the image."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)

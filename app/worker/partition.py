@@ -21,7 +21,7 @@ class Partition:
     splits: list[str]
     groups: list[int | None]
     sources: list[str]  # see sources.py
-    material: Material  # what the splits were made of
+    material: Material  # the input of the split
     decisions: list[Decision] = field(default_factory=list)
 
 
@@ -33,13 +33,12 @@ def partition(
     originals: Mapping[str, str],
     class_names: Sequence[str] = (),
 ) -> Partition:
-    """The source's splits; where there are none, or shares are requested, stratified ones that keep together what
-    belongs together.
+    """The source's splits; if there are none, or shares are requested, stratified ones that keep groups together.
 
     Args:
-        requested: shares that someone asked for; None: the source's splits, else the default shares.
+        requested: requested shares; None: the source's splits, otherwise the default shares.
         folder: the source, for the classes in label files.
-        originals: what images were called, where they are stored under another name, by path below the source.
+        originals: uploaded names of images stored under another name, by path below the source.
         class_names: see `sources.sources`.
     """
     kinds = [classes_in(item, folder) for item in items]
@@ -66,7 +65,7 @@ def decided(assigned: Assigned, shares: SplitShares) -> list[Decision]:
     counts = {name: assigned.splits.count(name) for name in SPLITS}
     decisions = []
     if assigned.how == "val_split":
-        # Images that belong together stay so: the share may differ from VAL_SHARE.
+        # Groups stay together, so the share may differ from VAL_SHARE.
         moved, candidates = counts["val"], counts["train"] + counts["val"]
         data = {"moved": moved, "percent": round(100 * moved / candidates)}
         decisions.append(decision("val_split", "split", None, **data))
@@ -78,7 +77,7 @@ def decided(assigned: Assigned, shares: SplitShares) -> list[Decision]:
 
 
 def by_key(keys: Sequence[str]) -> list[list[int]]:
-    """Places of images with the same key; an empty one is none."""
+    """Indexes of images with the same non-empty key."""
     groups: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         if key:
@@ -87,10 +86,10 @@ def by_key(keys: Sequence[str]) -> list[list[int]]:
 
 
 def check_trainable(source: Source) -> None:
-    """There must be something to train on, and something to measure it with.
+    """Check that there are images for training, and for validation.
 
     Raises:
-        InvalidInput: there is not.
+        InvalidInput: one of them has none.
     """
     splits = {item.split for item in source.items}
     if splits and splits <= {"val", "test"}:

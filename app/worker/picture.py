@@ -1,4 +1,4 @@
-"""Reads images as people send them: checked before decoding, turned upright, 8 bit RGB; and draws boxes."""
+"""Reads untrusted images: checked before decoding, rotated upright, 8 bit RGB; and draws boxes."""
 
 import os
 import struct
@@ -16,8 +16,8 @@ from app.worker.orientation import BY_PILLOW, orientation, upright
 
 FORMATS: list[str] = [
     kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000") if kind in Image.OPEN
-]  # those that training reads; JPEG's gives MPO too
-# How the files begin that people take for such an image.
+]  # the formats that training reads; JPEG includes MPO
+# Signatures of files that are often mistaken for such an image.
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "GIF"),
     (4, b"ftypheic", "HEIC"),
@@ -43,12 +43,12 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (128, b"DICM", "DICOM"),
     (0, b"\x93NUMPY", "NumPy"),
 )
-DAMAGED = (OSError, ValueError, TypeError, SyntaxError, KeyError, struct.error)  # of headers that can't be followed
-LONGEST = 65_500  # pixels of a JPEG's side
-open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
-Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
+DAMAGED = (OSError, ValueError, TypeError, SyntaxError, KeyError, struct.error)  # from headers that can't be parsed
+LONGEST = 65_500  # maximum side of a JPEG in pixels
+open_image = Image.open  # saved before ultralytics replaces it with one that may install packages
+Image.MAX_IMAGE_PIXELS = None  # our own check is done first, by the header
 
-# Those of the pages (static/js/ui/palette.js): a class keeps its colour.
+# The same as in the pages (static/js/ui/palette.js): a class keeps its color.
 COLOURS = (
     "#5346c9",
     "#b34700",
@@ -71,7 +71,8 @@ COLOURS = (
 
 class BadPicture(Exception):
     """The image cannot be used. `code`: `not_image`, `empty`, `other_format` (detail: its name), `cut_short`,
-    `too_many_pixels`, `too_costly`, `stopped` (over a limit of time or memory) or `busy` (others take long)."""
+    `too_many_pixels`, `too_costly`, `stopped` (over a limit of time or memory) or `busy` (other images are slow).
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -85,10 +86,10 @@ def read_confined(path: Path, max_pixels: int, run: Callable[..., Any] = confine
     """As `read`, in a decoder: see app/worker/decoders.py.
 
     Args:
-        run: of the decoders; the one that this process keeps where none is named.
+        run: of a decoder pool; by default, of the process's own decoder.
 
     Raises:
-        BadPicture: as `read`, and where it takes too much time or memory.
+        BadPicture: as `read`, and if it exceeds a limit of time or memory.
     """
     try:
         size, data = run(rgb_of, path, max_pixels)
@@ -107,17 +108,18 @@ def read(path: Path, max_pixels: int, formats: Sequence[str] = FORMATS) -> Image
     """The image, upright by its EXIF orientation, as RGB; the first frame of an animation.
 
     Raises:
-        BadPicture: it is none of the formats, cut short, or larger than `max_pixels` (known before it is decoded).
+        BadPicture: it has another format, is truncated, or exceeds `max_pixels` (checked before decoding).
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with open(path, "rb") as file:  # an open file: of a name Pillow maps some TIFFs into memory and turns them twice
+    # as an open file: given a name, Pillow memory-maps some TIFFs and rotates them twice
+    with open(path, "rb") as file:
         picture = opened(file, path, formats)
         allow_for(checked_pixels(picture, max_pixels))
         try:
             cost.check(file, picture, max_pixels)
         except cost.TooCostly as error:
             raise BadPicture("too_costly", str(error)) from error
-        except DAMAGED as error:  # a TIFF whose pages can't be walked
+        except DAMAGED as error:  # a TIFF whose pages can't be read
             raise BadPicture("cut_short", f"{picture.format}: {error}") from error
         try:
             picture.load()
@@ -127,12 +129,12 @@ def read(path: Path, max_pixels: int, formats: Sequence[str] = FORMATS) -> Image
             raise
         except OSError as error:
             raise BadPicture("cut_short", f"{picture.format}: {error}") from error
-        except Exception as error:  # each decoder has errors of its own
+        except Exception as error:  # each decoder raises its own errors
             raise BadPicture("not_image", f"{type(error).__name__}: {error}") from error
 
 
 def checked_pixels(picture: Image.Image, max_pixels: int) -> int:
-    """How many an image has that is not decoded yet.
+    """The number of pixels of an image that is not decoded yet.
 
     Raises:
         BadPicture: more than `max_pixels`.
@@ -144,7 +146,7 @@ def checked_pixels(picture: Image.Image, max_pixels: int) -> int:
 
 
 def opened(file: IO[bytes], path: Path, formats: Sequence[str]) -> Image.Image:
-    """The image with its header read."""
+    """The image after reading its header."""
     head = file.read(160)
     if not head:
         raise BadPicture("empty", "")
@@ -155,11 +157,11 @@ def opened(file: IO[bytes], path: Path, formats: Sequence[str]) -> Image.Image:
         name = next((name for at, mark, name in SIGNATURES if head[at:].lower().startswith(mark.lower())), None)
         if name:
             raise BadPicture("other_format", name) from error
-        raise BadPicture("not_image", "") from error  # Pillow's text has the path of the file
+        raise BadPicture("not_image", "") from error  # Pillow's message has the path of the file
 
 
 def coloured(picture: Image.Image) -> Image.Image:
-    """RGB, as OpenCV reads it for training: what is transparent keeps its colour."""
+    """RGB, as OpenCV reads it for training: transparent pixels keep their color."""
     if picture.mode == "LAB":
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(picture, *profiles, outputMode="RGB") or picture
@@ -167,7 +169,7 @@ def coloured(picture: Image.Image) -> Image.Image:
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:
-    """16 bit grey as OpenCV reads it for training (the high byte); floats spread over 0 to 255."""
+    """16 bit gray as OpenCV reads it for training (the high byte); floats scaled to 0 to 255."""
     import numpy
 
     if picture.mode != "F" and not picture.mode.startswith("I"):
@@ -181,14 +183,14 @@ def eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def draw(picture: Image.Image, detections: list[Detection], order: dict[str, int]) -> Image.Image:
-    """A copy with a box and a label for each detection, one colour a class; `order` numbers the classes."""
+    """A copy with a box and a label for each detection, one color per class; `order` numbers the classes."""
     drawn = picture.copy()
     canvas = ImageDraw.Draw(drawn)
     width = max(2, round((drawn.width + drawn.height) * 0.0015))
     font = label_font(max(12, round((drawn.width + drawn.height) * 0.012)))
-    for item in reversed(detections):  # the surest last: it stays readable where boxes overlap
+    for item in reversed(detections):  # the most confident last, so that it stays readable where boxes overlap
         colour = COLOURS[order.get(item["class"], 0) % len(COLOURS)]
-        if "top5" not in item:  # a class of the whole picture has no outline
+        if "top5" not in item:  # a class of the entire image has no shape
             draw_shape(canvas, item, colour, width)
         text = f"{item['class']} {item['confidence']:.2f}".replace("\n", " ")
         draw_label(canvas, drawn.size, item["bbox"], text, colour, font)
@@ -196,7 +198,7 @@ def draw(picture: Image.Image, detections: list[Detection], order: dict[str, int
 
 
 def draw_shape(canvas: ImageDraw.ImageDraw, item: Detection, colour: str, width: int) -> None:
-    """The outline or the turned box where there is one, else the upright box; and its keypoints."""
+    """The polygon or oriented box if there is one, otherwise the box; and its keypoints."""
     points = [tuple(point) for point in item.get("polygon") or item.get("corners") or []]
     if len(points) > 2:
         canvas.line([*points, points[0], points[1]], fill=colour, width=width, joint="curve")
@@ -210,7 +212,7 @@ def draw_shape(canvas: ImageDraw.ImageDraw, item: Detection, colour: str, width:
 def draw_label(
     canvas: ImageDraw.ImageDraw, size: tuple[int, int], bbox: list[float], text: str, colour: str, font: Any
 ) -> None:
-    """The text on its colour above the box, or inside where there is no room, never outside the image."""
+    """The text on its color above the box, or inside if there is no space, never outside the image."""
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
     wide, high = right - left + 6, bottom - top + 6
     x = max(0, min(bbox[0], size[0] - wide))
@@ -220,21 +222,21 @@ def draw_label(
 
 
 def readable_on(colour: str) -> str:
-    """Black or white, whichever stands out more."""
+    """Black or white, whichever has more contrast."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
 
 
 @lru_cache(maxsize=16)
 def label_font(size: int) -> Any:
-    """DejaVu Sans, which matplotlib brings: it has the letters of Portuguese."""
+    """DejaVu Sans, included in matplotlib: it has the letters of Portuguese."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def within(picture: Image.Image) -> Image.Image:
-    """The image, smaller where a JPEG cannot hold its longer side."""
+    """The image, reduced if its longer side exceeds a JPEG's maximum."""
     longest = max(picture.size)
     if longest <= LONGEST:
         return picture

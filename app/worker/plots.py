@@ -1,6 +1,6 @@
-"""Keeps plots from ending a training: one that fails is logged and left out.
+"""Prevents plots from ending a training: one that fails is logged and skipped.
 
-matplotlib reads what stands between two dollar signs as mathematics and raises on "$\frac$", after the last epoch.
+matplotlib parses text between two dollar signs as math, and raises on "$\frac$", after the last epoch.
 """
 
 import functools
@@ -19,7 +19,7 @@ METRICS = ("plot_pr_curve", "plot_mc_curve")
 
 
 def harmless(draw: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The same, but a failure is logged; running out of memory is raised, it concerns the training too."""
+    """A wrapper that logs failures; running out of memory is raised, since it affects the training too."""
 
     @functools.wraps(draw)
     def attempt(*args: Any, **kwargs: Any) -> Any:
@@ -39,14 +39,14 @@ def harmless(draw: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def close() -> None:
-    """Figures that a failed plot left open."""
+    """Close figures that a failed plot left open."""
     from matplotlib import pyplot
 
     pyplot.close("all")
 
 
 def wrap(owner: Any, names: Iterable[str]) -> None:
-    """Make these functions of a class or module harmless, where it has them and they are not yet."""
+    """Wrap these functions of a class or module, if it has them and they are not wrapped yet."""
     for name in names:
         draw = vars(owner).get(name)
         if callable(draw) and not getattr(draw, "harmless", False):
@@ -54,7 +54,7 @@ def wrap(owner: Any, names: Iterable[str]) -> None:
 
 
 def install() -> None:
-    """For every trainer and validator of ultralytics, once a process."""
+    """Wrap the plots of every trainer and validator of ultralytics, once per process."""
     from ultralytics.engine.trainer import BaseTrainer
     from ultralytics.engine.validator import BaseValidator
     from ultralytics.utils import metrics

@@ -1,5 +1,6 @@
-"""Loads the parts of Pillow that read the formats which people have, before threads or forks could: `Image.init` would
-load forty, in the time in which a hundred images are decoded."""
+"""Imports the Pillow plugins of common formats, before threads or forks could: `Image.init` would import forty, in the
+time of decoding a hundred images.
+"""
 
 from importlib import import_module
 

@@ -75,9 +75,9 @@ class LabelMeFile:
     """The JSON of one image.
 
     Attributes:
-        draft: its image and objects; None, noted, where it cannot be used.
-        poses: those of its objects that have keypoints.
-        joined: how many objects had several parts.
+        draft: its image and objects; None with a finding if it cannot be used.
+        poses: of its objects with keypoints.
+        joined: the number of objects with several parts.
     """
 
     def __init__(self, tree: Tree, path: str, findings: list[Finding]) -> None:
@@ -104,7 +104,9 @@ class LabelMeFile:
         self.add_shapes(shapes, self.draft)
 
     def add_shapes(self, shapes: list[Any], draft: Draft) -> None:
-        """The objects: shapes of one group and class are one, points in the group of a box are its keypoints."""
+        """Add the objects: shapes of one group and class are one object; points in the group of a box are its
+        keypoints.
+        """
         entries: list[tuple[Any, DraftShape]] = []
         points: dict[Any, list[tuple[int, JsonObject]]] = {}
         for line, shape in enumerate(shapes, 1):
@@ -134,13 +136,13 @@ class LabelMeFile:
 
 
 def group_of(shape: Any) -> int | str | None:
-    """The group that a shape is in."""
+    """The group of a shape."""
     group = shape.get("group_id") if isinstance(shape, dict) else None
     return group if isinstance(group, int | str) and not isinstance(group, bool) and group != "" else None
 
 
 def keypoints_of(points: list[tuple[int, JsonObject]]) -> dict[str, tuple[float, float, int]]:
-    """Keypoints by their name; a difficult one is hidden."""
+    """Keypoints by name; a difficult one is hidden."""
     keypoints = {}
     for _, shape in points:
         point = points_of(shape.get("points"))
@@ -150,7 +152,7 @@ def keypoints_of(points: list[tuple[int, JsonObject]]) -> dict[str, tuple[float,
 
 
 def join_parts(entries: list[tuple[Any, DraftShape]]) -> list[DraftShape]:
-    """Outlines of one group and class are the parts of one object; so are boxes, of which the box round them is."""
+    """Polygons of one group and class are parts of one object; boxes too, which become their bounding box."""
     parts: dict[tuple[Any, str, str], list[DraftShape]] = {}
     order: list[list[DraftShape]] = []
     for group, shape in entries:
@@ -170,7 +172,7 @@ def one_of(parts: list[DraftShape]) -> DraftShape:
 
 
 def image_of(tree: Tree, path: str, named: Any) -> str | None:
-    """The image beside the file by its stem; else the one that the file names."""
+    """The image beside the file with its stem; otherwise the one that the file names."""
     folder, _, name = path.rpartition("/")
     hits = [hit for hit in tree.by_stem(stem_of(name)) if folder_of(hit) == folder]
     if len(hits) == 1:
@@ -180,7 +182,7 @@ def image_of(tree: Tree, path: str, named: Any) -> str | None:
 
 
 def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, JsonObject]:
-    """An object's shape, or code and data of what is wrong with it."""
+    """An object's shape, or code and data of the finding about it."""
     if not isinstance(shape, dict):
         return "object_no_box", {"name": ""}
     name, kind = shape.get("label"), shape.get("shape_type") or "polygon"
@@ -205,7 +207,7 @@ def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, JsonObject]:
 
 
 def mask_shape(shape: JsonObject, name: str, points: Points, line: int) -> DraftShape | tuple[str, JsonObject]:
-    """The outline of a mask that lies at the first of two corners; where it cannot be read, the box that they give."""
+    """The polygons of a mask at the first of two corners; if it cannot be read, the box between the corners."""
     (left, top), (right, bottom) = points
     try:
         parts = mask_codecs.outlines(mask_codecs.from_text(shape.get("mask")), left, top)
@@ -214,7 +216,7 @@ def mask_shape(shape: JsonObject, name: str, points: Points, line: int) -> Draft
     if parts:
         return outline_shape(name, parts, line)
     if math.isfinite(left + top + right + bottom):
-        return DraftShape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is part of it
+        return DraftShape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is inclusive
     return "mask_unreadable", {"name": printable_name(name)}
 
 

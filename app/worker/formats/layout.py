@@ -1,4 +1,4 @@
-"""Finds the images and labels of a YOLO dataset. Works on paths.
+"""Finds the images and labels of a YOLO dataset, by their paths alone.
 
 Known layouts, in one folder or several deep:
     images/{train,val,test}/…  labels/{train,val,test}/…      {train,valid,test}/images/…  {train,valid,test}/labels/…
@@ -39,17 +39,18 @@ class Layout:
     """The images and labels of each root."""
 
     images: dict[str, list[LocatedImage]]
-    labels: dict[str, list[str]]  # label files of each root, those without an image too
-    flat: set[str]  # roots whose labels lie beside the images
-    encoded: list[tuple[str, str]] = field(default_factory=list)  # images and labels of which one has percent codes
+    labels: dict[str, list[str]]  # label files of each root, also those without an image
+    flat: set[str]  # roots whose labels are in the images' folders
+    # images and labels whose names match after percent-decoding one of them
+    encoded: list[tuple[str, str]] = field(default_factory=list)
 
 
 def locate(path: str, kind: str) -> LocatedImage | None:
-    """What the path of an image or label says about its place; None where it says nothing."""
+    """The root, split and name in the path of an image or label; None if it has no known layout."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]
     at = [index for index, folder in enumerate(folders) if folder == FOLDERS[kind]]
-    for index in reversed(at):  # the innermost folder beside a split's name
+    for index in reversed(at):  # the innermost folder next to a split's name
         if index + 1 < len(folders) and (split := split_of(folders[index + 1])):
             return located_image(path, parts, index, split, index + 2)
         if index and (split := split_of(folders[index - 1])):
@@ -108,7 +109,7 @@ def lay_out(tree: Tree) -> Layout:
 def spelled_otherwise(
     texts: list[str], stems: set[str], beside: dict[str, str], encoded: list[tuple[str, str]]
 ) -> dict[str, str]:
-    """Labels in the folder of their image, by its stem, where one of both names has percent codes."""
+    """Labels in the folder of their image with the same stem after percent-decoding one of them."""
     used, spellings = set(beside.values()), dict[str, str]()
     free = {stem_of(path): path for path in texts if path not in used}
     pairs = [(stem, spelling) for spelling in free for stem in alternative_stems(spelling) if stem in stems]
@@ -126,7 +127,7 @@ def spelled_otherwise(
 def decode_labels(
     items: list[LocatedImage], labels: dict[tuple[str, str | None, str], str], encoded: list[tuple[str, str]]
 ) -> None:
-    """Give images without a label the one whose name is theirs with percent codes, or the other way round."""
+    """Assign labels to images whose names match after percent-decoding one of them."""
     used = {item.label for item in items}
     free = {key: path for key, path in labels.items() if path not in used}
     decoded = {
@@ -158,7 +159,7 @@ def orphans_beside(
     loose: list[LocatedImage],
     labels_by_root: dict[str, list[str]],
 ) -> None:
-    """Label files without an image in a folder where the others have theirs beside them."""
+    """Label files without an image, in folders where other images have their labels."""
     roots = {folder_of(item.image): item.root for item in loose}
     for path in tree["text"]:
         folder = folder_of(path)
@@ -167,7 +168,7 @@ def orphans_beside(
 
 
 def image_beside_label(path: str, label: str | None) -> LocatedImage:
-    """The location of an image that lies beside its label."""
+    """The location of an image with its label in the same folder."""
     folder, _, name = path.rpartition("/")
     last = folder.rpartition("/")[2]
     match = OBJ_DATA.fullmatch(last)
@@ -178,7 +179,8 @@ def image_beside_label(path: str, label: str | None) -> LocatedImage:
 
 
 def share_roots(loose: list[LocatedImage], tree: Tree) -> set[str]:
-    """Give folders of one dataset one root: the nearest folder above them with a list of names, else what they share.
+    """Give folders of one dataset a common root: the nearest folder above them with a list of names, otherwise their
+    common folder.
 
     Returns the roots.
     """
@@ -213,7 +215,7 @@ def is_root_marker(path: str) -> bool:
 
 
 def common_folder(folders: list[str]) -> str:
-    """The folder that all of these are in."""
+    """The common folder of these."""
     if not folders:
         return ""
     shared = folders[0].split("/")
@@ -225,7 +227,7 @@ def common_folder(folders: list[str]) -> str:
 
 
 def refuse_collisions(images: list[LocatedImage]) -> None:
-    """Two images for one name in one split."""
+    """Refuse two images with the same name in one split."""
     by_name: dict[tuple[str, str], LocatedImage] = {}
     for item in images:
         first = by_name.setdefault((item.split or "train", item.rest.casefold()), item)

@@ -1,6 +1,6 @@
-"""Decodes masks of the formats into outlines in pixels. What is packed is unpacked only below a limit.
+"""Decodes masks of the formats to polygons in pixels. Compressed data is decompressed only up to a limit.
 
-numpy and OpenCV are loaded where a dataset has masks.
+numpy and OpenCV are imported only for datasets with masks.
 """
 
 import base64
@@ -14,30 +14,30 @@ from typing import Any
 from app.worker.decoders import OverLimit, allow_for, confined
 from app.worker.formats.geometry import Points
 
-MAX_PIXELS = 64_000_000  # of one mask: the limit of images
+MAX_PIXELS = 64_000_000  # per mask: the limit of images
 MAX_TEXT = 32 * 1024**2  # characters of a mask in a JSON file
-MAX_PARTS = 200  # of one object; more of them is noise
-SMOOTH = 0.6  # pixels: what a simpler outline may differ by; steps of one pixel become lines
+MAX_PARTS = 200  # per object; more are noise
+SMOOTH = 0.6  # pixels: tolerance of the simplification, which turns steps of one pixel into lines
 
-Mask = Any  # numpy's uint8 array, height × width, not zero where the object is
+Mask = Any  # numpy's uint8 array, height × width, nonzero inside the object
 
 
 class BadMask(ValueError):
-    """It cannot be read, or is larger than is allowed."""
+    """A mask cannot be read, or is too large."""
 
 
 def outlines(mask: Mask, left: float = 0, top: float = 0) -> list[Points]:
-    """The outlines of a mask and of its holes, along the edges of its pixels; without any, it is empty.
+    """The polygons of a mask and of its holes, along the edges of its pixels; none for an empty mask.
 
     Args:
-        left, top: where the mask lies in the image.
+        left, top: position of the mask in the image.
     """
     import cv2
     import numpy
 
     filled = numpy.zeros((mask.shape[0] + 1, mask.shape[1] + 1), numpy.uint8)
     there = mask != 0
-    for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):  # the corners of each pixel: its edges, not its centre
+    for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):  # the corners of each pixel: its edges, not its center
         filled[down : down + mask.shape[0], across : across + mask.shape[1]] |= there
     contours, _ = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     parts = [cv2.approxPolyDP(contour, SMOOTH, True)[:, 0, :] for contour in contours[:MAX_PARTS]]
@@ -48,17 +48,17 @@ def checked_size(width: int, height: int) -> None:
     """Check the size of a mask.
 
     Raises:
-    BadMask: no mask has such a size.
+    BadMask: the size is invalid.
     """
     if not (width > 0 and height > 0 and width * height <= MAX_PIXELS):
         raise BadMask("size")
 
 
 def from_runs(counts: Sequence[int], width: int, height: int, by_column: bool = True) -> Mask:
-    """A mask of run lengths that begin with what is not the object: COCO's go down the columns, CVAT's along the rows.
+    """A mask from run lengths that begin with background: COCO's go down the columns, CVAT's along the rows.
 
     Raises:
-        BadMask: the runs do not fill it.
+        BadMask: the runs do not fill the mask.
     """
     import numpy
 
@@ -77,10 +77,10 @@ def from_runs(counts: Sequence[int], width: int, height: int, by_column: bool = 
 
 
 def from_coco(segmentation: Any) -> Mask:
-    """A mask of COCO's {"size": [height, width], "counts": numbers or packed text}.
+    """A mask from COCO's {"size": [height, width], "counts": numbers or compressed string}.
 
     Raises:
-        BadMask: it is none.
+        BadMask: it is invalid.
     """
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
     counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
@@ -94,7 +94,8 @@ def from_coco(segmentation: Any) -> Mask:
 
 
 def unpacked_runs(text: str) -> list[int]:
-    """The runs of COCO's packed text: six bits a character, each run from the third on relative to the last but one.
+    """The runs of COCO's compressed string: six bits per character; from the third on, each run is relative to the last
+    but one.
 
     See rleFrString in cocoapi's maskApi.c.
     """
@@ -116,10 +117,10 @@ def unpacked_runs(text: str) -> list[int]:
 
 
 def from_pairs(text: str, width: int, height: int) -> Mask:
-    """A mask of Kaggle's "start length start length …", counted from 1 down the columns.
+    """A mask from Kaggle's "start length start length …", counted from 1 down the columns.
 
     Raises:
-        BadMask: it is none.
+        BadMask: it is invalid.
     """
     import numpy
 
@@ -136,10 +137,10 @@ def from_pairs(text: str, width: int, height: int) -> Mask:
 
 
 def from_picture(data: bytes) -> Mask:
-    """The mask in a PNG: what is not black, of a picture with transparency what is not transparent.
+    """The mask in a PNG: what is not black; with transparency, what is not transparent.
 
     Raises:
-        BadMask: it is none, or takes too long to decode.
+        BadMask: it is not an image, or takes too long to decode.
     """
     try:
         return confined(decoded, data)
@@ -158,20 +159,20 @@ def decoded(data: bytes) -> Mask:
             picture.load()
             if picture.mode in {"RGBA", "LA"}:
                 return numpy.asarray(picture.getchannel("A"))
-            grey = picture.convert("L") if picture.mode in {"P", "RGB"} else picture  # palettes are black and white
+            grey = picture.convert("L") if picture.mode in {"P", "RGB"} else picture  # a palette has black and white
             values = numpy.asarray(grey)
             return (values != 0).astype(numpy.uint8)
     except BadMask:
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+    except Exception as error:  # Pillow's decoders raise various errors on damaged files
         raise BadMask("picture") from error
 
 
 def from_text(text: Any, packed: bool = False) -> Mask:
-    """The mask of a PNG in base64; `packed`: with zlib before that, as Supervisely does.
+    """The mask in a base64 PNG; `packed`: compressed by zlib, as Supervisely's.
 
     Raises:
-        BadMask: it is none.
+        BadMask: it is invalid.
     """
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise BadMask("text")
@@ -188,10 +189,10 @@ def from_text(text: Any, packed: bool = False) -> Mask:
 
 
 def from_brush(values: Any, width: int, height: int) -> Mask:
-    """A mask of Label Studio's brush: runs of bytes of an RGBA picture, packed by bits; its alpha is the mask.
+    """A mask from Label Studio's brush: run-length encoded, bit-packed bytes of an RGBA image; its alpha is the mask.
 
     Raises:
-        BadMask: it is none.
+        BadMask: it is invalid.
     """
     import numpy
 
@@ -224,7 +225,7 @@ def from_brush(values: Any, width: int, height: int) -> Mask:
 
 
 class BitReader:
-    """Numbers of so many bits, from the front of some bytes."""
+    """Reads numbers of any bit length from bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0

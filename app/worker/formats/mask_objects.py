@@ -1,4 +1,4 @@
-"""Finds the objects in the masks of one image, as outlines."""
+"""Finds the objects in the masks of one image, as polygons."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +13,8 @@ from app.worker.formats.mask_pixels import read_pixels, values_in
 from app.worker.formats.model import Finding
 from app.worker.formats.tree import Tree
 
-MAX_PIECES = 2000  # of one class in one image: more are noise
-SMALLEST = 4  # pixels of a piece
+MAX_PIECES = 2000  # per class and image: more are noise
+SMALLEST = 4  # pixels of a component
 
 
 @dataclass
@@ -35,11 +35,11 @@ class MaskedImage:
 
 
 class ImageMasks:
-    """The pixels of an image's masks; they are read twice, so that only one is in memory.
+    """The pixels of an image's masks; they are read twice, so that only one image's are in memory.
 
     Attributes:
         values: of the classes.
-        size: width and height; None where it cannot be read.
+        size: width and height; None if unreadable.
     """
 
     def __init__(self, tree: Tree, pair: MaskedImage, findings: list[Finding]) -> None:
@@ -51,12 +51,12 @@ class ImageMasks:
         try:
             pixels = self.classes() if pair.classes else read_pixels(tree.path(self.file))
             self.size = (pixels.shape[1], pixels.shape[0])
-            self.values = values_in(pixels) if pair.classes else [1]  # objects alone are of one class
+            self.values = values_in(pixels) if pair.classes else [1]  # a mask of objects alone has a single class
         except BadMask:
             self.unreadable()
 
     def classes(self) -> Any:
-        """The pixels of the classes; of several masks each has its objects."""
+        """The pixels of the classes; with several masks, each has its own objects."""
         import numpy
 
         pixels = read_pixels(self.tree.path(self.pair.classes or ""))
@@ -71,7 +71,7 @@ class ImageMasks:
         self.notes.object("mask_unreadable", None, self.pair.image, name=printable_name(self.file))
 
     def draw(self, draft: Draft, palette: Palette) -> None:
-        """The objects as outlines."""
+        """Add the objects as polygons."""
         if self.size is None:
             return
         try:
@@ -86,7 +86,7 @@ class ImageMasks:
             self.draw_pieces(classes, draft, palette)
 
     def draw_pieces(self, classes: Any, draft: Draft, palette: Palette) -> None:
-        """Each piece of a class that holds together."""
+        """Add each connected component of a class."""
         import cv2
         import numpy
 
@@ -110,7 +110,7 @@ class ImageMasks:
                     draft.shapes.append(outline_shape(name, parts, line))
 
     def draw_objects(self, objects: Any, classes: Any, draft: Draft, palette: Palette) -> None:
-        """Each object of the mask of objects; its class is that of most of its pixels."""
+        """Add each object of the mask of objects; its class is that of most of its pixels."""
         import numpy
 
         values = values_in(objects)
@@ -129,7 +129,7 @@ class ImageMasks:
 
 
 def majority_class(values: Any, palette: Palette) -> str | None:
-    """The class of most of these pixels that is one."""
+    """The most frequent class among these pixels."""
     import numpy
 
     classes, counts = numpy.unique(values, return_counts=True)

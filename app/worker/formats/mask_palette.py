@@ -1,5 +1,6 @@
-"""Which value of a mask's pixels is which class: by labelmap.txt (CVAT, VOC) or a table of colours (CamVid), else by
-the number among the names; a mask of black and one other value has one class."""
+"""Maps values of a mask's pixels to classes: by labelmap.txt (CVAT, VOC) or a color table (CamVid), otherwise by the
+index in the list of names; a mask of black and one other value has a single class.
+"""
 
 import re
 
@@ -12,20 +13,20 @@ from app.worker.formats.paths import below
 from app.worker.formats.tree import Tree
 
 BACKGROUND = frozenset({"background", "_background_", "__ignore__", "unlabeled", "void", "ignore", "bg", "none"})
-EDGE = {255, COLOURED + 0xE0E0C0}  # round objects in VOC
+EDGE = {255, COLOURED + 0xE0E0C0}  # the border of objects in VOC
 BLACK = {0, COLOURED}
 OBJECT_CLASS = "object"
-MOST = 1000  # values of all masks
-MOST_UNNAMED = 256  # of them without a name: more are no classes
-MAX_FILE = 1 << 20  # bytes of a file with colours
+MOST = 1000  # values over all masks
+MOST_UNNAMED = 256  # unnamed values: more are not classes
+MAX_FILE = 1 << 20  # bytes of a file with colors
 
 
 class Palette:
-    """The class of each value.
+    """The class of each pixel value.
 
     Attributes:
         names: by value; None or missing: background.
-        order: the classes, where a file lists them.
+        order: the classes, if a file lists them.
     """
 
     def __init__(self, tree: Tree, root: str, class_list: ClassList) -> None:
@@ -36,7 +37,7 @@ class Palette:
         self.colours = self._listed(tree, root)
 
     def _listed(self, tree: Tree, root: str) -> dict[int, str]:
-        """Names by colour, of the first file that has some."""
+        """Names by color, from the first file that has some."""
         maps = [path for path in tree["text"] if path.rpartition("/")[2].casefold() == "labelmap.txt"]
         for path in [*maps, *tree["csv"]]:
             if below(path, root) and tree.size(path) <= MAX_FILE:
@@ -49,22 +50,22 @@ class Palette:
         return {}
 
     def assign_classes(self, present: set[int], palette: list[int] | None) -> None:
-        """Give each value of the masks a class; `palette`: the colours of numbers, see `mask_pixels.palette_of`.
+        """Assign classes to the values in the masks; `palette`: the colors of indexes, see `mask_pixels.palette_of`.
 
         Raises:
-            InvalidInput: there are more values than classes can be.
+            InvalidInput: there are more values than classes allowed.
         """
         if len(present) > MOST:
             raise InvalidInput("mask_values", count=len(present))
         colours = {value for value in present if value >= COLOURED}
-        if self.colours and palette and not colours:  # CVAT's masks and VOC's have the colours in a palette
+        if self.colours and palette and not colours:  # masks of CVAT and VOC have the colors in a palette
             colours_by_number = {value: palette[value] for value in present if value < len(palette)}
             self.names = {value: self.colours.get(colour) for value, colour in colours_by_number.items()}
         elif self.colours and (colours - BLACK or not present - colours - BLACK - EDGE):
             self.names = {value: self.colours.get(value) for value in present}
             grey = {value: COLOURED + value * 0x010101 for value in present - colours}
             self.names |= {value: self.colours.get(colour) for value, colour in grey.items()}
-        elif self.colours:  # a palette without its colours: the numbers are the places in the list
+        elif self.colours:  # a palette without these colors: values are indexes in the list
             listed = list(self.colours.values())
             self.names = {value: listed[value] for value in present if value < len(listed)}
         else:
@@ -74,7 +75,7 @@ class Palette:
                 self.names[value] = None
 
     def _by_number(self, objects: set[int]) -> None:
-        """Black is the background; numbers are the places among the known names, behind a background."""
+        """Black is the background; values are indexes in the list of names, after a background."""
         listed = self.class_list.names or []
         shift = 0 if listed and listed[0].casefold() in BACKGROUND else 1
         if len(objects) == 1 and len(listed) < 2:
@@ -93,11 +94,11 @@ class Palette:
 
 
 def edges_in(present: set[int], listed: int = 0) -> set[int]:
-    """Which of these values is the edge round objects. 255 is none where it is the only value, or the last of numbers
-    that are spread over the range (0, 128, 255) or reach beyond it.
+    """The values for the border of objects. 255 is not one if it is the only value, or the last of values that are
+    spread over the range (0, 128, 255) or exceed it.
 
     Args:
-        listed: how many names are known: numbers among them are not spread.
+        listed: the number of listed names: values below it are not spread.
     """
     classes = present - BLACK - EDGE
     if not classes:
@@ -113,7 +114,7 @@ def numbered(value: int) -> str:
 
 
 def colours_of_labelmap(tree: Tree, path: str) -> dict[int, str]:
-    """Names by colour in `name:red,green,blue:parts:actions`."""
+    """Names by color from `name:red,green,blue:parts:actions`."""
     colours = {}
     for line in tree.text(path, MAX_FILE).splitlines():
         name, _, rest = line.partition(":")
@@ -123,7 +124,7 @@ def colours_of_labelmap(tree: Tree, path: str) -> dict[int, str]:
 
 
 def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
-    """Names by colour in a table with name, r, g, b."""
+    """Names by color from a table with name, r, g, b."""
     try:
         table = CsvTable(tree, path)
         cells = [cell.casefold() for cell in table.header]
@@ -142,7 +143,7 @@ def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
 
 
 def colour_of(text: str) -> int | None:
-    """The value of "red,green,blue"."""
+    """The value of a color "red,green,blue"."""
     numbers = [int(part) for part in re.findall(r"\d{1,3}", text)]
     if len(numbers) != 3 or max(numbers) > 255 or not re.fullmatch(r"[\d\s,;]+", text):
         return None

@@ -1,4 +1,4 @@
-"""The pixels of a mask as numbers: those of classes or objects, or colours."""
+"""The pixels of a mask as numbers: of classes or objects, or of colors."""
 
 from pathlib import Path
 from typing import Any
@@ -7,20 +7,20 @@ from app.worker.decoders import OverLimit, allow_for, confined
 from app.worker.formats import mask_codecs
 from app.worker.formats.mask_codecs import BadMask
 
-COLOURED = 1 << 24  # added to a colour, red · 65536 + green · 256 + blue
-FLAT = 0.85  # of the pixels
-MOST = 4096  # values of one mask: a photograph has more
-JPEG_NOISE = 24  # by which black and white differ once they are packed
-JPEG_FLAT = 0.97  # of the pixels
-SOFT_GREYS = 8  # values between black and white that only a soft edge has
-SOFT_COLOURS = 16  # colours without any area of their own: as above
+COLOURED = 1 << 24  # added to a color, red · 65536 + green · 256 + blue
+FLAT = 0.85  # share of the pixels
+MOST = 4096  # values per mask: a photograph has more
+JPEG_NOISE = 24  # deviation of black and white after JPEG compression
+JPEG_FLAT = 0.97  # share of the pixels
+SOFT_GREYS = 8  # values between black and white that indicate a soft edge
+SOFT_COLOURS = 16  # the same for colors without an area
 
 
 def read_pixels(path: Path) -> Any:
     """A mask as an array of numbers.
 
     Raises:
-        BadMask: it is no picture, is too large, or takes too long to decode.
+        BadMask: it is not an image, is too large, or takes too long to decode.
     """
     try:
         return confined(decoded, path)
@@ -40,12 +40,12 @@ def decoded(path: Path) -> Any:
             return black_and_white(picture, numpy) if picture.format == "JPEG" else pixels_of(picture, numpy)
     except (BadMask, MemoryError):
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+    except Exception as error:  # Pillow's decoders raise various errors on damaged files
         raise BadMask("picture") from error
 
 
 def pixels_of(picture: Any, numpy: Any) -> Any:
-    """Numbers of a picture with one channel or a palette; colours of another one, unless it is grey."""
+    """Values of an image with one channel or a palette; colors of another one, unless it is gray."""
     if picture.mode in {"RGB", "RGBA", "CMYK"}:
         values = numpy.asarray(picture.convert("RGB")).astype(numpy.int32)
         red, green, blue = values[..., 0], values[..., 1], values[..., 2]
@@ -60,10 +60,10 @@ def pixels_of(picture: Any, numpy: Any) -> Any:
 
 
 def black_and_white(picture: Any, numpy: Any) -> Any:
-    """The numbers of a JPEG: of a mask with one class it keeps which pixels are light, of others nothing.
+    """The values of a JPEG: compression preserves which pixels are light, but no other values.
 
     Raises:
-        BadMask: it is a photograph, or had other values.
+        BadMask: it is a photograph, or has other values.
     """
     values = numpy.asarray(picture.convert("L"))
     extreme = (values <= JPEG_NOISE) | (values >= 255 - JPEG_NOISE)
@@ -73,8 +73,9 @@ def black_and_white(picture: Any, numpy: Any) -> Any:
 
 
 def hardened(values: Any, numpy: Any) -> Any:
-    """Black and white, where a mask is that but for the soft edge of its objects (drawn with anti-aliasing, or scaled);
-    else the numbers as they are."""
+    """Black and white, if the mask is that except for soft edges (from anti-aliasing or resizing); otherwise
+    unchanged.
+    """
     if not values.size or values.min() < 0 or values.max() > 255:
         return values
     counts = numpy.bincount(values.ravel(), minlength=256)
@@ -87,7 +88,7 @@ def hardened(values: Any, numpy: Any) -> Any:
 
 
 def with_area(values: Any, numpy: Any) -> Any:
-    """The values that have a pixel among four of their own."""
+    """The values of pixels surrounded by the same value."""
     same = values[1:-1, 1:-1]
     inner = numpy.ones(same.shape, bool)
     for down, across in ((0, 1), (2, 1), (1, 0), (1, 2)):
@@ -96,7 +97,7 @@ def with_area(values: Any, numpy: Any) -> Any:
 
 
 def hardened_colours(values: Any, numpy: Any) -> Any:
-    """Colours that only soft edges have go to the nearest pixel of a colour with an area of its own."""
+    """Replace colors of soft edges by the nearest color that has an area."""
     import cv2
 
     solid = with_area(values, numpy)
@@ -112,10 +113,10 @@ def hardened_colours(values: Any, numpy: Any) -> Any:
 
 
 def values_in(pixels: Any) -> list[int]:
-    """The values that a mask has.
+    """The distinct values of a mask.
 
     Raises:
-        BadMask: it has so many that it is none.
+        BadMask: there are too many for a mask.
     """
     import numpy
 
@@ -126,13 +127,13 @@ def values_in(pixels: Any) -> list[int]:
 
 
 def palette_of(path: Path) -> list[int] | None:
-    """The colours of a mask's palette by their numbers, as `read_pixels` would give them; None without one."""
+    """The colors of a mask's palette by index, in the form of `read_pixels`; None without one."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=("PNG", "BMP", "TIFF")) as picture:
             colours = picture.getpalette("RGB") if picture.mode == "P" else None
-    except Exception:  # as above
+    except Exception:  # see above
         return None
     if not colours:
         return None
@@ -141,5 +142,5 @@ def palette_of(path: Path) -> list[int] | None:
 
 
 def is_flat(pixels: Any) -> bool:
-    """Whether nearly all pixels have the value of their neighbour, as in masks and not in photographs."""
+    """Whether nearly all pixels equal their neighbor, as in masks and not in photographs."""
     return bool((pixels[:, 1:] == pixels[:, :-1]).mean() >= FLAT) if pixels.shape[1] > 1 else False

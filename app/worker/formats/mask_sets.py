@@ -8,7 +8,7 @@ MAX_LIST = 4 * 1024**2  # bytes
 
 
 class MaskSplits:
-    """The lists of ImageSets: which split an image's name is in."""
+    """The lists of ImageSets: the split of an image by its name."""
 
     def __init__(self, tree: Tree, root: str) -> None:
         self.lists: list[str] = []

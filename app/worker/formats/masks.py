@@ -1,4 +1,4 @@
-"""Segmentations as pictures: a mask beside each image, whose pixels say the class, or the object.
+"""Segmentation as images: a mask beside each image, whose pixels are classes or objects.
 
     images/a.jpg  masks/a.png               SegmentationClass/a.png and SegmentationObject/a.png (VOC, CVAT)
     a.png  a_mask.png  a_mask_1.png         (BUSI)
@@ -55,8 +55,8 @@ OBJECTS = frozenset({"segmentationobject", "instances", "instance_masks", "insta
 SUFFIXES = {".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg"}
 ENDS = re.compile(r"(?i)(.+?)[ _.-](?:masks?|labels?|seg|segmentation|gt|groundtruth|l|labelids|matte)$")
 BESIDE = re.compile(r"(?i)(.+?)[ _.-]masks?(?:[ _.-]?\d{1,3})?$")  # in the folder of its image, one or several
-LEAST = 0.5  # of the masks that must find their image
-SAMPLE = 3  # masks that are looked at before they are taken for some
+LEAST = 0.5  # share of the masks that must match an image
+SAMPLE = 3  # masks whose pixels are checked
 
 
 def detect(tree: Tree) -> list[DetectedDataset]:
@@ -83,7 +83,7 @@ def detect(tree: Tree) -> list[DetectedDataset]:
 
 
 def are_masks(tree: Tree, pairs: list[MaskedImage]) -> bool:
-    """Whether the first pictures have areas of one value each: a class of photographs may be called "mask" too."""
+    """Whether the first images consist of areas of one value: a class of photographs may also be called "mask"."""
     try:
         return all(is_flat(read_pixels(tree.path(pair.classes or pair.objects or ""))) for pair in pairs[:SAMPLE])
     except BadMask:
@@ -91,7 +91,7 @@ def are_masks(tree: Tree, pairs: list[MaskedImage]) -> bool:
 
 
 def kind_of(path: str) -> str | None:
-    """Whether a picture is a mask by its folder: of the classes or of the objects."""
+    """Whether an image is a mask by its folder: of classes or of objects."""
     if suffix_of(path) not in SUFFIXES:
         return None
     for part in reversed(folder_of(path).casefold().split("/")):
@@ -118,7 +118,7 @@ def masks_beside_images(tree: Tree) -> list[str]:
 
 
 def common_parent(paths: list[str]) -> str:
-    """The folder that holds the folders of these, where they are several; a split's is none."""
+    """The parent of these folders if there are several; a split's folder is skipped."""
     folders = {folder_of(path) for path in paths}
     if len(folders) > 1:
         return os.path.commonpath(folders) if all(folders) else ""
@@ -138,7 +138,7 @@ def root_of(path: str) -> str:
 
 
 def image_of(tree: Tree, path: str, masks: dict[str, str]) -> str | None:
-    """The image of a mask: of its name, or of its name without "_mask"."""
+    """The image of a mask: with its name, or its name without "_mask"."""
     name = stem_of(path.rpartition("/")[2])
     match = BESIDE.fullmatch(name) if masks[path] == "beside" else ENDS.fullmatch(name)
     split = split_in(path, "", False)
@@ -151,13 +151,13 @@ def image_of(tree: Tree, path: str, masks: dict[str, str]) -> str | None:
 
 
 def shared_parents(first: str, second: str) -> int:
-    """How many folders two paths begin with alike."""
+    """The number of common leading folders."""
     pairs = zip(first.split("/"), second.split("/"), strict=False)
     return next((index for index, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     pairs, coordinates = detected.hint
     masks = [ImageMasks(tree, pair, findings) for pair in sorted(pairs, key=lambda pair: pair.image)]
@@ -172,7 +172,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
     for mask in masks:
         named_split = sets.split(mask.pair.image)
         if sets.lists and named_split is None:
-            unlisted += 1  # its image is a finding
+            unlisted += 1  # its missing image is a finding
             continue
         split = (
             named_split or split_in(mask.file, detected.root, False) or split_in(mask.pair.image, detected.root, False)

@@ -1,5 +1,6 @@
-"""What the rows of a YOLO dataset mean, and the rows written as YOLO has them. Files whose rows need nothing stay
-linked as they came. Who decides it over the whole set: meaning_inference.py."""
+"""The meaning of the rows of a YOLO dataset, and their conversion to standard YOLO. Files with standard rows stay
+linked unchanged. It is inferred over the entire set by meaning_inference.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,41 +21,41 @@ PIXELS = ("pixels", row_units.MIXED)  # units that need the sizes of images
 
 @dataclass(frozen=True)
 class Meaning:
-    """What rows mean; the defaults are YOLO's."""
+    """The meaning of rows; the defaults are YOLO's."""
 
     columns: row_columns.RowColumns = field(default_factory=row_columns.RowColumns)
     boxes: str = "centre"
     unit: str = "fractions"
     first: int = 0  # number of the first class
-    numbers: Mapping[str, int] = field(default_factory=dict)  # of classes that rows name, by `key_of`
-    odd: frozenset[str] = frozenset()  # label files that are no plain numbers
-    angle: float = 1.0  # degrees of a unit
+    numbers: Mapping[str, int] = field(default_factory=dict)  # of class names in rows, by `key_of`
+    odd: frozenset[str] = frozenset()  # label files with more than plain numbers
+    angle: float = 1.0  # degrees per unit
     last: bool = False  # the class is the last column
-    stored: bool = False  # pixels are of the image as it is stored, not as it is displayed
+    stored: bool = False  # pixels refer to the stored image, not to the displayed one
     second: bool = False  # a confidence is between the class and the box
 
     @property
     def usual(self) -> bool:
-        """Whether files of plain numbers can stay as they are."""
+        """Whether files of plain numbers can stay unchanged."""
         return not (self.moved or self.first or self.last or self.second or self.columns.extra or self.columns.dropped)
 
     def arranged(self, rows: Sequence[LabelRow]) -> list[LabelRow]:
-        """The rows with their class first and their box behind it."""
+        """The rows with their class first, directly before the box."""
         arranged = [row if row.named or not self.last else row.turned() for row in rows]
         return [row.without_second() if self.second and len(row.columns) > BOX else row for row in arranged]
 
     @property
     def tilted(self) -> float:
-        """Degrees of a unit of the angle behind each box; 0 where there is none."""
+        """Degrees per unit of the angle after each box; 0 without angles."""
         return self.angle if self.columns.dropped == "angle" else 0.0
 
     @property
     def sized(self) -> bool:
-        """Whether rows can only be written with the sizes of their images."""
+        """Whether converting rows requires the sizes of their images."""
         return self.unit in PIXELS or bool(self.tilted)
 
     def of_row(self, values: Sequence[float]) -> "Meaning":
-        """What one row means, by its box: rows in fractions among rows in pixels are YOLO's own."""
+        """The meaning of a single row, by its box: rows in fractions among rows in pixels are standard."""
         if self.unit != row_units.MIXED:
             return self
         unit = row_units.of_row(values if self.columns.kind == "polygon" else values[: BOX - 1])
@@ -65,13 +66,13 @@ class Meaning:
         return self.boxes != "centre" or self.unit != "fractions"
 
     def frame(self, displayed: DisplayedSize | None) -> tuple[Size, int]:
-        """The size that numbers of an image count in, and how it is turned from there."""
+        """The size that an image's coordinates refer to, and the rotation from there."""
         if displayed is None or not self.stored:
             return (displayed.size if displayed else None), 1
         return displayed.stored, displayed.turn
 
     def span(self, row: LabelRow) -> list[float]:
-        """The four numbers of a box; of an outline the corners of the box round it."""
+        """The four numbers of a box; for a polygon, the corners of its bounding box."""
         values = row.values or []
         if self.columns.kind != "polygon" or len(values) <= BOX + 1:
             return values[1:BOX]
@@ -79,7 +80,7 @@ class Meaning:
         return [min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])]
 
     def normalize(self, values: Sequence[float], size: Size, turn: int = 1) -> list[float]:
-        """The numbers behind the class as YOLO has them: fractions, boxes by their centre; `turn`: see `frame`."""
+        """The numbers after the class as in YOLO: fractions, boxes by their center; `turn`: see `frame`."""
         if self.unit == row_units.MIXED:
             extra = self.columns.extra if self.columns.kind == "polygon" else 0
             return self.of_row(values[: len(values) - extra]).normalize(values, size, turn)
@@ -94,7 +95,7 @@ class Meaning:
         return turned_coordinates(body, turn, kind, dimensions) if turn > 1 else body
 
     def draw(self, row: LabelRow, size: Size, turn: int = 1) -> DrawnObject | None:
-        """The row as the pages draw it."""
+        """The row for drawing."""
         values = row.values or []
         if len(values) < BOX:
             return None
@@ -109,11 +110,11 @@ class Meaning:
         return drawn
 
     def text(self, row: LabelRow, size: Size, turn: int = 1) -> str:
-        """The row as YOLO has it; one that is no numbers stays, to be found later."""
+        """The row in YOLO's form; one that is not numeric stays unchanged, and is reported later."""
         if row.values is None or len(row.values) < BOX or not row.values[0].is_integer():
             return row.text
         number = int(row.values[0]) - self.first
-        if self.columns.kind == "polygon" and len(row.values) <= BOX + 1:  # a box among outlines
+        if self.columns.kind == "polygon" and len(row.values) <= BOX + 1:  # a box among polygons
             if self.of_row(row.values[1:BOX]).unit == "fractions":
                 return " ".join([str(number), *row.columns[1:]])
             return replace(self, columns=row_columns.RowColumns()).text(row, size, turn)
@@ -126,7 +127,7 @@ class Meaning:
 
 
 def fractions(values: Sequence[float], size: tuple[int, int], dimensions: int) -> list[float]:
-    """Pixels as fractions; of keypoints with a visibility each third number stays."""
+    """Pixels as fractions; with keypoint visibilities, every third number stays."""
     scaled = [value / size[index % 2] for index, value in enumerate(values[: BOX - 1])]
     for index, value in enumerate(values[BOX - 1 :]):
         axis = index % dimensions if dimensions else index % 2
@@ -150,14 +151,14 @@ def turned_coordinates(values: Sequence[float], turn: int, kind: str, dimensions
 
 
 def tilt(box: Sequence[float], angle: float, unit: float, size: tuple[int, int]) -> list[float]:
-    """The four corners of a box that is turned clockwise by an angle, in fractions of its image."""
+    """The four corners of a box rotated clockwise by an angle, as fractions of its image."""
     x, y, width, height = (value * size[index % 2] for index, value in enumerate(box[: BOX - 1]))
     flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return [part for px, py in rotated_box(flat, angle * unit) for part in (px / size[0], py / size[1])]
 
 
 def apply(tree: Tree, source: Source, meaning: Meaning) -> None:
-    """Write the rows anew where they are meant otherwise than YOLO reads them."""
+    """Rewrite the rows, unless they are standard."""
     for item in source.items:
         if item.label is None or (meaning.usual and item.label not in meaning.odd):
             continue

@@ -1,4 +1,4 @@
-"""Draws some images of a dataset in each meaning that its rows may have."""
+"""Draws some images of a dataset with each possible meaning of its rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ Sample = Sequence[tuple[Item, LabelRow]]
 
 
 class MeaningExamples:
-    """Examples for a reader who is to choose between meanings.
+    """Examples for a person who chooses between meanings.
 
     Args:
         sizes: of the images.
@@ -24,7 +24,7 @@ class MeaningExamples:
         self.sizes = sizes
 
     def draw(self, sample: Sample, ways: Mapping[str, Meaning], first: Sample = ()) -> list[Example]:
-        """Some images of a sample in each way; those in which the ways differ, where known, come first."""
+        """Some images of a sample in each way; those that distinguish the ways come first."""
         rows: dict[str, list[LabelRow]] = {}
         for item, row in sample:
             rows.setdefault(item.image, []).append(row)

@@ -1,5 +1,6 @@
-"""Decides over a whole YOLO dataset what its rows mean: judge(tree, source, …) is a Meaning, with its decisions in
-`source`."""
+"""Infers the meaning of rows over an entire YOLO dataset: judge(tree, source, …) returns a Meaning, and adds its
+decisions to `source`.
+"""
 
 import math
 from collections.abc import Mapping
@@ -21,19 +22,19 @@ from app.worker.formats.survey import LabelSurvey, survey_labels
 from app.worker.formats.tree import Tree
 
 TURN = 2 * math.pi  # radians
-NEARLY_ALL = 0.95  # of the rows
+NEARLY_ALL = 0.95  # share of the rows
 DISPLAYED, STORED = attrgetter("size"), attrgetter("stored")
-DEFINED = {"KITTI": "corners", "VisDrone": "top_left"}  # boxes of layouts that say it
+DEFINED = {"KITTI": "corners", "VisDrone": "top_left"}  # readings of boxes that a layout defines
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A question that has several answers.
+    """A question with several possible answers.
 
     Args:
-        chosen: one of `ways`, which say what each answer changes of a meaning.
+        chosen: one of `ways`, the changes to a meaning by answer.
         data: for its text.
-        distinctive: rows that tell the ways apart.
+        distinctive: rows that distinguish the ways.
     """
 
     question: str
@@ -44,10 +45,10 @@ class Choice:
 
 
 class RowMeaningInference:
-    """Decides what the rows of one dataset mean.
+    """Infers the meaning of one dataset's rows.
 
     Args:
-        first: number of the first class by the list of names.
+        first: the number of the first class in the list of names.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class RowMeaningInference:
         return self.infer_first_class(survey, meaning)
 
     def infer_names(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
-        """Classes by their names in rows, and commas."""
+        """Class names in rows, and commas."""
         decisions = self.source.decisions
         if survey.comma_rows:
             decisions.append(decision("rows_commas", count=survey.comma_rows))
@@ -89,7 +90,7 @@ class RowMeaningInference:
         return meaning
 
     def infer_columns(self, survey: LabelSurvey) -> row_columns.RowColumns:
-        """Boxes, outlines or keypoints, and what is behind them."""
+        """Boxes, polygons or keypoints, and further columns."""
         options, rows = self.options, [row.values or [] for _, row in survey.sample]
         declared = tuple(self.keypoints["kpt_shape"]) if self.keypoints else None
         of_task = {"segment": "polygon", "obb": "polygon"}.get(options.task)
@@ -116,7 +117,7 @@ class RowMeaningInference:
         )
 
     def infer_coordinates(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
-        """The unit, and what the four numbers of boxes are. Each choice is drawn with what the others came to."""
+        """The unit, and the reading of the boxes. Each question is illustrated with the answers to the others."""
         sample = [(item, row) for item, row in survey.sample if len(row.values or []) >= BOX]
         chosen: list[Choice] = []
         meaning = self.infer_unit(sample, meaning, chosen)
@@ -133,7 +134,7 @@ class RowMeaningInference:
         return meaning
 
     def infer_boxes(self, survey: LabelSurvey, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
-        """What the four numbers of boxes are."""
+        """The reading of the boxes' four numbers."""
         requested = self.options.chosen("boxes")
         layout = "".join(survey.layouts)
         if not requested and layout in DEFINED and (layout == "VisDrone" or all(row.named for _, row in sample)):
@@ -155,7 +156,7 @@ class RowMeaningInference:
         return replace(meaning, boxes=judged.reading)
 
     def infer_unit(self, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
-        """What the numbers are counted in."""
+        """The unit of the numbers."""
         large = sum(max(meaning.span(row)) > row_columns.PIXELS for _, row in sample)
         judged = self.likeliest_unit(sample, large, meaning)
         unit_name = self.options.chosen("unit") or judged.name
@@ -173,7 +174,7 @@ class RowMeaningInference:
         return replace(meaning, unit=unit_name)
 
     def likeliest_unit(self, sample: Sample, large: int, meaning: Meaning) -> row_units.Unit:
-        """The likeliest unit, `large` of the rows having a number that is no fraction."""
+        """The likeliest unit, given that `large` rows have a number above 1."""
         if not large:
             return row_units.Unit("fractions", [])
         samples = [(meaning.span(row), displayed) for item, row in sample if (displayed := self.sizes.of(item.image))]
@@ -189,12 +190,12 @@ class RowMeaningInference:
         fits = [
             row_units.fits_pixels([(v, size(displayed)) for v, displayed in samples]) for size in (DISPLAYED, STORED)
         ]
-        if judged.name != "pixels" and fits == [False, True]:  # of the turned images as they are stored
+        if judged.name != "pixels" and fits == [False, True]:  # of the rotated images as stored
             judged = row_units.Unit("pixels", [judged.name])
         return judged
 
     def infer_orientation(self, sample: Sample, meaning: Meaning, chosen: list[Choice]) -> Meaning:
-        """Whether pixels are of the images as they are stored, where a mark turns these on their side."""
+        """Whether pixels refer to the stored images, if EXIF rotates these by 90°."""
         turned = [entry for entry in sample if (size := self.sizes.of(entry[0].image)) and size.stored != size.size]
         if not turned or meaning.tilted:
             return meaning
@@ -219,7 +220,7 @@ class RowMeaningInference:
         return [box for box in boxes if box]
 
     def box(self, item: Item, row: LabelRow, meaning: Meaning) -> list[float] | None:
-        """The four numbers of a box, of an outline the corners of the box round it."""
+        """The four numbers of a box; for a polygon, the corners of its bounding box."""
         values = meaning.span(row)
         if meaning.of_row(values).unit == "fractions":
             return values
@@ -227,7 +228,7 @@ class RowMeaningInference:
         return box_numbers.scaled(values, divisor) if divisor else None
 
     def class_last(self, survey: LabelSurvey) -> bool:
-        """Whether the class is the last column, as in "x y w h class"; the sample is turned where it is."""
+        """Whether the class is the last column, as in "x y w h class"; the sample's columns are then rotated."""
         rows = [row for _, row in survey.sample if row.values and not row.named]
         if not rows or any(len(row.columns) != BOX for row in rows):
             return False
@@ -244,7 +245,7 @@ class RowMeaningInference:
         return True
 
     def confidence_second(self, survey: LabelSurvey) -> bool:
-        """Whether a confidence stands behind the class; the sample is without it where it does."""
+        """Whether a confidence follows the class; it is then removed from the sample."""
         if not row_columns.confidence_second([row.values for _, row in survey.sample if row.values]):
             return False
         survey.sample = [(item, row.without_second()) for item, row in survey.sample]
@@ -252,14 +253,14 @@ class RowMeaningInference:
         return True
 
     def infer_first_class(self, survey: LabelSurvey, meaning: Meaning) -> Meaning:
-        """Whether classes are counted from 1: no row has class 0, and the largest number is one too large."""
+        """Whether classes count from 1: no row has class 0, and the largest number is one too large."""
         chosen, count = self.options.chosen("classes"), len(self.source.names)
         named_from_one = self.first == 1 and survey.largest < count
         from_one = (
             bool(survey.classes)
             and 0 not in survey.classes
             and not survey.named_rows
-            and (survey.complete or not meaning.last)  # of classes that stand last only those of the sample are known
+            and (survey.complete or not meaning.last)  # with the class last, only the sample's classes are known
             and (
                 (survey.largest == count or named_from_one)
                 if count

@@ -10,10 +10,10 @@ from app.worker.formats.tree import Tree
 
 
 def merge(tree: Tree, datasets: list[DetectedDataset], sources: list[Source], options: Options) -> Source:
-    """One dataset of several.
+    """Merge several sources.
 
     Raises:
-        InvalidInput: they have more classes together than are allowed.
+        InvalidInput: together they have too many classes.
     """
     names = check_names(
         list(dict.fromkeys(name for source in sources for name in source.names)) or ["class_0"],
@@ -68,7 +68,7 @@ def add_dataset(tree: Tree, source: Source, merged: Source, used: set[str]) -> N
 
 
 def renumber(tree: Tree, item: Item, numbers: list[int]) -> None:
-    """Renumber rows to the merged classes; an unreadable row stays as it is, for the validation to report."""
+    """Renumber rows to the merged classes; an unreadable row is unchanged, and reported by the dataset check."""
     if item.rows is not None:
         for row in item.rows:
             row.text = with_class(row.text, numbers)

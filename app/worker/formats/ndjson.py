@@ -1,4 +1,4 @@
-"""A JSON object a line: Labelbox's export (also as a JSON list), and the NDJSON of ultralytics."""
+"""JSON lines: Labelbox's export (also as a JSON list), and ultralytics' NDJSON."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,14 +18,14 @@ MOST_CLASSES = 100_000
 
 
 def is_entry(element: Any) -> bool:
-    """Whether the first element of a JSON list, or the object of a line, is Labelbox's."""
+    """Whether the first element of a JSON list, or the first line, is Labelbox's."""
     return isinstance(element, dict) and (
         {"data_row", "projects"} <= set(element) or {"Labeled Data", "Label"} <= set(element)
     )
 
 
 def is_ultralytics(element: Any) -> bool:
-    """Whether the first line is the heading of a dataset of ultralytics."""
+    """Whether the first line is the header of an ultralytics dataset."""
     return (
         isinstance(element, dict) and element.get("type") == "dataset" and bool({"class_names", "task"} & set(element))
     )
@@ -92,7 +92,7 @@ class Labelbox:
         return drafts
 
     def add_object(self, entry: JsonObject, draft: Draft) -> None:
-        """The shape of one object, or a note."""
+        """Add the shape of one object, or a finding."""
         name = text(entry.get("name") or entry.get("title") or entry.get("value"))
         if not name:
             self.notes.unnamed(self.line, draft.image)
@@ -104,7 +104,7 @@ class Labelbox:
 
 
 def row_split(element: JsonObject) -> Any:
-    """The split of a data row: its details or a metadata field have it."""
+    """The split of a data row, from its details or a metadata field."""
     for project in as_dicts(element.get("projects")):
         details = project.get("project_details")
         if isinstance(details, dict) and "data_split" in details:
@@ -120,7 +120,9 @@ def as_dicts(value: Any) -> list[JsonObject]:
 
 
 def labelbox_objects(element: JsonObject) -> Iterator[JsonObject]:
-    """The objects of an image: of each project the first label, which is the newest; of old exports theirs."""
+    """The objects of an image: for each project those of the first label, which is the newest; in old exports, their
+    own.
+    """
     for project in as_dicts(element.get("projects")):
         for label in dicts(project.get("labels"))[:1]:
             annotations = label.get("annotations")
@@ -140,7 +142,7 @@ def labelbox_shape(entry: JsonObject, name: str, line: int) -> DraftShape | None
 
 
 def read_ultralytics(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root; its rows are YOLO's, in fractions."""
+    """Read the dataset at a root; its rows are YOLO's, in fractions."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
@@ -150,13 +152,13 @@ def read_ultralytics(tree: Tree, detected: DetectedDataset, options: Options) ->
 
 
 class Ultralytics:
-    """One file: a line about the dataset, then one an image."""
+    """One file: a line about the dataset, then one per image."""
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding], names: list[str]) -> None:
         self.tree, self.path, self.root, self.names = tree, path, root, names
         self.notes = FileFindings(path, findings)
         self.file_names: dict[int, str] = {}
-        self.marks = 3  # numbers of a keypoint
+        self.marks = 3  # numbers per keypoint
         self.line = 0
 
     def read(self) -> list[Draft]:
@@ -196,7 +198,7 @@ class Ultralytics:
         return draft
 
     def add_row(self, kind: str, row: Any, draft: Draft) -> None:
-        """One row: the class and its numbers."""
+        """Add a row: the class and its numbers."""
         if kind == "classification":
             return
         numbers = [number(value) for value in row] if isinstance(row, list) else []
@@ -229,6 +231,6 @@ def visibility_of(value: float) -> int:
 
 
 def corners_around(numbers: list[float]) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of centre and sides."""
+    """Left, top, right, bottom from center and size."""
     x, y, width, height = numbers[:4]
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2

@@ -1,4 +1,4 @@
-"""The names of classes that a table has by number (0, 1, 2) or by machine name (/m/01g317)."""
+"""Finds the names of classes that a table has by number (0, 1, 2) or by machine name (/m/01g317)."""
 
 import re
 
@@ -24,7 +24,9 @@ class NumberedClasses:
         self.tables: list[tuple[str, dict[str, str]]] | None = None
 
     def names(self, labels: set[str]) -> dict[str, str]:
-        """The names of these, from a table of two columns that has them all, else by number from the known names."""
+        """The names of these, from a table of two columns that has all of them, otherwise by number from the list of
+        names.
+        """
         coded = {label for label in labels if MACHINE.fullmatch(label) or WHOLE_NUMBER.fullmatch(label)}
         if not coded or coded != labels:
             return {}
@@ -40,14 +42,14 @@ class NumberedClasses:
         return {}
 
     def _all(self) -> list[tuple[str, dict[str, str]]]:
-        """The tables of two columns in both directions."""
+        """The tables of two columns, in both directions."""
         if self.tables is None:
             self.tables = []
             for path in self.tree["csv"]:
                 if self.tree.size(path) <= MAX_NAMES:
                     table = CsvTable(self.tree, path)
                     if normalised_heading(next(iter(table.header), "")) in ABOUT_IMAGES:
-                        continue  # a row an image: answers of a competition, and no list of classes
+                        continue  # one row per image: labels of a competition, not a list of classes
                     rows = [cells for _, cells in table.cells() if len(cells) == 2]
                     self.tables += [(path, dict(rows)), (path, {name: key for key, name in rows})]
         return self.tables

@@ -1,6 +1,7 @@
-"""Images and label files whose names differ by what all of them have (label_a.txt, a_annotation.txt, img_1 and lbl_1),
-in how they are spelled (spaces as + or _, the mark of an upload or of an export of Roboflow), or in the zeros before
-their number (img1.jpg and 0001.txt): paired where it is one to one."""
+"""Pairs images and label files whose names differ by common affixes (label_a.txt, a_annotation.txt, img_1 and lbl_1),
+in spelling (spaces as + or _, the prefix of an upload or the suffix of a Roboflow export), or in leading zeros
+(img1.jpg and 0001.txt), provided that the pairing is one to one.
+"""
 
 import re
 from collections import defaultdict
@@ -15,7 +16,7 @@ EXPORT = re.compile(r"(.+?)(?:[._-](?:jpe?g|png|bmp|webp|tiff?))?[._-]rf[._-][0-
 SUFFIX = re.compile(r"[._-](jpe?g|png|bmp|webp|tiff?)$")
 WORDS = re.compile(r"[^\W\d_]+|\d+")
 DIGITS = 40
-LEAST = 3  # files: what fewer of them share is chance
+LEAST = 3  # files: a match of fewer is chance
 
 Pairs = list[tuple[LocatedImage, str]]
 
@@ -25,7 +26,9 @@ def name_of(path: str) -> str:
 
 
 def by_spelling(images: Sequence[LocatedImage], texts: Sequence[str]) -> Pairs:
-    """Those whose names are the same but for separators, an image's suffix, the mark of an upload, or Roboflow's."""
+    """Pairs whose names are equal except for separators, an image's suffix, an upload's prefix, or Roboflow's
+    suffix.
+    """
     pairs: Pairs = []
     for of_image, of_label in WAYS:
         paired, used = {located.image for located, _ in pairs}, {label for _, label in pairs}
@@ -39,13 +42,16 @@ def spelled(name: str) -> str:
 
 
 def unmarked(name: str) -> str:
-    """Without the mark of an upload. A date (20230101-120000) looks the same: never cut from both names."""
+    """The name without an upload's prefix. A date (20230101-120000) looks the same, so it is never removed from both
+    names.
+    """
     return spelled(name[9:] if UPLOAD.match(name) else name)
 
 
 def exported(name: str) -> str:
-    """Without what Roboflow puts behind the name of each copy that it exports. Two marks are two copies, which may be
-    flipped or cut: never cut from both names."""
+    """The name without the suffix that Roboflow appends to each exported copy. Two suffixes are two copies, which may
+    be flipped or cropped, so it is never removed from both names.
+    """
     match = EXPORT.fullmatch(name)
     return spelled(match[1] if match else name)
 
@@ -60,10 +66,10 @@ WAYS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
 
 
 def by_affixes(images: Sequence[LocatedImage], texts: Sequence[str], roles: frozenset[str]) -> Pairs:
-    """Those whose names are the same but for what all label files, and all images, have at the beginning and end.
+    """Pairs whose names are equal except for affixes that all label files, or all images, share.
 
     Args:
-        roles: words that say only what a file is.
+        roles: words that describe only the kind of a file.
     """
     if len(images) < LEAST or len(texts) < LEAST:
         return []
@@ -84,8 +90,9 @@ def by_affixes(images: Sequence[LocatedImage], texts: Sequence[str], roles: froz
 def by_numbers(
     images: Sequence[LocatedImage], texts: Sequence[str], of_image: Callable[[str], str], of_label: Callable[[str], str]
 ) -> Pairs:
-    """Those whose names are but numbers with more or fewer zeros before them, where both count from and to the same:
-    else nobody knows whether one begins at 0 and the other at 1."""
+    """Pairs of names that are numbers with different leading zeros, if both cover the same range: otherwise one might
+    begin at 0 and the other at 1.
+    """
     mine = {of_image(name_of(located.image)) for located in images}
     theirs = {of_label(name_of(path)) for path in texts}
     if not all(name.isascii() and name.isdigit() for name in mine | theirs) or number_range(mine) != number_range(
@@ -99,30 +106,30 @@ def by_numbers(
 
 
 def number_range(numbers: Collection[str]) -> tuple[str, str]:
-    """The least and the largest of numbers."""
+    """The smallest and the largest number."""
     filled = [number.zfill(DIGITS) for number in numbers]
     return min(filled), max(filled)
 
 
 def distinctive_words(affixes: tuple[str, str], roles: frozenset[str]) -> list[str]:
-    """The words and numbers in affixes that say more than what a file is."""
+    """The words and numbers in affixes that say more than the kind of a file."""
     return [word for word in WORDS.findall(" ".join(affixes)) if word not in roles]
 
 
 def label_affixes(label: tuple[str, str], image: tuple[str, str]) -> tuple[str, str]:
-    """What all label files have and no image: "label_" of label_pic_a beside pic_a."""
+    """The affixes of all label files that no image has: "label_" in label_pic_a beside pic_a."""
     return label[0].removesuffix(image[0]), label[1].removeprefix(image[1])
 
 
 def affixes(names: Sequence[str]) -> tuple[str, str]:
-    """What all names begin and end with, without the digits that count them."""
+    """The common beginning and end of all names, without the digits that number them."""
     first = beginning(names).rstrip("0123456789")
     last = beginning([name[len(first) :][::-1] for name in names])[::-1].lstrip("0123456789")
     return first, last
 
 
 def beginning(names: Sequence[str]) -> str:
-    """What all texts begin with."""
+    """The common beginning of all strings."""
     low, high = min(names), max(names)
     same = next((at for at, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low))
     return low[:same]
@@ -135,8 +142,9 @@ def affix_cutter(first: str, last: str) -> Callable[[str], str]:
 def one_to_one(
     images: Sequence[LocatedImage], texts: Sequence[str], of_image: Callable[[str], str], of_label: Callable[[str], str]
 ) -> Pairs:
-    """The pairs of a key that one image and one label file have, in the whole set or in a split, where their folders
-    say no different splits."""
+    """The pairs of a key that exactly one image and one label file have, over the entire set or within a split, unless
+    their folders name different splits.
+    """
     mine: dict[str, list[LocatedImage]] = defaultdict(list)
     for located in images:
         mine[of_image(name_of(located.image))].append(located)
@@ -153,7 +161,7 @@ def one_to_one(
 
 
 def by_split(images: Sequence[LocatedImage], paths: Sequence[str]) -> list[tuple[list[LocatedImage], list[str]]]:
-    """Images and label files of one key, by the split that their folders say."""
+    """Images and label files with the same key, by the split that their folders name."""
     return [
         (
             [located for located in images if splits_in(located.image.split("/")[:-1]) == {split}],

@@ -1,8 +1,7 @@
-"""Images and label files that pair one to one although no layout says so: sibling folders of any names
-(train_images and train_labels, JPEGImages and labels, jpg and txt), the image's suffix in the label's name
-(a.jpg.txt), another case.
+"""Pairs images and label files without a known layout: sibling folders of any names (train_images and train_labels,
+JPEGImages and labels, jpg and txt), the image's suffix in the label's name (a.jpg.txt), a different case.
 
-Only what is left over is paired, and only label files that look like rows of YOLO; whoever has a layout keeps it.
+Only files outside of known layouts are paired, and only label files that look like YOLO rows.
 """
 
 from collections import Counter, defaultdict
@@ -19,24 +18,23 @@ from app.worker.formats.paths import IMAGES, WORDS, folder_of, split_of, splits_
 from app.worker.formats.row_styles import read_lines
 from app.worker.formats.tree import Tree
 
-SNIFFED = 3  # label files of a folder; when these hold rows, the others do
+SNIFFED = 3  # sampled label files per folder
 HEAD = 4096  # bytes
-LEAST = 0.5  # of a folder's label files that must find their image
+LEAST = 0.5  # share of a folder's label files that must match an image
 
 
 @dataclass
 class Pairing:
-    """What was paired: for the decision."""
+    """A pairing, for the decision."""
 
     root: str
-    labels: str  # folder, as shown
+    labels: str  # folder, as displayed
     images: str
     count: int
 
 
 def pair(tree: Tree, layout: Layout) -> list[Pairing]:
-    """Give images without a label the label file that pairs with them, and put them where they belong. Changes
-    `layout`."""
+    """Assign matching label files to images without a label, and move both to their roots. Changes `layout`."""
     images = images_without_label(tree, layout)
     texts = labels_without_image(tree, layout)
     if not images or not texts:
@@ -54,7 +52,7 @@ def pair(tree: Tree, layout: Layout) -> list[Pairing]:
 def by_similar_names(
     tree: Tree, images: list[LocatedImage], texts: list[str], pairs: list[tuple[LocatedImage, str]]
 ) -> list[tuple[LocatedImage, str]]:
-    """Pairs of the remaining files, whose labels' names extend those of their images or are spelled otherwise."""
+    """Pairs among the remaining files whose labels' names extend those of their images or are spelled differently."""
     paired, used = {located.image for located, _ in pairs}, {label for _, label in pairs}
     images = [located for located in images if located.image not in paired]
     texts = [path for path in texts if path not in used]
@@ -66,7 +64,7 @@ def by_similar_names(
 
 
 def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
-    """The images without a label, with those outside the layout."""
+    """The images without a label, also those outside of layouts."""
     located_by_path = {located.image: located for images in layout.images.values() for located in images}
     return [
         located_by_path.get(path) or LocatedImage(path, "", None, path)
@@ -76,13 +74,13 @@ def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
 
 
 def labels_without_image(tree: Tree, layout: Layout) -> list[str]:
-    """Text files that label no image."""
+    """Text files that belong to no image."""
     used = {located.label for images in layout.images.values() for located in images}
     return [path for path in tree["text"] if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]
 
 
 def key_of(path: str) -> tuple[str, ...]:
-    """Where a file belongs, without the words that say only what it is: its folders' other words, then its stem."""
+    """A key for what a file belongs to: its folders' words that do not describe its kind, then its stem."""
     folder, _, name = path.rpartition("/")
     words = [word.casefold() for word in WORDS.findall(folder)]
     return (*(split_of(word) or word for word in words if word not in ROLES), stem_of(name).casefold())
@@ -94,7 +92,7 @@ def image_of_label(path: str) -> str:
 
 
 def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
-    """Labels that carry the whole name of their image."""
+    """Pairs of labels with the full name of their image."""
     labels_by_image: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path in texts:
         if image_name := image_of_label(path):
@@ -110,11 +108,11 @@ def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[Loc
 
 
 def by_folders(tree: Tree, images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
-    """Each folder of label files with the folder of images that it fits best."""
+    """Pairs of each folder of label files with the best matching folder of images."""
     stems: dict[str, dict[str, LocatedImage | None]] = defaultdict(dict)
     for located in images:
         folder, stem = folder_of(located.image), name_of(located.image)
-        stems[folder][stem] = None if stem in stems[folder] else located  # two images: nobody knows whose label it is
+        stems[folder][stem] = None if stem in stems[folder] else located  # ambiguous: two images have this stem
     pairs: list[tuple[LocatedImage, str]] = []
     labels = {folder: paths for folder, paths in by_folder(texts).items() if holds_rows(tree, paths)}
     free = dict(stems)
@@ -130,13 +128,13 @@ def by_folders(tree: Tree, images: list[LocatedImage], texts: list[str]) -> list
 def matches(
     labels: dict[str, list[str]], images: dict[str, dict[str, LocatedImage | None]]
 ) -> Iterator[tuple[str, str]]:
-    """Folders of labels and of images that belong together, the likeliest first; each folder of labels once."""
+    """Matching folders of labels and of images, best first; each folder of labels once."""
     ranked = []
     for folder, paths in labels.items():
         names = {name_of(path) for path in paths}
         for image_folder, stems in images.items():
             if splits_apart(f"{folder}/", f"{image_folder}/"):
-                continue  # whatever their names: boxes of another set
+                continue  # whatever their names, the boxes belong to another set
             count = len(names & stems.keys())
             if count >= LEAST * len(names) or (count and count >= LEAST * len(stems)):
                 ranked.append((likeness(folder, image_folder), count, folder, image_folder))
@@ -149,8 +147,9 @@ def matches(
 
 
 def likeness(labels: str, images: str) -> tuple[int, int]:
-    """How much two folders' paths agree: in the words that are no roles, less those that only one has; then in their
-    beginning."""
+    """The similarity of two folders' paths: in their distinctive words, minus those of only one; then in their
+    beginning.
+    """
     mine, theirs = Counter(key_of(f"{labels}/x")[:-1]), Counter(key_of(f"{images}/x")[:-1])
     apart = (mine - theirs) + (theirs - mine)
     return -sum(apart.values()), len(common_folder([labels, images]))
@@ -168,7 +167,7 @@ def by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def holds_rows(tree: Tree, paths: list[str]) -> bool:
-    """Whether the label files of a folder hold rows of YOLO; all empty ones say nothing."""
+    """Whether the label files of a folder contain YOLO rows; undecided if all are empty."""
     checked = 0
     for path in paths:
         with open(tree.path(path), "rb") as file:
@@ -184,20 +183,21 @@ def holds_rows(tree: Tree, paths: list[str]) -> bool:
 
 
 def any_rows(tree: Tree, texts: Iterable[str]) -> bool:
-    """Whether the label files of any folder among these hold rows of YOLO."""
+    """Whether the label files of any of these folders contain YOLO rows."""
     return any(holds_rows(tree, paths) for paths in by_folder(texts).values())
 
 
 def is_rows(head: bytes) -> bool:
-    """Whether the first line that is no comment is a class and at least four numbers."""
+    """Whether the first line that is not a comment has a class and at least four numbers."""
     lines = [text for _, text in read_lines(head).rows]
     values = lines[0].replace(",", " ").split() if lines else []
     return len(values) >= 5 and all(is_number(value) for value in values[1:5])
 
 
 def add_pairs(layout: Layout, pairs: list[tuple[LocatedImage, str]]) -> list[Pairing]:
-    """Put the pairs into the layout: below the folder that images and labels share, in the split that their folders
-    say."""
+    """Add the pairs to the layout: below the common folder of images and labels, in the split that their
+    folders name.
+    """
     in_root = {
         id(located)
         for root, located_images in layout.images.items()
@@ -224,7 +224,7 @@ def add_pairs(layout: Layout, pairs: list[tuple[LocatedImage, str]]) -> list[Pai
 
 
 def move_labels_to_images(layout: Layout, roots: dict[str, str]) -> None:
-    """Each label file in the root of its image, and in no other."""
+    """Move each label file to the root of its image."""
     there = set[str]()
     for root, labels in layout.labels.items():
         labels[:] = [label for label in labels if roots.get(label, root) == root]
@@ -235,12 +235,12 @@ def move_labels_to_images(layout: Layout, roots: dict[str, str]) -> None:
 
 
 def label_fits(located: LocatedImage, label: str) -> bool:
-    """Whether the layout's own place of an image holds its label too."""
+    """Whether an image's root contains its label too."""
     return not located.root or label.startswith(f"{located.root}/")
 
 
 def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
-    """One root for images whose labels lie elsewhere."""
+    """Give a common root to images with labels elsewhere."""
     root = common_folder([folder_of(path) for located, label in strays for path in (located.image, label)])
     moved = {id(located) for located, _ in strays}
     for images in layout.images.values():
@@ -256,5 +256,5 @@ def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
 
 
 def split_in(folder: str) -> str | None:
-    """The split that a word of a folder's name says: train of "train_images"."""
+    """The split that a word of a folder's name indicates: train in "train_images"."""
     return split_of(folder) or next((split for word in WORDS.findall(folder) if (split := split_of(word))), None)

@@ -1,4 +1,4 @@
-"""Names of files: their kinds, how a dataset's own files may name them, and how they are shown. Pure: no files."""
+"""File names: their kinds, references from a dataset's own files, and their display. Pure: no file access."""
 
 import re
 import unicodedata
@@ -28,14 +28,14 @@ SPLIT_NAMES = {
     "teste": "test",
 }
 
-UNCODED = re.compile(r"[^A-Za-z0-9_.~-]")  # what percent codes stand for
+UNCODED = re.compile(r"[^A-Za-z0-9_.~-]")  # characters that percent-encoding replaces
 UPLOAD = re.compile(r"[0-9a-f]{8}-.")
 WORDS = re.compile(r"[^\W_]+")
 YEAR = re.compile(r"(?P<name>[^\W\d_]+)[_-]?(?:\d{4})?")
 
 
 def suffix_of(name: str) -> str:
-    """ ".jpg" of "a/b.JPG"; "" where there is none."""
+    """ ".jpg" for "a/b.JPG"; "" if there is none."""
     stem, dot, suffix = name.rpartition(".")
     return f".{suffix.lower()}" if dot and stem and "/" not in suffix else ""
 
@@ -50,24 +50,24 @@ def folder_of(path: str) -> str:
 
 
 def join(*parts: str) -> str:
-    """Path parts as one path; empty ones are left out."""
+    """Path parts as one path; empty ones are skipped."""
     return "/".join(part for part in parts if part)
 
 
 def inside(path: str, root: str) -> str | None:
-    """The path below `root`; None where it is elsewhere."""
+    """The path below `root`; None if it is elsewhere."""
     if not root:
         return path
     return path[len(root) + 1 :] if path.startswith(f"{root}/") else None
 
 
 def below(path: str, folder: str) -> bool:
-    """Whether a path is below a folder; "" is the source itself."""
+    """Whether a path is below a folder; "" is the source folder."""
     return not folder or path.startswith(f"{folder}/")
 
 
 def splits_apart(first: str, second: str) -> bool:
-    """Whether what two paths do not share says different splits: train_images/a.jpg and val_labels/a.txt."""
+    """Whether the distinct parts of two paths name different splits: train_images/a.jpg and val_labels/a.txt."""
     mine, theirs = (path.split("/")[:-1] for path in (first, second))
     while mine and theirs and mine[0] == theirs[0]:
         del mine[0], theirs[0]
@@ -76,21 +76,22 @@ def splits_apart(first: str, second: str) -> bool:
 
 
 def splits_in(folders: Sequence[str]) -> set[str]:
-    """The splits that folders' names, or words of them, say."""
+    """The splits in folders' names, or in words of them."""
     words = {word for folder in folders for word in (folder, *WORDS.findall(folder))}
     return {split for word in words if (split := split_of(word))}
 
 
 def split_of(folder: str) -> str | None:
-    """What a folder's or list's name says: train, valid, val2017, test …; None for another name."""
+    """The split that a folder's or list's name indicates: train, valid, val2017, test …; None for another name."""
     match = YEAR.fullmatch(unicodedata.normalize("NFC", folder))
     return SPLIT_NAMES.get(match["name"].casefold()) if match else None
 
 
 def named(text: str) -> list[str]:
-    """The parts of a path in a dataset's file, as the extraction named them; the way up and roots are cut off.
+    """The parts of a path in a dataset's file, as the extraction names them; parent references and roots are removed.
 
-    So `/home/me/data/../images/a.jpg` and `C:\\data\\images\\a.jpg` end alike, and are looked for below the source.
+    So `/home/me/data/../images/a.jpg` and `C:\\data\\images\\a.jpg` have the same end, and are looked up below the
+    source.
     """
     parts = [part for part in text.strip().replace("\\", "/").split("/") if part not in {"", "."}]
     while ".." in parts:
@@ -99,8 +100,9 @@ def named(text: str) -> list[str]:
 
 
 def spellings(text: str) -> list[str]:
-    """Other ways to read a name that nobody has: an address without its query, percent codes, entities of HTML and +
-    for a space as characters, and without the mark that Label Studio puts before the name of an upload."""
+    """Other readings of a name that no file has: a URL without its query, with percent codes, HTML entities and + for a
+    space decoded, and without the prefix that Label Studio gives uploads.
+    """
     ways = [text]
     address, mark, query = text.partition("?")
     if mark:
@@ -117,8 +119,9 @@ def spellings(text: str) -> list[str]:
 
 
 def alternative_stems(stem: str) -> list[str]:
-    """The stems of a file of the same name with percent codes as characters, or with characters as percent codes;
-    as the extraction stores them, which shortens what is long."""
+    """The percent-decoded and the percent-encoded form of a stem, as the extraction stores them (it shortens long
+    ones).
+    """
     folder, slash, name = stem.rpartition("/")
     ways = [unquote(name)]
     if not name.isascii() or UNCODED.search(name):

@@ -1,5 +1,4 @@
-"""The modules that read the formats, each loaded when a dataset needs it: to load them all takes longer than to read a
-small dataset."""
+"""The modules that read the formats, imported on demand: importing all takes longer than reading a small dataset."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,12 +10,12 @@ from app.worker.formats.tree import Tree
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads one format.
+    """The reader of one format.
 
     Args:
         module: below app.worker.formats.
-        name: of its functions, where it reads several formats: `read_NAME` and `detect_NAME`.
-        sniffed: whether annotation files say that it is this format, see sniff.py.
+        name: in the names of its functions, if it reads several formats: `read_NAME` and `detect_NAME`.
+        sniffed: whether it is detected by its annotation files, see sniff.py.
     """
 
     module: str
@@ -24,7 +23,7 @@ class Reader:
     sniffed: bool = True
 
     def detect(self, tree: Tree, paths: list[str]) -> list[DetectedDataset]:
-        """The datasets that these annotation files are of."""
+        """The datasets of these annotation files."""
         return self._function("detect")(tree, paths)  # type: ignore[no-any-return]
 
     def read(self, tree: Tree, detected: DetectedDataset, options: Options) -> Source:
@@ -41,7 +40,7 @@ def module_of(name: str) -> Any:
 
 CLASS_TABLE = "csv-classes"
 
-# Of two that fit, the first is meant.
+# Of two that match, the first one wins.
 READERS = {
     "yolo": Reader("yolo", sniffed=False),
     "darknet": Reader("yolo", sniffed=False),

@@ -1,5 +1,6 @@
-"""A choice between several meanings of the same numbers, as it is reported: a decision whose code begins with
-`reading_`, with a few images drawn in each reading. The readings and their questions: app/core/readings.py."""
+"""Reports a choice between several meanings of the same numbers: a decision whose code begins with `reading_`, with a
+few images drawn in each reading. The readings and their questions: app/core/readings.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from app.worker.formats.model import Options, decision
 T = TypeVar("T")
 
 EXAMPLES = 3  # images
-DRAWN = 12  # objects of each
+DRAWN = 12  # objects per image
 
 
 def reading(
@@ -26,8 +27,8 @@ def reading(
     """The decision for one reading, with the alternatives.
 
     Args:
-        alternatives: what else it could be, the likeliest first.
-        examples: of `example`; only the first EXAMPLES count.
+        alternatives: other readings, likeliest first.
+        examples: of `example`; only the first EXAMPLES are used.
         data: fills the text of the code `reading_{chosen}`.
     """
     entry = decision(f"reading_{chosen}", "reading", [chosen, *alternatives], **data)
@@ -41,17 +42,17 @@ def example(image: str, drawn: Mapping[str, Sequence[DrawnObject]]) -> Example:
 
 
 def spread(values: Sequence[T], count: int = EXAMPLES) -> list[T]:
-    """Some of the values, evenly over all."""
+    """Some of the values, evenly spaced."""
     step = max(1, len(values) // count)
     return list(values[::step][:count])
 
 
 def drawn_box(number: int, box: Sequence[float]) -> DrawnObject:
-    """A box by centre and size, in fractions of the image."""
+    """A box by center and size, as fractions of the image."""
     return {"class": number, "kind": "box", "box": [round(value, 5) for value in box]}
 
 
 def drawn_points(number: int, kind: str, values: Sequence[float]) -> DrawnObject:
-    """An outline ("polygon", "obb") by its x and y in turn."""
+    """A polygon ("polygon", "obb") by its alternating x and y."""
     points = [[round(x, 5), round(y, 5)] for x, y in zip(values[::2], values[1::2], strict=False)]
     return {"class": number, "kind": kind, "points": points}

@@ -20,7 +20,7 @@ BOX = 5  # columns of a box
 
 @dataclass(slots=True)
 class RevisionImage:
-    """An image of the revision; `name` is its path below images/<split>/."""
+    """An image of the version; `name` is its path below images/<split>/."""
 
     split: str
     name: str
@@ -30,7 +30,7 @@ class RevisionImage:
 
 @dataclass(slots=True)
 class RevisionObject:
-    """One row in pixels: a box always, an outline where the row has one, keypoints where the dataset has them."""
+    """One row in pixels: a box, also a polygon if the row has one, and keypoints if the dataset has them."""
 
     kind: int
     box: Box
@@ -40,21 +40,21 @@ class RevisionObject:
 
 @dataclass
 class Revision:
-    """A revision's folder with its dataset.yaml."""
+    """A version's folder with its dataset.yaml."""
 
     folder: Path
     names: list[str]
-    keypoints: tuple[int, int]  # their number and 2 or 3 values each; (0, 0) without
+    keypoints: tuple[int, int]  # number of keypoints and values of each (2 or 3); (0, 0) without keypoints
     document: JsonObject
     pictures: list[RevisionImage]
-    dropped: Counter[str] = field(default_factory=Counter)  # what no writer can read, by code
+    dropped: Counter[str] = field(default_factory=Counter)  # images and rows that no writer can read, by code
 
     @classmethod
     def open(cls, folder: Path) -> "Revision":
         """Lists the images, sorted.
 
         Raises:
-            OSError: there is no revision.
+            OSError: there is no version.
         """
         document = yaml.safe_load((folder / "dataset.yaml").read_text(encoding="utf-8"))
         names = document["names"]
@@ -73,14 +73,14 @@ class Revision:
         return not (self.folder / "labels").is_dir()
 
     def size(self, picture: RevisionImage) -> tuple[int, int] | None:
-        """Width and height in pixels; None, counted, where the file is no image."""
+        """Width and height in pixels; None if the file is not an image, which is counted."""
         size = image_size(picture.path)
         if size is None:
             self.dropped["image_unreadable"] += 1
         return size
 
     def objects(self, picture: RevisionImage, size: tuple[int, int]) -> Iterator[RevisionObject]:
-        """The objects of an image; rows that YOLO could not use are counted and left out."""
+        """The objects of an image; rows that YOLO cannot use are counted and skipped."""
         try:
             text = picture.label.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
@@ -123,7 +123,7 @@ def clipped(box: Box, size: tuple[int, int]) -> Box:
 
 
 def keypoints_in_pixels(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[float, float, int]]:
-    """Keypoints in pixels with their visibility; without one, a point that is not at 0, 0 is seen."""
+    """Keypoints in pixels with their visibility; without one, a point is visible unless it is at 0, 0."""
     keypoints = []
     for at in range(0, len(values), each or 1):
         x, y = values[at] * size[0], values[at + 1] * size[1]

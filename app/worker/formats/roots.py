@@ -1,4 +1,4 @@
-"""Which folder an annotation file speaks for, and which split."""
+"""The folder and the split that an annotation file refers to."""
 
 from collections import defaultdict
 
@@ -13,7 +13,7 @@ WORDS = str.maketrans(dict.fromkeys("_-. ", " "))
 
 
 def root_of(path: str) -> str:
-    """The dataset's folder: the file's own, but above "annotations" and above a split's folder."""
+    """The dataset's folder: the file's own, or the one above "annotations" and above a split's folder."""
     folder = folder_of(path)
     while folder:
         above, _, name = folder.rpartition("/")
@@ -24,7 +24,7 @@ def root_of(path: str) -> str:
 
 
 def split_in(path: str, root: str, with_name: bool) -> str | None:
-    """The split that a file's folders below the root say, or (`with_name`) a word of its name: instances_val2017."""
+    """The split named by a file's folders below the root, or (`with_name`) by a word of its name: instances_val2017."""
     below = inside(path, root) or path
     *folders, name = below.split("/")
     for folder in reversed(folders):
@@ -38,7 +38,7 @@ def split_in(path: str, root: str, with_name: bool) -> str | None:
 
 
 def by_root(tree: Tree, paths: list[str], kind: str) -> list[DetectedDataset]:
-    """A dataset for each root of these annotation files; a root below another one of the kind is counted alone."""
+    """One dataset per root of these annotation files; nested roots are counted separately."""
     files: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         files[root_of(path)].append(path)

@@ -1,5 +1,6 @@
-"""What the columns of YOLO rows are: boxes, outlines or keypoints, with or without the confidence and the number of a
-track that predictions carry behind them. Judged over a whole set."""
+"""Determines the columns of YOLO rows: boxes, polygons or keypoints, perhaps followed by a prediction's confidence and
+track id. Judged over an entire set.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,25 +10,25 @@ from app.worker.formats import box_numbers
 
 BOX = 5  # columns: class x y w h
 NEARLY_ALL = 0.95
-MARGIN = 0.05  # of the box's sides: keypoints lie so far out of it
-MANY = 4  # rows that do not agree by chance
-PIXELS = 2.0  # a coordinate above is no fraction of an image, whatever was drawn out of it
+MARGIN = 0.05  # share of the box's sides by which keypoints may exceed it
+MANY = 4  # rows from which agreement is not chance
+PIXELS = 2.0  # a larger coordinate is not a fraction, however imprecise the drawing
 MARKS = {0.0, 1.0, 2.0}  # visibility of keypoints
 
-Row = Sequence[float]  # with the class
+Row = Sequence[float]  # including the class
 
 
 @dataclass(frozen=True)
 class RowColumns:
-    """What rows are.
+    """The columns of rows.
 
     Attributes:
         kind: box, polygon or keypoints.
-        extra: columns at the end of an outline that are none of it; behind boxes and keypoints whatever follows is.
-        keypoints: how many, and how many numbers each has; 0 without.
-        alternatives: kinds that the rows could be as well.
-        dropped: what the columns behind are: "confidence", "track", "both", "angle" or "rest"; "" none.
-        certain: the rows say so themselves: each keypoint has a visibility of 0, 1 or 2.
+        extra: trailing columns that do not belong to a polygon; for boxes and keypoints, all that follow.
+        keypoints: their number, and the numbers of each; 0 without.
+        alternatives: other kinds that the rows may be.
+        dropped: the trailing columns: "confidence", "track", "both", "angle" or "rest"; "": none.
+        certain: the rows prove it: each keypoint has a visibility of 0, 1 or 2.
     """
 
     kind: str = "box"
@@ -39,10 +40,10 @@ class RowColumns:
 
 
 def infer_columns(rows: Sequence[Row], declared: tuple[int, int] | None, chosen: str | None = None) -> RowColumns:
-    """What the rows of a set are.
+    """Determine the columns of a set's rows.
 
     Args:
-        declared: keypoints and their dimensions by data.yaml.
+        declared: keypoints and their dimensions in data.yaml.
         chosen: box, polygon or keypoints, by a person.
     """
     lengths = Counter(map(len, rows))
@@ -61,7 +62,7 @@ def infer_columns(rows: Sequence[Row], declared: tuple[int, int] | None, chosen:
 
 
 def pose_columns(rows: Sequence[Row], lengths: Counter[int], declared: tuple[int, int]) -> RowColumns:
-    """Keypoints that data.yaml names; the rows say better whether there is a visibility."""
+    """Keypoints declared in data.yaml; the rows determine whether there is a visibility."""
     count, dimensions = declared
     most = lengths.most_common(1)[0][0]
     for shape in (declared, (count, 5 - dimensions)):
@@ -72,7 +73,7 @@ def pose_columns(rows: Sequence[Row], lengths: Counter[int], declared: tuple[int
 
 
 def keypoint_columns(rows: Sequence[Row], lengths: Counter[int]) -> RowColumns | None:
-    """Rows that are longer than boxes and no outlines; None where they are outlines."""
+    """Rows that are longer than boxes and not polygons; None if they are polygons."""
     if flagged(rows):
         return RowColumns("box", dropped=behind(rows, BOX), alternatives=possible_kinds(rows, lengths, "box"))
     if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_box, rows)) >= NEARLY_ALL:
@@ -86,8 +87,9 @@ def keypoint_columns(rows: Sequence[Row], lengths: Counter[int]) -> RowColumns |
 
 
 def confidence_second(rows: Sequence[Row]) -> bool:
-    """Whether rows are "class confidence" and a box, as evaluation tools write predictions: with what follows the class
-    as the box nothing fits, with what follows the confidence nearly all do."""
+    """Whether rows are "class confidence" and a box, as evaluation tools write predictions: boxes after the class do
+    not fit, boxes after the confidence nearly all do.
+    """
     if not rows or any(len(row) != BOX + 1 or not 0 <= row[1] <= 1 for row in rows):
         return False
     pixels = share(max(row[2:]) > PIXELS for row in rows) >= NEARLY_ALL
@@ -101,7 +103,7 @@ def confidence_second(rows: Sequence[Row]) -> bool:
 
 
 def possible_kinds(rows: Sequence[Row], lengths: Counter[int], kind: str) -> list[str]:
-    """The other kinds that rows of such lengths could be."""
+    """The other kinds possible for rows of these lengths."""
     if max(lengths) <= BOX + 1:
         return []
     kinds = ["polygon", "keypoints" if keypoints_in(rows, lengths, strict=False) else "", "box"]
@@ -109,8 +111,9 @@ def possible_kinds(rows: Sequence[Row], lengths: Counter[int], kind: str) -> lis
 
 
 def flagged(rows: Sequence[Row]) -> bool:
-    """Whether whatever is behind the boxes is whole numbers (truncated, occluded, an ID): places in an image are
-    fractions."""
+    """Whether the columns after the boxes are integers (truncated, occluded, an id), whereas coordinates are
+    fractions.
+    """
     long = [row for row in rows if len(row) > BOX]
     return (
         len(long) >= max(MANY, NEARLY_ALL * len(rows))
@@ -122,13 +125,13 @@ def flagged(rows: Sequence[Row]) -> bool:
 
 
 def ends_in_corners(rest: Row) -> bool:
-    """Whether these are several corners of the image: the end of a floor's outline, or of the image's own."""
+    """Whether these are several corners of the image: the end of a floor's polygon, or of the image's own outline."""
     points = list(zip(rest[::2], rest[1::2], strict=False))
     return len(rest) % 2 == 0 and len(points) > 1 and set(rest) <= {0.0, 1.0} and len(set(points)) == len(points)
 
 
 def numbered(rows: Sequence[Row]) -> bool:
-    """Whether each longest row ends in the number of a track, behind a confidence or before it."""
+    """Whether each longest row ends in a track id, with or without a confidence."""
     longest = [row for row in rows if len(row) == BOX + 2]
     for track, confidence in ((-1, -2), (-2, -1)):
         if all(row[track].is_integer() and row[track] >= 0 and 0 <= row[confidence] <= 1 for row in longest):
@@ -137,7 +140,7 @@ def numbered(rows: Sequence[Row]) -> bool:
 
 
 def behind(rows: Sequence[Row], width: int) -> str:
-    """What follows the columns of a box or pose."""
+    """The meaning of the columns after those of a box or pose."""
     more = [row[width:] for row in rows if len(row) > width]
     if not more:
         return ""
@@ -151,7 +154,7 @@ def behind(rows: Sequence[Row], width: int) -> str:
 
 
 def behind_outlines(rows: Sequence[Row], lengths: Counter[int]) -> tuple[int, str]:
-    """How many columns behind outlines are none of theirs, and what they are."""
+    """The number and the meaning of the columns after polygons."""
     long = [row for row in rows if len(row) > BOX + 1]
     if share(len(row) % 2 == 0 for row in long) >= NEARLY_ALL and min(map(len, long)) >= BOX + 3:
         last = [row[-1] for row in long]
@@ -168,13 +171,13 @@ def behind_outlines(rows: Sequence[Row], lengths: Counter[int]) -> tuple[int, st
 
 
 def keypoints_in(rows: Sequence[Row], lengths: Counter[int], strict: bool = True) -> tuple[int, int] | None:
-    """How many keypoints each row has behind its box, and of how many numbers; None where the rows are outlines.
+    """The number of keypoints after each box, and the numbers of each; None if the rows are polygons.
 
-    Keypoints lie in their box, in nearly all rows. An outline whose first two points happen to be a box round all the
-    others is rare, and a set of them that all have the same length is not to be found.
+    Keypoints lie in their box, in nearly all rows. A polygon whose first two points happen to be the bounding box of
+    the others is rare, and does not occur in an entire set of equal lengths.
 
     Args:
-        strict: False: whether the lengths allow it is enough.
+        strict: False: check only whether the lengths allow it.
     """
     length, count = lengths.most_common(1)[0]
     if count < NEARLY_ALL * len(rows) or length < BOX + 2:
@@ -191,12 +194,12 @@ def keypoints_in(rows: Sequence[Row], lengths: Counter[int], strict: bool = True
 
 
 def ends(rows: Sequence[Row], extra: int) -> bool:
-    """Whether the last columns are a confidence, a track, or both."""
+    """Whether the last columns are a confidence, a track id, or both."""
     return all(value.is_integer() or 0 <= value <= 1 for row in rows for value in row[-extra:])
 
 
 def plausible(rows: Sequence[Row], points: int, size: int) -> bool:
-    """Whether numbers behind a box are keypoints: in the box, and marked with a visibility where there is one."""
+    """Whether the numbers after a box are keypoints: inside the box, and with a valid visibility if there is one."""
     width = points * size
     if has_visibility(rows, points, size):
         return True
@@ -213,19 +216,20 @@ def plausible(rows: Sequence[Row], points: int, size: int) -> bool:
 
 
 def has_visibility(rows: Sequence[Row], points: int, size: int) -> bool:
-    """Whether each keypoint has a visibility of 0, 1 or 2. An outline of as many numbers would have to lie on the edges
-    of the image in every third one."""
+    """Whether each keypoint has a visibility of 0, 1 or 2. In a polygon, every third number would have to be on the
+    image's edge.
+    """
     marks = set(marks_of(rows, points * size)) if size == 3 else set()
     return MARKS.issuperset(marks) and 2.0 in marks
 
 
 def marks_of(rows: Sequence[Row], width: int) -> list[float]:
-    """Every third number behind the boxes."""
+    """Every third number after the boxes."""
     return [value for row in rows for value in row[BOX + 2 : BOX + width : 3]]
 
 
 def has_inside(row: Row) -> bool:
-    """Whether the first columns are a box in its image, or in pixels."""
+    """Whether the first columns are a box inside its image, or in pixels."""
     x, y, width, height = row[1:BOX]
     if max(row[1:BOX]) > PIXELS:
         return width > 0 and height > 0
@@ -243,12 +247,12 @@ def has_box(row: Row) -> bool:
 
 
 def within(row: Row, x: float, y: float) -> bool:
-    """Whether a point lies in its row's box."""
+    """Whether a point is inside its row's box."""
     across, down = row[3] * (0.5 + MARGIN), row[4] * (0.5 + MARGIN)
     return abs(x - row[1]) <= across + 1e-6 and abs(y - row[2]) <= down + 1e-6
 
 
 def share(values: object) -> float:
-    """How many of the values are true, of all."""
+    """The share of true values."""
     flags = list(values)  # type: ignore[call-overload]
     return sum(map(bool, flags)) / len(flags) if flags else 0.0

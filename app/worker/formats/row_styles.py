@@ -1,5 +1,6 @@
-"""Label files as other tools and people write them: other encodings, headings, comments, quotes, the class behind the
-numbers, the rows of KITTI and DOTA. Made into lines of "class numbers" before the columns are looked at."""
+"""Label files as other tools and people write them: other encodings, headers, comments, quotes, the class after the
+numbers, rows of KITTI and DOTA. Converts them to lines of "class numbers" before the columns are determined.
+"""
 
 import re
 from collections.abc import Collection
@@ -12,15 +13,15 @@ HEADINGS = frozenset({"class", "classid", "label", "labelid", "id", "category", 
 HEADING_COLUMNS = 4  # at least
 COMMENTS = ("#", "//", "imagesource:", "gsd:")  # the latter two are DOTA's
 MARKS = str.maketrans(dict.fromkeys("\"'[](){}|", " "))
-PADDING = {0: None, 0x1A: None}  # what is left of a block of the disk; the end of a file in DOS
+PADDING = {0: None, 0x1A: None}  # padding of a disk block; end of file in DOS
 UNTIDY = re.compile(r"[\"'\[\](){}|:]|[^\x00-\x7f]")
 NO_WORD = re.compile(r"[^a-z]+")
 BOX, CORNERS = 4, 8  # numbers
-KITTI = (15, 16)  # columns: type truncated occluded alpha left top right bottom and a box in space, a score
-IGNORED = "dontcare"  # KITTI's regions that nobody labelled
-FRACTION = 2.0  # a number above is none of an image's side
+KITTI = (15, 16)  # columns: type truncated occluded alpha left top right bottom and a 3D box, a score
+IGNORED = "dontcare"  # KITTI's unlabeled regions
+FRACTION = 2.0  # a larger number is not a fraction
 KITTI_HIDDEN = {"-1", "0", "1", "2", "3"}
-VISDRONE = (  # columns: left top width height score class truncation occlusion; a score of 0 is nobody's object
+VISDRONE = (  # columns: left top width height score class truncation occlusion; a score of 0 marks an ignored region
     "ignored regions",
     "pedestrian",
     "people",
@@ -42,9 +43,9 @@ class LabelLines:
     """The lines of a label file.
 
     Attributes:
-        rows: number in the file, columns as they came (None where commas must be told apart first), text.
-        mended: how many lines were left out or written otherwise; 0 where the file can stay as it is.
-        layout: "KITTI", "DOTA", "VisDrone" or "class last" where a line had that; "" none.
+        rows: line number, original columns (None if commas are ambiguous), text.
+        mended: the number of skipped or rewritten lines; 0 if the file can stay unchanged.
+        layout: "KITTI", "DOTA", "VisDrone" or "class last" if a line has it; "": none.
     """
 
     rows: list[tuple[int, str]] = field(default_factory=list)
@@ -53,10 +54,10 @@ class LabelLines:
 
 
 def read_lines(raw: bytes, class_names: Collection[str] = ()) -> LabelLines:
-    """The lines that hold objects, as "class numbers".
+    """The lines with objects, as "class numbers".
 
     Args:
-        class_names: names of classes by `rows.key_of`; empty where nobody listed them.
+        class_names: by `rows.key_of`; empty if unknown.
     """
     read = decode(raw)
     padded = read.text.translate(PADDING)
@@ -77,7 +78,7 @@ def read_lines(raw: bytes, class_names: Collection[str] = ()) -> LabelLines:
 
 
 def is_count(lines: list[tuple[int, str]]) -> bool:
-    """Whether the first line says how many follow, as BBox-Label-Tool writes it."""
+    """Whether the first line is the number of the following ones, as BBox-Label-Tool writes it."""
     first = lines[0][1].strip()
     return first.isascii() and first.isdigit() and int(first[:9]) == len(lines) - 1
 
@@ -87,20 +88,20 @@ def is_comment(text: str) -> bool:
 
 
 def is_heading(text: str) -> bool:
-    """Whether a line names the columns."""
+    """Whether a line is a header of columns."""
     words = [NO_WORD.sub("", word) for word in re.split(r"[,;\s]+", text.casefold().strip())]
     return len(words) >= HEADING_COLUMNS and words[0] in HEADINGS and not re.search(r"(?<![a-z_])\d", text.casefold())
 
 
 def strip_marks(text: str) -> str:
-    """A line without quotes, brackets, bars, and the colon behind its class; as it came where it has none."""
+    """A line without quotes, brackets, bars, and the colon after its class; unchanged if it has none."""
     if not UNTIDY.search(text):
         return text
     return re.sub(r"^([^:]*?)\s*:\s+(?=[-+.\d])", r"\1 ", text.translate(MARKS)).strip()
 
 
 def of_visdrone(text: str, class_names: Collection[str]) -> tuple[str, str] | None:
-    """A line of VisDrone with its class first, by its name unless other classes are known; None for any other line."""
+    """A line of VisDrone with its class first, by name unless other classes are listed; None for another line."""
     match = VISDRONE_ROW.fullmatch(text.replace(" ", ""))
     if match is None:
         return None
@@ -111,7 +112,7 @@ def of_visdrone(text: str, class_names: Collection[str]) -> tuple[str, str] | No
 
 
 def class_first(text: str) -> tuple[str, str]:
-    """A line with its class first, and the layout that it had; "" for a line that is no object."""
+    """A line with its class first, and its layout; "" for a line without an object."""
     columns = text.split()
     if not columns or is_number(columns[0]):
         return class_behind(text, columns)
@@ -122,12 +123,12 @@ def class_first(text: str) -> tuple[str, str]:
 
 
 def is_kitti(columns: list[str]) -> bool:
-    """Whether a row of so many columns has numbers and a box in pixels: no outline of seven points."""
+    """Whether a row of that many columns has numbers and a box in pixels, and is not a polygon of seven points."""
     return all(map(is_number, columns[1:])) and max(map(float, columns[4:8])) > FRACTION
 
 
 def class_behind(text: str, columns: list[str]) -> tuple[str, str]:
-    """A line whose class is a name behind its numbers."""
+    """A line whose class is a name after its numbers."""
     pieces = text.replace(",", " ").split() if "," in text and "." in text else columns
     count = next((index for index, piece in enumerate(pieces) if not is_number(piece)), len(pieces))
     rest = pieces[count:]

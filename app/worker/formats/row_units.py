@@ -1,5 +1,6 @@
-"""What the numbers of YOLO rows that are no fractions are counted in: pixels, percents of the image's sides, or
-thousandths of them, as language models write boxes. Judged over a whole set."""
+"""Determines the unit of YOLO rows that are not fractions: pixels, percentages of the image's sides, or thousandths of
+them, as language models write boxes. Judged over an entire set.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,18 +10,18 @@ from app.worker.formats.row_columns import PIXELS
 
 SCALES = {"percent": (100, 100), "thousandths": (1000, 1000)}
 SLACK = 1.01
-USED = 0.85  # of the scale: boxes anywhere in their images reach so far
-LARGER = 1.15  # than the scale are the images, else pixels say the same
+USED = 0.85  # share of the scale that boxes distributed over their images reach
+LARGER = 1.15  # images must exceed the scale by this factor, otherwise pixels are indistinguishable
 MUCH_LARGER = 2.0
 FEWEST = 8  # boxes
-MIXED = "fractions_and_pixels"  # each row by its own numbers
+MIXED = "fractions_and_pixels"  # decided per row
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """The unit, and the others that are possible; none where it is near certain."""
+    """The unit, and alternatives unless it is nearly certain."""
 
     name: str
     alternatives: list[str]
@@ -28,7 +29,8 @@ class Unit:
 
 def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]]) -> Unit:
     """The unit of these boxes, each four numbers with the size of its image in pixels: pixels, unless those are clearly
-    wrong, or unlikely, and the boxes use the whole of another scale."""
+    wrong or unlikely, and the boxes cover another scale.
+    """
     outside = count_outside([box_numbers.scaled(values, size) for values, size in boxes])
     many = outside > box_numbers.MANY * len(boxes)
     clear = many and outside >= box_numbers.CERTAIN and len(boxes) >= FEWEST
@@ -41,18 +43,19 @@ def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]]) -> Unit:
         used = highest >= USED * scale[0] and len(boxes) >= FEWEST
         if used and (clear or large):
             return Unit(name, ["pixels"])
-        if many:  # too little to say so: whoever knows the pictures does
+        if many:  # too few boxes to decide: a person should check
             return Unit("pixels", [name])
     return Unit("pixels", [])
 
 
 def smaller_scale(boxes: Sequence[tuple[Sequence[float], Size]]) -> str | None:
-    """The scale that boxes of a format in pixels are on where all keep to the first quarter of their images, which are
-    far larger, and use the whole of that scale."""
+    """The scale of boxes in a pixel format, if all of them are in the first quarter of their far larger images, and
+    cover that scale.
+    """
     for name, scale in SCALES.items():
         if len(boxes) < FEWEST or any(min(size) <= MUCH_LARGER * scale[0] for _, size in boxes):
             continue
-        if 2 * sum(max(values) > scale[0] * SLACK for values, _ in boxes[:FEWEST]) > FEWEST:  # most sets, at once
+        if 2 * sum(max(values) > scale[0] * SLACK for values, _ in boxes[:FEWEST]) > FEWEST:  # early exit for most sets
             continue
         scaled = [box_numbers.scaled(values, scale) for values, _ in boxes]
         if count_outside(scaled) <= box_numbers.FEW * len(boxes) and reach(scaled) >= USED:
@@ -61,7 +64,7 @@ def smaller_scale(boxes: Sequence[tuple[Sequence[float], Size]]) -> str | None:
 
 
 def reach(boxes: Sequence[Sequence[float]]) -> float:
-    """How far these reach across or down their images, in the reading that fits best."""
+    """The extent of these boxes in their images, in the best reading."""
     way = min(box_numbers.READERS, key=lambda name: count_outside(boxes, [name]))
     return max((max(box_numbers.sides(box, way)[2:]) for box in boxes), default=0)
 
@@ -72,8 +75,9 @@ def of_row(values: Sequence[float]) -> str:
 
 
 def is_mixed(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
-    """Whether these are boxes in fractions and others in pixels of their images, several of each; none of the former is
-    a box in pixels, which would be smaller than one."""
+    """Whether these are boxes in fractions and others in pixels, several of each; as pixels, the former would be
+    smaller than one.
+    """
     large = [(values, size) for values, size in boxes if of_row(values) == "pixels"]
     small = [values for values, _ in boxes if max(values) <= SLACK] if len(large) < len(boxes) else []
     if (
@@ -89,7 +93,8 @@ def is_mixed(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
     )
 
 
-# Those that an image which lies on its side does not pass for: y first is what its pixels are once it is upright.
+# Readings that stored pixels of a rotated image do not fit by chance: y first is what its pixels become once it is
+# upright.
 UPRIGHT_READINGS = tuple(name for name in box_numbers.READERS if name != "corners_yxyx")
 
 
@@ -100,10 +105,10 @@ def fits_pixels(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
 
 
 def count_outside(boxes: Sequence[Sequence[float]], ways: Iterable[str] = box_numbers.READERS) -> int:
-    """How many reach out of their images in the reading that fits best."""
+    """How many boxes exceed their images in the best reading."""
     return min(sum(not box_numbers.lies_in_image(box, way) for box in boxes) for way in ways)
 
 
 def divisor(unit: str, size: Size | None) -> Size | None:
-    """What numbers in this unit are divided by: across and down."""
+    """The divisors of numbers in this unit: horizontal and vertical."""
     return SCALES.get(unit, size)

@@ -1,5 +1,6 @@
-"""Rows of YOLO label files as people's tools write them: with commas, with the class by its name or behind its box.
-Standard library."""
+"""Rows of YOLO label files as various tools write them: with commas, with class names, or with the class after the box.
+Standard library only.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 from app.worker.formats.row_styles import MARKS, LabelLines, read_lines
 
-NUMERIC = b"0123456789+-.eE \t\r\n"  # what a row of numbers is made of
+NUMERIC = b"0123456789+-.eE \t\r\n"  # characters of a numeric row
 BOM = b"\xef\xbb\xbf"
 BOX = 5  # columns: class x y w h
 SHORT = 12  # bytes: a longer first line is a row
@@ -22,8 +23,8 @@ class LabelRow:
 
     Attributes:
         line: in its file, from 1.
-        columns: as texts, commas mended; the first is the class's number, or its name where `named` says so.
-        values: the columns as numbers, the class of a name None; None where one is no number.
+        columns: as strings, commas resolved; the first is the class's number, or its name (see `named`).
+        values: the columns as numbers, None for a class name; None if one is not a number.
     """
 
     line: int
@@ -37,19 +38,19 @@ class LabelRow:
         return " ".join(self.columns)
 
     def turned(self) -> "LabelRow":
-        """The row with its last column, the class, before the others."""
+        """The row with its last column, the class, moved to the front."""
         columns = self.columns[-1:] + self.columns[:-1]
         return LabelRow(self.line, columns, values_of(columns), self.commas, self.named)
 
     def without_second(self) -> "LabelRow":
-        """The row without the column behind its class, a confidence."""
+        """The row without the column after its class, a confidence."""
         columns = self.columns[:1] + self.columns[2:]
         values = None if self.values is None else self.values[:1] + self.values[2:]
         return LabelRow(self.line, columns, values, self.commas, self.named)
 
 
 def is_odd(raw: bytes) -> bool:
-    """Whether a label file holds something else than numbers, or says first how many rows follow."""
+    """Whether a label file has more than numbers, or begins with the number of its rows."""
     text = raw.removeprefix(BOM)
     first = FIRST_LINE.match(text)
     return bool(text.translate(None, NUMERIC)) or bool(first and len(first[1]) < SHORT and first[1].isdigit())
@@ -57,14 +58,14 @@ def is_odd(raw: bytes) -> bool:
 
 @dataclass(slots=True)
 class ParsedRows:
-    """The rows of a label file; `lines` says how it was written."""
+    """The rows of a label file; `lines`: how it was written."""
 
     rows: list[LabelRow]
     lines: LabelLines
 
     @property
     def stays(self) -> bool:
-        """Whether YOLO reads the file as it is, or nobody can read it otherwise."""
+        """Whether the file can stay unchanged: YOLO can read it, or it cannot be parsed at all."""
         if any(row.commas or row.named for row in self.rows):
             return False
         return not self.lines.mended or (bool(self.rows) and all(row.values is None for row in self.rows))
@@ -74,7 +75,7 @@ def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> ParsedRows:
     """The rows of a label file.
 
     Args:
-        numbers: of the classes by `key_of` their names. Empty or None: any text before the numbers is a name.
+        numbers: of the classes, by `key_of` their names. Empty or None: any text before the numbers is a name.
     """
     if not is_odd(raw):
         return ParsedRows(numeric_rows(raw), LabelLines())
@@ -83,7 +84,7 @@ def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> ParsedRows:
 
 
 def numeric_rows(raw: bytes) -> list[LabelRow]:
-    """The rows of a file of numbers: the class first, as YOLO has it."""
+    """The rows of a numeric file: the class first, as in YOLO."""
     lines = enumerate(raw.removeprefix(BOM).decode("ascii").splitlines(), 1)
     rows = ((line, text.split()) for line, text in lines)
     return [LabelRow(line, columns, values_of(columns)) for line, columns in rows if columns]
@@ -107,7 +108,7 @@ def values_of(columns: list[str]) -> list[float] | None:
 
 
 def columns_of(text: str) -> list[str]:
-    """The columns of a row; commas that separate them, or stand where a point must, are unambiguous in nearly all."""
+    """The columns of a row; commas as separators or decimal commas are unambiguous in nearly all cases."""
     columns = text.split()
     if "," not in text and ";" not in text:
         return columns
@@ -119,11 +120,11 @@ def columns_of(text: str) -> list[str]:
     if len(columns) > 1 and all(column.count(",") <= 1 for column in stripped):
         return [column.replace(",", ".") for column in stripped]
     pieces = SEPARATORS.split(text.strip(", \t\r\n"))
-    return pieces if len(pieces) == BOX else columns  # 0,0,5,0,1,… could be anything
+    return pieces if len(pieces) == BOX else columns  # 0,0,5,0,1,… is ambiguous
 
 
 def name_of(columns: list[str], numbers: Mapping[str, int] | None) -> tuple[int, int | None] | None:
-    """How many columns at the start of a row are the name of a class, and its number; None where they are none."""
+    """The number of leading columns that form a class name, and its number; None if there is no name."""
     most = len(columns) - BOX + 1
     if numbers:
         lengths = (length for length in range(most, 0, -1) if key_of(" ".join(columns[:length])) in numbers)
@@ -134,5 +135,5 @@ def name_of(columns: list[str], numbers: Mapping[str, int] | None) -> tuple[int,
 
 
 def key_of(name: str) -> str:
-    """Names that differ in case, in spaces and underscores, or in marks that rows are read without, are one."""
+    """A key that ignores case, spaces, underscores, and quotes."""
     return " ".join(name.translate(MARKS).replace("_", " ").replace("-", " ").casefold().split())

@@ -1,4 +1,4 @@
-"""Reads an image's size from its header, for formats that count in pixels and do not give it."""
+"""Reads an image's size from its header, for pixel formats without sizes."""
 
 import warnings
 from collections.abc import Callable
@@ -15,7 +15,7 @@ READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF")
 
 @dataclass(frozen=True, slots=True)
 class DisplayedSize:
-    """Width and height in pixels as the image is displayed, and by which mark it is turned (EXIF, 1 to 8)."""
+    """Width and height in pixels of the displayed image, and its EXIF orientation (1 to 8)."""
 
     size: tuple[int, int]
     turn: int = 1
@@ -30,7 +30,7 @@ class DisplayedSizes:
     """The displayed sizes of a dataset's images; each header is read once.
 
     Args:
-        path_of: the file of an image.
+        path_of: returns the file of an image.
     """
 
     def __init__(self, path_of: Callable[[str], Path]) -> None:
@@ -38,28 +38,28 @@ class DisplayedSizes:
         self._sizes: dict[str, DisplayedSize | None] = {}
 
     def of(self, image: str) -> DisplayedSize | None:
-        """The size of an image; None where it is no image."""
+        """The size of an image; None if it is not an image."""
         if image not in self._sizes:
             self._sizes[image] = read_size(self.path_of(image))
         return self._sizes[image]
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels as the image is displayed; None where it is no image."""
+    """Width and height in pixels of the displayed image; None if it is not an image."""
     size = read_size(path)
     return size.size if size else None
 
 
 def read_size(path: Path) -> DisplayedSize | None:
-    """The size of an image as it is displayed, and how it is turned; None where it is no image."""
+    """The size of the displayed image and its orientation; None if it is not an image."""
     try:
         with warnings.catch_warnings(), Image.open(path, formats=READABLE) as image:
             warnings.simplefilter("ignore")
             (width, height), turn = image.size, turn_of(image, path)
-            if image.format != "TIFF" and turn in TURNED:  # of a TIFF Pillow says the turned size
+            if image.format != "TIFF" and turn in TURNED:  # for a TIFF, Pillow returns the rotated size
                 width, height = height, width
             return DisplayedSize((width, height), turn) if width > 0 and height > 0 else None
-    except Exception:  # a damaged header makes Pillow raise nearly anything; the scan says what is wrong with the image
+    except Exception:  # Pillow raises various errors on damaged headers; the scan will report the fault
         return None
 
 

@@ -1,4 +1,4 @@
-"""Detects the format of an annotation file by its beginning, and whether an unknown one looks like labels."""
+"""Detects the format of an annotation file by its beginning, and whether a file of unknown format looks like labels."""
 
 import re
 from collections import defaultdict
@@ -15,12 +15,12 @@ from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import folder_of, stem_of
 from app.worker.formats.tree import Tree
 
-ALIKE = 3  # files of a folder; when these are of one kind, the others are
-EACH = {"voc", "labelme", "darwin", "supervisely"}  # formats with a file an image
-ENOUGH = 3  # images that a file names: it is about them
-NAMED = 200  # images whose names are looked for
-MOST = 64  # keys of an object that are looked at
-HEAD = 256 * 1024  # bytes that are searched for words of labels
+ALIKE = 3  # sampled files per folder: if they have the same format, the others do
+EACH = {"voc", "labelme", "darwin", "supervisely"}  # formats with one file per image
+ENOUGH = 3  # images that a file must name to be about them
+NAMED = 200  # sampled image names
+MOST = 64  # inspected keys of an object
+HEAD = 256 * 1024  # bytes searched for typical words of labels
 ANSWERS = re.compile(r"(?i)(^|[_ .-])(sample_?)?submission")
 NAMES = (
     r"bbox(es)?|box(2d|3d)?|poly2d|quad|bndbox|boxes|bounding_?box(es)?|[xy]_?min|xtl|polygons?|segmentation|keypoints?|points|shapes|"
@@ -33,7 +33,7 @@ WORDS = {
     "csv": re.compile(rf"(?i)^.*\b({NAMES})\b"),
 }
 
-# In this order: of two that fit the first is meant.
+# In order of precedence.
 DOCUMENTS: tuple[tuple[str, Callable[[JsonObject], bool]], ...] = (
     ("datumaro", datumaro.is_document),
     ("darwin", darwin.is_document),
@@ -47,7 +47,7 @@ ENTRIES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
 
 
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
-    """The annotation files by format. "broken": they cannot be read; "": they are of none that is known."""
+    """The annotation files by format. "broken": unreadable; "": unknown."""
     by_kind: dict[str, list[str]] = {}
     sniffed: dict[str, list[str]] = defaultdict(list)
     for kind in ("xml", "json", "csv", "ndjson"):
@@ -63,7 +63,7 @@ def annotation_files(tree: Tree) -> dict[str, list[str]]:
 
 
 def json_kind(path: Path) -> str | None:
-    """What a JSON file is, by its first keys; "broken" for what is no JSON that far."""
+    """The format of a JSON file, by its first keys; "broken" if it is invalid up to there."""
     try:
         with open(path, "rb") as file:
             reader = JsonCursor(file, encoding_of(path).name)
@@ -75,7 +75,7 @@ def json_kind(path: Path) -> str | None:
 
 
 def read_head(reader: JsonCursor) -> str | None:
-    """What an object is, by its keys one after the other; of lists only the first element is kept."""
+    """The format of an object, by its keys in sequence; of lists, only the first element is read."""
     head: JsonObject = {}
     for key in reader.members():
         elements = reader.elements() if reader.peek() == "[" else None
@@ -86,12 +86,12 @@ def read_head(reader: JsonCursor) -> str | None:
         if kind or len(head) > MOST:
             return kind
         for _ in elements or ():
-            pass  # to the next key
+            pass  # continue to the next key
     return "ultralytics" if ndjson.is_ultralytics(head) else entry_kind(head)
 
 
 def document_kind(head: JsonObject) -> str | None:
-    """What an object is, as far as it was read."""
+    """The format of a partially read object."""
     for kind, fits in DOCUMENTS:
         if fits(head):
             return kind
@@ -106,7 +106,7 @@ def document_kind(head: JsonObject) -> str | None:
 
 
 def entry_kind(element: Any) -> str | None:
-    """What a list is by its first element."""
+    """The format of a list, by its first element."""
     if not isinstance(element, dict):
         return None
     for kind, fits in ENTRIES:
@@ -117,7 +117,7 @@ def entry_kind(element: Any) -> str | None:
 
 
 def table_kind(tree: Tree, path: str) -> str | None:
-    """What a CSV file is by its heading; the answers of a competition are nobody's labels."""
+    """The format of a CSV file, by its header; answers of a competition are not labels."""
     if ANSWERS.search(path.rpartition("/")[2]):
         return None
     try:
@@ -134,7 +134,7 @@ def table_kind(tree: Tree, path: str) -> str | None:
 
 
 def lines_kind(tree: Tree, path: str) -> str | None:
-    """What a file of lines is by the first one."""
+    """The format of a JSON lines file, by its first line."""
     try:
         first = next(objects(tree, path), None)
     except InvalidInput:
@@ -151,7 +151,7 @@ SNIFFERS: dict[str, Callable[[Tree, str], str | None]] = {
 
 
 def names_images(tree: Tree, path: str) -> bool:
-    """Whether a file of no known format has the name of an image, or says something about several of them."""
+    """Whether a file of unknown format has the name of an image, or data about several images."""
     if tree.by_stem(stem_of(path.rpartition("/")[2])):
         return True
     stems = {stem for image in tree["image"][:NAMED] if len(stem := stem_of(image.rpartition("/")[2])) >= ENOUGH}
@@ -161,7 +161,7 @@ def names_images(tree: Tree, path: str) -> bool:
 
 
 def has_label_words(tree: Tree, path: str) -> bool:
-    """Whether a file of no known format has keys, elements or a heading that labels have."""
+    """Whether a file of unknown format has keys, elements or a header typical of labels."""
     kind = next(kind for kind in SNIFFERS if path in tree[kind])
     with open(tree.path(path), "rb") as file:
         return WORDS[kind].search(file.read(HEAD).decode("utf-8", "replace")) is not None

@@ -1,6 +1,6 @@
-"""Splits of a YOLO dataset that its own files say: lists of images, obj.data, the paths of data.yaml.
+"""Splits of a YOLO dataset given by its own files: lists of images, obj.data, the paths in data.yaml.
 
-Whatever they name is looked for below the source only.
+Referenced files are looked up below the source only.
 """
 
 import re
@@ -17,20 +17,20 @@ WORDS = re.compile(r"[\W_\d]+")
 MAX_LIST = 64 * 1024**2  # bytes
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 MOST = 100  # paths of a data.yaml
-NAMED = 50  # images that are missing, named in the findings of one list
+NAMED = 50  # missing images named in the findings of one list
 
 
 @dataclass
 class SplitLists:
-    """What the files say: the split of an image, by its path."""
+    """The split of an image by its path, according to the files."""
 
     splits: dict[str, str] = field(default_factory=dict)
-    lists: list[str] = field(default_factory=list)  # that name at least one image
+    lists: list[str] = field(default_factory=list)  # with at least one existing image
     findings: list[Finding] = field(default_factory=list)
 
 
 def read_lists(tree: Tree, root: str, document: Any) -> SplitLists:
-    """The lists of a root: those that obj.data and data.yaml name, and train.txt, val.txt, test.txt."""
+    """The lists of a root: those named in obj.data and data.yaml, and train.txt, val.txt, test.txt."""
     lists = SplitLists()
     texts = {path for path in tree["text"] if inside(path, root) is not None or is_above(path, root)}
     for path, split in [*named_lists(tree, root, document), *lists_by_file_name(texts, root)]:
@@ -40,7 +40,7 @@ def read_lists(tree: Tree, root: str, document: Any) -> SplitLists:
 
 
 def named_lists(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
-    """The lists that data.yaml and obj.data name."""
+    """The lists named in data.yaml and obj.data."""
     pairs = [entry for entry in split_entries(document) if entry[0].lower().endswith(".txt")]
     for path in tree["list"]:
         if path.endswith(".data"):
@@ -53,13 +53,13 @@ def named_lists(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
 
 
 def is_above(path: str, root: str) -> bool:
-    """Whether a file lies in a folder above the root, as darknet's lists do."""
+    """Whether a file is in a folder above the root, as darknet's lists are."""
     folder = folder_of(path)
     return folder != root and (not folder or root.startswith(f"{folder}/"))
 
 
 def split_entries(document: Any) -> list[tuple[str, str]]:
-    """The train, val and test of a data.yaml, each one path or several."""
+    """The train, val and test entries of a data.yaml, each with one or several paths."""
     entries = []
     for key, split in KEYS.items():
         value = document.get(key) if isinstance(document, dict) else None
@@ -68,7 +68,7 @@ def split_entries(document: Any) -> list[tuple[str, str]]:
 
 
 def below_root(paths: list[str], root: str, text: str) -> str | None:
-    """The file of the root, else of all, that a path means: the one that shares most of its end."""
+    """The referenced file below the root, otherwise anywhere: the one that shares the longest end of the path."""
     parts = named(text)
     for start in range(len(parts)):
         candidate = join(root, *parts[start:])
@@ -96,7 +96,7 @@ def lists_by_file_name(texts: set[str], root: str) -> list[tuple[str, str]]:
 
 
 def read_list(tree: Tree, path: str, split: str, lists: SplitLists) -> None:
-    """Take in one list: a path of an image a line."""
+    """Read one list: one image path per line."""
     missing = count = 0
     for number, line in enumerate(tree.text(path, MAX_LIST).splitlines(), 1):
         if not line.strip():
@@ -118,7 +118,7 @@ def read_list(tree: Tree, path: str, split: str, lists: SplitLists) -> None:
 def apply(
     images: list[LocatedImage], lists: SplitLists, document: Any
 ) -> tuple[list[LocatedImage], list[Decision], list[Finding]]:
-    """Set the splits that folders leave open; images that no list names are left out where there are lists."""
+    """Set the splits that folders do not determine; if there are lists, images that are in none are excluded."""
     decisions: list[Decision] = []
     unlisted: list[LocatedImage] = []
     without_split = [item for item in images if item.split is None or item.weak]
@@ -138,14 +138,14 @@ def apply(
 
 
 def lists_used(names: str, unlisted: int) -> Decision:
-    """The split is that of lists, and so many images are in none."""
+    """The decision that lists give the split, with the number of images in no list."""
     if unlisted:
         return decision("lists_used", "split", lists=names, left_out=unlisted)
     return decision("lists_of_all", "split", lists=names)
 
 
 def from_folders(images: list[LocatedImage], document: Any) -> list[Decision]:
-    """The splits of data.yaml's folders, for images whose own folders do not say one."""
+    """The splits of data.yaml's folders, for images whose own folders do not name one."""
     waiting = [item for item in images if item.split is None]
     if not waiting:
         return []
@@ -155,7 +155,7 @@ def from_folders(images: list[LocatedImage], document: Any) -> list[Decision]:
             continue
         for image in below_named([item.image for item in waiting], value):
             chosen.setdefault(image, split)
-    if not chosen or len(set(chosen.values())) < 2:  # one folder for all says nothing
+    if not chosen or len(set(chosen.values())) < 2:  # the same folder for all says nothing
         return []
     for item in waiting:
         item.split = chosen.get(item.image)
@@ -163,8 +163,9 @@ def from_folders(images: list[LocatedImage], document: Any) -> list[Decision]:
 
 
 def below_named(images: list[str], value: str) -> list[str]:
-    """The images below a folder that data.yaml names: of an absolute path, or one of another computer, the end counts
-    that is longest and still names a folder."""
+    """The images below a folder named in data.yaml: of a path from another computer, the longest end that matches a
+    folder is used.
+    """
     parts = [part.casefold() for part in named(value)]
     for start in range(len(parts)):
         hits = [image for image in images if has_run(folder_of(image).casefold().split("/"), parts[start:])]
@@ -174,5 +175,5 @@ def below_named(images: list[str], value: str) -> list[str]:
 
 
 def has_run(folders: list[str], parts: list[str]) -> bool:
-    """Whether the folders hold these parts, one behind the other."""
+    """Whether the folders contain these parts consecutively."""
     return any(folders[at : at + len(parts)] == parts for at in range(len(folders) - len(parts) + 1))

@@ -1,4 +1,4 @@
-"""Supervisely: meta.json, and a folder a dataset with img/ and ann/, where a JSON file an image is named after it."""
+"""Supervisely: meta.json, and one folder per dataset with img/ and ann/, with one JSON file per image."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ FIELDS = {"classTitle", "geometryType"}
 
 
 def is_document(head: JsonObject) -> bool:
-    """Whether the first values of a JSON file are those of an image of Supervisely's."""
+    """Whether the first values of a JSON file are those of a Supervisely image."""
     objects, size = head.get("objects"), head.get("size")
     if any(FIELDS & set(entry) for entry in dicts(objects)):
         return True
@@ -30,7 +30,7 @@ def is_document(head: JsonObject) -> bool:
 
 
 def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
-    """A project is one dataset: the folder of its meta.json, else what its datasets share."""
+    """A project is one dataset: at the folder of its meta.json, otherwise at the common folder of its datasets."""
     metas = {folder_of(path) for path in tree["json"] if path.rpartition("/")[2] == "meta.json"}
     projects: dict[str, list[str]] = {}
     for path in paths:
@@ -47,7 +47,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     meta = ProjectMeta(tree, join(detected.root, "meta.json"))
     files = [SuperviselyFile(tree, path, findings, meta) for path in detected.hint]
@@ -58,7 +58,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 class ProjectMeta:
-    """What meta.json says: the classes in their order, and their keypoints by the nodes' ids."""
+    """The contents of meta.json: the classes in order, and their keypoints by node id."""
 
     def __init__(self, tree: Tree, path: str) -> None:
         self.names: list[str] = []
@@ -69,7 +69,7 @@ class ProjectMeta:
         try:
             document = json.loads(tree.text(path, MAX_META))
         except (ValueError, RecursionError):
-            return  # the classes are in the objects too
+            return  # the objects have class names too
         for entry in dicts(document.get("classes") if isinstance(document, dict) else None):
             if name := text(entry.get("title")):
                 self.names.append(name)
@@ -91,7 +91,7 @@ class SuperviselyFile:
         self.notes = FileFindings(path, findings)
 
     def read(self, root: str) -> Draft | None:
-        """Its image with the objects; None, noted, where there is none."""
+        """Its image with the objects; None with a finding if it cannot be used."""
         document = load_document(self.tree, self.path, self.findings)
         if document is None:
             return None
@@ -110,14 +110,14 @@ class SuperviselyFile:
         return draft
 
     def image(self) -> str | None:
-        """The image img/NAME of ann/NAME.json; older projects name the file after the stem."""
+        """The image img/NAME of ann/NAME.json; older projects use only the stem."""
         folder, _, name = self.path.rpartition("/")
         name = stem_of(name)
         image_folder = join(folder_of(folder), "img")
         return self.tree.image(name, image_folder) or self.tree.image(name, image_folder, by_stem=True)
 
     def add_object(self, entry: JsonObject, line: int, draft: Draft) -> None:
-        """The shape of one object, or a note."""
+        """Add the shape of one object, or a finding."""
         name, kind = text(entry.get("classTitle")), text(entry.get("geometryType"))
         if not name:
             self.notes.unnamed(line, draft.image)
@@ -133,7 +133,7 @@ class SuperviselyFile:
             self.notes.unread(kind, name, line, draft.image)
 
     def shape(self, entry: JsonObject, name: str, kind: str, line: int) -> DraftShape | None:
-        """An object's shape; None for one that YOLO has no row for."""
+        """An object's shape; None for one that YOLO does not support."""
         points = entry.get("points")
         points = points if isinstance(points, dict) else {}
         outer = points_of(points.get("exterior"))
@@ -160,7 +160,7 @@ class SuperviselyFile:
 
 
 def infer_kind(entry: JsonObject) -> str:
-    """The kind of an object of an old project, which did not say it."""
+    """The kind of an object in an old project, which lacks it."""
     if entry.get("bitmap"):
         return "bitmap"
     points = entry.get("points")
@@ -169,7 +169,7 @@ def infer_kind(entry: JsonObject) -> str:
 
 
 def bitmap(value: Any, name: str, line: int) -> DraftShape | None:
-    """The outline of a mask: a PNG, packed, and where its left upper corner lies."""
+    """The polygons of a mask: a compressed PNG and the position of its top left corner."""
     value = value if isinstance(value, dict) else {}
     origin = points_of([value.get("origin")])
     if not origin:

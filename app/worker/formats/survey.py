@@ -1,4 +1,4 @@
-"""What the label files of a YOLO dataset hold, over the whole set: each row may be legal while the set is not."""
+"""Surveys all label files of a YOLO dataset: each row may be valid while the set is inconsistent."""
 
 import re
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from app.worker.formats.model import Item
 from app.worker.formats.rows import LabelRow, ParsedRows, is_odd, parse
 from app.worker.formats.tree import Tree
 
-FILES = 300  # whose rows are looked at one by one; of the others only the classes and whether they are numbers
+FILES = 300  # fully parsed files; of the others only the classes, and whether they are numeric
 ROWS = 5000
 FIRST_COLUMN = re.compile(rb"(?m)^[ \t]*(\S+)")
 
 
 @dataclass
 class LabelSurvey:
-    """The counts.
+    """The results of the survey.
 
     Attributes:
-        sample: rows that are numbers, with the item that they are of.
-        odd: label files with something else than numbers.
-        names: of classes in rows, with how many rows there are; only those that `numbers` did not know.
-        classes: numbers of classes; those that are larger than 0 are only complete where there is no 0.
+        sample: numeric rows, with their items.
+        odd: label files with more than numbers.
+        names: unknown class names in rows, with the number of rows.
+        classes: class numbers; those above 0 are complete only if there is no 0.
     """
 
     sample: list[tuple[Item, LabelRow]] = field(default_factory=list)
@@ -30,11 +30,11 @@ class LabelSurvey:
     classes: set[int] = field(default_factory=set)
     comma_rows: int = 0
     named_rows: int = 0
-    bare_rows: int = 0  # of odd files: rows whose class is a number
-    mended: int = 0  # lines that were written otherwise, or are no objects
+    bare_rows: int = 0  # in odd files: rows with a class number
+    mended: int = 0  # rewritten or skipped lines
     layouts: set[str] = field(default_factory=set)  # of row_styles
 
-    complete: bool = True  # every file is in the sample
+    complete: bool = True  # the sample has every file
 
     @property
     def from_one(self) -> bool:
@@ -49,7 +49,7 @@ def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> 
     """Read every label file once.
 
     Args:
-        numbers: of the known classes by `rows.key_of` their names.
+        numbers: of the listed classes, by `rows.key_of` their names.
     """
     survey = LabelSurvey()
     owners: dict[str, Item] = {}
@@ -73,7 +73,7 @@ def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> 
 
 
 def add_odd(survey: LabelSurvey, path: str, parsed: ParsedRows) -> None:
-    """A file with commas, names, or lines of another kind."""
+    """Add a file with commas, names, or lines of another layout."""
     survey.odd.add(path)
     if not parsed.stays:
         survey.mended += parsed.lines.mended
@@ -94,7 +94,7 @@ def add_odd(survey: LabelSurvey, path: str, parsed: ParsedRows) -> None:
 
 
 def class_numbers(texts: list[bytes]) -> set[int]:
-    """The class numbers among first columns, "1.0" too."""
+    """The class numbers in first columns, including "1.0"."""
     numbers = set()
     for text in set(texts):
         try:

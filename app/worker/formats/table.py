@@ -1,4 +1,4 @@
-"""Boxes in CSV files: a row an object, as Kaggle, Open Images, Roboflow, TensorFlow, VoTT and AutoML write them."""
+"""Boxes in CSV files, one row per object, as written by Kaggle, Open Images, Roboflow, TensorFlow, VoTT and AutoML."""
 
 import math
 import re
@@ -23,11 +23,11 @@ from app.worker.formats.table_cells import LAYOUTS, in_string, layout_of, object
 from app.worker.formats.table_headings import TableColumns, columns_of
 from app.worker.formats.tree import MANY, Tree
 
-OBJECT_CLASS = "object"  # the class of boxes where no column says one
+OBJECT_CLASS = "object"  # the class of boxes without a class column
 FOLDER_AND_NAME = re.compile(r"(?P<folder>.+)[-_](?P<name>[^-_]+)")
-NOTHING = {"", "nan"}  # pandas writes nan where there is no value
-NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
-SAMPLE = 500  # boxes that show how a file writes them
+NOTHING = {"", "nan"}  # pandas writes nan for missing values
+NEARLY_ALL = 0.95  # of the boxes: any table may have a few wrong rows
+SAMPLE = 500  # sampled boxes
 AUTOML = {
     "TRAIN": "train",
     "TRAINING": "train",
@@ -40,7 +40,7 @@ AUTOML = {
 
 @dataclass(slots=True)
 class TableLine:
-    """A row of the table: `values` are four numbers, or none where the image has no object."""
+    """A row of the table: `values` are four numbers, or empty for an image without objects."""
 
     number: int
     image: str
@@ -51,12 +51,12 @@ class TableLine:
     crowd: bool = False
     runs: str = ""
     parts: Sequence[Points] = ()  # of a polygon
-    form: str = ""  # of the values, where the cell says it
-    unread: bool = False  # an object that nobody can read, so that the image is not without any
+    form: str = ""  # of the values, if the cell has it
+    unread: bool = False  # an unreadable object: the image is not a background
 
 
 def is_table(tree: Tree, path: str) -> bool:
-    """Whether a CSV file is one of boxes."""
+    """Whether a CSV file is a table of boxes."""
     try:
         table = CsvTable(tree, path)
         return columns_of(table.header) is not None or bare_columns(tree, table) is not None
@@ -69,7 +69,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     drafts: dict[str, Draft] = {}
     labels = NumberedClasses(tree, class_list)
@@ -83,8 +83,9 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def bare_columns(tree: Tree, table: CsvTable) -> tuple[TableColumns, bool] | None:
-    """The columns of a table without a heading, as keras-retinanet (path, corners, class) and AutoML (split, path,
-    class, corners in two pairs) write them; whether it is AutoML's."""
+    """The columns of a table without a header, as written by keras-retinanet (path, corners, class) and AutoML (split,
+    path, class, corners in two pairs); and whether it is AutoML's.
+    """
     cells = table.header
     if len(cells) in {9, 11} and cells[0].upper() in AUTOML and suffix_of(cells[1]):
         return TableColumns(1, 2, (3, 4, 7, 8) if len(cells) == 11 else (3, 4, 5, 6), "corners", 0), True
@@ -123,7 +124,7 @@ class BoxTable:
             raise InvalidInput("labels_unread", files=printable_name(path))
         self.columns: TableColumns = columns or bare[0]  # type: ignore[index]
         self.images: dict[str, str | None] = {}
-        self.unread = 0  # objects
+        self.unread = 0  # unreadable objects
         self.layout = LAYOUTS[0]
         if self.columns.kind == "string":
             at = self.columns.box[0]
@@ -131,7 +132,7 @@ class BoxTable:
             self.layout = layout_of(cells[1:] if self.headed else cells)
 
     def read(self) -> None:
-        """Its objects, each in the draft of its image."""
+        """Read its objects, each into the draft of its image."""
         form, fractions, names = self.survey()
         for line in self.lines():
             if line.unread:
@@ -156,7 +157,7 @@ class BoxTable:
         self.notes.close()
 
     def survey(self) -> tuple[str, bool, dict[str, str]]:
-        """How the boxes are written: their form, whether they are fractions; and the names of numbered classes."""
+        """The form of the boxes, whether they are fractions, and the names of numbered classes."""
         form, fractions, outside, ordered, finite, count = self.columns.kind, True, 0, 0, 0, 0
         labels: set[str] = set()
         for line in self.lines():
@@ -188,7 +189,7 @@ class BoxTable:
         return form, fractions and count > 0, self.labels.names(labels - {""})
 
     def lines(self) -> Iterator[TableLine]:
-        """The rows, as numbers and texts."""
+        """The rows, parsed."""
         columns = self.columns
         for index, (row, cells) in enumerate(self.table.cells()):
             if self.headed and index == 0:
@@ -223,7 +224,7 @@ class BoxTable:
             yield line
 
     def objects(self, line: TableLine, cell: str) -> list[TableLine] | None:
-        """A row for each object of a cell with all those of an image; the row itself where there is none."""
+        """A row for each object of a cell that has all objects of an image; otherwise the row itself."""
         objects = in_string(cell, self.layout) if self.columns.kind == "string" else objects_in(cell, line.label)
         if objects is None:
             return None
@@ -234,7 +235,7 @@ class BoxTable:
         return rows or [line]
 
     def leave_out(self, line: TableLine) -> None:
-        """Note an unreadable object; an image with nothing else is no background."""
+        """Add a finding about an unreadable object; an image with no other object is not a background."""
         self.unread += 1
         image = self.image(line.image)
         if image is None:
@@ -243,7 +244,7 @@ class BoxTable:
             self.notes.object("object_no_box", line.number, image, name=printable_name(line.label or "?"))
 
     def image(self, name: str) -> str | None:
-        """The image that a cell names."""
+        """The image that a cell refers to."""
         if name not in self.images:
             self.images[name] = self.tree.image(name, folder_of(self.path), self.split) if name else None
             if self.images[name] is None and name.isdigit():
@@ -253,7 +254,7 @@ class BoxTable:
         return self.images[name]
 
     def draft(self, line: TableLine, fractions: bool) -> Draft | None:
-        """The draft of a row's image; None, noted, where there is none."""
+        """The draft of a row's image; None with a finding if there is none."""
         image = self.image(line.image)
         if image is None:
             self.notes.missing(line.image, line.number)
@@ -265,7 +266,7 @@ class BoxTable:
         return self.drafts[image]
 
     def mask(self, line: TableLine, label: str, draft: Draft) -> None:
-        """The outline of a mask in a cell."""
+        """Add the polygons of a mask in a cell."""
         size = draft.size or image_size(self.tree.path(draft.image)) or (0, 0)
         try:
             parts = mask_codecs.outlines(mask_codecs.from_pairs(line.runs, *size))
@@ -275,7 +276,7 @@ class BoxTable:
 
 
 def in_folder(tree: Tree, name: str) -> str | None:
-    """The image that a table calls by its folder and its own name: "0-16" of video_0/16.jpg."""
+    """The image with a combined name of folder and file: "0-16" for video_0/16.jpg."""
     match = FOLDER_AND_NAME.fullmatch(stem_of(name))
     if match is None:
         return None

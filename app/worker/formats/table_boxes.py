@@ -1,4 +1,4 @@
-"""The four numbers of a box in a table: how they are written, and what they are. Pure."""
+"""The notation and the meaning of a box's four numbers in a table. Pure."""
 
 import math
 import re
@@ -10,7 +10,7 @@ FORMS = {"corners": "left, top, right, bottom", "sides": "left, top, width, heig
 
 
 def four(texts: list[str]) -> tuple[float, float, float, float]:
-    """Four numbers of four cells, or of one."""
+    """Four numbers from four cells, or from one."""
     values = [number(text.replace(",", ".")) for text in texts]
     if len(texts) == 1:
         values = [number(text) for text in NUMBER.findall(texts[0])]

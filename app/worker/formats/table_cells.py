@@ -1,4 +1,4 @@
-"""Cells of a table that hold all objects of an image: lists of boxes, and the strings of Kaggle's competitions."""
+"""Cells with all objects of an image: lists of boxes, and the strings of Kaggle's competitions."""
 
 import ast
 import json
@@ -10,25 +10,26 @@ from typing import Any, NamedTuple
 from app.core.numbers import is_number
 from app.worker.formats.geometry import Points, number
 
-# Class or "" where another cell says it, four numbers or none where they cannot be read, form or "".
+# Class, or "" if another cell has it; four numbers, or none if unreadable; form or "".
 Object = tuple[str, tuple[float, ...], str]
 UNREAD: Object = "", (), ""
 CLASS_KEYS = ("class_name", "category_name", "label_name", "label", "class", "category", "name", "tag", "class_id")
-FREE_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")  # none of a key such as "x1"
-BOX_KEYS = ("bbox", "box", "bounding_box")  # a list of four numbers
+# excludes the digits of a key such as "x1"
+FREE_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+BOX_KEYS = ("bbox", "box", "bounding_box")  # keys of a list of four numbers
 
 
 class PredictionStringLayout(NamedTuple):
-    """How a PredictionString is written: words of each object, and which of them are what."""
+    """The layout of a PredictionString: words per object, and their meaning."""
 
     length: int
-    named: bool  # the first word is a class's name
+    named: bool  # the first word is a class name
     classed: bool  # … or its number
-    first: int  # word of the box
+    first: int  # index of the box's first word
     form: str
 
 
-# Class, confidence and corners; class and corners; confidence, corner and sides. Of two that fit as well the first.
+# Class, confidence and corners; class and corners; confidence, top left and size. In order of preference.
 LAYOUTS = (
     PredictionStringLayout(6, True, True, 2, "corners"),
     PredictionStringLayout(5, True, True, 1, "corners"),
@@ -38,11 +39,11 @@ LAYOUTS = (
 
 
 def objects_in(cell: str, labels: str) -> list[Object] | None:
-    """The objects of a cell with a list of boxes, those that cannot be read without numbers; None where it holds one
-    box, or something else.
+    """The objects in a cell with a list of boxes, unreadable ones without numbers; None if it has a single box, or
+    something else.
 
     Args:
-        labels: the cell with their classes: a list as long, or one class for all.
+        labels: the cell with their classes: a list of equal length, or one class for all.
     """
     values = literal(cell)
     if not isinstance(values, list) or not all(isinstance(value, list | tuple | dict) for value in values):
@@ -57,7 +58,7 @@ def objects_in(cell: str, labels: str) -> list[Object] | None:
 
 
 def name_of(value: Any) -> str:
-    """The class that a box says itself; "" where it says none."""
+    """The class in a box itself; "" if it has none."""
     if not isinstance(value, dict):
         return ""
     name = next((value[key] for key in CLASS_KEYS if isinstance(value.get(key), str | int)), "")
@@ -65,7 +66,7 @@ def name_of(value: Any) -> str:
 
 
 def numbers_of(value: Any) -> tuple[tuple[float, ...], str]:
-    """The four numbers of one box, and their form where it says it."""
+    """The four numbers of one box, and their form if given."""
     if isinstance(value, dict):
         for keys, form in (
             (("x", "y", "width", "height"), "sides"),
@@ -84,8 +85,9 @@ def numbers_of(value: Any) -> tuple[tuple[float, ...], str]:
 
 
 def outlines_in(cell: str) -> list[Points]:
-    """The parts of a polygon, whose points stand in a list of pairs, one flat list, or with other marks between the
-    numbers; none where nobody can read them."""
+    """The parts of a polygon, whose points are a list of pairs, a flat list, or separated otherwise; empty if
+    unreadable.
+    """
     value = literal(cell)
     if isinstance(value, list) and value and all(isinstance(part, list) and len(part) >= 6 for part in value):
         parts = [flat_numbers(str(part)) for part in value]
@@ -101,7 +103,7 @@ def flat_numbers(text: str) -> list[float]:
 
 
 def layout_of(cells: Iterable[str]) -> PredictionStringLayout:
-    """How a column of PredictionStrings is written, by all its cells: one alone may read in two ways."""
+    """The layout of a column of PredictionStrings, from all its cells: a single one may be ambiguous."""
     fitting, ordered = Counter[PredictionStringLayout](), Counter[PredictionStringLayout]()
     for cell in cells:
         for layout in LAYOUTS:
@@ -112,7 +114,7 @@ def layout_of(cells: Iterable[str]) -> PredictionStringLayout:
 
 
 def groups_of(cell: str, layout: PredictionStringLayout) -> list[list[str]]:
-    """The words of each object; none where the cell is not written so."""
+    """The words of each object; empty if the cell does not have the layout."""
     words = cell.split()
     if len(words) % layout.length:
         return []
@@ -122,14 +124,14 @@ def groups_of(cell: str, layout: PredictionStringLayout) -> list[list[str]]:
 
 
 def in_order(group: list[str], layout: PredictionStringLayout) -> bool:
-    """Whether right is not left of left, and a class that is a number is a whole one."""
+    """Whether right is not less than left, and a class number is an integer."""
     left, top, right, bottom = map(float, group[layout.first :])
     valid_class = layout.named or not layout.classed or float(group[0]).is_integer()
     return valid_class and (layout.form == "sides" or (left <= right and top <= bottom))
 
 
 def in_string(cell: str, layout: PredictionStringLayout) -> list[Object]:
-    """The objects of a PredictionString; one without numbers where it cannot be read."""
+    """The objects in a PredictionString; one without numbers if it is unreadable."""
     groups = groups_of(cell, layout)
     if not groups and any(map(is_number, cell.split())):
         return [UNREAD]
@@ -139,7 +141,7 @@ def in_string(cell: str, layout: PredictionStringLayout) -> list[Object]:
 
 
 def literal(text: str) -> Any:
-    """What a cell says in JSON or as Python prints it; the text itself where it is neither."""
+    """The value of a cell in JSON or as Python prints it; otherwise the text itself."""
     if text[:1] not in {"[", "{", "("}:
         return text
     for read in (json.loads, ast.literal_eval):

@@ -1,4 +1,4 @@
-"""Which column of a table of boxes holds what, by the usual headings."""
+"""Maps the columns of a table of boxes by their usual headers."""
 
 import re
 import unicodedata
@@ -147,15 +147,15 @@ RUNS = ("encodedpixels", "rlemask", "rle", "encodedmask", "maskrle", "encoding")
 
 @dataclass
 class TableColumns:
-    """The places of columns; -1 where there is none.
+    """The indexes of columns; -1 if missing.
 
     Attributes:
-        box: places of four numbers, or of one cell with four.
-        kind: "corners" (left, top, right, bottom), "sides" (left, top, width, height), "centre" (centre and sides),
-            "points" (four corners in turn), "cell" (one cell, as the numbers show, or a list of boxes), "string" (one
-            cell, a PredictionString), "outline" (one cell with the points of a polygon) or "runs" (one cell with a
-            mask as Kaggle writes it).
-        size: places of the image's width and height.
+        box: indexes of four numbers, or of one cell with four.
+        kind: "corners" (left, top, right, bottom), "sides" (left, top, width, height), "centre" (center and size),
+            "points" (four corners), "cell" (one cell, to be detected, or a list of boxes), "string" (one cell, a
+            PredictionString), "outline" (one cell with the points of a polygon) or "runs" (one cell with Kaggle's mask
+            encoding).
+        size: indexes of the image's width and height.
     """
 
     image: int
@@ -164,17 +164,17 @@ class TableColumns:
     kind: str
     split: int = -1
     size: tuple[int, ...] = ()
-    crowd: int = -1  # Open Images: a box round many
+    crowd: int = -1  # Open Images: a box around a group
 
 
 def normalised_heading(heading: str) -> str:
-    """ "xmin" of "X_Min" and of "x min (px)"."""
+    """ "xmin" for "X_Min" and "x min (px)"."""
     bare = unicodedata.normalize("NFKD", re.sub(r"\(.*?\)|\[.*?\]", "", heading)).casefold()
     return re.sub(r"[^a-z0-9]+", "", bare)
 
 
 def columns_of(header: list[str]) -> TableColumns | None:
-    """What the columns of a header hold; None where there is no image or no box."""
+    """The columns of a header; None if an image or a box is missing."""
     names = [normalised_heading(cell) for cell in header]
     at = {name: index for index, name in reversed(list(enumerate(names)))}
     box_columns = box_of(at)
@@ -192,7 +192,7 @@ def columns_of(header: list[str]) -> TableColumns | None:
 
 
 def box_of(at: dict[str, int]) -> tuple[tuple[int, ...], str] | None:
-    """The places of the box, and how it is written."""
+    """The indexes of the box, and its form."""
     if all(name in at for name in FOUR_POINTS):
         return tuple(at[name] for name in FOUR_POINTS), "points"
     for four in CORNERS:

@@ -1,4 +1,6 @@
-"""Long texts outside the memory: the outlines of 100,000 images are hundreds of megabytes. Standard library only."""
+"""Stores long strings outside of memory: the polygons of 100,000 images are hundreds of megabytes. Standard library
+only.
+"""
 
 import os
 import tempfile
@@ -6,24 +8,24 @@ from typing import IO
 
 
 class TextStore:
-    """Texts in an unnamed file that ends with the process. A text is known by one number: where it is, and how
-    long.
+    """Strings in an unnamed file that ends with the process. Each is identified by a number that encodes offset and
+    length.
 
     Raises:
-        OSError: where there is no room (ENOSPC).
+        OSError: the disk is full (ENOSPC).
     """
 
-    SHORT = 160  # characters that are not worth it: a row of a box has 30
-    LONGEST = 1 << 28  # bytes; a row is from an element of 32 MB at most
+    SHORT = 160  # characters below which storing is not worthwhile: a box's row has 30
+    LONGEST = 1 << 28  # bytes; a row comes from an element of at most 32 MB
 
     def __init__(self) -> None:
         self.file: IO[bytes] | None = None
         self.size = 0
 
     def add(self, text: str) -> int:
-        """Store a text; its number."""
+        """Store a string; its number."""
         if self.file is None:
-            # As long as the process, and on the data's disk: /tmp may be memory.
+            # Kept open for the process, and on the data's disk, since /tmp may be in memory.
             self.file = tempfile.TemporaryFile(dir=os.curdir)  # noqa: SIM115
         content = memoryview(text.encode())
         at, length = self.size, len(content)
@@ -34,7 +36,7 @@ class TextStore:
         return at * self.LONGEST + length
 
     def get(self, number: int) -> str:
-        """The text of a number that `add` gave."""
+        """The string of a number from `add`."""
         if self.file is None:
             raise KeyError(number)
         at, length = divmod(number, self.LONGEST)

@@ -1,4 +1,4 @@
-"""The files of a source folder by kind, and the images that a dataset's own files mean."""
+"""The files of a source folder by kind, and the lookup of images named in a dataset's own files."""
 
 import os
 from collections import Counter, defaultdict
@@ -29,17 +29,17 @@ KINDS = {
     ".jsonl": "ndjson",
 }
 
-MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
-MANY = 100  # images of one name that are compared
+MAX_DEPTH = 40  # folders; archives are limited earlier, folders on the server are not
+MANY = 100  # compared images with the same name
 
 
 class Tree:
-    """Every file below a folder that a reader may use; paths below it, sorted. Links and hidden files are left out."""
+    """Every file below a folder that a reader may use, as sorted relative paths. Links and hidden files are skipped."""
 
     def __init__(self, folder: Path, pictures: Mapping[str, DisplayedSize] | None = None) -> None:
         self.folder = folder
-        self.pictures = pictures or {}  # what is known of the images once they were read
-        self.encodings: Sequence[str] = TEXTS  # of texts that are not UTF-8
+        self.pictures = pictures or {}  # data of the images, once they were read
+        self.encodings: Sequence[str] = TEXTS  # candidates for texts that are not UTF-8
         self.files: dict[str, list[str]] = {kind: [] for kind in ("image", *KINDS.values())}
         self._walk(folder, "")
         for paths in self.files.values():
@@ -69,7 +69,7 @@ class Tree:
         return self.files[kind]
 
     def images_below(self, root: str) -> int:
-        """How many images there are below a folder."""
+        """The number of images below a folder."""
         if not self._counts:
             for path in self["image"]:
                 folder = folder_of(path)
@@ -86,7 +86,7 @@ class Tree:
         return self.path(name).stat().st_size
 
     def content(self, name: str, limit: int) -> bytes:
-        """The content of a file.
+        """The contents of a file.
 
         Raises:
             InvalidInput: it is larger than `limit` bytes.
@@ -96,23 +96,23 @@ class Tree:
         return self.path(name).read_bytes()
 
     def bytes_of_yaml(self, name: str) -> bytes:
-        """The content of a YAML file, cut where its reader refuses it for its size anyway."""
+        """The contents of a YAML file, truncated at a size that its parser refuses anyway."""
         with open(self.path(name), "rb") as file:
             return file.read(MAX_YAML + 1)
 
     def text(self, name: str, limit: int) -> str:
-        """The content of a text file, in the encoding that reads best."""
+        """The contents of a text file, in the likeliest encoding."""
         return self.reading(name, limit).text
 
     def reading(self, name: str, limit: int) -> DecodedText:
-        """`text`, and how it was read."""
+        """The decoded text, and how it was decoded."""
         return decode(self.content(name, limit), self.encodings)
 
     def image(self, name: str, folder: str, split: str | None = None, by_stem: bool = False) -> str | None:
-        """The image below the source that a file in folder `folder` calls `name`, wherever it says that it lies.
+        """The image below the source that a file in `folder` calls `name`, wherever that claims it is.
 
-        The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
-        of the named folders, then the one in a folder of `split`, then the nearest to `folder`.
+        Matches the same name, then case-insensitively, then (`by_stem`) with another suffix. Of several, the one that
+        shares most of the named folders, then one in a folder of `split`, then the nearest to `folder`.
         """
         match = self._image(name, folder, split, by_stem)
         return match or next(
@@ -127,7 +127,7 @@ class Tree:
         if (direct := join(folder, *parts)) in self._paths:
             return direct
         matches = self._names.get(parts[-1].casefold())
-        if matches and len(matches) > MANY:  # image.jpg in folders of its own
+        if matches and len(matches) > MANY:  # for example image.jpg in many folders
             matches = (self._pairs.get("/".join(parts[-2:]).casefold()) or matches)[:MANY]
         if not matches and (by_stem or suffix_of(parts[-1]) not in IMAGES):
             matches = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
@@ -136,7 +136,7 @@ class Tree:
         return min(matches, key=lambda path: rank(path, parts, folder, split))
 
     def by_stem(self, stem: str) -> list[str]:
-        """The images whose name without its suffix is this, case ignored."""
+        """The images with this stem, ignoring case."""
         self._index()
         return self._stems.get(stem.casefold(), [])
 
@@ -153,7 +153,7 @@ class Tree:
 
 
 def usable(name: str) -> bool:
-    """Whether a file is looked at: not hidden ones, and none whose name is no text."""
+    """Whether a file is included: not hidden, and with a valid name."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -162,13 +162,13 @@ def usable(name: str) -> bool:
 
 
 def rank(path: str, parts: list[str], folder: str, split: str | None) -> tuple[int, bool, bool, int, str]:
-    """Smallest for the image that is meant most likely."""
+    """A sort key: the smallest one is the most likely image."""
     elsewhere = split is not None and split not in map(split_of, folder_of(path).split("/"))
     return -shared_end(path, parts), not path.endswith(parts[-1]), elsewhere, -shared_start(path, folder), path
 
 
 def shared_end(path: str, parts: list[str]) -> int:
-    """How many parts at the end of the path are those that were named."""
+    """The number of trailing parts that the path shares with the named ones."""
     path_parts = path.split("/")
     count = 0
     for part, counterpart in zip(reversed(path_parts), reversed(parts), strict=False):
@@ -179,7 +179,7 @@ def shared_end(path: str, parts: list[str]) -> int:
 
 
 def shared_start(path: str, folder: str) -> int:
-    """How many folders two paths have in common from the source on."""
+    """The number of common leading folders of two paths."""
     count = 0
     for part, counterpart in zip(folder_of(path).split("/"), folder.split("/"), strict=False):
         if part != counterpart:

@@ -1,5 +1,6 @@
-"""Several folders of images and labels that are one YOLO dataset: those that one data.yaml names (train: [site_a,
-site_b/images]), those side by side that share the list of classes, and those whose names differ by a split."""
+"""Unites several folders of images and labels that are one YOLO dataset: those named in one data.yaml (train: [site_a,
+site_b/images]), siblings that share a list of classes, and those whose names differ by a split.
+"""
 
 from collections.abc import Iterator
 
@@ -12,12 +13,12 @@ from app.worker.formats.split_lists import below_named, split_entries
 from app.worker.formats.tree import Tree
 
 MOST_YAMLS = 50
-MOST_LINES = 1000  # of a list that data.yaml names
+MOST_LINES = 1000  # of a list named in data.yaml
 MAX_LIST = 64 * 1024**2  # bytes
 
 
 def unite(tree: Tree, layout: Layout) -> dict[str, list[str]]:
-    """Give folders of one dataset one root. Changes `layout`; the folders that were united, by their new root."""
+    """Give folders of one dataset a common root. Changes `layout`; returns the united folders, by their new root."""
     united: dict[str, list[str]] = {}
     for path in tree["yaml"][:MOST_YAMLS]:
         named = images_named(tree, path)
@@ -34,11 +35,11 @@ def unite(tree: Tree, layout: Layout) -> dict[str, list[str]]:
 
 
 def images_named(tree: Tree, path: str) -> set[str]:
-    """The images below the folders, and in the lists, that a data.yaml names for its splits."""
+    """The images in the folders and lists that a data.yaml names for its splits."""
     try:
         document = read_yaml(tree.bytes_of_yaml(path))
     except InvalidInput:
-        return set()  # whoever needs the file says what is wrong with it
+        return set()  # its reader reports the fault
     names: set[str] = set()
     nearby = [image for image in tree["image"] if below(image, folder_of(path))]
     for value, _ in split_entries(document):
@@ -61,7 +62,7 @@ def images_listed(tree: Tree, path: str, value: str) -> Iterator[str]:
 
 
 def add_bare(layout: Layout, named: set[str], root: str) -> None:
-    """Images in a folder that data.yaml names and that has no label at all: they are backgrounds."""
+    """Add images in a folder that data.yaml names and that has no labels: they are background images."""
     located_images = {located.image for images in layout.images.values() for located in images}
     if not named & located_images:
         return
@@ -74,7 +75,7 @@ def add_bare(layout: Layout, named: set[str], root: str) -> None:
 
 
 def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
-    """Folders side by side with images and labels and without classes of their own, below a list of classes."""
+    """Sibling folders with images and labels but without their own list of classes, below one."""
     marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
     groups: dict[str, set[str]] = {}
     for root, images in layout.images.items():
@@ -86,8 +87,9 @@ def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
 
 
 def parts(layout: Layout) -> Iterator[tuple[str, set[str]]]:
-    """Folders side by side whose names are the same but for the split: VisDrone2019-DET-train, VisDrone2019-DET-val.
-    Their images get that split."""
+    """Sibling folders whose names differ only in the split: VisDrone2019-DET-train, VisDrone2019-DET-val. Their images
+    get that split.
+    """
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for root, images in layout.images.items():
         above, _, name = root.rpartition("/")

@@ -1,4 +1,6 @@
-"""VGG Image Annotator: JSON of version 1 and 2 (annotations or the whole project), their CSV, and JSON of version 3."""
+"""VGG Image Annotator: JSON of versions 1 and 2 (annotations or the entire project), their CSV, and JSON of
+version 3.
+"""
 
 import json
 import math
@@ -22,16 +24,16 @@ from app.worker.formats.tree import Tree
 
 PARTS = {"_via_settings", "_via_img_metadata", "_via_attributes", "_via_data_format_version", "_via_image_id_list"}
 THIRD = {"file", "view", "metadata", "attribute"}  # of version 3
-LARGE = {"_via_img_metadata", *THIRD}  # read a member at a time
+LARGE = {"_via_img_metadata", *THIRD}  # read member by member
 CELLS = {"filename", "region_shape_attributes", "region_attributes"}
 USUAL = ("class", "label", "name", "type", "category", "object", "classes", "labels", "object_name")
 NAMES_3 = {2: "rect", 3: "circle", 4: "ellipse", 7: "polygon"}
-OBJECT_CLASS = "object"  # the class of regions where nothing says one
+OBJECT_CLASS = "object"  # the class of regions without one
 
 
 @dataclass
 class Region:
-    """A region as the file has it."""
+    """A region as in the file."""
 
     shape: JsonObject
     attributes: JsonObject
@@ -40,12 +42,12 @@ class Region:
 
 @dataclass
 class ViaFile:
-    """What one file says: its images with their regions."""
+    """The contents of one file: its images with their regions."""
 
     path: str
     split: str | None
     images: dict[str, list[Region]] = field(default_factory=dict)
-    options: dict[str, JsonObject] = field(default_factory=dict)  # of each attribute, by their ids
+    options: dict[str, JsonObject] = field(default_factory=dict)  # of each attribute, by id
 
 
 def is_document(head: JsonObject) -> bool:
@@ -67,7 +69,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     files = []
     for path in detected.hint:
@@ -86,7 +88,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def regions(tree: Tree, path: str, options: dict[str, JsonObject]) -> Iterator[tuple[str, Region | None]]:
-    """Each region with its image; an image without one with None.
+    """Each region with its image; an image without regions with None.
 
     Args:
         options: filled with those of the attributes.
@@ -138,7 +140,7 @@ def region(entry: Any, line: int) -> Region:
 
 
 def regions_of_third(document: Mapping[str, object]) -> Iterator[tuple[str, Region | None]]:
-    """Version 3 keeps images, views and regions apart, and names of options in its attributes."""
+    """Version 3 has images, views and regions in separate objects, and names of options in its attributes."""
     files, views, attributes = (as_dict(document.get(key)) for key in ("file", "view", "attribute"))
     names: dict[str, str] = {}
     for key, view in views.items():
@@ -169,7 +171,7 @@ def third_attributes(values: Any, attributes: JsonObject) -> JsonObject:
 
 
 def third_shape(values: Any) -> JsonObject:
-    """A shape of version 3 as version 2 writes it."""
+    """A shape of version 3 in version 2's form."""
     values = values if isinstance(values, list) and values else [0]
     kind, numbers = NAMES_3.get(values[0] if type(values[0]) is int else 0, f"shape {values[0]}"), values[1:]
     keys = {"rect": ("x", "y", "width", "height"), "circle": ("cx", "cy", "r"), "ellipse": ("cx", "cy", "rx", "ry")}
@@ -179,7 +181,7 @@ def third_shape(values: Any) -> JsonObject:
 
 
 def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
-    """Which attribute of the regions is their class: the usual name of one, else the one that most of them have."""
+    """The attribute of the regions that is their class: one with a usual name, otherwise the most frequent one."""
     counts = Counter[str]()
     total = 0
     for file in files:
@@ -202,7 +204,7 @@ def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
 
 
 def class_of(value: Any) -> str:
-    """A class: a text, a number, or of a list of checkboxes the ticked one."""
+    """A class: a string, a number, or the checked item of a list of checkboxes."""
     if isinstance(value, dict):
         ticked = [str(name) for name, on in value.items() if on]
         return ticked[0].strip() if len(ticked) == 1 else ""
@@ -210,7 +212,7 @@ def class_of(value: Any) -> str:
 
 
 def option_text(value: str, options: JsonObject) -> str:
-    """The text of an option whose id is a mere number; another id is the name that people gave it."""
+    """The text of an option whose id is a plain number; another id is the name itself."""
     return text(options.get(value)) or value if value.isdigit() else value
 
 
@@ -237,7 +239,7 @@ def draw(tree: Tree, file: ViaFile, root: str, key: str | None, findings: list[F
 
 
 def shape_of(shape: JsonObject, name: str, line: int) -> DraftShape | None:
-    """An object's shape; None for one that YOLO has no row for."""
+    """An object's shape; None for one that YOLO does not support."""
 
     def values(*keys: str) -> list[float]:
         return [number(shape.get(key)) for key in keys]

@@ -1,8 +1,8 @@
-"""Pascal VOC: an XML file an image, or one of all, splits in ImageSets. LabelMe's older XML, with outlines, is read
-here too.
+"""Pascal VOC: one XML file per image, or a single one, splits in ImageSets. Also reads LabelMe's older XML with
+polygons.
 
-The original counts pixels from 1 and includes the last one; LabelImg, CVAT, datumaro and others write the box's sides
-from 0. No field says which, so only files that name one of the former as their `source` are moved by one pixel.
+The original counts pixels from 1, inclusively; LabelImg, CVAT, datumaro and others write the box's edges from 0. No
+field distinguishes them, so only files whose `source` names a tool that counts from 1 are shifted by one pixel.
 """
 
 import math
@@ -22,10 +22,10 @@ from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import events, parse, text_of
 
 FROM_ONE = ("The VOC20", "roboflow.ai")  # the VOC devkit; supervision
-MAX_XML = 4 * 1024**2  # bytes of one image's file
-OUTLINES = ("polygon", "points", "segmentation", "robndbox")  # elements that hold corners
+MAX_XML = 4 * 1024**2  # bytes of a single image's file
+OUTLINES = ("polygon", "points", "segmentation", "robndbox")  # elements with corners
 POINTS = {"pt", "point"}
-NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")  # one way to match: what is given may be long
+NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")  # linear in the length of untrusted input
 SEPARATORS = re.compile(r"[\s,;]+")
 CORNERS = 4
 LEAST = 6  # numbers: three corners
@@ -37,7 +37,7 @@ def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     class_list, findings = ClassList(tree, detected.root, options), list[Finding]()
     sets = VocSplits(tree, detected.root)
     drafts: list[Draft] = []
@@ -50,7 +50,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
         if several and sets.ids:
             split = sets.split(draft.image)
         if sets.ids and split is None:
-            unlisted += 1  # its image is a finding
+            unlisted += 1  # its missing image is a finding
             continue
         draft.split = split or split_in(draft.image, detected.root, with_name=False)
         drafts.append(draft)
@@ -63,7 +63,7 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def documents(tree: Tree, paths: Iterable[str], findings: list[Finding]) -> Iterator[tuple[str, Any, bool]]:
-    """(file, annotation of an image, whether the file has those of several) of each; what is no XML is noted."""
+    """(file, annotation of an image, whether the file has several) of each; invalid XML becomes a finding."""
     for path in paths:
         try:
             if tree.size(path) <= MAX_XML:
@@ -80,7 +80,7 @@ def streamed(tree: Tree, path: str) -> Iterator[Any]:
     """The annotations of a large file, one after the other.
 
     Raises:
-        InvalidInput: it is the file of one image.
+        InvalidInput: it has a single image.
     """
     around: list[Any] = []
     for depth, event, element in events(tree.path(path), tree.encodings):
@@ -93,13 +93,13 @@ def streamed(tree: Tree, path: str) -> Iterator[Any]:
         if element.tag == "annotation":
             yield element
         if around and all(outer.tag != "annotation" for outer in around):
-            around[-1].remove(element)  # read, or nothing to us
+            around[-1].remove(element)  # processed or irrelevant: free its memory
 
 
 def read_image(
     tree: Tree, path: str, top: Any, several: bool, split: str | None, findings: list[Finding], counts: list[int]
 ) -> Draft | None:
-    """One image's annotation; None, noted, where it cannot be used."""
+    """One image's annotation; None with a finding if it cannot be used."""
     name = text_of(top, "filename") or text_of(top, "source/filename") or text_of(top, "path")
     file_name = path.rpartition("/")[2]
     candidates = [text for text in ([name] if several else [file_name, name]) if text]
@@ -129,7 +129,7 @@ def read_image(
 
 
 def beside(tree: Tree, path: str) -> str | None:
-    """The image of the same stem in the usual place; the `filename` of a renamed pair is often an old one."""
+    """The image with the same stem in the usual location; after renaming, `filename` is often outdated."""
     folder, _, name = path.rpartition("/")
     stem = stem_of(name)
     above = folder_of(folder)
@@ -146,7 +146,7 @@ def beside(tree: Tree, path: str) -> str | None:
 
 
 def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
-    """An object's shape, or the code of what is wrong with it; `first` is the number of the image's first pixel."""
+    """An object's shape, or the code of the finding about it; `first`: the number of the image's first pixel."""
     name = text_of(element, "name") or text_of(element, "possibleresult/name")
     if not name:
         return "object_unnamed"
@@ -154,7 +154,7 @@ def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
     if box is not None:
         left, top, right, bottom = sides_of(box)
         return DraftShape("box", name, (left - first, top - first, right, bottom), line)
-    box = element.find("robndbox")  # roLabelImg: centre, sides, radians
+    box = element.find("robndbox")  # roLabelImg: center, size, radians
     if box is not None and box.find("cx") is not None:
         x, y, width, height, angle = (number(text_of(box, part)) for part in ("cx", "cy", "w", "h", "angle"))
         flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -166,7 +166,7 @@ def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
 
 
 def sides_of(box: Any) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of a box; some tools write a corner and the sides."""
+    """Left, top, right, bottom of a box; some tools write a corner and the size."""
     named = {child.tag.casefold().replace("_", ""): number((child.text or "").strip()) for child in box}
     if {"x", "y", "width", "height"} <= named.keys():
         return named["x"], named["y"], named["x"] + named["width"], named["y"] + named["height"]
@@ -175,8 +175,9 @@ def sides_of(box: Any) -> tuple[float, float, float, float]:
 
 
 def outline_of(polygon: Any) -> tuple[float, ...]:
-    """x and y in turn of the corners of an outline: points with x and y (LabelMe), x1, y1, x2 … (Roboflow), or texts
-    with their numbers (FAIR1M)."""
+    """Alternating x and y of a polygon's corners: points with x and y (LabelMe), x1, y1, x2 … (Roboflow), or strings of
+    numbers (FAIR1M).
+    """
     if polygon is None:
         return ()
     values: list[float] = []
@@ -192,7 +193,7 @@ def outline_of(polygon: Any) -> tuple[float, ...]:
 
 
 class VocSplits:
-    """The lists of ImageSets: which split an image's name is in."""
+    """The lists of ImageSets: the split of an image by its name."""
 
     def __init__(self, tree: Tree, root: str) -> None:
         self.root = root
@@ -215,7 +216,7 @@ class VocSplits:
                 self.ids.setdefault(stem_or_all(line.split()[0]), (split, path))
 
     def images_without_xml(self, tree: Tree, annotated: set[str]) -> list[Draft]:
-        """Images that are listed and have no XML file: nothing is on them."""
+        """Listed images without an XML file: they have no objects."""
         drafts = []
         for name, (split, file) in self.ids.items():
             image = next((hit for hit in tree.by_stem(name.rpartition("/")[2]) if inside(hit, self.root)), None)
@@ -229,11 +230,11 @@ class VocSplits:
 
 
 def stem_or_all(name: str) -> str:
-    """Lists hold stems; some tools write the suffix too."""
+    """Lists contain stems; some tools write the suffix too."""
     return stem_of(name) if name.lower().endswith((".jpg", ".jpeg", ".png", ".xml", ".bmp")) else name
 
 
 def tails(stem: str) -> list[str]:
-    """c, b/c and a/b/c of a path a/b/c: lists may hold folders."""
+    """c, b/c and a/b/c for a path a/b/c: lists may include folders."""
     parts = stem.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]

@@ -1,5 +1,6 @@
-"""A revision as Pascal VOC: JPEGImages, Annotations, ImageSets/Main. Boxes are whole pixels from 0, rounded, as most
-readers want whole numbers; one that is thinner than a pixel keeps its decimals, since rounded it could be gone."""
+"""A version as Pascal VOC: JPEGImages, Annotations, ImageSets/Main. Boxes are rounded to whole pixels from 0, since
+most readers require integers; one thinner than a pixel keeps its decimals, since rounding could make it empty.
+"""
 
 import math
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from app.worker.formats.geometry import format_number
 from app.worker.formats.paths import stem_of
 from app.worker.formats.revision_tree import RevisionImage, RevisionObject
 
-CONTROL = {number: "_" for number in range(32) if number not in {9, 10, 13}}  # what XML 1.0 cannot hold
+CONTROL = {number: "_" for number in range(32) if number not in {9, 10, 13}}  # characters that XML 1.0 does not allow
 
 
 def write(job: ExportRun) -> None:
-    """Raises UnsupportedDataset for a classification: VOC's XML has no class of a whole image."""
+    """Raises UnsupportedDataset for a classification: VOC's XML has no class for an entire image."""
     if job.revision.classification:
         raise UnsupportedDataset("Pascal VOC can't store image classes. Export the dataset as YOLO.")
     lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
@@ -35,7 +36,7 @@ def write(job: ExportRun) -> None:
 
 
 def unique_name(job: ExportRun, picture: RevisionImage, used: set[str]) -> str:
-    """The image's name; another one where two would share an XML file."""
+    """The image's name, changed if two would share an XML file."""
     name, number = picture.name, 1
     while stem_of(name).casefold() in used:
         number += 1
@@ -70,7 +71,7 @@ def document(job: ExportRun, picture: RevisionImage, name: str, size: tuple[int,
 
 
 def rounded(job: ExportRun, item: RevisionObject) -> list[str]:
-    """Left, top, right, bottom: integers where each side is a pixel at least."""
+    """Left, top, right, bottom: integers if each side is at least one pixel."""
     left, top, right, bottom = item.box
     if right - left < 1 or bottom - top < 1:
         job.lost["fraction_kept"] += 1

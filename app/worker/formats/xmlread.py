@@ -1,4 +1,4 @@
-"""XML that people send: no entity is expanded, nothing is fetched, depth and size are bounded."""
+"""Untrusted XML: no entity is expanded, nothing is fetched, depth and size are limited."""
 
 import io
 import re
@@ -27,17 +27,17 @@ from app.worker.formats.model import InvalidInput
 
 MAX_DEPTH = 100
 ANNOTATION = re.compile(r"<annotation[\s/>]")
-BARE = re.compile(rb"&(?!#?\w{1,31};)")  # what scripts that glue XML together forget to escape
+BARE = re.compile(rb"&(?!#?\w{1,31};)")  # unescaped ampersands in concatenated XML
 
 
 def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
-    """A document's top element.
+    """A document's root element.
 
     Args:
-        candidates: encodings that it may be in, where it is not UTF-8 and says none.
+        candidates: possible encodings, if it is not UTF-8 and declares none.
 
     Raises:
-        InvalidInput: it is no XML, uses entities, or is nested too deeply.
+        InvalidInput: it is not XML, uses entities, or is nested too deeply.
     """
     data = BARE.sub(b"&amp;", as_utf8(data, candidates)) if b"&" in data else as_utf8(data, candidates)
     top = None
@@ -50,7 +50,7 @@ def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
 
 
 def as_utf8(data: bytes, candidates: Sequence[str]) -> bytes:
-    """A document in UTF-8, whatever it was in."""
+    """A document in UTF-8, whatever its encoding."""
     encoding = declared_encoding(data[:HEAD])
     valid = is_utf8(io.BytesIO(data))
     if encoding is None and valid:
@@ -62,7 +62,9 @@ def as_utf8(data: bytes, candidates: Sequence[str]) -> bytes:
 
 
 def events(path: Path, candidates: Sequence[str] = TEXTS) -> Iterator[tuple[int, str, Any]]:
-    """(depth from 1, "start" or "end", element) of a file as it is read; who reads much clears what is done."""
+    """(depth from 1, "start" or "end", element) of a file while it is parsed; the caller clears processed elements of
+    large files.
+    """
     declared = declared_encoding(head_of(path))
     encoding = encoding_of(path, candidates).name
     with open(path, "rb") as file:
@@ -90,12 +92,12 @@ def reason(error: Exception) -> str:
 
 
 def text_of(element: Any, path: str) -> str:
-    """The text at a path below an element, stripped; "" where there is none."""
+    """The text at a path below an element, stripped; "" if there is none."""
     return (element.findtext(path) or "").strip()
 
 
 def sniff(path: Path) -> str | None:
-    """What an XML file is, by its first element: "voc", "cvat"; None for another one."""
+    """The format of an XML file, by its first element: "voc", "cvat"; None for another one."""
     head = head_of(path)
     wide = next((name for mark, name in BOMS if head.startswith(mark)), None) or without_mark(head)
     text = head.decode(wide or "utf-8", "replace")

@@ -1,4 +1,4 @@
-"""YOLO datasets: label files stay as they are, so that findings keep their line numbers."""
+"""YOLO datasets: label files stay unchanged, so that findings have their line numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ from app.worker.formats.paths import inside
 from app.worker.formats.tree import Tree
 from app.worker.formats.unite import unite
 
-MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
-REPORTED = 10  # pairings that are reported
+MAX_LABEL = 16 * 1024**2  # bytes: read at once, here and by ultralytics
+REPORTED = 10  # reported pairings
 
 
 @dataclass
 class Hint:
-    """What detection learned about a root.
+    """What detection found out about a root.
 
     Attributes:
         united: folders that became one dataset.
-        encoded: images and labels that were paired by their names with and without percent codes.
+        encoded: images and labels paired after percent-decoding a name.
         paired: folders whose images and labels were paired by their names alone.
     """
 
@@ -63,7 +63,7 @@ class Hint:
 
 
 def detect(tree: Tree) -> list[DetectedDataset]:
-    """Each root that has images or labels where YOLO has them."""
+    """Each root with images or labels in a YOLO layout."""
     sets = layout.lay_out(tree)
     paired = pairs.pair(tree, sets)
     united = unite(tree, sets)
@@ -79,7 +79,7 @@ def detect(tree: Tree) -> list[DetectedDataset]:
 
 
 def kind_of(tree: Tree, root: str, images: list[LocatedImage]) -> str:
-    """Which tool's YOLO this is, by the files beside the images."""
+    """Which tool's YOLO variant this is, by the files beside the images."""
     here = [path for path in tree["list"] if inside(path, root) is not None]
     if not here:
         return "yolo"
@@ -88,7 +88,7 @@ def kind_of(tree: Tree, root: str, images: list[LocatedImage]) -> str:
 
 
 def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
-    """The dataset at a root."""
+    """Read the dataset at a root."""
     images, labels = detected.hint.images, detected.hint.labels
     refuse_unpaired(tree, [located.image for located in images if located.label is None], labels, len(images))
     class_list = ClassList(tree, detected.root, options)
@@ -116,14 +116,14 @@ def read(tree: Tree, detected: DetectedDataset, options: Options) -> Source:
 
 
 def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int = 0) -> None:
-    """Labels that are all of other names than the images say nothing about any of them.
+    """Refuse labels if none of their names matches an image.
 
     Args:
         images: those without a label.
-        most: so many images there are; 0: no other ones.
+        most: the number of images; 0: only these.
 
     Raises:
-        InvalidInput: it shows one of each.
+        InvalidInput: none matches; it names one of each.
     """
     if not images or len(images) < most or not pairs.any_rows(tree, texts):
         return
@@ -132,7 +132,7 @@ def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int =
 
 
 def in_order(images: Iterable[LocatedImage]) -> list[LocatedImage]:
-    """Training images first: of two with one name these keep theirs."""
+    """Training images first, so that these keep their name in a conflict."""
     rank = {"train": 0, None: 1, "val": 2, "test": 3}
     return sorted(images, key=lambda located: (rank[located.split], located.rest, located.image))
 
@@ -144,13 +144,13 @@ def refuse_large(tree: Tree, items: list[Item]) -> None:
 
 
 def outside(tree: Tree, images: list[LocatedImage], labels: list[str]) -> list[str]:
-    """Images and texts that are no part of this dataset."""
+    """Images and texts that do not belong to this dataset."""
     used = {located.image for located in images} | set(labels)
     return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
 
 
 def keypoints_of(meaning: Meaning, declared: Keypoints | None) -> Keypoints | None:
-    """`kpt_shape` as the rows have it, with `flip_idx` of data.yaml where the number of keypoints is the same."""
+    """`kpt_shape` from the rows, with `flip_idx` of data.yaml if the number of keypoints is the same."""
     count, dimensions = meaning.columns.keypoints
     if meaning.columns.kind != "keypoints" or not count:
         return declared if meaning.columns.kind == "keypoints" or not declared else None
@@ -160,10 +160,10 @@ def keypoints_of(meaning: Meaning, declared: Keypoints | None) -> Keypoints | No
 
 
 def set_task(source: Source, keypoints: Keypoints | None, options: Options) -> None:
-    """The task that was asked for; pose where data.yaml or the rows have keypoints; else the labels will show it.
+    """The requested task; pose if data.yaml or the rows have keypoints; otherwise determined later from the labels.
 
     Raises:
-        InvalidInput: pose was asked for, and nobody knows how many keypoints there are.
+        InvalidInput: pose was requested, and the number of keypoints is unknown.
     """
     if options.task == "pose" and keypoints is None:
         raise InvalidInput("pose_shape")
@@ -175,22 +175,22 @@ def set_task(source: Source, keypoints: Keypoints | None, options: Options) -> N
 
 
 def rows_of(tree: Tree, path: str) -> list[str]:
-    """The lines of a label file that are not empty."""
+    """The non-empty lines of a label file."""
     try:
         text = tree.path(path).read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:  # a finding of the validation
+    except UnicodeDecodeError:  # reported by the dataset check
         return []
     return [line for line in text.splitlines() if line.strip()]
 
 
 def name_classes(tree: Tree, source: Source, options: Options) -> None:
-    """class_0 … by the largest class number in the labels; none where no row has one."""
+    """class_0 … up to the largest class number in the labels; none without rows."""
     largest = -1
     texts = [row.text for item in source.items for row in item.rows or ()]
     labels = {item.label for item in source.items if item.label}
     for lines in [texts, *(rows_of(tree, path) for path in labels)]:
         for line in lines:
-            first = (line.split(None, 1) or [""])[0].split(".")[0]  # of separators alone nothing is left
+            first = (line.split(None, 1) or [""])[0].split(".")[0]  # a line of separators alone is empty
             if first.isascii() and first.isdigit() and len(first) < 10:
                 largest = max(largest, int(first) if int(first) < options.max_classes else -1)
     if largest >= 0:

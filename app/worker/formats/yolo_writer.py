@@ -1,4 +1,4 @@
-"""A revision as YOLO: its own files, with a data.yaml that works wherever it is unpacked."""
+"""A version as YOLO: its own files, with a data.yaml whose paths are relative."""
 
 import yaml
 
@@ -6,7 +6,7 @@ from app.worker.formats.export_run import ExportRun
 
 
 def write(job: ExportRun) -> None:
-    """images/, labels/ and data.yaml; of a classification train/CLASS/… as ultralytics wants it."""
+    """images/, labels/ and data.yaml; for classification train/CLASS/… as ultralytics expects."""
     revision = job.revision
     if revision.classification:
         for picture in revision.pictures:

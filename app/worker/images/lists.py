@@ -22,15 +22,15 @@ from app.core.shapes import Detection
 from app.worker.images.source import Still
 
 COLUMNS = ("image", "width", "height", "class", "confidence", "x1", "y1", "x2", "y2")
-NAMED = 50  # images that can't be read, in the result; the JSON names all
+NAMED = 50  # unreadable images in the result; the JSON has all
 
 
 class ImageLists:
-    """Writes the detections of images as they are read; complete once `close` returns.
+    """Writes the detections of images as they are processed; complete once `close` returns.
 
     Args:
-        folder: where the files are made.
-        names: of the classes, by their numbers.
+        folder: for the files.
+        names: of the classes, by number.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ class ImageLists:
         self.label_names: set[str] = set()
 
     def add(self, still: Still, detections: list[Detection]) -> None:
-        """One image that was read."""
+        """Add an analyzed image."""
         height, width = still.pixels.shape[:2]
         row = {"image": still.name, "width": width, "height": height, "detections": detections}
         text = json.dumps(row, ensure_ascii=False)
@@ -62,11 +62,11 @@ class ImageLists:
         self.labels.writestr(self.label_name(still.name), "".join(f"{line}\n" for line in lines))
 
     def skip(self, still: Still) -> None:
-        """One image that can't be read."""
+        """Add an unreadable image."""
         self.unread.append({"image": still.name, "code": still.code, "detail": still.detail})
 
     def label_name(self, image: str) -> str:
-        """That of the image with .txt for its suffix; behind it where another image has that name."""
+        """The image's name with the suffix .txt, or appended if another image has that name."""
         path = PurePosixPath("labels", image)
         name = str(path.with_suffix(".txt"))
         if name.casefold() in self.label_names:
@@ -75,15 +75,15 @@ class ImageLists:
         return name
 
     def classes(self) -> list[ClassCount]:
-        """The most frequent first, with their detections."""
+        """Most frequent first, with their numbers of detections."""
         return [{"class": name, "detections": count} for name, count in self.counts.most_common()]
 
     def unread_images(self) -> UnreadImages:
-        """How many can't be read, and the first of them."""
+        """The number of unreadable images, and the first ones."""
         return {"count": len(self.unread), "first": self.unread[:NAMED]}
 
     def close(self, about: Mapping[str, object]) -> None:
-        """End the files and have them on the disk; `about`: what else the JSON says."""
+        """Complete and sync the files; `about`: further content of the JSON."""
         rest = json.dumps({"unread": self.unread, **about}, ensure_ascii=False)
         self.json.write(f"\n], {rest[1:]}\n")
         self.labels.writestr("classes.txt", "".join(f"{one_line(name)}\n" for name in self.names))

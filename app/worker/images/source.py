@@ -1,4 +1,4 @@
-"""The images of a ZIP, read and decoded in processes with limits, several at a time."""
+"""The images of a ZIP, read and decoded in limited processes, several in parallel."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np  # before the decoders are forked
+import numpy as np  # imported before the decoders are forked
 
 from app.core.imports import ArchiveLimits
 from app.core.natural import natural_key
@@ -28,11 +28,11 @@ from app.worker.serving.pixels import PixelBudget
 logger = logging.getLogger("yolo.worker")
 
 DECODERS = min(4, len(os.sched_getaffinity(0)))
-TOGETHER = 8  # images that go to the model at once
-PIXELS_TOGETHER = 16_000_000  # of them all, unless one has more
-PIXELS_IN_MEMORY = 5 * PIXELS_TOGETHER  # of all images that are decoded and not yet analyzed, unless one has more
-HUGE = ORDINARY  # pixels: decoded one at a time
-READ = (*FORMATS, "HEIF")  # as a dataset takes them
+TOGETHER = 8  # images per batch of the model
+PIXELS_TOGETHER = 16_000_000  # of a batch, unless a single image has more
+PIXELS_IN_MEMORY = 5 * PIXELS_TOGETHER  # of all decoded images that are not analyzed yet, unless a single one has more
+HUGE = ORDINARY  # pixels: larger images are decoded one at a time
+READ = (*FORMATS, "HEIF")  # the same as for datasets
 KINDS = frozenset({"image"})
 
 
@@ -42,9 +42,9 @@ class Still:
 
     Args:
         name: its path in the ZIP.
-        pixels: BGR; None: it can't be read.
-        code, detail: why, as BadPicture has them, or `member_damaged`.
-        reserved_pixels: pixels of the memory that it counts for.
+        pixels: BGR; None: unreadable.
+        code, detail: the reason, as in BadPicture, or `member_damaged`.
+        reserved_pixels: its share of the memory limit.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Still:
 
 @dataclass(frozen=True)
 class Measured:
-    """An image as a file, and how many pixels it has by its header."""
+    """An extracted image, and its number of pixels by its header."""
 
     path: Path
     pixels: int
@@ -64,13 +64,13 @@ class Measured:
 
 @dataclass
 class ImageBatch:
-    """Images that go to the model at once, decoded or being decoded."""
+    """Images for one call of the model, decoded or being decoded."""
 
     waiting: list[Future[Still]] = field(default_factory=list)
     pixels: int = 0
 
     def fits(self, pixels: int) -> bool:
-        """Whether an image of so many pixels may come to it."""
+        """Whether an image of so many pixels may be added."""
         return not self.waiting or (len(self.waiting) < TOGETHER and self.pixels + pixels <= PIXELS_TOGETHER)
 
     def add(self, still: Future[Still], pixels: int) -> None:
@@ -82,14 +82,14 @@ class ImageBatch:
 
 
 class ImageSource:
-    """Reads a ZIP; a context manager. Forks its processes when it is made: before torch is loaded.
+    """Reads a ZIP; a context manager. It forks its processes when created, which must be before torch is loaded.
 
     Args:
-        path: the ZIP. folder: for what is unpacked, one image at a time.
-        max_pixels: of an image. seconds: of processor time for one.
+        path: the ZIP. folder: for extracted files, one image at a time.
+        max_pixels: per image. seconds: CPU time per image.
 
     Raises:
-        InvalidInput: it is unsafe, damaged or no ZIP, or has no image.
+        InvalidInput: it is unsafe, damaged, not a ZIP, or has no image.
     """
 
     def __init__(self, path: Path, folder: Path, limits: ArchiveLimits, max_pixels: int, seconds: float) -> None:
@@ -111,16 +111,16 @@ class ImageSource:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.decoders.abort()  # nobody waits for what is still being decoded
+        self.decoders.abort()  # abort decodings that are no longer needed
         self.threads.shutdown(cancel_futures=True)
         self.decoders.close()
         self.file.close()
 
     def pieces(self) -> Iterator[list[Still]]:
-        """All images in the order of their names, in batches; the consumer hands each batch back to `release`.
+        """All images in order of their names, in batches; the consumer passes each batch to `release`.
 
         Raises:
-            InvalidInput: the ZIP ends early.
+            InvalidInput: the ZIP is truncated.
         """
         pieces = deque([ImageBatch()])
         for number, member in enumerate(self.members):
@@ -137,14 +137,14 @@ class ImageSource:
             yield piece.stills()
 
     def release(self, stills: Sequence[Still]) -> None:
-        """The pixels of a piece are not needed any more."""
+        """Release the memory of a batch."""
         self.budget.release(sum(still.reserved_pixels for still in stills))
 
     def extracted(self, member: Member, number: int) -> Path | None:
-        """Its content as a file; None: it is damaged.
+        """A member's contents as a file; None: it is damaged.
 
         Raises:
-            InvalidInput: the disk is full, or the ZIP ends before it.
+            InvalidInput: the disk is full, or the ZIP is truncated.
         """
         check_space(self.folder, member.entry.size, self.limits.min_free)
         path = self.folder / f"image-{number}"
@@ -160,7 +160,7 @@ class ImageSource:
         return path
 
     def measured(self, member: Member, number: int) -> Measured | Still:
-        """An image as a file, by its header; or why it can't be read. See `extracted`."""
+        """An extracted image with its size; or the reason why it is unreadable. See `extracted`."""
         path = self.extracted(member, number)
         if path is None:
             return Still(name_of(member), code="member_damaged")
@@ -187,11 +187,11 @@ class ImageSource:
 
 
 def unread(name: str, error: Exception, memory: int = 0) -> Still:
-    """An image that can't be read, and why.
+    """An unreadable image, with the reason.
 
     Raises:
-        OSError: of the disk: not the image's fault.
-        ForkServerGone: no process can be made: not the image's fault.
+        OSError: a fault of the disk, not of the image.
+        ForkServerGone: no process can be started; not a fault of the image.
     """
     if isinstance(error, BadPicture):
         return Still(name, code=error.code, detail=str(error)[:200], reserved_pixels=memory)
@@ -204,12 +204,12 @@ def unread(name: str, error: Exception, memory: int = 0) -> Still:
 
 
 def name_of(member: Member) -> str:
-    """Its path in the ZIP, as it may be written to a file system."""
+    """Its path in the ZIP, valid for a file system."""
     return "/".join(member.parts)
 
 
 def pixels_of(path: Path, max_pixels: int) -> int:
-    """By the header; in a decoder.
+    """From the header; in a decoder.
 
     Raises:
         BadPicture: see `read`.
@@ -219,7 +219,7 @@ def pixels_of(path: Path, max_pixels: int) -> int:
 
 
 def bgr_of(path: Path, max_pixels: int) -> Any:
-    """The pixels as ultralytics takes them, height x width x 3; in a decoder.
+    """The pixels for ultralytics, height x width x 3; in a decoder.
 
     Raises:
         BadPicture: see `read`.

@@ -9,7 +9,7 @@ from app.worker.revision import GENERATED_SUFFIXES
 
 
 def link_source(dataset: Path) -> None:
-    """Create `source/` for a dataset from before revisions, by links: it stays usable meanwhile."""
+    """Create `source/` for a dataset from before versions existed, by hard links, so that it stays usable meanwhile."""
     if (dataset / "source").is_dir():
         return
     draft = dataset / ".source.tmp"

@@ -1,7 +1,7 @@
-"""File names in a ZIP that are not UTF-8: old tools write them in the code page of their machine and do not say which.
+"""Decodes file names in a ZIP that are not UTF-8: old tools write them in their machine's code page without naming it.
 
-The ZIP's Unicode Path field has the last word, then UTF-8; else the annotation files decide, which name the images in
-UTF-8; else what reads best.
+The ZIP's Unicode Path field takes precedence, then UTF-8; otherwise the annotation files decide, which name the images
+in UTF-8; otherwise the likeliest reading.
 """
 
 import json
@@ -18,12 +18,12 @@ UNICODE_PATH = 0x7075  # "up" of Info-ZIP's APPNOTE 4.6.9
 ANNOTATION_SUFFIXES = (".json", ".xml", ".csv", ".txt", ".yaml", ".yml", ".ndjson")
 READ = 2 * 1024**2  # bytes of annotation files that are searched for names
 FILES = 200
-MOST_NAMES = 12  # names that are looked for
-TRIED = 8  # code pages
+MOST_NAMES = 12  # sampled names
+TRIED = 8  # tried code pages
 
 
 def name_entries(file: IO[bytes], entries: Sequence[ZipEntry]) -> str | None:
-    """Set each entry's name; the code page that had to be guessed, None where every name says what it is."""
+    """Set each entry's name; returns the code page that had to be guessed, None if every name has a known encoding."""
     waiting = []
     guess = any(is_foreign(entry) for entry in entries)
     for entry in entries:
@@ -41,7 +41,7 @@ def name_entries(file: IO[bytes], entries: Sequence[ZipEntry]) -> str | None:
 
 
 def is_foreign(entry: ZipEntry) -> bool:
-    """Whether a name is neither said to be UTF-8 nor can be it."""
+    """Whether a name is neither declared nor valid as UTF-8."""
     return declared_name(entry) is None and not can_be_utf8(entry.raw)
 
 
@@ -54,7 +54,7 @@ def can_be_utf8(raw: bytes) -> bool:
 
 
 def declared_name(entry: ZipEntry) -> str | None:
-    """The name where the ZIP says how it is to be read; None where it does not, or is wrong."""
+    """The name with a declared encoding; None without a declaration, or with a wrong one."""
     extra = entry.extra
     while len(extra) >= 4:
         tag, length = struct.unpack_from("<2H", extra)
@@ -77,7 +77,7 @@ def code_page(file: IO[bytes], entries: Iterable[ZipEntry], waiting: Sequence[Zi
 
 
 def hits(stems: Sequence[bytes], encoding: str, labels: bytes) -> int:
-    """How many names the annotation files know when they are read so."""
+    """How many names occur in the annotation files when decoded this way."""
     count = 0
     for stem in stems if labels else ():
         try:
@@ -89,7 +89,7 @@ def hits(stems: Sequence[bytes], encoding: str, labels: bytes) -> int:
 
 
 def annotations(file: IO[bytes], entries: Iterable[ZipEntry]) -> bytes:
-    """The beginning of the annotation files, one behind the other; of damaged ones nothing."""
+    """The beginnings of the annotation files, concatenated; damaged ones are skipped."""
     body = bytearray()
     chosen = [
         entry

@@ -1,5 +1,5 @@
-"""Files below a folder of the server, opened part by part without following links: a link that is put in the way
-between a check and its use leads nowhere.
+"""Opens files below a folder of the server part by part, without following links: a link that is created between a
+check and its use leads nowhere.
 """
 
 import os
@@ -12,7 +12,7 @@ from app.core.names import printable_name
 from app.core.openat import descend, open_folder, opened
 from app.worker.failures import InvalidInput
 
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hold up anybody
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # opening a FIFO must not block
 
 
 def changed(name: str) -> InvalidInput:
@@ -23,11 +23,11 @@ class ConfinedFolder:
     """An open folder; a context manager.
 
     Args:
-        base: a folder without links in its path, such as IMPORT_ROOT once resolved.
-        parts: the way from there.
+        base: a folder without links in its path, such as the resolved IMPORT_ROOT.
+        parts: the path from there.
 
     Raises:
-        InvalidInput: one of the parts, of the base's as well, is a link, or no folder.
+        InvalidInput: a part, of the base too, is a link, or not a folder.
     """
 
     def __init__(self, base: Path, parts: Sequence[str] = ()) -> None:
@@ -44,17 +44,17 @@ class ConfinedFolder:
         os.close(self.handle)
 
     def _down(self, parts: Sequence[str]) -> int:
-        """A handle of the folder at these parts."""
+        """The descriptor of the folder at these parts."""
         try:
             return descend(os.dup(self.handle), parts)
         except OSError as error:
             raise changed("/".join(parts)) from error
 
     def file(self, name: str) -> IO[bytes]:
-        """A file below it, opened; `name` holds no link any more, see `real_name`.
+        """An opened file below it; `name` has no links, see `real_name`.
 
         Raises:
-            InvalidInput: there is no file there, or a link was put in the way.
+            InvalidInput: there is no such file, or a link has replaced it.
         """
         *folders, last = name.split("/")
         with opened(self._down(folders)) as handle:
@@ -68,10 +68,10 @@ class ConfinedFolder:
         return open(file, "rb")
 
     def real_name(self, name: str) -> str:
-        """Where a link below the folder leads, as a name below it.
+        """The target of a link below the folder, as a name below it.
 
         Raises:
-            InvalidInput: out of it, to a folder, in a circle, or nowhere.
+            InvalidInput: the target is outside, a folder, a cycle, or missing.
         """
         name_on_disk = os.path.relpath(os.path.realpath(self.path / name), self.path)
         if name_on_disk == os.curdir or name_on_disk.split("/")[0] == os.pardir:
@@ -83,7 +83,7 @@ class ConfinedFolder:
         return name_on_disk
 
     def walk(self) -> Iterator[tuple[str, str, int]]:
-        """Each file below: its name, the name that it is read by, and its bytes. Links are followed to files."""
+        """Each file below: its name, the name to open it by, and its size in bytes. Links to files are followed."""
         waiting = [""]
         while waiting:
             folder = waiting.pop()

@@ -1,4 +1,4 @@
-"""Reads and checks the content of a ZIP member, by `zipfile`."""
+"""Reads and verifies the contents of a ZIP member, using `zipfile`."""
 
 import lzma
 import zipfile
@@ -30,17 +30,18 @@ CALLED = {
     99: "AES",
 }
 CHUNK = 256 * 1024
-SMALL_CHUNK = 4096  # of what `zipfile` unpacks without a limit: bzip2 and LZMA make megabytes of it
-MAX_DICTIONARY = 64 * 1024**2  # bytes that LZMA may ask for: what 7-Zip's strongest setting uses
+# compressed bytes at once for bzip2 and LZMA, which `zipfile` expands without a limit: even these become megabytes
+SMALL_CHUNK = 4096
+MAX_DICTIONARY = 64 * 1024**2  # bytes that LZMA may request: 7-Zip's strongest setting
 LZMA_HEADER = 9  # bytes: version of the SDK, length of the properties, properties
 
 
 def content(file: IO[bytes], entry: ZipEntry) -> Iterator[bytes]:
-    """A member's content in chunks, never more than it declares.
+    """A member's contents in chunks, never more than it declares.
 
     Raises:
-        NotZip: the archive ends before it.
-        InvalidInput: its size or checksum is not what the archive says.
+        NotZip: the archive is truncated.
+        InvalidInput: its size or checksum differs from the archive's.
     """
     file = entry.file or file
     file.seek(data_start(file, entry))
@@ -54,7 +55,7 @@ def content(file: IO[bytes], entry: ZipEntry) -> Iterator[bytes]:
     except EOFError:
         raise no_zip() from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno:  # of the disk, not of bzip2
+        if isinstance(error, OSError) and error.errno:  # raised by the disk, not by bzip2
             raise
         raise damaged(entry) from error
     if size != entry.size:
@@ -70,7 +71,7 @@ def described(entry: ZipEntry) -> zipfile.ZipInfo:
 
 
 def data_start(file: IO[bytes], entry: ZipEntry) -> int:
-    """Where a member's data begins: its own header has the last word on the length of its names."""
+    """The offset of a member's data, by its local header, which has the actual length of its name."""
     file.seek(entry.offset)
     header = file.read(LOCAL_SIZE)
     if len(header) < LOCAL_SIZE or not header.startswith(b"PK\3\4"):
@@ -85,7 +86,7 @@ def data_start(file: IO[bytes], entry: ZipEntry) -> int:
 
 
 def refuse_greed(entry: ZipEntry, header: bytes) -> None:
-    """LZMA says itself how much memory it wants (APPNOTE 5.8.8)."""
+    """Check the memory that LZMA data requests (APPNOTE 5.8.8)."""
     if len(header) == LZMA_HEADER and int.from_bytes(header[5:9], "little") > MAX_DICTIONARY:
         raise damaged(entry)
 

@@ -1,8 +1,8 @@
 """Reads a ZIP's central directory.
 
-It is read here and not by `zipfile`, which keeps all that a hostile list says before anybody can count it, refuses the
-whole ZIP for one name that is not UTF-8, and before Python 3.11.8 does not notice overlapping members (CVE-2024-0450).
-What the members hold is unpacked by `zipfile`, see content.py.
+Not by `zipfile`, which stores an entire hostile list before it can be counted, refuses the entire ZIP for a name that
+is not UTF-8, and before Python 3.11.8 does not detect overlapping members (CVE-2024-0450). Contents are decompressed by
+`zipfile`, see content.py.
 """
 
 import struct
@@ -25,8 +25,9 @@ LOCAL_SIZE = 30
 
 @dataclass(slots=True)
 class ZipEntry:
-    """One member, as the central directory has it. `end` is where the next one begins; `raw` and `extra` are what its
-    name is made of (codepages.py); `file` is the archive that it lies in, None: the upload itself."""
+    """One member of the central directory. `end`: the offset of the next one; `raw` and `extra`: the source of its name
+    (codepages.py); `file`: the archive that contains it, None: the upload itself.
+    """
 
     name: str
     flags: int
@@ -43,11 +44,11 @@ class ZipEntry:
 
 
 def read_directory(file: IO[bytes], most: int) -> list[ZipEntry]:
-    """The archive's members in the order of their data; their names are still to be read from `raw`, see codepages.py.
+    """The archive's members in the order of their data; their names are decoded from `raw` later, see codepages.py.
 
     Raises:
-        NotZip: no ZIP, or not all of it.
-        InvalidInput: it is empty, has more members than allowed, or members that share data.
+        NotZip: not a ZIP, or a truncated one.
+        InvalidInput: it is empty, has too many members, or members that share data.
     """
     count, directory, shift = find_directory(file)
     if directory[0] >= directory[1]:
@@ -64,7 +65,7 @@ def read_directory(file: IO[bytes], most: int) -> list[ZipEntry]:
 
 
 def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
-    """Number of members, where the directory starts and ends, and the bytes before the archive."""
+    """Number of members, start and end of the directory, and the bytes before the archive."""
     size = file.seek(0, 2)
     tail_at = max(0, size - END.size - 65_535)
     file.seek(tail_at)
@@ -81,14 +82,14 @@ def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
             raise no_zip()
         count, length, start = END_64.unpack(record)[7:]
         end -= LOCATOR_64.size + END_64.size
-    shift = end - length - start  # bytes before the archive, as self-extracting ones have
+    shift = end - length - start  # bytes before the archive, as in self-extracting ones
     if shift < 0:
         raise headless()
     return count, (end - length, end), shift
 
 
 def find_end(tail: bytes) -> int:
-    """Where the end record is: the last one whose comment reaches the end, else the last one."""
+    """The offset of the end record: the last one whose comment reaches the end, otherwise the last one."""
     at = last = tail.rfind(b"PK\5\6", 0, max(0, len(tail) - END.size + 4))
     while at >= 0:
         if at + END.size + END.unpack_from(tail, at)[-1] == len(tail):
@@ -132,7 +133,7 @@ def read_entry(file: IO[bytes], shift: int) -> ZipEntry:
 
 
 def widen(extra: bytes, *values: int) -> tuple[int, ...]:
-    """Sizes and offset, from the ZIP64 field where the short ones say so."""
+    """Sizes and offset, from the ZIP64 field if the short ones refer to it."""
     while len(extra) >= 4:
         tag, length = struct.unpack_from("<2H", extra)
         if tag == 1:
@@ -148,7 +149,7 @@ def widen(extra: bytes, *values: int) -> tuple[int, ...]:
 
 
 def refuse_overlaps(entries: list[ZipEntry], directory: int) -> None:
-    """Set each member's end; refuse members that share bytes, which is how 20 KB become terabytes."""
+    """Set each member's end; refuse members that share bytes, by which 20 KB could expand to terabytes."""
     for entry, following in zip(entries, [*(item.offset for item in entries[1:]), directory], strict=True):
         if entry.offset + LOCAL_SIZE + entry.packed > following:
             raise InvalidInput("zip_overlapping", name=printable_name(entry.raw.decode("utf-8", "replace")))

@@ -1,4 +1,4 @@
-"""Checks free disk space before something is written."""
+"""Checks free disk space before writing."""
 
 import shutil
 from pathlib import Path
@@ -7,14 +7,14 @@ from app.worker.failures import InvalidInput
 
 
 def check_space(folder: Path, needed: int, min_free: int) -> None:
-    """Check that the disk has space for what is going to be written.
+    """Check that the disk has space for a write.
 
     Args:
-        needed: bytes that are going to be written below the folder.
+        needed: bytes to be written below the folder.
         min_free: bytes that must stay free.
 
     Raises:
-        InvalidInput: they would not.
+        InvalidInput: there is not enough space.
     """
     free = shutil.disk_usage(folder).free
     if free - needed < min_free:

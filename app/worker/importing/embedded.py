@@ -1,4 +1,6 @@
-"""Images that came inside their annotations: LabelMe writes each into its JSON file, and people send the JSON alone."""
+"""Extracts images embedded in annotations: LabelMe includes each in its JSON file, and some uploads have the JSON
+alone.
+"""
 
 import base64
 import json
@@ -11,22 +13,22 @@ from app.worker.importing.disk import check_space
 from app.worker.importing.members import Member
 
 MARK = b'"imageData"'
-MOST = 64 * 1024**2  # bytes of a JSON file; a larger one is no annotation of one image
+MOST = 64 * 1024**2  # bytes of a JSON file; a larger one is not a single image's annotation
 KINDS = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"))
 RIFF, WEBP = b"RIFF", slice(8, 12)
 
 
 def extract_images(source: Path, members: Iterable[Member], expanded: int, limits: ArchiveLimits) -> list[str]:
-    """Put embedded images beside their JSON files, under the names of these; of a JSON file whose image is there as a
-    file nothing is done.
+    """Write embedded images beside their JSON files, with the same stems; a JSON file whose image exists as a file is
+    skipped.
 
     Args:
-        expanded: bytes that were extracted; with the images they stay below the limit.
+        expanded: bytes extracted so far; with the images, they must stay below the limit.
 
     Returns: the images, by path below the source.
 
     Raises:
-        InvalidInput: they are too large together.
+        InvalidInput: in total they are too large.
     """
     members = list(members)
     stems = {PurePosixPath(member.parts[-1]).stem.casefold() for member in members if member.kind == "image"}
@@ -52,7 +54,7 @@ def is_alone(member: Member, stems: set[str]) -> bool:
 
 
 def image_in(path: Path) -> bytes:
-    """The image in a LabelMe file; empty where there is none that is known."""
+    """The image in a LabelMe file; empty if there is none of a known format."""
     raw = path.read_bytes()
     if MARK not in raw:
         return b""
@@ -61,14 +63,14 @@ def image_in(path: Path) -> bytes:
         if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
             return b""
         text = document.get("imageData") or ""
-        content = base64.b64decode(text.rpartition(",")[2])  # some write a data: URL
+        content = base64.b64decode(text.rpartition(",")[2])  # some tools write a data: URL
     except (ValueError, TypeError, AttributeError, RecursionError):
         return b""
     return content if suffix_of(content) else b""
 
 
 def suffix_of(content: bytes) -> str:
-    """What an image is called by its first bytes; "" for something else."""
+    """The suffix for an image by its first bytes; "" for something else."""
     if content.startswith(RIFF) and content[WEBP] == b"WEBP":
         return ".webp"
     return next((suffix for mark, suffix in KINDS if content.startswith(mark)), "")

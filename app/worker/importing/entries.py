@@ -1,4 +1,4 @@
-"""The entries of a version: each image under its name, its object and its labels."""
+"""The entries of a version: each image with its name, object and labels."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,11 @@ from app.worker.recode import stored_name
 
 
 class EntryMaker:
-    """Makes the entries of a revision.
+    """Creates the entries of a version.
 
     Args:
-        originals: what the upload called files that are stored under another name.
-        examples: images that decisions show, by their path below the source; `names_of_images` says what each is
-            called in the revision.
+        originals: uploaded names of files that are stored under another name.
+        examples: images in decisions, by their path below the source; `names_of_images` has their names in the version.
     """
 
     def __init__(
@@ -56,16 +55,16 @@ class EntryMaker:
         return entries
 
     def label(self, entry: Entry, item: Item) -> None:
-        """Its rows, or its file."""
+        """Set its rows, or its file."""
         if item.rows is not None:
             entry.text = "".join(f"{row.text}\n" for row in item.rows)
             entry.origins = [(row.file, row.line) for row in item.rows]
-            item.rows = None  # their memory is needed: 100,000 images
+            item.rows = None  # freed, since there may be 100,000 images
         elif item.label is not None:
             entry.label = self.dataset / "source" / item.label
 
     def store(self, item: Item, picture: ImageRecord) -> Path:
-        """Store an image as an object; an unsafe one stays among the source's files alone."""
+        """Store an image as an object; an unsafe one stays in the source only."""
         path = self.dataset / "source" / item.image
         if picture.unsafe or not picture.sha256:
             return path
@@ -77,7 +76,7 @@ class EntryMaker:
 
 
 def rename(item: Item, picture: ImageRecord, names: set[str]) -> None:
-    """A name with a suffix that YOLO looks at; another one where an image has that already."""
+    """Give an image a suffix that YOLO supports; another name if that one is in use."""
     name = stored_name(item.name, picture.stored is not None)
     if name == item.name:
         return
@@ -92,7 +91,7 @@ def rename(item: Item, picture: ImageRecord, names: set[str]) -> None:
 
 
 def original_names(dataset: Path) -> dict[str, str]:
-    """What the upload called files that are stored under another name; none where nobody wrote it down."""
+    """The uploaded names of files that are stored under another name; empty if they were not recorded."""
     try:
         originals = json.loads((dataset / ORIGINALS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -103,5 +102,5 @@ def original_names(dataset: Path) -> dict[str, str]:
 
 
 def images_of(decisions: list[Decision]) -> set[str]:
-    """The images that decisions show as examples, by their path below the source."""
+    """The images in decisions' examples, by their path below the source."""
     return {example["image"] for item in decisions for example in item.get("examples", [])}

@@ -1,4 +1,4 @@
-"""A dataset's files on their way in: extracted from a ZIP, or copied from a folder of the server."""
+"""Receives a dataset's files: extracted from a ZIP, or copied from a folder of the server."""
 
 import errno
 import fcntl
@@ -24,18 +24,18 @@ from app.worker.importing.embedded import extract_images
 from app.worker.importing.members import Listing, Member, check
 from app.worker.importing.reading import read_archive
 
-SOURCE = Path("source")  # below the working directory, the dataset's folder
-FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, where the file system can
+SOURCE = Path("source")  # below the working directory, which is the dataset's folder
+FICLONE = 0x40049409  # linux/fs.h: share a file's blocks, if the file system supports it
 NO_SHARING = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS}
 MODE = stat.S_IFREG | 0o644
 
 
 class IncomingFiles:
-    """Brings files to `source/` in the working directory; `settle` waits until they are on the disk.
+    """Writes files to `source/` in the working directory; `wait_until_synced` waits until they are on the disk.
 
     Args:
-        on_bytes: told (done, total) while bytes are written; what it raises ends it.
-        on_image: told of each image that is whole, by its path below `source/`.
+        on_bytes: called with (done, total) while bytes are written; an exception ends it.
+        on_image: called with the path of each complete image below `source/`.
     """
 
     def __init__(self, spec: ImportSpec, on_bytes: Callable[[int, int], None], on_image: Callable[[str], None]) -> None:
@@ -47,17 +47,17 @@ class IncomingFiles:
         self._folders: set[Path] = set()
 
     def fetch(self) -> None:
-        """Fill `source/`, unless an earlier attempt has; they are put on the disk meanwhile, see `settle`.
+        """Fill `source/`, unless an earlier attempt has done so; syncing runs in parallel, see `wait_until_synced`.
 
         Raises:
-            InvalidInput: unsafe, damaged or too large; what was written is for the caller to remove.
+            InvalidInput: unsafe, damaged or too large; the caller removes what was written.
         """
         if self.spec.folder is None and not self.spec.unpack:
             return
         if self.record.exists():
             self.unpacked = Unpacked(**json.loads(self.record.read_text(encoding="utf-8")))
             return
-        shutil.rmtree(SOURCE, ignore_errors=True)  # of an attempt that ended early
+        shutil.rmtree(SOURCE, ignore_errors=True)  # of an interrupted attempt
         if self.spec.folder is not None:
             self.copy_folder(self.spec.folder)
         else:
@@ -67,10 +67,10 @@ class IncomingFiles:
         pool.shutdown(wait=False)
 
     def wait_until_synced(self) -> None:
-        """Return once all is on the disk, and that is written down.
+        """Return once all files are synced, and that is recorded.
 
         Raises:
-            OSError: the disk did not take it.
+            OSError: the disk failed or is full.
         """
         if self._syncing is None:
             return
@@ -91,7 +91,7 @@ class IncomingFiles:
         self.extract_embedded_images(listing)
 
     def copy_folder(self, chosen: ServerFolder) -> None:
-        """Copies, not links: what is edited there later must not change here."""
+        """Copies rather than links, so that later changes of the originals do not affect the dataset."""
         with ConfinedFolder(Path(chosen.root), chosen.below.split("/") if chosen.below else []) as folder:
             listing = check(entries(folder, self.spec.limits), self.spec.limits)
             self.accept(listing)
@@ -102,23 +102,23 @@ class IncomingFiles:
         self.extract_embedded_images(listing)
 
     def accept(self, listing: Listing) -> None:
-        """What a checked listing means for the disk and for the report."""
+        """Check the disk space for a listing, and record what the report needs."""
         self.total = sum(member.entry.size for member in listing.members)
         check_space(Path(), self.total, self.spec.limits.min_free)
         self.unpacked = summary(listing, self.total)
         SOURCE.mkdir(parents=True)
-        if listing.originals:  # grouping by source needs the names that files had
+        if listing.originals:  # grouping by source needs the original names
             Path(ORIGINALS).write_text(json.dumps(listing.originals, ensure_ascii=True), encoding="utf-8")
 
     def extract_embedded_images(self, listing: Listing) -> None:
-        """Images that came inside their annotations become files, see embedded.py."""
+        """Extract images embedded in annotations, see embedded.py."""
         if images := extract_images(SOURCE, listing.members, self.total, self.spec.limits):
             self.unpacked.notes.append({"code": "images_embedded", "data": {"count": len(images)}})
         for name in images:
             self.on_image(name)
 
     def target(self, member: Member) -> Path:
-        """The path of a member, in a folder that exists."""
+        """The path of a member, whose parent folder is created."""
         path = SOURCE.joinpath(*member.parts)
         if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class IncomingFiles:
         return path
 
     def copy(self, file: IO[bytes], output: IO[bytes]) -> None:
-        """The content of a file, by sharing its blocks where that can be."""
+        """Copy a file's contents, by sharing its blocks if possible."""
         try:
             fcntl.ioctl(output.fileno(), FICLONE, file.fileno())
             return
@@ -147,7 +147,7 @@ class IncomingFiles:
 
 
 def summary(listing: Listing, size: int) -> Unpacked:
-    """What the report says about files that were skipped or renamed, and about the archive itself."""
+    """The report's data on skipped and renamed files, and on the archive itself."""
     renamed: list[RenamedFile] = [{"from": before, "to": after} for before, after in listing.renamed]
     return Unpacked(
         size_bytes=size,
@@ -162,10 +162,10 @@ def summary(listing: Listing, size: int) -> Unpacked:
 
 
 def entries(folder: ConfinedFolder, limits: ArchiveLimits) -> list[ZipEntry]:
-    """The folder as an archive would list it; links below the folder are followed to files, never out of it.
+    """The folder as the entries of an archive; links below the folder are followed to files, never out of it.
 
     Raises:
-        InvalidInput: a link that leads out of it, or too many files.
+        InvalidInput: a link leads out of it, or there are too many files.
     """
     zip_entries: list[ZipEntry] = []
     for name, real, size in folder.walk():

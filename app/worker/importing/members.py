@@ -1,4 +1,4 @@
-"""Checks which members of an archive, or files of a folder, may come in, before anything is written."""
+"""Selects the members of an archive, or files of a folder, to extract, before anything is written."""
 
 import stat
 from collections import Counter
@@ -21,14 +21,14 @@ from app.worker.importing.paths import MAX_DEPTH, safe_parts
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
 ANNOTATIONS = frozenset({".xml", ".json", ".csv", ".tsv", ".ndjson", ".jsonl"})
-LISTS = frozenset({".names", ".data", ".labels", ".pbtxt"})  # class names, and where darknet's parts are
+LISTS = frozenset({".names", ".data", ".labels", ".pbtxt"})  # class names, and darknet's paths
 
 MAX_RATIO = 100
-RATIO_FROM = 1_000_000  # bytes: small files of repeated text pack better than any bomb needs to
-MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
+RATIO_FROM = 1_000_000  # bytes: small repetitive files compress better than a bomb would need
+MAX_LABEL = 16 * 1024**2  # bytes: read at once, here and by ultralytics
 MAX_ANNOTATION = 1024**3  # bytes: one file for all images
 MAX_LIST = 256 * 1024  # bytes
-NAMED = 50  # names kept in the report
+NAMED = 50  # names in the report
 
 KINDS = {
     suffix: kind
@@ -47,7 +47,7 @@ LARGEST = {"label": MAX_LABEL, "yaml": MAX_LABEL, "annotation": MAX_ANNOTATION, 
 
 @dataclass(slots=True)
 class Member:
-    """An entry that may be extracted; `parts` is its safe path in the archive."""
+    """An entry to extract; `parts` is its safe path in the archive."""
 
     entry: ZipEntry
     parts: tuple[str, ...]
@@ -56,7 +56,7 @@ class Member:
 
 @dataclass
 class Listing:
-    """What a checked archive holds, and what is left out of it."""
+    """The contents of a checked archive, and what is skipped."""
 
     members: list[Member] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)  # by suffix or reason
@@ -64,7 +64,7 @@ class Listing:
     renamed: list[tuple[str, str]] = field(default_factory=list)
     renamed_count: int = 0
     originals: dict[str, str] = field(default_factory=dict)  # by path below the source: the name in the archive
-    archives: list[ZipEntry] = field(default_factory=list)  # those inside
+    archives: list[ZipEntry] = field(default_factory=list)  # nested archives
     notes: list[Decision] = field(default_factory=list)  # decisions: code and data, see texts.DECISIONS
 
     def note(self, code: str, **data: Any) -> None:
@@ -72,20 +72,20 @@ class Listing:
 
     def skip(self, kind: str, name: str) -> None:
         self.skipped[kind] += 1
-        if kind in UNREAD or kind == "archive":  # what the labels may be in, before what is only beside them
+        if kind in UNREAD or kind == "archive":  # files that may contain the labels come before others
             self.skipped_names = [*self.skipped_names[: NAMED - 1], printable_name(name)]
         elif len(self.skipped_names) < NAMED:
             self.skipped_names.append(printable_name(name))
 
 
 def check(entries: Iterable[ZipEntry], limits: ArchiveLimits, kinds: AbstractSet[str] = EVERY_KIND) -> Listing:
-    """Sort the members into those to extract and those to leave out.
+    """Separate the members to extract from those to skip.
 
     Args:
-        kinds: of members that are wanted; all else is left out.
+        kinds: of members to extract; others are skipped.
 
     Raises:
-        InvalidInput: a member that no honest dataset holds; the message names it.
+        InvalidInput: a member that no legitimate dataset has; the message names it.
     """
     listing = Listing()
     total = 0
@@ -108,7 +108,7 @@ def check(entries: Iterable[ZipEntry], limits: ArchiveLimits, kinds: AbstractSet
 
 
 def note_unread(listing: Listing) -> None:
-    """Images that are left out for their format."""
+    """Record images that are skipped because of their format."""
     kinds = sorted(listing.skipped.keys() & UNREAD_IMAGES)
     if kinds:
         count = sum(listing.skipped[kind] for kind in kinds)
@@ -116,10 +116,10 @@ def note_unread(listing: Listing) -> None:
 
 
 def once_each(listing: Listing) -> list[Member]:
-    """The members without those that are there twice with the same content.
+    """The members without repeated ones of the same content.
 
     Raises:
-        InvalidInput: two names that some systems take for one, with different contents; it names both.
+        InvalidInput: two names that some systems consider equal, with different contents; it names both.
     """
     by_path: dict[str, Member] = {}
     twins: list[str] = []
@@ -136,15 +136,15 @@ def once_each(listing: Listing) -> list[Member]:
 
 
 def same_content(first: ZipEntry, second: ZipEntry) -> bool:
-    """Whether the checksums agree; files of a folder have none, and are not read for it."""
+    """Whether the checksums agree; files of a folder have none, and are not read for this."""
     return bool(first.raw) and (first.size, first.crc) == (second.size, second.crc)
 
 
 def lift(listing: Listing) -> None:
-    """Cut off the folders above the dataset where a whole home path was packed.
+    """Remove common leading folders if an entire home path was archived.
 
     Raises:
-        InvalidInput: a member is nested too deeply, and not only by folders that hold nothing else.
+        InvalidInput: a member is nested too deeply even without them.
     """
     deepest = max((member for member in listing.members), key=lambda member: len(member.parts), default=None)
     excess = len(deepest.parts) - MAX_DEPTH if deepest else 0
@@ -153,7 +153,7 @@ def lift(listing: Listing) -> None:
     above = deepest.parts[:excess]
     for member in listing.members:
         inside = member.parts[:excess] == above
-        if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
+        if not inside and len(member.parts) > 1:  # loose files outside of the path stay where they are
             raise InvalidInput("path_deep", name=printable_name(deepest.entry.name), limit=str(MAX_DEPTH))
         if inside:
             member.parts = member.parts[excess:]
@@ -161,10 +161,10 @@ def lift(listing: Listing) -> None:
 
 
 def refuse_folders(members: Iterable[Member]) -> None:
-    """A file where a folder must be.
+    """Refuse a file whose path is also a folder.
 
     Raises:
-        InvalidInput: it names both.
+        InvalidInput: there is one; it names both.
     """
     by_path = {"/".join(member.parts).casefold(): member for member in members}
     for member in members:
@@ -183,7 +183,7 @@ def collision(first: Member, second: Member) -> InvalidInput:
 
 
 def note_renamed(listing: Listing, member: Member) -> None:
-    """Count a member that is stored under another name than it has."""
+    """Count a member that is stored under another name."""
     name = member.entry.name
     if list(member.parts) != [part for part in name.split("/") if part not in {"", "."}][-len(member.parts) :]:
         listing.renamed_count += 1
@@ -193,7 +193,7 @@ def note_renamed(listing: Listing, member: Member) -> None:
 
 
 def refuse_kinds(entry: ZipEntry) -> None:
-    """Links, devices and encryption."""
+    """Refuse links, devices and encryption."""
     if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise InvalidInput("member_link", name=printable_name(entry.name))
     if entry.flags & ENCRYPTED:
@@ -201,7 +201,7 @@ def refuse_kinds(entry: ZipEntry) -> None:
 
 
 def refuse_method(entry: ZipEntry) -> None:
-    """Check that a member is compressed by a method that is read here.
+    """Check that a member's compression method is supported.
 
     Raises:
         InvalidInput: it is not.
@@ -212,7 +212,7 @@ def refuse_method(entry: ZipEntry) -> None:
 
 
 def refuse_sizes(entry: ZipEntry, total: int, limits: ArchiveLimits) -> None:
-    """Bombs."""
+    """Refuse decompression bombs."""
     if entry.size > RATIO_FROM and entry.size > MAX_RATIO * entry.packed:
         raise InvalidInput("member_bomb", name=printable_name(entry.name), ratio=str(MAX_RATIO))
     if total > limits.max_expanded:
@@ -220,11 +220,11 @@ def refuse_sizes(entry: ZipEntry, total: int, limits: ArchiveLimits) -> None:
 
 
 def sort_in(listing: Listing, entry: ZipEntry, parts: tuple[str, ...], kinds: AbstractSet[str]) -> None:
-    """Put a member where it belongs by its name."""
+    """Add a member to a list according to its name."""
     suffix = PurePosixPath(parts[-1]).suffix.lower()
     if system := SYSTEM_FOLDERS.intersection(parts):
         listing.skip(min(system), entry.name)
-    elif any(part.startswith(".") for part in parts):  # ultralytics does not see them either
+    elif any(part.startswith(".") for part in parts):  # ultralytics ignores them too
         listing.skip("hidden", entry.name)
     elif suffix in ARCHIVES:
         listing.skip("archive", entry.name)
@@ -240,10 +240,10 @@ def sort_in(listing: Listing, entry: ZipEntry, parts: tuple[str, ...], kinds: Ab
 
 
 def refuse_size(entry: ZipEntry, kind: str) -> None:
-    """A label or annotation file that is too large to be read; YAML and lists of that size are left out.
+    """Refuse a label or annotation file that is too large; YAML and lists of that size are skipped.
 
     Raises:
-        InvalidInput: it is one.
+        InvalidInput: it is one of the former.
     """
     if kind == "label":
         raise InvalidInput("label_huge", name=printable_name(entry.name), limit=MAX_LABEL)

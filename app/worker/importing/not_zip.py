@@ -1,4 +1,4 @@
-"""Identifies a file that was sent as a ZIP and is none: a code of services/datasets/archive_texts.py."""
+"""Identifies a file that was uploaded as a ZIP but is not one: a code of services/datasets/archive_texts.py."""
 
 import re
 import zlib
@@ -7,7 +7,7 @@ from typing import IO
 from app.worker.failures import InvalidInput
 
 HEAD = 4096  # bytes
-TAR_AT = 257  # where a tar says "ustar"
+TAR_AT = 257  # offset of "ustar" in a tar
 
 ARCHIVES = (
     (b"Rar!\x1a\x07", "RAR"),
@@ -48,7 +48,7 @@ MARKUP = re.compile(rb"(?i)\s*(<!--.*?-->\s*)*(<\?xml[^>]*>\s*)?(<!doctype html|
 
 
 class NotZip(InvalidInput):
-    """The file is no ZIP, or not all of one; the code says what it is as far as that is known."""
+    """The file is not a ZIP, or a truncated one; the code names its type if known."""
 
 
 def split_part() -> NotZip:
@@ -64,7 +64,7 @@ def no_zip() -> NotZip:
 
 
 def named(file: IO[bytes], error: NotZip) -> NotZip:
-    """The same refusal, with what the file is where its first bytes show it."""
+    """The same refusal, with the file's type if its first bytes show it."""
     file.seek(0)
     head = file.read(HEAD)
     if not head:
@@ -77,7 +77,7 @@ def named(file: IO[bytes], error: NotZip) -> NotZip:
 
 
 def what_it_is(head: bytes) -> NotZip | None:
-    """The refusal of a file that begins so; None where nobody knows."""
+    """The refusal of a file with this beginning; None if unknown."""
     for mark, kind in ARCHIVES:
         if head.startswith(mark):
             return NotZip("not_zip_archive", kind=kind)
@@ -96,7 +96,7 @@ def what_it_is(head: bytes) -> NotZip | None:
 
 
 def text_kind(head: bytes) -> NotZip | None:
-    """The same for what people can read."""
+    """The refusal of a text file."""
     body = head.removeprefix(b"\xef\xbb\xbf")
     if body[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         body = body.decode("utf-16", "ignore").encode()
@@ -119,7 +119,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def inflated(head: bytes) -> bytes:
-    """The first bytes in a gzip."""
+    """The first decompressed bytes of a gzip."""
     try:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, 1024)
     except zlib.error:

@@ -29,13 +29,13 @@ ASIDE = (
 
 
 class ImportOutcome:
-    """The decisions of an import, and its result.
+    """Collects the decisions of an import, and builds its result.
 
     Args:
-        number: of the revision.
-        decisions: so far; those of the end are added.
-        names_of_images: in the revision, of the images that decisions show, by path below the source.
-        source_names: the classes before they were renamed.
+        number: of the version.
+        decisions: so far; further ones are added at the end.
+        names_of_images: in the version, of the images in decisions, by path below the source.
+        source_names: the classes before renaming.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class ImportOutcome:
         self.decisions.append(formats.decision(code, parameter, options, **data))
 
     def final_names(self, report: Report) -> list[str]:
-        """The listed names; else numbered ones, up to the largest class in the labels."""
+        """The listed names; otherwise numbered ones, up to the largest class in the labels."""
         if self.source.names or report.largest_class < 0:
             return self.source.names
         self.decide("classes_unnamed", "names", last=report.largest_class)
         return [f"class_{number}" for number in range(report.largest_class + 1)]
 
     def decide_at_the_end(self, report: Report) -> None:
-        """What only the examination shows."""
+        """Add the decisions that depend on the check of the images."""
         if self.source.task is None and report.task != "detect":
             self.decide("task_found", "task", ["detect", "segment", "obb"], task=report.task)
         aside = sum(report.findings.get(code, 0) for code in ASIDE)
@@ -83,7 +83,7 @@ class ImportOutcome:
         """An `ImportResult`.
 
         Args:
-            index: the revision's, whole. digest: its hash. size: its bytes.
+            index: of the version. digest: its hash. size: in bytes.
         """
         self.decide_at_the_end(report)
         locate_examples(self.decisions, self.names_of_images, index)
@@ -116,7 +116,7 @@ class ImportOutcome:
 
 
 def effect_of(fixes: AppliedFixes) -> FixEffect:
-    """What was applied, as the report has it."""
+    """The effect of applied fixes, for the report."""
     return {
         "images": fixes.images,
         "rows": fixes.rows,
@@ -128,10 +128,11 @@ def effect_of(fixes: AppliedFixes) -> FixEffect:
 
 
 def labelled_elsewhere(source: Source) -> dict[str, int]:
-    """Images that somebody labelled and the dataset does not hold, by the code of the finding."""
+    """Labeled images that the dataset lacks, by the finding's code."""
     counts = Counter[str]()
     for item in source.findings:
-        by_list = item["code"] == "image_missing" and str(item["file"]).endswith(".txt")  # which labels nothing
+        # a label file without an image
+        by_list = item["code"] == "image_missing" and str(item["file"]).endswith(".txt")
         if item["code"] in {"label_orphan", "image_missing"} and not by_list:
             counts[item["code"]] += 1
         elif item["code"] == "images_missing":
@@ -141,7 +142,7 @@ def labelled_elsewhere(source: Source) -> dict[str, int]:
 
 
 def samples(index: Path) -> list[int]:
-    """Some images of the index for a first look: evenly spread, usable ones where there are."""
+    """Some images of the index for a preview: evenly spaced, usable ones if possible."""
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE thumbnail ORDER BY id")]
     step = max(1, len(ids) // SAMPLES)
@@ -149,14 +150,14 @@ def samples(index: Path) -> list[int]:
 
 
 def locate_examples(decisions: list[Decision], names: dict[str, str], index: Path) -> None:
-    """Set the number and size of each example's image in the index; drop those without a thumbnail."""
+    """Set the id and size of each example's image in the index; drop those without a thumbnail."""
     if not names:
         return
     image_of = {stem_of(name): image for image, name in names.items()}
     locations: dict[str, IndexedImage] = {}
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
         for key, file, width, height in connection.execute("SELECT id, file, width, height FROM image WHERE thumbnail"):
-            if image := image_of.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix
+            if image := image_of.get(stem_of(file.split("/", 2)[2])):  # a fix may have changed its suffix
                 locations[image] = {"id": key, "file": file, "width": width, "height": height}
     for item in decisions:
         if "examples" in item:

@@ -1,4 +1,4 @@
-"""Makes file names from archives valid on every system. Pure: no files."""
+"""Makes file names from archives valid on every system. Pure: no file access."""
 
 import re
 
@@ -6,13 +6,13 @@ from app.core.names import printable_name, safe_name
 from app.worker.failures import InvalidInput
 
 MAX_DEPTH = 10
-DEEPEST = 100  # folders: nobody's home path is longer
+DEEPEST = 100  # folders: no home path is longer
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """The parts of an archive member's name, each fit to be a file name.
+    """The parts of an archive member's name, each valid as a file name.
 
-    Backslashes separate, as old Windows tools write them. An image and its label keep equal stems.
+    Backslashes are separators, as in old Windows tools. An image and its label keep equal stems.
 
     Raises:
         InvalidInput: the name leads out of its folder, is absolute, or is nested too deeply.

@@ -1,4 +1,4 @@
-"""A ZIP as people send it: its members under readable names, those of a ZIP inside it among them."""
+"""Reads the list of an uploaded ZIP: its members under decoded names, including those of nested ZIPs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from app.worker.importing.members import EVERY_KIND, Listing, check
 from app.worker.importing.not_zip import NotZip, named
 
 LABELS = frozenset({"label", "annotation"})
-MOST_INSIDE = 20  # ZIPs in a ZIP
+MOST_INSIDE = 20  # nested ZIPs
 LISTED = 5
 
 
 def read_archive(file: IO[bytes], limits: ArchiveLimits, tmp: Path, kinds: AbstractSet[str] = EVERY_KIND) -> Listing:
-    """What may be extracted. A ZIP that holds no image but ZIPs is read with those in folders of their names.
+    """The members to extract. A ZIP without images but with nested ZIPs is read with those in folders of their names.
 
     Args:
-        kinds: of members that are wanted; all else is left out.
-        tmp: where ZIPs that are inside are put while they are read, in files without names.
+        kinds: of members to extract; others are skipped.
+        tmp: for nested ZIPs while they are read, as unnamed files.
 
     Raises:
-        NotZip: it says what the file is.
-        InvalidInput: unsafe, too large, or of nothing but other archives.
+        NotZip: the file is not a ZIP; the error names its type.
+        InvalidInput: unsafe, too large, or with only other archives.
     """
     try:
         entries = read_directory(file, limits.max_entries)
@@ -55,13 +55,13 @@ def has(listing: Listing, kinds: AbstractSet[str]) -> bool:
 def with_labels(
     file: IO[bytes], entries: Sequence[ZipEntry], listing: Listing, limits: ArchiveLimits, inside: "Inside"
 ) -> Listing:
-    """The listing of a ZIP of images alone, with what ZIPs in it hold that have labels and no images."""
+    """The listing of a ZIP with only images, including nested ZIPs with labels and without images."""
     every, names = list(entries), []
     for entry in zips_in(listing)[:MOST_INSIDE]:
         try:
             members = inside.entries(file, entry, limits, limits.max_entries - len(every))
             inner = check(members, limits)
-        except InvalidInput:  # nobody said that it is a part of the dataset
+        except InvalidInput:  # it need not be a part of the dataset
             continue
         if has(inner, LABELS) and not has(inner, {"image"}):
             every = [candidate for candidate in every if candidate is not entry] + members
@@ -70,7 +70,7 @@ def with_labels(
         return listing
     try:
         united = check(every, limits)
-    except InvalidInput:  # together they are too many, or in each other's way: the images alone are what was sent
+    except InvalidInput:  # together they are too many or conflict: use the images alone
         return listing
     united.notes = [*listing.notes, *united.notes]
     united.note("zips_opened", count=len(names), names=", ".join(names[:LISTED]))
@@ -82,13 +82,13 @@ def zips_in(listing: Listing) -> list[ZipEntry]:
 
 
 class Inside:
-    """Takes ZIPs out of a ZIP, into files without names."""
+    """Extracts nested ZIPs to unnamed files."""
 
     def __init__(self, tmp: Path) -> None:
         self.tmp = tmp
 
     def entries(self, file: IO[bytes], outer: ZipEntry, limits: ArchiveLimits, most: int) -> list[ZipEntry]:
-        """The members of one, below its folder."""
+        """The members of a nested ZIP, below its folder."""
         check_space(self.tmp, outer.size, limits.min_free)
         copy = tempfile.TemporaryFile(dir=self.tmp)  # noqa: SIM115 (its entries hold it)
         try:
@@ -104,7 +104,7 @@ class Inside:
 
 
 def folder_for(name: str, entries: Sequence[ZipEntry]) -> str:
-    """Where the members of an inner ZIP go: below its name, unless their own folder has that already."""
+    """The folder for the members of a nested ZIP: its name, unless their own folder has that already."""
     path = PurePosixPath(name.replace("\\", "/"))
     above = "" if str(path.parent) == "." else f"{path.parent}/"
     tops = {entry.name.replace("\\", "/").partition("/")[0].casefold() for entry in entries}
@@ -119,10 +119,10 @@ def opened(
     inside: Inside,
     kinds: AbstractSet[str],
 ) -> Listing:
-    """The listing of a ZIP and those in it together.
+    """The combined listing of a ZIP and its nested ZIPs.
 
     Raises:
-        InvalidInput: there are too many, or none that can be read.
+        InvalidInput: there are too many, or none is readable.
     """
     zips = zips_in(listing)
     names_of_archives = ", ".join(printable_name(entry.name) for entry in listing.archives[:LISTED])

@@ -1,4 +1,4 @@
-"""Reports the progress of an import, and ends it where that was requested."""
+"""Reports the progress of an import, and ends it on request."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ REPORT_S = 0.25
 
 
 class Reporter:
-    """Says the progress of stages: `extracting` (bytes), `reading`, `scanning`, `checking`, `building` (images)."""
+    """Reports the progress of stages: `extracting` (bytes), `reading`, `scanning`, `checking`, `building` (images)."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -25,7 +25,7 @@ class Reporter:
         """Report progress, a few times a second and at a stage's beginning and end.
 
         Raises:
-            StopRequested: the supervisor asked for it.
+            StopRequested: a stop was requested.
         """
         now = time.monotonic()
         if stage != self.reported_stage or now - self.reported_at >= REPORT_S or (total and done == total):
@@ -34,10 +34,10 @@ class Reporter:
             self.channel.emit(Advanced(done, total, stage))
 
     def go_on(self) -> None:
-        """Raise StopRequested where the supervisor has asked to stop.
+        """Check for a stop request.
 
         Raises:
-            StopRequested: the supervisor asked for it.
+            StopRequested: a stop was requested.
         """
         if self.channel.stop_requested():
             raise StopRequested
