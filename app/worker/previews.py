@@ -1,9 +1,9 @@
-"""A few validation images that stay the same, with what the model finds in them after each epoch: `previews/` in the
-training's folder.
+"""A fixed set of validation images, with the model's predictions after each epoch: `previews/` in the training's
+folder.
 
-Costs no inference: the validation of the epoch predicts them anyway, and what it found is written down on the way.
-`index.json` says which images, and what is in them; `index-copy.json` says the same, for when that is damaged;
-`image-N.jpg` are their pictures; `epoch-N.json` what was found.
+Costs no inference: the epoch's validation predicts them anyway, and its results are recorded. `index.json` has the
+images and their objects; `index-copy.json` is its backup; `image-N.jpg` are thumbnails; `epoch-N.json` has the
+predictions.
 """
 
 import json
@@ -21,31 +21,32 @@ from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_pic
 
 INDEX, COPY = "index.json", "index-copy.json"
 IMAGES = 12
-LOOKED_AT = 2_000  # images to choose from
-CROWD = 40  # objects: in a fuller image nobody would see anything
+LOOKED_AT = 2_000  # candidate images
+CROWD = 40  # objects: a fuller image would be illegible
 LEAST_CONF = 0.05
-MOST_EPOCHS = 150  # about; the first, the newest and the best are always kept
+MOST_EPOCHS = 150  # approximately; the first, the latest and the best are always retained
 
 
 class Previews:
-    """Chooses the images, records the validation's detections in them, and writes them.
+    """Selects the images, records the validation's detections in them, and writes the files.
 
     Args:
-        folder: `previews` of the training. task, names: of the model. epochs: of the whole run.
+        folder: `previews` of the training. task, names: of the model. epochs: of the entire run.
     """
 
     def __init__(self, folder: Path, task: str, names: Sequence[str], epochs: int) -> None:
         self.folder, self.task, self.names = folder, task, names
         self.step = max(1, -(-epochs // MOST_EPOCHS))
-        self.numbers: dict[str, int] = {}  # an image's file → its number here
+        self.numbers: dict[str, int] = {}  # file of an image → its number here
         self.detections: dict[int, list[Shape]] = {}
 
     def choose(self, dataset: Any, order: Sequence[int], seed: int, first: int) -> None:
-        """Have the pictures there.
+        """Select the images and write their thumbnails.
 
         Args:
-            dataset: of the validation. order: the places of its images that this process validates, in their order.
-            first: the epoch that the run begins or goes on with; what is there of it and later ones comes again.
+            dataset: of the validation. order: indexes of the images that this process validates, in order.
+            first: the epoch at which the run begins or resumes; previews of this and later epochs will be written
+                again.
         """
         labels = truths(dataset, order)
         chosen = spread([kinds for _, kinds in labels], seed)
@@ -68,7 +69,7 @@ class Previews:
             self.write(name, index)
 
     def read_index(self) -> PreviewIndex | None:
-        """The index that is there, or its copy; None where neither can be read."""
+        """The existing index, or its copy; None if neither can be read."""
         for name in (INDEX, COPY):
             try:
                 index = json.loads((self.folder / name).read_text(encoding="utf-8"))
@@ -97,7 +98,7 @@ class Previews:
             self.write(f"epoch-{epoch}.json", {"epoch": epoch, "images": images})
 
     def thin_out(self, epoch: int, best: int) -> None:
-        """Delete epochs of a long run, evenly."""
+        """Delete epochs of a long run, evenly spaced."""
         for number, path in written(self.folder).items():
             if number % self.step and number not in {1, epoch, best}:
                 path.unlink(missing_ok=True)
@@ -108,7 +109,7 @@ class Previews:
 
 
 def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:
-    """File and classes of the first images of the validation, in its order."""
+    """File and classes of the first images of the validation, in order."""
     if hasattr(dataset, "samples"):
         return [(str(dataset.samples[index][0]), [int(dataset.samples[index][1])]) for index in order[:LOOKED_AT]]
     return [
@@ -118,21 +119,21 @@ def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:
 
 
 def truth(dataset: Any, index: int) -> list[Shape]:
-    """What is in one image."""
+    """The objects of one image."""
     if hasattr(dataset, "samples"):
         return [{"class": int(dataset.samples[index][1])}]
     return labelled_shapes(dataset.labels[index])
 
 
 def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> list[int]:
-    """Places of images that show as many classes as possible, each about as often; the same for the same seed.
+    """Indexes of images with as many classes as possible, in similar numbers; deterministic for a seed.
 
     Args:
         images: the classes of the objects in each.
     """
     indices = list(range(len(images)))
     random.Random(seed).shuffle(indices)  # noqa: S311 (no secret)
-    indices.sort(key=lambda index: not 0 < len(images[index]) <= CROWD)  # stable: empty and crowded ones last
+    indices.sort(key=lambda index: not 0 < len(images[index]) <= CROWD)  # a stable sort: empty and crowded images last
     counts: Counter[int] = Counter()
     chosen: list[int] = []
     while indices and len(chosen) < count:
@@ -144,7 +145,7 @@ def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> l
 
 
 def worth(kinds: Sequence[int], counts: Counter[int]) -> float:
-    """More for classes that were shown less; an empty or crowded image only when there is nothing else."""
+    """Larger for classes with fewer images so far; an empty or crowded image is a last resort."""
     if not 0 < len(kinds) <= CROWD:
         return -1.0
     return sum(4.0 ** -counts[kind] for kind in set(kinds))
@@ -159,13 +160,13 @@ def guesses(probabilities: Any) -> list[Shape]:
 
 
 def written(folder: Path) -> dict[int, Path]:
-    """The epochs that are there."""
+    """The epochs with previews."""
     matches = ((re.fullmatch(r"epoch-(\d+)\.json", path.name), path) for path in folder.glob("epoch-*.json"))
     return {int(match[1]): path for match, path in matches if match}
 
 
 def drop(folder: Path, first: int) -> None:
-    """Epochs from `first` on are of a past that is left behind."""
+    """Delete epochs from `first` on, since the run resumes before them."""
     for number, path in written(folder).items():
         if number >= first:
             path.unlink(missing_ok=True)

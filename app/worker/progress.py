@@ -10,10 +10,10 @@ EVERY_S = 0.25
 
 
 class ProgressReporter:
-    """Counts what is done.
+    """Counts processed items.
 
     Args:
-        total: how many there are, in what the program works on; 0: not known.
+        total: the number of items; 0: unknown.
     """
 
     def __init__(self, channel: Channel, total: int, stage: str = "") -> None:
@@ -25,7 +25,7 @@ class ProgressReporter:
         """Count one item; reported at most four times a second.
 
         Raises:
-            StopRequested: the supervisor asked to stop.
+            StopRequested: a stop was requested.
         """
         self.done += 1
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """One process of a multi-GPU training: `python -m torch.distributed.run … -m app.worker.rank ARGUMENTS`.
 
-ultralytics would write a program and a pickle for it, which needs a package more. The class follows from the task, and
-the arguments are plain values: a JSON file says it all.
+ultralytics would write a program and a pickle for it, which requires another package. The class follows from the task,
+and the arguments are plain values, so a JSON file suffices.
 """
 
 import json
@@ -14,7 +14,7 @@ from app.worker.channel import folder, read_spec
 
 
 def launch_command(trainer: Any, port: int) -> list[str]:
-    """The command that starts `trainer.world_size` of these, one for each GPU; the arguments lie beside the spec."""
+    """The command that starts `trainer.world_size` processes, one per GPU; the arguments are stored beside the spec."""
     path = folder() / "arguments.json"
     path.write_text(json.dumps(vars(trainer.args)), encoding="utf-8")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(trainer.world_size)]
@@ -22,11 +22,11 @@ def launch_command(trainer: Any, port: int) -> list[str]:
 
 
 def main(path: str) -> None:
-    """Train beside the other ranks; rank 0 emits the events."""
+    """Train together with the other ranks; rank 0 emits the events."""
     from app.worker.tasks import TRAINERS, trainer_key
 
     arguments = json.loads(Path(path).read_text(encoding="utf-8"))
-    arguments.pop("save_dir", None)  # follows from project and name
+    arguments.pop("save_dir", None)  # derived from project and name
     TRAINERS[trainer_key(TrainSpec.of(read_spec(folder())))](overrides=arguments).train()
 
 

@@ -1,4 +1,6 @@
-"""Images in formats that training reads only with luck (HEIC, AVIF) as JPEG: upright, 8 bit, colours in full size."""
+"""Converts images in formats that training may not read (HEIC, AVIF) to JPEG: upright, 8 bit, without chroma
+subsampling.
+"""
 
 import io
 import os
@@ -12,20 +14,20 @@ from app.worker.orientation import orientation, upright
 from app.worker.picture import eight_bit
 
 FTYP = slice(4, 8)
-KINDS = {"HEIF": "HEIC", "AVIF": "AVIF"}  # Pillow's name, and the one that people know
+KINDS = {"HEIF": "HEIC", "AVIF": "AVIF"}  # Pillow's name, and the common one
 QUALITY = 95
-STORED = {".jfif": ".jpg", ".jpe": ".jpg", ".jif": ".jpg"}  # suffixes of JPEGs that YOLO does not look at
+STORED = {".jfif": ".jpg", ".jpe": ".jpg", ".jif": ".jpg"}  # suffixes of JPEGs that YOLO ignores
 
 
 def open_heif(file: IO[bytes], name: str | bytes) -> ImageFile.ImageFile:
-    """Load what reads HEIC with the first such file: most datasets have none. It turns what the file says is turned.
+    """Import the HEIC decoder at the first such file, since most datasets have none. It rotates images itself.
 
     Raises:
-        SyntaxError: it is none.
+        SyntaxError: it is not HEIC.
     """
     import pi_heif
 
-    pi_heif.register_heif_opener()  # in the place of this function
+    pi_heif.register_heif_opener()  # replaces this function
     opener, is_one = Image.OPEN["HEIF"]
     offset = file.tell()
     prefix = file.read(16)
@@ -39,7 +41,7 @@ Image.register_open("HEIF", open_heif, lambda prefix: prefix[FTYP] == b"ftyp")  
 
 
 def stored_name(name: str, converted: bool) -> str:
-    """The name that an image has in a revision, with a suffix that YOLO looks at."""
+    """The name of an image in a version, with a suffix that YOLO supports."""
     stem, dot, suffix = name.rpartition(".")
     if converted and suffix.lower() not in {"jpg", "jpeg"}:
         return f"{stem}.jpg"
@@ -47,7 +49,7 @@ def stored_name(name: str, converted: bool) -> str:
 
 
 def as_jpeg(source: IO[bytes], formats: list[str]) -> bytes:
-    """The image as JPEG; what is transparent becomes white.
+    """The image as JPEG; transparent pixels become white.
 
     Raises:
         OSError: it cannot be decoded.
@@ -66,7 +68,7 @@ def as_jpeg(source: IO[bytes], formats: list[str]) -> bytes:
 
 
 def store_jpeg(folder: Path, content: bytes, sha256: str) -> Path:
-    """Write the content as a file atomically, on the disk."""
+    """Write the contents to a file atomically, synced."""
     folder.mkdir(exist_ok=True)
     path, draft = folder / f"{sha256}.jpg", folder / f".{uuid.uuid4().hex}"
     with open(draft, "wb") as file:

@@ -1,4 +1,6 @@
-"""Records what ultralytics' validators detect in each image, and the ground truth. With another dataset's classes."""
+"""Records the detections of ultralytics' validators in each image, and the ground truth. Supports datasets with other
+classes.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,15 +12,15 @@ from app.core.outcomes import LEAST_CONF, LEAST_IOU, MAX_DETECTIONS, MOST_OVERLA
 from app.worker.failures import DataError, raise_as
 from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, top_by_confidence
 
-Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are left out
+Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are excluded
 
 
 @dataclass(frozen=True)
 class ImageDetections:
-    """One image, with what is in it and what was detected.
+    """One image with its objects and detections.
 
     Args:
-        width, height: px; 0 of a classification.
+        width, height: px; 0 for classification.
     """
 
     file: str
@@ -53,7 +55,7 @@ class RecordingValidator:
         me: Any = self
         names = me.names
         if me.args.task == "classify" and self.classes is not None:
-            me.names = None  # ultralytics would leave out classes with other names
+            me.names = None  # ultralytics would drop classes with other names
         dataset = super().build_dataset(*args, **kwargs)  # type: ignore[misc]
         me.names = names
         if hasattr(dataset, "samples"):
@@ -115,7 +117,7 @@ def map_label(label: dict[str, Any], numbers: Mapping[int, int | None]) -> None:
 
 
 def detected(validator: Any, pred: Any, index: int, batch: Batch) -> ImageDetections:
-    """One image of a batch, behind ultralytics' own update."""
+    """One image of a batch, after ultralytics' own update."""
     file = str(batch["im_file"][index])
     if validator.args.task == "classify":
         conf, kinds = pred.float().topk(min(5, len(pred)))
@@ -144,7 +146,7 @@ def detected(validator: Any, pred: Any, index: int, batch: Batch) -> ImageDetect
 
 
 def objects_of(validator: Any, index: int, batch: Batch) -> Any:
-    """Classes and boxes of an image; those of masks and keypoints without them, which cost."""
+    """Classes and boxes of an image; for masks and keypoints without these, which would take time."""
     from ultralytics.models.yolo.detect import DetectionValidator
 
     boxes_only = validator.args.task in {"segment", "pose"}
@@ -153,7 +155,7 @@ def objects_of(validator: Any, index: int, batch: Batch) -> Any:
 
 
 def in_pixels(boxes: Any, geometry: InputGeometry) -> list[list[float]]:
-    """Boxes of the network's input in pixels of the image."""
+    """Boxes in pixels of the image, from those of the network's input."""
     if not len(boxes):
         return []
     height, width = geometry["ori_shape"]
@@ -162,7 +164,7 @@ def in_pixels(boxes: Any, geometry: InputGeometry) -> list[list[float]]:
 
 
 def overlaps(objects: Any, detections: Any) -> list[tuple[int, int, float]]:
-    """As `ImageResult` has them; of oriented boxes their probabilistic IoU."""
+    """Overlaps as in `ImageResult`; for oriented boxes, their probabilistic IoU."""
     from ultralytics.utils.metrics import batch_probiou, box_iou
 
     if not len(objects) or not len(detections):

@@ -1,4 +1,4 @@
-"""A training's own files and its ending: final event, description of the machine, config.yaml."""
+"""A training's own files and its ending: terminal event, description of the machine, config.yaml."""
 
 import json
 import platform
@@ -21,7 +21,7 @@ from app.worker.revision import start_weights
 
 def ending(error: BaseException, channel: Channel) -> Event:
     """The terminal event for an exception that left the training."""
-    folder = Path(channel.spec["training_dir"])  # nothing else: a spec of another version fails with its reason
+    folder = Path(channel.spec["training_dir"])  # only this field: parsing the spec of another version could fail
     if is_requested_stop(error) and (stop_mode := channel.requested_stop()):
         return stop_event(stop_mode, folder)
     mine = failed(error)
@@ -29,7 +29,9 @@ def ending(error: BaseException, channel: Channel) -> Event:
 
 
 def is_requested_stop(error: BaseException) -> bool:
-    """Whether it ended because it should; processes that were ended from outside show only a status."""
+    """Whether the exception is due to a stop request; processes that were killed from outside only have an
+    exit status.
+    """
     return any(isinstance(item, StopRequested | subprocess.CalledProcessError) for item in chain(error))
 
 
@@ -46,13 +48,13 @@ def failed(error: BaseException) -> Failed:
 
 
 def write_failure(error: BaseException, directory: Path, rank: int) -> None:
-    """A process of a multi-GPU training that does not speak writes down why it fails."""
+    """Record the failure of a process of a multi-GPU training that does not emit events."""
     text = json.dumps(asdict(failed(error)), ensure_ascii=False)
     atomic_write(directory / f"rank-{rank}.json", lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def failure_elsewhere(directory: Path) -> Failed | None:
-    """Why another process of a multi-GPU training failed: this one sees only that it ended."""
+    """The failure of another process of a multi-GPU training, of which this one sees only the exit status."""
     failures = [word for path in sorted(directory.glob("rank-*.json")) if (word := failure_file(path)) is not None]
     return min(failures, key=lambda failure: failure.kind == "code", default=None)
 
@@ -60,12 +62,12 @@ def failure_elsewhere(directory: Path) -> Failed | None:
 def failure_file(path: Path) -> Failed | None:
     try:
         return Failed(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):  # it was killed while it wrote
+    except (OSError, ValueError, TypeError):  # it was killed while writing
         return None
 
 
 def cancelled(folder: Path) -> Cancelled:
-    """Cancelled, with the best weights there are."""
+    """Cancelled, with the best weights so far."""
     weights = [name for name in ("best.pt", "last.pt") if (folder / "run" / "weights" / name).exists()]
     results = folder / "run" / "results.csv"
     epochs = max(0, len(results.read_bytes().splitlines()) - 1) if results.exists() else 0
@@ -73,7 +75,7 @@ def cancelled(folder: Path) -> Cancelled:
 
 
 def gpu_name(device: Any, count: int) -> str:
-    """`cpu`, or the name of the GPU, or of several."""
+    """`cpu`, or the name of the GPU or GPUs."""
     import torch
 
     if device.type != "cuda":
@@ -83,7 +85,7 @@ def gpu_name(device: Any, count: int) -> str:
 
 
 def weights_kind(spec: TrainSpec, model: str, folder: Path) -> str:
-    """`official`, `scratch` or `training`; of a run that goes on what it once started from, as config.yaml has it."""
+    """`official`, `scratch` or `training`; for a resumed run its original start, as in config.yaml."""
     if spec.resume:
         return str(written(folder / "config.yaml").get("weights", "checkpoint"))
     if spec.start["kind"] == "training":
@@ -92,7 +94,7 @@ def weights_kind(spec: TrainSpec, model: str, folder: Path) -> str:
 
 
 def written(path: Path) -> JsonObject:
-    """config.yaml of an earlier start of the same run; empty where there is none."""
+    """config.yaml of an earlier start of the same run; empty if missing."""
     import yaml
 
     try:
@@ -117,11 +119,12 @@ def versions() -> dict[str, str]:
     }
 
 
-OMITTED = {"arguments", "versions", "drawing"}  # of what was said: written below, or of this process alone
+# fields of the event that are written elsewhere below, or concern this process alone
+OMITTED = {"arguments", "versions", "drawing"}
 
 
 def write_config(path: Path, started: Started, spec: TrainSpec) -> None:
-    """Everything that is needed to run the same training again."""
+    """Write everything that is needed to repeat the training."""
     import yaml
 
     weights = written(path).get("start_weights") if spec.resume else start_weights(started.arguments.get("model"))

@@ -1,7 +1,7 @@
 """The trainer's part that reports progress, epochs and checkpoints.
 
-Everything is said from methods of the class. In multi-GPU training ultralytics starts new processes from the class
-alone: callbacks added to an object would be lost there. Only one process speaks: the single one, or rank 0 of several.
+All events are emitted from methods of the class: in multi-GPU training, ultralytics starts new processes from the class
+alone, without callbacks added to an object. Only one process emits events: the single one, or rank 0 of several.
 """
 
 import importlib
@@ -27,18 +27,16 @@ from app.worker.revision import dataset_revision
 from app.worker.schedule import weights_group
 
 PROGRESS_S = 0.25
-VALIDATION_S = 1.0  # between two messages of how long a validation still takes
+VALIDATION_S = 1.0  # between two reports of a validation's remaining time
 
 
 class ReportingTrainer(engine.BaseTrainer):
     """Emits events; changes nothing."""
 
-    measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
-    metric_prefixes: ClassVar[tuple[str, ...]] = (
-        "val/",
-    )  # what an epoch's parts hold of ultralytics' metrics, by prefix
+    measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys after "metrics/"
+    metric_prefixes: ClassVar[tuple[str, ...]] = ("val/",)  # ultralytics' metrics among an epoch's parts, by prefix
 
-    # ultralytics fills these in on the way and declares them as None.
+    # ultralytics declares these as None and sets them later.
     model: Any
     optimizer: Any
     metrics: Any
@@ -57,11 +55,11 @@ class ReportingTrainer(engine.BaseTrainer):
         self.contention = Contention()
         self.batch = self.best_epoch = 0
         self.batch_marked = 0.0
-        self.earlier: Sequence[float] = ()  # when the epochs before ended, in seconds of the run
-        self.drawing: float | None = None  # processor seconds that the plot of the labels took
+        self.earlier: Sequence[float] = ()  # end times of the previous epochs, in seconds of the run
+        self.drawing: float | None = None  # CPU seconds of the labels' plot
         self.reported_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
-        self.stage, self.stage_began = "", 0.0  # behind the batches of an epoch
+        self.stage, self.stage_began = "", 0.0  # after the batches of an epoch
         self.validated, self.validated_s = 0, 0.0  # batches of the present validation, and their seconds
         self.ended = threading.Event()
         super().__init__(cfg, overrides, _callbacks)
@@ -73,7 +71,7 @@ class ReportingTrainer(engine.BaseTrainer):
     # The run.
 
     def plot_training_labels(self) -> None:
-        """At the start; the plots of the end take in proportion to it, without what is imported once for both."""
+        """Measured at the start; the plots at the end take time in proportion to it, except for the first import."""
         for module in ("matplotlib.pyplot", "polars"):
             importlib.import_module(module)
         start = time.thread_time()
@@ -108,7 +106,7 @@ class ReportingTrainer(engine.BaseTrainer):
         self.start_clocks()
 
     def source(self) -> str:
-        """What the model was built from, without the folders of this machine."""
+        """The origin of the model, without paths of this machine."""
         path = Path(str(self.args.model))
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
 
@@ -120,7 +118,7 @@ class ReportingTrainer(engine.BaseTrainer):
             len(self.test_loader.dataset) / max(1, len(self.train_loader.dataset)),
             [late - early for early, late in zip([0.0, *self.earlier], self.earlier, strict=False)],
             self.train_loader.num_workers,
-            self.drawing if self.args.plots else None,  # the end is more than drawing
+            self.drawing if self.args.plots else None,  # without plots, drawing does not indicate the time at the end
         )
         self.epoch_marked = time.monotonic()
         devices = list(range(self.world_size)) if self.world_size > 1 else [self.device.index or 0]
@@ -130,13 +128,13 @@ class ReportingTrainer(engine.BaseTrainer):
     def report_end(self) -> None:
         self.ended.set()
         best = self.best if self.best.exists() else self.last
-        metrics = self.values(self.metrics)  # of the best weights: they were validated last
+        metrics = self.values(self.metrics)  # of the best weights, which were validated last
         path = best.relative_to(self.folder).as_posix()
         self.emit(CheckpointSaved(self.best_epoch, path, True, metrics, resumable=False, size=best.stat().st_size))
         seconds = time.time() - self.train_time_start + max(self.earlier, default=0.0)
         self.emit(Completed(path, self.epoch + 1, self.best_epoch, metrics, round(seconds, 3)))
 
-    # The batches: nothing here may cost more than microseconds.
+    # Batches: no code here may take more than microseconds.
 
     def before_epoch(self) -> None:
         self.batch = 0
@@ -171,10 +169,10 @@ class ReportingTrainer(engine.BaseTrainer):
         self.training_s = time.monotonic() - self.training_s
         self.begin_stage("validating")
 
-    # What follows the batches.
+    # After the batches.
 
     def begin_stage(self, name: str) -> None:
-        """`validating` or, behind the last epoch, `saving`, which validates the best weights."""
+        """`validating` or, after the last epoch, `saving`, which validates the best weights."""
         self.stage, self.stage_began, self.validated = name, time.monotonic(), 0
         self.validated_s = 0.0
         self.report_stage()
@@ -182,7 +180,9 @@ class ReportingTrainer(engine.BaseTrainer):
             threading.Thread(target=self.count_down, name="ending", daemon=True).start()
 
     def count_down(self) -> None:
-        """Metrics and plots behind the last validation's batches may take as long as an epoch, and have no hook."""
+        """Report the remaining time periodically: metrics and plots after the last validation's batches may take as
+        long as an epoch, and have no hook.
+        """
         while not self.ended.wait(VALIDATION_S):
             self.report_stage()
 
@@ -190,7 +190,7 @@ class ReportingTrainer(engine.BaseTrainer):
         """Report the remaining time: a validation may take as long as an epoch."""
         self.reported_at = time.monotonic()
         past, remaining = self.reported_at - self.stage_began, None
-        share = max(0, self.validated - 1) / len(self.test_loader)  # the last one that began may not be done
+        share = max(0, self.validated - 1) / len(self.test_loader)  # the last batch may not be complete
         if self.pace is not None and self.stage == "validating":
             remaining = self.pace.remaining_within(self.epoch, self.batch, past, share, self.validated_s)
         elif self.pace is not None:
@@ -206,10 +206,10 @@ class ReportingTrainer(engine.BaseTrainer):
     def train_parts(self) -> dict[str, float]:
         return self.label_loss_items(self.tloss, prefix="train") if self.tloss else {}
 
-    # The epochs.
+    # Epochs.
 
     def after_save(self) -> None:
-        """An epoch is recorded before its checkpoint can be resumed from: none is lost, none comes twice."""
+        """Record an epoch before its checkpoint can be resumed from, so that none is lost or repeated."""
         metrics = self.values(self.metrics)
         parts = self.train_parts() | {
             key: number(value) for key, value in self.metrics.items() if key.startswith(self.metric_prefixes)
@@ -235,7 +235,7 @@ class ReportingTrainer(engine.BaseTrainer):
         self.store_checkpoint(metrics)
 
     def epoch_seconds(self) -> float:
-        """From the end of the epoch before to here: with the copy of its checkpoint, so that the sum is the run's."""
+        """From the previous epoch's end to here, including the copy of its checkpoint, so that the sum is the run's."""
         now = time.monotonic()
         seconds, self.epoch_marked = now - self.epoch_marked, now
         if self.pace is not None:
@@ -265,7 +265,7 @@ class ReportingTrainer(engine.BaseTrainer):
             self.report_best(metrics)
 
     def report_best(self, metrics: dict[str, float | None]) -> None:
-        """best.pt is no copy to go on from: at the end it loses its optimizer."""
+        """best.pt is not resumable: at the end, its optimizer is removed."""
         size = self.best.stat().st_size
         self.emit(CheckpointSaved(self.best_epoch, "run/weights/best.pt", True, metrics, resumable=False, size=size))
 
@@ -274,7 +274,7 @@ class ReportingTrainer(engine.BaseTrainer):
 
 
 def rates(groups: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The learning rate of each of the optimizer's groups, where they differ, as in warm-up."""
+    """The learning rate of each of the optimizer's groups, if they differ, as during warmup."""
     if len({float(group["lr"]) for group in groups}) < 2:
         return {}
     return {f"lr/{group.get('param_group') or f'pg{index}'}": float(group["lr"]) for index, group in enumerate(groups)}
@@ -290,6 +290,6 @@ def total(parts: Mapping[str, float | None]) -> float | None:
 
 
 def json_arguments(arguments: UltralyticsArguments) -> UltralyticsArguments:
-    """The arguments as JSON can hold them."""
+    """The arguments as JSON values."""
     simple = (str, int, float, bool, type(None), list)
     return {key: value if isinstance(value, simple) else str(value) for key, value in arguments.items()}

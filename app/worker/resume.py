@@ -1,4 +1,4 @@
-"""Resumes from a checkpoint: chooses it, and rewinds the folder to its epoch."""
+"""Resumes from a checkpoint: selects it, and rewinds the folder to its epoch."""
 
 import csv
 import io
@@ -23,9 +23,9 @@ Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch
 
 
 class CheckpointFile(TypedDict, total=False):
-    """What ultralytics saves after an epoch (from 0), as far as it is read here.
+    """The checkpoint that ultralytics saves after an epoch (from 0), as far as it is read here.
 
-    `train_results`: the columns of results.csv; `train_metrics`: measures by ultralytics' names; `trained_epoch`: the
+    `train_results`: the columns of results.csv; `train_metrics`: metrics by ultralytics' names; `trained_epoch`: the
     epoch of a stripped file, see upstream.py.
     """
 
@@ -41,7 +41,7 @@ class CheckpointFile(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Resume:
-    """An intact checkpoint; `arguments` are those that it was trained with."""
+    """An intact checkpoint, with the arguments of its training."""
 
     path: Path
     arguments: UltralyticsArguments
@@ -49,7 +49,7 @@ class Resume:
 
 @dataclass(frozen=True)
 class Best:
-    """What best.pt holds: the epoch (from 1) that made it, and its measures by ultralytics' names."""
+    """The contents of best.pt: its epoch (from 1), and its metrics by ultralytics' names."""
 
     epoch: int
     measures: Mapping[str, float | None]
@@ -60,7 +60,7 @@ class Best:
 
 
 def find_resume(channel: Channel, spec: TrainSpec) -> Resume | None:
-    """The checkpoint that the spec names, or the newest older one that is intact; None: from the start."""
+    """The checkpoint named in the spec, or the newest older one that is intact; None: from the start."""
     for path in candidates(spec.folder, spec.resume):
         try:
             return Resume(path, read_checkpoint(path)["train_args"])
@@ -84,10 +84,10 @@ def candidates(folder: Path, requested: str | None) -> Iterator[Path]:
 
 
 def read_checkpoint(path: Path) -> CheckpointFile:
-    """A checkpoint with everything that going on needs; every byte of the file was checked.
+    """A checkpoint with everything that resuming needs; every byte of the file was verified.
 
     Raises:
-        WeightsError: damaged, or without optimizer or epoch.
+        WeightsError: it is damaged, or lacks optimizer or epoch.
     """
     from ultralytics.nn.tasks import load_checkpoint
 
@@ -95,7 +95,7 @@ def read_checkpoint(path: Path) -> CheckpointFile:
         raise WeightsError("the file is missing")
     check_archive(path)
     try:
-        _, checkpoint = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
+        _, checkpoint = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: allowed classes only, nothing is executed
     except (MemoryError, OSError):
         raise
     except Exception as error:
@@ -106,10 +106,10 @@ def read_checkpoint(path: Path) -> CheckpointFile:
 
 
 def restore_files(folder: Path, source: Path, checkpoint: CheckpointFile) -> Best:
-    """Set the run's folder back to the checkpoint's epoch. Returns what best.pt holds now.
+    """Reset the run's folder to the checkpoint's epoch. Returns the present contents of best.pt.
 
-    last.pt becomes the checkpoint, because ultralytics goes back to it after a NaN; later copies go. best.pt stays if
-    it is whole, also where a later epoch made it that is now done again: good weights are not thrown away.
+    last.pt becomes the checkpoint, since ultralytics returns to it after a NaN; later copies are deleted. An intact
+    best.pt stays, even from a later epoch that will be repeated: good weights are not discarded.
     """
     weights = folder / "run" / "weights"
     completed = int(checkpoint["epoch"]) + 1
@@ -125,7 +125,7 @@ def restore_files(folder: Path, source: Path, checkpoint: CheckpointFile) -> Bes
 
 
 def read_best(path: Path, checkpoint: CheckpointFile) -> Best | None:
-    """What best.pt is; None where it is missing or damaged."""
+    """The contents of best.pt; None if it is missing or damaged."""
     from ultralytics.utils.patches import torch_load
 
     from app.worker.upstream import trained_epoch
@@ -136,17 +136,17 @@ def read_best(path: Path, checkpoint: CheckpointFile) -> Best | None:
         epoch = trained_epoch(best)
     except (MemoryError, StopRequested):
         raise
-    except Exception:  # whatever a damaged pickle leads to
+    except Exception:  # from a damaged pickle
         return None
     number = int(checkpoint["stopper"]["best_epoch"]) if epoch is None else epoch + 1
     return Best(number, best.get("train_metrics") or {})
 
 
 def cut_results(path: Path, completed: int, losses: Mapping[str, Sequence[float]]) -> list[float]:
-    """Leave epochs 1 to `completed` in results.csv, each once. Returns the seconds (of the run) that each ended at.
+    """Truncate results.csv to epochs 1 to `completed`, each once. Returns the end time of each, in seconds of the run.
 
-    `losses`: the table as the checkpoint has it, for where the file is incomplete or damaged. A row that a crash cut is
-    left out. Where nothing can be read, the file is set aside: ultralytics goes on with a new one.
+    `losses`: the checkpoint's own table, for an incomplete or damaged file. A row truncated by a crash is dropped. If
+    nothing can be read, the file is set aside, and ultralytics starts a new one.
     """
     header, rows = read_table(path)
     epochs = [str(number) for number in range(1, completed + 1)]
@@ -163,16 +163,16 @@ def cut_results(path: Path, completed: int, losses: Mapping[str, Sequence[float]
 
 
 def table_of(losses: Mapping[str, Sequence[float]]) -> Table | None:
-    """The checkpoint's own table; None where it has none."""
+    """The checkpoint's own table; None if it has none."""
     try:
         table = [[f"{value:.6g}" for value in row] for row in zip(*losses.values(), strict=True)]
-    except (TypeError, ValueError, AttributeError):  # made from a file that was damaged then
+    except (TypeError, ValueError, AttributeError):  # saved while the file was damaged
         return None
     return complete_rows(list(losses), table) if table else None
 
 
 def read_table(path: Path) -> Table:
-    """(names, complete rows by epoch); of an epoch that comes twice the last. Nothing where it is no such table."""
+    """(names, complete rows by epoch); of a repeated epoch, the last. Empty if it is not such a table."""
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (FileNotFoundError, UnicodeDecodeError, csv.Error):
@@ -182,7 +182,7 @@ def read_table(path: Path) -> Table:
 
 
 def complete_rows(header: list[str], lines: list[list[str]]) -> Table:
-    """The rows that have a number in each column."""
+    """The rows with a number in each column."""
     if not {"epoch", "time"} <= set(header) or header[0] != "epoch":
         return [], {}
     return header, {line[0].strip(): line for line in lines if len(line) == len(header) and all(map(is_number, line))}

@@ -1,9 +1,9 @@
 """The trainer's part that resumes from a checkpoint.
 
 Restored: weights (the moving average, in half precision, as ultralytics saves them), optimizer, scaler, moving average,
-epoch, best fitness, what early stopping has waited, the schedule, warm-up and mosaic closing by the epoch's number. Not
-restored: the state of the random generators and the order of the images; both are seeded by the epoch instead, so that
-the epochs to come do not repeat what the first ones saw.
+epoch, best fitness, the patience of early stopping, the schedule, warmup and the end of mosaic by the epoch's number.
+Not restored: the state of the random generators and the order of the images; both are seeded by the epoch instead, so
+that later epochs do not repeat the order of the first ones.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from app.worker.schedule import extended, rate, weights_group
 
 
 class NothingLeft(Exception):
-    """All epochs are done: what is missing is the end."""
+    """All epochs are complete; only the final steps are missing."""
 
 
 class ResumingTrainer(ReportingTrainer):
@@ -37,7 +37,7 @@ class ResumingTrainer(ReportingTrainer):
 
     def setup_model(self) -> Any:
         checkpoint = super().setup_model()
-        if self.resume:  # before the loaders are made: they shuffle by this seed
+        if self.resume:  # before the loaders are created, which shuffle by this seed
             completed = checkpoint["epoch"] + 1
             init_seeds(self.args.seed + 1 + RANK + completed, deterministic=self.args.deterministic)
         return checkpoint
@@ -65,7 +65,7 @@ class ResumingTrainer(ReportingTrainer):
             self.lay_schedule(checkpoint, completed, self.extension)
 
     def restore(self, checkpoint: CheckpointFile, completed: int) -> None:
-        """The folder as of that epoch, the best epoch, and the note that it resumes."""
+        """Restore the folder and the best epoch of that checkpoint, and emit the note about resuming."""
         self.emit(Note("resumed", {"epoch": completed}))
         best = restore_files(self.folder, Path(self.args.model), checkpoint)
         intact = str(completed) in read_table(self.csv)[1]
@@ -75,7 +75,7 @@ class ResumingTrainer(ReportingTrainer):
         self.recall_best(best)
 
     def recall_best(self, best: Best) -> None:
-        """Said again: the process before may have died between writing the file and saying so."""
+        """Emit the best checkpoint again: the previous process may have died between writing the file and its event."""
         if self.best_fitness is None or best.epoch > self.start_epoch:
             self.best_fitness = max(best.fitness, self.best_fitness or 0.0)
         self.best_epoch = best.epoch
@@ -90,13 +90,13 @@ class ResumingTrainer(ReportingTrainer):
             self.emit(Note("schedule_stretched" if extension["schedule"] == "stretch" else "schedule_kept", data))
 
     def _get_warmup_iterations(self, num_batches: int) -> int:
-        """Warm-up is for the first epochs of a run: an extension, which may make it longer, has none."""
+        """Warmup is for the first epochs of a run: an extension, which could prolong it, has none."""
         if self.extension and self.start_epoch >= self.extension["from_epoch"]:
             return 0
         return super()._get_warmup_iterations(num_batches)
 
     def save_metrics(self, metrics: dict[str, float]) -> None:
-        """The time column of results.csv goes on where the process before ended."""
+        """Continue the time column of results.csv where the previous process ended."""
         before = max(self.earlier, default=0.0)
         self.train_time_start -= before
         try:
@@ -105,7 +105,7 @@ class ResumingTrainer(ReportingTrainer):
             self.train_time_start += before
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
-        """ultralytics never recovers in the first epoch of a process; a resumed one has a checkpoint to go back to."""
+        """ultralytics never recovers in the first epoch of a process; a resumed one has a checkpoint to return to."""
         start = self.start_epoch
         try:
             self.start_epoch = -1 if self.resume else start
@@ -123,7 +123,7 @@ class ResumingTrainer(ReportingTrainer):
             self.conclude()
 
     def conclude(self) -> None:
-        """What ultralytics does behind the last epoch."""
+        """Run the steps of ultralytics after the last epoch."""
         self.epoch = self.start_epoch - 1
         self.final_eval()
         if self.channel is not None:

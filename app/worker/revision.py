@@ -13,14 +13,14 @@ import yaml
 from app.core.files import atomic_write, file_hash
 from app.core.splits import SPLITS
 
-CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
+CACHE = ".revision.json"  # beside the dataset: the last hash, and the signature it is valid for
 KINDS = ("images", "labels", "masks")
-BATCH = 512  # files in work at once
-GENERATED_SUFFIXES = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
+BATCH = 512  # files per batch
+GENERATED_SUFFIXES = {".cache", ".npy", ".tmp"}  # files that trainings create beside images and labels
 
 
 class StartWeights(TypedDict):
-    """The file that a training starts from."""
+    """The file of a training's initial weights."""
 
     name: str
     sha256: str
@@ -28,13 +28,13 @@ class StartWeights(TypedDict):
 
 
 def dataset_revision(data_yaml: Path, hashes: Mapping[str, str] | None = None) -> str:
-    """SHA-256 over the files, class names and split of a dataset; times and places of files change nothing.
+    """SHA-256 over the files, class names and split of a dataset, independent of times and locations of files.
 
-    Computed once, then read from a file beside the dataset while no file's size or time of change differs.
+    Computed once, then cached in a file beside the dataset while sizes and modification times are unchanged.
 
     Args:
-        data_yaml: our dataset.yaml, or the folder of a dataset that has none.
-        hashes: SHA-256 of files that need not be read for it, by name below the folder.
+        data_yaml: our dataset.yaml, or the folder of a dataset without one.
+        hashes: known SHA-256 of files, by name below the folder.
 
     Raises:
         OSError: the dataset cannot be read.
@@ -52,7 +52,7 @@ def dataset_revision(data_yaml: Path, hashes: Mapping[str, str] | None = None) -
 
 
 def description(data_yaml: Path) -> str:
-    """Classes and split of a dataset.yaml as one line of JSON; where the dataset lies is left out."""
+    """Classes and split of a dataset.yaml as one line of JSON, without the dataset's path."""
     if data_yaml.is_dir():
         return "{}"
     document = yaml.safe_load(data_yaml.read_text(encoding="utf-8"))
@@ -60,10 +60,11 @@ def description(data_yaml: Path) -> str:
 
 
 def files(folder: Path) -> Iterator[tuple[str, int, int, int]]:
-    """Each file that a training reads: name below the folder, bytes, time of change of its content (ns), and of its
-    entry or, where it has several links, its inode."""
+    """Each file that a training reads: name below the folder, bytes, modification time (ns), and ctime or, for hard
+    links, the inode.
+    """
     roots = [folder / kind for kind in KINDS if (folder / kind).is_dir()]
-    roots = roots or [folder / split for split in SPLITS if (folder / split).is_dir()]  # folders by class
+    roots = roots or [folder / split for split in SPLITS if (folder / split).is_dir()]  # class folders
     for root in roots:
         yield from walk(root, len(str(folder)) + 1)
 
@@ -75,13 +76,13 @@ def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
                 yield from walk(entry.path, skip)
             elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in GENERATED_SUFFIXES:
                 stat = entry.stat()
-                # A new link to a file changes its ctime; what has several links is an object, which never changes.
+                # A new link to a file changes its ctime; a file with several links is an object, which never changes.
                 mark = stat.st_ino if stat.st_nlink > 1 else stat.st_ctime_ns
                 yield entry.path[skip:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, mark
 
 
 def signature(names: str, entries: list[tuple[str, int, int, int]]) -> str:
-    """What changes when a file does, without reading any."""
+    """A value that changes when any file does, computed without reading the files."""
     total = hashlib.sha256(names.encode())
     for item in entries:
         total.update(repr(item).encode("utf-8", "backslashreplace"))
@@ -89,9 +90,9 @@ def signature(names: str, entries: list[tuple[str, int, int, int]]) -> str:
 
 
 def content_hash(folder: Path, names: str, paths: list[str], hashes: Mapping[str, str]) -> str:
-    """The revision itself."""
+    """The hash of the dataset's contents."""
     total = hashlib.sha256(names.encode())
-    with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases Python's lock
+    with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases the GIL
         for start in range(0, len(paths), BATCH):  # a future for each file at once would take 1 KB each
             batch = paths[start : start + BATCH]
             digests = pool.map(lambda name: hashes.get(name) or file_hash(folder / name), batch)
@@ -101,7 +102,7 @@ def content_hash(folder: Path, names: str, paths: list[str], hashes: Mapping[str
 
 
 def start_weights(model: Any) -> StartWeights | None:
-    """Name, SHA-256 and bytes of the file that a training starts from; None for a model made anew."""
+    """Name, SHA-256 and size of the file with a training's initial weights; None for a model built from scratch."""
     path = Path(str(model))
     if path.suffix != ".pt" or not path.is_file():
         return None
@@ -119,5 +120,5 @@ def read_cache(path: Path) -> dict[str, str]:
 def write_cache(path: Path, cached: dict[str, str]) -> None:
     try:
         atomic_write(path, lambda draft: draft.write_text(json.dumps(cached), encoding="utf-8"))
-    except OSError:  # a read-only dataset: it is hashed each time
+    except OSError:  # a read-only dataset is hashed each time
         pass

@@ -1,13 +1,12 @@
 """The one main() of the child processes of jobs: `python -m app.worker.run DIRECTORY`.
 
 `spec.json` names the `program`, a module below app/worker/programs; its `run(channel)` does the work and returns the
-result. The last event is Finished, Stopped or Failed, or one that the program has of its own: it says that itself at
-the end of its work, and has an `ending(error, channel)` for what an exception ends. Exit status 0: done, or stopped as
-requested.
+result. The terminal event is Finished, Stopped or Failed, or one of the program's own: the program then emits it
+itself, and has an `ending(error, channel)` for exceptions. Exit status 0: done, or stopped as requested.
 
-With `--prewarm PROGRAM` before the directory it loads that program and waits for `spec.json`; it ends by itself where
-none comes. With `--gate NUMBER` it loads its program, and begins once it is let through: its row says by then which
-process it is, and nobody starts another one in its place.
+With `--prewarm PROGRAM` before the directory, it loads that program and waits for `spec.json`; without one, it ends by
+itself. With `--gate NUMBER`, it loads its program, and begins once the gate opens: by then its row names this process,
+so that no other one is started for the job.
 """
 
 import os
@@ -27,7 +26,7 @@ from app.worker.failures import StopRequested, kind_of, sentence
 
 POLL_S = 2.0
 SPEC_POLL_S = 0.005
-PATIENCE_S = 120.0  # for a task: what it was begun for may have broken off
+PATIENCE_S = 120.0  # for a task: its request may have been aborted
 MOST = 20_000  # characters of a traceback
 
 Ending = Callable[[BaseException, Channel], Event]
@@ -37,7 +36,7 @@ def main(directory: str, gate: int | None = None) -> int:
     """Run the program; emits its ending, whatever it is.
 
     Args:
-        gate: the pipe at which it waits before it begins.
+        gate: the pipe to wait on before the work.
     """
     channel = open_channel(directory)
     threading.Thread(target=end_when_over, args=(channel,), name="watch", daemon=True).start()
@@ -48,7 +47,7 @@ def main(directory: str, gate: int | None = None) -> int:
         if gate is not None and not pass_gate(gate):
             return ORPHANED
         result = program.run(channel)
-    except BaseException as error:  # everything must end in an event
+    except BaseException as error:  # every exception must become an event
         report_ending(channel, end, error)
         return 0 if isinstance(error, StopRequested) else 1
     channel.catch_up()
@@ -57,7 +56,7 @@ def main(directory: str, gate: int | None = None) -> int:
 
 
 def report_ending(channel: Channel, end: Ending, error: BaseException) -> None:
-    """Emit the ending, unless another process of the job has."""
+    """Emit the ending, unless another process of the job has done so."""
     channel.catch_up()
     if channel.ended:
         return
@@ -77,7 +76,9 @@ def ending(error: BaseException, _channel: Channel) -> Event:
 
 
 def has_task(directory: str, program: str) -> bool:
-    """Load the program and wait for `spec.json`; false where none comes, or its writer has ended."""
+    """Load the program and wait for `spec.json`; false if none comes, or the process that started this one
+    has ended.
+    """
     parent, limit = os.getppid(), time.monotonic() + PATIENCE_S
     import_module(f"app.worker.programs.{program}")
     while not Path(directory, "spec.json").exists():
@@ -88,13 +89,13 @@ def has_task(directory: str, program: str) -> bool:
 
 
 def pass_gate(gate: int) -> bool:
-    """Wait at the gate; false where whoever started this process ended before its row said so."""
+    """Wait at the gate; false if the process that started this one ended before the row named it."""
     with open(gate, "rb", buffering=0) as pipe:
         return bool(pipe.read(1))
 
 
 def end_when_over(channel: Channel) -> None:
-    """End this process once its folder is gone, or another attempt has begun: nobody reads its events."""
+    """End this process once its folder was deleted, or another attempt has begun: nothing reads its events."""
     while (channel.directory / "spec.json").exists():
         time.sleep(POLL_S)
         channel.end_if_superseded()

@@ -1,4 +1,4 @@
-"""The learning rate over the epochs of a run that was extended. Factors of the first rate, by epoch from 0."""
+"""The learning rate over the epochs of an extended run. Factors of the initial rate, by epoch from 0."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from app.core.lr_schedule import Factor, schedule
 def extended(extension: Mapping[str, Any], checkpoint: Mapping[str, Any], cosine: bool, last: float) -> Factor:
     """The schedule of a run's last extension, {"from_epoch", "epochs", "schedule"}.
 
-    "stretch" lays the schedule over the new number of epochs; "keep" stays at the rate of the last epoch before the
-    extension. Where that epoch is done again, because its checkpoint was damaged, the old schedule runs to its end.
+    "stretch" distributes the schedule over the new number of epochs; "keep" stays at the rate of the last epoch before
+    the extension. If that epoch is repeated, because its checkpoint was damaged, the old schedule is completed first.
     """
     if extension["schedule"] == "stretch":
         return schedule(cosine, last, extension["epochs"])
@@ -22,10 +22,10 @@ def extended(extension: Mapping[str, Any], checkpoint: Mapping[str, Any], cosine
 
 
 def rate(checkpoint: Mapping[str, Any]) -> float:
-    """The learning rate that a checkpoint was saved at."""
+    """The learning rate in a checkpoint."""
     return float(weights_group(checkpoint["optimizer"]["param_groups"])["lr"])
 
 
 def weights_group(groups: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The optimizer's group of the weights with decay; biases and norms have groups of their own."""
+    """The optimizer's group of the weights with decay; biases and norms are in other groups."""
     return next((group for group in groups if group.get("param_group") in {"weight", "muon"}), groups[0])

@@ -1,6 +1,6 @@
 """Detections and ground truth of an image as plain values for the browser to draw.
 
-See `Shape`: places are fractions of the image's width and height.
+See `Shape`: coordinates are fractions of the image's width and height.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,23 +11,23 @@ from app.core.files import atomic_write
 from app.core.shapes import Shape
 
 DIGITS = 4
-MOST_CORNERS = 60  # of a mask's outline
-SIDE = 640  # px, the longer one of a picture for the browser
+MOST_CORNERS = 60  # of a mask's polygon
+SIDE = 640  # px, of the longer side of a thumbnail
 QUALITY = 80
 
 
 class Batch(TypedDict):
-    """What a validator of ultralytics gets for several images, as far as it is read here. Tensors where not said."""
+    """The batch of an ultralytics validator, as far as it is read here. Tensors unless stated otherwise."""
 
     img: Any  # [N, 3, height, width] of the network's input
     im_file: Sequence[str]
     cls: Any
-    ori_shape: NotRequired[Sequence[tuple[int, int]]]  # height and width of each image, px; not of a classification
+    ori_shape: NotRequired[Sequence[tuple[int, int]]]  # height and width of each image, px; missing for classification
     ratio_pad: NotRequired[Sequence[Any]]
 
 
 class Predictions(TypedDict):
-    """What it detects in one image: a tensor each, the same detection at the same index."""
+    """The detections in one image: a tensor each, the same detection at the same index."""
 
     bboxes: Any
     conf: Any
@@ -45,7 +45,7 @@ class InputGeometry(TypedDict):
 
 
 def top_by_confidence(pred: Predictions, least: float, most: int) -> Predictions:
-    """One image's predictions with a confidence of at least `least`, by falling confidence, at most `most`."""
+    """One image's predictions with a confidence of at least `least`, by descending confidence, at most `most`."""
     order = pred["conf"].argsort(descending=True)[:most]
     order = order[pred["conf"][order] >= least]
     return cast(Predictions, {name: value[order] for name, value in cast(Mapping[str, Any], pred).items()})
@@ -63,7 +63,7 @@ def predicted_shapes(pred: Predictions, index: int, batch: Batch) -> list[Shape]
 
 
 def input_geometry(index: int, batch: Batch) -> InputGeometry:
-    """Of one image of a batch."""
+    """The geometry of one image in a batch."""
     return {
         "ori_shape": batch["ori_shape"][index],
         "ratio_pad": batch["ratio_pad"][index],
@@ -72,7 +72,7 @@ def input_geometry(index: int, batch: Batch) -> InputGeometry:
 
 
 def add_geometry(shapes: list[Shape], pred: Predictions, geometry: InputGeometry) -> None:
-    """Box, polygon and points of each, from what the task has of `bboxes`, `masks` and `keypoints`."""
+    """Add box, polygon and points of each, from the task's `bboxes`, `masks` and `keypoints`."""
     from ultralytics.utils import ops
 
     size, original, padding = geometry["imgsz"], geometry["ori_shape"], geometry["ratio_pad"]
@@ -89,8 +89,9 @@ def add_geometry(shapes: list[Shape], pred: Predictions, geometry: InputGeometry
 
 
 def corners_of(boxes: Any, geometry: InputGeometry) -> Any:
-    """Boxes of the network's input, [N, 4], as x1, y1, x2, y2, or turned ones, [N, 5], as their four corners: [N, 4] or
-    [N, 8] in parts of the image."""
+    """Boxes of the network's input, [N, 4], as x1, y1, x2, y2, or oriented ones, [N, 5], as their four corners: [N, 4]
+    or [N, 8] in fractions of the image.
+    """
     from ultralytics.utils import ops
 
     turned = boxes.shape[1] == 5
@@ -103,7 +104,7 @@ def corners_of(boxes: Any, geometry: InputGeometry) -> Any:
 
 
 def set_geometry(shape: Shape, corners: Iterable[float]) -> None:
-    """Set its box or polygon: one row of `corners_of`."""
+    """Set its box or polygon from one row of `corners_of`."""
     values = [short(value) for value in corners]
     if len(values) == 4:
         shape["box"] = values
@@ -112,8 +113,9 @@ def set_geometry(shape: Shape, corners: Iterable[float]) -> None:
 
 
 def outline(mask: Any, geometry: InputGeometry) -> list[float]:
-    """The largest outline of a mask, with few corners. The mask shows the network's input in cells of some pixels: the
-    outline goes round its outer cells, within half a pixel of the input, not through their middles."""
+    """The largest polygon of a mask, with few corners. The mask has cells of several pixels of the network's input: the
+    polygon follows the edges of its outer cells, within half a pixel of the input, not their centers.
+    """
     import cv2
     import numpy as np
     from ultralytics.utils import ops
@@ -131,19 +133,19 @@ def outline(mask: Any, geometry: InputGeometry) -> list[float]:
         return []
     largest = max(outlines, key=cv2.contourArea)
     corners = cv2.approxPolyDP(largest, 0.005 * cv2.arcLength(largest, True), True).reshape(-1, 2).astype(np.float32)
-    corners = fewer(corners) + 0.5  # the contour goes through the middles of pixels
+    corners = fewer(corners) + 0.5  # the contour goes through the centers of pixels
     corners += np.array([(left - 1) * cell[0], (top - 1) * cell[1]], dtype=np.float32)
     scaled = ops.scale_coords(size, corners, original, ratio_pad=geometry["ratio_pad"])
     return parts(scaled.tolist(), original[1], original[0])
 
 
 def fewer(corners: Any) -> Any:
-    """At most MOST_CORNERS of them, evenly."""
+    """At most MOST_CORNERS of them, evenly spaced."""
     return corners[:: max(1, -(-len(corners) // MOST_CORNERS))]
 
 
 def labelled_shapes(label: Mapping[str, Any]) -> list[Shape]:
-    """The shapes of one image's label, as ultralytics' dataset holds it: boxes as xywh, in parts of the image."""
+    """The shapes of one image's label in ultralytics' dataset: boxes as xywh, in fractions of the image."""
     shapes: list[Shape] = []
     segments, points = label.get("segments") or [], label.get("keypoints")
     for row, kind in enumerate(label["cls"].reshape(-1).tolist()):
@@ -161,7 +163,7 @@ def labelled_shapes(label: Mapping[str, Any]) -> list[Shape]:
 
 
 def parts(corners: Iterable[Any], width: float = 1.0, height: float = 1.0) -> list[float]:
-    """x, y, x, y ... in parts of the image."""
+    """x, y, x, y ... in fractions of the image."""
     return [short(value / side) for x, y in corners for value, side in ((x, width), (y, height))]
 
 
@@ -170,7 +172,7 @@ def short(value: float) -> float:
 
 
 def save_picture(source: Path, target: Path, side: int = SIDE) -> tuple[int, int]:
-    """A small JPEG of an image, upright; returns its width and height in px.
+    """Write a thumbnail of an image as JPEG, upright; returns its width and height in px.
 
     Raises:
         ValueError: it cannot be read.

@@ -1,9 +1,9 @@
-"""Which images come from one source: copies of one picture, frames of one video. The one notion of it that the split,
-the findings and the fixes share.
+"""Determines which images have the same source: copies of one image, frames of one video. The split, the findings and
+the fixes share this definition.
 
-Names are judged as a set. A mark that says "frame" or names a video file is believed where several sources carry it;
-a number behind a name is believed only where the names are not those of classes and the pictures, the numbers or many
-such names speak for it. So an ordinary numbered set (IMG_0001 …, cat_001 …) is not glued together.
+Names are judged as a set. A mark such as "frame" or a video file's name is accepted if several sources have it; a
+number after a name is accepted only if the names are not class names, and the images, the numbers or many such names
+support it. So an ordinary numbered set (IMG_0001 …, cat_001 …) is not merged into one source.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from app.worker.formats.pairs import is_role
 from app.worker.formats.paths import split_of, stem_of
 
-# Copies of one picture: what augmentation tools put behind its name.
+# Copies of one image: suffixes added by augmentation tools.
 ROBOFLOW = re.compile(r"(.+?)(?:_(?:jpe?g|png|bmp|webp|tiff?|heic))?\.rf\.[0-9a-zA-Z]{6,}$", re.I)
 TILE = re.compile(
     r"(.+?)(?:_\d+_\d+_\d+_\d+|__\d+(?:\.\d+)?__\d+___\d+|[_-]x\d+[_-]?y\d+"
@@ -40,14 +40,14 @@ TIME = re.compile(r"(.+?)[ _.-]+(?:(?:t|time|sec|ts)[ _-]?\d+(?:\.\d+)?m?s?|\d+(
 HINT = re.compile(
     r"fr|[ _.#-]f|mp4|mov|avi|mkv|webm|m4v|mpe?g|wmv|flv|3gp|m2?ts|[ _.-]t|sec|\dm?s$", re.I
 )  # of any of these
-DAY = re.compile(r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d$")  # and a time behind it: a camera's own name
+DAY = re.compile(r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d$")  # and a time after it: a camera's own name
 NUMBER = re.compile(r"(.*?)[ _.#-]*(\d+)$")
 FOLDER = re.compile(
     r"(?:video|vid|clip|seq|sequence|scene|cam|camera|rec|record(?:ing)?|session|run|shot|track|mvi|dji"
     r"|gopr|gx|flight|drive|sub|subject|patient)[ _-]*\d+|.+[._](?:mp4|mov|avi|mkv)",
     re.I,
 )
-# What cameras and people call any picture: it names no source.
+# Generic names from cameras and people, which identify no source.
 GENERIC = frozenset(
     {
         "",
@@ -84,22 +84,22 @@ GENERIC = frozenset(
         "testing",
     }
 )
-FEWEST = 5  # sources of a weak mark, and the largest of them holds half of the images at most
-PAIRS = 2000  # of pictures that are compared
+FEWEST = 5  # minimum number of sources of a weak mark, the largest of which may have at most half of the images
+PAIRS = 2000  # compared pairs of images
 NEIGHBOUR_BITS = (
-    14  # bits in which the hashes of neighbouring frames differ at most, in the middle; different scenes have 20 up
+    14  # maximum median of differing hash bits between neighboring frames; different scenes have 20 and more
 )
-MOST_COPIES = 0.3  # of the images: what more of them share is no picture's name
-CLOSER = 0.7  # of what different sources differ in
-PADDED = 4  # digits of a number that a tool wrote
+MOST_COPIES = 0.3  # of the images: a name shared by more does not identify an image
+CLOSER = 0.7  # relative to the difference between sources
+PADDED = 4  # digits of a number written by a tool
 
 
 @dataclass(slots=True)
 class Name:
-    """A picture's name taken apart. `strong`, `weak`: its source by that mark; "" none."""
+    """A parsed image name. `strong`, `weak`: its source by that mark; "": none."""
 
     folder: str
-    base: str  # without what copies have behind their name
+    base: str  # without the suffix of copies
     strong: str = ""
     weak: str = ""
     digits: str = ""
@@ -112,13 +112,13 @@ def sources(
     classes: Sequence[Collection[Hashable]] | None = None,
     class_names: Collection[str] = (),
 ) -> list[str]:
-    """The source of each image; "" where no other image shares one.
+    """The source of each image; "" if no other image shares it.
 
     Args:
-        names: paths as the person had them; folders of splits and "images" tell nothing.
-        hashes: perceptual hashes, which show whether neighbours in number are neighbours in time.
-        classes: what each image holds: names that follow the classes are no sources.
-        class_names: the same for folders and names that are called as a class is.
+        names: original paths; folders of splits and "images" are ignored.
+        hashes: perceptual hashes, which show whether consecutive numbers are consecutive frames.
+        classes: of each image: names that correspond to the classes are not sources.
+        class_names: the same for folders and names equal to a class name.
     """
     parts = [parse_name(name) for name in names]
     join_copies(parts)
@@ -131,20 +131,22 @@ def sources(
     for index, part in enumerate(parts):
         recordings.append(part.strong or weak.get(index) or folders.get(index) or copies_of[index])
     counts = Counter(recordings)
-    if len(counts) == 1:  # one source for all says nothing
+    if len(counts) == 1:  # a single source for all says nothing
         return [""] * len(names)
     return [source if counts[source] > 1 else "" for source in recordings]
 
 
 def copies(names: Sequence[str]) -> list[str]:
-    """The same for a classification, whose folders are classes and whose names are often numbers: copies alone."""
+    """Copies alone, for classification: its folders are classes, and its names are often numbers."""
     parts = [parse_name(name) for name in names]
     join_copies(parts)
     return copied(parts)
 
 
 def copied(parts: Sequence[Name]) -> list[str]:
-    """What each is a copy of, where the set holds another copy of it or itself; two pictures of one name are none."""
+    """The original of each copy, if the set has another copy of it or the original; two images with the same name are
+    not copies.
+    """
     keys = [f"{part.folder}/{part.base}" for part in parts]
     counts = Counter(keys)
     marked = {key for key, part in zip(keys, parts, strict=True) if part.marked}
@@ -152,7 +154,7 @@ def copied(parts: Sequence[Name]) -> list[str]:
 
 
 def parse_name(path: str) -> Name:
-    """The distinctive folders, and the name without Roboflow's mark of a copy."""
+    """The distinctive folders, and the name without Roboflow's suffix of copies."""
     *folders, name = path.split("/")
     folder = "/".join(part for part in folders if not is_role(part) and not split_of(part))
     stem = stem_of(name)
@@ -162,7 +164,7 @@ def parse_name(path: str) -> Name:
 
 
 def join_copies(parts: Sequence[Name]) -> None:
-    """Take off what other tools put behind the name of a copy, where the copies of a picture are few."""
+    """Remove other tools' suffixes of copies, if the copies per image are few."""
     originals = {(part.folder, part.base) for part in parts}
     reduced = []
     for part in parts:
@@ -180,7 +182,7 @@ def join_copies(parts: Sequence[Name]) -> None:
 
 
 def mark_frames(parts: Sequence[Name]) -> None:
-    """Set the sources that frames' names say."""
+    """Set the sources that names of frames contain."""
     for part in parts:
         if HINT.search(part.base) and (mark := frame_mark(part.base)):
             part.strong = f"{part.folder}/{mark[1]}"
@@ -192,12 +194,12 @@ def mark_frames(parts: Sequence[Name]) -> None:
 
 
 def frame_mark(base: str) -> re.Match[str] | None:
-    """The match that marks a picture as a frame; its first group is the source."""
+    """The match that marks an image as a frame; its first group is the source."""
     return next((match for mark in (VIDEO, FRAME, TIME, FRAME_F) if (match := mark.fullmatch(base))), None)
 
 
 class SourceFinder:
-    """Whether marks that may mean a source do, over the whole set."""
+    """Checks ambiguous marks of sources over the entire set."""
 
     def __init__(
         self,
@@ -209,7 +211,7 @@ class SourceFinder:
         self.parts, self.hashes, self.classes, self.class_names = parts, hashes, classes, class_names
 
     def weak(self) -> dict[int, str]:
-        """Sources by a number behind a name, by place; empty where it is only a number."""
+        """Sources by a number after a name, by index; empty if it is only a number."""
         groups = self.groups(lambda part: "" if part.strong or self.is_generic(part.weak) else part.weak)
         if len(groups) < 2 or self.named_by_class(groups):
             return {}
@@ -218,7 +220,7 @@ class SourceFinder:
         return {index: key for key, indices in groups.items() for index in indices}
 
     def folders(self, assigned: dict[int, str]) -> dict[int, str]:
-        """Sources by folder: of each video one."""
+        """Sources by folder: one per video."""
         candidates = [index for index, part in enumerate(self.parts) if not part.strong and index not in assigned]
         groups: dict[str, list[int]] = defaultdict(list)
         for index in candidates:
@@ -233,7 +235,7 @@ class SourceFinder:
         return {index: f"{key}/" for key, indices in groups.items() for index in indices}
 
     def groups(self, key: Callable[[Name], str]) -> dict[str, list[int]]:
-        """Places of two or more images with one key."""
+        """Indexes of two or more images with the same key."""
         indices: dict[str, list[int]] = defaultdict(list)
         for index, part in enumerate(self.parts):
             if name := key(part):
@@ -241,16 +243,16 @@ class SourceFinder:
         return {name: members for name, members in indices.items() if len(members) > 1}
 
     def is_generic(self, key: str) -> bool:
-        """Whether the name before the number is what any picture is called."""
+        """Whether the name before the number is generic."""
         folder, _, prefix = key.rpartition("/")
         return bool(DAY.search(prefix)) or (prefix.strip(" _.-#") in GENERIC and not folder)
 
     def many(self, groups: dict[str, list[int]]) -> bool:
-        """Many sources, none of which holds most of the images."""
+        """Whether there are many sources, none of which has most of the images."""
         return len(groups) >= FEWEST and max(map(len, groups.values())) <= len(self.parts) / 2
 
     def counts_anew(self, groups: dict[str, list[int]]) -> bool:
-        """Numbers of one width that a tool wrote, and that begin anew in each group."""
+        """Whether numbers have a constant width, and restart in each group."""
         numbers = [{self.parts[index].digits for index in members} for members in groups.values()]
         if any(len(digits) < PADDED for digit_groups in numbers for digits in digit_groups):
             return False
@@ -258,7 +260,7 @@ class SourceFinder:
         return 2 * shared >= len(numbers) - 1
 
     def named_by_class(self, groups: dict[str, list[int]]) -> bool:
-        """Whether the groups are the classes: called so, or each holds one class alone and they differ in it."""
+        """Whether the groups are the classes: by their names, or because each has a single, different class."""
         called = sum(key.strip("/").rpartition("/")[2].strip(" _-.#") in self.class_names for key in groups)
         if 2 * called >= len(groups):
             return True
@@ -271,7 +273,7 @@ class SourceFinder:
         return {kind for index in members for kind in (self.classes or ())[index]}
 
     def are_frames(self, groups: dict[str, list[int]]) -> bool:
-        """Whether pictures that follow each other in a group are much more alike than those of different groups."""
+        """Whether consecutive images in a group are much more similar than images of different groups."""
         if self.hashes is None:
             return False
         within, between = [], []

@@ -1,4 +1,4 @@
-"""Splits images: stratified by class, deterministic, related images on one side.
+"""Splits images: stratified by class, deterministic, groups kept together.
 
 Standard library only.
 """
@@ -12,13 +12,13 @@ from app.core.splits import SPLITS
 from app.worker.components import connected_components
 
 DEFAULT = (0.80, 0.15, 0.05)
-VAL_SHARE = 0.20  # of the training images, where a dataset has no validation images
-MOST = 0.9  # a group that holds more of the images cannot stay whole: both sides need images
+VAL_SHARE = 0.20  # share of the training images, if a dataset has no validation images
+MOST = 0.9  # larger groups are split, since both sides need images
 
 
 @dataclass
 class SplitShares:
-    """How many of the images each split shall have; `given`: someone asked for them."""
+    """The requested shares of the splits; `given`: requested by a user."""
 
     train: float = DEFAULT[0]
     val: float = DEFAULT[1]
@@ -34,7 +34,7 @@ class SplitShares:
 
 @dataclass
 class Sorted:
-    """The split of each image, and how many images could not stay with those that they belong to."""
+    """The split of each image, and the number of images separated from their group."""
 
     splits: list[str]
     torn: int = 0
@@ -42,7 +42,7 @@ class Sorted:
 
 @dataclass(slots=True)
 class Bundle:
-    """Images that stay together: their places, how many hold each class, and what decides their turn."""
+    """Images that stay together: their indexes, their counts per class, and their turn."""
 
     members: list[int]
     classes: Counter[Hashable] = field(default_factory=Counter)
@@ -54,14 +54,14 @@ def split(
 ) -> Sorted:
     """Distribute images over the splits by iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011).
 
-    Class by class, the rarest first, each bundle goes where most of that class is still wanted. The bundles' order is
-    that of a hash of their contents and the seed, so names, order and machine change nothing.
+    Class by class, rarest first, each bundle goes where most of that class is still missing. The order of bundles is
+    that of a hash of their contents and the seed, so it does not depend on names, order or machine.
 
     Args:
-        keys: what identifies each image's content; images with equal keys stay together where possible.
-        classes: the classes in each image; an image without any counts as a class of its own.
-        ties: places of images that belong together, in any number of overlapping groups.
-        shares: what is wanted; splits with the share 0 stay empty.
+        keys: identify each image's content; images with equal keys stay together if possible.
+        classes: the classes in each image; images without any count as a class of their own.
+        ties: indexes of images that belong together, in any number of overlapping groups.
+        shares: requested; splits with the share 0 stay empty.
     """
     bundles, torn = bundled(keys, ties, shares)
     for bundle in bundles:
@@ -78,7 +78,9 @@ def split(
 
 
 def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitShares) -> tuple[list[Bundle], int]:
-    """The images in bundles, in their turn. A bundle with most of the images is torn: by content, else by image."""
+    """The images in bundles, in order of their turn. A bundle with most of the images is split by content, otherwise by
+    image.
+    """
     groups, torn = connected_components(len(keys), [*ties, *same(keys, range(len(keys)))]), 0
     largest = max(groups, key=len, default=[])
     if len(largest) > max(1, MOST * len(keys)):
@@ -96,12 +98,12 @@ def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitSha
 
 
 def turn(keys: Sequence[str], members: list[int], seed: int) -> bytes:
-    """When a bundle has its turn."""
+    """The sort key of a bundle."""
     return hashlib.sha256(f"{seed}:{min(keys[index] for index in members)}".encode()).digest()
 
 
 def same(keys: Sequence[str], indices: Iterable[int]) -> list[list[int]]:
-    """Places with equal keys, where there are several."""
+    """Indexes with equal keys, if there are several."""
     alike: dict[str, list[int]] = {}
     for index in indices:
         alike.setdefault(keys[index], []).append(index)
@@ -123,7 +125,7 @@ def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:
     assigned = [""] * len(bundles)
     for kind in sorted(counts, key=lambda kind: (counts[kind], str(kind))):
         mine = missing_of[kind]
-        # Large bundles first: what they leave over, the small ones even out. The sort keeps the turns.
+        # Large bundles first, since small ones can then balance the rest. The sort is stable.
         for number in sorted(holders[kind], key=lambda number: -len(bundles[number].members)):
             if assigned[number]:
                 continue
@@ -137,7 +139,7 @@ def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:
 
 
 def fill_empty(bundles: list[Bundle], assigned: list[str], shares: SplitShares) -> None:
-    """Training and validation get a bundle each, where there are two: without them nothing can be trained."""
+    """Give the training and the validation set at least one bundle each if there are two."""
     for name in ("val", "train"):
         if shares.parts[name] <= 0 or name in assigned:
             continue
@@ -147,11 +149,11 @@ def fill_empty(bundles: list[Bundle], assigned: list[str], shares: SplitShares) 
 
 
 class Cover:
-    """Gives each class training and validation images, where there are bundles enough: without, it is neither learnt
-    nor evaluated.
+    """Gives each class training and validation images, if there are enough bundles: otherwise it cannot be learned or
+    evaluated.
 
     Args:
-        bundles, assigned: what belongs together, and the split of each; `assigned` is changed.
+        bundles, assigned: groups of images, and the split of each; `assigned` is modified.
     """
 
     def __init__(self, bundles: list[Bundle], assigned: list[str], shares: SplitShares) -> None:
@@ -165,14 +167,14 @@ class Cover:
                 self.counts[assigned[number]][kind] += 1
 
     def run(self) -> None:
-        """Class by class, the rarest first; training before validation."""
+        """Class by class, rarest first; training before validation."""
         for kind in sorted(self.holders, key=lambda kind: (len(self.holders[kind]), str(kind))):
             for name in self.needed:
                 if kind is not None and not self.counts[name][kind]:
                     self.bring(kind, name)
 
     def bring(self, kind: Hashable, name: str) -> None:
-        """Move the smallest bundle with the class that can be spared where it is, and one of its size back."""
+        """Move the smallest bundle with the class that its split can spare, and one of similar size back."""
         free = [number for number in self.holders[kind] if self.spared(number, kind if name == "train" else None)]
         if not free:
             return
@@ -191,7 +193,7 @@ class Cover:
             self.move(replacement, before)
 
     def spared(self, number: int, otherwise: Hashable = None) -> bool:
-        """Whether its split keeps each class without it; `otherwise`: a class that is needed more elsewhere."""
+        """Whether its split keeps each class without it; `otherwise`: a class that another split needs more."""
         split = self.assigned[number]
         if split not in self.needed:
             return True

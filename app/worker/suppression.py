@@ -2,14 +2,14 @@
 
 from functools import partial
 
-LIMIT_S = 24 * 3600.0  # an image; the supervisor ends what hangs
+LIMIT_S = 24 * 3600.0  # per image; the supervisor ends hung processes
 
 
 def suppress_every_image() -> None:
-    """Suppress each image of a batch, however long that takes; once in every process that predicts.
+    """Process each image of a batch, however long that takes; once in every process that predicts.
 
-    By default 2 s and 50 ms an image are all that a batch gets, and the images behind that have no detections: on a
-    machine that others use, too, metrics and detections depended on its load.
+    By default a batch gets 2 s plus 50 ms per image, and the remaining images get no detections: on a shared machine,
+    metrics and detections would depend on its load.
     """
     from ultralytics.utils import nms
 

@@ -1,4 +1,4 @@
-"""The trainer class of each task. Importable by name: multi-GPU training imports them in new processes."""
+"""The trainer class of each task. Importable by name, since multi-GPU training imports them in new processes."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ ALL = ("val/", "metrics/")
 
 
 def measures(letter: str) -> dict[str, str]:
-    """ultralytics' names of the measures of boxes (B), masks (M) or keypoints (P)."""
+    """ultralytics' names of the metrics of boxes (B), masks (M) or keypoints (P)."""
     return {key: f"{name}({letter})" for key, name in REPORTED.items()}
 
 
@@ -37,33 +37,35 @@ class TransformerTrainer(EventTrainer, RTDETRTrainer):
 
 
 class TurnedTrainer(EventTrainer, OBBTrainer):
-    """Boxes at any angle."""
+    """Oriented boxes."""
 
     measures: ClassVar[dict[str, str]] = measures("B")
 
 
 class SegmentTrainer(EventTrainer, SegmentationTrainer):
-    """Masks: they are what is measured; the measures of their boxes are among the parts."""
+    """Masks, whose metrics are reported; the metrics of their boxes are among the parts."""
 
     measures: ClassVar[dict[str, str]] = measures("M")
     metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
 
 class KeypointTrainer(EventTrainer, PoseTrainer):
-    """Keypoints: they are what is measured; the measures of their boxes are among the parts."""
+    """Keypoints, whose metrics are reported; the metrics of their boxes are among the parts."""
 
     measures: ClassVar[dict[str, str]] = measures("P")
     metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
 
 class ClassifyTrainer(EventTrainer, ClassificationTrainer):
-    """Whole images. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
+    """Classification. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
 
     measures: ClassVar[dict[str, str]] = dict.fromkeys(REPORTED, "")  # no metric has these names: each is None
     metric_prefixes: ClassVar[tuple[str, ...]] = ALL
 
     def get_dataset(self) -> Any:
-        """The dataset from the folder of images: ultralytics reads no YAML here, the folders name the classes."""
+        """The dataset from the folder of images: for classification, ultralytics reads no YAML; the folders name the
+        classes.
+        """
         path = Path(self.args.data)
         if path.suffix == ".yaml":
             self.args.data = str(path.parent / "images")
@@ -72,7 +74,7 @@ class ClassifyTrainer(EventTrainer, ClassificationTrainer):
     def build_dataset(self, img_path: str, mode: str = "train", batch: Any = None) -> Any:
         dataset = super().build_dataset(img_path, mode, batch)
         if mode != "train":
-            dataset.__class__ = NamedImages  # a new one would read the folder once more
+            dataset.__class__ = NamedImages  # a new object would read the folder again
         return dataset
 
 

@@ -1,4 +1,4 @@
-"""How threads of OpenMP wait for work; without torch: it is read when that is imported."""
+"""Configures how OpenMP's threads wait for work; without torch, which reads this when it is imported."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ POLICY, COUNT = "OMP_WAIT_POLICY", "OMP_NUM_THREADS"
 
 
 def rest_when_idle() -> None:
-    """Make idle threads sleep instead of spinning; an administrator's setting stays.
+    """Make idle threads sleep instead of busy-waiting, unless the administrator has set another policy.
 
-    For work that shares its cores with a loader of images, which spinning threads would take the time from. To be
-    called before torch is imported.
+    For work that shares its cores with a data loader, from which busy-waiting threads would take CPU time. Call it
+    before torch is imported.
     """
     os.environ.setdefault(POLICY, "PASSIVE")
 

@@ -1,4 +1,4 @@
-"""Trains a model from initial weights or a checkpoint: what programs/train.py runs."""
+"""Trains a model from initial weights or a checkpoint: called by programs/train.py."""
 
 import resource
 
@@ -9,7 +9,7 @@ from app.worker.failures import StopRequested
 
 
 def train(channel: Channel) -> None:
-    """Find the checkpoint to go on from, or the start weights, then hand over to the trainer."""
+    """Find the checkpoint to resume from, or the initial weights, then start the trainer."""
     spec = TrainSpec.of(channel.spec)
     limit_memory(spec.memory_limit)
     channel.emit(Stage("importing"))
@@ -27,17 +27,17 @@ def train(channel: Channel) -> None:
 
 
 def start_model(channel: Channel, spec: TrainSpec) -> str:
-    """The model that a new run starts from: a file or the name of ultralytics' own YAML."""
+    """The model of a new run: a file or the name of ultralytics' YAML."""
     from app.worker.weights import start_weights
 
     return start_weights(channel, spec).model
 
 
 def limit_memory(size: int) -> None:
-    """A training that asks for more gets a MemoryError, or torch's own, instead of taking the machine down.
+    """Limit memory: a training that needs more gets a MemoryError, or torch's own, instead of exhausting the machine.
 
-    Of private memory that can be written (RLIMIT_DATA), each process of the training for itself. Not of addresses:
-    CUDA reserves far more of them than it uses.
+    Private writable memory (RLIMIT_DATA), per process of the training. Not address space, of which CUDA reserves far
+    more than it uses.
     """
     if size:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
@@ -51,7 +51,7 @@ def check_stop(channel: Channel) -> None:
 
 
 def private_settings() -> None:
-    """No loggers, no statistics sent: ultralytics keeps this in YOLO_CONFIG_DIR."""
+    """Disable loggers and telemetry, which ultralytics configures in YOLO_CONFIG_DIR."""
     from ultralytics import SETTINGS
 
     loggers = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")

@@ -1,4 +1,4 @@
-"""The trainer: ultralytics' own, which reports to the supervisor and stops when asked to."""
+"""The trainer: ultralytics' own, which reports to the supervisor and stops on request."""
 
 import time
 from typing import Any
@@ -15,7 +15,9 @@ from app.worker.report import ending, write_failure
 from app.worker.resuming import NothingLeft, ResumingTrainer
 from app.worker.validation import ValidationTrainer
 
-ENOUGH = 3  # ultralytics halves the batch so often itself, in the first epoch only; our supervisor does it in any
+# pretend that ultralytics has halved the batch this often, which it does in the first epoch only; our supervisor does
+# it in any
+ENOUGH = 3
 
 
 class EventTrainer(ValidationTrainer, ResumingTrainer):
@@ -35,10 +37,10 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
             "on_train_end": self.report_end,
         }
 
-    # What ultralytics calls.
+    # Called by ultralytics.
 
     def run_callbacks(self, event: str) -> None:
-        """Our own hooks; none of the loggers that ultralytics would add."""
+        """Our own hooks, without the loggers that ultralytics would add."""
         if event == "on_train_start" and self.finished:
             raise NothingLeft
         if event == "on_train_epoch_start":
@@ -49,7 +51,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
     def train(self) -> None:
         try:
             super().train()
-        except BaseException as error:  # the launching process of several sees only an exit status
+        except BaseException as error:  # with several processes, the launcher sees only an exit status
             if RANK == 0 and self.channel is not None:
                 self.channel.emit(ending(error, self.channel))
             elif RANK > 0:
@@ -87,7 +89,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
             self.validating_s = time.monotonic() - start
 
     def save_model(self) -> bool:
-        """Both weights files at once or not at all: ultralytics would overwrite them in place."""
+        """Write both weights files atomically: ultralytics would overwrite them in place."""
         if self.channel is not None:
             self.channel.end_if_superseded()
         last, best = self.last, self.best
@@ -141,7 +143,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
         self.stop_if_requested()
 
     def save_beginning(self) -> None:
-        """In the first epoch: what was learned so far is better than nothing, but no run could go on from it."""
+        """Save in the first epoch: the weights so far are better than nothing, but no run can resume from them."""
         self.save_model()
         for path in (self.last, self.best):
             upstream.strip(path)

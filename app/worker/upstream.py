@@ -21,18 +21,20 @@ WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t
 
 
 def half_works(model: torch.nn.Module) -> bool:
-    """Whether this device computes in half precision. ultralytics' own check would fetch weights to find out."""
+    """Whether this device computes in half precision. ultralytics' own check would download weights."""
     device = next(model.parameters()).device
     return device.type == "cuda" and not WITHOUT_HALF.search(torch.cuda.get_device_name(device))
 
 
 def local_font(_name: str = "") -> str:
-    """A font that is here already and has letters of most languages; ultralytics would fetch one."""
+    """A local font with letters of most languages; ultralytics would download one."""
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
 def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = None) -> dict[str, Any]:
-    """As ultralytics strips, but replaced at once, and with its epoch (from 0) kept as `trained_epoch`."""
+    """Strip as ultralytics does, but replace the file atomically, and preserve its epoch (from 0) as
+    `trained_epoch`.
+    """
     destination = Path(target or path)
     draft = destination.with_name(f".{destination.name}.tmp")
     try:
@@ -46,18 +48,20 @@ def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = N
 
 
 def trained_epoch(checkpoint: CheckpointFile) -> int | None:
-    """The epoch, from 0, that made these weights; None where a stripped file does not say."""
+    """The epoch, from 0, of these weights; None if a stripped file has none."""
     epoch = checkpoint.get("epoch")
     return checkpoint.get("trained_epoch") if epoch is None or epoch < 0 else int(epoch)
 
 
 class Patience(torch_utils.EarlyStopping):
-    """Early stopping that waits anew from epoch `since` on, where an extension began; the best stays the best."""
+    """Early stopping that counts again from epoch `since` on, at which an extension began; the best epoch is
+    preserved.
+    """
 
     since = 0
 
     def waited(self, epoch: int) -> bool:
-        """Whether a run that has done so many epochs has waited long enough."""
+        """Whether the patience is exhausted after so many epochs."""
         return epoch - max(self.best_epoch, self.since) >= self.patience
 
     def __call__(self, epoch: int, fitness: float | None) -> bool:
@@ -70,7 +74,7 @@ class Patience(torch_utils.EarlyStopping):
 
 
 def several_processes(trainer: Any) -> tuple[list[str], None]:
-    """The command of a multi-GPU training, and no file that would be left to delete."""
+    """The command of a multi-GPU training, and no temporary file to delete."""
     return launch_command(trainer, find_free_network_port()), None
 
 

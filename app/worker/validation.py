@@ -1,6 +1,6 @@
 """The trainer's part that hooks into validations: previews of each epoch, evaluation of the last one.
 
-Nothing here may end or hang a training: a failure is logged, and from then on that part is left out.
+No error here may end or block a training: a failure is logged, and from then on that part is skipped.
 """
 
 import traceback
@@ -16,9 +16,9 @@ from app.worker.shapes import Batch
 
 
 class ValidationTrainer(ReportingTrainer):
-    """Hears what its validator finds."""
+    """Records the results of its validator."""
 
-    previews: Previews | None = None  # rank 0 has them: of the images that it validates
+    previews: Previews | None = None  # in rank 0: of the images that it validates
     evaluation: EvaluationResults | None = None
 
     def get_validator(self) -> Any:
@@ -42,14 +42,14 @@ class ValidationTrainer(ReportingTrainer):
         return validator
 
     def prepare_previews(self) -> None:
-        """Choose the images; behind the loaders, before the first epoch."""
+        """Select the images; after the loaders exist, before the first epoch."""
         if not self.resume:
             (self.folder / "evaluation" / "evaluation.json").unlink(missing_ok=True)
         task = str(self.args.task)
         epochs, seed = self.epochs, int(self.args.seed)
         names = [str(name) for name in self.data["names"].values()]
         self.previews = Previews(self.folder / "previews", task, names, epochs)
-        mine = sorted(int(index) for index in self.test_loader.sampler)  # of several processes this one's part
+        mine = sorted(int(index) for index in self.test_loader.sampler)  # with several processes, the part of this one
         self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
     def add_batch(self, validator: Any, preds: Any, batch: Batch) -> None:
@@ -87,7 +87,9 @@ class ValidationTrainer(ReportingTrainer):
             print("Previews stopped after an error:", traceback.format_exc(), flush=True)
 
     def try_evaluation(self, name: str, *arguments: Any) -> None:
-        """Of several processes each must still gather what it has, so it stays, broken."""
+        """Call a method of the evaluation; after a failure it is skipped, but with several processes, each must still
+        take part in gathering.
+        """
         if self.evaluation is None or self.evaluation.broken:
             return
         try:

@@ -16,15 +16,15 @@ from app.worker.channel import Channel
 from app.worker.failures import StopRequested, WeightsError, sentence
 from app.worker.loading import loading
 
-TIMEOUTS_S = (10, 30)  # to connect, and between two pieces
+TIMEOUTS_S = (10, 30)  # to connect, and between two chunks
 PIECE = 256 * 1024
-REPORTED = 1024 * 1024  # one event a megabyte
+REPORTED = 1024 * 1024  # one event per megabyte
 LARGEST = 1024**3
 
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What a training starts from: `model` is a file or the name of ultralytics' own YAML."""
+    """The initial weights of a training: `model` is a file or the name of ultralytics' YAML."""
 
     model: str
     kind: str  # official, scratch or training
@@ -32,18 +32,18 @@ class StartWeights:
 
 @dataclass(frozen=True)
 class RequiredModel:
-    """The model that weights must be of: its name (`yolo11n-seg`) and its task."""
+    """The required model: its name (`yolo11n-seg`) and its task."""
 
     name: str
     task: str
 
 
 def start_weights(channel: Channel, spec: TrainSpec) -> StartWeights:
-    """The weights for the spec's `start`; a note says which and why.
+    """The weights for the spec's `start`; a note reports which, and why.
 
     Raises:
-        WeightsError: the weights that were asked for cannot be used.
-        StopRequested: asked to stop meanwhile.
+        WeightsError: the requested weights cannot be used.
+        StopRequested: a stop was requested meanwhile.
     """
     required = RequiredModel(spec.model, spec.task)
     start = spec.start
@@ -65,14 +65,14 @@ def start_weights(channel: Channel, spec: TrainSpec) -> StartWeights:
 
 
 def official(name: str) -> str:
-    """The file of an architecture's published weights; whether there is one is another question."""
+    """The file name of an architecture's published weights, which may not exist."""
     if name.startswith("yolov5"):
         return re.sub(r"(?:-p(6))?$", r"\1u.pt", name, count=1)
     return f"{name}u.pt" if name.startswith("yolov3") else f"{name}.pt"
 
 
 def official_weights(channel: Channel, required: RequiredModel, path: Path, address: str) -> StartWeights:
-    """From the weights folder, else from the net.
+    """From the weights folder, otherwise by download.
 
     Raises:
         WeightsError: neither has them.
@@ -97,8 +97,8 @@ def download(channel: Channel, url: str, path: Path, required: RequiredModel) ->
     """Download, check, and only then move to the target.
 
     Raises:
-        WeightsError: no address, no answer, or not the file that it should be; nothing stays behind.
-        StopRequested: asked to stop meanwhile.
+        WeightsError: no address, no answer, or an invalid file; nothing is left behind.
+        StopRequested: a stop was requested meanwhile.
     """
     if not url:
         raise WeightsError("downloads are switched off (WEIGHTS_URL)")
@@ -109,14 +109,14 @@ def download(channel: Channel, url: str, path: Path, required: RequiredModel) ->
         check(draft, required)
         os.replace(draft, path)
     except requests.RequestException as error:
-        print(f"{url}: {error}")  # for the log; a user is told the short form
+        print(f"{url}: {error}")  # for the log; the user gets the short form
         raise WeightsError("the download failed") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def fetch(channel: Channel, url: str, draft: Path, name: str) -> None:
-    """Stream the body into `draft`, synced; its length must be what the server announced."""
+    """Write the body to `draft`, synced; its length must be the announced one."""
     headers = {"Accept-Encoding": "identity"}
     with requests.get(url, stream=True, timeout=TIMEOUTS_S, headers=headers) as answer:
         answer.raise_for_status()
@@ -153,14 +153,14 @@ def check(path: Path, required: RequiredModel) -> None:
 
     try:
         with loading(path):
-            model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
+            model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: allowed classes only, nothing is executed
     except Exception as error:
         raise WeightsError(f"{path.name} cannot be loaded: {sentence(error)}") from error
     check_architecture(model, path.name, required)
 
 
 def check_archive(path: Path) -> None:
-    """A checkpoint is a ZIP: each entry's CRC must fit."""
+    """Check the CRC of each entry: a checkpoint is a ZIP."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -171,7 +171,7 @@ def check_archive(path: Path) -> None:
 
 
 def check_architecture(model: Any, name: str, required: RequiredModel) -> None:
-    """The weights have the names and shapes of the model that ultralytics builds from its YAML."""
+    """Check that the weights have the names and shapes of the model that ultralytics builds from its YAML."""
     from ultralytics.nn import tasks
 
     kinds: dict[str, Any] = {
@@ -184,7 +184,7 @@ def check_architecture(model: Any, name: str, required: RequiredModel) -> None:
     kind = kinds[required.task]
     head: Any = model.model[-1] if isinstance(model, kind) else None
     classes = getattr(head, "nc", None) or getattr(getattr(head, "linear", None), "out_features", None)
-    if type(model) is not kind or classes is None:  # a segmentation model is a kind of detection model, too
+    if type(model) is not kind or classes is None:  # the class for segmentation is derived from that for detection
         raise WeightsError(f"{name} holds no model for the task {required.task}")
     more = {"data_kpt_shape": tuple(head.kpt_shape)} if required.task == "pose" else {}
     expected = kind(f"{required.name}.yaml", nc=classes, verbose=False, **more)

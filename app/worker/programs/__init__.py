@@ -1,1 +1,1 @@
-"""The programs of jobs: one module a kind of work, with `run(channel) -> result`. See app/worker/run.py."""
+"""The programs of jobs: one module per kind of work, with `run(channel) -> result`. See app/worker/run.py."""

@@ -1,4 +1,4 @@
-"""Inspects an uploaded .pt without running anything of it.
+"""Inspects an uploaded .pt without executing anything in it.
 
 spec.json: see `WeightsSpec`. The result: `task`,
 `architecture` (its name), `classes`, `parameters`, `img_size`, `batch`, `epochs`, `sha256`. Refused codes: see
@@ -17,23 +17,23 @@ from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, WeightsError, kind_of
 from app.worker.train import limit_memory
 
-# Packages whose classes are in checkpoints of ultralytics. Whatever else a pickle names could run something.
+# Packages of the classes in ultralytics' checkpoints. Any other name in a pickle could execute code.
 ALLOWED_PACKAGES = {"torch", "torchvision", "ultralytics", "numpy", "collections", "pathlib", "clip"}
 HARMLESS = {"builtins.set", "builtins.slice", "builtins.complex", "builtins.range", "builtins.bytearray"}
 OURS = re.compile(r"(yolov?\d+|rtdetr)[a-z0-9-]*")
-NAMED = 5  # of what is refused
+NAMED = 5  # refused names in a message
 SIZES = (32, 4096)  # px
-LONGEST_NAME = 200  # characters, of a class
+LONGEST_NAME = 200  # characters per class
 
 
 def run(channel: Channel) -> WeightsResult:
     """Check an uploaded .pt file and describe its model.
 
     Raises:
-        InvalidInput: it is no model that this server can use.
+        InvalidInput: it is not a model that this server can use.
     """
     spec = WeightsSpec.of(channel.spec)
-    limit_memory(spec.memory)  # what is made of a few bytes may be large: torch.nn.Linear(60000, 100000)
+    limit_memory(spec.memory)  # a few bytes may create a large object: torch.nn.Linear(60000, 100000)
     path = Path(spec.path)
     check_file(path, spec.most_bytes)
     check_globals(path)
@@ -55,10 +55,10 @@ def run(channel: Channel) -> WeightsResult:
 
 
 def check_file(path: Path, most: int) -> None:
-    """Check that the file is a whole archive as torch.save writes it.
+    """Check that the file is a complete archive as written by torch.save.
 
     Raises:
-        InvalidInput: it is no whole archive as torch writes it.
+        InvalidInput: it is not.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -75,16 +75,16 @@ def check_file(path: Path, most: int) -> None:
 
 
 def check_globals(path: Path) -> None:
-    """Check that the pickle names only classes of torch and ultralytics.
+    """Check that the pickle names only allowed classes.
 
     Raises:
-        InvalidInput: its pickle names what no model needs. It is read, not run.
+        InvalidInput: it names others. It is parsed, not executed.
     """
     import torch
 
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception as error:  # whatever a made-up pickle leads to
+    except Exception as error:  # from a malformed pickle
         raise InvalidInput("damaged") from error
     foreign = [name for name in named if name.partition(".")[0] not in ALLOWED_PACKAGES and name not in HARMLESS]
     if foreign:
@@ -92,10 +92,10 @@ def check_globals(path: Path) -> None:
 
 
 def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Only classes that ultralytics knows are made, and nothing runs: ULTRALYTICS_SAFE_LOAD=1 in each child.
+    """Creates only classes that ultralytics allows, and executes nothing: ULTRALYTICS_SAFE_LOAD=1 in each child.
 
     Raises:
-        InvalidInput: it holds no model.
+        InvalidInput: it contains no model.
     """
     from ultralytics.nn.tasks import load_checkpoint
     from ultralytics.utils import SAFE_LOAD
@@ -118,7 +118,7 @@ def check_names(model: Any, most: int) -> None:
     """Check the model's class names.
 
     Raises:
-        InvalidInput: the names of its classes are not 0, 1, 2 … with a printable name each.
+        InvalidInput: they are not numbered 0, 1, 2 … with a printable name each.
     """
     names, described = model.names, model.yaml if isinstance(getattr(model, "yaml", None), dict) else {}
     if len(names) > most:
@@ -131,10 +131,10 @@ def check_names(model: Any, most: int) -> None:
 
 
 def check_arguments(arguments: UltralyticsArguments) -> None:
-    """ultralytics runs a model with what its checkpoint says of these, where nobody says another.
+    """Check arguments of the checkpoint that ultralytics uses as defaults.
 
     Raises:
-        InvalidInput: a size is no side of an image that a model can take, or a switch is none.
+        InvalidInput: an image size or a flag is invalid.
     """
     size = arguments.get("imgsz", 640)
     if number(size, *SIZES) is None:
@@ -144,10 +144,10 @@ def check_arguments(arguments: UltralyticsArguments) -> None:
 
 
 def architecture(model: Any) -> str:
-    """The name of the model that ultralytics builds with just these layers.
+    """The name of the architecture with exactly these layers.
 
     Raises:
-        InvalidInput: it builds none.
+        InvalidInput: there is none.
     """
     from app.worker.weights import RequiredModel, check_architecture
 
@@ -163,5 +163,5 @@ def architecture(model: Any) -> str:
 
 
 def number(value: Any, low: int, high: int) -> int | None:
-    """A plausible number of a checkpoint."""
+    """A number of a checkpoint, if plausible."""
     return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None

@@ -1,10 +1,9 @@
 """Compares two evaluations of the same images, with confidence intervals.
 
-spec.json: see `CompareSpec`. Result:
-`images`; `differ` (`images` or `objects`: they were not measured on the same; nothing else is said then); `figures`,
-each with `value`, what this one has more than the other, and `low` and `high` of its 95 % interval by a paired
-bootstrap over the images. Refused code: `damaged`, with `side` (`this` or `other`) and `file`. Without torch: it
-answers while someone waits.
+spec.json: see `CompareSpec`. Result: `images`; `differ` (`images` or `objects`: the evaluations do not have the same;
+other fields are then missing); `figures`, each with `value`, the difference of this evaluation from the other, and
+`low` and `high` of its 95 % interval by a paired bootstrap over the images. Refused code: `damaged`, with `side`
+(`this` or `other`) and `file`. Without torch, since a request waits for it.
 """
 
 import sqlite3
@@ -26,7 +25,7 @@ from app.worker.failures import InvalidInput
 from app.worker.matches import Matches
 
 SIDES = ("this", "other")
-# What damaged files of numpy and SQLite lead to.
+# Errors of numpy and SQLite on damaged files.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
@@ -34,7 +33,7 @@ def run(channel: Channel) -> Differences:
     """Compare two evaluations of the same images.
 
     Raises:
-        InvalidInput: what was kept is damaged.
+        InvalidInput: a stored file is damaged.
     """
     spec = CompareSpec.of(channel.spec)
     this, other = Path(spec.this), Path(spec.other)
@@ -53,7 +52,7 @@ def run(channel: Channel) -> Differences:
 
 @contextmanager
 def reading(side: str, file: str) -> Iterator[None]:
-    """Name the damaged file where reading one fails.
+    """Name the damaged file if reading it fails.
 
     Raises:
         InvalidInput: this file is damaged.
@@ -82,14 +81,15 @@ def names_in(folder: Path, side: str) -> Iterator[str]:
 
 
 def slack(picture: Picture) -> float:
-    """How far an object may seem to move, px: models of other sizes round to whole pixels of their input, which are
-    several of a photo."""
+    """Tolerance for an object's position, px: models of other sizes round to whole pixels of their input, each several
+    pixels of a photo.
+    """
     _id, _file, width, height, _packed = picture
     return 2 + 0.01 * max(width, height)
 
 
 def same_positions(first: ImageResult, second: ImageResult, within: float) -> bool:
-    """Whether the objects lie in the same places."""
+    """Whether the objects have the same positions."""
     if [len(corners) for corners in first.object_corners] != [len(corners) for corners in second.object_corners]:
         return False
     pairs = zip(first.object_corners, second.object_corners, strict=True)
@@ -101,7 +101,7 @@ def is_right(image: ImageResult) -> bool:
 
 
 def accuracies(right: list[list[bool]]) -> dict[str, Difference]:
-    """Of a classification."""
+    """The differences of accuracies of a classification."""
     import numpy as np
 
     table = np.array(right, float)

@@ -1,10 +1,9 @@
-"""Measures a few real batches of a training.
+"""Measures a few batches of a training.
 
-spec.json: see `EstimateSpec`. The training's own code runs, with a trainer that stops once it knows enough. Batches
-with mosaic and without are both measured, so that the figures serve any number of epochs. What it is doing is said as
-Stage events. Result: the figures of `Measurement.figures`. When memory runs out, the batch is halved and measured
-again: `fits` is false then, and the figures are those of `batch`, the largest that did fit; `error_kind` and `error`
-where none did.
+spec.json: see `EstimateSpec`. Runs the training's own code, with a trainer that stops after enough batches. Batches
+with and without mosaic are both measured, so that the result applies to any number of epochs. Progress is reported as
+Stage events. Result: that of `Measurement.figures`. If memory runs out, the batch is halved and measured again: `fits`
+is then false, and the result is for `batch`, the largest that fits; `error_kind` and `error` if none does.
 """
 
 import json
@@ -22,7 +21,7 @@ from app.worker.memory import memory_limit
 
 
 def run(channel: Channel) -> EstimateResult:
-    """Measure what `spec.json` names."""
+    """Run the measurement of the spec."""
     spec = EstimateSpec.of(channel.spec)
     try:
         return measure(channel, spec)
@@ -37,7 +36,7 @@ def run(channel: Channel) -> EstimateResult:
 
 
 def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
-    """The figures of the batch in the spec."""
+    """The measurements with the spec's batch."""
     from app.worker.estimating.measurement import Measurement, MeasurementComplete
     from app.worker.tasks import TRAINERS, trainer_key
 
@@ -55,7 +54,7 @@ def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
 
 
 def begin_anew(channel: Channel, spec: EstimateSpec) -> None:
-    """Start again with another spec, as the same process with an empty memory."""
+    """Restart with another spec, as the same process with empty memory."""
     values = spec.values() | {"program": "estimate"}
     atomic_write(channel.directory / "spec.json", lambda draft: draft.write_text(json.dumps(values), encoding="utf-8"))
     sys.stdout.flush()

@@ -1,8 +1,8 @@
 """Evaluates a model on a split of a dataset.
 
-spec.json: see core/evaluate.py; of a run that was stopped that of programs/train.py, too, whose results are written
-down first. Writes `output`: every image with its objects and detections (core/outcome_files.py),
-what follows from them at the confidence with the best F1, and the curves. Result: the figures.
+spec.json: see core/evaluate.py; for a stopped run also that of programs/train.py, whose results are written first.
+Writes `output`: every image with its objects and detections (core/outcome_files.py), the outcomes at the confidence
+with the best F1, and the curves. Result: the metrics.
 """
 
 import json
@@ -35,14 +35,14 @@ from app.worker.threads import rest_when_idle
 
 
 def run(channel: Channel) -> EvaluationResult:
-    """From the weights to the result.
+    """Run an evaluation.
 
     Raises:
-        StopRequested: the supervisor asked to stop.
+        StopRequested: a stop was requested.
         WeightsError: the weights cannot be used.
         DataError: the dataset cannot be used.
     """
-    os.nice(5)  # what trains comes first
+    os.nice(5)  # trainings have priority
     rest_when_idle()
     from app.worker.train import limit_memory, private_settings
 
@@ -61,7 +61,7 @@ def run(channel: Channel) -> EvaluationResult:
 
 
 class Evaluating:
-    """Measures the model, then writes down what follows."""
+    """Evaluates the model, then writes the results."""
 
     def __init__(self, channel: Channel, spec: EvaluateSpec) -> None:
         self.channel, self.spec = channel, spec
@@ -70,12 +70,13 @@ class Evaluating:
         self.progress = ProgressReporter(channel, 0, "evaluating")
 
     def measure(self) -> None:
-        """Hear every image."""
+        """Validate every image."""
         from app.worker.measuring import Images, measure
 
         images = Images(Path(self.spec.data), self.spec.split, self.spec.classes)
         try:
-            self.weights_sha256 = file_hash(Path(self.spec.weights))  # first: a run that goes on replaces its best ones
+            # first, since a resumed run replaces its best weights
+            self.weights_sha256 = file_hash(Path(self.spec.weights))
         except FileNotFoundError as error:
             raise WeightsError("the weights are gone") from error
         self.measured = measure(
@@ -105,10 +106,10 @@ class Evaluating:
         self.progress.step()
 
     def write(self) -> EvaluationResult:
-        """The files, then the result.
+        """Write the files; the result.
 
         Raises:
-            DataError: nothing was measured.
+            DataError: no image could be evaluated.
         """
         if not self.pictures:
             raise DataError("the split has no images that can be read")
@@ -140,7 +141,7 @@ class Evaluating:
             "objects": measured.objects,
             "metrics": measured.metrics
             if measured.objects
-            else dict.fromkeys(measured.metrics),  # 0 would be a verdict
+            else dict.fromkeys(measured.metrics),  # 0 would be misleading
             "intervals": intervals(measured.matches, self.spec.task),
             "classes": with_confidence(measured.classes, curves),
             "best": best,
@@ -154,7 +155,7 @@ class Evaluating:
 
 
 def natural_order(pictures: Sequence[Picture]) -> list[int]:
-    """The indices of the images in the order of their names, whatever order they were measured in."""
+    """The indexes of the images in natural order of their names, independent of the order of validation."""
     from app.core.natural import natural_key
 
     return sorted(range(len(pictures)), key=lambda index: natural_key(pictures[index][1]))

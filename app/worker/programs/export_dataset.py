@@ -1,7 +1,7 @@
-"""Writes a revision of a dataset as a ZIP in another format.
+"""Writes a version of a dataset as a ZIP in another format.
 
-spec.json: see `ExportDatasetSpec`. Result: `images`, `objects`, `bytes`, `seconds`, and `notes`: what the format
-cannot hold, {"code", "count"} each. The same revision gives the same bytes.
+spec.json: see `ExportDatasetSpec`. Result: `images`, `objects`, `bytes`, `seconds`, and `notes`: what the format cannot
+represent, {"code", "count"} each. The same version gives the same bytes.
 """
 
 import os
@@ -22,8 +22,8 @@ WRITERS = {"yolo": yolo_writer.write, "coco": coco_writer.write, "voc": voc_writ
 
 
 def run(channel: Channel) -> ExportDatasetResult:
-    """Write what `spec.json` asks for, from the first image to the result."""
-    os.nice(10)  # whoever waits for a page or a training comes first
+    """Export the dataset version of the spec."""
+    os.nice(10)  # requests and trainings have priority
     began, spec = time.monotonic(), ExportDatasetSpec.of(channel.spec)
     revision, output = Revision.open(Path(spec.revision)), Path(spec.output)
     progress = ProgressReporter(channel, len(revision.pictures))
@@ -42,7 +42,7 @@ def run(channel: Channel) -> ExportDatasetResult:
 
 
 def write(draft: Path, revision: Revision, spec: ExportDatasetSpec, progress: ProgressReporter) -> ExportRun:
-    """The whole ZIP."""
+    """Write the ZIP."""
     with open(draft, "wb") as file:
         job = ExportRun(revision, Archive(file), spec.task, progress.step)
         WRITERS[spec.format](job)

@@ -1,8 +1,8 @@
-"""Makes a model file for another runtime and proves it against the .pt on the validation images.
+"""Creates a model file for another runtime and verifies it against the .pt on the validation images.
 
-spec.json is core.exports.ExportSpec. Says Verified with the figures, good or bad. Result: `size_bytes`, `model` (the
-name of the file or folder below `made/`), `sha256` (of each file, by its path below `made/`), and details of its
-making.
+spec.json is core.exports.ExportSpec. Emits Verified with the measurements, good or bad. Result: `size_bytes`, `model`
+(the name of the file or folder below `made/`), `sha256` (of each file, by its path below `made/`), and details of the
+conversion.
 """
 
 import os
@@ -35,13 +35,13 @@ from app.worker.exporting.followed import Followed
 from app.worker.exporting.processes import NotLoadable, measured
 from app.worker.failures import StopRequested, WeightsError, kind_of, sentence
 
-# Where each part of the work begins, as a share of the whole.
+# The share of the entire work before each stage.
 STAGES = {"exporting": 0.0, "verifying": 0.3, "restoring": 0.9, "confirming": 0.97}
-TOTAL = 1000  # what Advanced counts to
+TOTAL = 1000  # the total of Advanced events
 
 
 class AccuracyLost(Exception):
-    """The export is not what the .pt is; `code` says in which way."""
+    """The export is not equivalent to the .pt; `code`: in which respect."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -49,10 +49,10 @@ class AccuracyLost(Exception):
 
 
 class Course:
-    """Tells how far the work is.
+    """Reports the progress of an export.
 
     Args:
-        images: that each measurement goes through.
+        images: per measurement.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -64,12 +64,12 @@ class Course:
         self.report_progress()
 
     def through(self, batches: Any) -> "Followed":
-        """The same batches of a calibration; each one consumed is a step of this stage."""
+        """The batches of a calibration; each consumed batch is a step of this stage."""
         self.done, self.total = 0, len(batches)
         return Followed(batches, self.step)
 
     def step(self) -> None:
-        """One image more."""
+        """Count an image."""
         self.done += 1
         self.report_progress()
 
@@ -77,7 +77,7 @@ class Course:
         """Report the progress of the export.
 
         Raises:
-            StopRequested: the supervisor asked to stop.
+            StopRequested: a stop was requested.
         """
         if self.channel.stop_requested():
             raise StopRequested
@@ -89,7 +89,7 @@ class Course:
 
 def run(channel: Channel) -> ExportResult:
     """Convert, measure both, judge."""
-    os.nice(5)  # what trains comes first
+    os.nice(5)  # trainings have priority
     spec, directory, course = ExportSpec.of(channel.spec), channel.directory, Course(channel)
     from app.worker.exporting.control import has_control
     from app.worker.exporting.convert import convert
@@ -108,7 +108,7 @@ def run(channel: Channel) -> ExportResult:
     reference, *exports = measured(spec, compared, data, directory / "verifying", course.step)
     export = exports[0] if exports else reference
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
-        report_verification(channel, spec, reference, export)  # figures that stay, should it take too long
+        report_verification(channel, spec, reference, export)  # recorded now, in case the following takes too long
         course.enter("restoring")
         if (controlled := restored(spec, weights, model, directory, course)) is not None:
             model, details = controlled
@@ -139,7 +139,7 @@ def run(channel: Channel) -> ExportResult:
 def restored(
     spec: ExportSpec, weights: Path, model: Path, directory: Path, course: Course
 ) -> tuple[Path, ConversionDetails] | None:
-    """The export by accuracy control; None: it cannot be had, and what was lost stays lost."""
+    """The export by accuracy control; None: that failed too."""
     from app.worker.exporting.control import restore
 
     original = directory / "int8"
@@ -156,7 +156,7 @@ def restored(
 
 
 def timed(spec: ExportSpec, weights: Path, model: Path, precisions: list[str], data: Path) -> RunTimes | None:
-    """How fast it is beside the .pt; None: that cannot be had, and the export is none the worse."""
+    """Its latency beside the .pt; None: it could not be measured, which does not affect the export."""
     from app.worker.exporting.images import images_of
     from app.worker.exporting.run_times import run_times
     from app.worker.serving.engines import Export
@@ -171,7 +171,7 @@ def timed(spec: ExportSpec, weights: Path, model: Path, precisions: list[str], d
 
 
 def parameters(weights: Path, task: str) -> int:
-    """How many the model has."""
+    """The number of the model's parameters."""
     from ultralytics import YOLO
 
     from app.worker.loading import loading
@@ -182,10 +182,10 @@ def parameters(weights: Path, task: str) -> int:
 
 
 def copy_weights(spec: ExportSpec, directory: Path) -> Path:
-    """The weights under the name that the export gets, in a folder that may be written.
+    """Copy the weights under the name for the export, to a writable folder.
 
     Raises:
-        WeightsError: they are not those that were asked for any more.
+        WeightsError: they have changed since the request.
     """
     target = directory / "weights" / f"{STEM}.pt"
     target.parent.mkdir(exist_ok=True)
@@ -196,10 +196,10 @@ def copy_weights(spec: ExportSpec, directory: Path) -> Path:
 
 
 def judge(channel: Channel, spec: ExportSpec, reference: Measurement, export: Measurement) -> None:
-    """Report how accurate the export is, and refuse one that lost too much.
+    """Report the accuracy of the export, and reject one that lost too much.
 
     Raises:
-        AccuracyLost: it must not be offered.
+        AccuracyLost: it is rejected.
     """
     verification, wrong = report_verification(channel, spec, reference, export)
     if wrong:
@@ -209,14 +209,14 @@ def judge(channel: Channel, spec: ExportSpec, reference: Measurement, export: Me
 def report_verification(
     channel: Channel, spec: ExportSpec, reference: Measurement, export: Measurement
 ) -> tuple[Verification, str | None]:
-    """As `verdict_on`, with an event."""
+    """As `verdict_on`, and emit an event."""
     verification, wrong = verdict_on(spec, reference, export)
     channel.emit(Verified(verification, curves_without_classes(export)))
     return verification, wrong
 
 
 def verdict_on(spec: ExportSpec, reference: Measurement, export: Measurement) -> tuple[Verification, str | None]:
-    """The verification, and why it must not be offered."""
+    """The verification, and the reason for a rejection."""
     from app.worker.exporting.verdict import verify
 
     comparison, wrong = verify(reference, export, bool(spec.arguments.get("int8")), spec.allowed_loss)
@@ -224,7 +224,7 @@ def verdict_on(spec: ExportSpec, reference: Measurement, export: Measurement) ->
 
 
 def curves_without_classes(export: Measurement) -> ExportCurves | None:
-    """The mean curves; None where it has none."""
+    """The mean curves; None if there are none."""
     curves = export["curves"]
     if not curves:
         return None
@@ -246,20 +246,20 @@ def size(path: Path) -> int:
 
 
 def sync_files(path: Path) -> None:
-    """Flush a file, or every file of a folder, to the disk before the export is reported as there."""
+    """Sync a file, or every file of a folder, before the export is reported as complete."""
     for item in files_of(path):
         sync_file(item)
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 by path, by which a damaged file is detected."""
+    """SHA-256 by path, for detecting damaged files."""
     return {
         path.relative_to(folder).as_posix(): file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
 def ending(error: BaseException, channel: Channel) -> Event:
-    """Failures of an export have codes of their own."""
+    """The terminal event; failures of an export have their own codes."""
     text = "".join(traceback.format_exception(error))[-worker.MOST :]
     if isinstance(error, AccuracyLost):
         return Failed(error.code, sentence(error))

@@ -1,8 +1,8 @@
-"""Makes a revision of a dataset from its raw files, which are extracted or copied first where they have just arrived.
+"""Builds a version of a dataset from its raw files, which are extracted or copied first if they have just arrived.
 
-`spec.json`: see `ImportSpec`; of a revision that is there the index alone can be made anew. Says Planned once it is
-known what the files are, and Advanced; result: `ImportResult`, or Planned's fields where only these are wanted. Nothing
-below `source/` changes its content.
+`spec.json`: see `ImportSpec`; of an existing version, the index alone can be rebuilt. Emits Planned once the contents
+are known, and Advanced; result: `ImportResult`, or the fields of Planned if only these are requested. The contents of
+files below `source/` never change.
 """
 
 import json
@@ -48,27 +48,28 @@ from app.worker.quality import (
 )
 
 CONVERTED = "converted"  # a folder for images that are stored in another format, until they are objects
-SWITCH_S = 0.0005  # threads that hand images to decoders wait so long for the one that extracts and reads; usually 5 ms
-LOCATION_WAIT_S = 600.0  # until a web process that lives has moved the files
+# longest time for which threads that feed decoders wait for the one that extracts and reads; Python's default is 5 ms
+SWITCH_S = 0.0005
+LOCATION_WAIT_S = 600.0  # until the web process has moved the files
 
 
 def run(channel: Channel) -> Mapping[str, object]:
-    os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
+    os.nice(10)  # every core is used, but requests and trainings have priority
     sys.setswitchinterval(SWITCH_S)
     spec = ImportSpec.of(channel.spec)
-    os.chdir(spec.dataset)  # it is renamed while it is read: what is relative goes with it
+    os.chdir(spec.dataset)  # the folder is renamed during the import, so paths are relative to it
     dataset_import = DatasetImport(channel, spec)
     try:
         return dataset_import.run()
     except TooCostlyTogether as error:
         if spec.hurry:
-            dataset_import.wait_for_location()  # whoever sent it has an answer first
+            dataset_import.wait_for_location()  # its request is answered first
             raise TakesLong(str(error)) from error
         raise InvalidInput("images_costly", seconds=round(error.limit)) from error
 
 
 class DatasetImport:
-    """One run, from the files to the result."""
+    """One import, from the files to the result."""
 
     def __init__(self, channel: Channel, spec: ImportSpec) -> None:
         self.channel, self.spec = channel, spec
@@ -76,7 +77,7 @@ class DatasetImport:
         self.recipe = Recipe(**spec.options)
         self.dataset = Path(spec.dataset)
         self.objects = Objects(Path(spec.objects))
-        # Beside an import of the same dataset, an index is made in the folder of its job.
+        # While another job imports the same dataset, an index is built in its own job's folder.
         self.converted = channel.directory / CONVERTED if spec.index_of else Path(CONVERTED)
         limits = DecodeLimits.of(spec.max_pixels, spec.decode_seconds)
         set_limits(limits)
@@ -90,7 +91,7 @@ class DatasetImport:
     def run(self) -> Mapping[str, object]:
         if self.spec.adopt:
             link_source(self.dataset)
-        shutil.rmtree(self.converted, ignore_errors=True)  # of a run that ended early
+        shutil.rmtree(self.converted, ignore_errors=True)  # of an interrupted attempt
         with Scan(self.scanning) as scan:
             source, planned = self.first_verdict(scan)
             if self.spec.verdict_only:
@@ -104,7 +105,7 @@ class DatasetImport:
         return self.create_revision(source, pictures)
 
     def first_verdict(self, scan: Scan) -> tuple[Source, Planned]:
-        """Detect the format; emits Planned. Images are read while others are still extracted."""
+        """Detect the format and emit Planned. Images are read while others are still being extracted."""
 
         def begin(name: str) -> None:
             if not self.spec.verdict_only:
@@ -133,7 +134,7 @@ class DatasetImport:
         return source, planned
 
     def read_files(self, pictures: Mapping[str, DisplayedSize]) -> Source:
-        """The source with the recipe's names; `pictures` as `formats.read` takes them."""
+        """The source with the recipe's names; `pictures` see `formats.read`."""
         options = self.recipe.choices(self.spec.limits.max_classes)
         detected = formats.choose(formats.detect(SOURCE, options.task), options)
         source = formats.read(SOURCE, detected, options, pictures)
@@ -144,8 +145,9 @@ class DatasetImport:
         return source
 
     def read_again(self, source: Source, pictures: list[ImageRecord]) -> tuple[Source, list[ImageRecord]]:
-        """Where images are turned, or not of the size that the annotations say, these are read once more with that
-        knowledge. In nearly all datasets there is nothing to be done."""
+        """Read the annotations again with the actual image sizes, if images are rotated or differ from their declared
+        size. Nearly all datasets do not need this.
+        """
         pictures_by_name = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
         displayed = {
             name: DisplayedSize((picture.width, picture.height), picture.orientation)
@@ -162,7 +164,7 @@ class DatasetImport:
         """Wait until the files are at their final location.
 
         Raises:
-            TimeoutError: nobody took the dataset over.
+            TimeoutError: the server did not create the dataset.
         """
         if not self.spec.place:
             return
@@ -176,7 +178,7 @@ class DatasetImport:
         self.dataset = Path(json.loads(location_file.read_text(encoding="utf-8"))["dataset"])
 
     def create_revision(self, source: Source, pictures: list[ImageRecord]) -> Mapping[str, object]:
-        """The revision, from what was read."""
+        """Build the version."""
         self.reporter.report("checking", 0, len(pictures))  # it begins with the split and with storing the images
         originals, folder = original_names(self.dataset), self.dataset / "source"
         division = partition(source.items, pictures, self.recipe.shares, folder, originals, source.names)
@@ -192,7 +194,7 @@ class DatasetImport:
         return outcome.result(*result, effects, seconds)
 
     def report_converted(self, pictures: list[ImageRecord]) -> None:
-        """What became of images in formats that training may not read."""
+        """Report what was done with images in formats that training may not read."""
         kinds = Counter(
             finding["data"]["format"]
             for picture in pictures
@@ -202,7 +204,7 @@ class DatasetImport:
         )
         for kind, count in sorted(kinds.items()):
             self.decisions.append(formats.decision("images_converted", count=count, format=kind))
-        shutil.rmtree(self.dataset / self.converted, ignore_errors=True)  # they are objects now
+        shutil.rmtree(self.dataset / self.converted, ignore_errors=True)  # they are stored as objects now
 
     def fix(self, source: Source, entries: list[Entry]) -> tuple[list[Entry], list[AppliedFixes]]:
         """Apply the requested fixes."""
@@ -229,7 +231,7 @@ class DatasetImport:
     def build(
         self, source: Source, entries: list[Entry], material: Material, outcome: ImportOutcome
     ) -> tuple[list[str], Report, Path, str, int]:
-        """Examine the entries and build the tree: class names, report, index, hash, bytes."""
+        """Check the entries and build the tree: class names, report, index, hash, bytes."""
         target = self.dataset / "revisions" / str(self.spec.number)
         with Building(self.channel.directory / "revision" if self.spec.index_of else target) as building:
             index = building.folder / INDEX
@@ -246,6 +248,6 @@ class DatasetImport:
 
 
 def explained(error: InvalidInput, skipped: SkippedFiles) -> InvalidInput:
-    """Why no labels were found, with the files that may be meant."""
+    """The reason why no labels were found, with the files that may have been meant."""
     why = why_no_labels(skipped) if error.code in {"no_labels", "no_layout"} else None
     return InvalidInput(why["code"], **why["data"]) if why else error

@@ -1,11 +1,10 @@
-"""Detects objects in images: the warm worker, which keeps trained models loaded.
+"""Detects objects in images: the warm worker, which has trained models loaded.
 
-spec.json: see `PredictSpec`, and `socket`, the number of one. Reads one JSON question a line, each with an `id`, and
-answers each with one line, in the order in which they are done: `{"id": ..., "ok": true, ...}` or `{"id": ..., "ok":
-false, "code": ..., "detail": ...}`, with a code of app/services/infer/answers.py. Ends with its socket. Result:
-`answered`, how many questions.
+spec.json: see `PredictSpec`, and `socket`, a descriptor. Reads one JSON request per line, each with an `id`, and
+answers each with one line, in order of completion: `{"id": ..., "ok": true, ...}` or `{"id": ..., "ok": false, "code":
+..., "detail": ...}`, with a code of app/services/infer/answers.py. Ends when its socket closes.
 
-A question is read, decoded, answered on a thread of its own; models run on another one, see app/worker/serving.
+Each request is decoded and answered in its own thread; models run in another one, see app/worker/serving.
 """
 
 import json
@@ -41,11 +40,11 @@ Answer = Mapping[str, object]
 
 
 class Predictor:
-    """Answers questions; several threads may ask at the same time.
+    """Answers requests; thread-safe.
 
     Args:
         spec: what the program is told.
-        lanes: made before torch was loaded.
+        lanes: created before torch was loaded.
     """
 
     def __init__(self, spec: PredictSpec, lanes: Lanes) -> None:
@@ -57,7 +56,7 @@ class Predictor:
         self.syncing = ThreadPoolExecutor(DECODERS, "sync")
 
     def about(self) -> Answer:
-        """Where it computes, and whether in half precision."""
+        """The device, and whether models run in half precision."""
         return self.models.about()
 
     def load(self, path: str) -> Answer:
@@ -75,11 +74,11 @@ class Predictor:
         export: EngineExport | None = None,
         sync: bool = False,
     ) -> Inference:
-        """Try the model on the image; with `output`, write the image with its boxes there.
+        """Run the model on the image; with `output`, write the image with its boxes there.
 
         Args:
-            export: of these weights, see `Export`: it runs in the place of the .pt, on a CPU and if it can be used.
-            sync: have the file of the image on the disk, too; the model does not wait for that.
+            export: of these weights, see `Export`: runs in their stead, on a CPU and if it is usable.
+            sync: sync the image's file to the disk, in parallel with the model.
 
         Returns:
             `detections`: those above `conf` (app/worker/detections.py); `weaker`: those above `floor` and not `conf`.
@@ -133,7 +132,7 @@ class Predictor:
 
 
 def bgr(picture: Any) -> Any:
-    """The pixels as ultralytics takes arrays."""
+    """The pixels in ultralytics' order."""
     import cv2
     import numpy
 
@@ -146,7 +145,7 @@ def class_order(outcome: PredictionOutcome) -> dict[str, int]:
 
 
 def answer(question: JsonObject, actions: dict[str, Callable[..., Answer]]) -> Answer:
-    """The answer to one question; every failure becomes a code."""
+    """The answer to one request; every error becomes a code."""
     try:
         return {"ok": True, **actions[str(question.pop("do"))](**question)}
     except BadPicture as error:
@@ -163,13 +162,13 @@ def answer(question: JsonObject, actions: dict[str, Callable[..., Answer]]) -> A
 
 
 def run(channel: Channel) -> PredictResult:
-    """Answer until the other side closes; how many questions were answered.
+    """Answer until the other side closes; the number of answered requests.
 
     Raises:
-        StopRequested: the supervisor asked to stop; what was asked before is answered.
+        StopRequested: a stop was requested; earlier requests are answered.
     """
     spec = PredictSpec.of(channel.spec)
-    lanes = Lanes(spec.max_pixels, spec.decode_seconds, DECODERS)  # torch is not loaded yet
+    lanes = Lanes(spec.max_pixels, spec.decode_seconds, DECODERS)  # before torch is loaded
     predictor = Predictor(spec, lanes)
     actions: dict[str, Callable[..., Answer]] = {
         "start": predictor.about,
@@ -186,17 +185,17 @@ def run(channel: Channel) -> PredictResult:
 
 
 class Questions:
-    """The questions that come through the socket of `spec.json`, in their order.
+    """The requests from the socket of `spec.json`, in order.
 
     Raises:
-        StopRequested: the supervisor asked to stop.
+        StopRequested: a stop was requested.
     """
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.connection = socket.socket(fileno=channel.spec["socket"])
-        self.connection.setblocking(True)  # eventlet made it non-blocking, and that is inherited
-        self.coming = select.poll()  # not select(): it cannot wait for a descriptor above 1023
+        self.connection.setblocking(True)  # undo eventlet's non-blocking mode, which is inherited
+        self.coming = select.poll()  # not select(): it does not support descriptors above 1023
         self.coming.register(self.connection, select.POLLIN)
         self.sending, self.checked_at = threading.Lock(), time.monotonic()
         self.rest = b""
@@ -206,7 +205,7 @@ class Questions:
             yield Question(self, json.loads(line))
 
     def line(self) -> bytes:
-        """The next line; empty where the connection is closed."""
+        """The next line; empty once the connection is closed."""
         while b"\n" not in self.rest:
             there = self.coming.poll(POLL_S * 1000)
             self.check_stop()
@@ -223,7 +222,7 @@ class Questions:
         return line
 
     def check_stop(self) -> None:
-        """Check for a stop request now and then, with or without questions."""
+        """Check for a stop request periodically."""
         if time.monotonic() - self.checked_at >= POLL_S:
             self.checked_at = time.monotonic()
             if self.channel.stop_requested():
@@ -233,19 +232,19 @@ class Questions:
         with self.sending:
             try:
                 self.connection.sendall(line)
-            except ConnectionError:  # the web process went while we worked; the next look ends the program
+            except ConnectionError:  # the web process has ended; the next poll ends the program
                 return
 
 
 @dataclass(frozen=True)
 class Question:
-    """One that waits for its answer."""
+    """A request that waits for its answer."""
 
     source: Questions
     body: JsonObject
 
     def reply(self, actions: dict[str, Callable[..., Answer]]) -> None:
-        """Whatever happens there is one answer; else whoever asked waits for the limit, and all others lose theirs."""
+        """Always send one answer: otherwise the request would time out, and the other ones with it."""
         number = self.body.pop("id")
         try:
             line = json.dumps({"id": number, **answer(self.body, actions)})

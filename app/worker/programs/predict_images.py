@@ -1,7 +1,7 @@
 """Detects objects in the images of a ZIP: JSON, CSV and YOLO labels.
 
-spec.json is core.predictions.PredictionSpec. Result: `images`, `classes` (with their counts), `engine` and what else is
-said of the model's run, `files` (bytes by name), all below `made/`. An image that can't be read is named and left out.
+spec.json is core.predictions.PredictionSpec. Result: `images`, `classes` (with their counts), `engine` and further
+details of the model's run, `files` (bytes by name), all below `made/`. Unreadable images are listed and skipped.
 
 A thread reads and decodes, this one runs the model.
 """
@@ -24,9 +24,9 @@ def run(channel: Channel) -> PredictionResult:
     """Read, detect, write.
 
     Raises:
-        InvalidInput: the ZIP can't be used.
-        WeightsError: the model can't.
-        StopRequested: the supervisor asked to stop.
+        InvalidInput: the ZIP cannot be used.
+        WeightsError: the model cannot be used.
+        StopRequested: a stop was requested.
     """
     spec = PredictionSpec.of(channel.spec)
     folder = channel.directory / RESULT_FOLDER
@@ -46,7 +46,7 @@ class ImagePrediction:
     def __init__(self, channel: Channel, spec: PredictionSpec, source: ImageSource, folder: Path) -> None:
         self.channel, self.spec, self.source, self.folder = channel, spec, source, folder
         self.progress = ProgressReporter(channel, len(source.members))
-        stop_if_requested(channel)  # before what takes seconds
+        stop_if_requested(channel)  # before the slow loading of the model
         from app.worker.train import private_settings
         from app.worker.video.model import VideoModel
 
@@ -58,7 +58,7 @@ class ImagePrediction:
         """Detect objects in every image of the ZIP.
 
         Returns:
-            what the module says.
+            see the module's docstring.
         """
         began = time.monotonic()
         with Ahead(self.source.pieces(), AHEAD, lambda: stop_if_requested(self.channel)) as pieces:
@@ -71,7 +71,7 @@ class ImagePrediction:
             first = self.lists.unread[0]
             raise InvalidInput("no_images_read", name=first["image"], why=first["code"], detail=first["detail"])
         result = self.figures(time.monotonic() - began)
-        rest = {name: value for name, value in result.items() if name != "images"}  # the file has them one by one
+        rest = {name: value for name, value in result.items() if name != "images"}  # the file has one entry per image
         self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"], **rest})
         return {**result, "files": sizes_in(self.folder)}
 
@@ -86,7 +86,7 @@ class ImagePrediction:
             self.progress.step()
 
     def figures(self, seconds: float) -> PredictionFigures:
-        """What came of it in so many seconds."""
+        """The summary after so many seconds."""
         listing = self.source.listing
         return {
             "images": {
@@ -106,10 +106,10 @@ def without_track(item: TrackedDetection) -> Detection:
 
 
 def stop_if_requested(channel: Channel) -> None:
-    """Raise StopRequested where the supervisor has asked to stop.
+    """Check for a stop request.
 
     Raises:
-        StopRequested: the supervisor asked to stop.
+        StopRequested: a stop was requested.
     """
     if channel.stop_requested():
         raise StopRequested

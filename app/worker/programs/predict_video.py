@@ -1,10 +1,10 @@
-"""Detects objects in a video: an annotated video that browsers play, and the detections of each frame.
+"""Detects objects in a video: writes an annotated video for browsers, and the detections of each frame.
 
-spec.json is core.predictions.PredictionSpec. Result: `media`, `classes` (with their counts), `engine` and what else
-is said of the model's run, `files` (bytes by name), all below `made/`. A file that cannot be used is refused, see
+spec.json is core.predictions.PredictionSpec. Result: `media`, `classes` (with their counts), `engine` and further
+details of the model's run, `files` (bytes by name), all below `made/`. Unusable files are refused, see
 app/worker/video/source.py.
 
-Three things are done at the same time: a process decodes, this thread runs the model, another one draws and encodes.
+Three steps run in parallel: a process decodes, this thread runs the model, another thread draws and encodes.
 """
 
 import threading
@@ -23,26 +23,27 @@ from app.worker.video.open_video import Opened
 from app.worker.video.source import VideoSource
 
 EVERY_S = 0.25
-AHEAD = 2  # pieces of frames that wait on each side of the model
+AHEAD = 2  # batches of frames queued on each side of the model
 POLL_S = 0.2
-MIN_SHARE = 0.05  # of the file, from which on its length in frames is guessed
+MIN_SHARE = 0.05  # share of the file from which its number of frames is extrapolated
 MOST_LIST_BYTES = 2 * 1024**3  # of JSON and CSV
 
 Detections = list[TrackedDetection]
 
 
 def run(channel: Channel) -> PredictionResult:
-    """Read, detect, follow, draw.
+    """Read, detect, track, draw.
 
     Raises:
         InvalidInput: the video cannot be used.
-        WeightsError: the model cannot.
-        StopRequested: the supervisor asked to stop.
+        WeightsError: the model cannot be used.
+        StopRequested: a stop was requested.
     """
     spec = PredictionSpec.of(channel.spec)
     folder = channel.directory / RESULT_FOLDER
     folder.mkdir()
-    source = VideoSource(Path(spec.input), spec.max_pixels, spec.max_frames, spec.decode_seconds)  # before torch
+    # before torch is loaded
+    source = VideoSource(Path(spec.input), spec.max_pixels, spec.max_frames, spec.decode_seconds)
     try:
         return VideoPrediction(spec, source, folder, VideoProgress(channel, source)).run()
     finally:
@@ -50,10 +51,10 @@ def run(channel: Channel) -> PredictionResult:
 
 
 class VideoProgress:
-    """Tells how far the work is.
+    """Reports the progress of a prediction.
 
     Args:
-        source: says how long the video is, or how much of the file is read.
+        source: has the length of the video, or the share of the file that was read.
     """
 
     def __init__(self, channel: Channel, source: VideoSource) -> None:
@@ -62,10 +63,10 @@ class VideoProgress:
         self.reported_at = 0.0
 
     def check_stop(self) -> None:
-        """Raise StopRequested where the supervisor has asked to stop.
+        """Check for a stop request.
 
         Raises:
-            StopRequested: the supervisor asked to stop.
+            StopRequested: a stop was requested.
         """
         if self.channel.stop_requested():
             raise StopRequested
@@ -90,7 +91,7 @@ class VideoPrediction:
 
     def __init__(self, spec: PredictionSpec, source: VideoSource, folder: Path, meter: VideoProgress) -> None:
         self.spec, self.source, self.folder, self.meter = spec, source, folder, meter
-        meter.check_stop()  # before what takes seconds
+        meter.check_stop()  # before the slow loading of the model
         from app.worker.train import private_settings
         from app.worker.video.model import VideoModel
 
@@ -103,7 +104,7 @@ class VideoPrediction:
         """Detect objects in every frame of the video.
 
         Returns:
-            what the module says.
+            see the module's docstring.
         """
         from app.worker.video.output import Output
 
@@ -125,7 +126,7 @@ class VideoPrediction:
         return {**result, "files": sizes_in(self.folder)}
 
     def figures(self, seconds: float, classes: list[ClassCount]) -> PredictionFigures:
-        """What came of it in so many seconds."""
+        """The summary after so many seconds."""
         opened: Opened = self.source.about
         media: Media = {
             "width": opened.width,
@@ -146,16 +147,16 @@ class VideoPrediction:
 
 
 def sizes_in(folder: Path) -> dict[str, int]:
-    """Bytes of each file that was made, by its name."""
+    """Size in bytes of each output file, by name."""
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 
 class Ahead:
-    """Reads what follows while what came is worked on; a context manager, to be iterated.
+    """Reads ahead in a thread while earlier items are processed; a context manager, to be iterated.
 
     Args:
-        most: that wait.
-        on_wait: called while nothing comes; what it raises ends the waiting.
+        most: queued items.
+        on_wait: called while waiting; an exception ends the wait.
     """
 
     def __init__(self, items: Iterable[Any], most: int, on_wait: Callable[[], None] = lambda: None) -> None:
@@ -177,7 +178,7 @@ class Ahead:
                 if not enqueue(self.queue, (item, None), self.closed):
                     return
             enqueue(self.queue, (None, None), self.closed)
-        except BaseException as error:  # whoever iterates hears of it
+        except BaseException as error:  # re-raised in the consumer
             enqueue(self.queue, (None, error), self.closed)
 
     def __iter__(self) -> Iterator[Any]:
@@ -195,10 +196,10 @@ class Ahead:
 
 
 class Behind:
-    """Does something with each item on a thread of its own; a context manager.
+    """Processes items in a thread; a context manager.
 
     Args:
-        most: that wait.
+        most: queued items.
     """
 
     def __init__(self, work: Callable[..., None], most: int) -> None:
@@ -217,16 +218,16 @@ class Behind:
         self.thread.join()
 
     def submit(self, item: tuple[Any, ...]) -> None:
-        """Queue an item for the thread behind.
+        """Queue an item for the thread.
 
         Raises:
-            BaseException: what an earlier item raised.
+            BaseException: from an earlier item.
         """
         if not enqueue(self.queue, item, self.closed) and self.error is not None:
             raise self.error
 
     def finish(self) -> None:
-        """Wait until all are done. See `enqueue`."""
+        """Wait until all items are processed. See `enqueue`."""
         enqueue(self.queue, None, self.closed)
         self.thread.join()
         if self.error is not None:
@@ -236,7 +237,7 @@ class Behind:
         while (item := dequeue(self.queue, self.closed)) is not None:
             try:
                 self.work(*item)
-            except BaseException as error:  # whoever puts hears of it
+            except BaseException as error:  # re-raised in the producer
                 self.error = error
                 self.closed.set()
                 return

@@ -24,17 +24,17 @@ DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
     f"  {number}: {name}\n" for number, name in enumerate(CLASSES)
 )
 MIN_SHAPES, MAX_SHAPES = 3, 5
-SMALLEST, LARGEST = 0.13, 0.2  # radius, as a part of the image's side
-SMOOTH = 2  # drawn this many times larger, then scaled down
+SMALLEST, LARGEST = 0.13, 0.2  # radius, as a fraction of the image's side
+SMOOTH = 2  # supersampling factor
 TILT = math.radians(5)
-CONTRAST = 140  # least distance between a shape's colour and its background's
+CONTRAST = 140  # minimum distance between a shape's color and its background's
 NOISE = 6
-EPOCH = (1980, 1, 1, 0, 0, 0)  # a ZIP entry has a date; the bytes must not depend on today's
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a constant timestamp, so that the bytes do not depend on the time
 
 
 @dataclass(frozen=True)
 class SampleShape:
-    """A regular shape in a circle of `radius` around (x, y), in pixels, turned by `tilt` radians from upright."""
+    """A regular shape in a circle of `radius` around (x, y), in pixels, rotated by `tilt` radians."""
 
     kind: int  # index in CLASSES
     x: float
@@ -44,7 +44,7 @@ class SampleShape:
     colour: tuple[int, int, int]
 
     def corners(self) -> list[tuple[float, float]]:
-        """Where its corners are; none for a circle."""
+        """Its corners; none for a circle."""
         count = (0, 4, 3)[self.kind]
         upright = (0.0, math.pi / 4, -math.pi / 2)[self.kind]
         turns = [upright + self.tilt + 2 * math.pi * number / count for number in range(count)]
@@ -70,7 +70,7 @@ class SampleShape:
 
 
 def draw_random_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[SampleShape]:
-    """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
+    """Three to five shapes that do not touch each other or the edge, in contrasting colors."""
     shapes: list[SampleShape] = []
     count = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
     for _ in range(100):
@@ -86,7 +86,7 @@ def draw_random_shapes(rng: np.random.Generator, size: int, background: np.ndarr
 
 
 def contrasting(rng: np.random.Generator, background: np.ndarray) -> tuple[int, int, int]:
-    """A colour far enough from the background's."""
+    """A color far enough from the background's."""
     while True:
         colour = rng.integers(0, 180, 3)
         if np.linalg.norm(colour - background) >= CONTRAST:
@@ -111,8 +111,9 @@ def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
 
 
 def dataset_files(spec: SampleSpec) -> Iterator[tuple[str, bytes]]:
-    """The files of the dataset, by name, in YOLO layout. Numbers run on from one set to the next: an import gives
-    images of the same name another one."""
+    """The files of the dataset, by name, in YOLO layout. Numbers continue across the sets, since the import renames
+    images with equal names.
+    """
     yield "data.yaml", DATA_YAML.encode()
     first = 0
     for index, (split, images) in enumerate({"train": spec.train, "val": spec.val}.items()):
@@ -125,7 +126,7 @@ def dataset_files(spec: SampleSpec) -> Iterator[tuple[str, bytes]]:
 
 
 def write_zip(spec: SampleSpec, step: Callable[[], None]) -> None:
-    """Write the whole ZIP or nothing; `step` is called behind each image."""
+    """Write the ZIP atomically; `step` is called after each image."""
     output = Path(spec.output)
     draft = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -143,7 +144,7 @@ def write_zip(spec: SampleSpec, step: Callable[[], None]) -> None:
 
 
 def run(channel: Channel) -> SampleResult:
-    """Draw what `spec.json` asks for."""
+    """Draw the sample dataset of the spec."""
     spec = SampleSpec.of(channel.spec)
     write_zip(spec, ProgressReporter(channel, spec.train + spec.val).step)
     return {"output": spec.output}

@@ -1,7 +1,7 @@
 """Previews a new split.
 
-spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Standard library only: it
-answers while someone waits.
+spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Standard library only, since a
+request waits for it.
 """
 
 import gzip
@@ -16,10 +16,10 @@ from app.worker.split import SplitShares
 
 
 def run(channel: Channel) -> SplitResult:
-    """Count what a new split would hold.
+    """Count the images of a new split.
 
     Raises:
-        InvalidInput: what the import kept is damaged.
+        InvalidInput: the data stored by the import is damaged.
     """
     spec = SplitSpec.of(channel.spec)
     shares = SplitShares(**spec.split) if spec.split else None

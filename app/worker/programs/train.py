@@ -2,7 +2,7 @@
 
 spec.json: see `TrainSpec`. The file `stop` says `cancel` or `pause`.
 
-Its last event is one of its own: Completed, Cancelled, Paused or Failed.
+Its terminal events are its own: Completed, Cancelled, Paused or Failed.
 """
 
 from app.events import Event

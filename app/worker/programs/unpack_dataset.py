@@ -1,4 +1,4 @@
-"""Extracts an upload as it is: `original.zip` in the dataset's folder to `source/` beside it, and no further.
+"""Extracts an upload unchanged: `original.zip` in the dataset's folder to `source/` beside it.
 
 spec.json: see `ImportSpec`. Result: see `Unpacked`.
 """

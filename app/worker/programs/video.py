@@ -1,11 +1,10 @@
 """Converts a video to one that browsers play.
 
-spec.json: see `VideoSpec`. Result: {"frames", "fps", "width", "height", "seconds", "cut"}; `cut`: the video goes on,
-but a limit was reached. A file that cannot be used is refused with one of the codes not_video, too_large, too_long
-and no_frames.
+spec.json: see `VideoSpec`. Result: {"frames", "fps", "width", "height", "seconds", "cut"}; `cut`: the output was
+truncated at a limit. Unusable files are refused with one of the codes not_video, too_large, too_long and no_frames.
 
-The file is untrusted: its container is told by its first bytes, so that no playlist makes the decoder open other files
-or addresses; memory, time, frames and the size of what is written have limits.
+The file is untrusted: its container is detected by its first bytes, so that no playlist makes the decoder open other
+files or URLs; memory, time, frames and output size are limited.
 """
 
 import os
@@ -21,14 +20,14 @@ from app.worker.channel import Channel
 from app.worker.failures import InvalidInput
 from app.worker.isobmff import TooLong, check_movie
 
-LONGEST = 1280  # px of a frame that is written; models look at 640 or so
+LONGEST = 1280  # px of an output frame; models use 640 or so
 OUTPUT_BYTES = 512 * 1024**2
 MOST_FPS = 240.0
 OPEN_MS = 10_000  # for the container's tables
 
 
 class Conversion:
-    """One video.
+    """The conversion of one video.
 
     Args:
         spec: see the module.
@@ -44,7 +43,7 @@ class Conversion:
         """Write the WebM.
 
         Raises:
-            InvalidInput: it is no video, or its frames are too large or cannot be decoded.
+            InvalidInput: it is not a video, or its frames are too large or cannot be decoded.
         """
         import cv2
 
@@ -81,7 +80,7 @@ class Conversion:
         }
 
     def measure(self, video: Any) -> None:
-        """The size of the frames that are written: even numbers, as VP8 needs."""
+        """The size of the output frames: even numbers, as VP8 requires."""
         import cv2
 
         width, height = (int(video.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -93,7 +92,7 @@ class Conversion:
         self.size = (max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2))
 
     def pace(self, video: Any) -> tuple[int, float]:
-        """Every how many frames one is written, and how many a second that gives. What the file says may be wrong."""
+        """The interval between written frames, and the resulting frame rate. The file's own values may be wrong."""
         import cv2
 
         fps = video.get(cv2.CAP_PROP_FPS)
@@ -122,7 +121,7 @@ class Conversion:
 
 
 def limit(memory: int, seconds: float) -> None:
-    """Of this process: memory, processor time, the size of a file, and no children."""
+    """Limit this process: memory, CPU time, file size, and no child processes."""
     for kind, most in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, int(seconds * 4) + 10),
@@ -133,10 +132,10 @@ def limit(memory: int, seconds: float) -> None:
 
 
 def run(channel: Channel) -> VideoResult:
-    """Convert what `spec.json` names.
+    """Convert the video of the spec.
 
     Raises:
-        InvalidInput: it is no video, or its frames are too large, too many, or cannot be decoded.
+        InvalidInput: it is not a video, or its frames are too large, too many, or cannot be decoded.
     """
     os.nice(10)
     # Read by OpenCV when it opens the file.

@@ -1,5 +1,5 @@
-"""Looks at the images and labels of a dataset: what they are, what is wrong, what YOLO will do with them, what can be
-repaired. Called by the import's child; Pillow, OpenCV, numpy and the standard library, never torch.
+"""Checks the images and labels of a dataset: their properties, faults, how YOLO handles these, and which can be fixed.
+Runs in the import's child; Pillow, OpenCV, numpy and the standard library, never torch.
 
     pictures = list(scan(paths, ScanSpec(max_pixels, thumbnails), on_progress))     # in the order of the paths
     with Scan(spec) as running: running.begin(path)                                 # where some are known earlier

@@ -8,10 +8,10 @@ from app.worker.quality.repair import TAKING, repair
 
 
 class Costs:
-    """Rows that a fix removes, and images that it leaves out, by its code, and of all fixes together ("all").
+    """Rows that a fix removes, and images that it excludes, by its code, and for all fixes together ("all").
 
     Args:
-        task: of the dataset; None: not known yet.
+        task: of the dataset; None: unknown.
     """
 
     def __init__(self, rules: Rules, task: str | None) -> None:

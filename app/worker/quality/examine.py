@@ -27,13 +27,13 @@ class Examination:
     """The input of an examination.
 
     Args:
-        names: of the classes; empty: unknown, and any number below `max_classes` is one.
-        task: detect, segment, pose, obb, classify; None: as the labels show it.
+        names: of the classes; empty: unknown, any number below `max_classes` is valid.
+        task: detect, segment, pose, obb, classify; None: determined from the labels.
         keypoints: `kpt_shape` (and `flip_idx`) of data.yaml, or None.
-        image_size: of the training that small boxes are judged for, in pixels.
-        orphans: label files without an image, by the path that findings shall name.
-        findings: findings of the conversion that are about no image (those are its entry's), complete.
-        max_findings: stored of each severity; all are counted.
+        image_size: of the training for which boxes are judged as small, in pixels.
+        orphans: label files without an image, by the path for findings.
+        findings: findings of the conversion that are not about an image, complete.
+        max_findings: stored per severity; all are counted.
     """
 
     names: list[str]
@@ -53,9 +53,9 @@ class Examination:
 
 @dataclass
 class Report:
-    """What was counted. `usable` and `boxes` are what ultralytics will use, duplicates once."""
+    """The counts. `usable` and `boxes` are what ultralytics will use, duplicates once."""
 
-    task: str  # as asked for, else as the labels show it
+    task: str  # as requested, otherwise as the labels show
     images: dict[str, int]  # by split
     usable: dict[str, int]  # by split
     boxes: dict[int, int]  # by class, in usable images
@@ -63,19 +63,18 @@ class Report:
     findings: dict[str, int]  # by code; all of them
     severities: dict[str, int]  # error, warning, info
     stored: int  # findings in the index
-    left_out: dict[str, int]  # images that training will not use, each once, by the code of the first reason
-    fixable: int  # findings that apply_fixes can mend
+    left_out: dict[str, int]  # images excluded from training, each once, by the code of the first reason
+    fixable: int  # findings that apply_fixes can fix
 
 
 def examine(
     entries: Iterable[Entry], spec: Examination, index: Path, on_progress: Callable[[int, int], None] | None = None
 ) -> Report:
-    """Judge every label as ultralytics does, find what is wrong with single files and with the whole (leaks, classes,
-    tiny boxes), and write images, objects, findings and statistics to a new SQLite file `index`, which is there whole
-    or not at all.
+    """Judge every label as ultralytics does, find faults in single files and in the whole (leaks, classes, tiny boxes),
+    and write images, objects, findings and statistics to a new SQLite file `index`, atomically.
 
-    Entries may be in any order; the index numbers them by split (train, val, test) and name. Unsafe pictures are in the
-    index, too. Neither images/ nor labels/ of the revision needs to be there yet.
+    Entries may be in any order; the index numbers them by split (train, val, test) and name. Unsafe images are
+    included. Neither images/ nor labels/ of the version need exist yet.
     """
     ordered = sorted(entries, key=order)
     with new_index(index, spec.max_findings) as writer:
@@ -111,7 +110,7 @@ class Run:
             self.repeated.setdefault(id(twin.entry), []).append(finding)
 
     def add(self, number: int, entry: Entry) -> None:
-        """One image: its findings, its objects, its row."""
+        """Add an image: its findings, its objects, its row."""
         labels = self.labels_of(entry)
         drawn = shapes(labels, self.spec.rules) if self.spec.task != "classify" else []
         findings = [item | {"file": entry.file} for item in entry.picture.findings]
@@ -149,7 +148,7 @@ class Run:
         return labels
 
     def small(self, drawn: list[LabelledShape], entry: Entry) -> Finding | None:
-        """Boxes whose shorter side is under SMALL_BOX pixels once the image is scaled for the training."""
+        """A finding about boxes whose shorter side is under SMALL_BOX pixels at the training's image size."""
         width, height = entry.picture.width, entry.picture.height
         scale = self.spec.image_size / max(width, height, 1)
         sides = [(min(item.w * width, item.h * height) * scale, item.line) for item in drawn]
@@ -186,7 +185,7 @@ class Run:
         labels: Labels,
         findings: list[Finding],
     ) -> None:
-        """The rows of one image."""
+        """Write the rows of one image."""
         rows = ImageRows(self.writer, number, entry)
         sizes = rows.objects(drawn)
         if self.spec.task == "classify":
@@ -196,7 +195,7 @@ class Run:
         rows.image(usable, sizes, [item["code"] for item in findings])
 
     def finish(self) -> Report:
-        """What concerns the whole; the report."""
+        """Check the version as a whole; the report."""
         largest = max(self.boxes, default=-1)
         names = self.spec.names or [f"class_{number}" for number in range(largest + 1)]
         findings = list(self.spec.findings)
@@ -235,20 +234,21 @@ class Run:
 
 
 def form(labels: Labels) -> str:
-    """What the rows of a label file are."""
+    """The form of a label file's rows."""
     return "corners" if labels.corners else "polygon" if labels.polygons else "box"
 
 
 def task_of_forms(forms: Counter[str]) -> str:
-    """The task that the labels show. Polygons that all have four corners are taken for turned boxes; a model for either
-    can be trained on them."""
+    """The task that the labels show. If all polygons have four corners, they are taken for oriented boxes; models of
+    both tasks can be trained on them.
+    """
     if forms["box"] or not forms:
         return "detect"
     return "segment" if forms["polygon"] else "obb"
 
 
 def infer_task_of(entries: Iterable[Entry], spec: Examination) -> str:
-    """The same before an examination."""
+    """The task that the labels show, before an examination."""
     forms = Counter[str]()
     for entry in entries:
         labels = judge_bytes(content(entry) or b"", spec.rules)

@@ -39,5 +39,5 @@ FIXABLE = frozenset(
 
 
 def is_fixable(finding: Finding) -> bool:
-    """Whether this one can be repaired; of some codes only what is slightly wrong."""
+    """Whether this finding can be fixed; of some codes, only slight cases."""
     return finding["code"] in FIXABLE and bool(finding["data"].get("fixable", True))

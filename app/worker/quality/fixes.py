@@ -1,4 +1,4 @@
-"""Applies fixes on the way from one version to the next. Existing files are not changed."""
+"""Applies fixes while one version is built from another. Existing files are not changed."""
 
 import io
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from app.worker.quality.repair import repair
 from app.worker.quality.revision_checks import leaking
 from app.worker.quality.scan import ScanSpec, read_picture
 
-FILES = 20  # named for each fix
-SAVED = ("image_format", "image_unread", "image_flat", "exif_rotated")  # the picture is saved anew
+FILES = 20  # named per fix
+SAVED = ("image_format", "image_unread", "image_flat", "exif_rotated")  # fixes that encode the image again
 USELESS = ("image_broken", "image_too_large", "image_too_small")
 
 Store = Callable[[bytes, str], Path]
@@ -29,9 +29,10 @@ Store = Callable[[bytes, str], Path]
 
 @dataclass
 class AppliedFixes:
-    """What one fix did: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`; of the
-    images, `emptied` were left out because none of their rows could be repaired. `unsaved` images stay as they are,
-    since saving them anew takes too much time or memory; the first FILES are named."""
+    """The effect of one fix: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`; of
+    the images, `emptied` were excluded because none of their rows could be repaired. `unsaved` images are unchanged,
+    since encoding them takes too much time or memory; the first FILES are named.
+    """
 
     code: str
     images: int = 0
@@ -61,19 +62,19 @@ def apply_fixes(
     store: Store,
     scanning: ScanSpec | None = None,
 ) -> tuple[list[Entry], list[AppliedFixes]]:
-    """The entries of the next revision, and what was done.
+    """The entries of the next version, and the effects of the fixes.
 
     Args:
-        entries: of the base; left as they are.
+        entries: of the base; not modified.
         codes: of FIXABLE, or "all".
-        spec: as `examine` gets it. Orphaned labels that are fixed leave its `orphans` and `findings`: they are not in
-            the revision.
-        store: puts the bytes of a new image file with this suffix (".jpg") where objects are, and says where.
-        scanning: how the new image files are looked at; None: as they are, without thumbnails.
+        spec: as for `examine`. Fixed orphaned labels are removed from its `orphans` and `findings`, since the version
+            does not contain them.
+        store: stores the bytes of a new image file with this suffix (".jpg") as an object; returns its path.
+        scanning: options for reading the new image files; None: as they are, without thumbnails.
 
-    An entry whose label was repaired has `text` in place of `label`; one whose image was saved anew has another
-    `image`, `picture` and `name`; one that was moved has another `split`. Dropped ones are gone, among
-    them those whose rows all went: no labelled image becomes background.
+    An entry with a repaired label has `text` instead of `label`; one with a re-encoded image has another `image`,
+    `picture` and `name`; a moved one has another `split`. Dropped entries are removed, including those that lost all
+    rows: a labeled image must not become a background image.
     """
     fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
     fixes.names |= {entry.name.casefold() for entry in entries}
@@ -110,7 +111,7 @@ class Fixes:
         self.spec.findings[:] = [item for item in self.spec.findings if item["code"] != "label_orphan"]
 
     def useless(self, entry: Entry) -> bool:
-        """Whether an image goes that YOLO would leave out for good."""
+        """Whether an image is dropped that YOLO could not use anyway."""
         codes = {item["code"] for item in entry.picture.findings} & self.codes
         code = next((code for code in USELESS if code in codes), None)
         if code:
@@ -118,7 +119,7 @@ class Fixes:
         return code is not None
 
     def picture(self, entry: Entry) -> Entry:
-        """The image with the right suffix, upright, in a format that YOLO takes."""
+        """The image with the right suffix, upright, in a format that YOLO supports."""
         codes = {item["code"] for item in entry.picture.findings} & self.codes
         if code := next((code for code in SAVED if code in codes), None):
             entry = self.saved(entry, code)
@@ -132,7 +133,9 @@ class Fixes:
         return entry
 
     def saved(self, entry: Entry, code: str) -> Entry:
-        """The image saved anew: upright, as JPEG where it was one, else as PNG; as it is where that takes too much."""
+        """The image encoded again: upright, as JPEG if it was one, otherwise as PNG; unchanged if that takes too many
+        resources.
+        """
         form = "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG"
         try:
             body, suffix = confined(recoded, entry.image, form)
@@ -147,7 +150,7 @@ class Fixes:
         return replace(entry, name=name, image=path, picture=picture)
 
     def renamed(self, name: str, suffix: str) -> str:
-        """The name with another suffix, one that no image has."""
+        """The name with another suffix, unused by other images."""
         stem, number = name.rpartition(".")[0], 1
         new = f"{stem}{suffix}"
         while new.casefold() in self.names:
@@ -157,7 +160,7 @@ class Fixes:
         return new
 
     def label(self, entry: Entry, task: str) -> Entry | None:
-        """The label with its rows repaired; None: none of its rows could be, and the image is left out."""
+        """The label with repaired rows; None: none could be repaired, and the image is excluded."""
         raw = content(entry)
         repaired = repair(raw, self.spec.rules, self.codes, task) if raw else None
         if repaired is None:
@@ -171,9 +174,10 @@ class Fixes:
         return replace(entry, label=None, text=text, origins=origins)
 
     def join_leaks(self, entries: list[Entry]) -> list[Entry]:
-        """Images that belong together go to one split, so that the splits keep about their sizes."""
+        """Move related images to one split, keeping the sizes of the splits similar."""
         leaks = [(code, group) for code, group in leaking(entries) if code in self.codes]
-        code_of = {id(entry): code for code, group in reversed(leaks) for entry in group}  # the first kind counts
+        # the first kind takes precedence
+        code_of = {id(entry): code for code, group in reversed(leaks) for entry in group}
         if not code_of:
             return entries
         moves = together(entries, code_of)
@@ -183,7 +187,7 @@ class Fixes:
         return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
 
     def drop_repeated(self, entries: list[Entry]) -> list[Entry]:
-        """Of images that are the same byte by byte and in one split, the one with the most rows stays."""
+        """Of byte-identical images in one split, keep the one with the most rows."""
         groups: dict[tuple[str, str], list[Entry]] = {}
         for entry in entries:
             if entry.picture.sha256:
@@ -200,7 +204,7 @@ class Fixes:
 
 
 def recoded(path: Path, form: str) -> tuple[bytes, str]:
-    """The image upright, as a file of this form; and its suffix."""
+    """The image upright, encoded in this format; and its suffix."""
     with open_image(path, formats=READABLE) as image:
         allow_for(image.width * image.height)
         image.load()
@@ -209,13 +213,13 @@ def recoded(path: Path, form: str) -> tuple[bytes, str]:
 
 
 def eight_bit_colours(image: Image.Image) -> Image.Image:
-    """8 bits a channel, in colours that every reader knows."""
+    """8 bits per channel, in a color mode that every decoder supports."""
     image = eight_bit(image)
     return image if image.mode in {"L", "RGB", "RGBA", "P", "LA", "1"} else image.convert("RGB")
 
 
 def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:
-    """An image file and its suffix; a JPEG is saved so that the eye sees no difference."""
+    """An encoded image and its suffix; a JPEG with no visible loss."""
     buffer = io.BytesIO()
     if form == "JPEG":
         image.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=profile)

@@ -1,4 +1,4 @@
-"""Moves images that belong together to one split: copies, images that look alike, frames of one source."""
+"""Moves related images to one split: copies, similar images, frames of one source."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -13,13 +13,13 @@ Group = list[Entry]
 
 
 def together(entries: list[Entry], leaking: Collection[int]) -> dict[int, str]:
-    """The new split of each image that moves, by its id; none moves where a split would be left empty.
+    """The new split of each moved image, by its id; no image moves if a split would become empty.
 
-    A group is everything that is linked, by whatever kind: moving a part of it would tear it elsewhere. It goes where
-    most of it is, but a split keeps at least MIN_SHARE of its size where other groups can fill it.
+    A group contains everything that is linked, by any kind: moving a part would separate other pairs. It goes where
+    most of it is, but a split keeps at least MIN_SHARE of its size if other groups can fill it.
 
     Args:
-        leaking: ids of images; groups without one of them stay as they are.
+        leaking: ids of images; groups without one of them are unchanged.
     """
     groups = [group for group in linked(entries) if any(id(entry) in leaking for entry in group)]
     former = Counter(entry.split for entry in entries)
@@ -39,7 +39,7 @@ def together(entries: list[Entry], leaking: Collection[int]) -> dict[int, str]:
 
 
 def fill(split: str, chosen: list[tuple[Group, str]], sizes: Counter[str], former: Counter[str]) -> None:
-    """Give a split that has become too small groups that have images of it, those with most of them first."""
+    """Fill a split that has become too small with groups that have images of it, those with the most first."""
     while sizes[split] < MIN_SHARE * former[split]:
         missing = former[split] - sizes[split]
         fitting = [
@@ -61,12 +61,12 @@ def share(group: Group, split: str) -> float:
 
 
 def spares(split: str, count: int, sizes: Counter[str], former: Counter[str]) -> bool:
-    """Whether a split has so many images to give away."""
+    """Whether a split can give away so many images."""
     return sizes[split] > count and sizes[split] - count >= MIN_SHARE * former[split]
 
 
 def linked(entries: list[Entry]) -> list[Group]:
-    """Images that are linked by any kind of group."""
+    """Groups of images that are linked by any kind."""
     index_of = {id(entry): index for index, entry in enumerate(entries)}
     groups = [[index_of[id(entry)] for entry in group] for kind in related(entries).values() for group in kind]
     components = connected_components(len(entries), groups)

@@ -1,5 +1,6 @@
-"""What the header of an image says: its format and size, whether it may be decoded at all, and what is wrong with it
-before anything is decoded."""
+"""Reads the header of an image: format and size, whether it may be decoded, and faults that are visible before
+decoding.
+"""
 
 from typing import IO
 
@@ -9,16 +10,16 @@ from app.worker import cost, plugins, recode  # noqa: F401 (what they read is in
 from app.worker.decoders import allow_for
 from app.worker.quality.model import ImageRecord
 
-Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
-open_image = Image.open  # taken before ultralytics could replace it with one that may install packages
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked in the header, before decoding
+open_image = Image.open  # saved before ultralytics could replace it with one that may install packages
 
-# The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
+# The allowed decoders; those that Pillow was built without are dropped. JPEG includes MPO.
 READABLE: list[str] = [
     kind
     for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "GIF", "PPM", "ICO")
     if kind in Image.OPEN
 ]
-# What ultralytics takes, by Pillow's name of the format (its IMG_FORMATS).
+# Formats that ultralytics accepts, by Pillow's name (its IMG_FORMATS).
 ACCEPTED = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000"}
 SUFFIXES = {
     "JPEG": {".jpg", ".jpeg"},
@@ -31,13 +32,13 @@ SUFFIXES = {
     "JPEG2000": {".jp2"},
 }
 SMALLEST = 10  # pixels a side, ultralytics' limit
-LARGE = 4096  # pixels of the longer side: each is decoded whole in every epoch, to be scaled down
-TINY = 64  # pixels of the longer side: little is left of such an image after scaling up
+LARGE = 4096  # pixels of the longer side: larger images are decoded in every epoch, only to be reduced
+TINY = 64  # pixels of the longer side: enlarging such an image leaves little detail
 END = b"\xff\xd9"
 
 
 def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> None:
-    """What the header says: format, size, end."""
+    """Read format, size and end."""
     source.seek(0)
     with open_image(source, formats=READABLE) as image:
         picture.width, picture.height = image.size
@@ -68,7 +69,7 @@ def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels
 
 
 def judge_cost(source: IO[bytes], image: Image.Image, picture: ImageRecord, max_pixels: int) -> None:
-    """Whether it may be decoded at all, here and in each epoch."""
+    """Check whether it may be decoded, here and in each epoch."""
     try:
         cost.check(source, image, max_pixels)
     except cost.TooCostly as error:
@@ -76,7 +77,7 @@ def judge_cost(source: IO[bytes], image: Image.Image, picture: ImageRecord, max_
 
 
 def judge_frames(image: Image.Image, suffix: str, picture: ImageRecord, max_pixels: int) -> None:
-    """A training decodes every frame of what is called TIFF, whatever it is."""
+    """Check the frames: a training decodes every frame of a file with a TIFF suffix, whatever its format."""
     if picture.format == "TIFF":
         return
     count, limit = frames_read(image, suffix), max(1, 2 * max_pixels // max(1, picture.width * picture.height))
@@ -85,7 +86,9 @@ def judge_frames(image: Image.Image, suffix: str, picture: ImageRecord, max_pixe
 
 
 def frames_read(image: Image.Image, suffix: str) -> int:
-    """How many frames OpenCV, and so a training, decodes at once: all of a TIFF, and of what is called one."""
+    """The number of frames that OpenCV, and so a training, decodes at once: all of a TIFF, and of a file with its
+    suffix.
+    """
     return getattr(image, "n_frames", 1) if image.format == "TIFF" or suffix.lower() in SUFFIXES["TIFF"] else 1
 
 

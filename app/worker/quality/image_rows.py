@@ -8,7 +8,7 @@ from app.worker.quality.label_origins import origin
 from app.worker.quality.model import Entry
 from app.worker.quality.shapes import LabelledShape
 
-Sizes = Mapping[int, list[float]]  # of the objects of each class: the square root of a box's area, in pixels
+Sizes = Mapping[int, list[float]]  # by class, of its objects: the square root of a box's area, in pixels
 
 
 class ImageRows:
@@ -22,7 +22,7 @@ class ImageRows:
         self.writer, self.number, self.entry = writer, number, entry
 
     def objects(self, drawn: Iterable[LabelledShape]) -> dict[int, list[float]]:
-        """A row for each object; returns their sizes."""
+        """Write a row for each object; returns their sizes."""
         picture = self.entry.picture
         sizes: dict[int, list[float]] = {}
         for item in drawn:
@@ -35,12 +35,12 @@ class ImageRows:
         return sizes
 
     def classes(self, sizes: Sizes) -> None:
-        """A row for each class that it holds."""
+        """Write a row for each class in the image."""
         for index, values in sizes.items():
             self.writer.add("image_class", index, self.number, len(values), min(values), max(values))
 
     def image(self, usable: bool, sizes: Sizes, codes: Iterable[str]) -> None:
-        """The row of the image itself, and what it was before the upload was stored."""
+        """Write the row of the image itself, and of its origin in the upload."""
         entry, picture = self.entry, self.entry.picture
         every = [value for values in sizes.values() for value in values]
         self.writer.add(

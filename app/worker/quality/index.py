@@ -1,10 +1,10 @@
-"""index.sqlite of a revision: written once by the child, then only read (app/services/datasets/index.py).
+"""index.sqlite of a version: written once by the child, then only read (app/services/datasets/index.py).
 
-Tables: `image` (`stored`: whether the file is in the revision), `object` (rows of finite numbers, those of images that
-training leaves out, too), `image_class` (which classes an image holds), `finding`, `image_finding` (which codes an
-image has), `code` (all findings counted), `origin` (what the upload called an image where it is stored under another
-name, and its source, see app/worker/sources.py), and `statistics` (name, JSON). Sizes of objects: the square root
-of their box's area, in pixels of the image.
+Tables: `image` (`stored`: whether the version has the file), `object` (rows of finite numbers, also of images that
+training excludes), `image_class` (the classes of each image), `finding`, `image_finding` (the codes of each image),
+`code` (counts of all findings), `origin` (the uploaded name of an image stored under another name, and its source, see
+app/worker/sources.py), and `statistics` (name, JSON). Sizes of objects: the square root of their box's area, in pixels
+of the image.
 """
 
 import json
@@ -19,7 +19,7 @@ from app.core.files import atomic_write
 from app.worker.quality.model import Finding
 
 RANKS = {"error": 0, "warning": 1, "info": 2}
-BATCH = 2000  # rows in memory
+BATCH = 2000  # buffered rows
 
 TABLES = """
 CREATE TABLE image (
@@ -71,7 +71,7 @@ ANALYZE;
 
 
 class IndexWriter:
-    """Fills a new index; rows go to the file in batches."""
+    """Fills a new index; rows are written in batches."""
 
     def __init__(self, connection: sqlite3.Connection, max_findings: int) -> None:
         self.connection = connection
@@ -97,7 +97,7 @@ class IndexWriter:
             self.connection.executemany(statement, rows)
 
     def find(self, finding: Finding, image_id: int | None, split: str | None, fixable: bool) -> None:
-        """Count a finding, and store it while there are not too many of its severity."""
+        """Count a finding, and store it below the limit of its severity."""
         code, severity = str(finding["code"]), str(finding["severity"])
         self.codes[code] += 1
         self.fixable[code] += fixable
@@ -135,7 +135,7 @@ class IndexWriter:
 
 @contextmanager
 def new_index(path: Path, max_findings: int) -> Iterator[IndexWriter]:
-    """A writer of the index at `path`, which appears complete once the block has ended well.
+    """A writer of the index at `path`, which appears once the block has ended without an error.
 
     Raises:
         OSError: the disk is full.

@@ -1,4 +1,4 @@
-"""Where a label came from: its bytes before the import, and the file and line that the user knows."""
+"""The origin of a label: its bytes before the import, and the user's file and line."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from app.worker.quality.model import Entry, Finding
 
 
 def content(entry: Entry) -> bytes | None:
-    """The label file's bytes; None where there is none."""
+    """The label file's bytes; None if there is none."""
     if entry.text is not None:
         return entry.text.encode()
     return entry.label.read_bytes() if entry.label else None
@@ -20,7 +20,7 @@ def differ(first: Entry, second: Entry) -> bool:
 
 
 def with_origin(finding: Finding, entry: Entry, of_image: bool) -> Finding:
-    """A finding of a label with the file that the user knows it by."""
+    """A finding of a label, with the user's file."""
     line = finding["line"]
     if of_image or finding["code"] == "label_missing":
         return finding | {"file": entry.file}
@@ -29,7 +29,7 @@ def with_origin(finding: Finding, entry: Entry, of_image: bool) -> Finding:
 
 
 def origin(entry: Entry, line: int | None) -> tuple[str, int | None]:
-    """Where a line of the label came from: the file that the user knows, and the line or object there."""
+    """The user's file of a line of the label, and the line or object there."""
     if entry.origins and line is not None and line <= len(entry.origins):
         return entry.origins[line - 1]
     return entry.label_file, line

@@ -1,6 +1,7 @@
 """Checks one label file as ultralytics does: `verify_image_label` in its data/utils.py, release 8.4.
 
-There one bad row drops the image with all its boxes. Each reason is found here by line. Standard library only.
+In ultralytics, one invalid row drops the image with all its boxes. Each reason is reported here by line. Standard
+library only.
 """
 
 import math
@@ -16,8 +17,8 @@ BOX, POLYGON = 5, 7  # columns: class x y w h; class and at least three points
 CORNERS = 9  # class and four points
 BOM, UTF16 = b"\xef\xbb\xbf", {b"\xff\xfe", b"\xfe\xff"}
 HIGHEST, LOWEST = array("f", [1.01])[0], array("f", [-0.01])[0]  # ultralytics' tolerance, in its float32
-SLIGHT = 0.1  # what lies outside 0 to 1 by no more can be clipped; beyond it is another unit, or another image's
-CLASS_TOLERANCE = 0.01  # a class that is off a whole number by no more is that number
+SLIGHT = 0.1  # larger excesses outside of 0 to 1 are another unit, or another image's; smaller ones can be clipped
+CLASS_TOLERANCE = 0.01  # a class that differs from an integer by no more is that integer
 MAX_FOR_ONE_FILE = 50
 
 Row = tuple[int, list[str]]  # line number from 1, columns
@@ -26,14 +27,14 @@ Object = tuple[int, array]  # line number from 1; the row in float32
 
 @dataclass
 class Labels:
-    """What a label file gives: `usable` is False where ultralytics would drop the image."""
+    """The contents of a label file: `usable` is False if ultralytics would drop the image."""
 
     usable: bool = True
-    boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once; empty where not usable
+    boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once; empty if not usable
     polygons: bool = False
-    corners: bool = False  # polygons of four points only: turned boxes
+    corners: bool = False  # only polygons of four points: oriented boxes
     findings: list[Finding] = field(default_factory=list)
-    objects: list[Object] = field(default_factory=list)  # each row of finite numbers once, the faulty ones too
+    objects: list[Object] = field(default_factory=list)  # each row of finite numbers once, including invalid ones
     most: int = MAX_FOR_ONE_FILE  # findings
 
     def add(self, severity: str, code: str, line: int | None = None, **data: Any) -> None:
@@ -45,9 +46,9 @@ class Labels:
 
 @dataclass(frozen=True)
 class Rules:
-    """What rows must be like.
+    """The requirements for rows.
 
-    `classes` is their number. `task` is None where the rows shall show it. `keypoints` and `dimensions` (2, or 3 with
+    `classes` is their number. `task` is None if the rows determine it. `keypoints` and `dimensions` (2, or 3 with
     visibility) are those of data.yaml; 0 without.
     """
 
@@ -63,7 +64,7 @@ class Rules:
 
 
 def judge_bytes(raw: bytes, rules: Rules) -> Labels:
-    """Judge the content of a label file; an empty one is of a background image."""
+    """Judge the contents of a label file; an empty one belongs to a background image."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -77,7 +78,7 @@ def judge_bytes(raw: bytes, rules: Rules) -> Labels:
 
 
 def judge_text(text: str, rules: Rules, labels: Labels) -> Labels:
-    """Judge rows, and add to `labels` what they hold."""
+    """Judge rows, and add their contents to `labels`."""
     rows = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if rules.task == "pose":
         judge_poses(rows, rules, labels)
@@ -89,7 +90,7 @@ def judge_text(text: str, rules: Rules, labels: Labels) -> Labels:
 
 
 def judge_outlines(rows: list[Row], rules: Rules, labels: Labels) -> None:
-    """Boxes or polygons; of rows with keypoints only the box counts."""
+    """Judge boxes or polygons; of rows with keypoints, only the box."""
     if rules.keypoints:
         rows = [(line, columns[:BOX] if len(columns) == rules.pose else columns) for line, columns in rows]
     labels.polygons = any(len(columns) > 6 for _, columns in rows)
@@ -100,7 +101,7 @@ def judge_outlines(rows: list[Row], rules: Rules, labels: Labels) -> None:
 
 
 def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
-    """Boxes with keypoints. There ultralytics compares the keypoints' coordinates, not the box's, with 1."""
+    """Judge boxes with keypoints, for which ultralytics compares the keypoints' coordinates, not the box's, with 1."""
     first_lines: dict[bytes, int] = {}
     for line, columns in rows:
         if len(columns) != rules.pose:
@@ -113,7 +114,7 @@ def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
 
 
 def judge(rows: list[Row], classes: int, labels: Labels) -> None:
-    """Judge each row, count its box unless an equal row came before."""
+    """Judge each row, and count its box unless it repeats an earlier row."""
     first_lines: dict[bytes, int] = {}
     for line, columns in rows:
         if labels.polygons and len(columns) == BOX:
@@ -126,7 +127,7 @@ def judge(rows: list[Row], classes: int, labels: Labels) -> None:
 
 
 def count(values: array, line: int, first_lines: dict[bytes, int], labels: Labels) -> None:
-    """A row that came before is used once."""
+    """Count a row, a repeated one only once."""
     first = first_lines.setdefault(values.tobytes(), line)
     if first != line:
         labels.add("warning", "duplicate_row", line, first=first)
@@ -136,14 +137,14 @@ def count(values: array, line: int, first_lines: dict[bytes, int], labels: Label
 
 
 def right_columns(count: int, polygons: bool) -> bool:
-    """Whether a row has a shape that ultralytics can read in such a file."""
+    """Whether ultralytics can read a row of that many columns in such a file."""
     return count >= 3 and count % 2 == 1 if polygons else count == BOX
 
 
 def numbers(columns: list[str], line: int, labels: Labels) -> array | None:
     """The row in float32, as ultralytics compares it."""
     try:
-        values = array("f", [float(column) + 0.0 for column in columns])  # + 0.0: no negative zero
+        values = array("f", [float(column) + 0.0 for column in columns])  # + 0.0 removes a negative zero
     except ValueError:
         bad = next(column for column in columns if not is_number(column))
         labels.add("error", "label_not_number", line, value=bad[:40])
@@ -155,7 +156,7 @@ def numbers(columns: list[str], line: int, labels: Labels) -> array | None:
 
 
 def judge_values(values: array, line: int, classes: int, labels: Labels) -> None:
-    """Class, range and area of one box or polygon."""
+    """Check class, range and area of one box or polygon."""
     judge_class(values, line, classes, labels)
     box = box_of(values) if labels.polygons else values[1:]
     if max(box) > HIGHEST:
@@ -169,7 +170,7 @@ def judge_values(values: array, line: int, classes: int, labels: Labels) -> None
 
 
 def slightly(values: array) -> dict[str, bool]:
-    """Whether what lies outside can be clipped; a width or height below 0 cannot."""
+    """Whether excesses can be clipped; a negative width or height cannot."""
     inside = min(values[1:]) >= -SLIGHT and max(values[1:]) <= 1 + SLIGHT
     return {"fixable": inside and (len(values) != BOX or min(values[3:]) >= 0)}
 
@@ -183,7 +184,9 @@ def judge_class(values: array, line: int, classes: int, labels: Labels) -> None:
 
 
 def judge_range(highest: float, lowest: float, side: float, line: int, labels: Labels) -> None:
-    """Of a row with keypoints: its highest place, its lowest value, the shorter side of its box."""
+    """Check the range of a row with keypoints: its largest coordinate, its smallest value, the shorter side
+    of its box.
+    """
     if highest > HIGHEST:
         labels.add("error", "label_out_of_range", line, value=round(highest, 6), fixable=False)
     elif lowest < LOWEST or side < 0:
@@ -195,7 +198,7 @@ def judge_range(highest: float, lowest: float, side: float, line: int, labels: L
 
 
 def box_of(values: array) -> array:
-    """Centre, width and height of the box round a polygon."""
+    """Center, width and height of a polygon's bounding box."""
     xs, ys = values[1::2], values[2::2]
     left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
     return array("f", [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])

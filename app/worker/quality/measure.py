@@ -1,6 +1,6 @@
 """Measures an image: perceptual hash, sharpness, brightness, contrast.
 
-All are taken of the image reduced to a longer side of 256 to 511 pixels, so that they do not depend on its size.
+All are measured on the image reduced to a longer side of 256 to 511 pixels, so that they do not depend on its size.
 """
 
 import cv2
@@ -8,25 +8,25 @@ import numpy as np
 
 from app.worker.quality.model import ImageRecord
 
-cv2.setNumThreads(1)  # a scan has a thread for each core already
+cv2.setNumThreads(1)  # a scan already has a thread per core
 
-SHORTEST = 256  # pixels of the longer side of a reduced image, at least, where the image has them
+SHORTEST = 256  # pixels of the longer side of a reduced image, at least, if the image has them
 
-# Between the 1st and the 99th percentile of the grey of a blank image lies at most this much. Chosen here: an empty
-# page or a camera with its cap on, after JPEG; the palest photograph of BCCD has 60.
+# Between the 1st and the 99th percentile of gray, a blank image has at most this range. Chosen for an empty page or a
+# covered camera, after JPEG; the palest photograph of BCCD has 60.
 BLANK_RANGE = 12
 # Dark: the 99th percentile of the brightness is below 0.32, as in the check `dark` of CleanVision (Cleanlab's default).
 DARK_PERCENTILE_99 = 0.32 * 255
-# Blurred: sharpness below. Calibrated on BCCD (640 pixels wide): its 364 photographs have 0.43 or more; blurred by a
-# Gaussian of 6 pixels 95 of 100 are below, of 4 pixels half of them.
+# Blurred: sharpness below. Calibrated on BCCD (640 pixels wide): its 364 photographs have 0.43 or more; with a Gaussian
+# blur of 6 pixels, 95 of 100 are below, of 4 pixels half of them.
 BLURRED = 0.30
 
 
 def measure(pixels: np.ndarray, picture: ImageRecord) -> None:
-    """Measure a reduced, upright image, and add what is wrong with it.
+    """Measure a reduced, upright image, and add findings.
 
     Args:
-        pixels: (height, width, 3) RGB or (height, width) grey, uint8.
+        pixels: (height, width, 3) RGB or (height, width) gray, uint8.
     """
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     low, high, mean, deviation = spread(grey)
@@ -63,19 +63,20 @@ COSINES = cosines(32, 8)
 
 def phash(grey: np.ndarray) -> int:
     """The perceptual hash of ImageHash 4.3 (`imagehash.phash`) of a (height, width) uint8 array: signs of the 8 × 8
-    lowest frequencies about their median, the first frequency in the highest bit; but of pixels that are averages,
-    which is quicker than Lanczos."""
+    lowest frequencies relative to their median, the first frequency in the highest bit; but from averaged pixels, which
+    is faster than Lanczos.
+    """
     pixels = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = COSINES @ pixels @ COSINES.T
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
 def blur(grey: np.ndarray) -> float:
-    """How much of the differences between neighbours is left after blurring once more, 0 (sharp) to 1 (blurred).
+    """The share of the differences between neighbors that remains after another blur, 0 (sharp) to 1 (blurred).
 
-    Crété-Roffet et al., The blur effect: perception and estimation with a new no-reference perceptual blur metric,
-    SPIE 6492, 2007; box of 9 pixels. There the worse direction counts; here both together do, or each picture of
-    stripes would be blurred along them.
+    Crété-Roffet et al., The blur effect: perception and estimation with a new no-reference perceptual blur metric, SPIE
+    6492, 2007; box of 9 pixels. The paper uses the worse direction; here both are combined, since any image of stripes
+    is blurred along them.
 
     Args:
         grey: (height, width), uint8.
@@ -86,7 +87,7 @@ def blur(grey: np.ndarray) -> float:
 
 
 def differences(grey: np.ndarray, axis: int) -> tuple[float, float]:
-    """The sum of the differences between neighbours along an axis, and how much of it blurring along it takes away."""
+    """The sum of the differences between neighbors along an axis, and how much of it a blur along that axis removes."""
     box = (9, 1) if axis else (1, 9)
     before = steps(grey, axis)
     after = steps(cv2.blur(grey, box, borderType=cv2.BORDER_REPLICATE), axis)
@@ -94,7 +95,7 @@ def differences(grey: np.ndarray, axis: int) -> tuple[float, float]:
 
 
 def steps(grey: np.ndarray, axis: int) -> np.ndarray:
-    """The differences between neighbours along an axis, without their signs."""
+    """The absolute differences between neighbors along an axis."""
     if grey.shape[axis] < 2:
         return np.zeros((0, 0), np.uint8)
     return cv2.absdiff(grey[:, 1:], grey[:, :-1]) if axis else cv2.absdiff(grey[1:], grey[:-1])

@@ -7,15 +7,15 @@ from typing import Any
 
 from app.core.report import Finding
 
-Content = bytes  # a Picture has a field of that name
+Content = bytes  # since ImageRecord has a field `bytes`
 
 
 @dataclass(slots=True)
 class ImageRecord:
-    """What one image file is.
+    """The properties of an image file.
 
-    `width` and `height` are those of the upright image, which YOLO's boxes refer to; 0 where no header was read.
-    `sha256` and `bytes` are of the file as a revision stores it: its content followed by `tail`.
+    `width` and `height` are those of the upright image, to which YOLO's boxes refer; 0 if the header could not be read.
+    `sha256` and `bytes` are of the file as stored in a version: its contents followed by `tail`.
     """
 
     sha256: str = ""
@@ -25,17 +25,17 @@ class ImageRecord:
     frames: int = 1  # that a training decodes at once
     format: str = ""  # Pillow's name: JPEG, PNG, …
     orientation: int = 1  # EXIF, 1 to 8; 1 is upright
-    phash: int | None = None  # 64 bits; None where the image shows too little to be compared
+    phash: int | None = None  # 64 bits; None if the image has too little detail to be compared
     sharpness: float | None = None  # 0 blurred to 1 sharp
-    brightness: float | None = None  # mean grey, 0 to 255
-    contrast: float | None = None  # standard deviation of the grey, 0 to 127.5
+    brightness: float | None = None  # mean gray, 0 to 255
+    contrast: float | None = None  # standard deviation of gray, 0 to 127.5
     thumbnail: bool = False  # whether there is one
     findings: list[Finding] = field(default_factory=list)  # without file
-    usable: bool = True  # whether YOLO keeps it
-    unsafe: bool = False  # it must not get into a revision's images/: a training would end there, or fill the memory
-    stored: Path | None = None  # the file in its place: it was converted
-    seconds: float = 0.0  # of processor time that it took to read it
-    tail: Content = b""  # to be appended to the stored copy: the end mark of a JPEG that lacks it
+    usable: bool = True  # whether YOLO can use it
+    unsafe: bool = False  # must not be in a version's images/: a training would end there, or run out of memory
+    stored: Path | None = None  # the converted file to use instead
+    seconds: float = 0.0  # CPU time of reading it
+    tail: Content = b""  # appended to the stored copy: the missing end marker of a JPEG
 
     def add(self, severity: str, code: str, unsafe: bool = False, **data: Any) -> "ImageRecord":
         self.usable = self.usable and severity != "error"
@@ -46,23 +46,23 @@ class ImageRecord:
 
 @dataclass(slots=True)
 class Entry:
-    """One image of a revision with its label.
+    """One image of a version with its label.
 
-    Of `label` and `text` at most one is set; neither: there is no label file. `origins` tells for each line of `text`
-    the annotation file and the line (or object) there that it came from; findings then name those.
+    At most one of `label` and `text` is set; neither: no label file. `origins` has for each line of `text` the
+    annotation file and the line (or object) in it, which findings then name.
     """
 
     name: str  # path below images/<split>/
     split: str  # train, val or test
-    image: Path  # where the file is
+    image: Path  # the file's path
     picture: ImageRecord
     label: Path | None = None  # a YOLO text file, to be linked
     text: str | None = None  # YOLO rows, to be written
     origins: list[tuple[str, int | None]] | None = None
     class_name: str | None = None  # of a classification
     group: int | None = None  # number of its group of near-duplicates
-    source: str = ""  # what it is a copy or a frame of, see app/worker/sources.py; "" nothing
-    original: str | None = None  # what the upload called it, where that is another name
+    source: str = ""  # what it is a copy or a frame of, see app/worker/sources.py; "": nothing
+    original: str | None = None  # the uploaded name, if it differs
     findings: Sequence[Finding] = ()  # of the conversion, about this image; complete
 
     @property
@@ -72,5 +72,5 @@ class Entry:
 
     @property
     def label_file(self) -> str:
-        """The label's path below the revision, as ultralytics finds it."""
+        """The label's path below the version, where ultralytics expects it."""
         return f"labels/{self.split}/{self.name.rpartition('.')[0]}.txt"

@@ -1,4 +1,4 @@
-"""Finds near-duplicates among many images: perceptual hashes that differ in a few bits."""
+"""Finds near-duplicates among many images: perceptual hashes that differ in few bits."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 BITS = 64
-# Bits in which the hashes of near-duplicates differ at most. Measured on the 364 photographs of BCCD: copies that were
+# Maximum number of differing bits between near-duplicates. Measured on the 364 photographs of BCCD: copies that were
 # scaled, brightened or saved as JPEG of quality 30 differ in 0 to 2 bits, shifted by 1 % in 0 to 4 (97 of 100), and
 # different photographs in 14 or more.
 DISTANCE = 4
-CROWD = 4000  # in a bucket with more hashes, each is compared with that many neighbours
+CROWD = 4000  # in larger buckets, each hash is compared with that many neighbors
 EDGES = 1_000_000  # pairs in memory
 
 Array = np.ndarray
 
 
 def near_duplicates(hashes: Sequence[int | None], distance: int = DISTANCE) -> list[list[int]]:
-    """Groups of two or more images that look alike, as ascending indices into `hashes`, ordered by their first.
+    """Groups of two or more similar images, as ascending indexes into `hashes`, ordered by their first.
 
-    Two images whose hashes differ in at most `distance` bits are in one group, and so is what they are linked to by
-    others. None: not compared. Hashes that differ in `distance` bits agree in at least one of `distance` + 1 bands of
-    bits (Manku et al., Detecting near-duplicates for web crawling, 2007), so only those that share a band are compared.
+    Two images whose hashes differ in at most `distance` bits are in one group, and transitively with others. None: not
+    compared. Hashes that differ in `distance` bits agree in at least one of `distance` + 1 bands of bits (Manku et al.,
+    Detecting near-duplicates for web crawling, 2007), so only those that share a band are compared.
     """
     indices = np.array([index for index, value in enumerate(hashes) if value is not None], dtype=np.int64)
     values = np.array([value for value in hashes if value is not None], dtype=np.uint64)
@@ -33,20 +33,21 @@ def near_duplicates(hashes: Sequence[int | None], distance: int = DISTANCE) -> l
 
 
 def bands(count: int) -> list[tuple[int, int]]:
-    """The bits as `count` ranges of nearly one length."""
+    """The bits as `count` ranges of nearly equal length."""
     edges = [round(number * BITS / count) for number in range(count + 1)]
     return list(itertools.pairwise(edges))
 
 
 def similar(values: Array, low: int, high: int, distance: int) -> Iterator[tuple[Array, Array]]:
-    """Pairs of indices whose values agree in the bits from `low` to `high` and differ in few others."""
+    """Pairs of indexes whose values agree in the bits from `low` to `high` and differ in few others."""
     keys = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
     order = np.lexsort((values, keys))
     keys, values = keys[order], values[order]
     lower = np.arange(len(values))
     for offset in range(1, min(len(values), CROWD)):
         lower = lower[lower < len(values) - offset]
-        lower = lower[keys[lower] == keys[lower + offset]]  # once a bucket has ended it stays so at larger offsets
+        # a bucket that has ended does not continue at larger offsets
+        lower = lower[keys[lower] == keys[lower + offset]]
         if not len(lower):
             return
         close = lower[np.bitwise_count(values[lower] ^ values[lower + offset]) <= distance]
@@ -55,7 +56,7 @@ def similar(values: Array, low: int, high: int, distance: int) -> Iterator[tuple
 
 
 def join(group: Array, pairs: Iterator[tuple[Array, Array]]) -> Array:
-    """Unite the groups of each pair; a group is named by its smallest member."""
+    """Unite the groups of each pair; a group's id is its smallest member."""
     waiting: list[tuple[Array, Array]] = []
     count = 0
     for first, second in pairs:
@@ -67,7 +68,7 @@ def join(group: Array, pairs: Iterator[tuple[Array, Array]]) -> Array:
 
 
 def united(group: Array, pairs: list[tuple[Array, Array]]) -> Array:
-    """Connected components: the smaller name is handed on until nothing changes."""
+    """Connected components: propagates the smaller id until nothing changes."""
     first, second = (np.concatenate(part) for part in zip(*pairs, strict=True))
     while True:
         group_of_first, group_of_second = group[first], group[second]

@@ -17,18 +17,18 @@ from app.worker.quality.measure import SHORTEST, measure
 from app.worker.quality.model import ImageRecord
 from app.worker.quality.thumbnails import Thumbnails
 
-HUGE = ORDINARY  # pixels: decoded one at a time, so that memory stays bounded
+HUGE = ORDINARY  # pixels: larger images are decoded one at a time, to limit memory
 IN_MEMORY = 64 * 2**20  # bytes of a file
 MODES = {"F": "32-bit float", "I": "32-bit integer", "I;16": "16-bit", "I;16B": "16-bit", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def decode(source: IO[bytes], picture: ImageRecord, thumbnails: Thumbnails | None, suffix: str) -> None:
-    """Read every byte of the picture, once: a JPEG at a fraction of its size, which finds the same damage sooner."""
+    """Decode the image once: a JPEG at reduced size, which detects the same damage faster."""
     source.seek(0)
     lock = one_at_a_time() if picture.width * picture.height > HUGE else nullcontext()
     with lock, open_image(source, formats=READABLE) as image:
         image.draft(None, small(image.size, SHORTEST))
-        turned = orientation(image) if image.format in BY_PILLOW else None  # it forgets it when it has turned it
+        turned = orientation(image) if image.format in BY_PILLOW else None  # Pillow drops the tag after rotating
         image.load()
         mode = image.mode
         picture.orientation = turned or orientation(image)
@@ -46,7 +46,7 @@ def decode(source: IO[bytes], picture: ImageRecord, thumbnails: Thumbnails | Non
 
 
 def as_trained(source: IO[bytes], picture: ImageRecord, pixels: np.ndarray, mode: str, suffix: str) -> np.ndarray:
-    """The pixels that a training sees, where they may be others than Pillow's; says what is wrong with them."""
+    """The pixels that a training sees, if they may differ from Pillow's; adds findings."""
     if picture.bytes > IN_MEMORY:
         return pixels
     data = cost.view(source)
@@ -67,7 +67,7 @@ def as_trained(source: IO[bytes], picture: ImageRecord, pixels: np.ndarray, mode
 
 
 def reduce(image: Image.Image) -> Image.Image:
-    """8 bit grey or RGB, the longer side below twice SHORTEST."""
+    """8 bit gray or RGB, the longer side below twice SHORTEST."""
     factor = max(image.size) // SHORTEST
     if image.mode == "P" or image.mode == "1":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")

@@ -1,19 +1,20 @@
-"""How much processor time the images of a dataset take together: one that takes far too much is detected soon, and
-delays no other dataset."""
+"""Limits the total CPU time for the images of a dataset: an excessive one is detected early, and delays no other
+dataset.
+"""
 
 import threading
 
 from app.worker.decoders import ORDINARY, DecodeLimits
 
-# What all images may take beyond what images of their size take at most, in Limits.seconds.
+# Allowed total beyond the maximum for images of their size, in multiples of Limits.seconds.
 BUDGET = 10.0
-HURRY = 1.0  # where others wait for its place
-USUAL = 0.5  # of the time that an image may take: more than any honest one needs
-LITTLE = 0.02  # of it, of any image
+HURRY = 1.0  # if other imports wait
+USUAL = 0.5  # share of an image's limit that no legitimate image exceeds
+LITTLE = 0.02  # share of it for any image
 
 
 class TooCostlyTogether(Exception):
-    """The images take far more processor time than others of their size. `limit`: in seconds."""
+    """The images take far more CPU time than others of their size. `limit`: in seconds."""
 
     def __init__(self, limit: float) -> None:
         super().__init__(f"more than {limit:.0f} s beyond what images of their size take")
@@ -21,11 +22,11 @@ class TooCostlyTogether(Exception):
 
 
 class ProcessorBudget:
-    """The processor time that images took beyond what their size explains; threads may share it.
+    """The CPU time of images beyond what their size explains; thread-safe.
 
     Args:
-        limits: of each image.
-        hurry: whether little is enough to end it.
+        limits: per image.
+        hurry: whether a smaller total ends the import.
     """
 
     def __init__(self, limits: DecodeLimits, hurry: bool = False) -> None:
@@ -34,10 +35,10 @@ class ProcessorBudget:
         self._lock = threading.Lock()
 
     def add(self, pixels: int, seconds: float) -> None:
-        """Count the seconds of an image that took longer than usual.
+        """Add the seconds of a slow image.
 
         Raises:
-            TooCostlyTogether: that was too much.
+            TooCostlyTogether: the total is exceeded.
         """
         usual = self.limits.seconds * (LITTLE + USUAL * pixels / ORDINARY)
         with self._lock:

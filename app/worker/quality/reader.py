@@ -1,8 +1,8 @@
 """Reads an image as training does: `ultralytics.utils.patches.imread` (release 8.4), through OpenCV.
 
-Pillow reads more than OpenCV does, and reads it otherwise: floats, many bands, some compressions. What a training
-cannot read ends it in the middle; what it reads black, it learns nothing from. A test compares this with
-ultralytics' own.
+Pillow reads more files than OpenCV, and some differently: floats, many bands, some compressions. An image that a
+training cannot read ends it midway; one that it reads as black teaches it nothing. A test compares this with
+ultralytics' own function.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ import numpy as np
 
 from app.worker.cost import BASELINE, process_of
 
-ALWAYS = {"TIFF", "WEBP", "BMP", "JPEG2000"}  # of others only what is unusual; AVIF is read by Pillow there too
-FLAT = 8  # levels between the darkest and the brightest, of which a training learns nothing
-SPREAD = 64  # levels that the same image has when its values are spread
+ALWAYS = {"TIFF", "WEBP", "BMP", "JPEG2000"}  # other formats only if unusual; AVIF is read by Pillow in training too
+FLAT = 8  # gray levels between the darkest and the brightest, from which a training learns nothing
+SPREAD = 64  # gray levels of the same image after scaling its values
 
 
 def unusual(kind: str, mode: str, data: memoryview | bytes) -> bool:
-    """Whether OpenCV may read this file otherwise than Pillow, or not at all."""
+    """Whether OpenCV may read this file differently from Pillow, or not at all."""
     if kind in ALWAYS:
         return True
     if kind in {"JPEG", "MPO"}:
@@ -27,11 +27,11 @@ def unusual(kind: str, mode: str, data: memoryview | bytes) -> bool:
 
 
 def as_training(data: memoryview | bytes, suffix: str) -> np.ndarray | None:
-    """(height, width, channels) BGR, or None where it cannot be read; of another type than uint8 where a training
-    would fail on it.
+    """(height, width, channels) BGR, or None if it cannot be read; of another type than uint8 if a training would fail
+    on it.
 
     Args:
-        suffix: of the file's name, which decides for TIFFs.
+        suffix: of the file's name, by which TIFFs are recognized.
     """
     raw = np.frombuffer(data, np.uint8)
     pixels: Any = None
@@ -50,11 +50,11 @@ def as_training(data: memoryview | bytes, suffix: str) -> np.ndarray | None:
 
 
 def trouble(decoded: np.ndarray | None, pixels: np.ndarray) -> str | None:
-    """Why a training cannot use what it sees: `unread`, `depth` (it fails on the type), `flat` (it sees one colour
-    where the picture has many), `bands` (two channels); None where nothing is wrong.
+    """Why a training cannot use the image: `unread`, `depth` (it fails on the type), `flat` (it gets a single color,
+    although the image has many), `bands` (two channels); None if it can.
 
     Args:
-        pixels: the picture as the pages would show it, its values spread to 8 bits.
+        pixels: as displayed in the pages, values scaled to 8 bits.
     """
     if decoded is None:
         return "unread"
@@ -66,6 +66,6 @@ def trouble(decoded: np.ndarray | None, pixels: np.ndarray) -> str | None:
 
 
 def levels(pixels: np.ndarray) -> int:
-    """Between the 1st and the 99th percentile."""
+    """The range between the 1st and the 99th percentile."""
     low, high = np.percentile(pixels, (1, 99))
     return int(high - low)

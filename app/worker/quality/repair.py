@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from app.worker.quality.fixable import is_fixable
 from app.worker.quality.labels import BOX, UTF16, Labels, Rules, box_of, judge_text
 
-PASSES = 4  # one repaired row can show what was hidden behind its first fault
+PASSES = 4  # repairing a row's first fault may reveal another
 DROPPED = {"label_not_number", "label_nan", "class_out_of_range", "degenerate_box", "duplicate_row"}
-TAKING = DROPPED | {"label_columns", "label_out_of_range", "label_negative", "label_near_range"}  # rows may go
+# fixes that may drop rows
+TAKING = DROPPED | {"label_columns", "label_out_of_range", "label_negative", "label_near_range"}
 CLIPPED = {"label_out_of_range", "label_negative", "label_near_range"}
 OUTLINES = {"segment", "obb"}
 
 
 @dataclass
 class Repaired:
-    """The rows that are left, each with the number of the line it came from; which codes were repaired, how often; how
-    many rows were dropped."""
+    """The remaining rows, each with its original line number; the repaired codes with counts; and the number of dropped
+    rows.
+    """
 
     rows: list[tuple[int, str]]
     counts: Counter[str] = field(default_factory=Counter)
@@ -26,17 +28,18 @@ class Repaired:
 
     @property
     def emptied(self) -> bool:
-        """Whether nothing is left of a labelled file. Its image would become background, and teach the model to
-        overlook what is on it."""
+        """Whether no row of a labeled file remains. Its image would become a background image, and teach the model to
+        ignore its objects.
+        """
         return self.dropped > 0 and not self.rows
 
 
 def repair(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Repaired | None:
-    """Repair what has one of these codes; None where nothing is to be done.
+    """Repair faults with one of these codes; None if there are none.
 
     Args:
-        rules: with the dataset's task where it is known.
-        task: as it is known or shown; boxes and polygons in one file become the one that it needs.
+        rules: with the dataset's task if known.
+        task: known or detected; boxes and polygons in one file are unified to what it needs.
     """
     counts = Counter[str]()
     text = decoded(raw, codes, counts)
@@ -54,7 +57,7 @@ def repair(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Repai
 
 
 def decoded(raw: bytes, codes: Collection[str], counts: Counter[str]) -> str | None:
-    """The file's text; None where its encoding is wrong and not to be repaired."""
+    """The file's text; None if its encoding is invalid and not to be repaired."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -70,7 +73,7 @@ def decoded(raw: bytes, codes: Collection[str], counts: Counter[str]) -> str | N
 def one_pass(
     rows: list[tuple[int, str]], rules: Rules, codes: Collection[str], task: str
 ) -> tuple[list[tuple[int, str]], Counter[str]]:
-    """Each row repaired for the first of its faults."""
+    """Repair the first fault of each row."""
     labels = judge_text("\n".join(row for _, row in rows), rules, Labels(most=len(rows) * 4 + 1))
     faults: dict[int, str] = {}
     for item in labels.findings:
@@ -91,7 +94,7 @@ def one_pass(
 
 
 def fault_of_file(labels: Labels, codes: Collection[str], task: str) -> str | None:
-    """The fault that concerns every row of a file: boxes and polygons mixed, or boxes where outlines are needed."""
+    """The fault that concerns every row of a file: boxes and polygons mixed, or boxes where polygons are required."""
     present = {item["code"] for item in labels.findings}
     if "mixed_rows" in present & set(codes):
         return "mixed_rows"
@@ -107,7 +110,7 @@ def needs(row: str, code: str, task: str) -> bool:
 
 
 def repair_row(row: str, code: str, rules: Rules, task: str) -> str | None:
-    """The repaired row; None where it is dropped; the same where it cannot be repaired."""
+    """The repaired row; None if it is dropped; unchanged if it cannot be repaired."""
     columns = row.split()
     if code in DROPPED:
         return None
@@ -125,7 +128,7 @@ def repair_row(row: str, code: str, rules: Rules, task: str) -> str | None:
 
 
 def clipped(number: str, values: list[float], rules: Rules) -> str | None:
-    """A box, polygon or box with keypoints cut at the image's edges; None where nothing is left of a box."""
+    """A box, polygon or box with keypoints clipped at the image's edges; None if nothing of a box remains."""
     pose = rules.task == "pose"
     if len(values) == BOX - 1 or pose:
         x, y, w, h = values[:4]
@@ -144,7 +147,7 @@ def cut(value: float) -> float:
 
 
 def corners(box: list[float]) -> list[float]:
-    """A box as the four corners of a polygon, clockwise from the upper left."""
+    """A box as the four corners of a polygon, clockwise from the top left."""
     x, y, w, h = box
     left, right, top, bottom = x - w / 2, x + w / 2, y - h / 2, y + h / 2
     return [left, top, right, top, right, bottom, left, bottom]

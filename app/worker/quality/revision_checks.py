@@ -10,32 +10,32 @@ from app.core.text_data import TextData
 from app.worker.quality.model import Entry, Finding
 from app.worker.quality.statistics import Statistics
 
-# Fewer objects of a class in the training images than this are told. Chosen here as a floor; ultralytics advises 1,500
-# images and 10,000 objects a class (docs, "Tips for best training results").
+# Classes with fewer objects in the training images are reported. A minimum chosen here; ultralytics recommends 1,500
+# images and 10,000 objects per class (docs, "Tips for best training results").
 FEW = 50
 
 
-LEAKS = {"same": "leak_exact", "alike": "leak", "source": "leak_source"}  # by kind: byte by byte, by look, by name
+LEAKS = {"same": "leak_exact", "alike": "leak", "source": "leak_source"}  # by kind: identical bytes, similarity, name
 
 
 @dataclass(slots=True)
 class Twin:
-    """An image that repeats another one, looks like it, or is from one source with it; `first` is the first of them
-    all."""
+    """A related image: identical, similar, or from the same source; `first` is the first one of its group."""
 
     entry: Entry
     first: Entry
-    kind: str  # of LEAKS
+    kind: str  # key of LEAKS
 
     @property
     def leak(self) -> str | None:
-        """The code of the finding where the two are in different splits."""
+        """The code of the finding if the two are in different splits."""
         return LEAKS[self.kind] if self.entry.split != self.first.split else None
 
 
 def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
-    """Each image that repeats or resembles one before it in the order train, val, test, with the first of those; and
-    each that has its source in a split before its own. An image is told once of each: as a repetition, as a leak."""
+    """Each image that repeats or resembles an earlier one in the order train, val, test, with the first of those; and
+    each whose source is in an earlier split. An image is reported once as a repetition, and once as a leak.
+    """
     reported: set[tuple[int, bool]] = set()
     for kind, groups in related(entries).items():
         for group in groups:
@@ -43,14 +43,15 @@ def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
             for entry in rest:
                 twin = Twin(entry, first, kind)
                 mark = (id(entry), twin.leak is not None)
-                if mark not in reported and (twin.leak or kind != "source"):  # of one source and in one split is fine
+                if mark not in reported and (twin.leak or kind != "source"):  # the same source within one split is fine
                     reported.add(mark)
                     yield twin
 
 
 def leaking(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
-    """Each group with images in several splits, and the code of the leak; an image that is told as the leak of one kind
-    may be in groups of the others."""
+    """Each group with images in several splits, and the code of the leak; an image reported as one kind of leak may
+    also be in groups of others.
+    """
     for kind, groups in related(entries).items():
         for group in groups:
             if len({entry.split for entry in group}) > 1:
@@ -58,7 +59,7 @@ def leaking(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
 
 
 def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
-    """Groups of images that belong together, by kind of LEAKS."""
+    """Groups of related images, by kind of LEAKS."""
     entries_by_kind: dict[str, dict[Any, list[Entry]]] = {kind: {} for kind in LEAKS}
     for entry in entries:
         if entry.picture.sha256 and not entry.picture.unsafe:
@@ -71,12 +72,12 @@ def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
 
 
 def order(entry: Entry) -> tuple[int, tuple[str, str]]:
-    """The order of the index: image2 before image10."""
+    """The order of the index: natural order, image2 before image10."""
     return SPLITS.index(entry.split), natural_key(entry.name)
 
 
 def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, TextData]:
-    """Severity, code and data of a repeated image; `differ` compares the labels of two."""
+    """Severity, code and data of a related image; `differ` compares the labels of two."""
     entry, first = twin.entry, twin.first
     data = {"other": first.file, "split": entry.split, "other_split": first.split}
     if twin.leak:
@@ -92,7 +93,7 @@ def source_name(entry: Entry) -> str:
 
 
 def judge_classes(statistics: Statistics, names: list[str], images: dict[str, int]) -> Iterator[Finding]:
-    """Classes that cannot be learned or measured, or hardly."""
+    """Classes with too few examples for training or validation."""
     for number, name in enumerate(names):
         train = statistics.objects["train"][number]
         if not train:

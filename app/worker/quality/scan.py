@@ -25,8 +25,8 @@ from app.worker.quality.thumbnails import Thumbnails
 from app.worker.recode import KINDS, STORED, as_jpeg, store_jpeg
 
 ENDED = {"crash": "the decoder crashed", "killed": "the decoder was killed, as where the memory of the server ran out"}
-AHEAD = 64  # images in work or waiting to be taken
-EARLY = 10_000  # images that are begun before they are asked for: each is a kilobyte until it is
+AHEAD = 64  # images being decoded or waiting for the consumer
+EARLY = 10_000  # images read before they are requested: each takes a kilobyte until then
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class ScanSpec:
     """The options of a scan.
 
     Args:
-        max_pixels: an image with more is not decoded.
-        converted: a folder for images that are stored as JPEG, see app/worker/recode.py; None: they stay as they are.
-        thumbnails: the dataset's folder of thumbnails, `ab/abcdef….webp` by SHA-256; None: none are made.
-        workers: processes that decode; None: one a core.
-        limits: of the decoding of one image; of a huge one, in proportion.
-        hurry: as in ImportSpec.
+        max_pixels: larger images are not decoded.
+        converted: a folder for images that are stored as JPEG, see app/worker/recode.py; None: they are not converted.
+        thumbnails: the dataset's folder of thumbnails, `ab/abcdef….webp` by SHA-256; None: none are written.
+        workers: decoder processes; None: one per core.
+        limits: per image; proportional for huge ones.
+        hurry: see ImportSpec.
     """
 
     max_pixels: int
@@ -51,9 +51,9 @@ class ScanSpec:
 
 
 class Scan:
-    """Reads images in processes of their own, see app/worker/decoders.py; a context manager.
+    """Reads images in separate processes, see app/worker/decoders.py; a context manager.
 
-    Its threads only wait for them.
+    Its threads only wait for these processes.
     """
 
     def __init__(self, spec: ScanSpec) -> None:
@@ -69,13 +69,13 @@ class Scan:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:  # nobody wants what is being decoded now: a refusal does not wait for it
+        if kind is not None:  # after an error, running decodings are no longer needed
             self.decoders.abort()
         self.pool.shutdown(cancel_futures=True)
         self.decoders.close()
 
     def begin(self, path: Path) -> None:
-        """Read an image now that may be asked for later, while these are few enough to be kept."""
+        """Start reading an image that may be requested later, up to a limit."""
         if len(self.begun) < EARLY:
             self.begun[path] = self._submit(path)
 
@@ -83,7 +83,7 @@ class Scan:
         return self.pool.submit(self._read, path)
 
     def _read(self, path: Path) -> ImageRecord:
-        """The image's record, or that of its header where decoding was ended."""
+        """The image's record, or that of its header if decoding was killed."""
         try:
             picture = self._decoded(path)
             self.spent.add(picture.width * picture.height * picture.frames, picture.seconds)
@@ -92,7 +92,9 @@ class Scan:
             return self._costly(path, error.what)
 
     def _decoded(self, path: Path) -> ImageRecord:
-        """One whose decoder was killed from outside is read once more: it may have been another one's memory."""
+        """If its decoder was killed from outside, the image is decoded once more: the memory may have been used by
+        another one.
+        """
         spec = self.spec
         question = (read_picture, path, spec.max_pixels, spec.thumbnails, None, spec.converted)
         try:
@@ -103,7 +105,7 @@ class Scan:
             return self.decoders.run(*question)
 
     def _costly(self, path: Path, what: str) -> ImageRecord:
-        """What the header says of an image whose decoding was ended, and the finding that says why."""
+        """The record of the header of an image whose decoding was killed, with a finding about the reason."""
         try:
             picture = self.decoders.run(scan_header, path, self.spec.max_pixels)
         except OverLimit:
@@ -122,14 +124,15 @@ class Scan:
     def pictures(
         self, paths: Sequence[Path], on_progress: Callable[[int, int], None] | None = None
     ) -> Iterator[ImageRecord]:
-        """A Picture for each path, in their order. Memory does not grow with the number of paths.
+        """An ImageRecord for each path, in order. Memory does not grow with the number of paths.
 
         Args:
-            on_progress: told (done, total) after each image, by the thread that iterates; what it raises ends it.
+            on_progress: called with (done, total) after each image, in the consumer's thread; an exception ends the
+                scan.
 
         Raises:
-            OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
-            TooCostlyTogether: they take too long together; the others are not looked at.
+            OSError: a file cannot be read at all (permission, disk); damaged contents are a finding, not an error.
+            TooCostlyTogether: the images take too much time; the remaining ones are not read.
         """
         if self.begun:
             for unused in self.begun.keys() - set(paths):
@@ -146,7 +149,7 @@ class Scan:
 def scan(
     paths: Sequence[Path], spec: ScanSpec, on_progress: Callable[[int, int], None] | None = None
 ) -> Iterator[ImageRecord]:
-    """`Scan.pictures` of a scan of their own."""
+    """`Scan.pictures` with a new scan."""
     with Scan(spec) as running:
         yield from running.pictures(paths, on_progress)
 
@@ -162,12 +165,12 @@ def read_picture(
     suffix: str | None = None,
     converted: Path | None = None,
 ) -> ImageRecord:
-    """Judge one file from its header, then by decoding it; measure what was decoded.
+    """Judge an image by its header, then decode and measure it.
 
     Args:
-        thumbnails: as in ScanSpec.
-        suffix: of the name that the file will have; None: its own.
-        converted: where images go that are stored as JPEG; None: they are judged as they are.
+        thumbnails: see ScanSpec.
+        suffix: of the file's future name; None: its own.
+        converted: folder for images that are stored as JPEG; None: they are not converted.
     """
     began = time.process_time()
     picture = ImageRecord(bytes=path.stat().st_size)
@@ -203,7 +206,7 @@ def thumbnails_in(folder: Path) -> Thumbnails:
 
 
 def scan_header(path: Path, max_pixels: int) -> ImageRecord:
-    """Format, size and hash of an image that is not decoded."""
+    """Format, size and hash of an image without decoding."""
     picture = ImageRecord(bytes=path.stat().st_size)
     with open(path, "rb") as file:
         picture.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -220,7 +223,7 @@ def is_tiff(path: Path) -> bool:
 
 
 def renamed(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO:
-    """A JPEG that is called a TIFF, under a right name: by the wrong one a training would not turn it upright."""
+    """A JPEG with a TIFF suffix, under the right one: under the wrong one, a training would not rotate it."""
     source.seek(0)
     content = source.read() + picture.tail
     picture.tail, picture.bytes = b"", len(content)
@@ -230,7 +233,7 @@ def renamed(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO
 
 
 def convert(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO:
-    """The image as the revision stores it; its findings are of that."""
+    """The image as the version stores it; its findings are about that."""
     lock = one_at_a_time() if picture.width * picture.height > HUGE else nullcontext()
     with lock:
         content = as_jpeg(source, READABLE)
@@ -245,6 +248,6 @@ def convert(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO
 
 
 def reason(error: Exception) -> str:
-    """Pillow's words; they name no path, since it was given an open file."""
+    """Pillow's message, which has no path, since it was given an open file."""
     text = str(error) or type(error).__name__
     return "not an image" if "cannot identify image file" in text else text[:200]

@@ -1,4 +1,4 @@
-"""A labelled object, as it is drawn and counted. Standard library only."""
+"""A labeled object for drawing and counting. Standard library only."""
 
 import math
 from array import array
@@ -11,9 +11,9 @@ Points = list[list[float]]
 
 @dataclass(slots=True)
 class LabelledShape:
-    """Class, box (centre, width, height as fractions of the image) and, where it has some, points or keypoints.
+    """Class, box (center, width, height as fractions of the image) and, if present, points or keypoints.
 
-    `points` of a polygon are [x, y]; of keypoints [x, y] or [x, y, visibility].
+    `points`: of a polygon [x, y]; of keypoints [x, y] or [x, y, visibility].
     """
 
     line: int

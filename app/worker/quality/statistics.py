@@ -1,4 +1,4 @@
-"""Counts a version's statistics for its charts. Only what training uses is counted."""
+"""Computes the statistics of a version for its charts. Only what training uses is counted."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -8,17 +8,17 @@ from app.core.splits import SPLITS
 from app.worker.quality.model import Entry
 from app.worker.quality.shapes import LabelledShape
 
-CELLS = 32  # a side of the heat map
-SIZES = 100  # image sizes that are listed
+CELLS = 32  # cells per side of the heat map
+SIZES = 100  # image sizes listed
 TOGETHER = 40  # classes in the table of co-occurrence
-# Each counts from its edge up to the next, the last one upwards without end.
+# Each bin is from its edge up to the next; the last one is unbounded.
 BOX_EDGES = (0, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 RATIO_EDGES = (0, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 COUNT_EDGES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 30, 50, 100)
 
 
 class HistogramBuilder:
-    """Counts between edges."""
+    """Counts values per bin."""
 
     def __init__(self, edges: tuple[float, ...]) -> None:
         self.edges = edges
@@ -28,7 +28,7 @@ class HistogramBuilder:
         self.counts[max(0, bisect_right(self.edges, value) - 1)] += 1
 
     def view(self) -> Histogram:
-        """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is null, without end."""
+        """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is null: unbounded."""
         return {"edges": [*self.edges, None], "counts": self.counts}
 
 
@@ -47,7 +47,7 @@ class Statistics:
         self.pairs: Counter[tuple[int, int]] = Counter()
 
     def add(self, entry: Entry, usable: bool, classes: Counter[int], shapes: list[LabelledShape]) -> None:
-        """One image; `classes` counts its objects."""
+        """Add an image; `classes` counts its objects."""
         totals = self.totals[entry.split]
         totals["images"] += 1
         if not usable:
@@ -73,7 +73,7 @@ class Statistics:
         self.heat[row * CELLS + column] += 1
 
     def view(self, names: list[str]) -> DatasetStatistics:
-        """As GET /api/datasets/{id}/statistics answers it, by name."""
+        """The statistics for GET /api/datasets/{id}/statistics, by name."""
         common = Counter[int]()
         for split in SPLITS:
             common.update(self.objects[split])

@@ -1,4 +1,4 @@
-"""Thumbnails: one a distinct image, as WebP, shared by the revisions of a dataset."""
+"""Thumbnails: one per distinct image, as WebP, shared by the versions of a dataset."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SIDE = 240  # pixels of the longer side at most: a tile of the page has 208 to 230; encoding is half of a scan's work
+SIDE = 240  # maximum pixels of the longer side: a tile of the page has 208 to 230; encoding is half of a scan's work
 QUALITY, METHOD = 60, 0  # method 4 takes four times as long and saves a fifth
 
 
@@ -23,10 +23,10 @@ class Thumbnails:
         return self.folder / sha256[:2] / f"{sha256}.webp"
 
     def write(self, pixels: np.ndarray, sha256: str) -> None:
-        """Write the thumbnail of an upright image unless it is there; atomically.
+        """Write the thumbnail of an upright image atomically, unless it exists.
 
         Args:
-            pixels: (height, width, 3) RGB or (height, width) grey, uint8.
+            pixels: (height, width, 3) RGB or (height, width) gray, uint8.
         """
         path = self.path(sha256)
         if is_written(path):
@@ -35,16 +35,18 @@ class Thumbnails:
             path.parent.mkdir(exist_ok=True)
             self.folders.add(sha256[:2])
         small = Image.fromarray(shrunk(pixels))
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two decoders may meet the same image
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two decoders may process the same image
         try:
             small.save(draft, "WEBP", quality=QUALITY, method=METHOD)
-            os.replace(draft, path)  # not synced: one that a crash empties is made again
+            os.replace(draft, path)  # not synced: one that is empty after a crash is written again
         finally:
             draft.unlink(missing_ok=True)
 
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:
-    """The image with its longer side at SIDE at most. It is below twice that (see `reduce`): linear is exact enough."""
+    """The image with its longer side at most SIDE. It is below twice that (see `reduce`): linear interpolation is
+    precise enough.
+    """
     height, width = pixels.shape[:2]
     factor = SIDE / max(height, width)
     if factor >= 1:

@@ -1,1 +1,1 @@
-"""Serves models from memory, on the fastest verified engine, with the images of several requests in one batch."""
+"""Serves models from memory, on the fastest verified engine, batching the images of concurrent requests."""

@@ -1,4 +1,4 @@
-"""Runs models on a dedicated thread, images of several requests at once."""
+"""Runs models in a dedicated thread, batching images of several requests."""
 
 import threading
 import time
@@ -13,21 +13,21 @@ from typing import Any
 from app.worker.serving.engines import Engine, Export
 from app.worker.serving.models import Models
 
-MOST = 8  # images at once
+MOST = 8  # images per batch
 WAIT_S = 0.004  # for images that are being decoded
 MARGIN = 0.0005
 
 
 @dataclass(frozen=True)
 class PredictionOutcome:
-    """What became of one image.
+    """The result for one image.
 
     Args:
         result: ultralytics'.
-        fallback: why the export that was named did not run; None: it did, or none was.
-        batch: images that ran together.
-        loading_s: in which the model was loaded.
-        models: names of the classes of all that are loaded, by the path of their weights.
+        fallback: why the named export did not run; None: it did, or none was named.
+        batch: number of images that ran together.
+        loading_s: time of loading the model.
+        models: class names of all loaded models, by the path of their weights.
     """
 
     result: Any
@@ -54,7 +54,7 @@ class PredictionRequest:
     future: "Future[PredictionOutcome]" = field(default_factory=Future)
 
     def fits(self, other: "PredictionRequest") -> bool:
-        """Whether both can run together."""
+        """Whether both can be in one batch."""
         mine = (self.path, self.export and self.export.folder, self.conf, self.iou)
         return mine == (other.path, other.export and other.export.folder, other.conf, other.iou)
 
@@ -63,7 +63,7 @@ class Batcher:
     """Shares the models among threads.
 
     Args:
-        models: used by the thread of this object alone.
+        models: used only by this object's thread.
     """
 
     def __init__(self, models: Models) -> None:
@@ -76,7 +76,7 @@ class Batcher:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """An image is being decoded: it is worth a moment's waiting."""
+        """Announces an image that is being decoded, so that a batch may wait for it briefly."""
         with self._lock:
             self._coming += 1
         try:
@@ -86,21 +86,21 @@ class Batcher:
                 self._coming -= 1
 
     def run(self, path: str, export: Export | None, image: Any, conf: float, iou: float) -> PredictionOutcome:
-        """Detect objects in an image, in one batch with others that wait.
+        """Detect objects in an image, in a batch with other waiting ones.
 
         Raises:
-            BadModel: the weights cannot be used.
-            MemoryError: there is too little for it.
+            BadModel: the weights are unusable.
+            MemoryError: there is too little memory.
         """
         request = PredictionRequest(path, export, image, conf, iou)
         self._queue.put(request)
         return request.future.result()
 
     def load(self, path: str) -> dict[str, list[str]]:
-        """Have a model in memory; the names of the classes of all that are.
+        """Load a model; the class names of all loaded models.
 
         Raises:
-            BadModel: the weights cannot be used.
+            BadModel: the weights are unusable.
         """
         loaded: Future[dict[str, list[str]]] = Future()
 
@@ -108,7 +108,7 @@ class Batcher:
             try:
                 self.models.get(path)
                 loaded.set_result(self.models.names())
-            except BaseException as error:  # whoever asked hears of it
+            except BaseException as error:  # re-raised in the caller's thread
                 loaded.set_exception(error)
 
         self._queue.put(load)
@@ -127,7 +127,7 @@ class Batcher:
                 task()
 
     def _more(self, first: PredictionRequest) -> Iterator[PredictionRequest]:
-        """Others that can run with it: those that wait, and those that come within WAIT_S."""
+        """Further requests for the same batch: waiting ones, and those that arrive within WAIT_S."""
         count, until = 1, time.monotonic() + WAIT_S
         for request in [item for item in self._aside if isinstance(item, PredictionRequest) and first.fits(item)][
             : MOST - 1
@@ -152,7 +152,7 @@ class Batcher:
         try:
             outcomes = self._outcomes(batch)
         except BaseException as error:
-            if len(batch) > 1:  # it may be one of them, or too many at once
+            if len(batch) > 1:  # a single image may have caused it, or the size of the batch
                 for request in batch:
                     self._run([request])
             else:

@@ -18,15 +18,15 @@ from app.worker.threads import use_every_core
 
 CPU = "cpu"
 
-Stamp = tuple[tuple[int, int], ...]  # mtime in ns and size of each file: what was overwritten is another model
+Stamp = tuple[tuple[int, int], ...]  # mtime in ns and size of each file: an overwritten file is another model
 
 
 class BadModel(Exception):
-    """The weights cannot be used; `str()` says why, for the log."""
+    """The weights are unusable; `str()` has the reason for the log."""
 
 
 class BadExport(Exception):
-    """An export cannot be used. `code`: missing, damaged or not_loadable."""
+    """The export is unusable. `code`: missing, damaged or not_loadable."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}")
@@ -35,11 +35,11 @@ class BadExport(Exception):
 
 @dataclass(frozen=True)
 class Export:
-    """The files of an export, as they were when it was verified.
+    """The files of an export, as they were verified.
 
     Args:
-        folder: of the model. files: SHA-256 by the name of each. task: of the model. img_size: of its input, px.
-        precision: that it was verified in, as OpenVINO calls it.
+        folder: of the model. files: SHA-256 by name. task: of the model. img_size: of its input, px.
+        precision: in which it was verified, by OpenVINO's name.
     """
 
     folder: str
@@ -53,7 +53,7 @@ class Export:
         """The stamp of the export's files.
 
         Raises:
-            BadExport: a file is gone.
+            BadExport: a file is missing.
         """
         try:
             return stamp_of(*(Path(self.folder) / name for name in sorted(self.files)))
@@ -64,7 +64,7 @@ class Export:
         """Check that the export's files are those that were verified.
 
         Raises:
-            BadExport: these are not the bytes that were verified.
+            BadExport: a file differs from the verified one.
         """
         for name, sha256 in self.files.items():
             try:
@@ -76,10 +76,10 @@ class Export:
 
 
 def stamp_of(*paths: Path) -> Stamp:
-    """Modification time and size of files, by which a change is noticed.
+    """Modification time and size of files, for detecting changes.
 
     Raises:
-        OSError: one is gone.
+        OSError: one is missing.
     """
     return tuple((stat.st_mtime_ns, stat.st_size) for stat in map(os.stat, paths))
 
@@ -91,7 +91,7 @@ class Engine:
         device: cpu or cuda:0.
 
     Raises:
-        BadModel: the file is no model.
+        BadModel: the file is not a model.
     """
 
     name = "pytorch"
@@ -120,7 +120,7 @@ class Engine:
             raise BadModel(f"{type(error).__name__}: {error}") from error
 
     def warmed_up(self, model: Any) -> Any:
-        """After a first run, which sets it up: its time is not the model's."""
+        """The model after a first run, which initializes it, so that this is not timed."""
         import numpy
 
         model.predict(numpy.full((64, 64, 3), 114, numpy.uint8), conf=0.5, iou=0.5, **self.options)
@@ -140,8 +140,9 @@ class Engine:
         return {int(number): str(name) for number, name in dict(self.model.names).items()}
 
     def run(self, images: Sequence[Any], conf: float, iou: float) -> list[Any]:
-        """ultralytics' results of BGR arrays, in their order. What is found in one does not depend on the others: only
-        images of one shape go through the model together, as ultralytics pads others to a square."""
+        """ultralytics' results of BGR arrays, in order. The result of an image does not depend on the others: only
+        images of one shape are batched, since ultralytics would pad others to a square.
+        """
         indices = defaultdict(list)
         for index, image in enumerate(images):
             indices[self.shape_of(image)].append(index)
@@ -152,15 +153,15 @@ class Engine:
         return [results_by_index[index] for index in range(len(images))]
 
     def shape_of(self, image: Any) -> tuple[int, ...]:
-        """What must be equal of images that go through the model together."""
+        """A key of images that can be batched."""
         return tuple(image.shape)
 
 
 class OpenVinoEngine(Engine):
-    """Runs an export to OpenVINO: always the whole square, in the precision that was verified.
+    """Runs an export to OpenVINO: always a full square, in the verified precision.
 
     Raises:
-        BadExport: its files are gone, are not those that were verified, or cannot be loaded.
+        BadExport: its files are missing, differ from the verified ones, or cannot be loaded.
     """
 
     name = "openvino"
@@ -197,11 +198,11 @@ class OpenVinoEngine(Engine):
 
 
 class Streams:
-    """Runs the images of a batch side by side, a core each: an export has room for one image at a time, and several
+    """Runs the images of a batch in parallel, one per core: an export accepts a single image at a time, and several
     cores on one image are slower than one image on each core.
 
     Args:
-        backend: ultralytics' AutoBackend of a model in OpenVINO. path: of the model. precision: as OpenVINO calls it.
+        backend: ultralytics' AutoBackend of a model in OpenVINO. path: of the model. precision: by OpenVINO's name.
     """
 
     def __init__(self, backend: Any, path: Path, precision: str) -> None:
@@ -211,7 +212,7 @@ class Streams:
         self.pool = ThreadPoolExecutor(self.count, "stream")
 
     def attach(self) -> None:
-        """Have the model run so from now on."""
+        """Replace the backend's model."""
         if self.count > 1:
             self.backend.forward = self.forward
 
@@ -231,7 +232,7 @@ class Streams:
         import numpy
         import torch
 
-        if self.requests.empty():  # with the first batch: a single image does not wait for it
+        if self.requests.empty():  # at the first batch, so that a single image does not wait for it
             self.compile()
         pixels = images.numpy()
         results = list(self.pool.map(self.infer, (pixels[index : index + 1] for index in range(len(pixels)))))

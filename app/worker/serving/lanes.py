@@ -1,7 +1,7 @@
-"""Decodes images of several users so that a slow one delays no other.
+"""Decodes images of several users so that a slow one does not delay the others.
 
-Each image gets a little time first, more than honest ones need. What needs more goes to a lane of its own: one at a
-time, and only a few may wait there.
+Each image first gets a little time, more than legitimate ones need. One that needs more goes to the slow lane: one at a
+time, with few waiting.
 """
 
 import threading
@@ -17,13 +17,13 @@ from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit
 from app.worker.picture import BadPicture, read_confined
 from app.worker.serving.pixels import PixelBudget
 
-SHARE = 0.1  # of the time that an image may take, at first
+SHARE = 0.1  # share of an image's time limit, at first
 MOST_SLOW = 4  # images in the slow lane
-TURN_S, WALL_S = 50.0, 45.0  # until its turn, and by the wall; together less than whoever asks waits
+TURN_S, WALL_S = 50.0, 45.0  # wait for its turn, and wall time; together less than the request's timeout
 
 
 class SlowTurn:
-    """Places in the slow lane."""
+    """The slots of the slow lane."""
 
     def __init__(self) -> None:
         self._waiting, self._turn = threading.BoundedSemaphore(MOST_SLOW), threading.Lock()
@@ -33,7 +33,7 @@ class SlowTurn:
         """Hold the slow lane while an image is decoded.
 
         Raises:
-            BadPicture: `busy`, others wait already, or one of them takes too long.
+            BadPicture: `busy`: too many wait, or one of them takes too long.
         """
         if not self._waiting.acquire(blocking=False):
             raise BadPicture("busy", "the slow lane is full")
@@ -49,12 +49,12 @@ class SlowTurn:
 
 
 class Lanes:
-    """Decodes images; threads may share it. Forks its processes when it is made: before torch is loaded.
+    """Decodes images; thread-safe. It forks its processes when created, which must be before torch is loaded.
 
     Args:
-        max_pixels: of one image, and of all that are decoded and not given back.
-        seconds: of processor time for one image.
-        count: images that are decoded at the same time, beside the one that takes long.
+        max_pixels: per image, and of all decoded images in use.
+        seconds: CPU time per image.
+        count: parallel decodings, besides the slow one.
     """
 
     def __init__(self, max_pixels: int, seconds: float, count: int) -> None:
@@ -69,13 +69,13 @@ class Lanes:
     def picture(
         self, path: Path, coming: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> Iterator[Image.Image]:
-        """The image; its pixels are taken from the budget until the block ends.
+        """The image; its pixels are reserved in the budget until the block ends.
 
         Args:
-            coming: held while it is decoded, where that does not take long.
+            coming: entered while the image is decoded, unless that takes long.
 
         Raises:
-            BadPicture: as `read_confined`, and `busy`: too many images take long.
+            BadPicture: as `read_confined`, and `busy`: too many slow images.
         """
         decoded = self._decoded(path, coming)
         try:
@@ -105,4 +105,4 @@ class Lanes:
 
 
 class SlowImage(Exception):
-    """More time than an image gets at first."""
+    """An image needs more time than the first share."""

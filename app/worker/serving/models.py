@@ -7,27 +7,27 @@ from pathlib import Path
 from app.core.predict import RunsOn
 from app.worker.serving.engines import BadExport, BadModel, Engine, Export, OpenVinoEngine, Stamp, stamp_of
 
-Key = tuple[str, str, Stamp]  # path of the weights, name of the engine, what identifies the files that it runs
+Key = tuple[str, str, Stamp]  # path of the weights, name of the engine, stamp of the files that it runs
 
 
 class Models:
-    """The least recently used one first.
+    """Loaded models, least recently used first.
 
     Args:
-        count: how many stay loaded.
-        device: that they run on.
+        count: maximum number of loaded models.
+        device: for all of them.
     """
 
     def __init__(self, count: int, device: str) -> None:
         self.count, self.device = max(1, count), device
         self.engines: OrderedDict[Key, Engine] = OrderedDict()
-        self.bad: dict[tuple[str, Stamp], str] = {}  # exports that cannot be used, and why
+        self.bad: dict[tuple[str, Stamp], str] = {}  # unusable exports, and the reason
 
     def get(self, path: str, export: Export | None = None) -> tuple[Engine, str | None]:
-        """The engine for these weights, and why it is not their export, where one was named and cannot be used.
+        """The engine for these weights, and the reason why it is not the named export.
 
         Raises:
-            BadModel: the weights cannot be used.
+            BadModel: the weights are unusable.
         """
         try:
             stamp = stamp_of(Path(path))
@@ -68,5 +68,5 @@ class Models:
         return {key[0]: list(engine.names.values()) for key, engine in self.engines.items()}
 
     def about(self) -> RunsOn:
-        """Where they run, and whether in half precision."""
+        """The device, and whether in half precision."""
         return {"device": self.device, "half": self.device != "cpu"}

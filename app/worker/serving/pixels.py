@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 
 class PixelBudget:
-    """Images wait, decoded, for a model; large ones must not add up.
+    """Limits the total of decoded images that wait for a model.
 
     Args:
-        pixels: in all; one image may always be there.
-        decoders: images that are decoded at the same time, on top of that.
+        pixels: in total; a single image is always allowed.
+        decoders: parallel decodings, in addition.
     """
 
     def __init__(self, pixels: int, decoders: int) -> None:
@@ -25,12 +25,13 @@ class PixelBudget:
             yield self
 
     def fits(self, pixels: int) -> bool:
-        """Whether `acquire` would not wait now."""
+        """Whether `acquire` would not block now."""
         return not self._used or self._used + pixels <= self.pixels
 
     def acquire(self, pixels: int) -> None:
-        """Wait until so many fit in, in turn: small ones would pass a large one for ever. The caller
-        releases them with `release`."""
+        """Wait until so many pixels are free, in order of arrival: otherwise small images could overtake a large one
+        forever. The caller releases them with `release`.
+        """
         with self._turn, self._change:
             self._change.wait_for(lambda: self.fits(pixels))
             self._used += pixels

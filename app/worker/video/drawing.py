@@ -1,4 +1,4 @@
-"""Draws detections on the frames of a video. As on images, and faster: a label is drawn once, then copied."""
+"""Draws detections on the frames of a video. Like on images, but faster: a label is rendered once, then copied."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,25 +11,25 @@ from app.worker.picture import COLOURS, label_font, readable_on
 
 
 def draw(frame: Any, detections: list[TrackedDetection], order: dict[str, int], scale: float = 1.0) -> Any:
-    """The frame (BGR array), changed, with the outline and a label of each detection; `order` numbers the classes.
+    """The modified frame (BGR array), with the shape and a label of each detection; `order` numbers the classes.
 
     Args:
-        scale: px of the frame a px of the detections.
+        scale: px of the frame per px of the detections.
     """
     height, width, _ = frame.shape
     line = max(2, round((width + height) * 0.0015))
     size = max(12, round((width + height) * 0.012))
-    for item in reversed(detections):  # the surest last: it stays readable where boxes overlap
+    for item in reversed(detections):  # the most confident last, so that it stays readable where boxes overlap
         colour = COLOURS[order.get(item["class"], 0) % len(COLOURS)]
         box = [round(value * scale) for value in item["bbox"]]
-        if "top5" not in item:  # a class of the whole picture has no outline
+        if "top5" not in item:  # a class of the entire image has no shape
             draw_shape(frame, item, box, bgr(colour), line, scale)
         draw_label(frame, text_of(item), box, colour, size)
     return frame
 
 
 def text_of(item: TrackedDetection) -> str:
-    """The id of the object, where it has one, its class and the confidence."""
+    """The track id, if it has one, its class and the confidence."""
     number = f"#{item['track_id']} " if item.get("track_id") is not None else ""
     return f"{number}{item['class']} {item['confidence']:.2f}".replace("\n", " ")
 
@@ -37,7 +37,7 @@ def text_of(item: TrackedDetection) -> str:
 def draw_shape(
     frame: Any, item: TrackedDetection, box: list[int], colour: tuple[int, int, int], line: int, scale: float
 ) -> None:
-    """The outline or the turned box where there is one, else the upright box; and its keypoints."""
+    """The polygon or oriented box if there is one, otherwise the box; and its keypoints."""
     points = item.get("polygon") or item.get("corners") or []
     if len(points) > 2:
         outline = numpy.rint(numpy.asarray(points) * scale).astype(numpy.int32)
@@ -50,7 +50,7 @@ def draw_shape(
 
 
 def draw_label(frame: Any, text: str, box: list[int], colour: str, size: int) -> None:
-    """Above the box, or inside where there is no room, never outside the frame."""
+    """Above the box, or inside if there is no space, never outside the frame."""
     label = label_of(text, colour, size)
     height, width, _ = frame.shape
     label = label[:height, :width]
@@ -63,7 +63,7 @@ def draw_label(frame: Any, text: str, box: list[int], colour: str, size: int) ->
 
 @lru_cache(maxsize=1024)
 def label_of(text: str, colour: str, size: int) -> Any:
-    """A text on its colour: BGR."""
+    """A text on its color: BGR."""
     from PIL import Image, ImageDraw
 
     font = label_font(size)

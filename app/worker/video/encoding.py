@@ -1,4 +1,4 @@
-"""Writes a video that browsers play: H.264 where its encoder is there, else VP9 or VP8."""
+"""Writes a video that browsers play: H.264 if its encoder is available, otherwise VP9 or VP8."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import av
 
-LONGEST = 1920  # px; detections keep the pixels of the original
-TICKS = 90_000  # a second
-# Faster than the models are, on the cores that they leave.
+LONGEST = 1920  # px; detections refer to pixels of the original
+TICKS = 90_000  # per second
+# Faster than the models, on the cores that they leave.
 H264 = {"preset": "veryfast", "crf": "23"}
 VPX = {"deadline": "realtime", "cpu-used": "8", "crf": "32", "b": "2M", "row-mt": "1"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the video is written. name: of its file. codec: of FFmpeg."""
+    """The format of a video. name: of its file. codec: of FFmpeg."""
 
     name: str
     codec: str
@@ -32,7 +32,7 @@ FORMS = (
 
 
 def best_form() -> Form:
-    """The first whose encoder is there."""
+    """The first one with an available encoder."""
     return next(form for form in FORMS if form.codec in av.codecs_available)
 
 
@@ -43,12 +43,12 @@ def fitted(width: int, height: int) -> tuple[int, int]:
 
 
 class VideoWriter:
-    """Takes frames with their times.
+    """Writes frames with their times.
 
     Args:
-        folder: where the file is written, under the name of its form.
+        folder: for the file, named by its form.
         size: px of a frame: width, height, even.
-        rate: frames a second, about.
+        rate: approximate frames per second.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], rate: float, form: Form | None = None) -> None:
@@ -64,7 +64,7 @@ class VideoWriter:
         self.last = -1
 
     def write(self, pixels: Any, time: float) -> None:
-        """A frame (BGR array of `size`) that is shown from this second on."""
+        """Write a frame (BGR array of `size`) that is displayed from this second on."""
         frame = av.VideoFrame.from_ndarray(pixels, format="bgr24")
         frame.pts = self.last = max(self.last + 1, round(time * TICKS))
         frame.time_base = Fraction(1, TICKS)

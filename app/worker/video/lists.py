@@ -1,4 +1,4 @@
-"""Writes the detections of a video: JSON, and a table with a row for each."""
+"""Writes the detections of a video: JSON, and a CSV with one row each."""
 
 import csv
 import json
@@ -15,10 +15,10 @@ COLUMNS = ("frame", "time", "track_id", "class", "confidence", "x1", "y1", "x2",
 
 
 class DetectionLists:
-    """Writes the detections of a video as it is read; complete once `close` returns.
+    """Writes the detections of a video while it is processed; complete once `close` returns.
 
     Args:
-        folder: where the files are made.
+        folder: for the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class DetectionLists:
         self.tracks: defaultdict[str, set[int]] = defaultdict(set)
 
     def add(self, number: int, time: float, detections: list[TrackedDetection]) -> None:
-        """One frame."""
+        """Add a frame."""
         row = {"frame": number, "time": round(time, 4), "detections": detections}
         text = json.dumps(row, ensure_ascii=False)
         self.json.write((",\n" if self.frames else "\n") + text)
@@ -50,14 +50,14 @@ class DetectionLists:
             self.tracks[item["class"]].add(track)
 
     def classes(self) -> list[ClassCount]:
-        """The most frequent first: detections, and objects that were followed."""
+        """Most frequent first: detections, and tracked objects."""
         return [
             {"class": name, "detections": count, "tracks": len(self.tracks[name])}
             for name, count in self.counts.most_common()
         ]
 
     def close(self, about: Mapping[str, object]) -> None:
-        """End the files and have them on the disk; `about`: what else the JSON says."""
+        """Complete and sync the files; `about`: further content of the JSON."""
         rest = json.dumps(about, ensure_ascii=False)
         self.json.write(f"\n], {rest[1:]}\n" if about else "\n]}\n")
         for file in (self.json, self.csv):

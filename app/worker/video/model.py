@@ -39,7 +39,7 @@ class VideoModel:
         return {name: number for number, name in self.engine.names.items()}
 
     def run(self, images: list[Any]) -> list[list[TrackedDetection]]:
-        """The detections of each image by falling confidence, as app/worker/detections.py has them, with `track_id`."""
+        """The detections of each image by descending confidence, see app/worker/detections.py, with `track_id`."""
         return [self.detections(result) for result in self.engine.run(images, self.floor, self.spec.iou)]
 
     def detections(self, result: Any) -> list[TrackedDetection]:
@@ -58,7 +58,7 @@ class VideoModel:
         return bool(item["confidence"] >= self.spec.classes.get(item["class"], self.spec.confidence))
 
     def about(self) -> ModelRun:
-        """What ran."""
+        """How the model was run."""
         return {
             "task": self.engine.task,
             "engine": self.engine.name,

@@ -1,6 +1,6 @@
-"""A video in the decoder: a process of its own with limits, which is asked by `VideoSource`.
+"""A video inside the decoder: a limited process, called by `VideoSource`.
 
-PyAV, and not OpenCV: it tells the time of each frame, how the picture is turned, and writes H.264.
+PyAV rather than OpenCV: it has the time of each frame and the rotation, and writes H.264.
 """
 
 import mmap
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import av  # before the decoders are forked, which have it from there
+import av  # imported before the decoders are forked, which inherit it
 
 from app.core.videos import CONTAINERS, HEAD, demuxer_of, is_mp4
 from app.worker.decoders import allow_for
 from app.worker.failures import InvalidInput
 from app.worker.isobmff import TooLong, check_movie
 
-PIECE_BYTES = 64 * 2**20  # of frames that are handed over at once; one frame at least
+PIECE_BYTES = 64 * 2**20  # bytes of frames per batch; at least one frame
 PIECE_FRAMES = 16
 CHANNELS = 3
 READ_BYTES = 256 * 1024
-RATE, MOST_RATE = 25.0, 1000.0  # frames a second where the file says nothing, or nonsense
-LONGEST_GAP_S = 600.0  # between two frames; a damaged time stamp says more
-BACK_S = 1.0  # by so much earlier a frame is no late one: the clock began anew, as where two recordings were joined
-STEP_S = 0.001  # between two frames whose times do not grow
-BAD_PACKETS = 10_000  # that cannot be decoded, before the file is given up
+RATE, MOST_RATE = 25.0, 1000.0  # frames per second if the file has no plausible value
+LONGEST_GAP_S = 600.0  # between two frames; more is a damaged timestamp
+BACK_S = 1.0  # an earlier time by more than this is a restart of the clock, as in joined recordings
+STEP_S = 0.001  # between two frames whose times do not increase
+BAD_PACKETS = 10_000  # undecodable packets before the file is abandoned
 
-_reading: "OpenVideo | None" = None  # of this process, where it is a decoder
-_memory: list[mmap.mmap] = []  # shared with the decoders that are forked after it was made
+_reading: "OpenVideo | None" = None  # of this process, if it is a decoder
+_memory: list[mmap.mmap] = []  # shared with decoders that are forked after its creation
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Opened:
     """The plausible part of a video's header.
 
     Args:
-        width, height: px of a frame, upright. frames: how many it claims, 0: unknown. rate: frames a second.
+        width, height: px of a frame, upright. frames: as declared, 0: unknown. rate: frames per second.
     """
 
     width: int
@@ -48,7 +48,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """What a decoder says of frames that lie in the shared memory: times in s, and which part of the file is read."""
+    """Frames in the shared memory: times in s, and the share of the file that was read."""
 
     times: list[float]
     share: float
@@ -60,10 +60,10 @@ class OpenVideo:
     """An open video, in the decoder.
 
     Args:
-        max_pixels: of a frame.
+        max_pixels: per frame.
 
     Raises:
-        InvalidInput: it is no video, its frames are too large, or it claims too much.
+        InvalidInput: it is not a video, its frames are too large, or it declares too much.
     """
 
     def __init__(self, path: str, max_pixels: int) -> None:
@@ -79,7 +79,7 @@ class OpenVideo:
         self.rate = plausible(self.stream.average_rate)
         self.start: Fraction | None = None
         self.last, self.damaged, self.at = -1.0, 0, 0
-        self.shape: tuple[int, int] = (0, 0)  # of the first frame as it is stored
+        self.shape: tuple[int, int] = (0, 0)  # of the first frame as stored
         self.turn = 0
         self.frames = self._frames()
         self.first: tuple[float, Any] | None = None
@@ -89,7 +89,7 @@ class OpenVideo:
             raise InvalidInput("too_large")
 
     def begin(self) -> Opened:
-        """Decode the first frame: what it is counts, whatever the header says."""
+        """Decode the first frame, which counts more than the header."""
         self.first = next(self.frames, None)
         if self.first is None:
             raise InvalidInput("no_frames")
@@ -97,7 +97,7 @@ class OpenVideo:
         return Opened(width, height, self.claimed(), self.rate, str(self.stream.codec_context.name))
 
     def claimed(self) -> int:
-        """Frames: what the header says, unless a file of this size cannot have so many."""
+        """Declared frames, unless a file of this size cannot have so many."""
         count = self.stream.frames
         if not count and self.stream.duration:
             count = int(self.stream.duration * self.stream.time_base * Fraction(self.rate))
@@ -106,7 +106,7 @@ class OpenVideo:
         return count if 0 < count <= self.bytes // 8 else 0
 
     def piece(self, memory: mmap.mmap) -> FrameTimes:
-        """The next frames, written one behind the other."""
+        """Write the next frames to the memory, consecutively."""
         times: list[float] = []
         at = 0
         while len(times) < PIECE_FRAMES:
@@ -140,7 +140,7 @@ class OpenVideo:
                 yield self.time_of(frame), self.pixels_of(frame)
 
     def packets(self) -> Iterator[Any]:
-        """Those of the video; a file that is cut short ends where it can be read no further."""
+        """The packets of the video; a truncated file ends where it cannot be read further."""
         packets = self.container.demux(self.stream)
         while True:
             try:
@@ -154,13 +154,13 @@ class OpenVideo:
             yield packet
 
     def flush(self) -> Iterator[Any]:
-        """What the decoder still holds."""
+        """The decoder's remaining frames."""
         packet: Any = av.Packet(0)
         packet.stream = self.stream
         yield packet
 
     def time_of(self, frame: Any) -> float:
-        """s from the first frame; grows with each."""
+        """s from the first frame; increasing."""
         stamp = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
         if self.start is None:
             self.start = stamp or Fraction(0)
@@ -172,14 +172,14 @@ class OpenVideo:
             self.start, time = stamp - Fraction(usual), usual
         elif time <= self.last:
             time = self.last + STEP_S
-        elif time - self.last > LONGEST_GAP_S:  # and those behind it are as far away
+        elif time - self.last > LONGEST_GAP_S:  # later frames have the same offset
             self.start = (stamp or Fraction(0)) - Fraction(usual)
             time = usual
         self.last = time
         return time
 
     def pixels_of(self, frame: Any) -> Any:
-        """BGR, upright, all of one size: that of the first."""
+        """BGR, upright, all in the size of the first frame."""
         import numpy
 
         if not self.shape[0]:
@@ -192,7 +192,7 @@ class OpenVideo:
 
 
 def quarter_turns(rotation: float) -> int:
-    """Anticlockwise, of a display matrix's degrees."""
+    """Counterclockwise quarter turns, from the degrees of a display matrix."""
     return round(rotation / 90) % 4
 
 
@@ -202,10 +202,10 @@ def plausible(rate: Fraction | None) -> float:
 
 
 def opened(path: str) -> Any:
-    """The container, read by the demuxer that its first bytes name, and by no other; no other file is opened.
+    """The container, read only by the demuxer that its first bytes select; no other file is opened.
 
     Raises:
-        InvalidInput: it is no video, or its tables are longer than any honest one's.
+        InvalidInput: it is not a video, or its tables are implausibly long.
     """
     with open(path, "rb") as file:
         head = file.read(HEAD)
@@ -226,7 +226,7 @@ def opened(path: str) -> Any:
 
 
 def refuse_file(url: str, _flags: int, _options: Any) -> Any:
-    """Refuse to open another file that a container names.
+    """Refuse to open another file that a container refers to.
 
     Raises:
         PermissionError
@@ -235,7 +235,7 @@ def refuse_file(url: str, _flags: int, _options: Any) -> Any:
 
 
 def share(memory: mmap.mmap) -> None:
-    """Before the decoders are forked: they write frames into this."""
+    """Set the shared memory for frames, before the decoders are forked."""
     _memory[:] = [memory]
 
 
@@ -248,10 +248,10 @@ def begin(path: str, max_pixels: int) -> Opened:
 
 
 def piece() -> FrameTimes:
-    """In the decoder: the next frames, into the shared memory.
+    """In the decoder: write the next frames to the shared memory.
 
     Raises:
-        InvalidInput: this is another decoder than the one that began.
+        InvalidInput: this is not the decoder that opened the video.
     """
     if _reading is None:
         raise InvalidInput("out_of_memory")

@@ -15,11 +15,11 @@ from app.worker.video.source import Frame
 
 
 class Output:
-    """Takes the frames in their order.
+    """Writes the frames in order.
 
     Args:
         folder: of the files.
-        order: the numbers of the classes, by name: a class keeps its colour.
+        order: the numbers of the classes, by name: a class keeps its color.
     """
 
     def __init__(self, folder: Path, opened: Opened, order: dict[str, int]) -> None:
@@ -29,7 +29,7 @@ class Output:
         self.video = VideoWriter(folder, self.size, opened.rate)
 
     def add(self, frames: list[Frame], detections_by_frame: list[list[TrackedDetection]]) -> None:
-        """Some frames, with the detections of each."""
+        """Add frames, with the detections of each."""
         for frame, detections in zip(frames, detections_by_frame, strict=True):
             pixels = frame.pixels
             if (pixels.shape[1], pixels.shape[0]) != self.size:
@@ -38,7 +38,7 @@ class Output:
             self.lists.add(frame.number, frame.time, detections)
 
     def close(self, about: Mapping[str, object]) -> None:
-        """Complete all files, on the disk."""
+        """Complete and sync all files."""
         self.video.close()
         self.lists.close({**about, "video_file": self.video.path.name})
         with open(self.video.path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Reads an untrusted video: a process of its own with limits decodes it, and hands its frames over in batches."""
+"""Reads an untrusted video: a limited process decodes it, and returns its frames in batches."""
 
 import mmap
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Frame:
 
 
 class VideoSource:
-    """A video, decoded elsewhere; made before the process loads torch or starts threads.
+    """A video, decoded in another process; created before this process loads torch or starts threads.
 
     Args:
         max_frames: that are read; a longer video is `cut`.
@@ -53,10 +53,11 @@ class VideoSource:
             raise InvalidInput(CODES.get(error.what, "broken")) from error
 
     def pieces(self) -> Iterator[list[Frame]]:
-        """The frames in their order, some at a time. What a broken part of the file breaks ends the video there.
+        """The frames in order, in batches. A damaged part of the file ends the video there.
 
         Raises:
-            InvalidInput: nothing can be decoded, or decoding takes more than it may, wherever: the file may be whole.
+            InvalidInput: nothing can be decoded, or decoding exceeds a limit at any position, since the file may then
+                be intact.
         """
         number = 0
         while True:
@@ -80,7 +81,7 @@ class VideoSource:
                 return
 
     def pixels(self, index: int) -> Any:
-        """A copy of a frame: the memory is written again."""
+        """A copy of a frame: the memory will be overwritten."""
         import numpy
 
         shape = (self.about.height, self.about.width, CHANNELS)

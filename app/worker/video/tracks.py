@@ -2,12 +2,12 @@
 
 from typing import Any
 
-LOWEST = 0.1  # confidence of a detection that can still carry a track on, as ultralytics' own
-BUFFER = 30  # frames that an object may be hidden
+LOWEST = 0.1  # confidence of a detection that can continue a track, ultralytics' default
+BUFFER = 30  # frames for which an object may be hidden
 
 
 def floor_for(least: float) -> float:
-    """The confidence that the model must be run with."""
+    """The confidence with which the model must be run."""
     return min(LOWEST, least / 2)
 
 
@@ -15,7 +15,7 @@ class Tracks:
     """The ids of one video.
 
     Args:
-        least: confidence from which a detection begins a track.
+        least: confidence with which a detection can start a track.
     """
 
     def __init__(self, least: float) -> None:
@@ -36,7 +36,7 @@ class Tracks:
         )
 
     def ids(self, result: Any) -> list[int | None]:
-        """For each detection of a result, in its order; None: it belongs to no object that was detected twice."""
+        """For each detection of a result, in order; None: not tracked across frames."""
         boxes = (result.obb if result.obb is not None else result.boxes).cpu().numpy()
         ids: list[int | None] = [None] * len(boxes)
         for row in self.tracker.update(boxes, None):
@@ -45,7 +45,7 @@ class Tracks:
 
 
 class NoTracks:
-    """No ids: where there are no objects, or none are requested."""
+    """No ids: there are no objects, or tracking was not requested."""
 
     def ids(self, result: Any) -> list[int | None]:
         boxes = result.obb if result.obb is not None else result.boxes
