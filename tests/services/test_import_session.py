@@ -71,6 +71,12 @@ def session_of(imports: DatasetImports, data: bytes) -> tuple[ImportSession, Pat
     return ImportSession(imports, params), folder
 
 
+def ready_child(imports: DatasetImports) -> tuple[int, Path]:
+    """(pid, directory) of the one child, once /proc has its command: a process that has just been started has none."""
+    ((pid, _started, directory),) = until(lambda: list(find_children(imports.jobs.root)))
+    return pid, directory
+
+
 def slow_zip(count: int = 120) -> bytes:
     """Images that take long enough for a child to be met at work."""
     picture = image_bytes((2000, 1500))
@@ -110,7 +116,7 @@ def test_a_child_is_ready_before_its_job(imports: DatasetImports) -> None:
     """One at most; it is the next job's first attempt. One that has ended is not given out."""
     imports.prepare()
     imports.prepare()
-    ((pid, _started, directory),) = find_children(imports.jobs.root)
+    pid, directory = ready_child(imports)
     session, _folder = session_of(imports, yolo_zip(4, 2))
     with session:
         session.verdict()
@@ -120,7 +126,7 @@ def test_a_child_is_ready_before_its_job(imports: DatasetImports) -> None:
         assert job.token == directory.parent.name
     until(lambda: not list(find_children(imports.jobs.root)))  # its own child ends behind it
     imports.prepare()
-    ((pid, _started, waiting),) = find_children(imports.jobs.root)
+    pid, waiting = ready_child(imports)
     os.kill(pid, signal.SIGKILL)
     until(lambda: not list(find_children(imports.jobs.root)))
     session, _folder = session_of(imports, yolo_zip(4, 2))
@@ -146,7 +152,7 @@ def test_a_killed_child_begins_anew_from_what_was_extracted(imports: DatasetImpo
 
 def test_a_request_whose_job_was_stopped_is_refused(imports: DatasetImports, app: APIFlask) -> None:
     imports.prepare()
-    ((pid, _started, _directory),) = find_children(imports.jobs.root)
+    pid, _directory = ready_child(imports)
     os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine
     session, _folder = session_of(imports, yolo_zip(4, 2))
     answers: list[Any] = []
@@ -219,7 +225,7 @@ def test_a_process_lost_while_the_database_is_away_is_reported(
     monkeypatch.setattr(session_module, "LOST_S", 0.2)
     monkeypatch.setattr(session_module, "POLL_INTERVAL_S", 0.1)
     imports.prepare()
-    ((pid, _started, _directory),) = find_children(imports.jobs.root)
+    pid, _directory = ready_child(imports)
     os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine
     session, _folder = session_of(imports, yolo_zip(4, 2))
     answers: list[Any] = []
@@ -247,7 +253,7 @@ def test_a_process_lost_while_the_database_is_away_is_reported(
 def test_a_child_that_is_ready_waits_while_nothing_can_be_written(imports: DatasetImports, app: APIFlask) -> None:
     """It is the next job's; where its job is over before it began, it goes."""
     imports.prepare()
-    ((pid, _started, directory),) = until(lambda: list(find_children(imports.jobs.root)))  # a fork is none yet
+    pid, directory = ready_child(imports)
     session, _folder = session_of(imports, yolo_zip(4, 2))
     with read_only(app), pytest.raises(WritesRefused):
         session.verdict()
@@ -257,7 +263,7 @@ def test_a_child_that_is_ready_waits_while_nothing_can_be_written(imports: Datas
         assert session.job_id is not None
         assert (imports.jobs.get(session.job_id).runner or {})["pid"] == pid
     imports.prepare()
-    ((_pid, _started, directory),) = until(lambda: list(find_children(imports.jobs.root)))
+    _pid, directory = ready_child(imports)
     imports.jobs.scheduler.close()  # nothing begins any more
     job = imports.follow(5, 1, recipe({}, 1000), ORIGIN)
     assert job.token == directory.parent.name
@@ -273,7 +279,7 @@ def test_a_child_goes_where_nobody_knows_whether_its_job_was_committed(
     """Its token may be that of a row: it is never given out again, and the next job has another child."""
     imports.jobs.scheduler.close()
     imports.prepare()
-    ((pid, _started, directory),) = until(lambda: list(find_children(imports.jobs.root)))
+    pid, directory = ready_child(imports)
     commit, here = db.session.commit, threading.get_ident()
 
     def fail() -> None:
