@@ -16,19 +16,19 @@ def rest_when_idle() -> None:
 
 
 def requested_threads() -> str | None:
-    """OMP_NUM_THREADS as this process was started with: ultralytics sets it to 1 when it is imported."""
+    """OMP_NUM_THREADS at the start of this process, since ultralytics sets it to 1 when it is imported."""
     started_with = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
     value = started_with.get(COUNT.encode())
     return value.decode() if value else None
 
 
 def every_core() -> int:
-    """Threads of a computation: as OMP_NUM_THREADS says, else as many as there are cores."""
+    """Threads per computation: OMP_NUM_THREADS, otherwise the number of cores."""
     return int(requested_threads() or len(os.sched_getaffinity(0)))
 
 
 def child_environment() -> dict[str, str]:
-    """That of a process which computes with as many threads as this one."""
+    """The environment for a process with as many threads as this one."""
     environment, threads = {name: value for name, value in os.environ.items() if name != COUNT}, requested_threads()
     return environment if threads is None else environment | {COUNT: threads}
 

@@ -87,8 +87,10 @@ class ValidationTrainer(ReportingTrainer):
             print("Previews stopped after an error:", traceback.format_exc(), flush=True)
 
     def try_evaluation(self, name: str, *arguments: Any) -> None:
-        """Call a method of the evaluation; after a failure it is skipped, but with several processes, each must still
-        take part in gathering.
+        """Call a method of the evaluation.
+
+        After a failure the evaluation is marked as broken but not removed, since with several processes each must
+        still take part in gathering.
         """
         if self.evaluation is None or self.evaluation.broken:
             return

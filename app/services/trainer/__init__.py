@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingService:
-    """The life of a training, from its row to its weights: the methods of the specification, and the objects behind
-    them; see `create_training_service`."""
+    """The life cycle of a training, from its row to its weights: the specification's methods, and the objects that
+    implement them; see `create_training_service`.
+    """
 
     store: TrainingStore
     feed: TrainingFeed
@@ -53,16 +54,16 @@ class TrainingService:
     jobs: TrainingJobs
     ended: EndedRuns
 
-    # As the specification names it.
+    # Names of the specification.
 
     @property
     def storage(self) -> "StorageService":
-        """Where trainings have their folders."""
+        """The storage of the trainings' folders."""
         return self.store.storage
 
     @property
     def active_trainings(self) -> dict[int, Any]:
-        """The supervisor of each training whose process is there, by its id."""
+        """The supervisor of each training with a running process, by its id."""
         return self.jobs.supervisors()
 
     def start_training(self, training_id: int) -> None:
@@ -71,23 +72,24 @@ class TrainingService:
         self.creation.scheduler.wake()
 
     def _run_training(self, training_id: int) -> None:
-        """`start_training`, as the specification names it; the process is supervised in the background."""
+        """As `start_training`; the process is supervised in the background."""
         self.start_training(training_id)
 
     def cancel_training(self, training_id: int) -> str:
-        """`actions.stop`; the status now."""
+        """As `actions.stop`; the present status."""
         return self.actions.stop(training_id)["status"]
 
     def cleanup_training(self, training_id: int) -> None:
-        """Describe an ended training in its folder. Its process and its devices were freed by its supervisor, and old
-        files are the janitor's."""
+        """Describe an ended training in its folder. Its supervisor has released its process and devices, and the
+        janitor removes old files.
+        """
         self.store.describe(self.store.row(training_id))
 
     def get_training_status(self, training_id: int) -> TrainingView:
         """The training as TrainingOut.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
         """
         view = present.one(training_id, self.store.models)
         if view is None:
@@ -112,25 +114,25 @@ class TrainingService:
         """Trainings side by side, as CompareOut.
 
         Raises:
-            NotFound: there is none of them.
+            NotFound: none of them exists.
         """
         return compare.compare(ids, self.store.models)
 
     def reconcile(self) -> None:
-        """At the server's start, before its jobs: every training that has not ended has one."""
+        """At the server's start, before its jobs: give a job to every training that has not ended."""
         self.jobs.adopt()
 
 
 def create_training_service(
     storage: "StorageService", revisions: "RevisionHashes", jobs: "JobService", limited: bool = False
 ) -> TrainingService:
-    """The service with its parts.
+    """Create the service with its parts.
 
     Args:
-        storage: where trainings have their folders.
+        storage: of the trainings' folders.
         revisions: hashes the present files of a dataset.
         jobs: runs them.
-        limited: whether their memory has a limit.
+        limited: whether their memory is limited.
     """
     store = TrainingStore(storage)
     feed = TrainingFeed(store, jobs.cluster.bus)

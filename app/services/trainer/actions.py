@@ -1,6 +1,6 @@
 """Actions on an existing training: stop, pause, resume, retry, rename.
 
-For a training that runs only the wish is written down; its supervisor sees it within a second.
+For a running training, only the request is recorded; its supervisor reads it within a second.
 """
 
 import logging
@@ -32,19 +32,19 @@ TROUBLED = {TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
 class TrainingActions:
-    """Stops trainings, resumes and renames them. Each action is one transaction; its answer is the status then.
+    """Stops, resumes and renames trainings. Each action is one transaction; its response has the status after it.
 
-    All raise NotFound where there is no such training and Conflict where it is in the trash.
+    All raise NotFound if there is no such training, and Conflict if it is in the trash.
 
     Args:
-        ended: notifies the listeners of a run that was stopped.
+        ended: notifies the listeners of a stopped run.
     """
 
     def __init__(self, store: TrainingStore, writer: TrainingWriter, ended: EndedRuns) -> None:
         self.store, self.writer, self.ended = store, writer, ended
 
     def stop(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """End a training: at once when it waits or is paused, within a batch when it runs.
+        """End a training: at once if it is pending or paused, within a batch if it is running.
 
         Raises:
             IllegalTransition: it has ended.
@@ -59,17 +59,17 @@ class TrainingActions:
                 return action_response(row, _("Stop requested"))
             return action_response(row, _("Stopped"), [cancel(row, self.store.folder(training_id))])
 
-        logger.info("training %s: stop", training_id)
+        logger.info("training %s: stop requested", training_id)
         answer = self.writer.write(key, work)
         if answer["status"] == TrainingStatus.CANCELLED:
             self.ended.notify(self.store.row(training_id))
         return answer
 
     def pause(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Pause a training: at once when it waits, from its last complete epoch when it runs.
+        """Pause a training: at once if it is pending, at its last complete epoch if it is running.
 
         Raises:
-            IllegalTransition: it rests already, or has ended.
+            IllegalTransition: it is paused, or has ended.
             Conflict: it is being stopped.
         """
 
@@ -78,21 +78,22 @@ class TrainingActions:
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
                     raise Conflict(_("This run is already stopping."), members={"current": row.status})
-                request_stop(row, PAUSE, "asked")  # for good, even if the disk was the reason
+                # by a user: not resumed automatically, even if it was pausing for lack of disk space
+                request_stop(row, PAUSE, "asked")
                 return action_response(row, _("Pause requested"))
             change(row, TrainingStatus.PAUSED)
             return action_response(
                 row, _("Paused"), [message("training_paused", row, epoch=row.current_epoch, reason="asked")]
             )
 
-        logger.info("training %s: pause", training_id)
+        logger.info("training %s: pause requested", training_id)
         return self.writer.write(key, work)
 
     def resume(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Go on from the newest checkpoint; a paused one that has none begins.
+        """Resume from the newest checkpoint; a paused training without one starts from the beginning.
 
         Raises:
-            IllegalTransition: it waits, runs or is completed.
+            IllegalTransition: it is pending, running or completed.
             Conflict: it ended without a checkpoint.
         """
 
@@ -110,14 +111,14 @@ class TrainingActions:
             requeue(session, row, checkpoint)
             return action_response(row, resume_message(checkpoint))
 
-        logger.info("training %s: resume", training_id)
+        logger.info("training %s: resume requested", training_id)
         return self.writer.write(key, work)
 
     def retry(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Try again what failed or was cancelled: from the newest checkpoint, else from the beginning.
+        """Retry a failed or cancelled training: from the newest checkpoint, otherwise from the beginning.
 
         Raises:
-            IllegalTransition: it neither failed nor was cancelled.
+            IllegalTransition: it has neither failed nor been cancelled.
         """
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
@@ -127,11 +128,11 @@ class TrainingActions:
             requeue(session, row, checkpoint)
             return action_response(row, resume_message(checkpoint))
 
-        logger.info("training %s: retry", training_id)
+        logger.info("training %s: retry requested", training_id)
         return self.writer.write(key, work)
 
     def edit(self, training_id: int, changes: TrainingPatchValues) -> Mapping[str, object]:
-        """Change name, priority, start_not_before or important; the training as TrainingOut."""
+        """Change name, priority, start_not_before or important; returns the training as TrainingOut."""
 
         def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.lock_row(session, training_id)
@@ -154,7 +155,7 @@ class TrainingActions:
 def action_response(
     row: Training, text: str, messages: list[RoomMessage] | None = None
 ) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
-    """The response of an action, and the messages for the browsers: `messages`, then the status."""
+    """The response of an action, and the messages for browsers: `messages`, then the status."""
     answer: TrainingCreatedValues = {"message": text, "training_id": row.id, "status": str(row.status)}
     return answer, [*(messages or []), status_message(row)]
 
@@ -163,16 +164,16 @@ def require(row: Training, statuses: set[TrainingStatus]) -> None:
     """Check that a training is in one of these statuses.
 
     Raises:
-        IllegalTransition: the status is another.
+        IllegalTransition: it has another status.
     """
     if row.status not in statuses:
         raise IllegalTransition(row.status, TrainingStatus.PENDING)
 
 
 def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None) -> None:
-    """Requeue a training at a person's request; the page shows what is repeated."""
+    """Requeue a training at a user's request; the page shows which epochs are repeated."""
     troubles: dict[str, int | None] = {"restarts": 0}
-    if row.status != TrainingStatus.PAUSED:  # where it was paused the batch that fits stays
+    if row.status != TrainingStatus.PAUSED:  # a paused one keeps the batch size that fits
         troubles |= {"halvings": 0, "batch_now": None}
     change(row, TrainingStatus.PENDING, resume_from=checkpoint.path if checkpoint else None, **troubles)
     end_automatic(row.id)
@@ -183,7 +184,7 @@ def requeue(session: Any, row: Training, checkpoint: ResumableCheckpoint | None)
 
 
 def resume_message(checkpoint: ResumableCheckpoint | None) -> str:
-    """What follows from a request to resume. `checkpoint`: where it goes on from."""
+    """The message about a request to resume. `checkpoint`: to resume from."""
     if checkpoint is None:
         return _("The run waits for its device and starts with the first epoch.")
     return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=checkpoint.epoch)

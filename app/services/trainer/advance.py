@@ -1,4 +1,4 @@
-"""Computes how far a training is (its row's `progress`), which never goes back while the run goes on by itself."""
+"""Computes the progress of a training (its row's `progress`), which never decreases during automatic restarts."""
 
 from typing import cast
 
@@ -7,12 +7,12 @@ from app.jobs.progress import JobProgressView
 from app.models import Training, TrainingStatus
 from app.services.trainer.ephemeral import RunState
 
-MOST = 0.99  # until it has ended: the best weights are still validated
+MOST = 0.99  # until it has ended, since the best weights are still to be validated
 RETAINED = ("epoch", "batch", "batches")  # of the present epoch, while it is validated or saved
 
 
 def fraction(row: Training | RunState) -> float:
-    """0 to 1, of all epochs; 1 for a completed training, however many epochs it needed."""
+    """0 to 1, of all epochs; 1 for a completed training, even after early stopping."""
     if row.status == TrainingStatus.COMPLETED:
         return 1.0
     progress, total = row.progress, row.total_epochs or row.epochs
@@ -22,14 +22,14 @@ def fraction(row: Training | RunState) -> float:
 
 
 def advance(row: Training | RunState, progress: RunProgress) -> None:
-    """Record the run's progress. An epoch that is repeated after a crash changes nothing until it is new."""
+    """Record the run's progress. While an epoch is repeated after a crash, nothing changes."""
     before = row.progress.get("fraction", 0.0)
     row.progress = progress
     row.progress = {**progress, "fraction": max(before, fraction(row))}
 
 
 def stage(row: Training | RunState, name: str) -> None:
-    """The run is in a phase outside the batches; the epoch that it belongs to is still the present one."""
+    """Record a phase outside of the batches; the present epoch stays the same."""
     advance(row, {"stage": name, **present_epoch(row.progress)})
 
 
@@ -39,7 +39,7 @@ def present_epoch(progress: RunProgress) -> RunProgress:
 
 
 def as_progress(row: Training | RunState) -> JobProgressView:
-    """How far its job is, in epochs; the share also counts the batches of the present one."""
+    """The progress of its job, in epochs; the share includes the batches of the present one."""
     return {
         "stage": row.progress.get("stage"),
         "done": row.current_epoch,
@@ -51,5 +51,5 @@ def as_progress(row: Training | RunState) -> JobProgressView:
 
 
 def progress_to_dict(row: Training | RunState) -> RunProgress:
-    """`progress` as readers get it."""
+    """`progress` for readers."""
     return {**row.progress, "fraction": fraction(row)}

@@ -13,13 +13,13 @@ from app.services.trainer.learning import early_signs
 from app.services.trainer.messages import RoomMessage, message, stamp
 from app.services.trainer.schedules import schedule_of
 
-WINDOW = 300  # epochs back that are looked at
+WINDOW = 300  # latest epochs that are considered
 SCALARS = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
-JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
+JSON = ("parts", "timing", "classes")  # columns needed of the latest epochs only
 
 
 def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
-    """Advice after an epoch, which was recorded in this transaction."""
+    """Advice after an epoch that was recorded in this transaction."""
     epochs, planned, before = recent_epochs(row.id, epoch), row.total_epochs or row.epochs, recorded_advice(row.id)
     messages = []
     for item in [*coach.advise(epochs, planned, before), *learning(row, epochs, planned, before)]:
@@ -35,7 +35,7 @@ def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
 
 
 def learning(row: Training, epochs: coach.Epochs, planned: int, before: dict[str, int]) -> list[coach.Advice]:
-    """Advice on whether the run can learn at all: enough iterations, and labels that fit. Once."""
+    """Advice on whether the run can learn at all: enough iterations, and correct labels. Once."""
     if row.task == "classify" or before.keys() & {"diverging", "learning_rate_high"}:
         return []
     sign = early_signs(epochs, planned, schedule_of(row))
@@ -43,7 +43,7 @@ def learning(row: Training, epochs: coach.Epochs, planned: int, before: dict[str
 
 
 def recent_epochs(training_id: int, epoch: int) -> coach.Epochs:
-    """The newest epochs up to one, oldest first."""
+    """The latest epochs up to one, oldest first."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
     newest = TrainingMetric.epoch.desc()
     columns = [getattr(TrainingMetric, name) for name in SCALARS]
@@ -59,7 +59,7 @@ def recent_epochs(training_id: int, epoch: int) -> coach.Epochs:
 
 
 def recorded_advice(training_id: int) -> dict[str, int]:
-    """Code to epoch of the advice since this run began: its first epoch has the number of its message."""
+    """The epoch of each advice code since this run began, which is known by the number of its first epoch's message."""
     mine = TrainingMetric.training_id == training_id
     first = select(TrainingMetric.seq).where(mine).order_by(TrainingMetric.epoch).limit(1).scalar_subquery()
     query = select(TrainingEvent.payload).where(
@@ -71,7 +71,7 @@ def recorded_advice(training_id: int) -> dict[str, int]:
 
 
 def names(row: Training, data: TextData) -> dict[str, list[str]]:
-    """The names of the classes that the data is about."""
+    """The names of the classes in the data."""
     classes = row.dataset.classes
     numbers = data.get("classes")
     if not numbers or not isinstance(numbers, list):

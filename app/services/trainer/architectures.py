@@ -1,4 +1,4 @@
-"""Lists the models that can be trained: one for each scale of the YAMLs that the installed ultralytics has."""
+"""Lists the models that can be trained: one for each scale of the YAMLs in the installed ultralytics."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from app.extensions import socketio
 from app.schemas.parameters import ArchitectureOutValues
 from app.services.trainer.ultralytics_files import folder, read
 
-# The task by the module of the last layer. Others are left out: world and YOLOE models learn from texts (they need a
-# text encoder that is downloaded), semantic and depth models need maps of pixels, which no dataset here has.
+# The task by the module of the last layer. Others are excluded: world and YOLOE models learn from texts (they need a
+# text encoder that is downloaded), semantic and depth models need pixel maps, which datasets here do not have.
 HEADS = {
     "Detect": "detect",
     "v10Detect": "detect",
@@ -23,10 +23,10 @@ HEADS = {
     "OBB26": "obb",
     "Classify": "classify",
 }
-# A torchvision network, which fetches its own weights from an address that nobody here checks.
+# A torchvision network, which downloads its own weights without a check.
 FETCHES = "TorchVision"
 
-# The datasets that a task can be trained on: polygons give boxes and turned boxes, keypoints come with a box.
+# The datasets for each task: polygons include boxes and oriented boxes, keypoints include a box.
 FITTING = {
     "detect": ("detect", "segment", "obb", "pose"),
     "segment": ("segment", "obb"),
@@ -43,7 +43,7 @@ _architectures: dict[str, "Architecture"] = {}
 
 @dataclass(frozen=True)
 class Architecture:
-    """`name` as ultralytics builds it, such as `yolo11n-seg`; `size` is its scale, empty where there is only one."""
+    """`name`: ultralytics' name, such as `yolo11n-seg`; `size`: its scale, empty if there is only one."""
 
     name: str
     family: str
@@ -68,13 +68,13 @@ def architectures() -> dict[str, Architecture]:
 
 
 def find(name: str) -> Architecture | None:
-    """By its name, or by that of its official file where that adds a u: yolov5nu."""
+    """The architecture with this name, or with that of its official file, which may have an additional u: yolov5nu."""
     by_name = architectures()
     return by_name.get(name) or by_name.get(name.removesuffix("u"))
 
 
 def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:
-    """What a YAML of this name describes; nothing where it cannot be trained here."""
+    """The architectures of a YAML with this name; none if it cannot be trained here."""
     family = FAMILY.match(stem)
     layers = model["backbone"] + model["head"]
     task = HEADS.get(layers[-1][2])
@@ -85,7 +85,7 @@ def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:
 
 
 def names(stem: str, family: str, scales: list[str]) -> list[tuple[str, str]]:
-    """Name and size of each model of a YAML: a file for all scales, or one whose name has its only scale."""
+    """Name and size of each model of a YAML: a file for all scales, or one with its only scale in the name."""
     rest = stem.removeprefix(family)
     if rest[:1].isalpha():  # yolov9c-seg
         return [(stem, rest[0])]
@@ -95,7 +95,7 @@ def names(stem: str, family: str, scales: list[str]) -> list[tuple[str, str]]:
 
 
 def rank(item: Architecture) -> tuple[Any, ...]:
-    """The sort key: the newest family first, then by task and size."""
+    """A sort key: newest family first, then by task and size."""
     number = FAMILY.match(item.name)[1]  # type: ignore[index]
     variant = item.name.removeprefix(f"{item.family}{item.size}")
     size = SIZES.index(item.size) if item.size in SIZES else len(SIZES)
@@ -111,7 +111,7 @@ def listed() -> list[ArchitectureOutValues]:
 
 
 def examples(dataset_task: str) -> str:
-    """Some that fit a dataset, for a message: of each task that fits, the smallest of each family."""
+    """Some that match a dataset, for a message: for each possible task, the smallest of each family."""
     tasks = [dataset_task, *(task for task, datasets in FITTING.items() if dataset_task in datasets)]
     smallest = {item.name: item for item in architectures().values() if item.size == "n"}
     names = [

@@ -24,8 +24,9 @@ from app.services.trainer.store import TrainingStore
 
 PIECE = 256 * 1024
 LOG_TAIL = 256 * 1024
-ATTEMPTS = 5  # the last ones have their logs in it
-HERE = ("project", "name", "save_dir", "exist_ok", "resume", "tracker")  # arguments that mean something only here
+ATTEMPTS = 5  # latest attempts whose logs are included
+# arguments that are only meaningful on this server
+HERE = ("project", "name", "save_dir", "exist_ok", "resume", "tracker")
 PLOT_NAME = re.compile(r"[\w.-]+\.(png|jpg)")
 
 README = """# Training {id}: {name}
@@ -62,7 +63,7 @@ the same number of threads; elsewhere they differ in the last digits.
 
 
 class Sink:
-    """The file object that zipfile writes to; its content is drained by the reader."""
+    """The file object that zipfile writes to; the reader drains it."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -80,7 +81,7 @@ class Sink:
 
 
 class TrainingBundle:
-    """Builds bundles.
+    """Creates bundles.
 
     Args:
         reruns: reads the resolved configuration of a training.
@@ -90,10 +91,10 @@ class TrainingBundle:
         self.store, self.reruns = store, reruns
 
     def bundle(self, training_id: int) -> tuple[Iterator[bytes], str]:
-        """The ZIP in pieces, and the name to save it under.
+        """The ZIP in chunks, and its download name.
 
         Raises:
-            NotFound: no such training, or it never started.
+            NotFound: there is no such training, or it never started.
         """
         row = self.store.row(training_id)
         used = self.reruns.used_config(training_id)
@@ -104,7 +105,7 @@ class TrainingBundle:
         return pack(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"
 
     def texts(self, row: Training, used: RunConfig) -> dict[str, str]:
-        """What is written for the bundle, by name."""
+        """The generated text files of the bundle, by name."""
         folder = self.store.folder(row.id)
         redacted = partial(redact_paths, data=data_folder_of(folder / "attempts" / str(row.attempt)))
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
@@ -136,7 +137,7 @@ class TrainingBundle:
 
 
 def log_texts(folder: Path) -> Iterator[tuple[str, str]]:
-    """The ends of the newest attempts' logs and events, by name in the ZIP."""
+    """The ends of the latest attempts' logs and events, by name in the ZIP."""
     numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
     for number in numbers[-ATTEMPTS:]:
         attempt = folder / "attempts" / str(number)
@@ -148,7 +149,7 @@ def log_texts(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def pack(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
-    """The ZIP in pieces, little of it in memory at once; yields to other requests."""
+    """The ZIP in chunks, with little of it in memory at once; yields to other requests."""
     sink, pacer = Sink(), Pacer()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, text in texts.items():
@@ -166,7 +167,7 @@ def pack(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[b
 
 
 def member(name: str, path: Path) -> zipfile.ZipInfo:
-    """Weights and pictures are compressed already."""
+    """Stored without compression if it is weights or an image."""
     info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
     info.compress_type = zipfile.ZIP_STORED if path.suffix in {".pt", ".png", ".jpg"} else zipfile.ZIP_DEFLATED
     return info
@@ -179,7 +180,7 @@ def portable_arguments(arguments: Mapping[str, Any]) -> UltralyticsArguments:
 
 
 def request_of(row: Training, used: RunConfig) -> dict[str, object]:
-    """The body of POST /api/trainings that creates the same training."""
+    """The body for POST /api/trainings that creates the same training."""
     values = same_columns(row, used)
     body: dict[str, object] = {
         "name": values["name"],
@@ -198,7 +199,7 @@ def request_of(row: Training, used: RunConfig) -> dict[str, object]:
 
 
 def described(folder: Path) -> str:
-    """The README's row of the weights that are in the bundle: never damaged ones."""
+    """The README's row about the weights in the bundle, which must be intact."""
     if is_intact(folder / "best.pt"):
         return "| `weights/best.pt` | the best weights |"
     if is_intact(folder / "last.pt"):
@@ -207,7 +208,7 @@ def described(folder: Path) -> str:
 
 
 def readme(row: Training, dataset: Dataset, used: RunConfig, weights_row: str) -> str:
-    """How to run it again, in English; names cannot change its layout."""
+    """Instructions for repeating the run, in English; names are escaped so that they cannot change its layout."""
     versions, weights = used.get("versions") or {}, used.get("start_weights")
     start = "It starts from scratch."
     if weights:
@@ -231,6 +232,6 @@ def readme(row: Training, dataset: Dataset, used: RunConfig, weights_row: str) -
 
 
 def harmless(text: Any) -> str:
-    """Text without what Markdown or HTML would act on, on one line."""
+    """A text on one line, with Markdown and HTML escaped."""
     visible = "".join(char if char.isprintable() else " " for char in str(text)[:300])
     return re.sub(r"([\\`*\[\]<>|!])", r"\\\1", visible)

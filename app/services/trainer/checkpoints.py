@@ -17,14 +17,14 @@ class ResumableCheckpoint:
 def resumable(folder: Path) -> list[ResumableCheckpoint]:
     """The intact resumable copies in a training's folder, newest first.
 
-    Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
-    on from one checks every byte of it.
+    Only the directory of each archive is read: copies are written atomically, and the child that resumes verifies every
+    byte.
     """
     return [checkpoint for checkpoint in checkpoints_by_name(folder) if is_archive(folder / checkpoint.path)]
 
 
 def newest(folder: Path) -> ResumableCheckpoint | None:
-    """The checkpoint to resume from; None: from the start. Older ones are not read: this runs in transactions."""
+    """The checkpoint to resume from; None: from the start. Older ones are not read, since this runs in transactions."""
     return next((item for item in checkpoints_by_name(folder) if is_archive(folder / item.path)), None)
 
 
@@ -43,5 +43,5 @@ def is_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(archive.namelist())
-    except Exception:  # whatever a damaged directory of an archive leads to
+    except Exception:  # from a damaged directory of an archive
         return False

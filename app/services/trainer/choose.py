@@ -15,7 +15,7 @@ from app.services.trainer.checkpoints import is_archive
 from app.services.trainer.launch import checkpoint_path
 from app.texts import task_names
 
-CLASSIFY_SIZE = 224  # pixels: what classification models are published for
+CLASSIFY_SIZE = 224  # pixels: the size of published classification models
 
 
 def refuse(field: str, problem: str) -> Unprocessable:
@@ -23,12 +23,12 @@ def refuse(field: str, problem: str) -> Unprocessable:
 
 
 def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -> tuple[str, str | None, str]:
-    """Size, architecture (None: YOLOv8) and task of the model of a request.
+    """Size, architecture (None: YOLOv8) and task of the model in a request.
 
-    Without any wish it is that of the training it starts from, else the default YOLOv8, for the dataset's task.
+    By default, it is that of the training it starts from, otherwise the default YOLOv8, for the dataset's task.
 
     Raises:
-        Unprocessable: there is no such model, or it does not fit the dataset, the request or the start.
+        Unprocessable: there is no such model, or it does not match the dataset, the request or the start.
     """
     size, name = values.get("model_version"), values.get("architecture")
     if name is None and size is None and source is not None:
@@ -93,7 +93,7 @@ def fits_source(source: Training | None, name: str) -> None:
 
 
 def source(session: Any, start: TrainingStart) -> Training | None:
-    """The training whose checkpoint a start names; None where it names none.
+    """The training whose checkpoint a start names; None if it names none.
 
     Raises:
         Unprocessable: there is no such training or checkpoint.
@@ -110,7 +110,8 @@ def source(session: Any, start: TrainingStart) -> Training | None:
         raise refuse(
             "start", _("The run %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id, checkpoint=start["checkpoint"])
         )
-    if not is_archive(path):  # its directory alone, in a transaction; the process that starts from it reads every byte
+    # only the archive's directory, since this is in a transaction; the child verifies every byte
+    if not is_archive(path):
         raise refuse(
             "start",
             _(
@@ -123,7 +124,7 @@ def source(session: Any, start: TrainingStart) -> Training | None:
 
 
 def check_freeze(params: TrainingParams, name: str) -> None:
-    """At least the last layer must learn."""
+    """Check that at least the last layer is trained."""
     architecture = find(name)
     if architecture and params.get("freeze", 0) >= architecture.layers:
         highest = architecture.layers - 1

@@ -1,4 +1,4 @@
-"""Clones trainings: new ones from the request of another."""
+"""Clones trainings: creates new ones from the requests of existing ones."""
 
 import re
 
@@ -31,11 +31,11 @@ class TrainingCloning:
         """Create a training from the same request with changes; all checks of a new one apply.
 
         Args:
-            changes: fields of the create request, as sent. In `params` each one by itself: null takes it away.
+            changes: fields of the create request, as sent. Those in `params` are merged one by one: null removes one.
 
         Raises:
-            NotFound: no such training.
-            Conflict: it is in the trash. And what `create` raises.
+            NotFound: there is no such training.
+            Conflict: it is in the trash. Also what `create` raises.
             Unprocessable: it would start from a run that this person may not see.
         """
         row = not_deleted(self.store.row(training_id))
@@ -81,14 +81,14 @@ def load_request(values: JsonObject) -> TrainingInValues:
 
 
 def merge_changes(row: Training, changes: JsonObject) -> JsonObject:
-    """The params of the clone, as sent: not checked yet."""
+    """The params of the clone, not validated yet."""
     changed = changes.get("params")
     params = {**row.params, **(changed if isinstance(changed, dict) else {})}
     return {name: value for name, value in params.items() if value is not None}
 
 
 def next_name(name: str) -> str:
-    """ "Cars" → "Cars (2)", "Cars (2)" → "Cars (3)": the first number that no training has."""
+    """ "Cars" → "Cars (2)", "Cars (2)" → "Cars (3)": the first unused number."""
     match = COUNTED.fullmatch(name)
     stem, number = (match[1], int(match[2])) if match else (name, 1)
     like = select(Training.name).where(Training.name.startswith(stem[: MAX_NAME - 9], autoescape=True))

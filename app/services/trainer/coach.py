@@ -1,9 +1,9 @@
 """The coach: finds problems in the recorded epochs of a run. Pure functions.
 
 An epoch is a mapping with the fields of table training_metric: `epoch`, `loss`, `val_loss`, `map50`, `fitness`,
-`learning_rate`, `seconds`, `parts`, `timing`, `classes`. Each rule gets the run so far, oldest first, and answers with
-the data of its sentence, or None. Thresholds were set on the recorded runs in tests/recorded and are explained in the
-wiki (Metricas).
+`learning_rate`, `seconds`, `parts`, `timing`, `classes`. Each rule receives the run so far, oldest first, and returns
+the data of its sentence, or None. Thresholds were calibrated on the recorded runs in tests/recorded and are explained
+in the wiki (Metricas).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +15,17 @@ from app.core.text_data import TextData
 
 Epochs = Sequence[Mapping[str, Any]]
 
-RECENT = 5  # epochs that a present state is judged by
-WAITING = 0.35  # of an epoch: the loader is the bottleneck above
-EXPLODED, DOUBLED = 5.0, 2.0  # times the lowest loss so far: in one epoch, in two in a row
-BLOWN = 100.0  # times the train loss: a validation loss above says that the steps are too large
-RISE = 1.1  # times: a loss above has risen, noise aside
-LEARNED = 0.1  # mAP50 that a model must have reached before it can overfit or rest
-GAIN = 0.005  # of fitness: less is no improvement
-DETECTED = 0.01  # AP50: a class below it is not found
-BEST_DETECTED = 0.3  # AP50 of the best class, when another class is missed
-FEW = 10  # validation boxes that a class needs for a judgement
-AGAIN = 50  # epochs before something that had cleared is said again
+RECENT = 5  # epochs that determine the present state
+WAITING = 0.35  # share of an epoch from which the loader is the bottleneck
+EXPLODED, DOUBLED = 5.0, 2.0  # times the lowest loss so far: in one epoch, in two consecutive ones
+BLOWN = 100.0  # times the train loss: a larger validation loss means too large steps
+RISE = 1.1  # factor from which a loss has risen beyond noise
+LEARNED = 0.1  # mAP50 required before overfitting or a plateau is reported
+GAIN = 0.005  # smallest improvement of fitness
+DETECTED = 0.01  # AP50 below which a class is not detected
+BEST_DETECTED = 0.3  # AP50 of the best class required to report an undetected one
+FEW = 10  # validation boxes required to judge a class
+AGAIN = 50  # epochs before a problem that had disappeared is reported again
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> lis
     """The advice at the last of the epochs.
 
     Args:
-        epochs: the run so far, or its newest part; `planned`: how many it will have.
-        last_advised: code to the epoch of its last advice in this run.
+        epochs: the run so far, or its latest part; `planned`: its total number.
+        last_advised: by code, the epoch of its last advice in this run.
     """
     matches = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
     now = epochs[-1]["epoch"]
@@ -57,7 +57,7 @@ def advise(epochs: Epochs, planned: int, last_advised: Mapping[str, int]) -> lis
 
 
 def came_back(rule: "Rule", epochs: Epochs, planned: int, last_advised: int) -> bool:
-    """Whether a problem returned: its last advice is long ago, and it was absent since."""
+    """Whether a problem has returned: its last advice is long ago, and it was absent in between."""
     if epochs[-1]["epoch"] - last_advised < AGAIN:
         return False
     counts = [count for count, item in enumerate(epochs, 1) if item["epoch"] > last_advised][::RECENT]
@@ -65,7 +65,7 @@ def came_back(rule: "Rule", epochs: Epochs, planned: int, last_advised: int) -> 
 
 
 def loader_bound(epochs: Epochs, _planned: int) -> TextData | None:
-    """Waiting for images takes a large part of most recent epochs; the first one fills caches and does not count."""
+    """Waiting for images takes a large share of most recent epochs; the first epoch fills caches and is ignored."""
     shares = [
         item["timing"]["load"] / item["seconds"]
         for item in epochs[-RECENT:]
@@ -77,7 +77,7 @@ def loader_bound(epochs: Epochs, _planned: int) -> TextData | None:
 
 
 def diverging(epochs: Epochs, _planned: int) -> TextData | None:
-    """The loss is no number any more, or many times what it was."""
+    """The loss is not a number, or many times its minimum."""
     last, rate = epochs[-1], significant(epochs[-1]["learning_rate"])
     if last["loss"] is None or None in (last["parts"] or {}).values():
         return {"now": None, "learning_rate": rate}
@@ -90,10 +90,10 @@ def diverging(epochs: Epochs, _planned: int) -> TextData | None:
 
 
 def assigned(epochs: Epochs) -> Epochs:
-    """Without the epochs at the start in which the train loss grows while the validation loss falls.
+    """Without the first epochs, in which the train loss increases while the validation loss decreases.
 
-    From scratch, on small images above all, hardly any prediction fits an object at first; the loss counts those that
-    do, and grows as they become more. That is learning, not divergence.
+    From scratch, above all on small images, hardly any prediction matches an object at first; the loss covers those
+    that do, and increases with their number. That is learning, not divergence.
     """
     start = 0
     for index in range(1, len(epochs)):
@@ -106,7 +106,7 @@ def assigned(epochs: Epochs) -> Epochs:
 
 
 def learning_rate_high(epochs: Epochs, planned: int) -> TextData | None:
-    """While the rate is at its height, the validation loss is many times the train loss."""
+    """While the rate is near its maximum, the validation loss is many times the train loss."""
     high = at_full_rate(epochs)
     if len(high) < 3 or high[-1] is not epochs[-1] or len(high) > max(15, planned // 5):
         return None
@@ -118,14 +118,14 @@ def learning_rate_high(epochs: Epochs, planned: int) -> TextData | None:
 
 
 def at_full_rate(epochs: Epochs) -> Epochs:
-    """The epochs since the warm-up's end as long as the rate is at least half of its height; none while it rises."""
+    """The epochs since the end of warmup, while the rate is at least half of its maximum; none while it rises."""
     rates = [item["learning_rate"] or 0.0 for item in epochs]
     top = rates.index(max(rates))
     return [item for item, rate in zip(epochs[top:], rates[top:], strict=True) if rate >= max(rates) / 2]
 
 
 def overfitting(epochs: Epochs, planned: int) -> TextData | None:
-    """The validation loss left its minimum while the train loss fell on, and the result did not improve.
+    """The validation loss has left its minimum while the train loss kept decreasing, and the result has not improved.
 
     All by medians over a window, so that single epochs do not matter.
     """
@@ -146,13 +146,13 @@ def overfitting(epochs: Epochs, planned: int) -> TextData | None:
 
 
 def learned(epochs: Epochs) -> Epochs:
-    """Since the model first detected something: before, its validation loss counts too few predictions to compare."""
+    """The epochs since the model first detected something: before, its validation loss covers too few predictions."""
     first = next((index for index, item in enumerate(epochs) if (item["map50"] or 0.0) >= LEARNED), len(epochs))
     return epochs[first:]
 
 
 def plateau(epochs: Epochs, planned: int) -> TextData | None:
-    """The fitness has not improved for a fifth of the run, and for 15 epochs at least."""
+    """The fitness has not improved for a fifth of the run, and for at least 15 epochs."""
     fitness = numbers(epochs, "fitness")
     patience = min(max(planned // 5, 15), 50)
     if len(fitness) < patience + RECENT or max(numbers(epochs, "map50"), default=0) < LEARNED:
@@ -162,7 +162,7 @@ def plateau(epochs: Epochs, planned: int) -> TextData | None:
 
 
 def class_never_predicted(epochs: Epochs, planned: int) -> TextData | None:
-    """After a quarter of the run a class with enough examples is still not detected, while others are."""
+    """After a quarter of the run, a class with enough examples is still not detected, while others are."""
     recent = [{row["class"]: row for row in item["classes"] or []} for item in epochs[-2 * RECENT :]]
     if epochs[-1]["epoch"] < max(10, planned // 4) or len(recent) < RECENT or not all(recent):
         return None
@@ -202,7 +202,7 @@ RULES: dict[str, Rule] = {
     "plateau": plateau,
 }
 LEVELS = {"plateau": "info", "loader_bound": "info"}
-# What follows from something else is not said beside it.
+# Consequences of another problem are not reported beside it.
 EXPLAINED_BY = {
     "learning_rate_high": {"diverging"},
     "class_never_predicted": {"diverging", "learning_rate_high"},

@@ -1,4 +1,4 @@
-"""Messages of the coach: for each code a sentence and what to try."""
+"""Messages of the coach: for each code a sentence and a suggestion."""
 
 from flask_babel import lazy_gettext as _l
 
@@ -77,7 +77,7 @@ ADVICE = {
 
 
 def advice(code: str, data: TextData) -> MessagePayload:
-    """`message` and `hint` in the reader's language; the code itself where this version has no text for it."""
+    """`message` and `hint` in the reader's language; the code itself if it is unknown to this version."""
     key = "diverging_nan" if code == "diverging" and data.get("now") is None else code
     names = data.get("names")
     values = {**data, "names": ", ".join(map(str, names)) if isinstance(names, list) else ""}

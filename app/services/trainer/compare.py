@@ -1,4 +1,4 @@
-"""Compares trainings. Reads only; the number of queries does not depend on how many they are."""
+"""Compares trainings. Reads only; the number of queries is independent of the number of trainings."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,10 @@ from app.services.trainer.read_models import Comparison, TrainingView
 
 
 def compare(ids: Sequence[int], models: Path) -> Comparison:
-    """Trainings in the requested order, with their curves; `missing` are ids without a training.
+    """Trainings in the requested order, with their curves; `missing`: ids without a training.
 
     Raises:
-        NotFound: there is none of them.
+        NotFound: none of them exists.
     """
     by_id = {item["id"]: item for item in present.to_dicts(present.list_rows().where(Training.id.in_(ids)), models)}
     if not by_id:
@@ -39,9 +39,9 @@ def compare(ids: Sequence[int], models: Path) -> Comparison:
 
 
 def differing(trainings: Sequence[TrainingView]) -> list[str]:
-    """Why their metrics cannot be ranked: `task`, `dataset`, `version` (of the dataset, and with it the split).
+    """Why their metrics cannot be compared: `task`, `dataset`, `version` (of the dataset, including the split).
 
-    Or their losses alone: `model`, since each family of models has a loss of its own.
+    Or only their losses: `model`, since each model family has its own loss.
     """
     same_data = {
         (item["dataset_id"], item["revision"]): item["dataset_revision"]
@@ -50,8 +50,7 @@ def differing(trainings: Sequence[TrainingView]) -> list[str]:
     }
 
     def data(item: TrainingView) -> Any:
-        """The dataset's identity: the content hash where it is known, so that one that was uploaded twice is the
-        same."""
+        """The dataset's identity: the content hash if known, so that one that was uploaded twice is the same."""
         version = (item["dataset_id"], item["revision"])
         return item["dataset_revision"] or same_data.get(version, version)
 

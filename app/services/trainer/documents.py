@@ -1,4 +1,4 @@
-"""Reads the JSON files that a training's processes leave, which may be damaged."""
+"""Reads the JSON files of a training's processes, which may be damaged."""
 
 import json
 from collections.abc import Callable
@@ -13,18 +13,18 @@ Document = TypeVar("Document")
 
 
 def document(path: Path, check: Callable[[Any], Document]) -> Document | None:
-    """Read a document; None where it is missing or damaged: then it is set aside.
+    """Read a document; None if it is missing or damaged: then it is set aside.
 
     Args:
-        check: returns what was read with its type, or raises a ValueError, TypeError, KeyError or AttributeError where
-            the file is not what it should be.
+        check: returns the typed document, or raises a ValueError, TypeError, KeyError or AttributeError if it is
+            invalid.
     """
     try:
         content = json.loads(path.read_bytes())
         if not isinstance(content, dict):
             raise ValueError("no object")
         checked = check(content)
-        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates can be read, but not sent
+        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates can be parsed, but not sent
         return checked
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -74,7 +74,7 @@ def shapes(values: Any) -> None:
 
 
 def texts(values: Any) -> None:
-    """Check that this is a list of texts.
+    """Check that this is a list of strings.
 
     Raises:
         TypeError: it is not.

@@ -1,8 +1,8 @@
-"""Keeps progress, figures and log of running trainings: sent at once, written to the database a few times a minute.
+"""Sends progress, figures and log of running trainings at once, and writes them to the database a few times a minute.
 
-Nobody replays them one by one, so they cost no transaction of their own: the next thing that is written about the
-training takes them along. Their numbers go on from the row's. What a killed server had not written is in the attempt's
-event file, and is read from there again.
+No client replays them one by one, so they have no transaction of their own: the next write about the training includes
+them. Their numbers continue those of the row. What a killed server had not written is read again from the attempt's
+event file.
 """
 
 import threading
@@ -16,14 +16,15 @@ from app.core.room_messages import MessagePayload
 from app.core.train import RunProgress
 from app.models import Training, TrainingStatus, now
 
-EVERY_S = 15.0  # between two writes that are only for these
-MOST = 500  # messages that are not written yet
-COLUMNS = ("seq", "event_seq", "event_offset", "progress", "eta", "training_seconds")  # that are ahead of the row
+EVERY_S = 15.0  # between two writes of these messages alone
+MOST = 500  # unwritten messages
+# columns that may be ahead of the row
+COLUMNS = ("seq", "event_seq", "event_offset", "progress", "eta", "training_seconds")
 
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A message that was sent and has no row yet; as `TrainingEvent`."""
+    """A message that was sent and has no row yet; fields as in `TrainingEvent`."""
 
     training_id: int
     seq: int
@@ -52,10 +53,10 @@ class RunState:
     epochs: int
     written_at: float  # by the clock of EphemeralMessages
     messages: list[Unwritten] = field(default_factory=list)
-    is_open: bool = True  # nobody else has written about the training since
+    is_open: bool = True  # no other write about the training since
 
     def is_of(self, row: Training) -> bool:
-        """Whether it goes beyond this row; ids may come again."""
+        """Whether it continues this row; ids may be reused."""
         return self.seq > row.seq and self.created_at == row.created_at
 
     def append(self, event: str, payload: MessagePayload) -> None:
@@ -70,23 +71,23 @@ class EphemeralMessages:
     """Messages that were sent and are not written yet, by training.
 
     Args:
-        clock: seconds that only go up.
-        at_once: write everything down at once: other processes read the rows, and number messages by them.
+        clock: a monotonic clock, in seconds.
+        at_once: write everything at once, since other processes read the rows and number messages by them.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, at_once: bool = False) -> None:
         self.clock, self.at_once = clock, at_once
         self._states: dict[int, RunState] = {}
-        self._writes: dict[int, int] = {}  # by training: how many began since it is followed
+        self._writes: dict[int, int] = {}  # by training: the number of writes since its supervision began
         self._lock = threading.Lock()
 
     # While the supervisor follows a run.
 
     @contextmanager
     def advancing(self, training_id: int, attempt: int, events: int) -> Iterator[RunState | None]:
-        """The state of an attempt, for so many ephemeral events; None: they have to be written now.
+        """The state of an attempt, for this many ephemeral events; None: they must be written now.
 
-        An exception leaves it as it was.
+        An exception leaves the state unchanged.
         """
         with self._lock:
             state = self._states.get(training_id)
@@ -102,9 +103,10 @@ class EphemeralMessages:
         return state.is_open and not full and self.clock() - state.written_at < EVERY_S
 
     def written(self, row: Training) -> Callable[[], None]:
-        """What follows the commit of a transaction that brought the row up to date: from there on messages can wait.
+        """A function to call after the commit of a transaction that has updated the row: from then on, messages can
+        wait.
 
-        Called in the transaction. Where somebody else has begun to write meanwhile, nothing waits until the next one.
+        Called in the transaction. If another write has begun meanwhile, nothing waits until the next one.
         """
         if self.at_once:
             return lambda: None
@@ -119,20 +121,21 @@ class EphemeralMessages:
         return follow
 
     def follows(self, training_id: int) -> bool:
-        """Whether messages of its present run went through here."""
+        """Whether messages of its present run are handled here."""
         return training_id in self._states
 
     def drop(self, training_id: int) -> None:
-        """Forget the state of a training whose ending is recorded."""
+        """Drop the state of a training whose ending is recorded."""
         with self._lock:
             self._states.pop(training_id, None)
             self._writes.pop(training_id, None)
 
-    # Whoever writes about a training.
+    # For other writes about a training.
 
     def interrupt(self, training_id: int) -> RunState | None:
-        """The messages that the caller's transaction has to write first. They stay until `written`: the transaction may
-        fail."""
+        """The messages that the caller's transaction must write first. They stay until `written`, since the transaction
+        may fail.
+        """
         with self._lock:
             self._writes[training_id] = self._writes.get(training_id, 0) + 1
             state = self._states.get(training_id)
@@ -140,7 +143,7 @@ class EphemeralMessages:
                 state.is_open = False
             return state
 
-    # Whoever reads.
+    # For reads.
 
     def newest(self, row: Training) -> "Training | RunState":
         """The newest state of a training: its row, or the state ahead of it."""
@@ -149,6 +152,6 @@ class EphemeralMessages:
         return state if ahead and state and row.status == TrainingStatus.RUNNING else row
 
     def messages(self, training_id: int) -> list[Unwritten]:
-        """The unwritten messages. Call it before the rows are read: what is written in between is then in the rows."""
+        """The unwritten messages. Call it before reading the rows: messages written in between are then in the rows."""
         state = self._states.get(training_id)
         return list(state.messages) if state else []

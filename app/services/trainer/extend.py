@@ -26,18 +26,19 @@ class TrainingExtension:
         self.store, self.writer = store, writer
 
     def extend(self, training_id: int, epochs: int, schedule: str, key: RequestKey | None = None) -> ExtendedValues:
-        """Train `epochs` more after the last one that was done.
+        """Train `epochs` more after the last completed one.
 
         Args:
-            schedule: "stretch": the learning rate's schedule is laid over all epochs. "keep": the last rate stays.
+            schedule: "stretch": the learning rate schedule is distributed over all epochs. "keep": the last rate stays.
 
         Returns:
-            The answer of an action, with `epochs` (the new total), `schedule` and `learning_rate`: the rate of the last
+            The response of an action, with `epochs` (the new total), `schedule` and `learning_rate`: the rate of the
+                last
             epoch that was done, of the first new one and of the last new one, each None where it is not known.
 
         Raises:
             IllegalTransition: it is not completed.
-            Conflict: it has no checkpoint of its last epoch any more.
+            Conflict: the checkpoint of its last epoch is missing.
         """
 
         def work(session: Any) -> tuple[ExtendedValues, list[RoomMessage]]:
@@ -73,7 +74,7 @@ class TrainingExtension:
 
 
 def learning_rates(session: Any, row: Training, total: int, schedule: str) -> RatesOutValues:
-    """The rate of the last epoch that was done, and of the first and the last new one."""
+    """The rates of the last completed epoch, and of the first and the last new one."""
     last = session.scalar(
         select(TrainingMetric.learning_rate).where(
             TrainingMetric.training_id == row.id, TrainingMetric.epoch == row.current_epoch
@@ -89,7 +90,7 @@ def learning_rates(session: Any, row: Training, total: int, schedule: str) -> Ra
 
 
 def sentence(total: int, schedule: str, rates: RatesOutValues) -> str:
-    """What the learning rate will do."""
+    """The sentence about the learning rate."""
     texts = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":
         return _("The run continues to epoch %(total)s. The learning rate stays at %(last)s.", total=total, **texts)

@@ -1,4 +1,4 @@
-"""Sends committed changes of trainings to the browsers."""
+"""Sends committed changes of trainings to browsers."""
 
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ class TrainingFeed:
     """Sends messages to the rooms of trainings and to the dashboard.
 
     Attributes:
-        newest: the highest number of each training that was sent since the start of the server, by any process.
+        newest: the highest message number per training that any process has sent since the start of the server.
     """
 
     def __init__(self, store: TrainingStore, bus: Bus | None = None) -> None:
@@ -29,12 +29,12 @@ class TrainingFeed:
         self.bus.on("messages", self.receive)
 
     def receive(self, message: list[int]) -> None:
-        """Note a message that another process has sent."""
+        """Record a message that another process has sent."""
         training_id, seq = message
         self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
 
     def send(self, messages: list[RoomMessage]) -> None:
-        """Send messages to the browsers, after the commit. Almost free without readers."""
+        """Send messages to browsers, after the commit. Nearly free without readers."""
         for item in messages:
             if "training_id" not in item.payload:
                 notify.to_dashboard(item.event, item.payload)
@@ -55,8 +55,9 @@ class TrainingFeed:
 
 
 def for_all(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
-    """A message's payload for all readers of its rooms. With PRIVATE_DATA it does not name the run that holds the
-    device: not all of them may see that one."""
+    """A message's payload for all readers of its rooms. With PRIVATE_DATA, it does not name the run that holds the
+    device, which not all of them may see.
+    """
     filled = history.fill_payload(event, payload, models)
     training = filled.get("training", {})
     waits = training.get("waiting_for") if settings().PRIVATE_DATA else None

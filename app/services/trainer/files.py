@@ -29,7 +29,7 @@ class TrainingFiles:
         self.store = store
 
     def log(self, training_id: int, after: int | None) -> tuple[str, int]:
-        """Lines of the latest attempt's output from byte `after` on; None: its end."""
+        """Lines of the latest attempt's output from byte `after` on; None: only its end."""
         row = self.store.row(training_id)
         directory = self.store.attempt_dir(training_id, row.attempt)
         if after is not None:
@@ -40,11 +40,11 @@ class TrainingFiles:
         return (text.partition("\n")[2] if size > LOG_TAIL else text), offset
 
     def results(self, training_id: int) -> tuple[list[str], list[list[Cell]], Path | None]:
-        """results.csv of ultralytics: (columns, rows, the file); where it is damaged, the same table from the recorded
+        """ultralytics' results.csv: (columns, rows, the file); if it is damaged, the same table from the recorded
         epochs, and no file.
 
         Raises:
-            NotFound: no such training, or no epoch has ended.
+            NotFound: there is no such training, or no epoch has ended.
         """
         row = self.store.row(training_id)
         path = self.store.folder(training_id) / "run" / "results.csv"
@@ -54,7 +54,7 @@ class TrainingFiles:
             if "results.csv" not in damaged_in([path.parent]):
                 raise NotFound(_("No results yet: the first epoch isn't finished.")) from None
         except DamagedResults as error:
-            if row.status != TrainingStatus.RUNNING:  # else its process goes on with the file
+            if row.status != TrainingStatus.RUNNING:  # otherwise its process still writes to the file
                 set_file_aside(path, error)
         columns, rows = recorded_table(present.metrics(training_id))
         if not rows:
@@ -62,10 +62,10 @@ class TrainingFiles:
         return columns, rows, None
 
     def weights(self, training_id: int) -> tuple[Path, str]:
-        """The best weights and the name to save them under.
+        """The best weights and their download name.
 
         Raises:
-            NotFound: no such training, or nothing was saved.
+            NotFound: there is no such training, or nothing was saved.
             Conflict: the file is damaged.
         """
         row = self.store.row(training_id)
@@ -75,7 +75,7 @@ class TrainingFiles:
         return require_intact(self.store.folder(training_id), path), download_name(row, path.name)
 
     def checkpoints(self, training_id: int) -> CheckpointsOutValues:
-        """The checkpoints whose files exist, the newest first, as CheckpointsOut."""
+        """The checkpoints whose files exist, newest first, as CheckpointsOut."""
         row = self.store.row(training_id)
         address = f"/api/trainings/{training_id}/checkpoints"
         return {
@@ -95,13 +95,13 @@ class TrainingFiles:
         }
 
     def checkpoint(self, training_id: int, which: str) -> tuple[Path, str]:
-        """The file of a checkpoint, and the name to save it under.
+        """The file of a checkpoint, and its download name.
 
         Args:
             which: `best`, `last`, or the number of an epoch.
 
         Raises:
-            NotFound: no such training, or no such checkpoint (any more).
+            NotFound: there is no such training or checkpoint.
             Conflict: its file is damaged.
         """
         folder = self.store.folder(training_id)
@@ -120,7 +120,7 @@ class TrainingFiles:
         raise NotFound(_("This run doesn't have this checkpoint. Its list of checkpoints shows what is available."))
 
     def _checkpoint_files(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
-        """The rows whose files are there, below the training's own folder."""
+        """The rows whose files exist in the training's own folder."""
         query = select(Checkpoint).where(Checkpoint.training_id == row.id)
         for file in db.session.scalars(query.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
             path = self.store.storage.data_root / file.model_path

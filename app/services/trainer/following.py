@@ -1,4 +1,4 @@
-"""What the readers of a training's room get: the snapshot, the messages by number, the coach's advice."""
+"""Data for the readers of a training's room: the snapshot, the messages by number, the coach's advice."""
 
 import time
 from typing import cast
@@ -16,11 +16,11 @@ from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, LogP
 from app.services.trainer.store import TrainingStore
 
 POLL_INTERVAL_S = 0.2
-READ_S = 2.0  # between two looks into the database, where another process may tell what this one does not hear
+READ_S = 2.0  # between two reads of the database, to which another process may have written
 
 
 class TrainingFollowing:
-    """Reads for the pages, for scripts that poll, and for who joins a room.
+    """Reads for pages, for polling scripts, and for clients that join a room.
 
     Args:
         shared: whether other processes send messages of trainings too.
@@ -33,7 +33,7 @@ class TrainingFollowing:
 
     def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
         """Every epoch so far, as MetricsOut; without `all_classes` as in a snapshot."""
-        db.session.rollback()  # one view of the database from here on
+        db.session.rollback()  # a consistent view of the database from here on
         seq = self.store.row(training_id).seq
         epochs = present.metrics(training_id) if all_classes else history.metrics(training_id, seq)
         return {"version": history.version(training_id, seq), "epochs": epochs}
@@ -44,7 +44,7 @@ class TrainingFollowing:
         return cast(list[SentAdviceValues], sent)
 
     def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> EventsPage:
-        """The room's messages above a number; see history.page. `wait`: seconds to wait for the first."""
+        """The room's messages above a number; see history.page. `wait`: longest wait for the first one, in seconds."""
         row, newer = self._present(training_id)
         if wait and max(row.seq, newer[-1].seq if newer else 0) <= after:
             self._wait_for(training_id, after, wait)
@@ -59,7 +59,9 @@ class TrainingFollowing:
         return row, [item for item in messages if item.seq > row.seq]
 
     def _wait_for(self, training_id: int, after: int, seconds: float) -> None:
-        """Poll the memory only, where committed messages are noted at once; no database connection is occupied."""
+        """Poll only the memory, in which committed messages are recorded at once, without occupying a database
+        connection.
+        """
         db.session.remove()
         until, read_at = time.monotonic() + seconds, time.monotonic()
         while self.feed.newest.get(training_id, 0) <= after and time.monotonic() < until:
@@ -70,10 +72,10 @@ class TrainingFollowing:
                 db.session.remove()
 
     def snapshot(self, training_id: int, cached_version: str | None = None) -> Snapshot:
-        """The state from which a page continues with live messages: those numbered up to `seq` are in it.
+        """The state from which a page continues with live messages: it includes those numbered up to `seq`.
 
         Args:
-            cached_version: the version of the metrics that the page has; if they are still the same, `metrics` is None.
+            cached_version: the page's version of the metrics; if it is current, `metrics` is None.
         """
         row, newer = self._present(training_id)
         seq, attempt = row.seq, row.attempt
@@ -93,7 +95,7 @@ class TrainingFollowing:
         }
 
     def _log_until(self, training_id: int, attempt: int, log_position: LogPosition | None) -> LogEnd:
-        """The end of the present attempt's log, up to where the room's messages go on; see history.log_position."""
+        """The end of the present attempt's log, up to where the room's messages continue; see history.log_position."""
         directory = self.store.attempt_dir(training_id, attempt)
         if log_position is None or log_position["attempt"] != attempt:
             return {"text": "", "offset": 0, "attempt": attempt}

@@ -1,6 +1,6 @@
 """Reads a training's past: messages by number, the timeline of notes and advice, recent curves.
 
-A message that is read back is the one that was sent: what was not kept with it is filled in from where it is kept.
+A message is read back as it was sent: parts that are not stored in it are filled in from their own tables or files.
 """
 
 import json
@@ -22,17 +22,17 @@ from app.services.trainer.messages import stamp
 from app.services.trainer.output import read_piece
 from app.services.trainer.read_models import EpochView, EventsPage, LogPosition
 
-FINE = ("training_log", "training_system")  # too much for the dashboard
+FINE = ("training_log", "training_system")  # not sent to the dashboard
 LOCALIZED = ("training_status", "training_note", "training_advice")  # in the reader's language
 MOST_LOSSES = 2_000
 MOST_FIGURES = 900  # half an hour
-MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
+MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has all
 
 NumberedMessage = TrainingEvent | Unwritten
 
 
 def fill_payload(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
-    """The payload with what is not stored in the message. Texts are in the language of the context."""
+    """The payload completed by what is not stored in the message. Texts are in the language of the context."""
     if event not in FILLERS:
         return payload
     return payload | FILLERS[event](payload, models)
@@ -75,13 +75,13 @@ FILLERS: dict[str, Callable[[MessagePayload, Path], MessagePayload]] = {
 def page(
     training_id: int, seq: int, after: int, limit: int, models: Path, newer: Sequence[Unwritten] = ()
 ) -> EventsPage:
-    """Messages with numbers above `after`, in order: {"events", "seq" (to go on from), "more", "thinned"}.
+    """Messages with numbers above `after`, in order: {"events", "seq" (to continue from), "more", "thinned"}.
 
-    `thinned`: some of passing interest between `after` and the last one of this page are no longer kept.
+    `thinned`: some ephemeral messages between `after` and the last one of this page were deleted.
 
     Args:
-        seq: the newest number in the rows.
-        newer: what is not written yet.
+        seq: the highest number in the rows.
+        newer: unwritten messages.
     """
     query = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
     rows: list[NumberedMessage] = list(db.session.scalars(query.order_by(TrainingEvent.seq).limit(limit)))
@@ -98,7 +98,7 @@ def page(
 
 
 def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[StoredMessage]:
-    """The messages as they were sent; the present training is queried once."""
+    """The messages as they were sent; the training itself is queried once."""
     training: MessagePayload | None = None
     for row in rows:
         payload: MessagePayload = {"training_id": row.training_id, "seq": row.seq, **row.payload}
@@ -117,8 +117,9 @@ def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Messa
 
 
 def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[MessagePayload]:
-    """The loss of batches, at most MOST_LOSSES of the stored ones, evenly, and the newer ones: {"seq", "epoch",
-    ...}."""
+    """The loss of batches, at most MOST_LOSSES of the stored ones, evenly spaced, and the newer ones: {"seq", "epoch",
+    ...}.
+    """
     count_stored = select(func.count()).where(*up_to(training_id, "training_progress", seq))
     step = -(-(db.session.scalar(count_stored) or 0) // MOST_LOSSES) or 1
     messages = sample_messages(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
@@ -130,7 +131,7 @@ def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[
 
 
 def loss_of(number: int, progress: RunProgress) -> MessagePayload:
-    """The losses of a batch, without what else its message says."""
+    """The losses of a batch, without the other fields of its message."""
     return {
         "seq": number,
         "epoch": progress["epoch"],
@@ -142,13 +143,13 @@ def loss_of(number: int, progress: RunProgress) -> MessagePayload:
 
 
 def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[MessagePayload]:
-    """The newest figures of the machine, oldest first."""
+    """The latest figures of the machine, oldest first."""
     rows = newest(training_id, "training_system", seq, MOST_FIGURES)[::-1] + unwritten(newer, "training_system")
     return [{"seq": number, **payload} for number, payload in rows[-MOST_FIGURES:]]
 
 
 def metrics(training_id: int, seq: int) -> list[EpochView]:
-    """Every epoch as MetricOut; each class's values for the newest epochs only, as far as they fit."""
+    """Every epoch as MetricOut; values of classes for the latest epochs only, up to a limit."""
     columns = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     rows = db.session.execute(select(*columns).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
@@ -157,15 +158,14 @@ def metrics(training_id: int, seq: int) -> list[EpochView]:
 
 
 def version(training_id: int, seq: int) -> str:
-    """The version of the metrics: a reader with the same version need not load them. A repeated epoch gets a new
-    number."""
+    """The version of the metrics: a reader with the same version need not load them. A repeated epoch changes it."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     count, newest_seq = db.session.execute(select(func.count(), func.max(TrainingMetric.seq)).where(mine)).one()
     return f"{count}-{newest_seq or 0}"
 
 
 def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
-    """The classes' values by epoch, oldest first; empty lists where they are omitted."""
+    """The classes' values by epoch, oldest first; empty lists where omitted."""
     newest_first = TrainingMetric.epoch.desc()
     one = db.session.scalar(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(1))
     count = min(epochs, MOST_CLASS_ROWS // len(one)) if one else 0
@@ -202,6 +202,6 @@ def sample_messages(training_id: int, event: str, seq: int, step: int) -> list[t
 
 
 def parse_payloads(rows: Sequence[Any]) -> list[tuple[int, MessagePayload]]:
-    """One call of the JSON parser for all: several times faster than one each."""
+    """Parse all in one call, which is several times faster than one call each."""
     payloads = json.loads("[" + ",".join(text for _, text in rows) + "]")
     return [(number, payload) for (number, _), payload in zip(rows, payloads, strict=True)]

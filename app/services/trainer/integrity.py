@@ -11,11 +11,11 @@ from app.errors import Conflict
 from app.services.trainer.checkpoints import checkpoints_by_name
 from app.threads import run_blocking
 
-OFFERED = 3  # other checkpoints that an answer names
+OFFERED = 3  # other checkpoints named in an error
 
 
 def is_intact(path: Path) -> bool:
-    """Whether the file's content matches the archive's checksums; cached by its time and size."""
+    """Whether the file's contents match the archive's checksums; cached by its time and size."""
     try:
         stat = path.stat()
     except OSError:
@@ -28,7 +28,7 @@ def has_right_sums(path: str, _changed_ns: int, _size: int) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(archive.namelist()) and archive.testzip() is None
-    except Exception:  # whatever a damaged archive leads to
+    except Exception:  # from a damaged archive
         return False
 
 
@@ -39,7 +39,7 @@ def require_intact(folder: Path, path: Path) -> Path:
         folder: of the training.
 
     Raises:
-        Conflict: it is damaged; the answer names it, and checkpoints that are not (`whole`: their names in addresses).
+        Conflict: it is damaged; the error names it, and intact checkpoints (`whole`: their names in addresses).
     """
     if is_intact(path):
         return path
@@ -48,7 +48,7 @@ def require_intact(folder: Path, path: Path) -> Path:
 
 
 def intact_alternatives(folder: Path, path: Path) -> Iterator[str]:
-    """`best`, `last` or the number of an epoch, of the first few intact checkpoints."""
+    """`best`, `last` or the epoch's number, for the first few intact checkpoints."""
     candidates = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
     candidates += [(str(checkpoint.epoch), folder / checkpoint.path) for checkpoint in checkpoints_by_name(folder)]
     remaining = OFFERED

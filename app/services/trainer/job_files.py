@@ -1,4 +1,6 @@
-"""The files that the children of a training's jobs read and write, for workers that share no volume (STORAGE_URL)."""
+"""The files that the children of a training's jobs read and write, for workers without a shared volume
+(STORAGE_URL).
+"""
 
 from typing import Any
 
@@ -13,7 +15,7 @@ def dataset_files(session: Any, dataset_id: int, number: int | None) -> DatasetF
     """The version of a dataset that a job reads.
 
     Args:
-        number: None: of a dataset from before there were versions, which cannot be stored.
+        number: None: the dataset is from before versions existed, and cannot be stored.
     """
     table = DatasetRevision.__table__.c
     rows = session.execute(select(table.number, table.hash).where(table.dataset_id == dataset_id)).all()
@@ -24,15 +26,15 @@ def dataset_files(session: Any, dataset_id: int, number: int | None) -> DatasetF
 
 
 def results_files(training_id: int) -> list[str]:
-    """What the process of a training makes in its folder, beside the files of its attempts."""
+    """Files that the child of a training writes to its folder, besides those of its attempts."""
     return [f"models/{training_id}/{name}" for name in ("run", "checkpoints", "previews", "evaluation", "config.yaml")]
 
 
 def official_weights(row: Training) -> str:
-    """The published weights of its model, where they lie in the data folder."""
+    """The published weights of its model, if they are in the data folder."""
     return f"weights/{published_name(row.architecture or f'yolov8{row.model_version}')}"
 
 
 def weights_files(training_id: int) -> list[str]:
-    """Everything that can be the weights of a training."""
+    """All files that may be the weights of a training."""
     return [f"models/{training_id}/run/weights", f"models/{training_id}/checkpoints"]

@@ -1,4 +1,4 @@
-"""Updates a training's row as its job changes: the child's events, and what follows from its ending."""
+"""Updates a training's row as its job changes: the child's events, and the consequences of its ending."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -37,15 +37,15 @@ logger = logging.getLogger("yolo.training")
 
 
 class TrainingRecord:
-    """The `Record` of a training's job (app/jobs/kinds.py): its subject is the training.
+    """The `Record` of a training's job (app/jobs/kinds.py), whose subject is the training.
 
     Args:
-        store: has the rows and the folders.
-        feed: sends messages to the browsers.
+        store: of the rows and folders.
+        feed: sends messages to browsers.
         ephemeral: messages that were sent and are not written yet.
         ended: notifies the listeners of a run's end.
-        jobs: announces jobs that change.
-        actions: stops a training where its job is stopped.
+        jobs: announces changed jobs.
+        actions: stops a training when its job is stopped.
     """
 
     def __init__(
@@ -63,16 +63,17 @@ class TrainingRecord:
     def claimed(self, job: Job) -> Notice:
         row = db.session.get_one(Training, job.subject_id)
         begin(row, job.attempt, tuple(job.devices or (CPU,)))
-        return lambda: None  # `waits` sends the message
+        return lambda: None  # the message is sent by `waits`
 
     def waits(self, jobs: Sequence[Job]) -> Notice:
-        """Where a training only moved up, its own room gets a message; the dashboard gets the queue in one message, or
-        each end of a training would send it every training behind."""
+        """A training that only moved up gets a message in its own room; the dashboard gets the entire queue in one
+        message, otherwise each end of a training would send one per waiting training.
+        """
         messages: list[RoomMessage] = []
         rows = rows_of(jobs)
         for job in jobs:
             row = rows.get(job.subject_id or 0)
-            if row is None:  # it was removed by hand
+            if row is None:  # deleted outside of the application
                 continue
             before, row.waiting_for = row.waiting_for, for_trainings(job.waiting_for)
             same = bool(before and row.waiting_for and before["code"] == "turn" == row.waiting_for["code"])
@@ -103,7 +104,7 @@ class TrainingRecord:
         return position(training_of(job_id))
 
     def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
-        """In epochs; the share also counts the batches of the present one."""
+        """In epochs; the share includes the batches of the present one."""
         rows = rows_of(jobs)
         return {
             job.id: as_progress(self.ephemeral.newest(rows[job.subject_id])) for job in jobs if job.subject_id in rows
@@ -116,7 +117,7 @@ class TrainingRecord:
             self.jobs.announce(job)
 
     def resume_paused(self, space: DiskSpace | None) -> None:
-        """Resume trainings that paused for the disk, once there is space; before each round of the queue."""
+        """Resume trainings that paused for lack of disk space, once there is enough; before each round of the queue."""
         if space is None:
             return
         messages = recover.after_disk(space)
@@ -144,16 +145,16 @@ class TrainingRecord:
         self.actions.stop(job.subject_id or 0)
 
     def send(self, messages: list[RoomMessage]) -> None:
-        """Send committed messages; a failure is logged and ends no run."""
+        """Send committed messages; a failure is logged and does not end a run."""
         try:
             self.feed.send(messages)
         except Exception:
             db.session.rollback()
-            logger.exception("messages of a training were not sent")
+            logger.exception("the messages of a training could not be sent")
 
 
 def begin(row: Training, attempt: int, devices: tuple[str, ...]) -> None:
-    """Change a training's row to running, in this attempt and on these devices."""
+    """Change a training's row to running, with this attempt and devices."""
     change(
         row,
         TrainingStatus.RUNNING,
@@ -167,13 +168,13 @@ def begin(row: Training, attempt: int, devices: tuple[str, ...]) -> None:
 
 
 def rows_of(jobs: Sequence[Job]) -> dict[int, Training]:
-    """The trainings of jobs, by their ids."""
+    """The trainings of jobs, by id."""
     ids = {job.subject_id for job in jobs}
     return {row.id: row for row in db.session.scalars(select(Training).where(Training.id.in_(ids)))}
 
 
 def waiting_rows() -> Sequence[Any]:
-    """The trainings that wait, in their order."""
+    """The waiting trainings, in order."""
     names = ("id", "priority", "position", "waiting_for")
     waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
     columns = select(*(getattr(Training, name) for name in names))

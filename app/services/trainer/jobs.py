@@ -1,4 +1,4 @@
-"""The job kind that trains: its child's spec, files and devices, and the jobs of trainings from before this start."""
+"""The job kind that trains: its child's spec, files and devices, and jobs for trainings from before this start."""
 
 import logging
 from collections.abc import Mapping
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.training")
 
-IDLE_S = 600.0  # within a batch
+IDLE_S = 600.0  # without a batch
 
 
 class TrainingJobs:
-    """The kind `training`: its child's spec and files, and which training has which device.
+    """The kind `training`: its child's spec and files, and the devices of each training.
 
     Args:
         record: the training's row, which follows its job.
-        store: has the rows and the folders.
+        store: of the rows and folders.
         jobs: runs them.
         limited: whether TRAINING_MEMORY_LIMIT is set.
     """
@@ -49,7 +49,7 @@ class TrainingJobs:
             KIND,
             "train",
             self.spec,
-            at_once=1_000_000,  # as many as there are devices for
+            at_once=1_000_000,  # limited by the devices
             idle_s=IDLE_S,
             environment=self.environment,
             use=Use.WORK,
@@ -74,7 +74,7 @@ class TrainingJobs:
         """The spec of the child that trains.
 
         Raises:
-            CannotStart: the files that it would read were removed from the server.
+            CannotStart: input files were removed from the server.
         """
         row, folder = self.row(job), self.store.folder(job.subject_id or 0)
         try:
@@ -88,12 +88,12 @@ class TrainingJobs:
         return spec_of(row, folder, tuple(job.devices or (CPU,)), settings()).values()
 
     def set_earlier_aside(self, folder: Path, directory: Path, attempt: int) -> None:
-        """Set aside a folder in which another child worked: its events would be read as those of the new one."""
+        """Set a folder aside in which another child has worked: its events would be read as those of the new one."""
         if directory.exists():
             self.store.storage.set_aside(folder if attempt == 1 else directory)
 
     def files(self, job: Job) -> JobFiles:
-        """Inputs and outputs of the child, for workers that share no volume."""
+        """Inputs and outputs of the child, for workers without a shared volume."""
         row = self.row(job)
         folder = f"models/{row.id}"
         results = results_files(row.id)
@@ -109,12 +109,12 @@ class TrainingJobs:
         return db.session.get_one(Training, job.subject_id)
 
     def supervisors(self) -> dict[int, Any]:
-        """The supervisor of each training whose process runs, by the training's id."""
+        """The supervisor of each training with a running process, by the training's id."""
         mine = [item for item in self.jobs.scheduler.supervisors() if item.kind is self.kind]
         return {item.subject[1]: item for item in mine if item.subject}
 
     def devices(self) -> dict[int, tuple[str, ...]]:
-        """The devices that each running training holds, by its id; not those of its evaluations and exports."""
+        """The devices that each running training holds, by its id, without those of its evaluations and exports."""
         holdings = self.jobs.devices.read()
         ours = select(Job.id).where(Job.kind == KIND, Job.id.in_([item.job_id for item in holdings]))
         ids = set(db.session.scalars(ours)) if holdings else set()
@@ -123,7 +123,7 @@ class TrainingJobs:
     # At the start.
 
     def adopt(self) -> None:
-        """Give each unfinished training a job: rows of versions before the job core, and rows restored from folders."""
+        """Give each unfinished training a job: rows of versions before app/jobs, and rows restored from folders."""
         statuses = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
         # Not the classes: setting up the mappers would delay the server's first answer.
         table, job = Training.__table__.c, Job.__table__.c

@@ -41,7 +41,7 @@ def spec_of(row: Training, folder: Path, devices: tuple[str, ...], config: Setti
 
 
 def data_of(row: Training, config: Settings) -> Path:
-    """The dataset.yaml of the training's revision; without one, of the dataset as it is."""
+    """The dataset.yaml of the training's version; without one, of the dataset as it is."""
     folder = config.DATASETS_DIR / str(row.dataset_id)
     return (folder if row.revision is None else folder / "revisions" / str(row.revision)) / "dataset.yaml"
 
@@ -61,7 +61,7 @@ def checkpoint_path(name: str | int) -> str:
 
 
 def environment(devices: tuple[str, ...], config: Settings) -> dict[str, str]:
-    """What the child sees: its own devices, numbered from 0, and its own settings of ultralytics."""
+    """The child's environment: its own devices, numbered from 0, and its own settings of ultralytics."""
     folder = config.DATA_ROOT / "ultralytics"
     folder.mkdir(parents=True, exist_ok=True)
     return {

@@ -1,8 +1,8 @@
-"""Explains why a run has detected nothing so far: too few iterations, or labels that do not fit. Pure functions.
+"""Explains why a run has detected nothing so far: too few iterations, or wrong labels. Pure functions.
 
-Measured on the sample dataset from scratch (YOLOv8n, 96 px; docs in the wiki, Metricas): with right labels the first
-detections come after about 300 iterations; with the label files shuffled among the images, mAP50 stays near 0 however
-long it trains, while the training loss flattens at a high level.
+Measured on the sample dataset from scratch (YOLOv8n, 96 px; documented in the wiki, Metricas): with correct labels, the
+first detections appear after about 300 iterations; with shuffled label files, mAP50 stays near 0 however long the
+training, while the training loss flattens at a high level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,30 +15,30 @@ from app.core.train import TrainingParams
 
 Epochs = Sequence[Mapping[str, Any]]
 
-LEARNED = 0.1  # mAP50: a model above it has learned something; wrong labels rarely get so far
-FEW_SCRATCH, FEW_PRETRAINED = 300, 150  # iterations in which a model may well detect nothing yet
-ENOUGH = 5  # times these: the labels are judged even while the loss still falls
-FALLING = 0.03  # of the loss, from one quarter of the newest epochs to the next: below, it has flattened
-WINDOW = 12  # newest epochs that the course of the loss is judged by
-LEAST = 4  # epochs for a judgement
+LEARNED = 0.1  # mAP50 from which a model has learned something; with wrong labels it rarely gets there
+FEW_SCRATCH, FEW_PRETRAINED = 300, 150  # iterations during which a model may well detect nothing yet
+ENOUGH = 5  # times these: labels are judged even while the loss still decreases
+FALLING = 0.03  # share of the loss, from one quarter of the latest epochs to the next, below which it has flattened
+WINDOW = 12  # latest epochs by which the loss is judged
+LEAST = 4  # epochs required for a judgment
 
 
 def images_used(images: int, params: TrainingParams) -> int:
-    """The number of training images in use: ultralytics applies the parameter `fraction`."""
+    """The number of training images used, given ultralytics' parameter `fraction`."""
     return max(1, round(images * params.get("fraction", 1.0)))
 
 
 def iterations(images: int, batch: int, params: TrainingParams) -> int:
-    """The iterations of an epoch, with so many training images."""
+    """The iterations per epoch, for a number of training images."""
     return -(-images_used(images, params) // max(1, batch))
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a run trains.
+    """The plan of a run.
 
     Attributes:
-        iterations: of an epoch. scratch: it did not begin with pretrained weights.
+        iterations: per epoch. scratch: it did not begin with pretrained weights.
     """
 
     iterations: int
@@ -50,7 +50,7 @@ class Schedule:
 
 
 class Iterations(TypedDict, total=False):
-    """How many there were, how many are enough, and whether the run did not begin with pretrained weights."""
+    """The iterations so far, those required, and whether the run did not begin with pretrained weights."""
 
     iterations: int
     enough: int
@@ -58,10 +58,10 @@ class Iterations(TypedDict, total=False):
 
 
 def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, Iterations] | None:
-    """`few_iterations`, `still_falling` or `labels`, with the data of its sentence; None where something was detected.
+    """`few_iterations`, `still_falling` or `labels`, with the data of its sentence; None if something was detected.
 
     Args:
-        epochs: the run so far, oldest first, with `epoch`, `loss` and `map50` (None throughout a classification).
+        epochs: the run so far, oldest first, with `epoch`, `loss` and `map50` (always None for classification).
     """
     if not epochs or max(item["map50"] or 0.0 for item in epochs) >= LEARNED:
         return None
@@ -70,7 +70,7 @@ def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, Iterations] | 
     falls = falling(epochs)
     if iterations < schedule.few:
         return "few_iterations", data
-    if falls is None:  # too few epochs with a loss to judge by
+    if falls is None:  # too few epochs with a loss
         return None
     if falls > FALLING and iterations < ENOUGH * schedule.few:
         return "still_falling", data
@@ -78,7 +78,9 @@ def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, Iterations] | 
 
 
 def falling(epochs: Epochs) -> float | None:
-    """By what share the training loss fell from the first half of the newest epochs to the second; None: unknown."""
+    """The share by which the training loss decreased from the first half of the latest epochs to the second; None:
+    unknown.
+    """
     losses = [item["loss"] for item in epochs[-WINDOW:] if item["loss"] is not None]
     if len(losses) < LEAST:
         return None
@@ -88,7 +90,7 @@ def falling(epochs: Epochs) -> float | None:
 
 
 def early_signs(epochs: Epochs, planned: int, schedule: Schedule) -> tuple[str, TextData] | None:
-    """Advice during the run: the plan is too short for a model from scratch, or the labels look wrong.
+    """Advice during the run: the plan is too short for a model from scratch, or the labels may be wrong.
 
     Args:
         planned: epochs of the run.

@@ -1,10 +1,10 @@
-"""Rates metrics as good or not, by task: the one table for lists, pages and verdicts. See the wiki (Metricas)."""
+"""Rates metrics by task: the only table for lists, pages and verdicts. See the wiki (Metricas)."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-# Good from the first value, fair from the second. Masks, keypoints and oriented boxes are measured more strictly.
+# Good from the first value, fair from the second. Masks, keypoints and oriented boxes have stricter matching.
 LEVELS: dict[str, dict[str, tuple[float, float]]] = {
     "detect": {"map50": (0.8, 0.5), "map95": (0.5, 0.3), "precision": (0.8, 0.6), "recall": (0.8, 0.6)},
     "segment": {"map50": (0.75, 0.45), "map95": (0.45, 0.25), "precision": (0.8, 0.6), "recall": (0.75, 0.55)},
@@ -12,18 +12,18 @@ LEVELS: dict[str, dict[str, tuple[float, float]]] = {
     "obb": {"map50": (0.75, 0.45), "map95": (0.5, 0.3), "precision": (0.8, 0.6), "recall": (0.75, 0.55)},
     "classify": {"top1": (0.9, 0.75), "top5": (0.98, 0.9)},
 }
-NOTHING = 0.01  # mAP50: a model below it detects nothing
-CHANCE = 1.25  # times the share that guessing gets right: a classification below it has learned nothing
-Z = 1.96  # of a 95% interval
+NOTHING = 0.01  # mAP50 below which a model detects nothing
+CHANCE = 1.25  # times the accuracy of guessing, below which a classification has learned nothing
+Z = 1.96  # for a 95% interval
 
 
 def main_metric(task: str) -> str:
-    """The name of the metric that a model is judged by."""
+    """The name of the task's main metric."""
     return "top1" if task == "classify" else "map50"
 
 
 def main_value(task: str, epoch: Mapping[str, Any] | None) -> float | None:
-    """The main metric of an epoch, with the fields of table training_metric."""
+    """The main metric of an epoch, which has the fields of table training_metric."""
     if epoch is None:
         return None
     value = (epoch["parts"] or {}).get("metrics/accuracy_top1") if task == "classify" else epoch["map50"]
@@ -31,10 +31,10 @@ def main_value(task: str, epoch: Mapping[str, Any] | None) -> float | None:
 
 
 def level_of(task: str, value: float | None, classes: int) -> str | None:
-    """good, fair, low or nothing; None where there is no value.
+    """good, fair, low or nothing; None without a value.
 
     Args:
-        value: of the main metric. classes: how many the dataset has; guessing is right in one of so many images.
+        value: of the main metric. classes: of the dataset; guessing is right once in that many images.
     """
     if value is None:
         return None

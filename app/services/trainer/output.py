@@ -1,4 +1,4 @@
-"""Reads worker.log of an attempt as text lines, without colours and server paths.
+"""Reads worker.log of an attempt as text lines, without terminal colors and server paths.
 
 An attempt's folder is models/{id}/attempts/{n} below the data folder.
 """
@@ -13,9 +13,9 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def without_controls(text: str) -> str:
-    """Output without colours; a line that was drawn over itself only as it ended.
+    """Output without terminal colors; of an overwritten line, only the final text.
 
-    Without the NULs, too, that a power cut leaves in a file: PostgreSQL refuses them.
+    Also without NULs, which a power loss may leave in a file: PostgreSQL refuses them.
     """
     lines = COLOURS.sub("", text.replace("\x00", "")).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
@@ -33,7 +33,7 @@ def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
 
 
 def read_piece(directory: Path, start: int, offset: int) -> str:
-    """The text of the bytes from `start` to `offset`; empty when they were deleted."""
+    """The text of the bytes from `start` to `offset`; empty if they were deleted."""
     try:
         with open(directory / "worker.log", "rb") as file:
             file.seek(start)

@@ -20,25 +20,25 @@ from app.services.trainer.writer import TrainingWriter
 
 
 class TrainingQueue:
-    """The trainings that wait."""
+    """The waiting trainings."""
 
     def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
         self.store, self.writer = store, writer
 
     def waiting(self) -> QueueView:
-        """Waiting trainings, the next one first, as TrainingOut."""
+        """Waiting trainings, in order, as TrainingOut."""
         return {"queue": present.waiting(self.store.models)}
 
     def reorder(self, requested: list[int]) -> QueueView:
-        """Move waiting trainings into this order; the new queue.
+        """Reorder waiting trainings; returns the new queue.
 
         Args:
-            requested: some or all that wait, in their new order. They exchange positions; the others keep theirs. One
-                that comes before another of higher priority gets that priority.
+            requested: some or all waiting trainings, in their new order. They exchange positions; the others keep
+                theirs. One that is moved before another of higher priority gets that priority.
 
         Raises:
-            Unprocessable: one is named twice.
-            Conflict: one does not wait any more; `order` says which do.
+            Unprocessable: one occurs twice.
+            Conflict: one is not waiting any more; `order` has the waiting ones.
         """
         if len(set(requested)) < len(requested):
             problem = _("Each run can appear only once.")
@@ -63,22 +63,22 @@ class TrainingQueue:
 
 
 def rearrange(now: Sequence[int], requested: Sequence[int]) -> list[int]:
-    """The complete order, with `requested` at the positions that they have among `now`."""
+    """The complete order, with `requested` at the positions that they occupy among `now`."""
     next_one, moved = iter(requested), set(requested)
     return [next(next_one) if training_id in moved else training_id for training_id in now]
 
 
 def priorities_and_positions(order: Sequence[Training]) -> tuple[list[int], list[int]]:
-    """The priorities and rising positions that produce this order.
+    """The priorities and ascending positions that produce this order.
 
-    Of the two ways, raising what now comes before a higher priority or lowering what comes after a lower one, the one
-    that changes fewer trainings; raising where both change as many.
+    Either a training that precedes a higher priority is raised, or one that follows a lower priority is lowered:
+    whichever changes fewer trainings, raising if both change as many.
     """
     priorities = [row.priority for row in order]
     raised = list(accumulate(reversed(priorities), max))[::-1]
     lowered = list(accumulate(priorities, min))
     fewest = min(raised, lowered, key=lambda new: sum(a != b for a, b in zip(new, priorities, strict=True)))
-    ages = sorted(row.position for row in order)  # later trainings stay behind: positions are times of creation
+    ages = sorted(row.position for row in order)  # positions are creation times, so later trainings still come last
     return fewest, list(accumulate(ages, lambda last, age: max(last + 1, age)))
 
 

@@ -1,4 +1,4 @@
-"""Typed shapes of trainings, epochs and messages, for their schemas."""
+"""Types of trainings, epochs and messages, for their schemas."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,13 +19,13 @@ class NoteView(TypedDict):
 
 
 class WaitingView(WaitingReason):
-    """The same with a sentence for the reader."""
+    """A waiting reason with a sentence for the reader."""
 
     message: str
 
 
 class LogPosition(TypedDict):
-    """The position up to which an attempt's log was sent: bytes `start` to `offset` of it last."""
+    """The position up to which an attempt's log was sent: bytes `start` to `offset` in the last message."""
 
     attempt: int
     start: int
@@ -113,7 +113,7 @@ class TrainingPageView(TypedDict):
 
 
 class DatasetChoice(TypedDict):
-    """A dataset that trainings use, and how many."""
+    """A dataset used by trainings, and their number."""
 
     id: int
     name: str
@@ -121,14 +121,14 @@ class DatasetChoice(TypedDict):
 
 
 class NamedChoice(TypedDict):
-    """A model or a task, and how many trainings have it."""
+    """A model or a task, and the number of trainings with it."""
 
     name: str
     trainings: int
 
 
 class FilterChoicesView(TypedDict):
-    """What the list can be filtered by."""
+    """The values of the list's filters."""
 
     datasets: list[DatasetChoice]
     models: list[NamedChoice]
@@ -136,7 +136,7 @@ class FilterChoicesView(TypedDict):
 
 
 class QueueView(TypedDict):
-    """The trainings that wait, the next one first."""
+    """The waiting trainings, in order."""
 
     queue: list[TrainingView]
 
@@ -156,7 +156,7 @@ class Comparison(TypedDict):
 
 
 class EpochView(TypedDict):
-    """An epoch as MetricOut; its figures are those of core/metrics.py, None where one was not a number."""
+    """An epoch as MetricOut; its metrics are those of core/metrics.py, None for not-a-number."""
 
     epoch: int
     loss: float | None
@@ -199,10 +199,10 @@ class LogEnd(TypedDict):
 
 
 class Snapshot(TypedDict):
-    """What a page needs to go on from live messages; see TrainingFollowing.snapshot."""
+    """The state with which a page continues to live messages; see TrainingFollowing.snapshot."""
 
     seq: int
-    training: dict[str, object]  # as TrainingOut sends it
+    training: dict[str, object]  # as in TrainingOut
     metrics: dict[str, object] | None
     notes: list[MessagePayload]
     advice: list[MessagePayload]

@@ -55,7 +55,7 @@ logger = logging.getLogger("yolo.training")
 
 @singledispatch
 def record(event: Event, row: Any, time: datetime) -> list[RoomMessage]:
-    """Record one event in the training's rows; the messages that follow. Other events change nothing."""
+    """Record one event in the training's rows; returns the resulting messages. Other events change nothing."""
     return []
 
 
@@ -89,11 +89,11 @@ def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
     row.weights = event.weights if event.start_epoch == 1 else row.weights
     row.current_epoch = event.start_epoch - 1
     row.dataset_revision = event.dataset_revision or row.dataset_revision
-    # What was recorded beyond the checkpoint comes again.
+    # Epochs recorded after the checkpoint will be repeated.
     again = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch >= event.start_epoch)
     db.session.execute(delete(TrainingMetric).where(again))
     stale = (Checkpoint.training_id == row.id) & (Checkpoint.epoch >= event.start_epoch)
-    if event.start_epoch > 1:  # the best weights stay until there are better ones; a run from the start drops them
+    if event.start_epoch > 1:  # a run from the start has no best weights yet; a resumed one keeps them
         stale &= ~Checkpoint.is_best
     db.session.execute(delete(Checkpoint).where(stale))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
@@ -119,7 +119,7 @@ def _(event: Figures, row: Training | RunState, time: datetime) -> list[RoomMess
 def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
     measures = {name: getattr(event, name) for name in metrics.IN_EVENT}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
-    row.restarts = 0  # it gets on
+    row.restarts = 0  # progress: automatic restarts are counted again
     advance(row, present_epoch(row.progress))
     update_message = message(
         "training_update",
@@ -136,10 +136,11 @@ def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
         timestamp=stamp(time),
     )
     mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch == event.epoch)
-    db.session.execute(delete(TrainingMetric).where(mine))  # a repeated epoch counts once
+    db.session.execute(delete(TrainingMetric).where(mine))  # a repeated epoch replaces its row
     metric = TrainingMetric(training_id=row.id, epoch=event.epoch, timestamp=time, parts=event.parts, **measures)
     metric.seconds, metric.fitness, metric.timing = event.seconds, event.fitness, event.timing
-    metric.classes, metric.seq = event.classes, row.seq  # kept here alone: a row of each class for each epoch is much
+    # stored only here, since a row per class and epoch would be too much
+    metric.classes, metric.seq = event.classes, row.seq
     db.session.add(metric)
     return [with_more(update_message, classes=event.classes), *advice(row, event.epoch, time)]
 
@@ -151,7 +152,7 @@ def advice(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     except SQLAlchemyError:
         raise
     except Exception:
-        logger.exception("training %s: advice on epoch %s", row.id, epoch)
+        logger.exception("training %s: advice on epoch %s failed", row.id, epoch)
         return []
 
 
@@ -160,7 +161,7 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[RoomMessage
     mine = Checkpoint.training_id == row.id
     if event.is_best:
         db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
-    else:  # its file was replaced, or went when this one was written
+    else:  # its file was replaced, or deleted when this one was written
         stale = (Checkpoint.epoch <= event.epoch - RETAINED_CHECKPOINTS) & ~Checkpoint.periodic
         db.session.execute(
             delete(Checkpoint).where(mine, ~Checkpoint.is_best, stale | (Checkpoint.epoch >= event.epoch))
@@ -211,7 +212,7 @@ def _(event: Paused, row: Training, time: datetime) -> list[RoomMessage]:
 
 @record.register
 def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
-    if row.stop_requested:  # it ends all the same, and nobody waits for it any more
+    if row.stop_requested:  # the request is obsolete, since the run has ended anyway
         return recover.record_cancel(row, time, recover.best_weights(recover.folder(row)))
     messages = recover.recover_from(row, event)
     if messages is not None:
@@ -233,6 +234,6 @@ def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
 
 
 def redact(row: Training, text: str) -> str:
-    """A child's text, without colours and this machine's paths."""
+    """A child's text, without terminal colors and this machine's paths."""
     data = data_folder_of(settings().MODELS_DIR / str(row.id) / "attempts" / str(row.attempt))
     return redact_paths(without_controls(text), data, {row.dataset_id: row.dataset.name})

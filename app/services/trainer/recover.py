@@ -1,6 +1,6 @@
-"""Recovers a run that did not end by itself: it resumes, waits for disk space, or fails.
+"""Recovers a run that ended unexpectedly: it resumes, waits for disk space, or fails.
 
-Whatever happens, a training ends in weights or in a clear reason.
+In any case, a training ends with weights or with a clear reason.
 """
 
 from datetime import datetime
@@ -23,15 +23,15 @@ from app.services.trainer.messages import RoomMessage, message, note_message, st
 from app.services.trainer.present import weights
 from app.services.trainer.transitions import change, request_stop
 
-TRIES = 3  # in a row without a new epoch
+TRIES = 3  # consecutive ones without a new epoch
 HALVINGS = 3  # of the batch
 MB = 1024**2
 CRASHES = {"killed", "stalled", "terminated", PROGRAM_CHANGED}
-LOADING = {"importing", "weights", "dataset"}  # stages in which no batch has been made yet
+LOADING = {"importing", "weights", "dataset"}  # stages before the first batch
 
 
 def recover_from(row: Training, event: Failed) -> list[RoomMessage] | None:
-    """Send a training that failed on its way again; None when it has failed for good.
+    """Requeue a failed training if possible; None if its failure is final.
 
     Called in the transaction that applies the event; `row` is running.
     """
@@ -48,14 +48,14 @@ def recover_from(row: Training, event: Failed) -> list[RoomMessage] | None:
 
 
 def is_loading(row: Training) -> bool:
-    """Whether its process was still loading libraries, weights or the dataset: the batch size does not matter there."""
+    """Whether its process was still loading libraries, weights or the dataset, where the batch size does not matter."""
     return row.progress.get("stage") in LOADING
 
 
 def failure_kind(row: Training, event: Failed) -> str:
-    """The row's `error_kind`; memory that does not even suffice to load a training has a kind of its own.
+    """The row's `error_kind`; running out of memory during loading has a kind of its own.
 
-    Called before the row changes.
+    Called before the row is changed.
     """
     if event.kind == "out_of_memory" and is_loading(row):
         return "memory_limit" if settings().TRAINING_MEMORY_LIMIT else "memory_start"
@@ -63,7 +63,7 @@ def failure_kind(row: Training, event: Failed) -> str:
 
 
 def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
-    """Restart with half the batch; gradient accumulation preserves the batch of an optimizer step."""
+    """Restart with half the batch; gradient accumulation preserves the effective batch size."""
     devices = max(1, len(row.devices or []))
     batch = row.batch_now or row.batch_size
     smaller = max(devices, batch // 2 // devices * devices)
@@ -76,12 +76,12 @@ def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
 
 
 def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | None:
-    """Restart from the last checkpoint, unless it crashes again and again at the same epoch."""
+    """Restart from the last checkpoint, unless it crashes repeatedly at the same epoch."""
     if row.restarts >= TRIES:
         return None
     row.restarts += 1
     note = add_note(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
-    if kind == "stalled":  # another one may go first: a device that hangs must not hold up the queue
+    if kind == "stalled":  # behind others, since a hung device must not block the queue
         row.position = new_position()
     return requeue(row, note)
 
@@ -92,14 +92,14 @@ def record_pause(row: Training, event: Paused, time: datetime) -> list[RoomMessa
         return record_cancel(row, time, best_weights(folder(row)))
     if row.pause_requested:
         return pause(row, row.pause_reason or "asked", [])
-    if event.reason == "terminated":  # not by us
+    if event.reason == "terminated":  # sent from outside, not by the supervisor
         messages = restart_from_checkpoint(row, "terminated")
         return messages if messages is not None else pause(row, "terminated", [])
     return requeue(row, add_note(row, "shutdown", epoch=event.epoch))  # the server was stopped
 
 
 def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
-    """Request the pause of a running training until there is disk space again."""
+    """Request the pause of a running training until there is enough disk space."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
         if row is None or row.status != TrainingStatus.RUNNING or row.stop_requested or row.pause_requested:
@@ -109,8 +109,8 @@ def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
 
 
 def after_disk(space: DiskSpace) -> list[RoomMessage]:
-    """Resume trainings that paused for the disk, once there is space."""
-    table = Training.__table__.c  # nothing of the classes is set up until one waits
+    """Resume trainings that paused for lack of disk space, once there is enough."""
+    table = Training.__table__.c  # not the class: mappers are set up only if one waits
     waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
     if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
         return []
@@ -126,7 +126,7 @@ def after_disk(space: DiskSpace) -> list[RoomMessage]:
 def space_for(row: Training) -> int:
     """Bytes that the training writes at once, so that it does not pause again at its next checkpoint.
 
-    It holds two copies and the newest weights; each is replaced by a file that is written beside it.
+    It has two copies and the latest weights; each is replaced by a file that is written beside it.
     """
     checkpoint = newest(folder(row))
     return 3 * (folder(row) / checkpoint.path).stat().st_size if checkpoint else 0
@@ -134,7 +134,7 @@ def space_for(row: Training) -> int:
 
 def requeue(row: Training, messages: list[RoomMessage]) -> list[RoomMessage]:
     checkpoint = newest(folder(row))
-    progress = {"stage": "queued", "fraction": advance.fraction(row)}  # what is done again moves nothing
+    progress = {"stage": "queued", "fraction": advance.fraction(row)}  # repeated batches do not decrease the progress
     change(row, TrainingStatus.PENDING, resume_from=checkpoint.path if checkpoint else None, progress=progress)
     return [*messages, status_message(row)]
 
@@ -157,14 +157,14 @@ def below(row: Training, path: str | None) -> str | None:
 
 
 def note(training_id: int, code: str, **data: TextValue) -> list[RoomMessage]:
-    """`noted` in a transaction of its own."""
+    """As `add_note`, in a transaction of its own."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
         return add_note(row, code, **data) if row is not None else []
 
 
 def add_note(row: Training, code: str, **data: TextValue) -> list[RoomMessage]:
-    """Store a note with the training; its message."""
+    """Store a note with the training; returns its message."""
     row.notes = [*row.notes, {"code": code, "data": data}]
     return [note_message(row, code, data, now())]
 

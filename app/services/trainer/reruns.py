@@ -38,14 +38,14 @@ logger = logging.getLogger("yolo.training")
 
 
 class StartWeights(TypedDict):
-    """The file that a run started from."""
+    """The file of a run's initial weights."""
 
     name: str
     sha256: str
 
 
 class RunConfig(TypedDict, total=False):
-    """config.yaml of a run, as far as it is read here; `arguments`: those of ultralytics, `versions`: by package."""
+    """config.yaml of a run, as far as it is read here; `arguments`: of ultralytics, `versions`: by package."""
 
     arguments: Mapping[str, Any]
     start_weights: StartWeights | None
@@ -54,17 +54,17 @@ class RunConfig(TypedDict, total=False):
     optimizer: str | None
 
 
-AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; its arguments do not show it
+AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` creates, which its arguments do not show
 
 
 class TrainingReruns:
-    """Runs again what ran before.
+    """Reruns trainings.
 
     Args:
-        store: where it ran.
-        feed: sends messages to the browsers.
+        store: of their rows and folders.
+        feed: sends messages to browsers.
         scheduler: starts the new one.
-        revisions: hashes the present files of a dataset.
+        revisions: computes the hash of a dataset's present files.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class TrainingReruns:
         self.store, self.feed, self.scheduler, self.revisions = store, feed, scheduler, revisions
 
     def run_again(self, training_id: int, anyway: bool = False, key: RequestKey | None = None) -> TrainingCreatedValues:
-        """Queue a training with the resolved configuration of this one, once for each Idempotency-Key.
+        """Queue a training with the resolved configuration of this one, once per Idempotency-Key.
 
         Args:
-            anyway: also where its dataset, start weights or device are not what they were.
+            anyway: even if its dataset, initial weights or device have changed.
 
         Raises:
-            NotFound: no such training.
-            Conflict: the run cannot be the same; the message says why.
+            NotFound: there is no such training.
+            Conflict: the run would differ; the message says why.
             Unprocessable: it started from a run that this person may not see.
         """
         return idempotency.run_idempotent(key, lambda: self.queue_again(training_id, anyway, key))
@@ -105,13 +105,13 @@ class TrainingReruns:
                 "status": str(new.status),
             }
             idempotency.store_answer(session, key, answer)
-        logger.info("training %s runs again as %s", training_id, answer["training_id"])
+        logger.info("training %s is repeated as %s", training_id, answer["training_id"])
         self.feed.send_status(answer["training_id"])
         self.scheduler.wake()
         return answer
 
     def used_config(self, training_id: int) -> RunConfig:
-        """config.yaml as the child wrote it at the start; empty where it never started."""
+        """config.yaml as the child wrote it at the start; empty if it never started."""
         path = self.store.folder(training_id) / "config.yaml"
         config = read_yaml(path)
         if path.is_file() and not is_config(config):
@@ -119,7 +119,7 @@ class TrainingReruns:
         return config if config and is_config(config) else {}
 
     def check_unchanged(self, row: Training, used: RunConfig) -> None:
-        """Refuse what would be another run.
+        """Check that the rerun would be the same.
 
         Raises:
             Conflict: it names what has changed.
@@ -128,7 +128,7 @@ class TrainingReruns:
         recorded = used.get("dataset_revision") or row.dataset_revision
         weights, path = used.get("start_weights"), self.start_file(row, used)
         on_gpu = row.device not in {None, CPU}
-        db.session.rollback()  # no transaction may be open while we wait
+        db.session.rollback()  # no transaction may be open during the wait
         data = self.store.storage.dataset_yaml(row.dataset_id, row.revision)
         if recorded and self.revisions.current(row.dataset_id, data) != recorded:
             raise Conflict(_("The dataset has changed since then. The results would not be comparable.") + f" {how}")
@@ -139,7 +139,7 @@ class TrainingReruns:
             raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
 
     def start_file(self, row: Training, used: RunConfig) -> Path | None:
-        """The file from which the same run would start, if it exists."""
+        """The file of the initial weights for the same run, if it exists."""
         if row.start.get("kind") == "training":
             path = Path(start_of(row, settings())["path"])
         else:
@@ -158,7 +158,7 @@ def is_config(config: Any) -> TypeGuard[RunConfig]:
 
 
 def same_columns(row: Training, used: RunConfig) -> ConfigColumns:
-    """The columns of a training that repeats this one: resolved values replace automatic ones."""
+    """The columns of a training that repeats this one, with resolved values for automatic ones."""
     return {
         "name": row.name,
         "dataset_id": row.dataset_id,
@@ -178,9 +178,9 @@ def same_columns(row: Training, used: RunConfig) -> ConfigColumns:
 
 
 def same_params(row: Training, used: RunConfig) -> TrainingParams:
-    """Seed, loading processes and device as they were, and the optimizer that `auto` became.
+    """The same seed, loader processes and device, and the optimizer that `auto` chose.
 
-    `auto` stays where the same version of ultralytics chooses again: its AdamW differs in details from a named one.
+    `auto` stays if the same version of ultralytics will choose again: its AdamW differs in details from a named one.
     """
     arguments = used.get("arguments") or {}
     params = row.params.copy()
@@ -198,7 +198,7 @@ def same_params(row: Training, used: RunConfig) -> TrainingParams:
 
 
 def same_start(row: Training, used: RunConfig) -> TrainingStart:
-    """The start with the same weights: what `auto` chose then; uploaded weights where they are unchanged."""
+    """The start with the same weights: those chosen by `auto`; uploaded weights if they are unchanged."""
     if row.is_uploaded:
         return {"kind": "training", "training_id": row.id, "checkpoint": "best"}
     if row.start.get("kind", "auto") != "auto" or not used:

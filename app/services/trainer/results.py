@@ -1,4 +1,4 @@
-"""Parses results.csv as ultralytics writes it, which may be damaged."""
+"""Parses ultralytics' results.csv, which may be damaged."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from app.models import TrainingMetric
 
 Cell = int | float | str | None
 
-# Of detection; other tasks add (M) or (P), or have accuracies alone.
+# For detection; other tasks add (M) or (P), or have only accuracies.
 MEASURES = {f"metrics/{name}(B)": key for key, name in REPORTED.items()} | {
     "metrics/accuracy_top1": "map50",
     "lr/pg0": "learning_rate",
@@ -20,15 +20,15 @@ MOST_BYTES = 64 * 1024**2  # some 100,000 epochs
 
 
 class DamagedResults(ValueError):
-    """The file is no table of epochs."""
+    """The file is not a table of epochs."""
 
 
 def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
     """(columns, rows): the complete rows, each epoch once, in order.
 
     Raises:
-        FileNotFoundError: it is not there.
-        Damaged: no row of it can be read, or some cannot.
+        FileNotFoundError: it is missing.
+        DamagedResults: no row of it can be read, or some cannot.
     """
     with open(path, "rb") as file:
         data = file.read(MOST_BYTES)
@@ -44,12 +44,12 @@ def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
         row[0]: [number(cell) for cell in row] for row in rows if len(row) == len(columns) and row[0].isdecimal()
     }
     if len(complete) < len(rows) and not (len(complete) == len(rows) - 1 and len(rows[-1]) < len(columns)):
-        raise DamagedResults("rows are cut or twice there")  # one that is being written now is not
+        raise DamagedResults("rows are cut or twice there")  # except for a last row that is being written
     return columns, [complete[key] for key in sorted(complete, key=int)]
 
 
 def number(cell: str) -> Cell:
-    """A cell as JSON: numbers as such, None for what JSON cannot represent."""
+    """A cell as a JSON value: numbers, None for what JSON cannot represent."""
     try:
         value = float(cell)
     except ValueError:
@@ -60,7 +60,7 @@ def number(cell: str) -> Cell:
 
 
 def measures(path: Path) -> Iterator[tuple[int, dict[str, float | dict[str, float]]]]:
-    """(epoch, columns of TrainingMetric) of each row; nothing where it cannot be read."""
+    """(epoch, columns of TrainingMetric) of each row; empty if it cannot be read."""
     try:
         columns, rows = read(path)
     except (OSError, DamagedResults):
@@ -76,7 +76,7 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, float | dict[str, floa
 
 
 def recorded_table(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:
-    """The table as the database has it, with ultralytics' names."""
+    """The table from the database, with ultralytics' names."""
     parts = list(dict.fromkeys(name for item in epochs for name in item.parts or {}))
     measures = {name: ours for name, ours in MEASURES.items() if ours != "learning_rate" and not name.endswith("top1")}
     rows: list[list[Cell]] = []

@@ -1,4 +1,4 @@
-"""Subscriptions to the end of a run, and the undoing of what was begun for it once the run resumes."""
+"""Notifies services of the end of a run, and ends their automatic jobs when the run resumes."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.training")
 
-AUTOMATIC = "automatic"  # in the params of a job that nobody asked for: it ends once its run goes on
+AUTOMATIC = "automatic"  # in the params of an automatic job, which ends if its run resumes
 
 
 class EndedRuns:
-    """Notifies listeners of runs that end: completed, failed or stopped, each time that they do.
+    """Notifies listeners of runs that end, each time: completed, failed or stopped.
 
     Args:
-        jobs: has what follows from it.
+        jobs: has the jobs that follow a run.
     """
 
     def __init__(self, jobs: "JobService") -> None:
@@ -35,7 +35,7 @@ class EndedRuns:
         self.listeners: list[Callable[[Training], None]] = []
 
     def notify(self, row: Training) -> None:
-        """Call the listeners of a run that ended, after the commit; one that fails does not stop the others."""
+        """Call the listeners of a run that ended, after the commit; an error in one does not stop the others."""
         training_id = row.id
         for listener in self.listeners:
             try:
@@ -45,50 +45,51 @@ class EndedRuns:
                 logger.exception("a listener of the end of training %s failed", training_id)
 
     def announce_ended(self, training_id: int, since: datetime) -> None:
-        """Announce the jobs that `end_automatic` or `end_work` has ended, or requested to end, since then; after its
-        commit."""
+        """Announce the jobs that `end_automatic` or `end_work` has ended, or requested to end, since then; after the
+        commit.
+        """
         lately = or_(Job.ended_at >= since, Job.stop_requested_at >= since)
         of_run = (Job.subject_type == "training") & (Job.subject_id == training_id)
         mine = of_run & (Job.kind != TRAINING) & lately
-        with everything():  # whoever's they are
+        with everything():  # of any account
             for job in db.session.scalars(select(Job).where(mine)).all():
                 self.jobs.announce(job)
 
 
 def needs_evaluation(folder: Path) -> bool:
-    """Whether a run's folder has best weights that are newer than their evaluation there."""
+    """Whether a run's folder has best weights that are newer than the evaluation in it."""
     best, evaluation = folder / "run" / "weights" / "best.pt", folder / "evaluation" / "evaluation.json"
     return best.is_file() and (not evaluation.is_file() or evaluation.stat().st_mtime < best.stat().st_mtime)
 
 
 def mark_requested(job: Job, kind: str, priority: int) -> None:
-    """Turn an automatic job into a requested one, which keeps its device. In the caller's write transaction."""
+    """Convert an automatic job to a requested one, which is not displaced. In the caller's write transaction."""
     job.kind, job.priority = kind, max(job.priority, priority)
     job.params = {name: value for name, value in job.params.items() if name != AUTOMATIC}
 
 
 def end_automatic(training_id: int) -> None:
-    """End the automatic jobs that followed a run's end, as it continues. In the caller's write transaction."""
+    """End the automatic jobs that followed a run's end, since it resumes. In the caller's write transaction."""
     for job in unfinished(training_id):
         if job.params.get(AUTOMATIC):
             end(job)
 
 
 def end_work(training_id: int) -> None:
-    """End all jobs that follow from a run, as it is deleted. In the caller's write transaction."""
+    """End all jobs that follow a run, since it is deleted. In the caller's write transaction."""
     for job in unfinished(training_id):
         end(job)
 
 
 def unfinished(training_id: int) -> Iterator[Job]:
-    """The jobs of a run, without that which trains."""
+    """The unfinished jobs of a run, except the training itself."""
     open_ones = Job.status.in_((JobStatus.PENDING, JobStatus.RUNNING)) & (Job.kind != TRAINING)
     mine = (Job.subject_type == "training") & (Job.subject_id == training_id) & open_ones
     yield from db.session.scalars(select(Job).where(mine)).all()
 
 
 def end(job: Job) -> None:
-    """In the caller's write transaction."""
+    """End a job, in the caller's write transaction."""
     if job.status == JobStatus.PENDING:
         change(job, JobStatus.CANCELLED)
     else:

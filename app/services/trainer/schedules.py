@@ -8,7 +8,7 @@ from app.services.trainer.learning import Schedule, iterations
 
 
 def dataset_of(row: Training) -> Dataset | DatasetRevision:
-    """The revision that it used; the dataset where it was trained before there were revisions."""
+    """The version that it used; the dataset if it was trained before versions existed."""
     mine = (DatasetRevision.dataset_id == row.dataset_id) & (DatasetRevision.number == row.revision)
     return db.session.scalar(select(DatasetRevision).where(mine)) or row.dataset
 

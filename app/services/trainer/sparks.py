@@ -1,4 +1,4 @@
-"""Sparklines of a list, by one query for all of them."""
+"""Sparklines of a list, in a single query."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,13 +8,13 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Training, TrainingMetric
 
-SPARK_POINTS = 40  # of a curve of a few centimetres
+SPARK_POINTS = 40  # for a chart of a few centimeters
 
 
 def sparklines(ids: Iterable[int]) -> dict[int, list[list[float]]]:
-    """The mAP50 of each training as at most some 40 points [epoch, value], its last epoch among them; one query.
+    """The mAP50 of each training as at most some 40 points [epoch, value], including its last epoch; one query.
 
-    Which epochs are taken is said in SQL, by the index: the rows between them, with their long texts, are not read.
+    Epochs are selected in SQL by the index: the rows between them, with their long texts, are not read.
     """
     newest = Training.current_epoch
     step = 1 + newest // SPARK_POINTS

@@ -20,7 +20,7 @@ class TrainingStore:
     """Finds the row and the folder of a training.
 
     Args:
-        storage: where trainings have their folders.
+        storage: of the trainings' folders.
     """
 
     def __init__(self, storage: "StorageService") -> None:
@@ -38,20 +38,20 @@ class TrainingStore:
         """The folder of an existing training.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
         """
         self.row(training_id)
         return self.folder(training_id)
 
     def attempt_dir(self, training_id: int, attempt: int) -> Path:
-        """Where the child of an attempt has its files; see app/worker/channel.py."""
+        """The folder of an attempt's child; see app/worker/channel.py."""
         return self.folder(training_id) / "attempts" / str(attempt)
 
     def row(self, training_id: int) -> Training:
         """The training with this id.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
         """
         row = db.session.get(Training, training_id)
         if row is None:
@@ -59,19 +59,19 @@ class TrainingStore:
         return row
 
     def lock_row(self, session: Any, training_id: int) -> Training:
-        """The row, to be changed in this transaction.
+        """The locked row, for a change in this transaction.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
             Conflict: it is in the trash.
         """
         return not_deleted(self.lock_any(session, training_id))
 
     def lock_any(self, session: Any, training_id: int) -> Training:
-        """The row with a lock, also in the trash.
+        """The locked row, even if it is in the trash.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
         """
         row: Training | None = session.get(Training, training_id, with_for_update=True)
         if row is None:
@@ -101,7 +101,7 @@ def not_deleted(row: Training) -> Training:
 
 
 def model_classes(row: Training) -> Sequence[str]:
-    """The classes of its model by index: those of its data, or of uploaded weights."""
+    """The classes of its model by index: those of its dataset, or of uploaded weights."""
     if row.is_uploaded:
         return row.start["classes"]
     revision = find_revision(db.session, row.dataset_id, row.revision) if row.revision else None

@@ -60,7 +60,7 @@ NOTES = {
     "dataset_yaml_mended": _l("The dataset.yaml of the dataset was damaged and was recreated."),
 }
 
-STARTS_OVER = {  # the notes that name an epoch, before the first one was completed
+STARTS_OVER = {  # variants of notes with an epoch, before the first one is complete
     "batch_halved": _l(
         "Out of memory: the run starts over with a batch size of %(smaller)s instead of %(batch)s. Gradients are "
         "accumulated, so the effective batch size stays the same."
@@ -105,7 +105,7 @@ FAILURES = {
 
 
 def note(code: str, data: Mapping[str, Any]) -> str:
-    """The note in the reader's language; its code where this version has no text for it."""
+    """The note in the reader's language; its code if it is unknown to this version."""
     text = STARTS_OVER.get(code) if data.get("epoch") == 0 else None
     text = text or NOTES.get(code, code)
     try:

@@ -13,11 +13,11 @@ MEASURES: tuple[Measure, ...] = ("precision", "recall")
 
 
 def thresholds(best: F1Point | None, curves: MeanCurves | None) -> list[Threshold]:
-    """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), where they exist.
+    """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), if they exist.
 
-    `precise`: the highest recall with a precision of at least `goal`, at a confidence not under the balanced one.
-    `sensitive`: the highest precision with a recall of at least `goal`, at one not above it. A row that is worse than
-    another in both is left out: nobody has a reason to choose it.
+    `precise`: the highest recall with a precision of at least `goal`, at a confidence not below the balanced one.
+    `sensitive`: the highest precision with a recall of at least `goal`, at one not above it. A row that another one
+    dominates in both is dropped.
     """
     if not best or not curves or not worth(best):
         return []
@@ -48,8 +48,7 @@ def worth(best: F1Point) -> bool:
 def reaching(
     name: str, measure: Measure, counterpart: Measure, points: Sequence[CurvePoint], best: F1Point
 ) -> Threshold | None:
-    """The point where the measure reaches its goal at the least cost of its counterpart; None where it cannot, or need
-    not."""
+    """The point where the metric reaches its goal with the best counterpart; None if it cannot, or need not."""
     for goal in (goal for goal in GOALS if goal > best[measure]):
         fitting = [point for point in points if point[measure] >= goal]
         if fitting:
@@ -59,9 +58,9 @@ def reaching(
 
 
 def comparable(balanced: Threshold, candidates: Sequence[Threshold]) -> list[Threshold]:
-    """Rows of which none is worse than another in both measures.
+    """Rows without those that another one dominates in both metrics.
 
-    The balanced one stays: its F1 is the best of the smoothed curve, so what surpasses it does so by chance.
+    The balanced one stays: its F1 is the best of the smoothed curve, so a point that exceeds it does so by chance.
     """
     candidates = [row for row in candidates if not dominates(row, balanced)]
     rows = [balanced, *candidates]

@@ -37,7 +37,7 @@ QUEUED = NO_PROCESS | {
     "progress": {"stage": "queued"},
 }
 
-# What each change sets, beside what its caller gives; a callable is called.
+# The columns that each change sets, besides those of its caller; a callable is called.
 CHANGES: dict[tuple[TrainingStatus, TrainingStatus], dict[str, Value]] = {
     (PENDING, RUNNING): {"event_seq": 0, "event_offset": 0, "waiting_for": None},
     (PENDING, PAUSED): AT_REST | {"pause_reason": "asked"},
@@ -68,7 +68,7 @@ def change(row: Training, status: TrainingStatus, **values: Any) -> None:
 
 
 def leave_as(row: Training, status: TrainingStatus, **values: Any) -> None:
-    """`change` for a training without a job: it ended before this database had its row."""
+    """As `change`, for a training without a job: it ended before this database had its row."""
     current = TrainingStatus(row.status)
     columns = CHANGES.get((current, status))
     if columns is None:
@@ -79,7 +79,7 @@ def leave_as(row: Training, status: TrainingStatus, **values: Any) -> None:
 
 
 def follow(row: Training) -> None:
-    """Copy the training's status and its position in the queue to its job."""
+    """Copy the training's status and its queue position to its job."""
     job, status = job_of(row.id), JobStatus(row.status)
     if job is None:
         if status in UNFINISHED:
@@ -88,7 +88,7 @@ def follow(row: Training) -> None:
     job.priority, job.position, job.not_before = row.priority, row.position, row.start_not_before
     if job.status == status:
         return
-    if status == JobStatus.PENDING:  # another version may have run it meanwhile: an attempt's number never comes again
+    if status == JobStatus.PENDING:  # another version may have run it meanwhile: an attempt's number must not be reused
         job.attempt = max(job.attempt, row.attempt)
     values: dict[str, object] = {"progress": as_progress(row)} if status.ended else {}
     if status == JobStatus.FAILED:
@@ -99,9 +99,10 @@ def follow(row: Training) -> None:
 
 
 def request_stop(row: Training, mode: str, reason: str | None = None) -> None:
-    """Have a running training end: `cancel`, or `pause` for a reason. Its supervisor sees it within a second.
+    """Request the end of a running training: `cancel`, or `pause` for a reason. Its supervisor reads it within a
+    second.
 
-    Cancelling wins: what is to end for good does not pause any more.
+    Cancel overrides pause.
     """
     if row.stop_requested and mode == PAUSE:
         return
@@ -129,7 +130,7 @@ def requested(row: Training) -> dict[str, object]:
 
 
 def new_job(row: Training) -> Job:
-    """A job with the status and the attempt that the training has, to be ended as the training is."""
+    """A job with the training's status and attempt, which then ends with the training."""
     return Job(
         kind=KIND,
         subject_type="training",
@@ -147,8 +148,9 @@ def new_job(row: Training) -> Job:
 
 
 def adopt_attempt(job: Job, row: Training) -> None:
-    """Set a job to the attempt and the status of its training, whose folder was newer than the database. No change of
-    the job leads there: what happened in between is in the folder."""
+    """Set a job to the attempt and the status of its training, whose folder was newer than the database. This is not a
+    regular transition: what happened in between is in the folder.
+    """
     job.attempt, job.status, job.runner = row.attempt, JobStatus(row.status), None
     job.devices = row.devices if row.status == RUNNING else None
     for name, value in requested(row).items():

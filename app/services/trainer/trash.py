@@ -32,17 +32,17 @@ UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAU
 
 
 class TrainingTrash:
-    """Deletes trainings and brings them back."""
+    """Deletes and restores trainings."""
 
     def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
         self.store, self.writer = store, writer
 
     def delete(self, training_id: int) -> TrainingDeletedValues:
-        """Move a training to the trash; a waiting or paused one is cancelled. Idempotent.
+        """Move a training to the trash; a pending or paused one is cancelled. Idempotent.
 
         Raises:
-            NotFound: no such training.
-            IllegalTransition: it runs.
+            NotFound: there is no such training.
+            IllegalTransition: it is running.
         """
 
         def work(session: Any) -> tuple[TrainingDeletedValues, list[RoomMessage]]:
@@ -65,7 +65,7 @@ class TrainingTrash:
         """Restore a training from the trash, as it was.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
             Conflict: it is not in the trash.
         """
 
@@ -83,14 +83,16 @@ class TrainingTrash:
         """Remove a training that is in the trash, with its files and tests.
 
         Raises:
-            NotFound: no such training.
+            NotFound: there is no such training.
             Conflict: it is not in the trash, or another one will start from its weights.
         """
         self.remove(training_id)
         return {"message": _("Deleted permanently"), "training_id": training_id, "until": None}
 
     def purge_trash(self, older_than: datetime) -> list[int]:
-        """Remove what has been in the trash since before this time; the ids. One that is still needed stays."""
+        """Remove trainings that were moved to the trash before this time; returns their ids. Those still
+        needed stay.
+        """
         old = select(Training.id).where(Training.deleted_at < older_than).order_by(Training.id)
         removed = []
         for training_id in db.session.scalars(old).all():
@@ -103,9 +105,10 @@ class TrainingTrash:
         return removed
 
     def remove(self, training_id: int) -> None:
-        """Rows and files, both or none."""
+        """Remove rows and files, both or neither."""
         moves: list[tuple[Path, Path]] = []
-        rooms = notify.rooms_of(training_id, dashboard=True)  # of a run that is gone nobody knows who saw it
+        # before the removal, since afterwards it is unknown who may see the run
+        rooms = notify.rooms_of(training_id, dashboard=True)
         try:
             with writing() as session:
                 row = self.store.lock_any(session, training_id)
@@ -117,8 +120,9 @@ class TrainingTrash:
                 storage, predictions = self.store.storage, session.scalars(mine).all()
                 folders = [self.store.folder(training_id), *map(storage.test_dir, tests)]
                 folders += map(storage.prediction_dir, predictions)
-                session.execute(delete(Training).where(Training.id == training_id))  # its rows cascade
-                # Renames, here so that a new row which gets this id cannot meet the old files.
+                # its other rows are deleted by cascade
+                session.execute(delete(Training).where(Training.id == training_id))
+                # Renamed inside the transaction, so that a new row with this id cannot find the old files.
                 moves += [(folder, moved) for folder in folders if (moved := self.store.storage.move_to_tmp(folder))]
         except BaseException:
             for folder, moved in moves:
@@ -130,8 +134,9 @@ class TrainingTrash:
 
 
 def is_hidden(row: Training) -> bool:
-    """Whether the present person might not see this run; write transactions see everything. Sharing is not checked for
-    a name."""
+    """Whether the current person might not see this run; write transactions see everything. Sharing is not checked for
+    a name.
+    """
     principal = current()
     return is_limited(principal) and principal is not None and row.created_by != principal.account_id
 
@@ -140,7 +145,7 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
     """Check that no unfinished training starts from this one's weights.
 
     Raises:
-        Conflict: a training that has not ended starts from the weights of this one.
+        Conflict: one does.
     """
     unfinished = select(Training).where(Training.status.in_(UNFINISHED))
     for dependent in session.scalars(unfinished):
@@ -156,7 +161,7 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
 
 
 def cancel(row: Training, folder: Path) -> RoomMessage:
-    """End a training without a process; the weights so far stay. Returns the messages before the status."""
+    """End a training without a process; its weights stay. Returns the messages before the status."""
     best = present.weights(folder)
     path = f"models/{row.id}/{best.relative_to(folder).as_posix()}" if best else None
     change(row, TrainingStatus.CANCELLED, model_path=path)

@@ -1,8 +1,8 @@
-"""Finds epochs that a resumed run already has behind it, and that no row of the database has.
+"""Finds epochs that a resumed run has completed, but that have no row in the database.
 
-Where another machine takes a run over, the old process may still train until it notices: it writes epochs and
-checkpoints that its supervisor can no longer record. The new process resumes from the newest of these checkpoints, and
-so these epochs are part of the run. Each epoch is in the event file before its checkpoint is written.
+When another machine takes a run over, the old process may still train until it notices: it writes epochs and
+checkpoints that its supervisor can no longer record. The new process resumes from the newest of these checkpoints, so
+these epochs are part of the run. Each epoch is in the event file before its checkpoint is written.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from app.models import Training, TrainingMetric
 
 
 def unrecorded_epochs(row: Training, folder: Path, start_epoch: int) -> Iterator[Envelope]:
-    """The epochs before `start_epoch` (from 1) that have no row, in their order, as earlier attempts said them.
+    """The epochs before `start_epoch` (from 1) without a row, in order, from the event files of earlier attempts.
 
     Args:
         folder: of the training.
@@ -24,7 +24,7 @@ def unrecorded_epochs(row: Training, folder: Path, start_epoch: int) -> Iterator
     mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch < start_epoch)
     missing = set(range(1, start_epoch)) - set(db.session.scalars(select(TrainingMetric.epoch).where(mine)))
     epochs: dict[int, Envelope] = {}
-    for attempt in range(row.attempt - 1, 0, -1):  # the checkpoint follows from the last attempt at an epoch
+    for attempt in range(row.attempt - 1, 0, -1):  # the last attempt at an epoch has written its checkpoint
         if not missing:
             break
         for _offset, envelope in read_events(folder / "attempts" / str(attempt)):

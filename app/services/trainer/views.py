@@ -1,6 +1,6 @@
 """A training's previews by epoch, its evaluation and ultralytics' plots. Reads files only.
 
-Names in addresses are checked against what such files are called; nothing else of the folder can be asked for.
+Names in addresses are checked against the names of such files; other files of the folder cannot be requested.
 """
 
 import json
@@ -28,9 +28,9 @@ from app.services.trainer.verdict.texts import with_messages
 
 logger = logging.getLogger("yolo.trainer")
 
-INDEX, COPY = "index.json", "index-copy.json"  # of previews, as app/worker/previews.py writes them
+INDEX, COPY = "index.json", "index-copy.json"  # of previews, written by app/worker/previews.py
 CURVES = r"(?:Box|Mask|Pose)?(?:P|R|F1|PR)_curve\.png"
-KINDS = {  # in the order that they are shown
+KINDS = {  # in display order
     "results": r"results\.png",
     "matrix": r"confusion_matrix(?:_normalized)?\.png",
     "curve": CURVES,
@@ -39,19 +39,19 @@ KINDS = {  # in the order that they are shown
     "val_labels": r"val_batch\d{1,7}_labels\.jpg",
     "val_pred": r"val_batch\d{1,7}_pred\.jpg",
 }
-PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8")  # how they begin
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8")  # their signatures
 
 
 class TrainingViews:
-    """Finds what there is to see."""
+    """Finds the files to display."""
 
     def __init__(self, store: TrainingStore) -> None:
         self.store = store
 
     def previews(self, training_id: int) -> PreviewsOutValues:
-        """As PreviewsOut; empty before the first epoch, and of trainings without previews.
+        """As PreviewsOut; empty before the first epoch, and for trainings without previews.
 
-        What was found after the newest epoch is in it: a page that is open asks once an epoch, not twice.
+        Includes the detections after the latest epoch, so that an open page sends one request per epoch, not two.
         """
         folder = self.store.existing_folder(training_id) / "previews"
         index, epochs = previews_index(folder), epochs_in(folder)
@@ -68,10 +68,10 @@ class TrainingViews:
         """The file of the detections after an epoch.
 
         Raises:
-            NotFound: no such training, or the epoch is not kept.
+            NotFound: there is no such training, or the epoch was not retained.
         """
         path = self.store.existing_folder(training_id) / "previews" / f"epoch-{epoch}.json"
-        document(path, check_preview)  # set aside where it is damaged
+        document(path, check_preview)  # sets it aside if it is damaged
         return require_file(
             path, _("The predictions of this epoch aren't stored. Request the list of available epochs.")
         )
@@ -81,10 +81,10 @@ class TrainingViews:
         return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def verdict(self, training_id: int) -> VerdictView:
-        """The verdict of a training that has ended, as VerdictOut.
+        """The verdict of an ended training, as VerdictOut.
 
         Raises:
-            NotFound: no such training, or it has not ended.
+            NotFound: there is no such training, or it has not ended.
         """
         row = self.store.row(training_id)
         if not TrainingStatus(row.status).ended:
@@ -95,7 +95,7 @@ class TrainingViews:
         """The run's evaluation, as EvaluationOut.
 
         Raises:
-            NotFound: no such training, or its final validation is still to come.
+            NotFound: there is no such training, or its final validation has not run yet.
         """
         path = self.store.existing_folder(training_id) / "evaluation" / "evaluation.json"
         if (evaluation := document(path, check_evaluation)) is None:
@@ -133,10 +133,10 @@ class TrainingViews:
         }
 
     def run_file(self, training_id: int, name: str) -> Path:
-        """One of them.
+        """The path of a plot.
 
         Raises:
-            NotFound: no such training, no such file, or one that is not for looking at.
+            NotFound: there is no such training or file, or the file is not a plot.
         """
         folder = self.store.existing_folder(training_id)
         if kind_of(name) is None:
@@ -145,7 +145,7 @@ class TrainingViews:
 
 
 def previews_index(folder: Path) -> PreviewIndex | None:
-    """`index.json`; restored from its copy where it is damaged or missing."""
+    """`index.json`; restored from its copy if it is damaged or missing."""
     path = folder / INDEX
     index = document(path, check_previews)
     if index is not None or (copy := document(folder / COPY, check_previews)) is None:
@@ -155,19 +155,19 @@ def previews_index(folder: Path) -> PreviewIndex | None:
 
 
 def copy_index(folder: Path) -> bool:
-    """Copy `index.json` where it has no copy, as in a run of an older version; whether there is one now."""
+    """Copy `index.json` if it has no copy, as in a run of an older version; returns whether there is one now."""
     if (folder / COPY).exists() or (index := document(folder / INDEX, check_previews)) is None:
         return False
     return rewrite_index(folder / COPY, index)
 
 
 def rewrite_index(path: Path, index: PreviewIndex) -> bool:
-    """Write it again; False: the disk refuses."""
+    """Write it again; False: that failed."""
     try:
         atomic_write_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
         remove_copies(path)
         logger.info("%s was restored from its copy", path)
-    except OSError as error:  # the next one tries again
+    except OSError as error:  # the next request tries again
         logger.warning("%s can't be restored from its copy: %s", path, error)
         return False
     return True
@@ -181,7 +181,7 @@ def require_file(path: Path, otherwise: str) -> Path:
     """The path of a file that a browser can display.
 
     Raises:
-        NotFound: there is no such file, or it is a picture that no browser could show.
+        NotFound: there is no such file, or no browser can display it.
     """
     if not path.is_file() or path.is_symlink():
         raise NotFound(otherwise)

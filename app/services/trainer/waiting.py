@@ -1,4 +1,4 @@
-"""What a queued training waits for, and which actions a training allows now."""
+"""What a queued training waits for, and the actions that a training allows now."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -12,18 +12,18 @@ from app.jobs.model import WaitingFor
 from app.models import Training, TrainingStatus
 from app.services.trainer.read_models import WaitingView
 
-GB = 2**30  # as the pages and the settings count them
+GB = 2**30  # the unit of the pages and the settings
 
 
 def queue_order() -> tuple[Any, ...]:
-    """The order in which trainings leave the queue."""
+    """The order of the queue."""
     return Training.priority.desc(), Training.position, Training.id
 
 
 def for_trainings(waiting: WaitingFor | None) -> WaitingReason | None:
-    """What its job waits for, as stored with trainings."""
+    """What its job waits for, in the form stored with trainings."""
     if waiting is None or waiting["code"] != "device":
-        return cast(WaitingReason | None, waiting)  # the same fields
+        return cast(WaitingReason | None, waiting)  # with the same fields
     holder = waiting.get("id")
     if waiting.get("type") == "training" and holder is not None:
         return {"code": "device", "training_id": holder}
@@ -31,7 +31,7 @@ def for_trainings(waiting: WaitingFor | None) -> WaitingReason | None:
 
 
 def waiting_for(row: Training, names: dict[int, str]) -> WaitingView | None:
-    """`row.waiting_for` with a `message` for the reader; None for one that does not wait.
+    """`row.waiting_for` with a `message` for the reader; None if it does not wait.
 
     Args:
         names: of the trainings that others wait for.
@@ -42,13 +42,13 @@ def waiting_for(row: Training, names: dict[int, str]) -> WaitingView | None:
     holder = view.get("training_id")
     if holder is not None and holder in names:
         view["name"] = names[holder]
-    else:  # deleted, or somebody else's
+    else:  # deleted, or another person's
         view.pop("training_id", None)
     return {**view, "message": reason(view)}
 
 
 def reason(waiting: WaitingReason) -> str:
-    """The sentence of a `waiting_for`; its code where this version has none."""
+    """The sentence of a `waiting_for`; its code if it is unknown to this version."""
     try:
         match waiting["code"]:
             case "device" if "training_id" not in waiting:

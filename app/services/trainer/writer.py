@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from app.jobs import JobService
     from app.services.trainer.run_endings import EndedRuns
 
-Work = Callable[[Any], tuple[AnswerT, list[RoomMessage]]]  # from the session of the transaction
+Work = Callable[[Any], tuple[AnswerT, list[RoomMessage]]]  # receives the session of the transaction
 
 
 class TrainingWriter:
-    """Runs a request's change of a training: once for its key, committed before any message.
+    """Runs a request's change of a training: once per key, committed before any message.
 
     Args:
-        feed: sends messages to the browsers.
+        feed: sends messages to browsers.
         jobs: its queue is woken after a change.
-        ended: has what followed the end of trainings, which a change may end.
+        ended: has the jobs that follow trainings, which a change may end.
     """
 
     def __init__(self, feed: TrainingFeed, jobs: "JobService", ended: "EndedRuns") -> None:
@@ -34,7 +34,7 @@ class TrainingWriter:
         """Run the work in one write transaction, then send its messages and wake the queue.
 
         Args:
-            key: the request's Idempotency-Key; where it was used before, its answer is given and nothing is done.
+            key: the request's Idempotency-Key; if it was used before, its response is returned and nothing is done.
         """
         return idempotency.run_idempotent(key, lambda: self._write(key, work))
 
@@ -48,7 +48,8 @@ class TrainingWriter:
             return answer, messages
 
         since = now()
-        answer, messages = once_more(commit)  # the queue locks jobs before trainings, we the other way round
+        # a deadlock is possible: the queue locks jobs before trainings, this transaction after
+        answer, messages = once_more(commit)
         self.feed.send(messages)
         if "training_id" in answer:
             self.jobs.announce_newest(KIND, answer["training_id"])

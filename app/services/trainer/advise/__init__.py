@@ -1,5 +1,6 @@
-"""Sensible values for a new training, with reasons, and what is unusual about given ones. Rules only: measuring is
-services/estimate's, refusing is create.py's."""
+"""Presets for a new training, with reasons, and warnings about unusual values. Rules only: services/estimate measures,
+create.py refuses.
+"""
 
 from app.models import Dataset
 from app.services.trainer.advise.check import RequestWarning, RunValues, check
@@ -13,11 +14,11 @@ __all__ = ["RequestWarning", "RunValues", "check_request", "defaults"]
 def check_request(
     values: RunValues, architecture: str | None, model_version: str, dataset: Dataset
 ) -> list[RequestWarning]:
-    """What is unusual about a training on this dataset.
+    """Warnings about a training on this dataset.
 
     Args:
-        values: of the request, with defaults; `learning_rate` None where it has none.
-        architecture, model_version: as the columns of a training.
+        values: of the request, with defaults; `learning_rate` None if it has none.
+        architecture, model_version: columns of a training.
     """
     return check(values, version_of(architecture, model_version), facts_of(dataset))
 

@@ -1,4 +1,4 @@
-"""Warns of unusual values of a new training. Nothing is refused here; each entry names what may be changed."""
+"""Warns of unusual values of a new training. Nothing is refused here; each warning names a possible change."""
 
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -13,22 +13,22 @@ from app.services.trainer.advise.presets import CELL, FROM_SCRATCH, GOALS, epoch
 from app.services.trainer.learning import iterations
 
 FEW_STEPS, MANY_EPOCHS = 100, 1000
-ENLARGED = 1.5  # times the pictures' own size
+ENLARGED = 1.5  # times the images' own size
 FEW_PICTURES, FEW_VAL, FEW_OBJECTS = 100, 30, 10
-RATE_HIGH = {"SGD": 0.05, "MuSGD": 0.05}  # beyond what ultralytics and its papers use
+RATE_HIGH = {"SGD": 0.05, "MuSGD": 0.05}  # beyond the values of ultralytics and its papers
 RATE_HIGH_ADAM = 0.005
-SLOW = 8.0  # times the work of nano: then a processor takes days
+SLOW = 8.0  # times the work of nano: a CPU would take days
 
 
 class Change(TypedDict):
-    """What to set instead."""
+    """A suggested value."""
 
     field: str
     value: Any
 
 
 class RequestWarning(TypedDict):
-    """One thing that is unusual; `change` None: no value of the form mends it."""
+    """A warning; `change` None: no value of the form solves it."""
 
     field: str
     code: str
@@ -37,7 +37,7 @@ class RequestWarning(TypedDict):
 
 
 class RunValues(TypedDict):
-    """What was chosen; `learning_rate` None: automatic; `scratch`: without pretrained weights."""
+    """The chosen values; `learning_rate` None: automatic; `scratch`: without pretrained weights."""
 
     epochs: int
     batch_size: int
@@ -51,10 +51,10 @@ Warnings = Iterator[RequestWarning]
 
 
 def check(values: RunValues, version: str, facts: Facts) -> list[RequestWarning]:
-    """Each thing that is unusual.
+    """All warnings.
 
     Args:
-        version: the size of the model, n to x; another one is not judged by its memory.
+        version: the size of the model, n to x; other models' memory is not judged.
     """
     warnings: list[RequestWarning] = []
     for rule in (memory, batch, size, epochs, rate, model, data):
@@ -68,7 +68,7 @@ def warning(field: str, code: str, change: Any = None, **data: Any) -> RequestWa
 
 
 def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
-    """The batch against the device's memory; not for a device that the user chose: its memory is unknown."""
+    """The batch against the device's memory; not for a device chosen by the user, whose memory is unknown."""
     machine, chosen = facts.machine, values["params"].get("device", "auto")
     if version not in SIZES or chosen not in {"auto", machine.device}:
         return
@@ -95,7 +95,7 @@ def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
 
 
 def batch(values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """One step an epoch is no training; batch normalisation needs a few pictures."""
+    """A single iteration per epoch is no training; batch normalization needs several images."""
     if 0 < facts.train < values["batch_size"]:
         yield warning(
             "batch_size", "batch_dataset", max(1, facts.train // 4), batch=values["batch_size"], images=facts.train
@@ -105,7 +105,7 @@ def batch(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 
 def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """The image size against its stride, the objects and the pictures."""
+    """The image size against its stride, the objects and the images."""
     side = values["img_size"]
     if side % STRIDE:
         yield warning("img_size", "size_stride", rounded(side), size=side, rounded=rounded(side))
@@ -121,7 +121,9 @@ def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 
 def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """Too few steps to learn anything, by the quick preset; or so many that early stopping must be intended."""
+    """Too few iterations to learn anything, by the quick preset; or so many epochs that early stopping must be
+    intended.
+    """
     steps = iterations(facts.train, values["batch_size"], values["params"])
     if values["epochs"] * steps < FEW_STEPS:
         quick = (FROM_SCRATCH if values["scratch"] else GOALS)["quick"]
@@ -132,7 +134,7 @@ def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
 
 
 def rate(values: RunValues, _version: str, _facts: Facts) -> Warnings:
-    """A rate beyond what the optimizer bears."""
+    """A rate beyond the optimizer's stable range."""
     learning_rate, name = values.get("learning_rate"), values["params"].get("optimizer", "auto")
     if learning_rate is None:
         return
@@ -142,7 +144,7 @@ def rate(values: RunValues, _version: str, _facts: Facts) -> Warnings:
 
 
 def model(values: RunValues, version: str, facts: Facts) -> Warnings:
-    """A large model on a processor, or for few pictures."""
+    """A large model on a CPU, or for few images."""
     if version not in SIZES:
         return
     on_cpu = not facts.machine.gpu or values["params"].get("device") == "cpu"
@@ -154,7 +156,7 @@ def model(values: RunValues, version: str, facts: Facts) -> Warnings:
 
 
 def data(_values: RunValues, _version: str, facts: Facts) -> Warnings:
-    """What no value of the form mends."""
+    """Properties of the dataset that no value of the form changes."""
     if facts.val < FEW_VAL:
         yield warning("dataset_id", "val_few" if facts.val else "val_none", None, images=facts.val)
     if facts.boxes:

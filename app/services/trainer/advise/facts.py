@@ -1,4 +1,4 @@
-"""Facts for the rules: the dataset in numbers, and the machine."""
+"""Facts for the rules: figures of the dataset, and the machine."""
 
 import os
 import sqlite3
@@ -13,17 +13,17 @@ from app.models import Dataset
 from app.schemas.defaults import FactsOutValues
 from app.services.system.gpus import gpus
 
-PICTURES = 2_000  # that are looked at, with their objects, spread over the whole dataset
-SMALL_SHARE = 0.1  # a tenth of the objects may be smaller than the size that rules speak of
+PICTURES = 2_000  # sampled images, with their objects, spread over the entire dataset
+SMALL_SHARE = 0.1  # share of the objects that may be smaller than the "small" size
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Pictures and objects in pixels, from the dataset's index.
+    """Sizes of images and objects in pixels, from the dataset's index.
 
     Attributes:
-        picture: the median longer side of a picture.
-        small: the side (√area) that a tenth of the objects is under, as a share of the picture's longer side.
+        picture: the median longer side of an image.
+        small: the side (√area) below which a tenth of the objects is, as a share of the image's longer side.
     """
 
     picture: int
@@ -32,7 +32,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """The device that a training would get: `cpu`, or the first GPU. `memory` in bytes, its own or the machine's."""
+    """The default device for a training: `cpu`, or the first GPU. `memory` in bytes, the GPU's or the machine's."""
 
     device: str
     name: str
@@ -52,13 +52,13 @@ class Facts:
     train: int
     val: int
     classes: list[str]
-    boxes: dict[int, int] = field(default_factory=dict)  # labelled objects by class; empty: not counted
+    boxes: dict[int, int] = field(default_factory=dict)  # labeled objects by class; empty: not counted
     sizes: Sizes | None = None
     machine: MachineFacts = field(default_factory=lambda: MachineFacts("cpu", "", 8 * 2**30, 2))
 
 
 def facts_of(dataset: Dataset) -> Facts:
-    """The facts of a dataset, and of the machine now."""
+    """The facts of a dataset, and of the machine at present."""
     boxes = {int(number): count for number, count in dataset.report.get("boxes", {}).items()}
     folder = settings().DATASETS_DIR / str(dataset.id)
     return Facts(
@@ -73,7 +73,7 @@ def facts_of(dataset: Dataset) -> Facts:
 
 
 def machine() -> MachineFacts:
-    """The first GPU; without one, the processor and what memory this process may use."""
+    """The first GPU; without one, the CPU and the memory available to this process."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for gpu in gpus():
         if gpu["memory_total"]:
@@ -82,9 +82,9 @@ def machine() -> MachineFacts:
 
 
 def sizes_of(folder: Path, revision: int | None) -> Sizes | None:
-    """From `revisions/{n}/index.sqlite`; None where there is none, or no picture in it.
+    """From `revisions/{n}/index.sqlite`; None if it is missing or has no images.
 
-    Boxes there are shares of their picture; √(w·h) of the share times both sides is the object's side in pixels.
+    Boxes in it are fractions of their image; the object's side in pixels is √(w·h) times the root of the image's area.
     """
     path = folder / "revisions" / str(revision or 1) / "index.sqlite"
     if not path.is_file():
@@ -92,12 +92,12 @@ def sizes_of(folder: Path, revision: int | None) -> Sizes | None:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as index:
             return read_sizes(index)
-    except sqlite3.Error:  # of another version, or being written: the rules do without
+    except sqlite3.Error:  # of another version, or being written: the rules work without it
         return None
 
 
 def read_sizes(index: sqlite3.Connection) -> Sizes | None:
-    """The median picture, and the object that a tenth is smaller than; of every n-th picture where there are many."""
+    """The median image, and the size that a tenth of the objects is below; from every n-th image if there are many."""
     step = max(1, index.execute("SELECT count(*) FROM image").fetchone()[0] // PICTURES)
     usable = "width > 0 AND height > 0 AND split IN ('train', 'val') AND image.id % ? = 0"
     longer = f"SELECT max(width, height) FROM image WHERE {usable} ORDER BY 1"  # noqa: S608
@@ -107,7 +107,7 @@ def read_sizes(index: sqlite3.Connection) -> Sizes | None:
     areas_query = (
         "SELECT w * h * width * height / (1.0 * max(width, height) * max(width, height)) "  # noqa: S608
         f"FROM image CROSS JOIN object ON image_id = image.id WHERE {usable} AND w > 0 AND h > 0 ORDER BY 1"
-    )  # CROSS: pictures first, then their objects by the index
+    )  # CROSS fixes the order: images first, then their objects by the index
     areas = [row[0] for row in index.execute(areas_query, (step,))]
     small = areas[int(len(areas) * SMALL_SHARE)] ** 0.5 if areas else None
     return Sizes(pictures[len(pictures) // 2], small)

@@ -14,17 +14,17 @@ from app.services.trainer.advise.memory import largest_batch
 from app.services.trainer.architectures import SUFFIXES
 from app.services.trainer.choose import CLASSIFY_SIZE
 
-CELL = 8  # px: the finest grid of YOLOv8's head (P3); what is smaller shares its cell with the ground
+CELL = 8  # px: the finest grid of YOLOv8's head (P3); a smaller object shares its cell with the background
 COMFORT = 1.5  # cells that a small object should cover
 SMALLEST, LARGEST = 320, 1280
-USUAL = 640  # what the official weights were trained with
-FEW_STEPS = 4  # an epoch should have at least so many
+USUAL = 640  # image size of the pretrained weights
+FEW_STEPS = 4  # minimum number of iterations per epoch
 GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
 class PresetGoal:
-    """The goal of a preset: steps (as epochs within bounds), and the size of small objects."""
+    """The goal of a preset: iterations (as epochs within bounds), and the size of small objects."""
 
     steps: int
     fewest: int
@@ -39,12 +39,12 @@ GOALS = {
 }
 
 
-FROM_SCRATCH = {  # nothing is known yet: three times as much learning is needed
+FROM_SCRATCH = {  # without pretrained weights, three times as many iterations are needed
     "quick": PresetGoal(steps=900, fewest=15, most=90, cells=1.0),
     "balanced": PresetGoal(steps=15_000, fewest=100, most=300, cells=COMFORT),
     "best": PresetGoal(steps=45_000, fewest=200, most=600, cells=2.0),
 }
-# Whether a model (yolov8n-seg) starts from pretrained weights; None: it isn't known yet.
+# Whether a model (yolov8n-seg) has pretrained weights; None: not known yet.
 HasWeights = Callable[[str], bool | None]
 
 
@@ -77,14 +77,14 @@ def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
 
 
 def size_for(facts: Facts, cells: float) -> int | None:
-    """The image size at which all but a tenth of the objects cover so many cells; None where sizes are unknown."""
+    """The image size at which all but a tenth of the objects cover that many cells; None if sizes are unknown."""
     if facts.sizes is None or not facts.sizes.small:
         return None
     return rounded(cells * CELL / facts.sizes.small)
 
 
 def img_size(name: str, goal: PresetGoal, facts: Facts) -> tuple[int, str]:
-    """As large as the small objects need, not larger than the pictures are."""
+    """As large as the small objects need, but not larger than the images."""
     if facts.task == "classify":
         return CLASSIFY_SIZE, texts.reason("size_classify")
     usual = SMALLEST if name == "quick" else USUAL
@@ -102,7 +102,7 @@ def img_size(name: str, goal: PresetGoal, facts: Facts) -> tuple[int, str]:
 
 
 def model(name: str, facts: Facts) -> tuple[str, str]:
-    """The size of the model: by the memory of the GPU and the number of pictures; on a processor the small ones."""
+    """The model size: by the GPU's memory and the number of images; small ones on a CPU."""
     machine = facts.machine
     if not machine.gpu:
         return ("s", texts.reason("model_cpu_best")) if name == "best" else ("n", texts.reason("model_cpu"))
@@ -125,7 +125,7 @@ def model(name: str, facts: Facts) -> tuple[str, str]:
 
 
 def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
-    """The largest batch that fits into memory with a margin, and leaves an epoch a few steps."""
+    """The largest batch that fits into memory with a margin, and leaves an epoch some iterations."""
     machine = facts.machine
     most = 64 if machine.gpu else 16
     fits = largest_batch(version, size, machine.memory, machine.gpu, most=most)
@@ -138,7 +138,7 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
 
 
 def epoch_count(goal: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
-    """The epochs in which the model makes the goal's number of steps, within bounds."""
+    """The number of epochs with the goal's number of iterations, within bounds."""
     steps = max(1, -(-facts.train // batch))
     epochs = epochs_for(goal, steps)
     return epochs, texts.reason(
@@ -147,11 +147,11 @@ def epoch_count(goal: PresetGoal, batch: int, facts: Facts, scratch: bool = Fals
 
 
 def epochs_for(goal: PresetGoal, steps: int) -> int:
-    """Epochs of so many iterations each."""
+    """The number of epochs with so many iterations each."""
     return min(goal.most, max(goal.fewest, round(goal.steps / steps / 5) * 5))
 
 
 def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> DefaultsOutValues:
-    """The presets of a dataset on this machine, and the facts behind them."""
+    """The presets for a dataset on this machine, and the underlying facts."""
     facts = facts_of(dataset)
     return {"recommended": "balanced", "presets": presets(facts, has_weights), "facts": shown(facts)}

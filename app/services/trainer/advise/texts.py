@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.texts import _ln, fill
 
-GB = 2**30  # as the pages and the settings count them
+GB = 2**30  # the unit of the pages and the settings
 
 PRESETS = {
     "quick": (

@@ -1,6 +1,6 @@
 """The ultralytics parameters that a training may set: an allow-list with types, ranges and documentation.
 
-Everything that is or holds a path, an address or a name is absent on purpose; see excluded.py.
+Parameters that contain a path, an address or a name are excluded on purpose; see excluded.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ from app.services.trainer.ultralytics_files import defaults
 
 __all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "check_params", "defaults_of", "with_optimizer"]
 
-SGD_FROM = 0.005  # a rate from here on would make Adam's steps diverge
-PLATFORM_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
+SGD_FROM = 0.005  # rates from here on make Adam's steps diverge
+PLATFORM_DEFAULTS = {"device": "auto"}  # where ultralytics has no default
 
 PARAMETERS: dict[str, Parameter] = {
     item.name: item for item in (*learning.PARAMETERS, *running.PARAMETERS, *augmentation.PARAMETERS)
@@ -27,10 +27,10 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def check_params(params: Mapping[str, Any], task: str | None = None) -> TrainingParams:
-    """The parameters, validated and normalised. With a task, those of other tasks are refused.
+    """The parameters, validated and normalized. With a task, those of other tasks are refused.
 
     Raises:
-        Unprocessable: names each one that is unknown or does not fit, as `params.<name>`.
+        Unprocessable: names each unknown or invalid one as `params.<name>`.
     """
     values = {}
     errors: list[FieldError] = []
@@ -43,13 +43,13 @@ def check_params(params: Mapping[str, Any], task: str | None = None) -> Training
             errors.append({"field": f"params.{name[:50]}", "message": str(error)})
     if errors:
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), errors)
-    return cast(TrainingParams, values)  # the keys are those of PARAMETERS
+    return cast(TrainingParams, values)  # its keys are those of PARAMETERS
 
 
 def with_optimizer(params: TrainingParams, rate: float | None) -> tuple[TrainingParams, float]:
-    """The parameters with an optimizer that uses the user's rate, and the rate that is used.
+    """The parameters with an optimizer that uses the requested rate, and the rate in use.
 
-    ultralytics' `auto` ignores the rate. Without a rate `auto` chooses both; a named optimizer gets its usual one.
+    ultralytics' `auto` ignores the rate. Without a rate, `auto` chooses both; a named optimizer gets its usual rate.
     """
     name = params.get("optimizer", "auto")
     if rate is not None:
@@ -59,7 +59,7 @@ def with_optimizer(params: TrainingParams, rate: float | None) -> tuple[Training
 
 
 def defaults_of(names: Iterable[str]) -> UltralyticsArguments:
-    """ultralytics' default of each of these."""
+    """ultralytics' defaults of these."""
     values = defaults() | PLATFORM_DEFAULTS
     return {name: values.get(name) for name in sorted(names)}
 

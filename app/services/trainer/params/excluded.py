@@ -1,9 +1,9 @@
-"""The keys of ultralytics' default.yaml that are no parameters of a training here, and why.
+"""The keys of ultralytics' default.yaml that are not parameters here, and why.
 
-A test compares them with the installed default.yaml: a key that is new there must be decided on.
+A test compares them with the installed default.yaml: new keys must be classified.
 """
 
-REQUEST = {  # the request's own fields, by their names there
+REQUEST = {  # fields of the request itself, by ultralytics' names
     "task": "architecture",
     "model": "architecture",
     "data": "dataset_id",

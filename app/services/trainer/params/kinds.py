@@ -1,4 +1,4 @@
-"""The types of parameters, and how each is validated."""
+"""The types of parameters, and their validation."""
 
 import math
 import re
@@ -16,7 +16,7 @@ OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `description` is a lazy text: what it does, for a beginner, and what it is, for an engineer."""
+    """One parameter. `description`: a lazy text with its effect, for beginners, and its definition, for engineers."""
 
     name: str
     kind: str  # number, integer, boolean, choice or device
@@ -28,10 +28,10 @@ class Parameter:
     tasks: tuple[str, ...] = TASKS
 
     def check(self, value: Any, task: str | None = None) -> Any:
-        """The validated value, as it is stored.
+        """The validated value, as stored.
 
         Raises:
-            ValueError: it does not fit; with a message for the user.
+            ValueError: it is invalid; with a message for the user.
         """
         if task is not None and task not in self.tasks:
             raise ValueError(_("Only for these tasks: %(tasks)s.", tasks=task_names(*self.tasks)))
@@ -48,7 +48,7 @@ class Parameter:
         if isinstance(value, bool) or not isinstance(value, int if integer else int | float):
             raise ValueError(_("Must be a whole number.") if integer else _("Must be a number."))
         low, high = -math.inf if self.low is None else self.low, -math.inf if self.high is None else self.high
-        if not low <= value <= high:  # not a number is nowhere
+        if not low <= value <= high:  # also false for not-a-number
             raise ValueError(_("Must be between %(low)s and %(high)s.", low=decimal(low), high=decimal(high)))
         return value
 
@@ -66,7 +66,7 @@ def choice(value: Any, choices: tuple[Any, ...]) -> Any:
 
 
 def device(value: Any) -> str:
-    """`auto`, `cpu`, or numbers of GPUs: `0`, `0,1`."""
+    """`auto`, `cpu`, or indexes of GPUs: `0`, `0,1`."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and re.fullmatch(r"auto|cpu|\d{1,2}(,\d{1,2}){0,15}", text, re.ASCII):
         numbers = text.split(",")

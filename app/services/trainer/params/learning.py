@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _l
 from app.core.tasks import LOCALIZED
 from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
 
-FREEZABLE = 42  # of yolov9e's 43 layers, the most that a model has: at least the last one learns
+FREEZABLE = 42  # of the 43 layers of yolov9e, the largest model: at least the last one is trained
 
 OPTIMIZER = (
     Parameter(

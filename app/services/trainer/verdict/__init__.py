@@ -1,2 +1,1 @@
-"""The verdict on a training that has ended: what its model is good for, its weaknesses, the certainty, and what
-next."""
+"""The verdict on an ended training: what its model is good for, its weaknesses, the certainty, and the next steps."""

@@ -20,7 +20,7 @@ METRICS = ("epoch", "map50", "map95", "precision", "recall", "parts", "classes",
 
 
 def facts_of(row: Training, folder: Path) -> RunFacts:
-    """The facts of a training that has ended; `folder` is its own."""
+    """The facts of an ended training; `folder` is its own."""
     data = dataset_of(row)
     best = best_epoch(row.id)
     last = row.current_epoch
@@ -45,12 +45,13 @@ def facts_of(row: Training, folder: Path) -> RunFacts:
 
 
 def training_objects(row: Training) -> dict[int, int]:
-    """Objects in the training set by class, as the statistics of its version count them; empty: not counted."""
+    """Objects in the training set by class, from the statistics of its version; empty: not counted."""
     path = settings().DATASETS_DIR / str(row.dataset_id)
     try:
         with Index(path / "revisions" / str(row.revision or 1) / "index.sqlite") as index:
             return {item["class"]: item["objects"].get("train", 0) for item in index.statistics()["classes"]}
-    except (OSError, sqlite3.Error, DamagedIndex, KeyError):  # of another version, or gone: the verdict does without
+    # of another version, or deleted: the verdict works without them
+    except (OSError, sqlite3.Error, DamagedIndex, KeyError):
         return {}
 
 
@@ -63,7 +64,7 @@ def best_epoch(training_id: int) -> dict[str, Any] | None:
 
 
 def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:
-    """The evaluation, unless it is damaged or older than the best weights, as after an extension that failed."""
+    """The evaluation, unless it is damaged or older than the best weights, as after a failed extension."""
     try:
         written = path.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""Judges a training that has ended, as data. Pure functions of Facts; the sentences are in texts.py."""
+"""Judges an ended training, as data. Pure functions of RunFacts; the sentences are in texts.py."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,27 +20,28 @@ from app.services.trainer.verdict.parts import (
     WeakestClass,
 )
 
-Step = tuple[str, str, StepData]  # code of its sentence, what to do (see ACTIONS in schemas/verdict.py), data
+Step = tuple[str, str, StepData]  # code of its sentence, action (see ACTIONS in schemas/verdict.py), data
 
-FEW_OBJECTS = 50  # of a class in the training set: the usual cause of a weak class below
+FEW_OBJECTS = 50  # objects of a class in the training set, below which they are the usual cause of a weak class
 WIDE = 0.1  # margin from which the validation set is too small to rely on
-MOST_EPOCHS = 300  # that are proposed at once
-LATE = 0.9  # share of the run from which on the best epoch says that it was still getting better
-CONFUSED = 0.1  # of a class's objects taken for one other class: its labels may not follow one rule
-OF_CLASSES = {"few_iterations": "few_classify", "labels": "labels_classify"}  # causes that speak of classes, not boxes
-WRONG = {"labels", "labels_classify", "learning_rate"}  # causes that more of the same would not mend
-GAP = 0.15  # AP50: a class this far below the mean is named as the next thing to work on
+MOST_EPOCHS = 300  # proposed at once
+LATE = 0.9  # share of the run after which a best epoch means that the model was still improving
+CONFUSED = 0.1  # share of a class's objects confused with one other class: its labels may be inconsistent
+OF_CLASSES = {"few_iterations": "few_classify", "labels": "labels_classify"}  # variants of causes for classification
+WRONG = {"labels", "labels_classify", "learning_rate"}  # causes that more epochs would not remove
+GAP = 0.15  # AP50: a class this far below the mean becomes a next step
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A training that has ended.
+    """An ended training.
 
     Attributes:
-        names: of the classes. best: the best epoch, with the fields of table training_metric; None: no epoch is whole.
-        epochs: the newest ones up to the end, oldest first. evaluation: as the evaluation's file, where there is one.
-        planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes that the coach
-        gave. weights: there is a file of them. actions: what may be done with the training now. uploaded: its weights
+        names: of the classes. best: the best epoch, with the fields of table training_metric; None: no epoch is
+            complete.
+        epochs: the latest ones, oldest first. evaluation: from its file, if there is one.
+        planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes of the coach's
+        advice. weights: whether the file exists. actions: allowed now. uploaded: whether its weights
         were trained elsewhere.
     """
 
@@ -88,7 +89,7 @@ def judge(facts: RunFacts) -> Verdict:
 
 
 def confidence_of(facts: RunFacts, level: str | None) -> float | None:
-    """The threshold to use the model with; None where it detects next to nothing."""
+    """The threshold to use the model with; None if it detects next to nothing."""
     best = facts.evaluation.get("best") if facts.evaluation else None
     return best["confidence"] if best and level != "nothing" and worth(best) else None
 
@@ -110,7 +111,7 @@ def use_of(facts: RunFacts, level: str | None) -> str:
 
 
 def cause_of(facts: RunFacts, level: str | None) -> Cause | None:
-    """Why it learned next to nothing."""
+    """The cause if it learned next to nothing."""
     if level not in ({"nothing"} if facts.task == "classify" else {"nothing", "low"}):
         return None
     if level == "nothing" and facts.advice & {"diverging", "learning_rate_high"}:
@@ -122,7 +123,7 @@ def cause_of(facts: RunFacts, level: str | None) -> Cause | None:
 
 
 def weakest_of(facts: RunFacts) -> WeakestClass | None:
-    """The class with the lowest AP50, or the lowest recall of a classification; None of one class alone."""
+    """The class with the lowest AP50, or for classification the lowest recall; None with a single class."""
     key = "recall" if facts.task == "classify" else "ap50"
     rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row.get("instances")]
     if len(rows) < 2:
@@ -139,9 +140,9 @@ def weakest_of(facts: RunFacts) -> WeakestClass | None:
 
 
 def confusion_of(facts: RunFacts) -> Confusion | None:
-    """The commonest error: a class confused with another, missed objects of a class, or false positives of a class.
+    """The most frequent error: a class confused with another, missed objects of a class, or false positives of a class.
 
-    None without an evaluation; `kind` "none" where there is no error.
+    None without an evaluation; `kind` "none" without errors.
     """
     if facts.evaluation is None:
         return None
@@ -167,7 +168,7 @@ def confusion_of(facts: RunFacts) -> Confusion | None:
 
 
 def certainty_of(facts: RunFacts, value: float | None) -> Certainty | None:
-    """How many objects (images of a classification) it was measured on, and what that means for the main metric."""
+    """The number of evaluated objects (for classification, images), and the resulting margin of the main metric."""
     if value is None:
         return None
     objects = sum(row.get("instances") or 0 for row in (facts.best or {}).get("classes") or [])
@@ -186,7 +187,7 @@ def next_of(
     confusion: Confusion | None,
     certainty: Certainty | None,
 ) -> list[NextStep]:
-    """What to do now, the most useful step first; two at most."""
+    """The next steps, most useful first; at most two."""
     steps = [*failed(facts), *unmeasured(facts, level), *from_cause(facts, cause)]
     if level in {"low", "fair", "good"} and (cause is None or cause["code"] not in WRONG):
         steps += [*improving(facts, level, weakest, confusion, certainty)]
@@ -197,7 +198,7 @@ def next_of(
 
 
 def failed(facts: RunFacts) -> list[Step]:
-    """What helps a run that failed, by the kind of its failure."""
+    """Steps for a failed run, by the kind of its failure."""
     if facts.status != "failed":
         return []
     match facts.error_kind:
@@ -221,7 +222,7 @@ def failed(facts: RunFacts) -> list[Step]:
 
 
 def unmeasured(facts: RunFacts, level: str | None) -> list[Step]:
-    """Stopped before there was anything to measure, or trained elsewhere."""
+    """Steps for a run without metrics: stopped early, or trained elsewhere."""
     if level is not None or facts.status == "failed":
         return []
     if facts.uploaded:
@@ -243,7 +244,7 @@ def from_cause(facts: RunFacts, cause: Cause | None) -> list[Step]:
 
 
 def more_epochs(facts: RunFacts) -> Step:
-    """Enough of them, in this run where that is possible."""
+    """The step to add enough epochs, in this run if possible."""
     needed = -(-ENOUGH * facts.schedule.few // max(1, facts.schedule.iterations))
     more = max(1, min(max(needed - facts.done, facts.done // 2), MOST_EPOCHS))
     if "extend" in facts.actions:
@@ -260,7 +261,7 @@ def improving(
     confusion: Confusion | None,
     certainty: Certainty | None,
 ) -> list[Step]:
-    """Steps that improve a model that detects something; a good one is tested and used."""
+    """Steps that improve a model that detects something; a good one is to be tested and used."""
     steps: list[Step] = [("try_it", "test", {})] if level == "good" and facts.weights else []
     if certainty and certainty["margin"] and certainty["margin"] > WIDE:
         steps.append(("more_validation", "split", {"objects": certainty["objects"]}))
@@ -279,7 +280,7 @@ def improving(
 
 
 def still_rising(facts: RunFacts) -> bool:
-    """The best epoch is among the last, or the run was ended before its plan."""
+    """The best epoch is among the last ones, or the run was ended early."""
     best = (facts.best or {}).get("epoch") or 0
     return (
         bool(facts.done) and (best >= LATE * facts.done or facts.done < facts.planned) and "plateau" not in facts.advice
@@ -287,7 +288,7 @@ def still_rising(facts: RunFacts) -> bool:
 
 
 def weak_class(facts: RunFacts, weakest: WeakestClass | None) -> list[Step]:
-    """The weakest class, where it is far below the mean."""
+    """The step for the weakest class, if it is far below the mean."""
     value = main_value(facts.task, facts.best)
     if weakest is None or value is None or weakest["value"] > value - GAP:
         return []

@@ -1,4 +1,4 @@
-"""The parts of a verdict, as data and as VerdictOut sends them: with a sentence each."""
+"""The parts of a verdict, as data and as in VerdictOut: with a sentence each."""
 
 from typing import NotRequired, TypedDict
 
@@ -21,7 +21,7 @@ class VerdictMetric(TypedDict):
     message: NotRequired[str]
 
 
-# The class with the lowest AP50; of a classification, with the lowest recall. `train_objects`: None: not counted.
+# The class with the lowest AP50; for classification, with the lowest recall. `train_objects`: None: not counted.
 WeakestClass = TypedDict(
     "WeakestClass",
     {
@@ -37,7 +37,7 @@ WeakestClass = TypedDict(
 
 
 class Confusion(TypedDict):
-    """The most frequent error; a `kind` of "none" has nothing else. None is the background."""
+    """The most frequent error; with `kind` "none", there are no other fields. None is the background."""
 
     kind: str
     predicted: NotRequired[str | None]
@@ -48,7 +48,7 @@ class Confusion(TypedDict):
 
 
 class Certainty(TypedDict):
-    """What it was measured on; `margin`: half the 95 % interval of the main metric."""
+    """The size of the evaluation; `margin`: half the 95 % interval of the main metric."""
 
     objects: int | None
     images: int
@@ -57,14 +57,15 @@ class Certainty(TypedDict):
 
 
 class Cause(TypedDict):
-    """Why it learned next to nothing."""
+    """The cause if it learned next to nothing."""
 
     code: str
     data: Iterations
     message: NotRequired[str]
 
 
-# What fills the sentence of a step. `class` and `name`: of a class; `first` and `second`: of two that are confused.
+# The placeholder values of a step's sentence. `class` and `name`: of a class; `first` and `second`: of two confused
+# ones.
 StepData = TypedDict(
     "StepData",
     {
@@ -81,7 +82,7 @@ StepData = TypedDict(
 
 
 class NextStep(TypedDict):
-    """What to do; `action`: where, see STEPS in schemas/verdict.py."""
+    """A next step; `action`: where to do it, see STEPS in schemas/verdict.py."""
 
     code: str
     action: str
@@ -90,7 +91,7 @@ class NextStep(TypedDict):
 
 
 class JudgedRun(TypedDict):
-    """What a verdict says beside its sentences. `level`: None: nothing was measured."""
+    """A verdict without its sentences. `level`: None: no metric."""
 
     status: str
     level: str | None
@@ -104,7 +105,7 @@ class JudgedRun(TypedDict):
 
 
 class Verdict(JudgedRun):
-    """As it is judged. `use`: the code of its sentence."""
+    """The result of judging. `use`: the code of its sentence."""
 
     use: str
 

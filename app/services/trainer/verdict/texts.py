@@ -18,7 +18,7 @@ from app.services.trainer.verdict.parts import (
     WeakestClass,
 )
 
-SMALL = 0.005  # a margin that two decimals show as ±0.00
+SMALL = 0.005  # a smaller margin would be displayed as ±0.00
 METRICS = {"map50": "mAP50", "top1": _l("Top-1 accuracy"), "ap50": "AP50", "recall": _l("recall")}
 
 TITLES = {
@@ -152,11 +152,11 @@ def confusion(part: Confusion) -> str:
 
 
 def certainty(part: Certainty, metric_name: str) -> str:
-    """The number of objects; that of a classification is the number of its images. `metric_name`: of the main one."""
+    """The number of objects; for classification, of images. `metric_name`: of the main one."""
     name = str(METRICS[metric_name])
     if not part["objects"] or part["margin"] is None:
         return _("The number of validation objects was not recorded, so the uncertainty of the metrics is unknown.")
-    if part["margin"] < SMALL:  # as of an mAP of 0, about whose error the formula says nothing
+    if part["margin"] < SMALL:  # for example at an mAP of 0, for which the formula has no meaning
         return counted_on(part["objects"], metric_name)
     margin = three(part["margin"], "0.00")
     if metric_name == "top1":
@@ -187,7 +187,7 @@ def counted_on(count: int, metric_name: str) -> str:
 
 
 def cause(part: Cause) -> str:
-    """Why the model learned nothing."""
+    """The sentence about the cause."""
     if part["code"] == "learning_rate":
         return _("The learning rate was too high: the loss never settled.")
     count = part["data"]["iterations"]
@@ -245,7 +245,7 @@ def cause(part: Cause) -> str:
 
 
 def step(item: NextStep) -> str:
-    """What to do now."""
+    """The sentence of a step."""
     data = item["data"]
     match item["code"]:
         case "add_epochs":
@@ -268,5 +268,5 @@ def step(item: NextStep) -> str:
 
 
 def three(value: float, form: str = "0.000") -> str:
-    """As the metric cards write it: a half is rounded up, as browsers do, not to the even digit."""
+    """Formatted as in the metric cards: halves are rounded up, as browsers do, not to even."""
     return format_decimal(Decimal(repr(value)).quantize(Decimal(form), ROUND_HALF_UP), format=form)
