@@ -43,7 +43,7 @@ POLL_S = 0.5
 
 @dataclass
 class Part:
-    """One program: what it is called, its process, and where it answers."""
+    """One program: its name, its process, and its address."""
 
     name: str
     pid: int
@@ -54,14 +54,14 @@ class Part:
 
 
 class Cluster:
-    """All of it, below one folder.
+    """The whole cluster, below one folder.
 
     Args:
-        folder: empty; data, logs and nginx's files.
-        port: of the address that people open; 0: a free one.
+        empty; for data, logs and nginx's files.
+        of the public address; 0: a free one.
 
     Attributes:
-        url: what people open: nginx, or the first web process without it.
+        the public address: nginx, or the first web process without it.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
@@ -71,7 +71,7 @@ class Cluster:
         self.ends = contextlib.ExitStack()
 
     def start(self) -> None:
-        """Start one after the other. What was started when one fails, `stop` ends.
+        """Start the programs in order. If one fails, `stop` ends those already started.
 
         Raises:
             NotInstalled: PostgreSQL or Redis is missing.
@@ -106,7 +106,7 @@ class Cluster:
             self.parts.append(Part("nginx", nginx.process.pid, self.url))
 
     def settings(self) -> dict[str, str]:
-        """Those of the environment, but folders below ours."""
+        """The environment's settings, but with folders below ours."""
         folders = {
             "DATA_ROOT": str(self.folder / "data"),
             "INSTANCE_PATH": str(self.folder / "instance"),
@@ -127,13 +127,15 @@ class Cluster:
 
     def worker(self, name: str, shared: dict[str, str]) -> subprocess.Popen[bytes]:
         process = self.program(name, ["-m", "scripts.worker", "--cpu"], shared)
-        self.ends.callback(kill, process)  # by TERM it would wait for its job
+        self.ends.callback(kill, process)  # on TERM it would wait for its job
         return process
 
     def program(
         self, name: str, command: list[str], settings: dict[str, str], address: str = ""
     ) -> subprocess.Popen[bytes]:
-        """Start one in a session of its own: Ctrl-C in the terminal is for us, and we end them in order."""
+        """Start a program in a session of its own, so that Ctrl-C in the terminal reaches only us and we end them in
+        order.
+        """
         folder = self.folder / name.replace(" ", "-")
         folder.mkdir()
         with open(folder / "output.log", "wb") as log:
@@ -149,7 +151,7 @@ class Cluster:
         return process
 
     def login_link(self) -> str:
-        """What lets the owner in once, through nginx too; empty where nobody logs in."""
+        """The owner's one-time login link, which works through nginx, too; empty without authentication."""
         shared = self.settings()
         if shared["AUTH"] == "off":
             return ""
@@ -160,18 +162,18 @@ class Cluster:
         return process.stdout.strip()
 
     def ended(self) -> Iterator[Part]:
-        """Each part that has ended since the last check; the others go on, as they would on other machines."""
+        """Each part that has ended since the last check; the others continue, as on separate machines."""
         for part in list(self.parts):
             if not is_running(part.pid):
                 self.parts.remove(part)
                 yield part
 
     def end_children(self) -> None:
-        """Jobs outlive the web processes: their command lines name our folder."""
+        """End the jobs, which outlive the web processes: their command lines contain our folder."""
         psutil.wait_procs(kill_below(self.folder, "app.worker.run"), STOP_S)
 
     def stop(self) -> None:
-        """End all that was started, the last one first."""
+        """End everything that was started, in reverse order."""
         self.ends.close()
 
 
@@ -189,7 +191,7 @@ def has_workers(database: str) -> bool:
 
 
 def missing() -> list[NotInstalled]:
-    """What cannot be done without."""
+    """The required programs that are missing."""
     errors = []
     programs: tuple[Callable[[], Any], ...] = (postgres_programs, redis_program)
     for find in programs:
@@ -220,7 +222,7 @@ def show(cluster: Cluster) -> None:
 
 
 def serve(cluster: Cluster) -> None:
-    """Until Ctrl-C; says which part has ended."""
+    """Run until Ctrl-C; reports each part that ends."""
     while True:
         for part in cluster.ended():
             print(f"{part.name} ({part.pid}) has ended.", flush=True)
@@ -254,7 +256,7 @@ def main() -> int:
             return 1
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)  # nothing may be left behind
+                signal.signal(number, signal.SIG_IGN)  # nothing may be left running
             cluster.stop()
 
 

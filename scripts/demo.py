@@ -1,6 +1,6 @@
-"""The whole platform once, on drawn data: `make demo`.
+"""The whole platform in one run, on drawn data: `make demo`.
 
-A server of its own on a free loopback port, with its data below demo-output/: your data and database stay untouched.
+A server of its own on a free loopback port, with its data below demo-output/: your data and database are not touched.
 Uploads the sample dataset by REST, trains YOLOv8n with its progress by Socket.IO, tests an image, saves the weights.
 """
 
@@ -36,7 +36,7 @@ TRAINING = {
     "batch_size": 16,
     "img_size": 96,
     "learning_rate": 0.006,
-    # Small changes of the pictures only: 15 epochs are too few to learn from large ones.
+    # Slight augmentation only: 15 epochs are too few to learn from a strong one.
     "params": {
         "optimizer": "AdamW",
         "warmup_epochs": 1.0,
@@ -54,7 +54,7 @@ console = Console(highlight=False)
 
 @dataclass
 class Result:
-    """What the demo ends with: metrics of the best weights, seconds by step, files."""
+    """The demo's result: metrics of the best weights, seconds by step, files."""
 
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Result:
 
 @contextlib.contextmanager
 def running_server(folder: Path) -> Iterator[Server]:
-    """A server on this folder; it and all its children are ended, whatever happens."""
+    """A running server on this folder; it and all its children are ended in any case."""
     mode = os.environ.get("SOCKETIO_ASYNC_MODE", "eventlet")
     server = Server(folder, mode, HOST="127.0.0.1", MIN_FREE_DISK="200MB", FLASK_DEBUG="False")
     try:
@@ -87,7 +87,7 @@ def running_server(folder: Path) -> Iterator[Server]:
 
 
 class Display:
-    """Shows a training's events: a bar in a terminal, a line an epoch elsewhere."""
+    """Shows a training's events: a progress bar in a terminal, otherwise a line per epoch."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -116,7 +116,7 @@ class Display:
 
 
 def follow(client: Client, training_id: int) -> Mapping[str, float | None]:
-    """Show the training until it ends; its final metrics.
+    """Show the training until it ends; returns its final metrics.
 
     Raises:
         ApiError: it failed or was cancelled.
@@ -134,7 +134,7 @@ def follow(client: Client, training_id: int) -> Mapping[str, float | None]:
 
 
 def walk_through(client: Client, sample: Path, result: Result) -> None:
-    """What a user does: upload, train, test, download."""
+    """A user's steps: upload, train, test, download."""
     with result.step("Uploading and validating the dataset"):
         dataset_id = client.upload(sample, "Shapes")
         dataset = client.wait_until_valid(dataset_id)
@@ -166,7 +166,7 @@ def summary(result: Result) -> Table:
 
 
 def demonstrate(result: Result) -> None:
-    """All steps, with a server that lives as long as they do."""
+    """All steps, with a server that runs as long as they do."""
     OUTPUT.mkdir(exist_ok=True)
     folder = OUTPUT / "server"
     shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from app.config import ROOT
 
 
 def start_drawing(folder: Path, **spec: Any) -> tuple["subprocess.Popen[bytes]", Path]:
-    """The process, and the ZIP that it will have made; `spec` as app/worker/programs/sample.py takes it."""
+    """The process, and the path of the ZIP that it creates; `spec`: of app/worker/programs/sample.py."""
     folder.mkdir(parents=True)
     output = folder / "sample.zip"
     (folder / "spec.json").write_text(json.dumps({"program": "sample", "output": str(output)} | spec))
@@ -19,10 +19,10 @@ def start_drawing(folder: Path, **spec: Any) -> tuple["subprocess.Popen[bytes]",
 
 
 def draw(folder: Path, **spec: Any) -> Path:
-    """The ZIP.
+    """Draw the dataset; returns the path of the ZIP.
 
     Raises:
-        RuntimeError: it could not be drawn; what the process said is in the message.
+        RuntimeError: it could not be drawn; the message includes the process's output.
     """
     process, output = start_drawing(folder, **spec)
     if process.wait() != 0:
@@ -31,5 +31,5 @@ def draw(folder: Path, **spec: Any) -> Path:
 
 
 def first_validation_image(archive: zipfile.ZipFile) -> str:
-    """Its name in the sample's ZIP."""
+    """The name of a validation image in the sample's ZIP."""
     return min(name for name in archive.namelist() if name.startswith("images/val/"))

@@ -1,4 +1,4 @@
-"""A model that is right about its dataset without a training: the labels are what it finds itself."""
+"""A model that is right about its dataset without a training: the labels are its own detections."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from app.jobs.process import child_environment
 SIZE, TRAIN, VAL = 160, 6, 10
 NAMES = ("round", "square")
 
-# Normalisation is fitted to the images, so that nothing explodes. Objects are what the model is surest of in all
-# images, as many as WANTED, so that its mAP is near 1 and any other model's is not.
+# Normalization is fitted to the images, so that activations stay finite. The labels are the most confident detections
+# in all images, WANTED in number, so that its mAP is near 1 and any other model's is not.
 PROGRAM = f"""
 import random, sys
 from pathlib import Path
@@ -78,7 +78,7 @@ for split, images in paths.items():
 
 
 def create_model(folder: Path, size: int = SIZE) -> Path:
-    """`best.pt` and `data/dataset.yaml` in the folder; in a process of its own: this one stays light.
+    """`best.pt` and `data/dataset.yaml` in the folder; in a process of its own, so that this one does not import torch.
 
     Args:
         size: of the images, px: a multiple of SIZE.

@@ -2,10 +2,10 @@
 
     make fuzz ARGS="--minutes 20 --cases 100000 --each 10"
 
-schemathesis sends requests from the description, authenticated, with all its checks; hypothesis tries ZIP names, YAML,
-label lines, annotations, ids and socket payloads (tests/fuzz); atheris, where it is installed (`.venv/bin/pip install
-atheris`; it has no wheel for each Python), goes from branch to branch in the checker of ZIPs, the parser of labels and
-the readers of annotations. What it finds is kept in the folder that it prints.
+schemathesis sends requests from the API's description, authenticated, with all its checks; hypothesis tries ZIP names,
+YAML, label lines, annotations, ids and socket payloads (tests/fuzz); atheris, if installed (`.venv/bin/pip install
+atheris`; it has no wheel for every Python), explores the branches of the ZIP checker, the label parser and the
+annotation readers. Failing inputs are stored in the folder that it prints.
 """
 
 import argparse
@@ -33,7 +33,7 @@ CHECKED = (
     "off",
     "--no-color",
 )
-SLOW = ("--exclude-path", "/api/datasets/sample")  # draws for seconds, and takes nothing
+SLOW = ("--exclude-path", "/api/datasets/sample")  # draws for seconds, and has no input
 GUIDED = (
     *("zip", "labels", "coco", "voc", "cvat", "labelme", "createml", "csv", "csv-classes", "label-studio"),
     *("supervisely", "supervisely-meta", "darwin", "via", "datumaro", "labelbox", "ultralytics", "masks"),
@@ -42,24 +42,25 @@ GUIDED = (
 
 
 def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
-    """Whether the program found no fault.
+    """Whether the program found no failure.
 
     Args:
-        folder: where it runs, and leaves what it writes.
+        its working folder, where it leaves its files.
     """
     print("+", *(part if "Bearer" not in part else "…" for part in command), flush=True)
     return subprocess.run(command, cwd=folder, env=os.environ | environ, check=False).returncode == 0
 
 
 def requests(folder: Path, minutes: float) -> bool:
-    """The whole description, as its owner, of a server that lets in nobody else."""
+    """The whole description, as the owner, on a server with authentication."""
     folder.mkdir(exist_ok=True)
     prepare(folder)
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
     with Server(folder, "threading", AUTH="required", DISK_RESERVE="1000000GB", **unlimited) as server:
         server.authorize()
         description = folder / "openapi.json"
-        description.write_text(server.get("/api/openapi.json").text)  # it asks for it with a patience of its own
+        # requested here, since schemathesis has a timeout of its own for it
+        description.write_text(server.get("/api/openapi.json").text)
         passed = run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"),
@@ -80,7 +81,7 @@ def requests(folder: Path, minutes: float) -> bool:
 
 
 def prepare(folder: Path) -> None:
-    """A dataset, a run that has ended with an evaluation and an export, so that ids lead somewhere."""
+    """A dataset and a completed run with an evaluation and an export, so that ids refer to something."""
     from tests.data import completed_training
     from tests.routes.test_damaged_files import add_evaluation, add_export
 
@@ -92,13 +93,13 @@ def prepare(folder: Path) -> None:
 
 
 def cases(count: int) -> bool:
-    """hypothesis, so many cases of each kind."""
+    """hypothesis, with this many cases of each kind."""
     quiet = ("-q", "-p", "no:cacheprovider", "-W", "ignore", "--timeout", "0")
     return run([sys.executable, "-m", "pytest", *quiet, "tests/fuzz"], FUZZ_CASES=str(count))
 
 
 def guided(folder: Path, minutes: float, targets: list[str]) -> bool:
-    """atheris, so many minutes for each reader."""
+    """atheris, for this many minutes per reader."""
     if importlib.util.find_spec("atheris") is None:
         print("atheris is not installed: hypothesis alone has tried these readers (.venv/bin/pip install atheris)")
         return True

@@ -25,7 +25,7 @@ KEYWORDS = {
 
 
 def extracted() -> Catalog:
-    """Every text of the code, with the files that have it."""
+    """Every text in the code, with the files that contain it."""
     with open(ROOT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
     catalog = Catalog()
@@ -38,19 +38,19 @@ def extracted() -> Catalog:
 
 
 def is_source_folder(folder: str) -> bool:
-    """Whether a folder has our own code."""
+    """Whether a folder contains our own code."""
     name = Path(folder).name
     return not name.startswith((".", "_")) and name not in {"vendor", "node_modules", "data", "instance", "migrations"}
 
 
 def present() -> Catalog:
-    """The catalogue as it is committed."""
+    """The committed catalogue."""
     with open(PO, "rb") as file:
         return read_po(file, locale="pt_BR")
 
 
 def translated(message: Message) -> bool:
-    """Whether every form has its text."""
+    """Whether every form has a text."""
     forms = message.string if message.pluralizable else (message.string,)
     return bool(forms) and all(forms) and (not message.pluralizable or len(forms) == 2)
 

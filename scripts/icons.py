@@ -1,5 +1,6 @@
-"""Makes the icons that the pages load: of bootstrap-icons those that templates and scripts name, as one style sheet and
-one font. Run it after naming a new icon: `python -m scripts.icons`. With `--check` it says when that was forgotten.
+"""Makes the icon font of the pages: those of bootstrap-icons that templates and scripts name, as one style sheet and
+one font. Run it after naming a new icon: `python -m scripts.icons`. With `--check` it reports a font that is out of
+date.
 """
 
 import re
@@ -36,12 +37,12 @@ HEAD = """/* Made by scripts/icons.py of Bootstrap Icons (vendor/bootstrap-icons
 
 
 def code_points() -> dict[str, str]:
-    """The code point of each icon of the library, in hexadecimal digits, by its name."""
+    """The hexadecimal code point of each icon of the library, by its name."""
     return dict(RULE.findall((LIBRARY / "bootstrap-icons.min.css").read_text(encoding="utf-8")))
 
 
 def named() -> Iterator[str]:
-    """What templates and scripts write where an icon's name can stand: more than are icons."""
+    """Every word of templates and scripts that could be an icon's name: a superset of the icons."""
     for path in sorted([*ROOT.glob("app/templates/**/*.html"), *STATIC.glob("js/**/*.js")]):
         for match in NAMED.finditer(path.read_text(encoding="utf-8")):
             yield match[1] or match[2]
@@ -59,7 +60,7 @@ def sheet(icons: dict[str, str]) -> str:
 
 
 def font(icons: dict[str, str], target: Path) -> None:
-    """The library's font with these icons alone."""
+    """Write the library's font, reduced to these icons."""
     from fontTools import subset  # comes with matplotlib
 
     options = subset.Options(flavor="woff", desubroutinize=True, layout_features=[], name_IDs=[0, 1, 2, 13, 14])

@@ -1,5 +1,6 @@
-"""What to do where the database and the data folder do not belong together: `python -m scripts.installation status`,
-`adopt` (take the folders into this database), `start-anew` (set them aside; none is deleted)."""
+"""What to do if the database and the data folder do not belong together: `python -m scripts.installation status`,
+`adopt` (use the folders with this database), `start-anew` (set them aside; none is deleted).
+"""
 
 from app import create_app
 from app.cli import installation

@@ -1,7 +1,7 @@
 """Many viewers of one training: `.venv/bin/python -m scripts.load [--viewers 500] [--mode eventlet]`.
 
-A replayed training tells its batches; viewers in another process note when each message arrives. Prints how many
-messages came how often, the time from a message to its arrival, all on one machine, and the commits that they cost.
+A replayed training sends its batches; viewers in another process record when each message arrives. Prints how many
+messages arrived how often, the time from a message to its arrival, all on one machine, and the commits that they cost.
 """
 
 import argparse
@@ -63,12 +63,12 @@ def training_with_child(
 
 
 class ViewerFailed(Exception):
-    """A process of viewers has ended before its time; the message is what it said."""
+    """A process of viewers has ended early; the message is its output."""
 
 
 @contextmanager
 def viewer_processes(url: str, training_id: int, count: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that hold `count` viewers between them."""
+    """Processes with `count` viewers in all."""
     sizes = [len(range(first, count, PROCESSES)) for first in range(min(PROCESSES, count))]
     command = [sys.executable, "-m", "scripts.load_viewers", url, str(training_id)]
     processes = [
@@ -87,7 +87,7 @@ def next_line(process: subprocess.Popen[str]) -> str:
     """The next line of a process of viewers.
 
     Raises:
-        ViewerFailed: it has ended without a word.
+        ViewerFailed: it has ended without output.
     """
     assert process.stdout
     assert process.stderr
@@ -98,10 +98,10 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 
 def watch(url: str, training_id: int, count: int, go: Path) -> list[tuple[dict[str, int], list[float]]]:
-    """The messages of each viewer; the run begins when all of them have joined.
+    """The messages of each viewer; the run starts when all of them have joined.
 
     Raises:
-        ViewerFailed: a viewer could not connect, or did not hear the end.
+        ViewerFailed: a viewer could not connect, or did not receive the end.
     """
     with viewer_processes(url, training_id, count) as processes:
         for process in processes:
@@ -112,7 +112,7 @@ def watch(url: str, training_id: int, count: int, go: Path) -> list[tuple[dict[s
 
 
 class Commits:
-    """Counts the commits to a SQLite database while it is entered, by looking each few ms from outside."""
+    """Counts the commits to a SQLite database, by polling it every few ms from outside; a context manager."""
 
     def __init__(self, database: Path) -> None:
         self.database, self.count, self.over = database, 0, threading.Event()

@@ -1,11 +1,11 @@
 """Viewers of one training, in a process without the application.
 
 `python -m scripts.load_viewers URL TRAINING_ID COUNT`: connects COUNT viewers, prints `ready`, waits for the end of the
-training, prints as one line of JSON what each has heard. A viewer that fails ends the process with its reason.
+training, prints the messages received by each as one line of JSON. A viewer that fails ends the process with its
+reason.
 
-They speak Socket.IO 5 over Engine.IO 4 by themselves: a client's library takes two threads a viewer, and the viewers
-would then hold the processors for which the server's delays are measured.
-https://socket.io/docs/v4/socket-io-protocol/
+They speak Socket.IO 5 over Engine.IO 4 themselves: a client library takes two threads per viewer, and the viewers would
+then use up the CPU on which the server's delays are measured. https://socket.io/docs/v4/socket-io-protocol/
 """
 
 import json
@@ -24,7 +24,7 @@ CONNECT, EVENT, ACK = "40", "42", "43"
 
 
 class ViewerResult(TypedDict):
-    """How often each message came, by its number, and the delays of all in ms."""
+    """How often each message arrived, by its number, and the delays of all in ms."""
 
     heard: Counter[int]
     delays: list[float]
@@ -34,13 +34,13 @@ class Viewer:
     """One Socket.IO connection over websocket that has joined the training's room.
 
     Raises:
-        RuntimeError: the server refuses it; the message is what it said.
+        RuntimeError: the server refuses it; the message is the server's.
     """
 
     def __init__(self, url: str, training_id: int) -> None:
         address = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
         self.socket: WebSocket = create_connection(address, timeout=CONNECT_S)
-        self.received: list[tuple[float, str]] = []  # (when, the packet), to be read after the measurement
+        self.received: list[tuple[float, str]] = []  # (time, packet), to be parsed after the measurement
         self.completed = False
         self.socket.send(CONNECT)
         self.wait_for(CONNECT)
@@ -48,20 +48,20 @@ class Viewer:
         self.wait_for(ACK)
 
     def wait_for(self, kind: str) -> None:
-        """Receives until there is such a packet."""
+        """Receive until there is such a packet."""
         while not (packet := self.receive()).startswith(kind):
             if packet.startswith("44"):  # CONNECT_ERROR
                 raise RuntimeError(packet)
 
     def receive(self) -> str:
-        """The next packet; a ping is answered."""
+        """The next packet; answers pings."""
         packet = str(self.socket.recv())
         if packet == PING:
             self.socket.send(PONG)
         return packet
 
     def read(self) -> None:
-        """What has arrived now."""
+        """Read what has arrived so far."""
         packet = self.receive()
         if packet.startswith('42["training_progress"'):
             self.received.append((time.time(), packet))
@@ -69,7 +69,7 @@ class Viewer:
             self.completed = True
 
     def result(self) -> ViewerResult:
-        """How often each message came, and the delays of all in ms."""
+        """How often each message arrived, and the delays of all in ms."""
         counts: Counter[int] = Counter()
         delays = []
         for arrived_at, packet in self.received:
@@ -80,10 +80,10 @@ class Viewer:
 
 
 def watch(viewers: list[Viewer]) -> None:
-    """Read what arrives until all have received the training's end.
+    """Read incoming packets until all have received the training's end.
 
     Raises:
-        TimeoutError: its end was not heard.
+        TimeoutError: its end was not received.
     """
     with selectors.DefaultSelector() as selector:
         for viewer in viewers:

@@ -19,15 +19,15 @@ from app.access.secrets import owner_secret
 from scripts.processes import answers, kill_below
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 120.0  # for what a quiet machine does in a second or two
+PATIENCE_S = 120.0  # for what takes an idle machine a second or two
 MODES = ("eventlet", "threading")
-# Below the ports that Linux gives to who connects (from 32768): while a server is not there yet, or is killed and comes
-# back, another connection would take its port for its own end; a client that asks it may even be connected to itself.
+# Below Linux's ephemeral ports (from 32768): while a server has not started yet, or is killed and restarted, another
+# connection could otherwise get its port as its own local port; a client that polls it may even be connected to itself.
 PORTS = range(20_000, 32_000)
 
 
 def settings_for(folder: Path, **changes: str) -> dict[str, str]:
-    """Settings that keep everything below `folder` and fetch nothing."""
+    """Settings that keep everything below `folder` and download nothing."""
     return {
         "DATA_ROOT": str(folder / "data"),
         "INSTANCE_PATH": str(folder / "instance"),
@@ -45,7 +45,7 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
 def free_port() -> int:
     """A free loopback port, outside those that the system assigns."""
     while True:
-        port = random.SystemRandom().choice(PORTS)  # a test may have seeded the other one, in several processes
+        port = random.SystemRandom().choice(PORTS)  # a test may have seeded the shared generator, in several processes
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -65,7 +65,7 @@ class Server:
         self.headers: dict[str, str] = {}  # of each request by this object
 
     def start(self) -> "Server":
-        """Start it and wait for its first answer."""
+        """Start it and wait for its first response."""
         began = time.monotonic()
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
@@ -81,21 +81,23 @@ class Server:
         raise RuntimeError(f"the server did not answer:\n{self.log()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, wait, and return the exit status. Trainings go on: see `end`."""
+        """Send a signal, wait, and return the exit status. Trainings continue: see `end`."""
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
-        """kill -9 of what serves, the master first: it would start another worker. Jobs go on: see `end`."""
+        """kill -9 of the serving processes, the master first, since it would start another worker. Jobs continue: see
+        `end`.
+        """
         assert self.process is not None
         for pid in self.worker_pids():
-            with suppress(ProcessLookupError):  # a worker whose master is gone leaves by itself
+            with suppress(ProcessLookupError):  # a worker whose master has ended exits by itself
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE_S)
 
     def end(self) -> None:
-        """End the server and every child that works below its folder."""
+        """End the server and every child process that works below its folder."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
         kill_below(self.folder)
@@ -107,13 +109,13 @@ class Server:
         return (self.folder / "server.log").read_text(errors="replace")
 
     def worker_pids(self) -> list[int]:
-        """The processes that serve, the master first."""
+        """The serving processes, the master first."""
         assert self.process is not None
         master = psutil.Process(self.process.pid)
         return [master.pid, *(child.pid for child in master.children() if child.cmdline() == master.cmdline())]
 
     def authorize(self) -> None:
-        """Ask as the owner from now on, whatever AUTH is."""
+        """Send requests as the owner from now on, whatever AUTH is."""
         self.headers["Authorization"] = f"Bearer {owner_secret(Path(self.settings['INSTANCE_PATH']))}"
 
     def call(self, method: str, path: str, timeout: float = 60, **options: Any) -> requests.Response:

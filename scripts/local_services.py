@@ -1,4 +1,6 @@
-"""PostgreSQL, Redis and nginx of our own on free loopback ports, for `make cluster` and tests. They keep nothing."""
+"""Our own PostgreSQL, Redis and nginx on free loopback ports, for `make cluster` and tests. Nothing is kept
+after them.
+"""
 
 import os
 import shutil
@@ -15,11 +17,11 @@ import psycopg
 
 from scripts.local_server import ROOT, free_port
 
-ANSWER_S = 60  # until a program that was started answers
+ANSWER_S = 60  # until a started program answers
 
 
 class NotInstalled(Exception):
-    """A program that is needed is not here; `package` is its name in Debian and Ubuntu."""
+    """A required program is not installed; `package` is its name in Debian and Ubuntu."""
 
     def __init__(self, name: str, package: str) -> None:
         super().__init__(f"{name} is not installed")
@@ -27,7 +29,7 @@ class NotInstalled(Exception):
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until something listens there.
+    """Wait until something listens on the port.
 
     Raises:
         RuntimeError: the process ended, or a minute passed.
@@ -46,7 +48,7 @@ class RedisServer:
     """A Redis server without persistence.
 
     Args:
-        folder: where it works.
+        its working folder.
 
     Raises:
         NotInstalled: `start` finds no redis-server.
@@ -77,7 +79,7 @@ def redis_program() -> str:
 
 
 def postgres_programs() -> Path:
-    """The folder of the newest version's initdb, which Debian keeps out of the path.
+    """The folder of the newest version's initdb, which Debian does not put on the PATH.
 
     Raises:
         NotInstalled: there is none.
@@ -90,10 +92,10 @@ def postgres_programs() -> Path:
 
 
 class PostgresServer:
-    """One in a temporary folder; root runs it as the user postgres, since PostgreSQL refuses root.
+    """A server in a temporary folder; root runs it as the user postgres, since PostgreSQL refuses root.
 
     Args:
-        settings: beside ours, such as `max_connections=300`.
+        in addition to ours, such as `max_connections=300`.
 
     Attributes:
         url: of its database `postgres`.
@@ -140,18 +142,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def new_database(server: str, name: str) -> str:
-    """An empty database on this server; its address."""
+    """Create an empty database on this server; returns its address."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
     return server.rsplit("/", 1)[0] + f"/{name}"
 
 
 class NginxServer:
-    """nginx with deploy/nginx.conf before web processes of this machine, its folders below `folder`.
+    """nginx with deploy/nginx.conf in front of web processes of this machine, its folders below `folder`.
 
     Args:
         behind: ports of the web processes.
-        log: whether each request is a line of `folder`/access.log: its own and the process that answered.
+        whether each request is logged in `folder`/access.log, with the process that answered.
 
     Raises:
         NotInstalled: `start` finds no nginx.
@@ -172,7 +174,7 @@ class NginxServer:
         return self
 
     def stop(self) -> None:
-        """The master ends its workers, which hold connections of their own."""
+        """End the master gracefully, so that it ends its workers, which have connections of their own."""
         if self.process is None or self.process.poll() is not None:
             return
         children = psutil.Process(self.process.pid).children()
@@ -192,14 +194,14 @@ class NginxServer:
 
 
 def nginx_program() -> str:
-    """Raises NotInstalled. Debian keeps it where only root's path leads."""
+    """Raises NotInstalled. On Debian it is only on root's PATH."""
     if (program := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")) is None:
         raise NotInstalled("nginx", "nginx")
     return program
 
 
 def adapted(folder: Path, port: int, behind: Iterable[int], log: bool) -> str:
-    """deploy/nginx.conf for this machine: whatever is not a place stays as it is deployed."""
+    """deploy/nginx.conf for this machine: only addresses and folders are changed."""
     servers = " ".join(f"server 127.0.0.1:{number};" for number in behind)
     directives = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     line = "$request_method $request_uri $status $upstream_addr"
@@ -209,7 +211,7 @@ def adapted(folder: Path, port: int, behind: Iterable[int], log: bool) -> str:
         "worker_processes auto": "worker_processes 1",
         "http {\n": "http {\n" + "".join(f"    {directive}\n" for directive in directives),
     }
-    if os.geteuid() == 0:  # its workers would be somebody who cannot enter our folder
+    if os.geteuid() == 0:  # its workers would otherwise run as a user without access to our folder
         changes["worker_processes 1"] = "user root; worker_processes 1"
     if log:
         changes["access_log off;"] = f'log_format web "{line}"; access_log {folder}/access.log web;'

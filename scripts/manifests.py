@@ -1,8 +1,8 @@
 """Validates the Kubernetes files of deploy/ against the published schemas: `python -m scripts.manifests`.
 
-Kubernetes' own schemas come with kubernetes-validate, KEDA's with cloudcoil-models-keda; a field that they do not know
-is an error. Patches are validated by what they make of their targets; a patch without a target, which kustomize passes
-over in silence, is an error, too. Where kubectl is installed, so is what its kustomize builds.
+Kubernetes' own schemas come from kubernetes-validate, KEDA's from cloudcoil-models-keda; an unknown field is an error.
+Patches are validated by applying them to their targets; a patch without a target, which kustomize ignores silently, is
+an error, too. If kubectl is installed, so is the output of its kustomize.
 """
 
 import re
@@ -27,13 +27,13 @@ LISTS = ("resources", "components", "patches", "configurations")
 
 
 class Metadata(TypedDict, total=False):
-    """Of an object of Kubernetes, as far as it is read here."""
+    """The metadata of a Kubernetes object, as far as it is read here."""
 
     name: str
 
 
 class Manifest(TypedDict, total=False):
-    """A document; what else it has, the schemas know."""
+    """A document; its other fields are validated by the schemas."""
 
     apiVersion: str
     kind: str
@@ -41,14 +41,14 @@ class Manifest(TypedDict, total=False):
 
 
 class Target(TypedDict):
-    """What a patch changes; `name`: a pattern of names."""
+    """The target of a patch; `name`: a pattern of names."""
 
     kind: str
     name: NotRequired[str]
 
 
 class Patch(TypedDict, total=False):
-    """Of a kustomization: inline, with its target, or in a file."""
+    """A patch of a kustomization: inline, with its target, or in a file."""
 
     patch: str
     target: Target
@@ -62,7 +62,7 @@ class Kustomization(Manifest, total=False):
 
 
 def problems(folder: Path) -> list[str]:
-    """What is wrong below this folder, a line each: `file: kind/name: field: what`."""
+    """The problems below this folder, one per line: `file: kind/name: field: what`."""
     lines = []
     for path in sorted(folder.rglob("*.yaml")):
         lines += [f"{path.relative_to(folder)}: {line}" for line in in_file(path)]
@@ -70,7 +70,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def in_file(path: Path) -> list[str]:
-    """The problems of each of its documents."""
+    """The problems of each document of a file."""
     try:
         documents = [document for document in yaml.safe_load_all(path.read_text()) if document]
     except yaml.YAMLError as error:
@@ -110,7 +110,7 @@ def of_keda(document: Manifest) -> Iterator[str]:
 
 @cache
 def keda_schema(kind: str) -> dict[str, Any] | None:
-    """The schema of a kind, without room for fields that it does not name; None: KEDA has none."""
+    """The schema of a kind, without additional fields; None: KEDA has none."""
     from cloudcoil.models.keda import v1alpha1
 
     model = getattr(v1alpha1, kind, None)
@@ -129,7 +129,7 @@ def files_of(kustomization: Kustomization) -> list[str]:
 
 
 def missing_files(kustomization: Kustomization, folder: Path) -> Iterator[str]:
-    """Files that a kustomization names and that are not there."""
+    """Files that a kustomization names and that do not exist."""
     for name in files_of(kustomization):
         if not (folder / name).exists():
             yield f"{name} does not exist"
@@ -146,7 +146,7 @@ def unused(folder: Path) -> list[str]:
 
 
 def patches(folder: Path) -> list[str]:
-    """The problems of inline patches: those without a target, and what others make of theirs."""
+    """The problems of inline patches: missing targets, and the errors of patched targets."""
     objects = [item for path in sorted(folder.rglob("*.yaml")) for item in yaml.safe_load_all(path.read_text()) if item]
     lines = []
     for path in sorted(folder.rglob("kustomization.yaml")):
@@ -168,7 +168,7 @@ def is_target(document: Manifest, target: Target) -> bool:
 
 
 def merged(document: Any, change: Any) -> Any:
-    """What a strategic merge makes of a document: null removes, and lists of things with names are merged by these."""
+    """A strategic merge patch applied to a document: null removes, and lists of named objects are merged by name."""
     if isinstance(change, Mapping):
         base = document if isinstance(document, Mapping) else {}
         both = {**base, **{name: merged(base.get(name), value) for name, value in change.items()}}
@@ -180,8 +180,9 @@ def merged(document: Any, change: Any) -> Any:
 
 
 def built(folder: Path) -> list[str]:
-    """The problems of what `kubectl kustomize` makes of each kustomization that is none's component; none without
-    kubectl."""
+    """The problems in the output of `kubectl kustomize` for each kustomization that is not a component of another; none
+    without kubectl.
+    """
     if (kubectl := shutil.which("kubectl")) is None:
         return []
     lines = []

@@ -25,10 +25,10 @@ def main() -> None:
 
 
 def migrate(url: str) -> dict[str, int]:
-    """Rows by table.
+    """Migrate; returns the number of rows by table.
 
     Raises:
-        TransferError: why nothing was copied.
+        TransferError: with the reason why nothing was copied.
         OperationalError: a database cannot be reached.
     """
     if not database_uri(url).startswith("postgresql"):

@@ -1,4 +1,4 @@
-"""Makes the folders that the settings name and migrates the database; part of `make setup`."""
+"""Creates the folders of the settings and migrates the database; part of `make setup`."""
 
 import sys
 
@@ -11,7 +11,7 @@ FOLDERS = ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR", "WEIGHTS_DIR", "INSTANCE_P
 
 def main() -> None:
     try:
-        app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})  # nothing is served: spare the import of a server
+        app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})  # nothing is served: avoid importing a server
     except SettingError as error:
         sys.exit(f"A setting in the environment or in .env cannot be used: {error}")
     for name in FOLDERS:

@@ -53,10 +53,10 @@ def kill_all(processes: list[psutil.Process]) -> None:
 
 
 def kill_below(folder: Path, argument: str = "") -> list[psutil.Process]:
-    """kill -9 of every process that has this folder, or one in it, in its command; those that were killed.
+    """kill -9 of every process whose command line has this folder, or a path in it; returns those that were killed.
 
     Args:
-        argument: another one that the command must have.
+        another argument that the command line must have.
     """
     killed = []
     for process in psutil.process_iter(["cmdline"]):

@@ -3,7 +3,7 @@
     .venv/bin/python -m scripts.record_runs [NAME ...]
 
 Writes tests/recorded/NAME.json: `about`, `epochs_planned`, `names` and `epochs` with the fields of table
-training_metric. Values are the machine's; a recording that is made again tells the same story with other digits.
+training_metric. The values depend on the machine; a repeated recording has the same course with other digits.
 """
 
 import argparse
@@ -40,7 +40,9 @@ STILL: UltralyticsArguments = {"hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0, "transl
 
 @dataclass(frozen=True)
 class Run:
-    """What to train on, and how. `prepare` changes the drawn dataset; `flat_after`: the rate stays from there on."""
+    """What to train on, and how. `prepare` changes the drawn dataset; `flat_after`: the learning rate is constant from
+    there on.
+    """
 
     about: str
     train: int = 240
@@ -52,7 +54,7 @@ class Run:
 
 
 def forget_triangles(folder: Path) -> None:
-    """Remove their labels from all training images but one."""
+    """Remove the triangles' labels from all training images but one."""
     has_one = False
     for path in sorted((folder / "labels" / "train").glob("*.txt")):
         lines = path.read_text().splitlines()
@@ -63,7 +65,7 @@ def forget_triangles(folder: Path) -> None:
 
 
 def enlarge(folder: Path) -> None:
-    """Photographs of 6 megapixels, as a camera makes them."""
+    """Enlarge the images to photographs of 6 megapixels."""
     import cv2
 
     for path in (folder / "images").rglob("*.jpg"):
@@ -114,7 +116,7 @@ RUNS = {
 
 
 def draw_for(folder: Path, run: Run) -> Path:
-    """The drawn dataset, unpacked; its data.yaml."""
+    """Draw and unpack the dataset; returns its data.yaml."""
     archive = draw(folder / "sample", train=run.train, val=run.val, size=run.size)
     data = folder / "data"
     shutil.unpack_archive(archive, data)
@@ -125,7 +127,7 @@ def draw_for(folder: Path, run: Run) -> Path:
 
 
 def recorder(run: Run, epochs: list[dict[str, object]]) -> type:
-    """A trainer that adds each epoch to the list."""
+    """A trainer class that appends each epoch to the list."""
     from ultralytics.models.yolo.detect import DetectionTrainer
 
     class Recorder(DetectionTrainer):
@@ -169,7 +171,7 @@ def recorder(run: Run, epochs: list[dict[str, object]]) -> type:
 
 
 def measures(trainer: Any) -> dict[str, object]:
-    """The fields of table training_metric, as the worker fills them in."""
+    """The fields of table training_metric, with the worker's values."""
     parts = trainer.label_loss_items(trainer.tloss, prefix="train")
     parts |= {key: float(value) for key, value in trainer.metrics.items() if key.startswith("val/")}
     seconds = time.time() - trainer.epoch_time_start
@@ -200,7 +202,7 @@ def by_class(metrics: Any) -> list[dict[str, float]]:
 
 
 def rounded(value: Any) -> Any:
-    """Five significant digits; None for what JSON has no number for."""
+    """Rounded to five significant digits; None for numbers that JSON does not have."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -218,7 +220,7 @@ def record(name: str, folder: Path) -> None:
     quiet = {"plots": False, "verbose": False, "seed": 0, "patience": 0}
     try:
         recorder(run, epochs)(overrides=arguments | fixed | quiet).train()
-    except RuntimeError as error:  # a loss that stays NaN ends the run: what was recorded until then counts
+    except RuntimeError as error:  # a loss that stays NaN ends the run: the epochs recorded until then count
         print(f"{name}: {error}")
     body = {"about": run.about, "epochs_planned": arguments["epochs"], "names": list(CLASSES), "arguments": arguments}
     lines = ",\n".join("  " + json.dumps(rounded(finite(epoch))) for epoch in epochs)

@@ -74,11 +74,11 @@ def restore(folder: Path) -> None:
 
 
 def installation() -> Any:
-    """The application, of an installation whose tables are those of this version.
+    """The application, if the installation's tables are those of this version.
 
     Raises:
-        SnapshotError: its tables are those of another version. A server may work with them, and who makes a backup
-            before an upgrade wants the database as it was: nothing is migrated here.
+        SnapshotError: its tables are those of another version. Nothing is migrated here, since a server may be using
+            them, and a backup before an upgrade must have the database unchanged.
     """
     app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})
     current, newest = revisions(app)
@@ -92,7 +92,7 @@ def installation() -> Any:
 
 
 def upgrade(file: Path) -> None:
-    """The tables of a saved database, as this version has them."""
+    """Migrate a saved database to this version's tables."""
     app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading", "DATABASE_URL": f"sqlite:///{file}"})
     upgrade_if_old(app)
     with app.app_context():

@@ -1,5 +1,6 @@
-"""`python -m scripts.storage check`: whether the store of STORAGE_URL lets us put, read, list and remove; and what to
-do where it does not. `usage`: how much it has, and of what."""
+"""`python -m scripts.storage check`: whether objects can be put, read, listed and removed in the store of STORAGE_URL,
+and what to do if they cannot. `usage`: the number and size of its objects, by kind.
+"""
 
 import argparse
 import os
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def show_usage(bucket: Bucket) -> None:
-    """Objects and bytes of each kind, of each installation."""
+    """Print the number and size of the objects of each kind, for each installation."""
     numbers, sizes = Counter[str](), Counter[str]()
     for key, size in bucket.sizes("").items():
         kind = "/".join(key.split("/")[:2])

@@ -37,7 +37,7 @@ from app.jobs.workers import WorkerAbout, WorkerGpu, WorkerName, session_name
 from app.jobs.workhorse import WorkHorse
 from app.services.system.gpus import gpus, uuids
 
-# Of this host, or container: a device has one worker, whoever of a group starts it.
+# One for this host, or container: a device has one worker, whichever user of a group starts it.
 LOCKS = Path(tempfile.gettempdir()) / "yolo-workers"
 PACKAGES = ("torch", "ultralytics", "rq")
 AGAIN_S = 2.0
@@ -58,12 +58,12 @@ def main() -> None:
 
 
 def run(devices: tuple[str, ...]) -> None:
-    """Until SIGTERM."""
+    """Run jobs until SIGTERM."""
     from dotenv import dotenv_values
 
     from app.config import ROOT
 
-    os.environ["SOCKETIO_ASYNC_MODE"] = "threading"  # nobody connects to it
+    os.environ["SOCKETIO_ASYNC_MODE"] = "threading"  # it accepts no connections
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
     config = load_settings(environ)
     if config.DISPATCH != "rq":
@@ -93,13 +93,15 @@ def run(devices: tuple[str, ...]) -> None:
 
 
 def cards(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """One name for each GPU: two workers of one card must not both believe that they have it alone."""
+    """One name for each GPU, so that two workers of one card cannot both claim it."""
     gpu_uuids = uuids()
     return tuple(card(device, gpu_uuids) for device in devices)
 
 
 def create_locks_folder(folder: Path) -> None:
-    """This user's alone: in another one's, locks could be links to files of ours, or be held for ever."""
+    """Create it for this user alone: in another user's folder, locks could be links to our files, or be
+    locked forever.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
@@ -107,7 +109,7 @@ def create_locks_folder(folder: Path) -> None:
 
 
 def location_id(folder: Path) -> str:
-    """An id of the locks' folder: containers of one host may have its name, but not the same folder."""
+    """An id of the locks' folder: containers of one host may share its name, but not the folder."""
     lock, file = FileLock(folder / "place.lock"), folder / "place"
     lock.acquire(wait=True)
     try:
@@ -119,7 +121,7 @@ def location_id(folder: Path) -> str:
 
 
 def unique_name(start: str, devices: tuple[str, ...]) -> str:
-    """The name of this worker, which no other one of this host has: it is locked until this process ends."""
+    """A name for this worker that is unique on this host: it is locked until this process ends."""
     base = f"{start[:50]}-{'cpu' if devices == (CPU,) else 'gpu' + '-'.join(devices)}"[:70]
     for number in count(1):
         name = base if number == 1 else f"{base}-{number}"
@@ -131,7 +133,7 @@ def unique_name(start: str, devices: tuple[str, ...]) -> str:
 
 
 def wait_for_platform(app: Any) -> None:
-    """Until a web process has made the tables of this version, and nothing speaks against writing."""
+    """Wait until a web process has created the tables of this version, and no reason prevents writing."""
     while True:
         try:
             current, newest = revisions(app)
@@ -148,8 +150,9 @@ def wait_for_platform(app: Any) -> None:
 
 
 def wait_for_store(app: Any) -> None:
-    """Until there are the tables of this version, and the store lets us in; this folder is this worker's alone, and has
-    nothing of the platform's own to examine."""
+    """Wait until the tables of this version exist and the store is accessible; this folder is this worker's alone, and
+    has nothing of the platform's to examine.
+    """
     from app.services.exchange import refusal
 
     while True:
@@ -164,7 +167,7 @@ def wait_for_store(app: Any) -> None:
                 db.engine.dispose()
         except (OperationalError, NoResultFound) as error:
             verdict = getattr(error, "orig", error)
-        # In a process of its own: nothing of s3fs, whose threads do not survive a fork, is loaded in this one.
+        # In a process of its own, so that s3fs, whose threads do not survive a fork, is not loaded in this one.
         if verdict is None and subprocess.run([sys.executable, "-m", "scripts.storage", "check"]).returncode:
             verdict = "the store"
         if verdict is None:
@@ -174,7 +177,7 @@ def wait_for_store(app: Any) -> None:
 
 
 def create_worker(app: Any, identity: WorkerName) -> DeviceWorker:
-    """Once Redis answers."""
+    """Create it once Redis answers."""
     config, about = settings(app), describe(identity)
     horse = WorkHorse(app, app.extensions["services"].jobs, identity)
     uri = app.config["SQLALCHEMY_DATABASE_URI"]

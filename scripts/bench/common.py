@@ -1,4 +1,4 @@
-"""What several sections need."""
+"""Helpers shared by several sections."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ def new_folder(folder: Path, name: str) -> Path:
 
 
 def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]") -> None:
-    """Put the longest time that one answer took, in ms, into `longest`."""
+    """Request a URL repeatedly; put the longest response time, in ms, into `longest`."""
     with requests.Session() as session:
         while not over.wait(0.005):
             began = time.perf_counter()
@@ -28,7 +28,9 @@ def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]")
 
 
 class Pulse:
-    """Asks /health all the time, in its own process: the uploading one is busy, and would add its own waits."""
+    """Requests /health continuously, in a process of its own, since the uploading process is busy and would add its own
+    delays.
+    """
 
     def __init__(self, url: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -49,5 +51,5 @@ class Pulse:
 
 
 def offline_environment(folder: Path) -> dict[str, str]:
-    """As our children have it: nothing is fetched or installed."""
+    """The environment of the platform's child processes: nothing is downloaded or installed."""
     return os.environ | {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_CONFIG_DIR": str(folder)}

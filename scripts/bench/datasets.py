@@ -21,15 +21,15 @@ from scripts.bench.common import Figures, new_folder
 from scripts.local_server import MODES, Server
 
 SIDE, QUALITY = 640, 88
-GRAIN = 80  # pixels of noise a side, scaled up: about 110 KB a picture
+GRAIN = 80  # side of the noise in pixels before scaling: about 110 KB per image
 BCCD = ROOT.parent / "shared" / "datasets" / "bccd-yolo.zip"
 REAL_QUALITY = 97
 BOUNDARY = "bench-of-datasets"
-POLL_S = 0.1  # each answer costs the server a few ms of a core that the import needs
+POLL_S = 0.1  # each response costs the server a few ms of a core that the import needs
 
 
 def picture(rng: random.Random, size: tuple[int, int], grain: int, quality: int) -> bytes:
-    """A JPEG of smooth noise, as large as a photograph of its size."""
+    """A JPEG of smooth noise, about as large as a photograph of this size."""
     noise = Image.frombytes("RGB", (grain, grain), rng.randbytes(grain * grain * 3))
     buffer = BytesIO()
     noise.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=quality)
@@ -37,14 +37,14 @@ def picture(rng: random.Random, size: tuple[int, int], grain: int, quality: int)
 
 
 def drawn(count: int) -> Iterator[bytes]:
-    """Different pictures of 640 px: noise, the most work that pictures of their size can be."""
+    """Different images of 640 px: noise, the most expensive content for their size."""
     rng = random.Random(0)
     for _ in range(count):
         yield picture(rng, (SIDE, SIDE), GRAIN, QUALITY)
 
 
 def real(count: int) -> Iterator[bytes]:
-    """Different cuttings of BCCD's photographs, 640 px, at a quality that gives about 110 KB each."""
+    """Different crops of BCCD's photographs, 640 px, at a quality that gives about 110 KB each."""
     rng = random.Random(0)
     with zipfile.ZipFile(BCCD) as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")]
@@ -58,7 +58,7 @@ def real(count: int) -> Iterator[bytes]:
 
 
 def zipped(path: Path, pictures: Iterator[bytes]) -> Path:
-    """A ZIP of pictures, five boxes each."""
+    """A ZIP of images with five boxes each."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data.yaml", "names: [a, b, c]\n")
         for number, content in enumerate(pictures):
@@ -70,7 +70,7 @@ def zipped(path: Path, pictures: Iterator[bytes]) -> Path:
 
 
 def unzip_and_decode(archive: Path, folder: Path) -> float:
-    """Seconds of the least that must be done: extract, and decode each image once, at reduced size, on every core."""
+    """Seconds of the minimum work: extract, and decode each image once, at reduced size, on all cores."""
     began = time.monotonic()
     shutil.unpack_archive(archive, folder, "zip")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -85,8 +85,9 @@ def decode(path: Path) -> None:
 
 
 def largest_rss(folder: Path, over: "multiprocessing.synchronize.Event", largest: "multiprocessing.Value") -> None:  # type: ignore[valid-type]
-    """Put the most memory that a child of the server below `folder` had, in bytes, into `largest`. Looked up rarely:
-    the kernel keeps each process's peak, and what is measured must not wait for who measures."""
+    """Put the highest memory use of a child process of the server below `folder`, in bytes, into `largest`. Polled
+    rarely: the kernel keeps each process's peak, and polling must not slow down what is measured.
+    """
     while not over.wait(0.3):
         for process in psutil.process_iter(["cmdline"]):
             if any(str(folder) in part for part in process.info["cmdline"] or []):
@@ -94,7 +95,7 @@ def largest_rss(folder: Path, over: "multiprocessing.synchronize.Event", largest
 
 
 def peak(pid: int) -> int:
-    """The most memory that a process ever had, in bytes; 0 when it is gone."""
+    """The peak memory of a process, in bytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -103,7 +104,7 @@ def peak(pid: int) -> int:
 
 
 def measured_memory(folder: Path, work: Callable[[], None]) -> float:
-    """The most memory of a child meanwhile, in MB."""
+    """The peak memory of a child process during the work, in MB."""
     context = multiprocessing.get_context("spawn")
     over, largest = context.Event(), context.Value("d", 0.0)
     watcher = context.Process(target=largest_rss, args=(folder, over, largest))
@@ -117,7 +118,7 @@ def measured_memory(folder: Path, work: Callable[[], None]) -> float:
 
 
 class Form:
-    """A form with a name and a file, sent as it is read; `sent` is when its last bytes were handed over."""
+    """A form with a name and a file, sent as it is read; `sent` is the time when its last bytes were passed on."""
 
     def __init__(self, archive: Path) -> None:
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="name"\r\n\r\nBench\r\n--{BOUNDARY}\r\n'
@@ -151,8 +152,9 @@ def send(server: Server, archive: Path) -> tuple[float, float]:
 
 
 def dataset(folder: Path, args: argparse.Namespace) -> Figures:
-    """Upload to valid, with thumbnails, hashes, statistics and findings: of noise, and of real photographs where they
-    are there."""
+    """Upload to valid, with thumbnails, hashes, statistics and findings: of noise, and of real photographs if they are
+    available.
+    """
     kinds = {"drawn": drawn} | ({"real": real} if BCCD.exists() else {})
     figures: Figures = {"images": float(args.images)}
     for kind, pictures in kinds.items():

@@ -1,4 +1,4 @@
-"""An evaluation against `yolo val` on the same weights, images and size: processor time of the whole processes."""
+"""An evaluation against `yolo val` on the same weights, images and size: CPU time of the whole processes."""
 
 import argparse
 import os
@@ -42,7 +42,7 @@ def evaluation(folder: Path, _args: argparse.Namespace) -> Figures:
 
 
 def multiply(data: Path, count: int) -> None:
-    """So many validation images, by links to those that are there."""
+    """Multiply the validation images to this count, by links to the existing ones."""
     for kind, suffix in (("images", "png"), ("labels", "txt")):
         files = sorted((data / kind / "val").glob(f"*.{suffix}"))
         for number in range(len(files), count):
@@ -55,7 +55,7 @@ def validate(folder: Path, model: Path, data: Path) -> None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Of the processor, that the children of this process took meanwhile."""
+    """CPU seconds of this process's children during the call."""
     began = spent()
     call()
     return spent() - began

@@ -16,7 +16,7 @@ IMAGES = 40
 
 
 def exports(folder: Path, _args: argparse.Namespace) -> Figures:
-    """From the request to the file that is offered, YOLOv8n at 640 px, verified on 40 images."""
+    """From the request to the downloadable file, YOLOv8n at 640 px, verified on 40 images."""
     model = new_folder(folder, "made")
     create_model(model, SIZE)
     multiply(model / "data", IMAGES)

@@ -1,4 +1,4 @@
-"""What many queued jobs and many workers cost the web process: its CPU, its queries, its answers."""
+"""What many queued jobs and many workers cost the web process: its CPU, its queries, its response times."""
 
 import argparse
 import os
@@ -20,12 +20,12 @@ from scripts.bench.common import Figures, new_folder
 from scripts.local_server import Server
 from scripts.local_services import NotInstalled, PostgresServer, RedisServer
 
-FEW, MANY = (100, 2), (10_000, 200)  # jobs that wait, workers
+FEW, MANY = (100, 2), (10_000, 200)  # pending jobs, workers
 WINDOW_S = 30.0
-# Seconds of a job: the larger fleet then ends four jobs a second, the smaller one one in 25 s.
+# Seconds per job: the larger fleet then ends four jobs per second, the smaller one a job every 25 s.
 JOB_S = 50.0
 PATHS = ("/api/jobs?per_page=20", "/api/trainings?per_page=20", "/api/system", "/health")
-# By another user than the workers', whose statements are told apart from the web process's by that.
+# The web process has a database user of its own, so that its statements can be separated from the workers'.
 USER = "CREATE ROLE web SUPERUSER LOGIN"
 STATEMENTS = (
     "SELECT coalesce(sum(calls), 0)::float, coalesce(sum(total_exec_time), 0)::float FROM pg_stat_statements "
@@ -40,7 +40,9 @@ QUEUED = (
 
 
 def fleet(folder: Path, args: argparse.Namespace) -> Figures:
-    """Both sizes on the same machine, and the larger by the smaller. Nothing without PostgreSQL and Redis."""
+    """Both sizes on the same machine, and the ratio of the larger to the smaller. No figures without PostgreSQL and
+    Redis.
+    """
     figures: Figures = {}
     try:
         for name, (jobs, workers) in (("few", FEW), ("many", MANY)):
@@ -83,7 +85,7 @@ def running_workers(number: int, settings: dict[str, str]) -> Iterator[None]:
 
 
 def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jobs: int, workers: int) -> Figures:
-    """Once all jobs are in the workers' queues and each worker has one, for WINDOW_S."""
+    """Measure for WINDOW_S, once all jobs are in the workers' queues and each worker has one."""
     began = time.monotonic()
     database.execute(QUEUED, (jobs,))
     waits = "SELECT count(*) FROM job WHERE status = 'pending' AND delivered_to IS NULL"
@@ -98,7 +100,7 @@ def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jo
     used = sum(process.cpu_times()[:2])
     calls, took = row(database)
     began = time.monotonic()
-    while time.monotonic() - began < WINDOW_S:  # somebody looks at it, once a second
+    while time.monotonic() - began < WINDOW_S:  # a user looks at the pages once a second
         for path in PATHS:
             sent = time.perf_counter()
             requests.get(web.url + path, timeout=60).raise_for_status()
@@ -119,14 +121,14 @@ def observe(web: Server, database: "psycopg.Connection[tuple[float, float]]", jo
 
 
 def row(database: "psycopg.Connection[tuple[float, float]]") -> tuple[float, float]:
-    """Statements of the web process, and their time in ms, until now."""
+    """The number of statements of the web process so far, and their time in ms."""
     totals = database.execute(STATEMENTS).fetchone()
     assert totals is not None
     return totals
 
 
 def count(database: "psycopg.Connection[tuple[float, float]]", statement: LiteralString) -> float:
-    """Of rows."""
+    """The number of rows."""
     row_count = database.execute(statement).fetchone()
     assert row_count is not None
     return row_count[0]

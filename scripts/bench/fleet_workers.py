@@ -1,6 +1,6 @@
-"""`python -m scripts.bench.fleet_workers NUMBER SECONDS`, with a platform's settings: so many workers in one process.
+"""`python -m scripts.bench.fleet_workers NUMBER SECONDS`, with a platform's settings: that many workers in one process.
 
-Their jobs do nothing for so long. Everything around the child is real: tickets of RQ, claims, heartbeats.
+Their jobs only sleep for that time. Everything around the child process is real: RQ's tickets, claims, heartbeats.
 """
 
 import os
@@ -27,15 +27,16 @@ from app.jobs.work_queues import served
 from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
 
-TICKET_S = 10  # as RQ waits with the worker_ttl of ours
-CONNECTIONS = 20  # that claim and end jobs at once: the application's pool has 30, workers on hosts have one each
+TICKET_S = 10  # the timeout with which RQ waits under our worker_ttl
+# that claim and end jobs at the same time: the application's pool has 30, workers on real hosts have one each
+CONNECTIONS = 20
 
 
 class Fleet:
-    """Threads that each are a worker.
+    """Threads, each of which is a worker.
 
     Args:
-        seconds: that a job takes, on average.
+        average duration of a job.
     """
 
     def __init__(self, number: int, seconds: float) -> None:
@@ -75,7 +76,7 @@ class Fleet:
                     serializer=JSONSerializer,
                     death_penalty_class=TimerDeathPenalty,
                 )
-            except Exception:  # none came
+            except Exception:  # no ticket arrived
                 continue
             if dequeued is None:
                 continue
@@ -89,7 +90,7 @@ class Fleet:
                 self.end(*claimed)
 
     def end(self, job_id: int, attempt: int) -> None:
-        """Unless it is not ours any more."""
+        """Complete the job, unless it was displaced."""
         with self.connections, self.app.app_context():
             with writing() as session:
                 job = session.get_one(Job, job_id)
@@ -99,5 +100,5 @@ class Fleet:
 
 
 if __name__ == "__main__":
-    os.nice(5)  # workers have hosts of their own: these leave the processors to the web process
+    os.nice(5)  # real workers have hosts of their own: these leave the CPU to the web process
     Fleet(int(sys.argv[1]), float(sys.argv[2])).run()

@@ -1,7 +1,7 @@
-"""How many of 50 faults, planted in the labels of a real set, are among the first 50 suspects of an evaluation.
+"""How many of 50 label errors, planted in a real dataset, are among the first 50 suspects of an evaluation.
 
-The model is trained from scratch on the training images as they are; the faults are in the validation images: boxes
-that are removed or moved, classes that are changed, boxes that are added where nothing is. See core/label_errors.py.
+The model is trained from scratch on the unchanged training images; the errors are in the validation images: boxes that
+are removed or moved, classes that are changed, boxes that are added where there is no object. See core/label_errors.py.
 """
 
 import argparse
@@ -38,13 +38,13 @@ YOLO("yolov8n.yaml").train(
     project=folder, name="run", device="cpu")
 """
 
-Row = tuple[int, float, float, float, float]  # class, centre and size, as parts of the image
+Row = tuple[int, float, float, float, float]  # class, centre and size, relative to the image
 Box = Sequence[float]  # x1, y1, x2, y2
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What was done to the labels of an image; `boxes` of it, as they were and as they are."""
+    """A change to the labels of an image; `boxes` of it, before and after."""
 
     kind: str
     image: str
@@ -52,7 +52,7 @@ class Fault:
 
 
 def label_errors(folder: Path, args: argparse.Namespace) -> Figures:
-    """Plant, evaluate, count; nothing where the real set is not beside this checkout."""
+    """Plant, evaluate, count; no figures if the real dataset is not beside this checkout."""
     if not ARCHIVE.is_file():
         return {}
     data = unpacked(folder)
@@ -68,7 +68,7 @@ def label_errors(folder: Path, args: argparse.Namespace) -> Figures:
 
 
 def unpacked(folder: Path) -> Path:
-    """The dataset.yaml of the real set."""
+    """The real dataset's dataset.yaml."""
     data = new_folder(folder, "real")
     shutil.unpack_archive(ARCHIVE, data, "zip")
     splits = "".join(f"{split}: images/{split}\n" for split in ("train", "val", "test"))
@@ -83,7 +83,7 @@ def train(folder: Path, data: Path) -> Path:
 
 
 def evaluate(folder: Path, weights: Path, data: Path, size: int) -> Path:
-    """The output of an evaluation's program."""
+    """The output folder of an evaluation's program."""
     directory = new_folder(folder, "job")
     spec = {"program": "evaluate", "weights": str(weights), "data": str(data), "task": "detect", "split": "val"}
     spec |= {"img_size": size, "classes": None, "device": "cpu", "output": str(directory / "output")}
@@ -93,11 +93,11 @@ def evaluate(folder: Path, weights: Path, data: Path, size: int) -> Path:
     return directory / "output"
 
 
-# The faults.
+# Planting the errors.
 
 
 def plant(root: Path, rng: random.Random) -> list[Fault]:
-    """FAULTS of them, of each kind as many, each in a label that no other one touched."""
+    """Plant FAULTS errors, as many of each kind, each in a label without another error."""
     labels = {path: read(path) for path in sorted((root / "labels" / "val").glob("*.txt"))}
     every = [row for rows in labels.values() for row in rows]
     positions = [(path, number) for path, rows in labels.items() for number in range(len(rows))]
@@ -132,7 +132,7 @@ def read(path: Path) -> list[Row]:
 
 
 def moved(row: Row, rng: random.Random) -> Row:
-    """By 35 to 60 % of its sides."""
+    """Move a box by 35 to 60 % of its sides."""
     kind, x, y, width, height = row
     across, down = (rng.choice((-1, 1)) * rng.uniform(0.35, 0.6) for _ in range(2))
     return kind, inside(x + across * width, width), inside(y + down * height, height), width, height
@@ -143,7 +143,7 @@ def inside(centre: float, side: float) -> float:
 
 
 def added(rows: Sequence[Row], like: Row, rng: random.Random) -> Row:
-    """Of the class and the size of another object, where it lies on the others least of 200 places."""
+    """A box with the class and size of another object, at the position with the least overlap among 200 candidates."""
     kind, _x, _y, width, height = like
     centres = [(inside(rng.random(), width), inside(rng.random(), height)) for _ in range(200)]
     tried: list[Row] = [(kind, x, y, width, height) for x, y in centres]
@@ -163,11 +163,11 @@ def iou(first: Box, second: Box) -> float:
     return both / (sum(areas) - both) if both else 0.0
 
 
-# What was found.
+# Reading the suspects.
 
 
 def first_suspects(output: Path) -> list[tuple[str, list[Box]]]:
-    """The image of each of the first, and its boxes as parts of that."""
+    """The image of each of the first suspects, and its boxes relative to the image."""
     with closing(sqlite3.connect(output / LABEL_ERRORS)) as connection:
         connection.execute("ATTACH ? AS seen", [str(output / OUTCOMES)])
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Viewers of one running training over Socket.IO: how late its messages come, and what they cost the server."""
+"""Viewers of one running training over Socket.IO: the delay of its messages, and their cost for the server."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ MESSAGES, PAUSE_S = 80, 0.25
 
 
 def load(folder: Path, args: argparse.Namespace) -> Figures:
-    """`args.viewers` viewers in each mode, and the server's CPU without any for comparison."""
+    """`args.viewers` viewers in each mode, and the server's CPU without viewers for comparison."""
     figures: Figures = {"viewers": float(args.viewers), "messages a second": 1 / PAUSE_S}
     for mode in MODES:
         alone = measure(new_folder(folder, f"{mode}-alone"), mode, 0, MESSAGES, PAUSE_S)

@@ -1,4 +1,6 @@
-"""Uploads of many small images: whether the work grows with their number, memory, and how soon a page of them comes."""
+"""Uploads of many small images: whether the work grows linearly with their number, memory, and the time until a page of
+them is shown.
+"""
 
 import argparse
 import random
@@ -28,7 +30,7 @@ PAGES = {
 
 
 def many(folder: Path, args: argparse.Namespace) -> Figures:
-    """Two sizes, ten times apart, in both modes."""
+    """Two sizes, a factor of ten apart, in both modes."""
     figures: Figures = {}
     for mode in MODES:
         work = []
@@ -45,7 +47,7 @@ def many(folder: Path, args: argparse.Namespace) -> Figures:
 
 
 def small_zip(path: Path, count: int) -> Path:
-    """Small pictures, all different: 200 drawn ones, each with another comment in its JPEG; three boxes each."""
+    """Small images, all different: 200 drawn ones, each repeated with other comments in its JPEG; three boxes each."""
     rng = random.Random(1)
     drawn = [picture(rng, SMALL, 16, 70) for _ in range(200)]
     with zipfile.ZipFile(path, "w") as archive:
@@ -79,7 +81,7 @@ def large_import(server: Server, archive: Path, count: int) -> Figures:
 
 
 def used(server: Server) -> float:
-    """Seconds of all cores that the server and its ended children had."""
+    """CPU seconds of the server and its ended children."""
     times = psutil.Process(server.worker_pids()[-1]).cpu_times()
     return float(times.user + times.system + times.children_user + times.children_system)
 

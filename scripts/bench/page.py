@@ -1,15 +1,15 @@
 """What the training page costs in Chromium while a training runs.
 
-A real server with a training of 300 recorded epochs, its previews among them, and the page open on it. What the server
-would send is given to the page's own room: an epoch with its metrics, again and again; then ten minutes of batches,
-four a second, as fast as the page draws them. Figures: the main thread's own time (not the clock's: the machine may do
-other things) of an update, all tasks of the browser and script alone; the longest of its tasks; and the heap's growth
-after a collection.
+A real server with a training of 300 recorded epochs with previews, and the page open on it. The server's messages are
+passed directly to the page's socket handler: an epoch with its metrics, repeatedly; then ten minutes of batches, four
+per second, as fast as the page draws them. Figures: the main thread's CPU time (not wall time, since the machine may be
+busy) of an update, for all tasks of the browser and for scripts alone; its longest task; and the heap's growth after a
+garbage collection.
 
-The main thread's time has everything that the renderer's main thread does until the update has come to its end:
-script, style, layout, paint, and, as this browser has no GPU, drawing the canvases' pixels, which a GPU would do
-elsewhere. What the compositor and the raster threads do is not in it. Each update is measured alone, less what
-measuring costs; `main thread` is the mean, with the median and the largest beside it.
+The main thread's time includes everything until the update is complete: script, style, layout, paint and, as this
+browser has no GPU, rasterizing the canvases, which a GPU would do elsewhere. It does not include the compositor and the
+raster threads. Each update is measured alone, minus the cost of measuring; `main thread` is the mean, with the median
+and the maximum beside it.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from scripts.bench.common import Figures
 from scripts.local_server import Server
 
 EPOCHS = 300
-EACH = 8  # updates for each place on the page, and as many again in a trace
+EACH = 8  # updates at each scroll position, and as many again in a trace
 SECTIONS = (("top", 0), ("charts", 700), ("previews", 1900), ("classes", 2800))
 UPDATES = 2 * EACH * len(SECTIONS)
-PAUSE_MS = 400  # between updates: each must come to its end
-BATCHES = 2400  # ten minutes, four a second
+PAUSE_MS = 400  # between updates: each must be complete before the next
+BATCHES = 2400  # ten minutes, four per second
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 CLASSES = ("circle", "square", "triangle")
@@ -58,7 +58,7 @@ DELIVER = """
 
 
 def metric(epoch: int) -> dict[str, object]:
-    """What an epoch of a detection with three classes records: 12 series and the classes."""
+    """The metrics of an epoch of a detection with three classes: 12 series and the classes."""
     progress = epoch / EPOCHS
     names = ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss", "val/dfl_loss")
     parts = {name: 3.0 / (1 + 4 * progress) + (epoch * (index + 3) % 7) / 50 for index, name in enumerate(names)}
@@ -73,7 +73,7 @@ def metric(epoch: int) -> dict[str, object]:
 
 
 def record(server: Server) -> int:
-    """A paused training with its epochs, and previews of them; its id."""
+    """Create a paused training with its epochs, and previews of them; returns its id."""
     app = create_app("cli", server.settings)
     now = datetime.now(UTC)
     with app.app_context(), writing() as session:
@@ -112,7 +112,7 @@ def write_previews(folder: Path) -> None:
 
 
 def spent_ms(session: CDPSession) -> dict[str, float]:
-    """Time of the page's main thread so far, ms: in all, and of its parts."""
+    """CPU time of the page's main thread so far, ms: in all, and of its parts."""
     values = {item["name"]: item["value"] for item in session.send("Performance.getMetrics")["metrics"]}
     names = {"main thread": "TaskDuration", "script": "ScriptDuration", "layout": "LayoutDuration"}
     return {name: 1000 * values[key] for name, key in names.items()} | {"style": 1000 * values["RecalcStyleDuration"]}
@@ -137,7 +137,7 @@ def updates(page: Page, session: CDPSession) -> dict[str, float]:
     for section, scroll in SECTIONS:
         page.evaluate(f"window.scrollTo(0, {scroll})")
         page.wait_for_timeout(1500)
-        # The same message under a name that nobody listens to: what measuring costs.
+        # The same message under a name without listeners: the cost of measuring.
         nothing = mean([message_cost(page, session, "bench_nothing", epoch) for _ in range(EACH)])
         costs = [less(message_cost(page, session, "training_update", epoch + n), nothing) for n in range(1, EACH + 1)]
         epoch += EACH
@@ -157,7 +157,7 @@ def mean(costs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def message_cost(page: Page, session: CDPSession, name: str, epoch: int) -> dict[str, float]:
-    """What an epoch's message under this name costs until it has come to its end."""
+    """The cost of an epoch's message under this name until its update is complete."""
     began = spent_ms(session)
     page.evaluate(DELIVER, [name, [update(epoch)]])
     page.wait_for_timeout(PAUSE_MS)
@@ -165,9 +165,9 @@ def message_cost(page: Page, session: CDPSession, name: str, epoch: int) -> dict
 
 
 def longest_task(page: Page, session: CDPSession, epochs: range) -> float:
-    """The longest task of the main thread in these updates, ms of the thread's own time.
+    """The longest task of the main thread during these updates, ms of CPU time.
 
-    So long the page cannot answer. From a trace, which makes each task somewhat longer.
+    The page is unresponsive for that long. From a trace, which makes each task somewhat longer.
     """
     events: list[dict[str, Any]] = []
     ended: list[Any] = []
@@ -195,7 +195,7 @@ def heap_mb(session: CDPSession) -> float:
 
 
 def batches(page: Page, session: CDPSession) -> dict[str, float]:
-    """The heap after ten minutes of batches, with the machine's figures and the log among them."""
+    """The heap after ten minutes of batches, with the machine's figures and the log between them."""
     page.evaluate("window.scrollTo(0, 1600)")
     page.wait_for_timeout(500)
     before = heap_mb(session)
@@ -230,7 +230,7 @@ def batches(page: Page, session: CDPSession) -> dict[str, float]:
 
 
 def page(folder: Path, _args: argparse.Namespace) -> Figures:
-    """Main-thread time of a live update, by what is on the screen; growth of the heap over ten minutes of batches."""
+    """Main-thread time of a live update, by what is on the screen; growth of the heap during ten minutes of batches."""
     with Server(folder, "threading") as server, sync_playwright() as playwright:
         number = record(server)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -239,7 +239,7 @@ def page(folder: Path, _args: argparse.Namespace) -> Figures:
         opened.wait_for_selector("[data-metric=map50]")
         opened.wait_for_timeout(3000)
         session = opened.context.new_cdp_session(opened)
-        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # CPU time of the thread
         opened.evaluate(FIND_TRAINING_ROOM)
         figures = updates(opened, session) | batches(opened, session)
         browser.close()

@@ -1,8 +1,8 @@
-"""How soon each page can be used, and how much script and style it loads, in Chromium on the real server.
+"""How soon each page is usable, and how much script and style it loads, in Chromium on the real server.
 
-The database has as many trainings as asked for. Each page is opened several times on loopback, in a browser profile of
-its own, and then again with a full cache; the figures are medians. A page is usable when its largest paint has come
-and, where it has charts, the first of them is drawn.
+The database has the requested number of trainings. Each page is opened several times on loopback, in a browser profile
+of its own, and then again with a warm cache; the figures are medians. A page is usable once its largest paint is done
+and, if it has charts, the first of them is drawn.
 """
 
 import argparse
@@ -38,12 +38,12 @@ PAGES = {
     "test": "/tests",
     "system": "/system",
 }
-CHARTS = {"trainings", "trainings, by mAP50", "training", "compare 10"}  # the others have none at first
+CHARTS = {"trainings", "trainings, by mAP50", "training", "compare 10"}  # the other pages have no charts at first
 TIMES = 5  # openings of each page
 LIMITS = {"ms": 800, "kB": 350}
 STATUSES = ("completed", "completed", "completed", "completed", "failed", "cancelled")
 
-# Runs in the page before its own scripts: when the largest paint came, and when the first curve was on the screen.
+# Runs in the page before its own scripts: records the time of the largest paint and of the first curve on the screen.
 WATCH = """
 window.measured = {paint: 0, chart: 0};
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.measured.paint = entry.startTime; })
@@ -59,7 +59,7 @@ requestAnimationFrame(drawn);
 
 
 def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, object]]:
-    """Metrics as a training has them, with parts and classes: their length is what makes reading slow."""
+    """The metrics of a training, with parts and classes, since their length is what makes reading slow."""
     rows: list[dict[str, object]] = []
     for epoch in range(1, epochs + 1):
         progress = quality * (1 - math.exp(-4 * epoch / epochs)) * (1 + 0.02 * noise.random())
@@ -91,7 +91,7 @@ def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, o
 
 
 def fill(uri: str, trainings: int, epochs: int, datasets: int = 40) -> None:
-    """Rows as after long use."""
+    """Insert rows as after years of use."""
     noise = random.Random(0)
     engine = create_engine(uri)
     with Session(engine) as session:
@@ -145,7 +145,7 @@ def fill(uri: str, trainings: int, epochs: int, datasets: int = 40) -> None:
 
 
 def weigh(page: Page) -> dict[str, int]:
-    """Bytes of scripts and styles that the page asks for, as they come (compressed where the server does)."""
+    """Bytes of scripts and styles that the page loads, as transferred (compressed if the server compresses them)."""
     sizes: dict[str, int] = {}
 
     def note(response: Any) -> None:
@@ -159,7 +159,7 @@ def weigh(page: Page) -> dict[str, int]:
 
 
 def measure(browser: Browser, server: Server, name: str, times: int) -> Figures:
-    """Medians of `times` openings, each in a browser profile of its own, and then with its cache full."""
+    """Medians of `times` openings, each in a browser profile of its own, and then with a warm cache."""
     first, again, work, weight = [], [], [], 0
     for _ in range(times):
         context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -181,7 +181,7 @@ def measure(browser: Browser, server: Server, name: str, times: int) -> Figures:
 
 
 def browser_seconds() -> float:
-    """Processor time of all processes of the browser, drawing included: the same whatever else the machine does."""
+    """CPU time of all processes of the browser, drawing included: independent of the machine's other load."""
     spent = 0.0
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
@@ -191,7 +191,7 @@ def browser_seconds() -> float:
 
 
 def server_seconds(server: Server) -> float:
-    """Processor time of the server since its start."""
+    """CPU time of the server since its start."""
     times = [psutil.Process(pid).cpu_times() for pid in server.worker_pids()]
     return sum(item.user + item.system for item in times)
 
@@ -211,7 +211,7 @@ def usable(page: Page, url: str, name: str) -> float:
 
 
 def pages(folder: Path, args: argparse.Namespace) -> Figures:
-    """Every page, on a server whose database is full."""
+    """Every page, on a server with a full database."""
     figures: Figures = {"trainings": float(args.trainings), "epochs of each": float(args.metrics)}
     figures["load of the machine before"] = os.getloadavg()[0]
     with Server(folder, "threading") as server, sync_playwright() as playwright:
@@ -219,7 +219,7 @@ def pages(folder: Path, args: argparse.Namespace) -> Figures:
         chromium = which("chromium") or which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for name, path in PAGES.items():
-            server.get(path)  # templates and modules are read once for all
+            server.get(path)  # templates and modules are loaded once before measuring
             figures |= measure(browser, server, name, TIMES)
         browser.close()
     over = [

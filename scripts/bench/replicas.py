@@ -1,4 +1,4 @@
-"""Viewers of one training on two web processes, which hear of it through Redis: how late its messages come."""
+"""Viewers of one training on two web processes, which receive its messages through Redis: their delay."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ SHARED = ("DATA_ROOT", "INSTANCE_PATH")
 
 
 def replicas(folder: Path, args: argparse.Namespace) -> Figures:
-    """`args.viewers` viewers on each of the two; nothing without PostgreSQL and Redis on this machine."""
+    """`args.viewers` viewers on each of the two; no figures without PostgreSQL and Redis on this machine."""
     shared_folder = new_folder(folder, "shared")
     postgres, redis = PostgresServer(), RedisServer(shared_folder)
     try:

@@ -1,4 +1,6 @@
-"""500 MB on loopback: in one POST and in chunks (tus), against `cp` and `sync`; what other requests wait meanwhile."""
+"""500 MB on loopback: in one POST and in chunks (tus), against `cp` and `sync`; the delay of other requests
+meanwhile.
+"""
 
 import argparse
 import http.client
@@ -20,16 +22,18 @@ from scripts.local_server import MODES, Server
 from tests.data import yolo_files
 
 SIZE = 500 * 2**20
-CHUNK = 64 * 2**20  # as the page and the client send
+CHUNK = 64 * 2**20  # the chunk size of the page and the client
 PIECE = 2**20
 ROUNDS = 3
 TUS = {"Tus-Resumable": "1.0.0"}
 Times = tuple[float, ...]  # seconds
-BOUNDARY = "0123456789abcdef" * 2  # as long as those of requests and the browsers
+BOUNDARY = "0123456789abcdef" * 2  # as long as the boundaries of requests and of browsers
 
 
 def large_zip(path: Path) -> Path:
-    """A small dataset and a filler that the server skips: the time is the transfer's, not the extraction's."""
+    """A small dataset and a large file that the server skips, so that the time is that of the transfer, not of the
+    extraction.
+    """
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in yolo_files().items():
             archive.writestr(name, content)
@@ -59,7 +63,7 @@ def pieces(path: Path, start: int, size: int) -> Iterator[bytes]:
 def ask(
     connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: Iterator[bytes]
 ) -> http.client.HTTPResponse:
-    """A request whose body is sent in pieces of a megabyte: requests itself would be the slow part."""
+    """A request whose body is sent in pieces of a megabyte, since the library requests would be the bottleneck."""
     connection.putrequest(method, path)
     for name, value in headers.items():
         connection.putheader(name, value)
@@ -74,7 +78,7 @@ def ask(
 
 
 def by_post(server: Server, path: Path) -> float:
-    """Seconds to the answer, which comes when the dataset is there."""
+    """Seconds to the response, which is sent once the dataset exists."""
     name = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="name"\r\n\r\nBench\r\n--{BOUNDARY}\r\n'
     head = f'{name}Content-Disposition: form-data; name="file"; filename="{path.name}"\r\n\r\n'.encode()
     tail, size = f"\r\n--{BOUNDARY}--\r\n".encode(), path.stat().st_size
@@ -94,7 +98,7 @@ def by_post(server: Server, path: Path) -> float:
 
 
 def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
-    """Seconds to the last chunk's answer, every byte synced; and to the dataset."""
+    """Seconds to the last chunk's response, with every byte synced; and to the dataset."""
     size = path.stat().st_size
     began = time.monotonic()
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
@@ -112,7 +116,7 @@ def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
 
 
 def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
-    """Send back the duration of each of many small requests, in ms, once asked to end."""
+    """Send many small requests until told to end; then send back the duration of each, in ms."""
     durations: list[float] = []
     with requests.Session() as session:
         while not ours.poll(pause):
@@ -123,7 +127,7 @@ def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
 
 
 class ConcurrentClient:
-    """Another client, in its own process, `pause` s between requests; their `p99` and `longest`, in ms."""
+    """Another client, in a process of its own, `pause` s between requests; their `p99` and `longest`, in ms."""
 
     def __init__(self, server: Server, pause: float = 0.005) -> None:
         context = multiprocessing.get_context("spawn")
@@ -133,7 +137,7 @@ class ConcurrentClient:
 
     def __enter__(self) -> "ConcurrentClient":
         self._process.start()
-        time.sleep(1)  # until it asks
+        time.sleep(1)  # until it sends requests
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,8 +148,9 @@ class ConcurrentClient:
 
 
 def clear(server: Server) -> None:
-    """Wait until a round's dataset is read, and delete it: the next round must pay neither for its end nor for memory
-    that is full of its pages."""
+    """Wait until a round's dataset is read, and delete it, so that the next round pays neither for its import nor for a
+    full page cache.
+    """
     rows = [{"status": "validating"}]
     while any(row["status"] == "validating" for row in rows):
         time.sleep(0.1)
@@ -156,7 +161,7 @@ def clear(server: Server) -> None:
 
 
 def rounds(server: Server, path: Path, send: Callable[[], Times]) -> tuple[float, Times]:
-    """Medians of `cp` and `sync`, and of what `send` returns, by turns."""
+    """Medians of `cp` and `sync`, and of what `send` returns, in alternation."""
     baseline, results = [], []
     for _ in range(ROUNDS):
         baseline.append(copy_and_sync(path, path.with_suffix(".copy")))
@@ -166,7 +171,9 @@ def rounds(server: Server, path: Path, send: Callable[[], Times]) -> tuple[float
 
 
 def resumable(folder: Path, _args: argparse.Namespace) -> Figures:
-    """Medians of three rounds, without and with another client that asks without a pause; its waits over all rounds."""
+    """Medians of three rounds, without and with another client that sends requests without a pause; its delays over all
+    rounds.
+    """
     path = large_zip(folder / "bench.zip")
     figures = {"MB": path.stat().st_size / 2**20}
     for mode in MODES:
@@ -177,7 +184,7 @@ def resumable(folder: Path, _args: argparse.Namespace) -> Figures:
 
 
 def uploads(server: Server, path: Path) -> Figures:
-    """Every way to send it, to one server."""
+    """Every way to upload it, to one server."""
     ways: dict[str, Callable[[], Times]] = {
         "POST": lambda: (by_post(server, path),),
         "tus": lambda: by_chunks(server, path, CHUNK),

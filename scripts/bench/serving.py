@@ -1,4 +1,4 @@
-"""Requests for detections against `YOLO(...).predict` in PyTorch on the same image, in alternating runs."""
+"""Detection requests against `YOLO(...).predict` in PyTorch on the same image, in alternating runs."""
 
 import argparse
 import concurrent.futures
@@ -26,7 +26,7 @@ from scripts.local_server import Server, settings_for
 SIZE, CLIENTS = 640, 16
 ROUNDS, REQUESTS, CROWD = 5, 12, 64
 
-# Reads how many images, and prints the milliseconds of each.
+# Reads a number of images, and prints the milliseconds of each.
 YOLO_PREDICT = """
 import json, sys, time
 from ultralytics import YOLO
@@ -44,7 +44,7 @@ for line in sys.stdin:
 
 
 class YoloPredictor:
-    """ultralytics with the model loaded, in its own process; a context manager."""
+    """ultralytics with the model loaded, in a process of its own; a context manager."""
 
     def __init__(self, folder: Path, weights: Path, image: Path) -> None:
         command = [sys.executable, "-c", YOLO_PREDICT, str(weights), str(image), str(SIZE)]
@@ -60,7 +60,7 @@ class YoloPredictor:
         raise RuntimeError("plain predict ended")
 
     def times(self, count: int) -> list[float]:
-        """Milliseconds of each of so many predictions, one after the other."""
+        """Milliseconds of each of `count` predictions, one after the other."""
         assert self.process.stdin is not None
         print(count, file=self.process.stdin, flush=True)
         return json.loads(self.line())
@@ -76,7 +76,7 @@ class YoloPredictor:
 
 
 def add_trained(server: Server, model: Path) -> int:
-    """A run with the model and the dataset of `model`, in the database of a server."""
+    """Insert a completed run with the model and the dataset of `model` into the database of a server."""
     from app.database import writing
     from app.models import Dataset, Training
 
@@ -102,7 +102,7 @@ def export(server: Server, training_id: int) -> Verification:
     """The verified export to OpenVINO.
 
     Raises:
-        RuntimeError: it is not offered.
+        RuntimeError: it did not become available.
     """
     created = server.post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"}).json()
     while (exported := server.get(f"/api/exports/{created['export_id']}").json())["status"] in {"pending", "running"}:
@@ -113,7 +113,7 @@ def export(server: Server, training_id: int) -> Verification:
 
 
 class Client:
-    """Asks for detections in one image."""
+    """Requests detections in one image."""
 
     def __init__(self, url: str, training_id: int, image: Path) -> None:
         self.url, self.training_id, self.image_path = url, training_id, image
@@ -121,12 +121,12 @@ class Client:
         self.session = requests.Session()
 
     def test(self) -> Test:
-        """One test, as the specification has it."""
+        """One test, by the specification's endpoint."""
         files, form = {"file": ("image.jpg", self.image)}, {"training_id": self.training_id}
         return self.answer(self.session.post(f"{self.url}/api/tests", files=files, data=form, timeout=120))
 
     def predict(self) -> Prediction:
-        """One image for the predict endpoint."""
+        """One image to the predict endpoint."""
         address, kind = f"{self.url}/api/models/{self.training_id}/predict", {"Content-Type": "image/jpeg"}
         return self.answer(self.session.post(address, data=self.image, headers=kind, timeout=120))
 
@@ -142,7 +142,7 @@ def milliseconds(call: Callable[[], Any]) -> float:
 
 
 def crowd(clients: list[Client], count: int) -> float:
-    """Images a second that all clients get together."""
+    """Images per second of all clients together."""
 
     def ask(client: Client) -> None:
         for _ in range(count // len(clients)):
@@ -178,7 +178,7 @@ def serving(folder: Path, args: argparse.Namespace) -> Figures:
 
 
 def compared(client: Client, yolo: YoloPredictor) -> Figures:
-    """The figures of a server that was just started."""
+    """The figures of a freshly started server."""
     first = milliseconds(client.test) / 1000
     client.test()
     clients = [Client(client.url, client.training_id, client.image_path) for _ in range(CLIENTS)]

@@ -1,4 +1,4 @@
-"""How long the server takes to answer first, and its memory."""
+"""How soon the server answers after its start, and its memory."""
 
 import argparse
 import statistics
@@ -14,14 +14,14 @@ from scripts.local_server import MODES, Server
 
 
 def bare_start() -> float:
-    """Seconds that an interpreter takes to import the three libraries that no server of this kind is without."""
+    """Seconds for an interpreter to import the three libraries that every such server needs."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", "import gunicorn.app.wsgiapp, flask, sqlalchemy.orm"], check=True)
     return time.monotonic() - began
 
 
 def start(folder: Path, _args: argparse.Namespace) -> Figures:
-    """Seconds from `python run.py` to the first answer on an existing database (median of 5), and resident memory."""
+    """Seconds from `python run.py` to the first response on an existing database (median of 5), and resident memory."""
     figures = {"bare imports, s": statistics.median(bare_start() for _ in range(5))}
     for mode in MODES:
         seconds = []

@@ -78,7 +78,7 @@ def training(folder: Path, args: argparse.Namespace) -> Figures:
 
 
 def inference(folder: Path, args: argparse.Namespace) -> Figures:
-    """A test through HTTP against plain predict: the model alone and the whole; medians with a warm model."""
+    """A test over HTTP against plain predict: the model alone and the whole request; medians with a warm model."""
     archive = draw(folder / "drawn")
     _, server, training_id = our_training(folder, archive, 1)
     try:

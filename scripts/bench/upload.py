@@ -12,7 +12,7 @@ from scripts.client import Client
 from scripts.drawing import draw
 from scripts.local_server import MODES, Server
 
-FILLER_MB = 150  # makes the upload long enough to see who waits for it
+FILLER_MB = 150  # makes the upload long enough to measure the delay of others
 
 
 def seconds_to_copy(archive: Path, folder: Path) -> float:
@@ -24,7 +24,7 @@ def seconds_to_copy(archive: Path, folder: Path) -> float:
 
 
 def upload(folder: Path, args: argparse.Namespace) -> Figures:
-    """From the first byte of an upload to "valid", against unzip and cp; who waits meanwhile."""
+    """From the first byte of an upload to "valid", against unzip and cp; the delay of other requests meanwhile."""
     train = args.images * 4 // 5
     archive = draw(folder / "drawn", train=train, val=args.images - train, size=640)
     large = Path(shutil.copy(archive, folder / "large.zip"))

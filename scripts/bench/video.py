@@ -1,4 +1,4 @@
-"""A video as a job against `yolo predict` on the same file, both from the start of a process to the written video."""
+"""A video as a job against `yolo predict` on the same file, both from the process's start to the written video."""
 
 import argparse
 import resource
@@ -23,8 +23,9 @@ FRAMES, RATE, ROUNDS = 150, 25, 3
 
 
 def video(folder: Path, args: argparse.Namespace) -> Figures:
-    """yolov8n at 640 px on 150 frames, in alternating runs; medians of the rounds. The job has the verified OpenVINO
-    export, as each completed training gets it by itself."""
+    """yolov8n at 640 px on 150 frames, in alternating runs; medians of the rounds. The job uses the verified OpenVINO
+    export, which each completed training gets automatically.
+    """
     model = args.serving_model or new_folder(folder, "made")
     if not args.serving_model:
         create_model(model, SIZE)
@@ -52,7 +53,7 @@ def video(folder: Path, args: argparse.Namespace) -> Figures:
 
 
 def filmed(path: Path, pictures: list[Path]) -> Path:
-    """An H.264 video of these pictures, one after the other."""
+    """An H.264 video of these images, one after the other."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width = stream.height = SIZE
@@ -67,7 +68,7 @@ def filmed(path: Path, pictures: list[Path]) -> Path:
 
 
 def rate(call: Callable[[], object]) -> float:
-    """Frames a second."""
+    """Frames per second."""
     began = time.monotonic()
     call()
     return FRAMES / (time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""Jobs through RQ to a worker (DISPATCH=rq): how soon they begin, and how fast their events are recorded."""
+"""Jobs through RQ to a worker (DISPATCH=rq): how soon they start, and how fast their events are recorded."""
 
 import argparse
 import os
@@ -27,8 +27,9 @@ MACHINE = Machine(50.0, 1, 2, 1, 0.0, 0.0, 0.0, 0.0)
 
 
 def workers(folder: Path, args: argparse.Namespace) -> Figures:
-    """From a job's row to its claim by a worker that has nothing to do, and events a second into PostgreSQL; over those
-    of --postgres, an empty database, and --redis, which nobody else uses, or our own. Nothing where neither is here."""
+    """From a job's row to its claim by an idle worker, and events per second into PostgreSQL; with the services of
+    --postgres, an empty database, and --redis, which nobody else uses, or with our own. No figures without them.
+    """
     postgres, redis = PostgresServer(), RedisServer(folder)
     try:
         database = args.postgres or postgres.start().url
@@ -61,9 +62,9 @@ def measure(folder: Path, addresses: dict[str, str]) -> Figures:
 
 
 def dispatch(jobs: Any) -> Figures:
-    """Exports of a dataset that does not exist: they fail once they were claimed."""
+    """Exports of a dataset that does not exist: they fail after they were claimed."""
     job = jobs.submit("export_dataset", {"revision": 0}, ("dataset", 1))
-    jobs.wait(job.id, 120)  # the worker is there from here on
+    jobs.wait(job.id, 120)  # the worker is listening from here on
     seconds = []
     for number in range(1, JOBS + 1):
         job = jobs.wait(jobs.submit("export_dataset", {"revision": number}, ("dataset", 1)).id, 60)
@@ -75,7 +76,7 @@ def dispatch(jobs: Any) -> Figures:
 
 
 def ingestion() -> Figures:
-    """Events of one training that each get a row, read in the batches in which they come."""
+    """Events of one training, each of which gets a row, read in batches of their usual size."""
     with writing() as session:
         dataset = Dataset(name="A", path="datasets/1", status="valid")
         session.add(dataset)

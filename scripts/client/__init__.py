@@ -1,4 +1,4 @@
-"""The client as it stands in this repository: `from scripts.client import Client`, without installing it."""
+"""The client from this repository: `from scripts.client import Client`, without installing it."""
 
 from scripts.client.yolo_client import ApiError, Client
 

@@ -1,4 +1,4 @@
-"""`python3 scripts/gpu`: runs the checks, prints the table, exits 0 when all hold."""
+"""`python3 scripts/gpu`: runs the checks, prints the table, exits 0 if all pass."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ CHECKS: Checks = {
     "against yolo train": comparison.comparison,
     "in threading mode": training.in_threads,
 }
-CLOSING_S = 15  # of the run's time: servers end, logs are copied
+CLOSING_S = 15  # of the run's time: for ending servers and copying logs
 
 
 def arguments() -> argparse.Namespace:
@@ -56,11 +56,11 @@ def arguments() -> argparse.Namespace:
 
 
 def prepare(folder: Path) -> None:
-    """An empty folder, and an environment in which everything else that is written lies below it, too."""
+    """Create an empty folder, and set the environment so that everything else is written below it, too."""
     if folder.exists() and any(folder.iterdir()) and not (folder / ".gpu-check").exists():
         raise SystemExit(f"{folder} is not empty and not of an earlier run: name another folder with --output.")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)  # it stays where it is a mount point
+    folder.mkdir(parents=True, exist_ok=True)  # a mount point cannot be removed
     (folder / ".gpu-check").touch()
     folders = {"TMPDIR": "tmp", "HOME": "home", "XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "cache"}
     folders |= {"CUDA_CACHE_PATH": "cache/cuda", "TORCHINDUCTOR_CACHE_DIR": "cache/inductor"}
@@ -69,7 +69,7 @@ def prepare(folder: Path) -> None:
         (folder / path).mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(folder / path)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi and the platform count
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # so that indices match nvidia-smi's and the platform's
 
 
 def main() -> int:
@@ -82,7 +82,7 @@ def main() -> int:
     began = time.monotonic()
     folder = args.output.resolve()
     prepare(folder)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the servers end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers end, too
     scale = TINY if args.tiny else FULL if args.device == "cuda" else FULL_CPU
     kit = Kit.create(folder, args.device, scale, began + 60 * args.minutes - CLOSING_S, args.gpu)
     return Run(kit, {name: CHECKS[name] for name in args.only}).all()

@@ -1,4 +1,4 @@
-"""Requests to the server under test, and the state of a training by them."""
+"""Requests to the server under test, and the state of a training from them."""
 
 import os
 from typing import Any
@@ -23,10 +23,10 @@ def post(server: Server, path: str, **options: Any) -> dict[str, Any]:
 
 
 def body_of(answer: requests.Response) -> dict[str, Any]:
-    """The JSON of an answer.
+    """The JSON of a response.
 
     Raises:
-        Fails: it is not a success.
+        Fails: it is not successful.
     """
     request = f"{answer.request.method} {answer.request.path_url}"
     require(answer.ok, f"{request} was answered {answer.status_code}: {answer.text.strip()[:400]}")
@@ -38,12 +38,12 @@ def status(server: Server, training_id: int) -> str:
 
 
 def epochs(server: Server, training_id: int) -> list[Metrics]:
-    """What was recorded of each epoch."""
+    """The recorded metrics of each epoch."""
     return get(server, f"/api/trainings/{training_id}/metrics")["epochs"]
 
 
 def children(server: Server, training_id: int) -> list[int]:
-    """The processes that lead the attempts of a training; at most one may live."""
+    """The processes that supervise the attempts of a training; at most one may be alive."""
     folder = f"{server.folder}/data/models/{training_id}/attempts/"
     pids = []
     for process in psutil.process_iter(["cmdline"]):
@@ -57,7 +57,7 @@ def children(server: Server, training_id: int) -> list[int]:
 
 
 def brief(value: Any) -> str:
-    """The last answer, in a line."""
+    """The last response, in one line."""
     if isinstance(value, dict):
         value = {
             key: value.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in value

@@ -14,8 +14,8 @@ from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import require
 
 MAP_DIFFERENCE = 0.05  # of mAP50-95, both after the same epochs
-LOSS_DIFFERENCE = 0.1  # of the loss of the last epoch, as a part of it
-# `yolo`, which may not be on the path. Its check of half precision would fetch weights.
+LOSS_DIFFERENCE = 0.1  # of the loss of the last epoch, relative
+# The command `yolo`, which may not be on the PATH. Its check of half precision would download weights.
 YOLO = """
 from ultralytics.engine import trainer
 trainer.check_amp = lambda model: True
@@ -25,7 +25,7 @@ entrypoint()
 
 
 def comparison(kit: Kit) -> str:
-    """Wall time, seconds an epoch, images a second, both with their defaults; the final mAP is the same."""
+    """Wall time, seconds per epoch, images per second, both with their defaults; the final mAP is the same."""
     yolo_s, yolo_map, yolo_loss = yolo_train(kit)
     our_s, recorded = ours(kit)
     our_map, our_loss = recorded[-1]["map95"], recorded[-1]["loss"]
@@ -40,9 +40,9 @@ def comparison(kit: Kit) -> str:
 
 
 def ours(kit: Kit) -> tuple[float, list[Metrics]]:
-    """Seconds from the request to the end, and what was recorded of each epoch."""
+    """Seconds from the request to the end, and the recorded metrics of each epoch."""
     server = kit.server()
-    dataset_id = kit.upload(server, "Compared")  # no training has read it yet, as is the case with the other
+    dataset_id = kit.upload(server, "Compared")  # not yet read by any training, as with `yolo train`
     scale, defaults = kit.scale, {"learning_rate": None, "params": {}}
     began = time.monotonic()
     training_id = kit.begin(server, dataset_id, "Compared", epochs=scale.compared, img_size=scale.size, **defaults)

@@ -1,4 +1,4 @@
-"""The drawn dataset, once for all checks."""
+"""The drawn dataset, shared by all checks."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ class DrawnData:
     """Images of shapes, as a ZIP in YOLO layout.
 
     Args:
-        folder: the ZIP is made below it.
-        images, size: how many, and their side in pixels. A fifth is for validation.
+        the ZIP is created below it.
+        their number, and their side in pixels. A fifth is for validation.
     """
 
     def __init__(self, folder: Path, images: int, size: int) -> None:
@@ -25,7 +25,7 @@ class DrawnData:
 
     @cached_property
     def archive(self) -> Path:
-        """The ZIP; drawn in as many processes as there are cores."""
+        """The ZIP; drawn in one process per core."""
         parts = min(self.validation, len(os.sched_getaffinity(0)))
         children = [self._draw_part(part, parts) for part in range(parts)]
         target = self.folder / "shapes.zip"
@@ -52,7 +52,7 @@ def share(count: int, part: int, parts: int) -> int:
 
 
 def copy_entries(source: Path, target: zipfile.ZipFile, part: int) -> None:
-    """The images and labels of a part under names of their own; data.yaml once."""
+    """Copy the images and labels of a part, under unique names; data.yaml once."""
     with zipfile.ZipFile(source) as archive:
         for name in archive.namelist():
             folder, _, file = name.rpartition("/")

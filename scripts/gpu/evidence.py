@@ -1,4 +1,4 @@
-"""What is needed to mend a failure from afar: logs, databases, the state of the GPU, versions; at most 20 MB."""
+"""What is needed to diagnose a failure remotely: logs, databases, the state of the GPU, versions; at most 20 MB."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ class Evidence:
         return self.target
 
     def finish(self, results: Mapping[str, object]) -> None:
-        """The results as they are now, if there is any evidence."""
+        """Update the results in the evidence, if there is any."""
         if self.target.exists():
             (self.target / "nvidia-smi-after.txt").write_text(smi("-q") or NO_GPU)
             self._write("results.json", results)
@@ -57,7 +57,7 @@ class Evidence:
             free -= len(content)
 
     def _logs(self) -> list[Path]:
-        """Every log of servers and children, the newest first."""
+        """Every log of servers and children, newest first."""
         logs = {path for name in NAMES for path in self.folder.rglob(name) if self.target not in path.parents}
         return sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True)
 
@@ -74,7 +74,7 @@ def both_ends(path: Path) -> bytes:
 
 
 def database(path: Path) -> bytes:
-    """The rows of jobs and trainings with what is still in the log beside the file; as SQL."""
+    """The rows of jobs and trainings, including the contents of the log beside the file; as SQL."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             text = "\n".join(connection.iterdump())

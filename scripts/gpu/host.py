@@ -18,7 +18,7 @@ MB = 1024**2
 
 @dataclass(frozen=True)
 class Reading:
-    """One GPU at one moment. `None`: the card does not report it."""
+    """The state of one GPU at one moment. `None`: not reported by the card."""
 
     time: float  # time.monotonic()
     utilization: float | None  # %
@@ -28,12 +28,12 @@ class Reading:
 
 
 def gpu_names() -> list[str]:
-    """The GPUs in nvidia-smi's order; none without its driver."""
+    """The GPUs in nvidia-smi's order; empty without its driver."""
     return smi("--query-gpu=name", "--format=csv,noheader").splitlines()
 
 
 def smi(*arguments: str) -> str:
-    """What nvidia-smi prints; nothing where it cannot run."""
+    """The output of nvidia-smi; empty if it cannot run."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
@@ -50,7 +50,7 @@ def read_gpu(index: int) -> Reading:
 
 
 def compute_capability(index: int) -> float | None:
-    """As CUDA counts it, 8.0 of an A100; None where nvidia-smi does not report it."""
+    """Such as 8.0 of an A100; None if nvidia-smi does not report it."""
     return number(smi(f"--id={index}", "--query-gpu=compute_cap", "--format=csv,noheader"))
 
 
@@ -62,7 +62,7 @@ def number(text: str) -> float | None:
 
 
 class Sampler:
-    """Reads a GPU by nvidia-smi every half second while it is entered; a context manager."""
+    """Reads a GPU by nvidia-smi every half second; a context manager."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -89,7 +89,7 @@ class Sampler:
 
 
 def typical_difference(pairs: list[tuple[float | None, float | None]]) -> float | None:
-    """The median of |a - b| over the pairs in which both sides tell."""
+    """The median of |a - b| over the pairs with both values."""
     differences = [abs(a - b) for a, b in pairs if a is not None and b is not None]
     return median(differences) if differences else None
 
@@ -111,23 +111,23 @@ def versions() -> dict[str, str | list[str] | None]:
 
 
 def difference_of_means(pairs: list[tuple[float | None, float | None]]) -> float | None:
-    """Over the pairs in which both sides tell: for figures that jump between two readings."""
+    """Over the pairs with both values: for figures that vary between two readings."""
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     return abs(mean(differences)) if differences else None
 
 
 def packages() -> dict[str, str]:
-    """Everything that is installed, and its version."""
+    """Every installed package, and its version."""
     return dict(sorted((item.name, item.version) for item in importlib.metadata.distributions()))
 
 
 def variables() -> dict[str, str]:
-    """Variables of the environment that steer torch and CUDA."""
+    """Environment variables that configure torch and CUDA."""
     return {name: value for name, value in sorted(os.environ.items()) if name.startswith(STEERING)}
 
 
 def processor() -> str:
-    """Its model name and how many cores this process may use."""
+    """The model name of the CPU, and the number of cores available to this process."""
     name = platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

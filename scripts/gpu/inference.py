@@ -58,7 +58,7 @@ def inference(kit: Kit) -> str:
 
 
 def logged_precision(kit: Kit, server: Server) -> str:
-    """`half` or `single`, as the log says of the process that answers now."""
+    """`half` or `single`, from the log of the process that now serves."""
     lines = [line for line in server.read_log().splitlines() if "runs models on" in line]
     expected = "half" if kit.on_gpu else "single"
     require(lines and f"in {expected} precision" in lines[-1], f"not in {expected} precision: {lines[-1:]}")
@@ -66,7 +66,7 @@ def logged_precision(kit: Kit, server: Server) -> str:
 
 
 def ask(server: Server, training_id: int, image: Path) -> float:
-    """Milliseconds of one test, from the request to its answer."""
+    """Milliseconds of one test, from the request to its response."""
     began = time.perf_counter()
     with open(image, "rb") as file:
         files, form = {"file": ("image.jpg", file)}, {"training_id": training_id}
@@ -75,8 +75,9 @@ def ask(server: Server, training_id: int, image: Path) -> float:
 
 
 def many_clients(kit: Kit, server: Server, training_id: int, image: Path) -> tuple[float, int]:
-    """Images a second that 16 clients get of the predict endpoint together, and the largest batch; every request is
-    answered, and says that the GPU ran it in half precision."""
+    """Images per second of 16 clients of the predict endpoint together, and the largest batch; every request must be
+    answered, and report half precision on the GPU.
+    """
     expected = ("half", "cuda:0") if kit.on_gpu else ("single", "cpu")
     url, content, batches = f"{server.url}/api/models/{training_id}/predict", image.read_bytes(), []
 
@@ -95,7 +96,7 @@ def many_clients(kit: Kit, server: Server, training_id: int, image: Path) -> tup
     try:
         list(pool.map(client, range(CLIENTS)))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # nobody waits for a server that hangs
+        pool.shutdown(wait=False, cancel_futures=True)  # does not wait for a server that hangs
     return kit.scale.requests / (time.perf_counter() - began), max(batches)
 
 
@@ -104,7 +105,7 @@ def share_of(count: int, number: int) -> int:
 
 
 def yolo_predict(kit: Kit, weights: Path, image: Path) -> float:
-    """Milliseconds of `YOLO(...).predict`, the model loaded; the median."""
+    """Milliseconds of `YOLO(...).predict` with the model loaded; the median."""
     device = f"cuda:{kit.index}" if kit.on_gpu else "cpu"
     arguments = [str(weights), str(image), str(kit.scale.size), str(kit.scale.requests // 4), device]
     command = [sys.executable, "-c", YOLO_PREDICT, *arguments]
@@ -115,7 +116,7 @@ def yolo_predict(kit: Kit, weights: Path, image: Path) -> float:
 
 
 def exports(kit: Kit) -> str:
-    """ONNX and TensorRT, verified beside the .pt, where their packages are."""
+    """ONNX and TensorRT, verified beside the .pt, if their packages are installed."""
     server = kit.server()
     formats = {item["format"]: item for item in get(server, "/api/export-formats")["formats"]}
     missing = [f"{name}: {formats[name]['reason']}" for name in FORMATS if not formats[name]["available"]]
@@ -127,13 +128,13 @@ def exports(kit: Kit) -> str:
 
 
 def exported(kit: Kit, server: Server, training_id: int, name: str) -> str:
-    """What was measured of an export."""
+    """The measured figures of an export."""
     export_id = post(server, f"/api/trainings/{training_id}/exports", json={"format": name})["export_id"]
     export = kit.wait(
         lambda: get(server, f"/api/exports/{export_id}"), lambda body: body["status"] in ENDED, 240, f"{name} is made"
     )
     error = export["error"] or {}
-    if error.get("code") == "unproven" and not kit.on_gpu:  # so few epochs on so little data
+    if error.get("code") == "unproven" and not kit.on_gpu:  # with so few epochs on so little data
         return f"{name}: made, measured, and not offered, as the model detects nothing yet"
     require(export["status"] == "completed", f"{name} is {export['status']}: {error}")
     verification = export["verification"]

@@ -1,4 +1,4 @@
-"""What every check has: the server, the data, the clock, and the trainings."""
+"""What all checks share: the server, the data, the clock, and the trainings."""
 
 import subprocess
 import time
@@ -17,12 +17,12 @@ from scripts.gpu.outcome import Fails, require
 from scripts.gpu.servers import Servers
 from scripts.local_server import Server
 
-# Small and steady: what is compared must not differ by chance. Without plots, which take seconds a training.
+# Small and deterministic: compared runs must not differ by chance. Without plots, which take seconds per training.
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "plots": False}
 
 
 class Hungry(TypedDict, total=False):
-    """A training whose memory runs out."""
+    """A training that exhausts its memory."""
 
     batch_size: int
     img_size: int
@@ -31,22 +31,22 @@ class Hungry(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Scale:
-    """How large everything is: images of the dataset, sides in pixels, images a batch, epochs, requests."""
+    """The sizes: images of the dataset, sides in pixels, images per batch, epochs, requests."""
 
     images: int
     size: int
     small: int
     batch: int
     epochs: int
-    watched: int  # epochs of the training beside which models are tested
+    watched: int  # epochs of the training during which models are tested
     compared: int  # epochs of a training beside `yolo train`
-    hungry: Hungry  # a training whose memory runs out
-    hungry_in_short: Hungry  # the same, with fewer steps of the ladder
+    hungry: Hungry  # a training that exhausts its memory
+    hungry_in_short: Hungry  # the same, with fewer halvings of the batch
     memory_limit: str  # TRAINING_MEMORY_LIMIT
     requests: int
 
 
-# YOLOv8s: its checkpoints stay far below what the disk of a run may take.
+# YOLOv8s: its checkpoints stay far below a run's limit of disk space.
 FULL = Scale(
     images=1200,
     size=640,
@@ -60,7 +60,7 @@ FULL = Scale(
     memory_limit="0",
     requests=200,
 )
-# Without a GPU the limit of a process plays the card whose memory runs out.
+# Without a GPU, the memory limit of a process stands in for the card's memory.
 WITHOUT_GPU = {"hungry": {"batch_size": 32, "img_size": 320}, "hungry_in_short": {"batch_size": 16, "img_size": 320}}
 FULL_CPU = replace(
     FULL,
@@ -84,10 +84,10 @@ class Kit:
     """One run of the checks.
 
     Args:
-        folder: everything is written below it.
+        everything is written below it.
         device: "cuda" or "cpu".
-        deadline: time.monotonic() at which the run is over.
-        index: of the GPU, as nvidia-smi counts.
+        time.monotonic() at the end of the run.
+        of the GPU, as nvidia-smi counts.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class Kit:
         return cls(folder, device, scale, deadline, data, Servers(folder / "servers", common), index)
 
     def shortened(self) -> "Kit":
-        """The same, for a repeated check."""
+        """The same with fewer epochs, for a repeated check."""
         return replace(self, in_short=True)
 
     @property
@@ -117,7 +117,7 @@ class Kit:
 
     @property
     def patience(self) -> int:
-        """What a wait may take of the seconds that it would on a machine with a GPU; a processor may be a busy one."""
+        """A timeout, given its seconds on a machine with a GPU; a CPU may be busy."""
         return 1 if self.on_gpu else 5
 
     def remaining_s(self) -> float:
@@ -160,7 +160,9 @@ class Kit:
         return dataset_id
 
     def begin(self, server: Server, dataset_id: int, name: str, **changes: Any) -> int:
-        """Queue a training; its id. Small and steady unless `changes` say otherwise; None: the platform's default."""
+        """Queue a training; returns its id. Small and deterministic unless `changes` say otherwise; None: the
+        platform's default.
+        """
         body = {
             "name": name,
             "dataset_id": dataset_id,
@@ -176,7 +178,7 @@ class Kit:
         return post(server, "/api/trainings", json=fields)["training_id"]
 
     def listen(self, server: Server, training_id: int) -> AbstractContextManager[Listener]:
-        """Everything that the training's room receives within the block."""
+        """Receives everything that is sent to the training's room within the block."""
         return Listener(server.url, training_id)
 
     # Waiting.
@@ -184,7 +186,7 @@ class Kit:
     def wait(
         self, poll: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.1
     ) -> Any:
-        """Poll until `reached` accepts the value; that value.
+        """Poll until `reached` accepts the value; returns it.
 
         Raises:
             Fails: not within the seconds.
@@ -197,14 +199,14 @@ class Kit:
         return value
 
     def wait_for(self, server: Server, training_id: int, *statuses: str, seconds: float = 180) -> Training:
-        """The training once it has one of these statuses, or has ended otherwise."""
+        """Wait until the training has one of these statuses, or has ended otherwise; returns it."""
         path = f"/api/trainings/{training_id}"
         reached = {*statuses, *ENDED}
         what = f"training {training_id} is {' or '.join(statuses)}"
         return self.wait(lambda: get(server, path), lambda body: body["status"] in reached, seconds, what)
 
     def complete(self, server: Server, training_id: int, seconds: float = 240) -> Training:
-        """The training, completed, with each epoch once.
+        """Wait until the training is completed, with each epoch once; returns it.
 
         Raises:
             Fails: it ended otherwise.
@@ -217,12 +219,12 @@ class Kit:
         return training
 
     def child(self, server: Server, training_id: int) -> int:
-        """The process of a running training; soon."""
+        """Wait for the process of a running training; returns its id."""
         what = f"training {training_id} has a process"
         return self.wait(lambda: children(server, training_id), bool, 60, what)[0]
 
     def run(self, command: list[str], seconds: float, what: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
-        """A program of its own, ended.
+        """Run a program to its end.
 
         Raises:
             Fails: not within the seconds.
@@ -240,10 +242,12 @@ class Kit:
         return (read_gpu(self.index).memory or 0.0) if self.on_gpu else 0.0
 
     def wait_for_free_memory(self, at_most: float, what: str) -> float:
-        """Bytes in use once they are down to `at_most`; a process that ends gives its memory back within seconds."""
+        """Wait until memory in use is down to `at_most`, since an ended process releases its memory within seconds;
+        returns the bytes.
+        """
         return self.wait(self.gpu_memory, lambda used: used <= at_most, 15, f"memory is free {what}", 0.5)
 
 
 def visible(index: int) -> dict[str, str]:
-    """Of several GPUs the server sees the one that is looked at; one alone it finds by itself."""
+    """With several GPUs the server sees only the one under test; a single GPU needs no setting."""
     return {"CUDA_VISIBLE_DEVICES": str(index)} if len(gpu_names()) > 1 else {}

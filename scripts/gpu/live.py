@@ -22,7 +22,7 @@ class Listener:
         self.client = socketio.Client()
 
     def of(self, event: str) -> list[tuple[float, Event]]:
-        """When this event came, and its payloads."""
+        """The arrival times of this event, and its payloads."""
         return [(moment, payload) for moment, name, payload in list(self.received) if name == event]
 
     def __enter__(self) -> "Listener":

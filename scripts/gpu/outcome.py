@@ -1,4 +1,4 @@
-"""How a check ends that does not hold."""
+"""The ways in which a check ends without passing."""
 
 
 class Fails(Exception):
@@ -10,11 +10,11 @@ class Skipped(Exception):
 
 
 class OutOfTime(Exception):
-    """The time of the whole run is over; the check has shown nothing."""
+    """The time of the whole run has expired; the check is inconclusive."""
 
 
 def require(holds: object, message: str) -> None:
-    """Fail a check unless something holds.
+    """Fail a check unless the condition holds.
 
     Raises:
         Fails: it does not hold.

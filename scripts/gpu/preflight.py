@@ -1,4 +1,4 @@
-"""The first check: what the host has of what the others need."""
+"""The first check: whether the host has what the others need."""
 
 import importlib.metadata
 import json
@@ -13,9 +13,9 @@ from scripts.gpu.kit import Kit
 from scripts.gpu.outcome import require
 from scripts.local_server import ROOT
 
-DISK = 4 * 1024**3  # bytes that a run may take
+DISK = 4 * 1024**3  # bytes that a run may use
 NEWER_PYTHON, NEWER_TORCH = (3, 11), (2, 8)
-# Only what a check of its own tells: formats of exports, another database.
+# Packages whose absence is reported by a check of their own: formats of exports, another database.
 OPTIONAL = {"onnx", "onnxruntime", "onnxslim", "openvino", "nncf", "psycopg"}
 SAME = {"opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")}
 REQUIREMENT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -30,15 +30,15 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpu":
 
 
 class Unusable(Exception):
-    """Nothing can be checked here; the message says why."""
+    """Nothing can be checked on this host; the message says why."""
 
 
 def host(kit: Kit) -> str:
     """Python, torch that computes on the GPU, disk, and the packages of requirements.txt.
 
     Raises:
-        Unusable: no other check can hold.
-        Fails: some package is missing; the others tell whether it matters.
+        Unusable: no other check can pass.
+        Fails: a package is missing; the other checks show whether it matters.
     """
     if sys.version_info < NEWER_PYTHON:
         raise Unusable(f"Python {platform.python_version()}: 3.11 or newer is needed")
@@ -53,7 +53,7 @@ def host(kit: Kit) -> str:
 
 
 def torch_sees(kit: Kit) -> str:
-    """torch's version and, on a GPU, that it computes there; in a process that ends and gives the memory back."""
+    """torch's version and, on a GPU, that it computes there; in a process of its own, whose end releases the memory."""
     try:
         version = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError as error:
@@ -75,7 +75,7 @@ def torch_sees(kit: Kit) -> str:
 
 
 def missing_packages() -> list[str]:
-    """The packages of requirements.txt that this Python has not."""
+    """The packages of requirements.txt that are not installed in this Python."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = [match.group() for line in lines if (match := REQUIREMENT.match(line))]
     return [name for name in names if not any(map(installed, (name, *SAME.get(name, ()))))]

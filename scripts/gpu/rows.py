@@ -21,7 +21,7 @@ Checks = dict[str, Callable[[Kit], str]]
 
 @dataclass(frozen=True)
 class Row:
-    """The outcome of one check. `traceback`: of what the kit itself did not expect."""
+    """The outcome of one check. `traceback`: of an error in the kit itself."""
 
     check: str
     result: str
@@ -34,10 +34,10 @@ class Row:
 
 
 class Run:
-    """Runs checks; `results.json` is complete after each of them.
+    """Runs the checks; `results.json` is complete after each of them.
 
     Args:
-        checks: by name. What raises Unusable keeps all that follow from being run.
+        checks by name. One that raises Unusable skips all following ones.
     """
 
     def __init__(self, kit: Kit, checks: Checks) -> None:
@@ -48,7 +48,7 @@ class Run:
         self._versions, self._began = versions(), time.monotonic()
 
     def all(self) -> int:
-        """Run them, print the table; the exit status."""
+        """Run them, print the table; returns the exit status."""
         try:
             for name in self.checks:
                 row = self.check(name)
@@ -63,7 +63,7 @@ class Run:
         return self._conclude()
 
     def check(self, name: str) -> Row:
-        """Run one check; any error in it is its result."""
+        """Run one check; any exception in it becomes its result."""
         if self.unusable:
             return Row(name, NOT_RUN, self.unusable, 0.0)
         if self.kit.remaining_s() <= 0:
@@ -115,10 +115,10 @@ class Run:
 
 @contextmanager
 def ending_at(deadline: float) -> Iterator[None]:
-    """What runs in here ends at the deadline, whatever it waits for.
+    """End the block at the deadline, whatever it is waiting for.
 
     Raises:
-        OutOfTime: it did.
+        OutOfTime: at the deadline.
     """
 
     def over(*_: object) -> None:
@@ -137,7 +137,7 @@ def ending_at(deadline: float) -> Iterator[None]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; files deleted meanwhile do not count."""
+    """Bytes of all files below a folder; ignores files deleted meanwhile."""
     size = 0
     for path in folder.rglob("*"):
         try:

@@ -1,4 +1,4 @@
-"""The server that the checks share: starts, uploads and trained models cost more time than what is checked."""
+"""The server shared by the checks: starts, uploads and trained models take more time than what is checked."""
 
 import re
 import signal
@@ -21,11 +21,11 @@ class Stage:
 
 
 class Servers:
-    """At most one server, on one folder. It is restarted there for a check that needs other settings; after a check
-    that did not hold, the next one gets a new folder.
+    """At most one server, on one folder. It is restarted there for a check that needs other settings; after a failed
+    check, the next one gets a new folder.
 
     Args:
-        root: the folders lie below it.
+        root of the folders.
         common: settings of every server.
     """
 
@@ -36,7 +36,7 @@ class Servers:
 
     @property
     def stage(self) -> Stage:
-        """What there is in the folder that is used now."""
+        """The contents of the present folder."""
         if self._stage is None:
             number = len(list(self.root.iterdir())) + 1 if self.root.exists() else 1
             folder = self.root / str(number)
@@ -45,7 +45,7 @@ class Servers:
         return self._stage
 
     def running(self, mode: str, **settings: str) -> Server:
-        """A server with these settings.
+        """A running server with these settings.
 
         Raises:
             Fails: it does not start.
@@ -63,27 +63,27 @@ class Servers:
             ) from error
 
     def _is(self, requested: Server) -> bool:
-        """Whether the running server is the requested one, but for its port."""
+        """Whether the running server is the requested one, apart from its port."""
         server = self.server
         if server is None or server.process is None or server.process.poll() is not None:
             return False
         return requested.settings | {"PORT": str(server.port)} == server.settings
 
     def ending(self) -> str:
-        """For a message: that the server has ended by itself, if it has."""
+        """For a message: that the server has ended on its own, if it has."""
         process = self.server.process if self.server else None
         if process is None or (status := process.poll()) is None:
             return ""
         return f"; the server has ended ({signal.Signals(-status).name if status < 0 else f'status {status}'})"
 
     def stop(self) -> None:
-        """End the server and its children; its folder stays usable."""
+        """End the server and its children; its folder remains usable."""
         if self.server is not None:
             self.server.end()
         self.server = None
 
     def abandon(self) -> None:
-        """End it, and begin in a new folder; the weights in the old one are removed, its logs stay."""
+        """End it, and start in a new folder; the weights in the old one are removed, its logs are kept."""
         self.stop()
         if self._stage is not None:
             for path in self._stage.folder.rglob("*.pt"):
@@ -92,6 +92,8 @@ class Servers:
 
 
 def reason_in(log: str) -> str:
-    """Why, of what a server said: its last exception, for gunicorn only says that it failed; else its last line."""
+    """The reason from a server's log: its last exception, since gunicorn only logs that it failed; otherwise its last
+    line.
+    """
     lines = [line.strip() for line in reversed(log.splitlines()) if line.strip()]
     return next((line for line in lines if EXCEPTION.match(line)), lines[0] if lines else "it said nothing")

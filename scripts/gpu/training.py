@@ -1,4 +1,4 @@
-"""Trainings: the device and its figures, memory that runs out, processes that are killed, precision."""
+"""Trainings: the device and its figures, exhausted memory, killed processes, precision."""
 
 import math
 import os
@@ -15,10 +15,10 @@ from scripts.gpu.kit import STEADY, Kit
 from scripts.gpu.outcome import Skipped, require
 from scripts.local_server import Server
 
-# How far the stream may be from nvidia-smi: both look at moments of their own.
+# How far the stream may differ from nvidia-smi, since they are read at different times.
 MEMORY, TEMPERATURE, POWER, UTILIZATION = 256 * MB, 4.0, 60.0, 35.0
 JUMPING = {"power", "utilization"}
-LEFTOVER = 64 * MB  # what the driver may keep after a process
+LEFTOVER = 64 * MB  # what the driver may retain after a process
 LOSS_JUMP = 1.5
 
 
@@ -27,7 +27,7 @@ def train(kit: Kit, mode: str = "eventlet") -> str:
     server = kit.server(mode)
     dataset_id = kit.dataset(server)
     idle = kit.gpu_memory()
-    for count in (kit.scale.watched, 4 * kit.scale.watched):  # once more where it was over before the tests were
+    for count in (kit.scale.watched, 4 * kit.scale.watched):  # once more if it ended before the tests did
         training_id = kit.begin(server, dataset_id, "Watched", epochs=count, img_size=kit.scale.size)
         with kit.listen(server, training_id) as live, watching(kit) as sampler:
             after_epoch(kit, server, training_id, 1)
@@ -47,7 +47,7 @@ def train(kit: Kit, mode: str = "eventlet") -> str:
 
 @contextmanager
 def watching(kit: Kit) -> Iterator[Sampler | None]:
-    """nvidia-smi beside the training; nothing on the CPU."""
+    """Reads nvidia-smi during the training; nothing on the CPU."""
     if not kit.on_gpu:
         yield None
         return
@@ -56,7 +56,9 @@ def watching(kit: Kit) -> Iterator[Sampler | None]:
 
 
 def disturb(kit: Kit, server: Server, training_id: int, dataset_id: int) -> bool:
-    """Test the model that a training has so far, and ask for an estimate; whether it was still running after that."""
+    """Test the model of a running training, and request an estimate; whether the training was still running
+    after that.
+    """
     body = {"dataset_id": dataset_id, "model_version": "s", "img_size": kit.scale.small, "batch_size": kit.scale.batch}
     answer = post(server, "/api/trainings/estimate", json=body)
     for _ in range(5):
@@ -67,7 +69,7 @@ def disturb(kit: Kit, server: Server, training_id: int, dataset_id: int) -> bool
 
 
 def reported_device(kit: Kit, training: Training) -> str:
-    """The device that the platform says the training ran on."""
+    """The device on which the training ran, as reported by the platform."""
     device = training["device"]
     if not kit.on_gpu:
         require(device == "cpu", f"the training says it ran on {device}")
@@ -106,7 +108,7 @@ def compared(messages: list[tuple[float, Event]], sampler: Sampler) -> str:
 
 
 def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
-    """A batch that does not fit: smaller ones, or a failure that says so; then the next training starts."""
+    """A batch that does not fit: smaller ones, or a failure with that reason; then the next training starts."""
     server = kit.server(mode)
     dataset_id = kit.dataset(server)
     idle = kit.gpu_memory()
@@ -124,7 +126,7 @@ def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
 
 
 def killed(kit: Kit, mode: str = "eventlet") -> str:
-    """kill -9 of the child, then of the server: the run goes on, each epoch once, its loss without a jump."""
+    """kill -9 of the child, then of the server: the run resumes, each epoch once, its loss without a jump."""
     server = kit.server(mode)
     dataset_id = kit.dataset(server)
     idle = kit.gpu_memory()
@@ -135,7 +137,7 @@ def killed(kit: Kit, mode: str = "eventlet") -> str:
     kill_server(server)
     server.start()
     training = kit.complete(server, training_id)
-    # A process says how it ended, then leaves.
+    # A process records how it ended before it exits.
     kit.wait(lambda: children(server, training_id), lambda pids: not pids, 30, "no process of the training is left")
     kit.wait_for_free_memory(idle + LEFTOVER, "after a training that was killed")
     losses = [epoch["loss"] for epoch in epochs(server, training_id)]
@@ -147,7 +149,7 @@ def killed(kit: Kit, mode: str = "eventlet") -> str:
 
 
 def kill_server(server: Server) -> None:
-    """kill -9 of all its processes; the trainings go on."""
+    """kill -9 of all its processes; the trainings continue."""
     pids = server.worker_pids()
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -156,7 +158,7 @@ def kill_server(server: Server) -> None:
 
 
 def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
-    """Wait until the epoch is recorded, there is a checkpoint to go on from, and its process runs on.
+    """Wait until the epoch is recorded, there is a checkpoint to resume from, and its process is still running.
 
     Raises:
         Fails: the training ended before.
@@ -170,7 +172,7 @@ def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
         0.05,
     )
     require(reached["status"] in {"pending", "running"}, f"the training is {reached['status']} already")
-    kit.wait(  # it is written behind the message of its epoch
+    kit.wait(  # it is written after the message of its epoch
         lambda: get(server, f"{path}/checkpoints")["checkpoints"],
         lambda checkpoints: any(item["resumable"] for item in checkpoints),
         60,
@@ -180,7 +182,7 @@ def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
 
 
 def precision(kit: Kit) -> str:
-    """Mixed precision where the GPU has it, and off where asked; the losses agree."""
+    """Mixed precision if the GPU supports it, and off if requested; the losses agree."""
     if not kit.on_gpu:
         raise Skipped("half precision in training needs a GPU")
     capability = compute_capability(kit.index)
@@ -199,7 +201,7 @@ def precision(kit: Kit) -> str:
 
 
 def arguments(server: Server, training_id: int) -> UltralyticsArguments:
-    """What ultralytics was called with, from the run's own args.yaml."""
+    """The arguments with which ultralytics was called, from the run's own args.yaml."""
     import yaml
 
     path = server.folder / "data" / "models" / str(training_id) / "run" / "args.yaml"
@@ -207,7 +209,7 @@ def arguments(server: Server, training_id: int) -> UltralyticsArguments:
 
 
 def slots(kit: Kit) -> str:
-    """Two trainings on one GPU at the same time, where the setting asks for it."""
+    """Two trainings on one GPU at the same time, if the setting allows it."""
     if not kit.on_gpu:
         raise Skipped("slots are of GPUs; a CPU has one")
     server = kit.server(TRAININGS_PER_GPU="2")

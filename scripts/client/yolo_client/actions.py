@@ -1,4 +1,4 @@
-"""The client's commands for trainings that exist."""
+"""The client's commands for existing trainings."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ ACTIONS = {
 
 
 def add_actions(commands: Any) -> None:
-    """The commands for a training that exists."""
+    """The commands for an existing training."""
     for name, text in ACTIONS.items():
         action = commands.add_parser(name, help=text)
         action.add_argument("training_id", type=int)
@@ -41,7 +41,7 @@ def add_actions(commands: Any) -> None:
 
 
 def acted(client: "Client", args: argparse.Namespace) -> Acted | Deleted | Training:
-    """Carry out one of ACTIONS; the server's answer."""
+    """Carry out one of ACTIONS; returns the server's response."""
     match args.command:
         case "delete":
             return client.delete(args.training_id, args.permanent)

@@ -1,4 +1,4 @@
-"""What the server answers, as types: for editors and type checkers. A later server may send more fields than these.
+"""The server's responses, as types for editors and type checkers. A later server may send more fields than these.
 
 Times are ISO 8601 in UTC, sizes in bytes; None where the server has no value (yet).
 """
@@ -6,7 +6,7 @@ Times are ISO 8601 in UTC, sizes in bytes; None where the server has no value (y
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-Row = dict[str, object]  # some fields of an answer, to print
+Row = dict[str, object]  # some fields of a response, to print
 
 Counted = TypedDict("Counted", {"class": str, "detections": int, "tracks": int}, total=False)
 ClassConfidence = TypedDict("ClassConfidence", {"class": str, "confidence": float})
@@ -20,7 +20,7 @@ class _ByTask(TypedDict, total=False):
 
 
 class Detection(_ByTask, ClassConfidence):
-    """An object in an image; px of the upright image."""
+    """A detected object; px of the upright image."""
 
     bbox: list[float]  # x1, y1, x2, y2
     center: list[float]
@@ -28,14 +28,14 @@ class Detection(_ByTask, ClassConfidence):
 
 
 class FieldError(TypedDict):
-    """What is wrong with a field of the request."""
+    """An invalid field of the request."""
 
     field: str
     message: str
 
 
 class Problem(TypedDict, total=False):
-    """A refusal: problem+json (RFC 9457)."""
+    """An error response: problem+json (RFC 9457)."""
 
     type: str
     title: str
@@ -45,13 +45,13 @@ class Problem(TypedDict, total=False):
 
 
 class Progress(TypedDict):
-    """How far work is, counted in what it works on."""
+    """The progress of work, in its own units."""
 
     stage: str | None
     done: int
-    total: int  # 0: not known
+    total: int  # 0: unknown
     percent: float | None
-    rate: float | None  # a second
+    rate: float | None  # per second
     eta: float | None  # s
 
 
@@ -63,14 +63,14 @@ class Failure(TypedDict):
 
 
 class Original(TypedDict):
-    """An upload as it was sent."""
+    """An upload's file as it was sent."""
 
     name: str
     bytes: int
 
 
 class LeftOut(TypedDict):
-    """Images that a dataset does not use."""
+    """Images of a dataset that are not used."""
 
     code: str
     count: int
@@ -78,7 +78,7 @@ class LeftOut(TypedDict):
 
 
 class Summary(TypedDict):
-    """What training will use of a dataset."""
+    """What a training will use of a dataset."""
 
     used: int
     total: int
@@ -86,7 +86,7 @@ class Summary(TypedDict):
 
 
 class ImportProgress(TypedDict):
-    """How far the check of a dataset is: `done` and `total` of the stage, `percent` and `eta` (s) of the whole."""
+    """The progress of a dataset's validation: `done` and `total` of the stage, `percent` and `eta` (s) of the whole."""
 
     stage: str | None
     done: int
@@ -130,7 +130,7 @@ class Dataset(TypedDict):
 
 
 class Effect(TypedDict):
-    """What a fix did to a version of a dataset."""
+    """What a fix changed in a version of a dataset."""
 
     code: str
     title: str
@@ -168,7 +168,7 @@ class Revision(TypedDict):
 
 
 class Metrics(TypedDict):
-    """The figures of an epoch; of a message those that this kind of training has."""
+    """The figures of an epoch; a message has those of its kind of training."""
 
     epoch: int
     loss: float | None
@@ -204,7 +204,7 @@ class _WaitingDetails(TypedDict, total=False):
 
 
 class Waiting(_WaitingDetails):
-    """What a training waits for."""
+    """The reason why a training is waiting."""
 
     code: str
     message: str
@@ -275,7 +275,7 @@ class Training(TypedDict):
 
 
 class TrainingProgress(TypedDict, total=False):
-    """The batch of the present epoch, or the stage before and after the batches; `fraction`: 0 to 1 of the run."""
+    """The batch of the present epoch, or the stage before or after the batches; `fraction`: 0 to 1 of the run."""
 
     stage: str
     epoch: int
@@ -296,7 +296,7 @@ class _ActionDetails(TypedDict, total=False):
 
 
 class Acted(_ActionDetails):
-    """The answer to an action on a training."""
+    """The response to an action on a training."""
 
     message: str
     training_id: int
@@ -304,7 +304,7 @@ class Acted(_ActionDetails):
 
 
 class Deleted(TypedDict):
-    """A training in the trash; `until`: it can be restored until then, None: it is gone for good."""
+    """A training in the trash; `until`: when it can no longer be restored; None: it was deleted permanently."""
 
     message: str
     training_id: int
@@ -312,7 +312,7 @@ class Deleted(TypedDict):
 
 
 class Gpu(TypedDict):
-    """A GPU during a run: percent, bytes, °C, W; None: it does not say."""
+    """A GPU during a run: percent, bytes, °C, W; None: not reported."""
 
     index: int
     name: str
@@ -326,8 +326,8 @@ class Gpu(TypedDict):
 class Event(TypedDict, total=False):
     """A live event of a training: each has some of these fields.
 
-    `ok`, `error` and `training`: of the snapshot that comes first; `epoch` and `metrics`: of `training_update`;
-    `progress`: of `training_progress`; `gpus`: of `training_system`; `final_metrics`: of `training_completed`.
+    `ok`, `error` and `training`: of the initial snapshot; `epoch` and `metrics`: of `training_update`; `progress`: of
+    `training_progress`; `gpus`: of `training_system`; `final_metrics`: of `training_completed`.
     """
 
     ok: bool
@@ -357,7 +357,7 @@ class _TestDetails(TypedDict, total=False):
 
 
 class Test(_TestDetails):
-    """What a model detected in an image, which is stored. Times in ms."""
+    """A stored test: what a model detected in an image. Times in ms."""
 
     test_id: int
     detections: list[Detection]
@@ -371,7 +371,7 @@ class _Labels(TypedDict, total=False):
 
 
 class Prediction(_Labels):
-    """What a model detected in an image; nothing is stored."""
+    """What a model detected in an image; it is not stored."""
 
     training_id: int
     detections: list[Detection]
@@ -398,7 +398,7 @@ class File(TypedDict):
 
 
 class Media(TypedDict):
-    """A video as it was read; px, s."""
+    """The properties of a video; px, s."""
 
     width: int
     height: int
@@ -424,14 +424,14 @@ class UnreadImages(TypedDict):
 
 
 class SkippedFiles(TypedDict):
-    """Files that are no images."""
+    """Files that are not images."""
 
     count: int
     first: list[str]
 
 
 class ReadImages(TypedDict):
-    """Images as they were read."""
+    """The images that were read."""
 
     read: int
     unread: UnreadImages
@@ -472,7 +472,7 @@ class PredictionRun(TypedDict):
 
 
 class Threshold(TypedDict):
-    """A recommended confidence threshold, and what it gives."""
+    """A recommended confidence threshold, and its figures."""
 
     name: str
     goal: float | None
@@ -482,7 +482,7 @@ class Threshold(TypedDict):
 
 
 class ClassFigures(TypedDict):
-    """What an evaluation measured of a class."""
+    """The figures of a class in an evaluation."""
 
     name: str
     images: int
@@ -529,7 +529,7 @@ class Evaluation(TypedDict):
 
 
 class ExportFormat(TypedDict):
-    """A format that models can be exported to; `reason`: why not on this server."""
+    """A format of model exports; `reason`: why it is not available on this server."""
 
     format: str
     label: str
@@ -565,7 +565,7 @@ class ModelExport(TypedDict):
 
 
 class Subject(TypedDict):
-    """What a job is about."""
+    """The object of a job."""
 
     type: str
     id: int | None
@@ -593,5 +593,5 @@ class Job(TypedDict):
 
 
 def fields_of(answer: Mapping[str, object], names: Sequence[str]) -> Row:
-    """These fields of an answer, in this order."""
+    """These fields of a response, in this order."""
     return {name: answer[name] for name in names}

@@ -31,7 +31,7 @@ from .connection import ApiError, Connection, explained, new_key, unreachable
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
-SILENCE_S = 300  # a run that says nothing for so long is given up
+SILENCE_S = 300  # a training without events for this long is given up
 
 Work = TypeVar("Work", Evaluation, Job, ModelExport, PredictionRun)
 
@@ -40,9 +40,9 @@ class Client:
     """One server.
 
     Args:
-        url: its address, such as http://127.0.0.1:5000.
-        language: of its messages, as in Accept-Language.
-        token: an access token. None: $YOLO_TOKEN, or on the server's own machine the owner's (login.py).
+        address, such as http://127.0.0.1:5000.
+        of its messages, as in Accept-Language.
+        an access token. None: $YOLO_TOKEN, or the owner's on the server's own machine (login.py).
     """
 
     def __init__(self, url: str, language: str = "en", token: str | None = None) -> None:
@@ -54,15 +54,15 @@ class Client:
         return self.connection.request(method, path, **options)
 
     def upload(self, file: Path, name: str, state: Path | None = None, chunk: int = resumable.CHUNK) -> int:
-        """Send a ZIP; the new dataset's id. The server goes on to validate it.
+        """Upload a ZIP; returns the new dataset's id. The server then validates it.
 
-        Large files are sent in chunks that a cut does not undo.
+        Large files are sent in chunks, and resumed after an interruption.
 
         Args:
-            state: where this upload is, is kept in this file: the same call goes on from there.
+            a file that stores the position of this upload: the same call resumes there.
 
         Raises:
-            ApiError: it was refused, or the server cannot be reached.
+            ApiError: the server refused it or cannot be reached.
         """
         if self.resumes(file, state):
             return self.resume_upload(file, {"name": name}, "dataset_id", state, chunk)
@@ -80,7 +80,7 @@ class Client:
         """See `resumable.upload`.
 
         Raises:
-            ApiError: it was refused, or the server cannot be reached.
+            ApiError: the server refused it or cannot be reached.
         """
         try:
             return resumable.upload(self.connection, file, fields, id_field, state, chunk)
@@ -91,14 +91,14 @@ class Client:
         return self.request("GET", f"/api/datasets/{dataset_id}").json()
 
     def edit_dataset(self, dataset_id: int, **changes: str) -> Dataset:
-        """Change name or description; the dataset."""
+        """Change name or description; returns the dataset."""
         return self.request("PATCH", f"/api/datasets/{dataset_id}", json=changes).json()
 
     def wait_until_valid(self, dataset_id: int, seconds: float = 600) -> Dataset:
         """Wait for the end of the validation.
 
         Raises:
-            ApiError: the dataset is invalid, or the time is over.
+            ApiError: the dataset is invalid, or the time has expired.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -111,25 +111,27 @@ class Client:
         raise ApiError(f"The dataset check did not finish within {seconds:.0f} s.")
 
     def train(self, **payload: Any) -> int:
-        """Queue a training; its id."""
+        """Queue a training; returns its id."""
         return self.request("POST", "/api/trainings", json=payload, headers=new_key()).json()["training_id"]
 
     def act(self, action: str, training_id: int, **body: Any) -> Acted:
-        """The answer to an action: stop, pause, resume, retry, extend (epochs, schedule), clone, restore."""
+        """Carry out an action: stop, pause, resume, retry, extend (epochs, schedule), clone, restore; returns the
+        response.
+        """
         path = f"/api/trainings/{training_id}/{action}"
         return self.request("POST", path, json=body, headers=new_key()).json()
 
     def edit(self, training_id: int, **changes: Any) -> Training:
-        """Change name, priority, start_not_before or important; the training."""
+        """Change name, priority, start_not_before or important; returns the training."""
         return self.request("PATCH", f"/api/trainings/{training_id}", json=changes).json()
 
     def delete(self, training_id: int, permanent: bool = False) -> Deleted:
-        """Move a training to the trash, or remove one that is there for good."""
+        """Move a training to the trash, or delete one permanently that is there."""
         query = {"permanent": "true"} if permanent else {}
         return self.request("DELETE", f"/api/trainings/{training_id}", params=query).json()
 
     def queue(self, order: list[int] | None = None) -> list[Training]:
-        """The trainings that wait, after putting those of `order` in that order."""
+        """The pending trainings, after those of `order` were put into that order."""
         address = "/api/trainings/queue"
         answer = self.request("PUT", address, json={"order": order}) if order else self.request("GET", address)
         return answer.json()["queue"]
@@ -138,16 +140,17 @@ class Client:
         return self.request("GET", f"/api/trainings/{training_id}").json()
 
     def watch(self, training_id: int) -> Iterator[tuple[str, Event]]:
-        """Events of a training as (name, data): a `training_snapshot` first and after each reconnect; ends with it.
+        """Events of a training as (name, data): a `training_snapshot` first and after each reconnect; ends with the
+        training.
 
         Raises:
-            ApiError: the server refuses to let us in, cannot be reached, or nothing was heard for SILENCE_S.
+            ApiError: the server refuses the connection, cannot be reached, or sent no event for SILENCE_S.
         """
-        self.training(training_id)  # a socket that is refused does not say why: this request does
+        self.training(training_id)  # a refused socket does not give the reason: this request does
         events: queue.Queue[tuple[str, Event]] = queue.Queue()
         live = socketio.Client()
 
-        def join() -> None:  # on each connection: rooms do not survive one
+        def join() -> None:  # on each connection, since rooms end with the connection
             payload = {"training_id": training_id}
             live.emit("join_training", payload, callback=lambda answer: events.put(("training_snapshot", answer)))
 
@@ -164,16 +167,16 @@ class Client:
             live.disconnect()
 
     def test(self, training_id: int, image: Path, confidence: float = 0.5, iou: float = 0.5) -> Test:
-        """What the trained model finds in an image."""
+        """What the trained model detects in an image; it is stored."""
         with open(image, "rb") as stream:
             form = {"training_id": training_id, "confidence": confidence, "iou": iou}
             return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
 
     def predict(self, training_id: int, image: Path, **options: Any) -> Prediction:
-        """What the trained model detects in an image, with its own thresholds; nothing is stored.
+        """What the trained model detects in an image, with thresholds of its own; nothing is stored.
 
         Args:
-            options: confidence, iou, classes ({name: confidence}), format ("yolo": `labels`, too).
+            confidence, iou, classes ({name: confidence}), format ("yolo": adds `labels`).
         """
         form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
         with open(image, "rb") as stream:
@@ -181,18 +184,19 @@ class Client:
             return self.request("POST", path, files={"file": (image.name, stream)}, data=form).json()
 
     def predict_video(self, training_id: int, video: Path, state: Path | None = None, **options: Any) -> int:
-        """Queue a video for the trained model; the prediction's id. A large one is sent as `upload` sends a dataset.
+        """Queue a video for the trained model; returns the prediction's id. A large one is sent in chunks, as by
+        `upload`.
 
         Args:
             state: see `upload`.
-            options: confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
+            confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
         """
         return self.queue_prediction([video], "file", {"training_id": training_id} | options, state)
 
     def predict_images(
         self, training_id: int, images: Sequence[Path], state: Path | None = None, **options: Any
     ) -> int:
-        """Queue images, or one ZIP of them, for the trained model; the prediction's id. See `predict_video`.
+        """Queue images, or one ZIP of them, for the trained model; returns the prediction's id. See `predict_video`.
 
         Args:
             options: confidence, iou, classes ({name: confidence}), checkpoint.
@@ -215,16 +219,17 @@ class Client:
         return self.request("GET", f"/api/predictions/{prediction_id}").json()
 
     def wait_for_prediction(self, prediction_id: int, seconds: float = 12 * 3600) -> PredictionRun:
-        """A prediction once its files are there.
+        """Wait until a prediction's files are available; returns it.
 
         Raises:
-            ApiError: it failed or was stopped, or the time is over.
+            ApiError: it failed or was stopped, or the time has expired.
         """
         return completed(f"Prediction {prediction_id}", lambda: self.prediction(prediction_id), seconds)
 
     def evaluate(self, training_id: int, split: str, **options: Any) -> int:
-        """Queue an evaluation of a run's weights; its id. Options: dataset_id, revision, checkpoint, img_size,
-        classes."""
+        """Queue an evaluation of a run's weights; returns its id. Options: dataset_id, revision, checkpoint, img_size,
+        classes.
+        """
         path, body = f"/api/trainings/{training_id}/evaluations", {"split": split} | options
         return self.request("POST", path, json=body, headers=new_key()).json()["evaluation_id"]
 
@@ -232,24 +237,25 @@ class Client:
         return self.request("GET", f"/api/evaluations/{evaluation_id}").json()
 
     def evaluations(self, training_id: int) -> list[Evaluation]:
-        """Those of a run, the newest first."""
+        """The evaluations of a run, newest first."""
         return self.request("GET", f"/api/trainings/{training_id}/evaluations").json()["evaluations"]
 
     def wait_for_evaluation(self, evaluation_id: int, seconds: float = 3600) -> Evaluation:
-        """An evaluation once it is completed.
+        """Wait until an evaluation is completed; returns it.
 
         Raises:
-            ApiError: it failed or was stopped, or the time is over.
+            ApiError: it failed or was stopped, or the time has expired.
         """
         return completed(f"Evaluation {evaluation_id}", lambda: self.evaluation(evaluation_id), seconds)
 
     def export_formats(self) -> list[ExportFormat]:
-        """The formats that a model can be exported to, and why some can't be made there."""
+        """The formats that a model can be exported to, and why some are not available."""
         return self.request("GET", "/api/export-formats").json()["formats"]
 
     def export_model(self, training_id: int, form: str, **options: Any) -> int:
-        """Have a run's best weights exported and verified; the export's id. Options: img_size, half, int8, dynamic,
-        nms, batch, opset."""
+        """Export a run's best weights and verify them; returns the export's id. Options: img_size, half, int8, dynamic,
+        nms, batch, opset.
+        """
         path, body = f"/api/trainings/{training_id}/exports", {"format": form} | options
         return self.request("POST", path, json=body).json()["export_id"]
 
@@ -257,14 +263,14 @@ class Client:
         return self.request("GET", f"/api/exports/{export_id}").json()
 
     def model_exports(self, training_id: int) -> list[ModelExport]:
-        """Those of a run, the newest first."""
+        """The exports of a run, newest first."""
         return self.request("GET", f"/api/trainings/{training_id}/exports").json()["exports"]
 
     def wait_for_model_export(self, export_id: int, seconds: float = 7200) -> ModelExport:
-        """An export once it is verified.
+        """Wait until an export is verified; returns it.
 
         Raises:
-            ApiError: it is not as good as the weights, failed or was stopped, or the time is over.
+            ApiError: it is less accurate than the weights, failed or was stopped, or the time has expired.
         """
         return completed(f"Export {export_id}", lambda: self.model_export(export_id), seconds)
 
@@ -272,15 +278,15 @@ class Client:
         return self.request("GET", f"/api/jobs/{job_id}").json()
 
     def wait_for_job(self, job_id: int, seconds: float = 3600) -> Job:
-        """A background job once it has completed.
+        """Wait until a background job has completed; returns it.
 
         Raises:
-            ApiError: it failed or was stopped, or the time is over.
+            ApiError: it failed or was stopped, or the time has expired.
         """
         return completed(f"Job {job_id}", lambda: self.job(job_id), seconds)
 
     def export(self, path: str, target: Path) -> Path:
-        """Save an export, which the server may have to make first."""
+        """Save an export, which the server may first have to create."""
         answer = self.request("GET", path, stream=True)
         if answer.status_code == 202:
             self.wait_for_job(answer.json()["job_id"])
@@ -288,10 +294,10 @@ class Client:
         return self.download(path, target)
 
     def download(self, path: str, target: Path) -> Path:
-        """Save what is at a path of the server.
+        """Save the file at a path of the server.
 
         Raises:
-            ApiError: it was refused, or the connection broke and the file is incomplete.
+            ApiError: the server refused it, or the connection broke and the file is incomplete.
         """
         with self.request("GET", path, stream=True) as response, open(target, "wb") as file:
             try:
@@ -303,10 +309,10 @@ class Client:
 
 
 def completed(name: str, ask: Callable[[], Work], seconds: float) -> Work:
-    """The answer of `ask` once its status is completed.
+    """The response of `ask` once its status is completed.
 
     Raises:
-        ApiError: it failed or was stopped, or the time is over.
+        ApiError: it failed or was stopped, or the time has expired.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -320,7 +326,7 @@ def completed(name: str, ask: Callable[[], Work], seconds: float) -> Work:
 
 
 def new_events(events: "queue.Queue[tuple[str, Event]]") -> Iterator[tuple[str, Event]]:
-    """The received events, without those that the snapshot includes, until the training has ended."""
+    """The received events, without those included in the snapshot, until the training has ended."""
     last_seq = -1
     while True:
         try:

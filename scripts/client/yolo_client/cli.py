@@ -75,7 +75,7 @@ def show(value: Any) -> None:
 
 
 def run(client: Client, args: argparse.Namespace) -> None:
-    """Carry out one command; its answer is printed as JSON, a line each."""
+    """Carry out one command; its responses are printed as JSON, one per line."""
     if args.command == "upload":
         show(client.wait_until_valid(client.upload(args.file, args.name, args.resume)))
     elif args.command == "train":

@@ -1,4 +1,4 @@
-"""Requests to one server: logged in, repeated where the server asks for it, its problems as one error."""
+"""Requests to one server: authenticated, repeated if the server asks for it, its error responses as one exception."""
 
 import math
 import time
@@ -12,27 +12,27 @@ from .answers import Problem
 from .login import Login
 
 EXAMPLE = "http://127.0.0.1:5000"
-MOST_WAIT_S = 120  # a limit that lets the next request through later than this is an error
+MOST_WAIT_S = 120  # a rate limit with a longer wait than this is an error
 
 
 class ApiError(Exception):
-    """The server refused a request (the message is its own), could not be reached, or a job failed."""
+    """The server refused a request (the message is its own) or could not be reached, or a job failed."""
 
 
 def retry_after(response: requests.Response) -> float:
-    """The seconds that the server asks for."""
+    """The seconds of Retry-After."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isdigit() else math.inf
 
 
 def rewind(files: Any) -> None:
-    """Send files from their beginning again: a dict or pairs of (name, (filename, stream, ...))."""
+    """Rewind files to send them again: a dict or pairs of (name, (filename, stream, ...))."""
     for _field, sent in files.items() if isinstance(files, dict) else files or ():
         sent[1].seek(0)
 
 
 class Connection:
-    """Sends requests and keeps the login.
+    """Sends requests and keeps the session.
 
     Args:
         url, language, token: see `Client`.
@@ -45,7 +45,7 @@ class Connection:
         self.session.headers.update({"Accept-Language": language})
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """A request whose answer is a success. Where the server says so (429), it is sent again after a while.
+        """Send a request; returns its successful response. On 429 it is sent again after the server's Retry-After.
 
         Raises:
             ApiError: with the server's explanation, field by field; or the server cannot be reached.
@@ -63,10 +63,10 @@ class Connection:
             raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
-        """One request, whatever its answer.
+        """Send one request; returns any response.
 
         Raises:
-            ApiError: the address is none, or nobody answers there.
+            ApiError: the address is invalid, or nothing answers there.
         """
         try:
             return self.session.request(method, self.url + path, timeout=600, **options)
@@ -76,12 +76,12 @@ class Connection:
             raise ApiError(unreachable(self.url, error)) from error
 
     def headers(self) -> dict[str, str]:
-        """Those of a connection that is not the session's: language, and token where one is needed."""
+        """The headers of a connection outside the session: language, and token if one is needed."""
         return {"Accept-Language": str(self.session.headers["Accept-Language"])} | self.login.headers()
 
 
 def unreachable(url: str, error: BaseException) -> str:
-    """A sentence for a connection that failed, with the system's reason where there is one."""
+    """A sentence for a failed connection, with the system's reason if there is one."""
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, OSError) and chain.strerror:
@@ -91,11 +91,11 @@ def unreachable(url: str, error: BaseException) -> str:
 
 
 def explained(problem: Problem) -> str:
-    """A problem+json in a line."""
+    """A problem+json in one line."""
     fields = [f"{item['field']}: {item['message']}" for item in problem.get("errors", [])]
     return " ".join([f"{problem['status']}: {problem['detail']}", *fields])
 
 
 def new_key() -> dict[str, str]:
-    """An idempotency key for each request: a repeated one gets the same answer."""
+    """An idempotency key for each request: a repeated request gets the same response."""
     return {"Idempotency-Key": uuid.uuid4().hex}

@@ -25,7 +25,7 @@ POLL_S = 0.2
 
 
 def add_commands(commands: Any) -> None:
-    """The commands' arguments."""
+    """Define the commands' arguments."""
     parsers = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
     parsers["folders"].add_argument("path", nargs="?", default="")
     parsers["import"].add_argument("path")
@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen about a dataset."""
+    """Define a dataset's options."""
     parser.add_argument("--root", help="folder with the dataset")
     parser.add_argument(
         "--merge", action="store_true", default=None, help="merge all datasets, classes matched by name"
@@ -82,7 +82,7 @@ def shares(text: str) -> dict[str, float]:
 
 
 def options(args: argparse.Namespace) -> dict[str, object]:
-    """The options that were named."""
+    """The options that were given."""
     chosen = {name: getattr(args, name) for name in ("root", "merge", "names", "rename", "split", "task", "reading")}
     chosen["rename"] = dict(chosen["rename"]) if chosen["rename"] else None
     fixes = getattr(args, "fixes", None)
@@ -91,7 +91,7 @@ def options(args: argparse.Namespace) -> dict[str, object]:
 
 
 def run(client: "Client", args: argparse.Namespace) -> Any:
-    """Carry out one of COMMANDS; its answer."""
+    """Carry out one of COMMANDS; returns its response."""
     path = f"/api/datasets/{getattr(args, 'dataset_id', '')}"
     match args.command:
         case "folders":
@@ -117,10 +117,10 @@ def run(client: "Client", args: argparse.Namespace) -> Any:
 
 
 def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> Revision:
-    """A revision once it is ready or has failed.
+    """Wait until a revision is ready or has failed; returns it.
 
     Raises:
-        TimeoutError: it took too long.
+        TimeoutError: the time has expired.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -133,5 +133,5 @@ def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: f
 
 
 def printed(value: Any) -> list[str]:
-    """JSON, a line each."""
+    """JSON, one value per line."""
     return [json.dumps(item, ensure_ascii=False) for item in (value if isinstance(value, list) else [value])]

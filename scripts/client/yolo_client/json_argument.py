@@ -1,11 +1,11 @@
-"""Arguments of the command line that are JSON objects."""
+"""Command-line arguments that are JSON objects."""
 
 import argparse
 import json
 
 
 def json_object(text: str) -> dict[str, object]:
-    """Raises ArgumentTypeError: it is none."""
+    """Raises ArgumentTypeError: it is not a JSON object."""
     try:
         value = json.loads(text)
     except ValueError:

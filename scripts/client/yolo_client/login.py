@@ -1,4 +1,4 @@
-"""Who the client is to the server: an access token, where one is needed."""
+"""Authenticates the client: an access token, if one is needed."""
 
 import os
 from functools import cached_property
@@ -13,7 +13,7 @@ REALM = 'realm="YOLO Training Platform"'
 
 
 def owner_token() -> str | None:
-    """The owner's secret, where this is the server's folder and its user."""
+    """The owner's token, if this is the server's folder and its user."""
     try:
         return (Path(os.environ.get("INSTANCE_PATH") or "instance") / "owner_token").read_text().strip() or None
     except (OSError, ValueError):
@@ -21,8 +21,9 @@ def owner_token() -> str | None:
 
 
 def is_ours(port: int) -> bool:
-    """Whether this user, or root, listens there: another user's program may stand where our server was, and gets no
-    secret. Where the system has no such table, it can't be told."""
+    """Whether the port's listener is this user or root: another user's program may have taken the server's port, and
+    must not get the token. Where the system has no such table, this is unknown.
+    """
     tables = [table for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if table.exists()]
     rows = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
     users = {int(row[7]) for row in rows if row[3] == LISTENING and int(row[1].rpartition(":")[2], 16) == port}
@@ -30,7 +31,7 @@ def is_ours(port: int) -> bool:
 
 
 class Login(requests.auth.AuthBase):
-    """Sends the token with each request. Without one, the owner's is read where a server on this machine asks for it.
+    """Sends the token with each request. Without one, the owner's is read if a server on this machine requires it.
 
     Args:
         url: the server's address.
@@ -48,7 +49,7 @@ class Login(requests.auth.AuthBase):
 
     @cached_property
     def token(self) -> str | None:
-        """The token to send; None where none is needed, or none is available."""
+        """The token to send; None if none is needed, or none is available."""
         address = urlsplit(self.url)
         if self._explicit_token or address.hostname not in LOOPBACK or not (owned := owner_token()):
             return self._explicit_token

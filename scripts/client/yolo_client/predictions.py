@@ -1,4 +1,4 @@
-"""The client's commands for predictions: of images, at once, and of a video or many images, as a job."""
+"""The client's commands for predictions: of images, immediately, and of a video or many images, as a job."""
 
 import argparse
 from collections.abc import Iterator

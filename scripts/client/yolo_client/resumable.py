@@ -1,4 +1,4 @@
-"""Uploads of the client that a cut does not undo: tus 1.0, by tuspy."""
+"""The client's resumable uploads: tus 1.0, by tuspy."""
 
 import hashlib
 import importlib.util
@@ -14,7 +14,7 @@ from .answers import Problem
 if TYPE_CHECKING:
     from .api import Connection
 
-FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are gone on with
+FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are resumed
 CHUNK = 64 * 1024**2
 RETRIES, RETRY_S = 10, 3
 NOT_FOUND = {404, 410}
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 def possible(connection: "Connection") -> bool:
-    """Whether the server has resumable uploads, and this machine what they need."""
+    """Whether the server has resumable uploads, and tuspy is installed here."""
     if importlib.util.find_spec("tusclient") is None:
         return False
     return connection.send("OPTIONS", "/api/uploads").headers.get("Tus-Version") == "1.0.0"
@@ -38,12 +38,12 @@ def possible(connection: "Connection") -> bool:
 def upload(
     connection: "Connection", file: Path, fields: Mapping[str, str], id_field: str, state: Path | None, chunk: int
 ) -> int:
-    """Send a file in chunks with checksums, each tried again when the connection breaks.
+    """Send a file in chunks with checksums; each is retried when the connection breaks.
 
     Args:
-        fields: of the form that a small file would be sent with.
-        id_field: what the server names the id that is returned: `dataset_id` or `prediction_id`.
-        state: remembers where the upload is, so that the next call goes on there.
+        of the form that a small file would be sent with.
+        the name of the returned id in the server's response: `dataset_id` or `prediction_id`.
+        stores the upload's position, so that the next call resumes there.
 
     Raises:
         Refused: by the server, or it cannot be reached.
@@ -67,7 +67,7 @@ def upload(
 
 
 def key_of(file: Path, fields: Mapping[str, str]) -> str:
-    """The key of an upload in the state: the same file with other fields is another one."""
+    """The key of an upload in the state: the same file with other fields has another key."""
     from tusclient.fingerprint.fingerprint import Fingerprint
 
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -76,7 +76,7 @@ def key_of(file: Path, fields: Mapping[str, str]) -> str:
 
 
 def resumed(connection: "Connection", file: Path, fields: Mapping[str, str], memory: Any, chunk: int) -> Any:
-    """tuspy's uploader, at the offset that the server has; from the start when that upload is gone."""
+    """tuspy's uploader, at the server's offset; from the start if that upload no longer exists."""
     from tusclient.client import TusClient
     from tusclient.exceptions import TusCommunicationError
     from tusclient.fingerprint.interface import Fingerprint
@@ -106,7 +106,7 @@ def resumed(connection: "Connection", file: Path, fields: Mapping[str, str], mem
 
 
 def created(connection: "Connection", path: str, id_field: str) -> int:
-    """The id of what a complete upload becomes.
+    """The id of the object created from a complete upload.
 
     Raises:
         Refused: the file cannot be used.
@@ -119,7 +119,7 @@ def created(connection: "Connection", path: str, id_field: str) -> int:
 
 
 def problem_of(error: Any) -> Problem:
-    """The server's problem; else tuspy's message."""
+    """The server's problem; otherwise tuspy's message."""
     try:
         return json.loads(error.response_content)
     except (TypeError, ValueError):
