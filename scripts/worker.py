@@ -167,7 +167,7 @@ def wait_for_store(app: Any) -> None:
                 db.engine.dispose()
         except (OperationalError, NoResultFound) as error:
             verdict = getattr(error, "orig", error)
-        # In a process of its own, so that s3fs, whose threads do not survive a fork, is not loaded in this one.
+        # In a process of its own: it says what to do, and what it loads is not in each of this one's forks.
         if verdict is None and subprocess.run([sys.executable, "-m", "scripts.storage", "check"]).returncode:
             verdict = "the store"
         if verdict is None:

@@ -39,7 +39,7 @@ HEAVY = {
     "nncf",
     "av",
 }
-ML_STACK = HEAVY | {"PIL", "yaml", "defusedxml", "pi_heif", "psutil", "pynvml", "requests"}
+ML_STACK = HEAVY | {"networkx", "scipy", "PIL", "yaml", "defusedxml", "pi_heif", "psutil", "pynvml", "requests"}
 
 
 def layer_name(module: str) -> str:

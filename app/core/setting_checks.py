@@ -44,7 +44,7 @@ def refuse_half_a_provider(values: Mapping[str, Any]) -> None:
 
 
 def refuse_lone_storage(values: Mapping[str, Any]) -> None:
-    """Refuse an object store without workers, and with eventlet, under which its library blocks every client.
+    """Refuse an object store without workers, and with eventlet, under which hashing a file blocks every client.
 
     Raises:
         SettingError: there are no workers, the key is incomplete, or the server mode is eventlet.
@@ -54,6 +54,8 @@ def refuse_lone_storage(values: Mapping[str, Any]) -> None:
     if values["DISPATCH"] != "rq":
         raise SettingError("STORAGE_URL is for workers on other machines: it needs DISPATCH=rq.")
     if values["SOCKETIO_ASYNC_MODE"] != "threading":
-        raise SettingError("STORAGE_URL needs SOCKETIO_ASYNC_MODE=threading: s3fs does not work beside eventlet.")
+        raise SettingError(
+            "STORAGE_URL needs SOCKETIO_ASYNC_MODE=threading: with eventlet nobody is served while a file is hashed."
+        )
     if bool(values["STORAGE_ACCESS_KEY"]) != bool(values["STORAGE_SECRET_KEY"]):
         raise SettingError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY belong together: set both, or neither.")

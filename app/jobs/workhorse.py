@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.jobs")
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-ENDLESS = ("fsspec", "asyncio")  # threads that end only with the process
 LAST_S = 600.0  # for work after an ending in the background, such as copying a model
 
 _horses: list["WorkHorse"] = []  # of this process; module state, since RQ calls a function with no other arguments
@@ -101,8 +100,7 @@ class WorkHorse:
         before = set(threading.enumerate())
         self.jobs.scheduler.supervise(self.app, job_id, attempt, follows)
         for thread in set(threading.enumerate()) - before:
-            if not thread.name.startswith(ENDLESS):
-                thread.join(LAST_S)
+            thread.join(LAST_S)
 
     # Claiming.
 

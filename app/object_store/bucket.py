@@ -1,4 +1,4 @@
-"""A folder of an S3-compatible store: writes, reads and removes objects, through s3fs."""
+"""A folder of an S3-compatible store: writes, reads and removes objects, through boto3."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from app.core.files import file_hash
 from app.object_store.errors import Corrupted, NotStored, StoreAway
@@ -21,6 +21,11 @@ T = TypeVar("T")
 PART = 16 * 1024**2  # bytes per request; larger files are sent in parts
 CONNECT_S, ANSWER_S = 5, 60
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0  # between two attempts while the store is unavailable
+ATTEMPTS = 2  # per request
+PARALLEL_PARTS = 4  # per file
+MAX_REMOVED = 1000  # objects per request: S3's limit
+MISSING = {"404", "NoSuchKey"}
+DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,10 @@ class Bucket:
 
     def __init__(self, url: str, endpoint: str = "", access_key: str = "", secret_key: str = "") -> None:
         self.url = url.rstrip("/")
-        self.root = self.url.removeprefix("s3://")
+        self.bucket, _, self.prefix = self.url.removeprefix("s3://").partition("/")
         self.endpoint = endpoint
         self._access_key, self._secret_key = access_key, secret_key
-        self._fs: Any = None
+        self._client: Any = None
         self._pid = 0
 
     def __repr__(self) -> str:
@@ -56,31 +61,34 @@ class Bucket:
         return Bucket(f"{self.url}/{name}", self.endpoint, self._access_key, self._secret_key)
 
     @property
-    def fs(self) -> Any:
-        """This process's file system: its thread and connections do not survive a fork."""
-        if self._fs is None or self._pid != os.getpid():
-            from s3fs import S3FileSystem  # not at import: a single machine needs no store
+    def client(self) -> Any:
+        """This process's client: connections must not be shared after a fork."""
+        if self._client is None or self._pid != os.getpid():
+            import boto3  # not at import: a single machine needs no store
+            from botocore.config import Config
 
-            self._fs, self._pid = (
-                S3FileSystem(
-                    key=self._access_key or None,
-                    secret=self._secret_key or None,
+            self._client, self._pid = (
+                boto3.session.Session().client(
+                    "s3",
+                    aws_access_key_id=self._access_key or None,
+                    aws_secret_access_key=self._secret_key or None,
                     endpoint_url=self.endpoint or None,
-                    config_kwargs={
-                        "connect_timeout": CONNECT_S,
-                        "read_timeout": ANSWER_S,
-                        "retries": {"max_attempts": 1},
-                    },
-                    use_listings_cache=False,
-                    skip_instance_cache=True,
+                    config=Config(
+                        connect_timeout=CONNECT_S,
+                        read_timeout=ANSWER_S,
+                        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+                    ),
                 ),
                 os.getpid(),
             )
-            self._fs.retries = 2
-        return self._fs
+        return self._client
+
+    def location(self, key: str) -> dict[str, str]:
+        """An object's bucket and key, as arguments of boto3."""
+        return {"Bucket": self.bucket, "Key": self.path(key)}
 
     def path(self, key: str) -> str:
-        return f"{self.root}/{key}"
+        return f"{self.prefix}/{key}" if self.prefix else key
 
     def read(self, key: str) -> bytes:
         """The bytes of a small object.
@@ -90,7 +98,7 @@ class Bucket:
             StoreAway: the store does not answer.
         """
         with answers(key):
-            data: bytes = self.fs.cat_file(self.path(key))
+            data: bytes = self.client.get_object(**self.location(key))["Body"].read()
         return data
 
     def put_bytes(self, key: str, data: bytes) -> StoredFile:
@@ -99,7 +107,7 @@ class Bucket:
             StoreAway: it could not be stored.
         """
         with answers(key):
-            self.fs.pipe_file(self.path(key), data)
+            self.client.put_object(**self.location(key), Body=data)
         return StoredFile(key, hashlib.sha256(data).hexdigest(), len(data))
 
     def put_file(self, key: str, path: Path) -> StoredFile:
@@ -113,12 +121,19 @@ class Bucket:
         if size <= PART:
             return self.put_bytes(key, path.read_bytes())
         sha256 = file_hash(path)
-        with answers(key):
-            self.fs.put_file(str(path), self.path(key), chunksize=PART)
+        with open(path, "rb") as file, answers(key):
+            self.upload(file, key)
         stored = self.size(key)
         if stored != size:
             raise StoreAway(f"{key}: {stored} of {size} bytes arrived")
         return StoredFile(key, sha256, size)
+
+    def upload(self, file: IO[bytes], key: str) -> None:
+        """Send a file in parts, several in parallel."""
+        from boto3.s3.transfer import TransferConfig
+
+        parts = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=PARALLEL_PARTS)
+        self.client.upload_fileobj(file, **self.location(key), Config=parts)
 
     def size(self, key: str) -> int | None:
         """The size of an object in bytes; None if there is none.
@@ -128,7 +143,7 @@ class Bucket:
         """
         try:
             with answers(key):
-                return int(self.fs.info(self.path(key))["size"])
+                return int(self.client.head_object(**self.location(key))["ContentLength"])
         except NotStored:
             return None
 
@@ -149,7 +164,9 @@ class Bucket:
             while (offset := output.tell()) < file.size:
                 check()
                 with answers(file.key):
-                    part = self.fs.cat_file(self.path(file.key), start=offset, end=min(offset + PART, file.size))
+                    last = min(offset + PART, file.size) - 1
+                    answer = self.client.get_object(**self.location(file.key), Range=f"bytes={offset}-{last}")
+                    part = answer["Body"].read()
                 if not part:
                     break
                 output.write(part)
@@ -173,45 +190,61 @@ class Bucket:
         Raises:
             StoreAway: the store does not answer.
         """
-        return {key: int(about["size"]) for key, about in self.objects(prefix)}
+        return {key: int(about["Size"]) for key, about in self.objects(prefix)}
 
     def objects(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        """Every object below a prefix: its key, and its entry as s3fs lists it.
+        """Every object below a prefix: its key, and its entry as S3 lists it.
 
         Raises:
             StoreAway: the store does not answer.
         """
+        root = self.path("")
+        pages = self.client.get_paginator("list_objects_v2")
         with answers(prefix):
-            listed = self.fs.find(self.path(prefix), detail=True) or {}
-        for name, about in listed.items():
-            yield name[len(self.root) + 1 :], about
+            listed = [
+                about
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self.path(prefix))
+                for about in page.get("Contents", ())
+            ]
+        for about in listed:
+            if not about["Key"].endswith("/"):  # placeholders of folders, which S3 consoles create
+                yield about["Key"][len(root) :], about
 
     def remove(self, keys: Collection[str]) -> None:
         """
         Raises:
             StoreAway: some objects may remain.
         """
-        if keys:
+        remaining = [{"Key": self.path(key)} for key in keys]
+        while remaining:
+            batch, remaining = remaining[:MAX_REMOVED], remaining[MAX_REMOVED:]
             with answers("remove"):
-                self.fs.rm([self.path(key) for key in keys])
+                answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+            for error in answer.get("Errors", ()):
+                raise StoreAway(f"{error['Key']}: {error.get('Message') or error.get('Code')}")
 
 
 @contextmanager
 def answers(key: str) -> Iterator[None]:
-    """Converts errors of s3fs, botocore and aiohttp to ours.
+    """Converts errors of boto3 to ours.
 
     Raises:
         NotStored: there is no such object.
         StoreAway: anything else.
     """
+    from botocore.exceptions import ClientError
+
     try:
         yield
-    except FileNotFoundError as error:
-        if "bucket" in str(error).lower() and "exist" in str(error).lower():
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "NoSuchBucket":
             raise StoreAway("the bucket of STORAGE_URL does not exist: create it") from error
-        raise NotStored(key) from error
-    except PermissionError as error:
-        raise StoreAway(f"access is denied ({error}): check STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY") from error
+        if code in MISSING:
+            raise NotStored(key) from error
+        if code in DENIED:
+            raise StoreAway(f"access is denied ({error}): check STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY") from error
+        raise StoreAway(str(error)) from error
     except Exception as error:
         raise StoreAway(f"{type(error).__name__}: {error}") from error
 

@@ -16,6 +16,7 @@ from app.core.files import atomic_write_text
 from app.core.json_object import JsonObject
 from app.models import UTCDateTime
 from app.services.storage.damaged import set_file_aside
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.storage")
 
@@ -48,7 +49,7 @@ def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] 
     body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
     try:
         if folder.is_dir():
-            atomic_write_text(folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
+            run_blocking(atomic_write_text, folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
     except OSError as error:
         logger.warning("%s/%s could not be written: %s", folder, NAME, error)
 

@@ -1,6 +1,6 @@
 """Splits images: stratified by class, deterministic, groups kept together.
 
-Standard library only.
+Without NumPy, which the preview of a split has no time to import.
 """
 
 import hashlib

@@ -38,7 +38,7 @@ from app.services.datasets.imports import AT_MOST, AT_ONCE, IMPORT, LONG_S, Data
 from app.services.datasets.options import recipe
 from app.services.datasets.session import ImportSession
 from app.services.datasets.specs import READ
-from app.services.storage.unpack import release
+from app.services.storage.unpack import RELEASE, release, remove_file
 from scripts.local_server import ROOT
 from tests.data import image_bytes, yolo_zip, zip_bytes
 
@@ -464,6 +464,20 @@ def test_an_upload_that_is_a_datasets_original_is_not_emptied(tmp_path: Path) ->
         os.remove(tmp_path / "original.zip")
         release(file)
         assert os.fstat(file.fileno()).st_size == 0
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_large_file_is_emptied_in_steps_before_its_last_link_goes(tmp_path: Path, links: int) -> None:
+    """To free 500 MB at once stops every client for 150 ms; what another name still has stays as it is."""
+    path = tmp_path / "original.zip"
+    path.touch()
+    os.truncate(path, 3 * RELEASE)
+    if links == 2:
+        os.link(path, tmp_path / "upload.bin")
+    with open(path, "rb") as file:
+        remove_file(str(path))
+        assert not path.exists()
+        assert os.fstat(file.fileno()).st_size == (0 if links == 1 else 3 * RELEASE)
 
 
 def test_what_nobody_accepted_does_not_outlast_the_server(imports: DatasetImports) -> None:

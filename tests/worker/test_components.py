@@ -1,12 +1,13 @@
 """Connected components of groups of images."""
 
 import networkx
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.worker.components import connected_components
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30).flatmap(lambda count: st.tuples(st.just(count), groups_below(count))))
 def test_they_are_those_of_networkx(case: tuple[int, list[list[int]]]) -> None:
     count, groups = case

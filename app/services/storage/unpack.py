@@ -56,10 +56,13 @@ def run_quietly(command: list[str]) -> int:
 
 def release(file: IO[bytes]) -> None:
     """Truncate an upload's unnamed file in steps: closing 200 MB at once blocked the loop for 120 ms. A file with a
-    name is in use: a dataset's `original.zip`.
-    """
-    if not file.writable() or has_name(file):
-        return
+    name is in use: a dataset's `original.zip`."""
+    if file.writable() and not has_name(file):
+        empty(file)
+
+
+def empty(file: IO[bytes]) -> None:
+    """Truncate a file in steps; yields to other requests."""
     for size in range(file.seek(0, 2), 0, -RELEASE):
         file.truncate(max(0, size - RELEASE))
         socketio.sleep(0)
@@ -83,11 +86,11 @@ def remove_tree(folder: Path) -> None:
 
 
 def remove_file(path: str) -> None:
-    """Delete a file; a large one without other links in steps, see `release`. A missing one is no error: two servers
+    """Delete a file; a large one without other links in steps. A missing one is no error: two servers
     may remove the same leftovers."""
     with suppress(FileNotFoundError):
         status = os.lstat(path)
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size > RELEASE:
             with open(path, "rb+") as file:
-                release(file)
+                empty(file)
         os.unlink(path)

@@ -1,6 +1,6 @@
 """Previews a new split.
 
-spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Standard library only, since a
+spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Without NumPy, since a
 request waits for it.
 """
 
