@@ -1,4 +1,4 @@
-/* Where the pointer is on the x axis, for all charts that share it: each draws its own line there. */
+/* The pointer's position on the x axis, shared by several charts: each draws its own line there. */
 import { css, small } from "./theme_colours.js";
 
 export class Crosshair {
@@ -21,7 +21,7 @@ export class Crosshair {
   }
 }
 
-/** A dashed line across a chart, with its name above. */
+/** A dashed vertical line across a chart, with its label above. */
 export function vertical({ ctx, chartArea: area, scales }, at, label) {
   if (!at || at < scales.x.min || at > scales.x.max) return;
   const x = Math.round(scales.x.getPixelForValue(at)) + 0.5;

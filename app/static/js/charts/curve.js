@@ -1,6 +1,6 @@
-/* How Chart.js draws our lines. Its own line keeps an element for each point and places all of them anew at each
-   update, which is most of what an update costs. This one keeps none: it goes over the data once, when it draws, see
-   polyline.js. Colour, width, dash, and `dots` (a point alone is no line) are the dataset's own. */
+/* Draws our lines in Chart.js. Its own line controller has an element for each point and repositions all of them at
+   each update, which is most of an update's cost. This one has none: it iterates over the data once, when it draws, see
+   polyline.js. Colour, width, dash, and `dots` (since a single point is no line) are properties of the dataset. */
 import { lastDrawn, trace, within } from "./polyline.js";
 
 const { Chart } = window;
@@ -13,7 +13,7 @@ class Curve extends Chart.DatasetController {
 
   static overrides = { hover: { mode: "off" }, scales: { _index_: { type: "linear" }, _value_: { type: "linear" } } };
 
-  update() {} // nothing is placed before it is drawn
+  update() {} // nothing is computed before it is drawn
 
   updateElements() {}
 
@@ -29,7 +29,7 @@ class Curve extends Chart.DatasetController {
     this.chart.ctx.restore();
   }
 
-  /** Draw the line from the point before `from` on, as if it went on from there. */
+  /** Draw only the continuation of the line, beginning at the point before `from`. */
   extend(from) {
     const { ctx, chartArea: area } = this.chart;
     const { data, dots } = this.getDataset();
@@ -43,7 +43,7 @@ class Curve extends Chart.DatasetController {
     ctx.restore();
   }
 
-  /** Draw a line, whose dashes begin so many pixels in. Returns its length. */
+  /** Draw a line, with a dash offset in pixels. Returns its length. */
   stroke(points, lineDashOffset) {
     const { ctx } = this.chart;
     const { data, borderColor, borderWidth, borderDash, dots } = this.getDataset();

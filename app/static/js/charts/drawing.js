@@ -1,6 +1,6 @@
-/* When charts and pictures are drawn: those that are on the screen, as many in a frame as keep it short, so that the
-   page answers in between. One frame for each would cost more in all: a frame has its own layout and paint, whatever it
-   shows. What is drawn has an `element` and `paint()`. */
+/* Schedules the drawing of charts and images: only those on the screen, and per frame only as many as keep it short, so
+   that the page stays responsive. A frame for each would cost more in all, since every frame has a layout and paint of
+   its own. What is drawn has an `element` and `paint()`. */
 const BUDGET_MS = 5;
 const waiting = new Set();
 const plots = new WeakMap(); // by element
@@ -15,7 +15,7 @@ const visibility = new IntersectionObserver(
     }
   },
   { rootMargin: "400px" },
-); // what a scroll away is drawn already
+); // what is one scroll away is drawn in advance
 
 export function watch(plot) {
   plots.set(plot.element, plot);
@@ -28,7 +28,7 @@ export function unwatch(plot) {
   waiting.delete(plot);
 }
 
-/** Have it drawn: in a frame soon, or when it comes to the screen. */
+/** Schedule it: for one of the next frames, or for when it enters the screen. */
 export function soon(plot) {
   plot.stale = true;
   if (!plot.onScreen) return;

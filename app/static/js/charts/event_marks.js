@@ -1,5 +1,5 @@
-/* The events of a training on the time axis of its charts: triangles, filled for what needs attention, open for what is
-   only said. */
+/* The events of a training on the time axis of its charts: triangles, filled for those that need attention, open for
+   information. */
 import { Crosshair } from "./crosshair.js";
 import { css } from "./theme_colours.js";
 

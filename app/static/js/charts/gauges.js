@@ -4,7 +4,7 @@ import { bytes, fixed, isNumber, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { SmallCurve } from "./small_curve.js";
 
-const MAX_POINTS = 150; // five minutes at one figure every two seconds
+const MAX_POINTS = 150; // five minutes at one value every two seconds
 const rate = (value) => t("{size}/s", { size: bytes(value || 0) });
 const used = (part, total) => t("{used} of {total}", { used: bytes(part), total: bytes(total) });
 
@@ -36,7 +36,7 @@ class Gauge {
   }
 }
 
-/** All of them, in a place; `show(figures)` as GET /api/system has them. */
+/** All gauges, in a container; `show(figures)` with those of GET /api/system. */
 export class Gauges {
   constructor(container) {
     this.container = container;

@@ -1,5 +1,5 @@
-/* The best epoch and the crosshair of a chart: lines above its canvas, so that nothing is drawn again when they
-   move. */
+/* The best epoch and the crosshair of a chart: lines above its canvas, so that moving them does not redraw the
+   chart. */
 import { h, write } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
@@ -13,7 +13,7 @@ export class Guides {
     this.area = "";
   }
 
-  /** After the chart was drawn: its axes may be others. */
+  /** Call it after the chart was drawn, since its axes may have changed. */
   update() {
     const { top, bottom } = this.plot.chart?.chartArea ?? {};
     const area = `${top} ${bottom}`;
@@ -37,7 +37,7 @@ export class Guides {
     this.moved(this.pointer, this.plot.pointer);
   }
 
-  /** Where a line is now, in pixels; null where it has no place. */
+  /** The position of a line in pixels; null outside of the axis. */
   moved(line, value) {
     const { x } = this.plot.chart?.scales ?? {};
     const outside = !x || (value ?? null) === null || value < x.min || value > x.max; // the start of a time axis is 0

@@ -42,7 +42,7 @@ const ACTIONS = {
   Escape: (plot) => plot.pointTo(null),
 };
 
-/** Move the crosshair there, and say what is there. */
+/** Move the crosshair there, and announce the values. */
 function step(plot, along, x) {
   plot.pointTo(x);
   plot.spoken.textContent = along.describe(x);

@@ -1,6 +1,6 @@
-/* The core of all charts of lines. A chart is created once, when it comes to the screen; its datasets are changed in
-   place and drawn again without animation. Its legend shows the values under the crosshair, else the latest ones. Plot
-   and Overlay say what its lines are and where they come from. */
+/* The base of all line charts. A chart is created once, when it enters the screen; its datasets are changed in place
+   and redrawn without animation. Its legend shows the values under the crosshair, otherwise the latest ones. Plot and
+   Overlay define its lines and their data. */
 import { h, setChildren, write } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { vertical } from "./crosshair.js";
@@ -29,12 +29,12 @@ export class LineChart {
   constructor(spec, crosshair) {
     this.spec = spec;
     this.crosshair = crosshair;
-    this.chart = null; // Chart.js's, from when it comes to the screen
+    this.chart = null; // Chart.js's object, from the first time it is on the screen
     this.datasets = [];
     this.keys = [];
     this.bestEpoch = null;
-    this.onScreen = false; // drawing.js says when
-    this.outgrown = true; // the axes do not fit what is to be drawn
+    this.onScreen = false; // set by drawing.js
+    this.outgrown = true; // the axes do not fit the data to be drawn
     this.guides = new Guides(this);
     this.baseOptions = chartOptions(spec, () => this.zoomed(true));
     this.themed = () => {
@@ -77,20 +77,20 @@ export class LineChart {
     );
   }
 
-  // What a kind of chart says of itself.
+  // Defined by each kind of chart.
 
   /** The lines, in the order of `datasets`. @returns {Series[]} */
   lines() {
     return [];
   }
 
-  /** Where the crosshair stands when the pointer is at a value of the x axis. @param {number} x
+  /** The position of the crosshair when the pointer is at a value of the x axis. @param {number} x
    *  @returns {number | null} */
   snap(x) {
     return x;
   }
 
-  /** The text of each line under the crosshair, else of its latest point. @returns {string[]} */
+  /** The text of each line under the crosshair, otherwise of its latest point. @returns {string[]} */
   values() {
     return [];
   }
@@ -111,10 +111,10 @@ export class LineChart {
 
   refill() {}
 
-  /** What lies over the lines, on the canvas. @param {any} _chart Chart.js's */
+  /** Draw on the canvas over the lines. @param {any} _chart Chart.js's */
   drawOver(_chart) {}
 
-  // What all have in common.
+  // Shared by all charts.
 
   get options() {
     return this.chart ? this.chart.options : this.baseOptions;
@@ -129,7 +129,7 @@ export class LineChart {
     return this;
   }
 
-  /** Take it away for good. */
+  /** Remove it permanently. */
   end() {
     this.crosshair.charts.delete(this);
     document.removeEventListener("theme", this.themed);
@@ -139,13 +139,13 @@ export class LineChart {
     this.element.remove();
   }
 
-  /** Chart.js's part: ten milliseconds each when a page begins, so only of those that are seen. */
+  /** Create Chart.js's object: ten milliseconds each when a page loads, so only for visible charts. */
   make() {
     this.recolour();
     const core = {
       id: "core",
       beforeInit: (chart) => {
-        chart.plot = this; // Chart draws before its constructor ends
+        chart.plot = this; // Chart.js draws before its constructor returns
       },
       afterDatasetsDraw: (chart) => {
         this.drawOver(chart);
@@ -172,12 +172,12 @@ export class LineChart {
     return this.crosshair.x;
   }
 
-  /** The pointer is at a value of the x axis; null takes the crosshair away. @param {number | null} x */
+  /** The pointer is at a value of the x axis; null removes the crosshair. @param {number | null} x */
   pointTo(x) {
     this.crosshair.moveTo(x === null ? null : this.snap(x));
   }
 
-  /** The crosshair has moved. Off the screen, where there may be many charts, it is followed when they come there. */
+  /** The crosshair has moved. Charts off the screen, of which there may be many, follow when they enter it. */
   pointed() {
     if (!this.onScreen) soon(this);
     else if (this.chart) this.followCrosshair();
@@ -202,7 +202,7 @@ export class LineChart {
     this.reset.hidden = !is;
   }
 
-  /** Keys for the lines, with a click that shows or hides each. */
+  /** Legend keys for the lines; a click shows or hides each line. */
   showKeys(toggle, isHidden, look) {
     this.keys = this.lines().map((line, index) => key(line, isHidden(index), () => toggle(index), look));
     setChildren(
@@ -211,20 +211,19 @@ export class LineChart {
     );
   }
 
-  /** Something is other than drawn. */
+  /** The data has changed since the last drawing. */
   changed() {
     this.outgrown = true;
     this.refresh();
   }
 
-  /** Have it drawn. Off the screen, the texts say what is new nevertheless: screen readers and the page's search find
-   *  them there. */
+  /** Schedule drawing. Off the screen, texts are updated nevertheless, for screen readers and the browser's search. */
   refresh() {
     if (!this.onScreen) this.showValues();
     soon(this);
   }
 
-  /** What drawing.js calls in its turn. */
+  /** Called by drawing.js in its turn. */
   paint() {
     if (!this.chart) this.make();
     else this.redraw();

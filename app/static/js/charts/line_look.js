@@ -1,13 +1,13 @@
-/* How a line of a chart looks: what Chart.js is handed for it, and its colour in the theme. */
+/* The style of a chart's line: its Chart.js dataset, and its colour in the theme. */
 import { css } from "./theme_colours.js";
 
-/** Colour a line: a property of the style, so many percent of it. */
+/** Set a line's colour: a CSS property, at this percentage. */
 export function paintLine(dataset, colour, percent) {
   const painted = percent < 100 ? `color-mix(in srgb, ${css(colour)} ${percent}%, transparent)` : css(colour);
   Object.assign(dataset, { borderColor: painted, backgroundColor: painted });
 }
 
-/** What Chart.js is handed for a line.
+/** The Chart.js dataset of a line.
  *  @param {Series} line @param {boolean} dots whether a point alone is marked
  *  @returns {any} */
 export const newDataset = ({ label, dashed, faint }, dots) => ({

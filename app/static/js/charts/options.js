@@ -1,4 +1,4 @@
-/* How Chart.js draws a chart of lines: no animation, no parsing, thin scales; zoom by dragging, pan with shift. */
+/* Chart.js's options for a line chart: no animation, no parsing, thin scales; zoom by dragging, pan with shift. */
 import { significant } from "../lib/format.js";
 
 const TICK = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
@@ -36,7 +36,7 @@ export function chartOptions({ min, max, xMin, xMax, xTitle, xTick, top = 16 }, 
       colors: false,
       filler: false,
       title: false,
-      subtitle: false, // not shown, they would still be made at each update
+      subtitle: false, // even if not shown, they would be created at each update
       zoom: {
         pan: { enabled: true, mode: "x", modifierKey: "shift" },
         zoom: {

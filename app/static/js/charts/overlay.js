@@ -1,5 +1,4 @@
-/* Charts that lay one metric of several trainings over each other, by epoch or by time, with a crosshair that all of
-   them share. */
+/* Charts that overlay one metric of several trainings, by epoch or by time, with a shared crosshair. */
 import { longName } from "../lib/dom.js";
 import { duration, number, steady } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -11,12 +10,12 @@ import { Average, smoothing } from "./smoothing.js";
 
 const shared = new Crosshair(); // epochs or seconds
 
-// Each run has a colour and, from the seventh on, a dash, too: six colours can be told apart, ten cannot.
+// Each run has a colour and, from the seventh on, also a dash: six colours can be distinguished, ten cannot.
 export const colourOf = (slot) => `--series-${(slot % 6) + 1}`;
 export const isDashed = (slot) => slot >= 6;
 
-/** A training that is compared: `slot` gives its colour, `curves` has an array for `epoch`, `time` and each metric;
- *  `active`: more may come.
+/** A compared training: `slot` gives its colour, `curves` has an array for `epoch`, `time` and each metric; `active`:
+ * more may come.
  *  @typedef {{id: number, name: string, slot: number, active: boolean, curves: Record<string, (number | null)[]>}} Run
  */
 
@@ -41,7 +40,7 @@ export class Overlay extends LineChart {
 
   /** @param {Run[]} runs @param {string} axis */
   show(runs, axis) {
-    if (axis !== this.axis) shared.moveTo(null); // a place on the other axis
+    if (axis !== this.axis) shared.moveTo(null); // a position on the other axis
     const sameLines = String(runs.map(styleKey)) === String(this.runs.map(styleKey));
     this.axis = axis;
     this.runs = runs;
@@ -75,7 +74,7 @@ export class Overlay extends LineChart {
     this.changed();
   }
 
-  /** Points of one run, smoothed as the reader wants it. @param {Run} run @returns {Point[]} */
+  /** Points of one run, with the reader's smoothing. @param {Run} run @returns {Point[]} */
   points({ curves }) {
     const average = new Average(smoothing.weight);
     const values = curves[this.spec.key];
@@ -96,7 +95,7 @@ export class Overlay extends LineChart {
     this.changed();
   }
 
-  /** On the axis of time it may be between two epochs. */
+  /** On the time axis it may be between two epochs. */
   snap(x) {
     return this.axis === "time" ? x : Math.max(1, Math.round(x));
   }
@@ -115,7 +114,7 @@ export class Overlay extends LineChart {
     };
   }
 
-  /** Under the crosshair: of the last epoch that had ended there. */
+  /** The values under the crosshair: of the last epoch that had ended there. */
   values() {
     return this.datasets.map(({ data }) => {
       const at = this.pointer === null ? data.at(-1) : lastUpTo(data, this.pointer);
@@ -127,7 +126,7 @@ export class Overlay extends LineChart {
     return `compare-${this.runs.map(({ id }) => id).join("-")}-${this.spec.key}`;
   }
 
-  /** The values themselves, not smoothed: a row each. @returns {[string[], any[][]]} */
+  /** The unsmoothed values, one row each. @returns {[string[], any[][]]} */
   table() {
     const rows = this.runs.flatMap(({ id, name, curves }) =>
       curves.epoch.map((epoch, index) => [id, name, epoch, curves.time[index], curves[this.spec.key][index]]),

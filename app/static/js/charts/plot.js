@@ -1,5 +1,4 @@
-/* A chart of a training's figures: over its epochs, with a crosshair that all of them share; or over something else,
-   alone. */
+/* A chart of a training's figures: over its epochs, with a shared crosshair; or over something else, alone. */
 import { h, setChildren } from "../lib/dom.js";
 import { significant, steady } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -16,7 +15,8 @@ import { button } from "./tools.js";
 const USUAL = { xMin: 1, smooth: true, x: (metric) => metric.epoch };
 
 /**
- * What a Plot is. Beside LineSpec: the text of downloads, how a metric becomes points, a marked place of the axis.
+ * The specification of a Plot. In addition to LineSpec: the text of downloads, how a metric becomes points, a marked
+ * position of the axis.
  * @typedef {LineSpec & {
  *   name: () => string,
  *   x?: (metric: any) => number,
@@ -37,10 +37,10 @@ export class Plot extends LineChart {
     this.chosen = { hidden: [], log: false, ...readPref(this.pref, {}) };
     this.metrics = [];
     this.averages = null;
-    this.drawn = 0; // points of each curve that are drawn
+    this.drawn = 0; // number of drawn points of each curve
     this.series = spec.series.map(({ colour, ...series }) => ({ ...series, colour: `--series-${colour}` }));
     const dots = spec.dots !== false;
-    // the values behind smoothed ones
+    // the unsmoothed values behind smoothed lines
     const behind = this.series.map((line) => newDataset({ ...line, faint: true }, dots));
     this.datasets = [...this.series.map((line) => newDataset(line, dots)), ...behind];
     this.logButton = spec.log ? button(this, null, t("Logarithmic scale"), () => this.switchScale()) : null;
@@ -76,7 +76,7 @@ export class Plot extends LineChart {
     this.changed();
   }
 
-  /** The scale as it was chosen. A logarithmic one has no zero. */
+  /** Set the chosen scale. A logarithmic one has no zero. */
   scaled() {
     this.logButton?.setAttribute("aria-pressed", String(this.chosen.log));
     const { y } = this.options.scales;
@@ -88,7 +88,7 @@ export class Plot extends LineChart {
     return this.spec.smooth ? smoothing.weight : 0;
   }
 
-  /** Which lines are shown: those that are switched on, and the values themselves behind smoothed ones. */
+  /** Show the chosen lines: those that are switched on, and the unsmoothed values behind smoothed ones. */
   showChosen() {
     const show = (index, visible) => {
       if (this.chart) this.chart.setDatasetVisibility(index, visible);
@@ -115,7 +115,7 @@ export class Plot extends LineChart {
   /** Replace everything: metrics by x. */
   set(metrics) {
     this.metrics = [...metrics];
-    this.wait.hidden = metrics.length > 0; // at once: what is not on the screen is drawn later
+    this.wait.hidden = metrics.length > 0; // immediately, since charts off the screen are drawn later
     this.rebuild();
   }
 
@@ -127,14 +127,14 @@ export class Plot extends LineChart {
     this.grown();
   }
 
-  /** Take so many of the oldest away. */
+  /** Remove this many of the oldest points. */
   shift(count) {
     this.metrics.splice(0, count);
     for (const dataset of this.datasets) if (dataset.data.length) dataset.data.splice(0, count);
     this.drawn = 0;
   }
 
-  /** The reader smooths otherwise. */
+  /** The smoothing has changed. */
   refill() {
     if (!this.spec.smooth) return;
     this.showChosen();
@@ -164,14 +164,14 @@ export class Plot extends LineChart {
     this.guides.updateBest();
   }
 
-  /** There is one point more. Within the axes it is only drawn: making axes is most of the work. */
+  /** A point was added. Within the axes it is only drawn, since building axes is most of the work. */
   grown() {
     this.outgrown ||= !this.fits();
     this.refresh();
   }
 
-  /** Whether the newest point has its place on the axes as they are. Where the reader zoomed, and where their least is
-   *  given, they stay. */
+  /** Whether the newest point fits the present axes. They stay where the reader zoomed, and where their minimum is
+   *  given. */
   fits() {
     if (!this.chart) return false;
     const { x, y } = this.chart.scales;
@@ -188,7 +188,7 @@ export class Plot extends LineChart {
     else this.extend();
   }
 
-  /** Draw what is new at the curves' ends: all of it anew takes ten times as long. */
+  /** Draw only the new ends of the curves: drawing all of them takes ten times as long. */
   extend() {
     const from = this.drawn;
     if (!from || this.metrics.length <= FEW) {
@@ -215,10 +215,10 @@ export class Plot extends LineChart {
 
   showValues() {
     super.showValues();
-    this.explain(); // an event may have come to where the crosshair is
+    this.explain(); // an event may have been added at the crosshair
   }
 
-  /** The events under the crosshair, on the chart that the reader is at. */
+  /** Show the events under the crosshair, on the chart under the pointer. */
   explain() {
     const epoch = this.pointer;
     const here =

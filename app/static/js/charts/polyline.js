@@ -1,8 +1,8 @@
-/* What a line through points is, in pixels: pure, for canvas and SVG alike. Points are {x, y}, sorted by x; a y of null
-   is a gap that the line spans. */
+/* A line through points, in pixels: pure, for canvas and SVG alike. Points are {x, y}, sorted by x; a y of null is a
+   gap that the line spans. */
 
 /**
- * Where the first item is that answers yes; those behind it do, too.
+ * The index of the first item with a true answer; all items after it must have one, too.
  * @template T
  * @param {T[]} items
  * @param {(item: T) => boolean} answers
@@ -17,17 +17,17 @@ export function firstIndex(items, answers) {
   return low;
 }
 
-/** The last point at x or before it; undefined where none is. @param {Point[]} points @param {number} x */
+/** The last point at x or before it; undefined if there is none. @param {Point[]} points @param {number} x */
 export const lastUpTo = (points, x) => points[firstIndex(points, (point) => point.x > x) - 1];
 
-/** The points of a part of the axis, with one more on each side: the line goes on to the edge.
+/** The points of a part of the axis, with one more on each side, so that the line reaches the edge.
  *  @param {Point[]} points @param {number} from @param {number} to */
 export function within(points, from, to) {
   const [first, last] = [firstIndex(points, ({ x }) => x >= from), firstIndex(points, ({ x }) => x > to)];
   return first <= 1 && last >= points.length - 1 ? points : points.slice(Math.max(0, first - 1), last + 1);
 }
 
-/** The last point before the index `from` that is no gap: a line goes on from it. @param {Point[]} points
+/** The last point before the index `from` that is not a gap: a line continues from it. @param {Point[]} points
  *  @param {number} from */
 export function lastDrawn(points, from) {
   let first = Math.max(0, from - 1);
@@ -36,8 +36,8 @@ export function lastDrawn(points, from) {
 }
 
 /**
- * Go along the line in pixels. Of the points that fall into the same column of pixels the first, the extremes and the
- * last are enough; what has no place on the axis (zero on a logarithmic one) is left out.
+ * Trace the line in pixels. Of the points in the same column of pixels the first, the extremes and the last suffice;
+ * those without a position on the axis (zero on a logarithmic one) are skipped.
  * @param {Point[]} points
  * @param {(x: number) => number} toX pixels of a value
  * @param {(y: number) => number} toY

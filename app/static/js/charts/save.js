@@ -1,4 +1,4 @@
-/* A chart as a picture and as a table, saved by the reader. */
+/* Saves a chart as an image or as a table. */
 import { h } from "../lib/dom.js";
 import { css } from "./theme_colours.js";
 
@@ -8,7 +8,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** The canvas on the page's ground, with title and legend above it: [{label, colour, dashed}]. */
+/** The canvas on the page's background, with title and legend above it: [{label, colour, dashed}]. */
 export function savePicture(canvas, name, title, series) {
   const scale = window.devicePixelRatio || 1;
   const head = 44 * scale;
@@ -33,7 +33,7 @@ export function savePicture(canvas, name, title, series) {
   copy.toBlob((blob) => save(blob, `${name}.png`));
 }
 
-/** Rows of values, with a head; texts are quoted, and nothing is read as a formula by a spreadsheet. */
+/** Rows of values, with a head; texts are quoted, and no spreadsheet reads a cell as a formula. */
 export function saveTable(name, head, rows) {
   const cell = (value) =>
     typeof value === "number"

@@ -1,9 +1,9 @@
-/* A curve of a few centimetres without axes: SVG, so that it takes colour and width from the style and follows it by
-   itself. It is created once; `set` moves its points. */
+/* A curve of a few centimetres without axes: SVG, so that it follows the style's colour and width by itself. It is
+   created once; `set` moves its points. */
 import { trace } from "./polyline.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
-// of the drawing, which fills its element whatever its shape; points of one column are drawn as one
+// of the drawing, which is stretched over its element; points of one column are drawn as one
 const [WIDTH, HEIGHT] = [400, 24];
 
 function svg(tag, attributes) {
@@ -18,7 +18,7 @@ export class SmallCurve {
   constructor({ look = "", colour = 1, label, filled = false, end = false } = {}) {
     this.line = svg("polyline", { class: "small-curve-line" });
     this.ground = filled ? svg("polygon", { class: "small-curve-ground" }) : null;
-    // of no length: with round ends it is a dot that nothing stretches
+    // of no length: with round ends it is a dot that is not distorted by stretching
     this.end = svg("path", { class: "small-curve-end" });
     this.always = end;
     this.element = svg("svg", {
@@ -48,7 +48,7 @@ export class SmallCurve {
       this.ground.setAttribute("points", `${first[0]},${HEIGHT} ${written.join(" ")} ${last[0]},${HEIGHT}`);
   }
 
-  /** The newest of the last values at the right edge; `most` of them fill the width.
+  /** The latest value at the right edge; `most` values fill the width.
    *  @param {number[]} values @param {number} most @param {number | null} top the value of the upper edge; null: the
    *  largest one */
   setLatest(values, most, top) {

@@ -1,10 +1,10 @@
-/* The exponential moving average of curves, as TensorBoard has it: without the pull of its start towards zero. */
+/* The exponential moving average of curves, as in TensorBoard: without the bias of its start towards zero. */
 import { readPref, savePref } from "../lib/prefs.js";
 
 const NAME = "charts.smoothing";
 export const MOST = 0.99;
 
-/** What weight the past has, 0 (the values themselves) to 0.99; `change` tells of a new one. */
+/** The weight of the past, 0 (the unsmoothed values) to 0.99; event `change` for a new one. */
 class Smoothing extends EventTarget {
   weight = Math.min(MOST, Math.max(0, Number(readPref(NAME, 0)) || 0));
 

@@ -1,4 +1,4 @@
-/* The slider above the curves: how strongly they are smoothed, on all charts, kept in this browser. */
+/* The slider above the curves: the smoothing of all charts, stored in this browser. */
 import { h } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
 import { t } from "../lib/i18n.js";

@@ -1,4 +1,5 @@
-/* Colours and fonts of the page for canvases. Read once for each theme: asking the style costs a layout each time. */
+/* Colours and fonts of the page for canvases. Read once for each theme, since each reading of the style causes a
+   layout. */
 let cache = new Map();
 
 export function css(name) {
@@ -14,6 +15,6 @@ document.addEventListener(
   true,
 );
 
-/** Pixels of what is 11 px on an ordinary screen: on very large ones the page's letters grow, and so do those of
- *  canvases. */
+/** The size in pixels of 11 px text on an ordinary screen: on very large ones the page's text grows, and so does that
+ *  of canvases. */
 export const small = () => (11 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16;

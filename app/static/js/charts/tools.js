@@ -1,7 +1,7 @@
-/* What stands above a chart: buttons, and the names of its lines. */
+/* The tools above a chart: buttons, and the names of its lines. */
 import { h, icon } from "../lib/dom.js";
 
-/** A button of a chart; without a symbol it says "log". */
+/** A button of a chart; without a symbol its text is "log". */
 export function button({ spec }, symbol, label, act) {
   return h(
     "button",
@@ -16,7 +16,7 @@ export function button({ spec }, symbol, label, act) {
   );
 }
 
-/** A line's name, with its look and its value; a click shows or hides it. `write(label)` may shorten the name.
+/** A line's name, with its style and its value; a click shows or hides it. `write(label)` may shorten the name.
  *  @param {Series} line @param {boolean} hidden @param {() => void} toggle @param {(label: string) => any} write */
 export function key({ colour, dashed, label }, hidden, toggle, write = (text) => text) {
   const value = h("span", { class: "key-value" });

@@ -1,9 +1,9 @@
-/* What the page shows stands in its address: tab, filters, page, open image. Empty values are left out. */
+/* The page's state is in its address: tab, filters, page, open image. Empty values are left out. */
 
-/** The state as the address has it. */
+/** The state in the address. */
 export const read = () => Object.fromEntries(new URLSearchParams(window.location.search));
 
-/** Go to a state; `replace` where "back" should not come here again. */
+/** Go to a state; with `replace`, without an entry in the history. */
 export function go(state, { replace = false } = {}) {
   const filled = Object.entries(state).filter(
     ([, value]) => value !== "" && value !== null && value !== undefined && value !== false,
@@ -23,7 +23,8 @@ export function follow(changed) {
   changed(read());
 }
 
-/** Tie the named controls of a form to the address; a change starts at the first page again. Returns `show(state)`. */
+/** Bind the named controls of a form to the address; a change resets the page to the first one. Returns
+ *  `show(state)`. */
 export function bind(form) {
   const controls = [...form.querySelectorAll("[name]")];
   const value = (control) =>
@@ -48,7 +49,7 @@ export function bind(form) {
   });
   return (state) => {
     for (const control of controls) {
-      if (value(control) === (state[control.name] ?? "")) continue; // who types there goes on
+      if (value(control) === (state[control.name] ?? "")) continue; // does not interrupt typing
       if (control.type === "checkbox") control.checked = state[control.name] === control.value;
       else control.value = state[control.name] ?? "";
     }

@@ -1,4 +1,4 @@
-/* Whether a file is a whole ZIP, by its first and last bytes: said before gigabytes of it are sent. */
+/* Whether a file is a complete ZIP, by its first and last bytes: checked before gigabytes of it are sent. */
 import { t } from "../lib/i18n.js";
 
 const ZIP = [0x50, 0x4b];
@@ -9,13 +9,13 @@ const OTHER_ARCHIVES = [
   ["xz", [0xfd, 0x37, 0x7a, 0x58]],
   ["bzip2", [0x42, 0x5a, 0x68]],
 ];
-const END = [0x50, 0x4b, 0x05, 0x06]; // of a ZIP's directory
+const END = [0x50, 0x4b, 0x05, 0x06]; // of a ZIP's central directory
 const END_AT_MOST = 22 + 65535; // bytes from there to the end of the file: the record and its comment
 
 const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 const begins = (bytes, mark, at = 0) => mark.every((byte, index) => bytes[at + index] === byte);
 
-/** Why the file cannot be a dataset's ZIP, and what to do; null where it may be one. */
+/** Why the file cannot be a dataset's ZIP, and what to do; null if it may be one. */
 export async function whyNoZip(file) {
   const head = await bytesOf(file.slice(0, 4));
   const other = OTHER_ARCHIVES.find(([, mark]) => begins(head, mark));

@@ -1,5 +1,5 @@
-/* A chart of bars in the house's style: a legend that switches, values by pointing, PNG and CSV. Made once a
-   revision. */
+/* A bar chart in the platform's style: a legend that shows and hides series, values under the pointer, PNG and CSV.
+   Created once for each revision. */
 import { h, icon } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { locale, t } from "../lib/i18n.js";
@@ -12,8 +12,8 @@ Chart.defaults.font.family = css("--font");
 Chart.defaults.font.size = 11;
 Chart.defaults.locale = locale;
 
-/** spec: {title, note, name (of downloads), labels, series: [{label, values, colour 1..6}], stacked, flat (bars lie),
- *  height (px), first (heading of the CSV's first column), share (true: tell the share of the whole, too)} */
+/** spec: {title, note, name (of downloads), labels, series: [{label, values, colour 1..6}], stacked, flat (horizontal
+ *  bars), height (px), first (heading of the CSV's first column), share (true: also show the share of the whole)} */
 export class Bars {
   constructor(spec) {
     this.spec = spec;
@@ -47,7 +47,7 @@ export class Bars {
         datasets: series.map((item) => ({
           label: item.label,
           data: item.values,
-          // a function: Chart.js goes on sharing a value that was changed
+          // a function, since Chart.js caches values as shared
           backgroundColor: () => css(`--series-${item.colour}`),
           maxBarThickness: 34,
           categoryPercentage: 0.86,

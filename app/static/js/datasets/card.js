@@ -1,4 +1,4 @@
-/* A dataset in the list: pictures, classes, split, state, and how far its check is. */
+/* A dataset in the list: images, classes, split, state, and the progress of its validation. */
 import { mayChange } from "../lib/access.js";
 import { classChips, pictures, splitBar } from "./common.js";
 import { h, icon } from "../lib/dom.js";
@@ -12,7 +12,7 @@ import { sharedText } from "../ui/sharing.js";
 const SAMPLES = 3;
 const BUSY = ["pending", "validating"];
 
-/** `progress`: {stage, done, total} of a check that goes on; `erase()` is called by its button. */
+/** `progress`: {stage, done, total} of a running validation; `erase()` is called by its button. */
 export function card(dataset, progress, erase) {
   const busy = BUSY.includes(dataset.status);
   return h(

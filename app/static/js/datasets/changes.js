@@ -1,5 +1,6 @@
-/* The dialogs that change what an import decided. Each has a new revision made with other options: `send(options)` asks
-   the server and resolves to why it refused, or to nothing. What was filled in stays until the server has taken it. */
+/* The dialogs that change decisions of an import. Each starts a new revision with other options: `send(options)` sends
+   the request and resolves to the reason of a refusal, or to nothing. The entered values stay until the server has
+   accepted them. */
 import { h, icon } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 import { classTag, className } from "./objects.js";
@@ -7,7 +8,7 @@ import { formatName, taskName } from "../lib/vocabulary.js";
 import { choices, field, question, tick } from "./question.js";
 import { askSplit } from "./split_dialog.js";
 
-const ALL = "\0"; // no folder has this name
+const ALL = "\0"; // no folder can have this name
 
 function askRoot(current, { value, options }, send) {
   const present = value || "";
@@ -83,7 +84,7 @@ function askClasses(current, _change, send) {
   });
 }
 
-/** New names by old ones; two classes with one name become one. */
+/** New names by old ones; two classes with one name are merged. */
 function askRename(current, _change, send) {
   const { classes } = current;
   const inputs = classes.map((name, index) =>
@@ -138,8 +139,8 @@ const TASK_HELP = {
 };
 
 const OUTLINES = ["segment", "obb"];
-const BOXES_TO_OUTLINES = ["label_box", "mixed_rows"]; // the fixes that do it
-const LABEL_FILES = ["yolo", "darknet", "cvat-yolo"]; // of other formats the import itself makes outlines
+const BOXES_TO_OUTLINES = ["label_box", "mixed_rows"]; // the fixes that do this
+const LABEL_FILES = ["yolo", "darknet", "cvat-yolo"]; // from other formats the import itself makes outlines
 
 function askTask(current, { options }, send) {
   const { data } = current;
@@ -178,7 +179,7 @@ function askFormat(current, { options }, send) {
     (options || []).map((value) => ({ value, title: formatName(value) })),
     data.format,
   );
-  // other folders may hold this format, too
+  // other folders may contain this format, too
   const folder = typeof data.report?.root === "string" ? { root: data.report.root } : {};
   return question(current, send, {
     title: t("Choose another format"),
@@ -187,7 +188,7 @@ function askFormat(current, { options }, send) {
   });
 }
 
-/** By parameter: the words of its button, its place in the menu, and its dialog. */
+/** By parameter: the text of its button, its position in the menu, and its dialog. */
 export const CHANGES = {
   root: {
     label: () => t("Another folder"),

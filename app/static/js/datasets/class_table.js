@@ -1,4 +1,4 @@
-/* The classes as a table, the words beside the chart: images and objects by split. */
+/* The classes as a table, the textual form of the chart: images and objects by split. */
 import { h, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -11,7 +11,7 @@ export class ClassTable {
     this.container = container;
   }
 
-  /** `counted`: as the statistics have it, or null where nothing was counted. */
+  /** `counted`: from the statistics, or null if nothing was counted. */
   show(counted) {
     const { classes, busy } = this.current;
     if (!classes.length) {
@@ -23,7 +23,7 @@ export class ClassTable {
     }
     const splits = SPLITS.filter((split) => split !== "test" || this.current.data.test_images);
     const countOf = new Map((counted || []).map((item) => [item.class, item]));
-    const classifies = this.current.data.task === "classify"; // a class is an image's
+    const classifies = this.current.data.task === "classify"; // a class belongs to an image
     const cell = (item, split) => {
       const objects = (classifies ? item?.images : item?.objects)?.[split] ?? 0;
       return h(

@@ -1,11 +1,11 @@
-/* What several pages show of a dataset. */
+/* Parts of a dataset's display that several pages share. */
 import { get, post } from "../lib/api.js";
 import { $, ask, h, icon, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { SPLITS, imagesIn, splitName } from "../lib/vocabulary.js";
 
-/** The shares of the sets as a bar with its legend. */
+/** The shares of the splits as a bar with its legend. */
 export function splitBar(dataset) {
   const parts = SPLITS.map((name) => ({ name, count: imagesIn(dataset, name) })).filter(({ count }) => count);
   return [
@@ -28,7 +28,7 @@ export function splitBar(dataset) {
 
 const LETTERS = 60; // of the names that are shown: about two lines of a card
 
-/** How many of the names fit; one is always shown. */
+/** How many of the names fit; at least one. */
 function fitting(names, most) {
   let letters = 0;
   const match = names.slice(0, most).findIndex((name) => {
@@ -52,7 +52,7 @@ export function classChips(classes, most = 6) {
 
 export const pictures = (count) => (count ? tn("{n} image", "{n} images", count) : t("No images"));
 
-/** Make the button lead to the sample dataset: to the one that is there, or to a new one. */
+/** Make the button lead to the sample dataset: to the existing one, or to a new one. */
 export function sampleButton(button) {
   const before = [...button.childNodes];
   const busy = (is) => {
@@ -75,7 +75,7 @@ export function sampleButton(button) {
   return button;
 }
 
-/** "there", "new", or null: the reader's choice where there is a sample already. */
+/** "there", "new", or null: the reader's choice if there is a sample already. */
 async function offered({ name }) {
   const option = (value, title, checked) =>
     h(

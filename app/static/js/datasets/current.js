@@ -1,10 +1,10 @@
-/* The dataset that the page is about, and what was asked about its revision. */
+/* The page's dataset, and the loaded parts of its revision. */
 import { Emitter } from "../lib/emitter.js";
 import { get } from "../lib/api.js";
 
 const BUSY = ["pending", "validating"];
 
-/** Event `started` when a revision was asked for. */
+/** Event `started` when a revision was requested. */
 export class Current extends Emitter {
   constructor(id) {
     super();
@@ -14,7 +14,7 @@ export class Current extends Emitter {
     this.requests = new Map();
   }
 
-  /** Ask for it; of several questions at once the answer to the last one stays. */
+  /** Load it; of several concurrent requests the last one's response is used. */
   async load() {
     this.turn = (this.turn || 0) + 1;
     const { turn } = this;
@@ -22,7 +22,7 @@ export class Current extends Emitter {
     if (turn === this.turn) this.data = data;
   }
 
-  /** Whether there is nothing to look at yet. */
+  /** Whether there is nothing to show yet. */
   get busy() {
     return !this.data || BUSY.includes(this.data.status);
   }
@@ -36,7 +36,8 @@ export class Current extends Emitter {
     return this.data?.classes || [];
   }
 
-  /** A part of the present revision, asked for once: "statistics", say. A failure is asked again. */
+  /** A part of the present revision, requested once: "statistics", for example. After a failure it is requested
+   *  again. */
   once(part, query) {
     const key = `${this.data?.revision}:${part}:${new URLSearchParams(query)}`;
     if (!this.requests.has(key)) {
@@ -47,7 +48,7 @@ export class Current extends Emitter {
     return this.requests.get(key);
   }
 
-  /** Another revision: what was known of the former one is of no use. */
+  /** There is another revision: discard what was loaded of the former one. */
   forget() {
     this.requests.clear();
   }

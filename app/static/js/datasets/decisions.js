@@ -1,4 +1,5 @@
-/* What the import decided by itself, and its changes. Each change makes a new revision; nothing is uploaded again. */
+/* The import's automatic decisions, and their changes. Each change creates a new revision; nothing is uploaded
+   again. */
 import { mayChangeHere } from "../lib/access.js";
 import { $, button, h, icon, setChildren } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
@@ -7,8 +8,8 @@ import { CHANGES } from "./changes.js";
 const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
 
 export class Decisions {
-  /** `createRevision(options)` starts a revision with these options, and resolves to why not, if so; `readings`
-   *  shows a choice again. */
+  /** `createRevision(options)` starts a revision with these options, and resolves to the reason of a refusal, if any;
+   *  `readings` shows a choice again. */
   constructor(current, panel, createRevision, readings) {
     this.current = current;
     this.panel = panel;
@@ -20,7 +21,7 @@ export class Decisions {
     const { data, busy } = this.current;
     const decisions = [...(data.report?.decisions || []), ...skipped(data.report?.skipped)];
     const state = JSON.stringify([data.revision, data.status, data.classes.length, busy, decisions]);
-    if (state === this.state) return; // a menu that is open stays so
+    if (state === this.state) return; // an open menu stays open
     this.state = state;
     setChildren(
       $("[data-decisions]", this.panel),
@@ -99,7 +100,7 @@ export class Decisions {
     );
   }
 
-  /** Ask for a change; what the import said of it gives the choices. */
+  /** Open the dialog of a change; the import's report provides the choices. */
   open(name, change = this.reported(name)) {
     return CHANGES[name].ask(this.current, change, this.createRevision);
   }
@@ -110,10 +111,10 @@ export class Decisions {
   }
 }
 
-const BY_SYSTEM = ["__MACOSX", "hidden"]; // what macOS and other systems put beside files
+const BY_SYSTEM = ["__MACOSX", "hidden"]; // files that macOS and other systems add
 const bySystem = (name) => name.split("/").some((part) => part === "__MACOSX" || part.startsWith("."));
 
-/** Files of the upload that belong to nothing, as one or two more lines. */
+/** Files of the upload that are not part of the dataset, as one or two lines. */
 function skipped({ count = 0, kinds = {}, names = [] } = {}) {
   const system = BY_SYSTEM.reduce((sum, kind) => sum + (kinds[kind] || 0), 0);
   const rest = count - system;

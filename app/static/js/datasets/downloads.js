@@ -1,4 +1,4 @@
-/* What can be taken away: the original, and the present revision in the usual formats. */
+/* The downloads: the original, and the present revision in the usual formats. */
 import { ApiError, problem } from "../lib/api.js";
 import { h, icon, setChildren, toast } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
@@ -11,7 +11,7 @@ const CONTENTS = {
   coco: () => t("images and JSON"),
   voc: () => t("images and XML"),
 };
-const SOON_MS = 500; // an answer that takes longer is announced
+const SOON_MS = 500; // a slower response is announced
 
 export function showDownloads(container, current) {
   const { data, path } = current;
@@ -71,7 +71,8 @@ export function showDownloads(container, current) {
 
 const downloading = new Set();
 
-/** The file is there: at once, or when the job that makes it has ended. Its reason where it can't be made. */
+/** Resolves when the file is available: immediately, or when the job that creates it has ended. Rejects with the reason
+ *  if it can't be created. */
 async function request(href) {
   const answer = await fetch(href, { method: "HEAD", headers: { "Accept-Language": locale } }).catch(() => null);
   if (answer?.status === 200) return;
@@ -81,7 +82,7 @@ async function request(href) {
   if (job.status !== "completed") throw new ApiError({ detail: job.error?.message || t("The export was stopped.") });
 }
 
-/** Ask for the file: the job where it has to be made first; null where it is there. */
+/** Request the file: returns the job if it must be created first; null if it exists. */
 async function start(href) {
   const answer = await fetch(href, { headers: { "Accept-Language": locale, Accept: "application/json" } });
   if (!answer.ok) throw problem(answer.status, await answer.text());
@@ -90,8 +91,8 @@ async function start(href) {
   return null;
 }
 
-/** Have the file made, then let the browser download it. A refusal is shown here: the browser itself would save it as a
- *  file. */
+/** Have the file created, then let the browser download it. A refusal is shown here, since the browser would save it as
+ *  a file. */
 async function download(href, name) {
   if (downloading.has(href)) return;
   downloading.add(href);

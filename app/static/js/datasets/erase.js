@@ -1,4 +1,4 @@
-/* Deleting a dataset: says what goes, and asks for the name where much goes. */
+/* Deletes a dataset: shows what is deleted, and asks for the name if it is large. */
 import { get, remove } from "../lib/api.js";
 import { ask, h, toast } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
@@ -6,7 +6,7 @@ import { t, tn } from "../lib/i18n.js";
 
 const MUCH = 100; // images from which the name is asked for
 
-/** Whether it was deleted. What forbids it is said before anything is asked. */
+/** Whether it was deleted. If it cannot be deleted, that is shown first. */
 export async function eraseDataset({ id }) {
   let dataset;
   try {
@@ -22,7 +22,7 @@ export async function eraseDataset({ id }) {
   return erase(dataset);
 }
 
-/** It cannot be deleted now: says by what it is used, and leads there. */
+/** It cannot be deleted now: shows what uses it, with links. */
 async function inUse({ id, name, trainings, trashed }) {
   const uses = [
     trainings &&

@@ -1,4 +1,4 @@
-/* One code of the findings: its head, and a page of what was found, with file and line, what YOLO does, and the fix. */
+/* One code of the findings: its head, and a page of its findings, with file and line, what YOLO does, and the fix. */
 import { mayChangeHere } from "../lib/access.js";
 import { button, h, icon } from "../lib/dom.js";
 import { number } from "../lib/format.js";
@@ -8,7 +8,7 @@ import { badge } from "../ui/status.js";
 import { change } from "./address.js";
 import { byObject } from "./viewer_aside.js";
 
-/** The group of a code: closed, or with a page of its findings. `fix(codes, groups)` as FindingsTab has it. */
+/** The group of a code: closed, or with a page of its findings. `fix(codes, groups)`: of FindingsTab. */
 export function findingGroup(item, open, fix) {
   const toggle = () => change({ code: open ? "" : item.code, page: "" }, { replace: true });
   const id = `findings-${item.code}`;

@@ -3,8 +3,8 @@ import { button, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
-/** Fills its place: how many there are, the report, and one button that fixes all. `fix(codes, groups)` as FindingsTab
- *  has it. */
+/** Fill the container: the number of findings, the report, and one button that fixes all. `fix(codes, groups)`: of
+ *  FindingsTab. */
 export function showSummary(container, current, { counts, codes }, fix) {
   const total = counts.error + counts.warning + counts.info;
   const fixable = codes.filter((item) => item.fixable);

@@ -12,7 +12,7 @@ const RANK = { error: 0, warning: 1, info: 2 };
 const FILTERS = ["search", "severity", "split", "fixable"];
 
 export class FindingsTab {
-  /** `fix(codes, groups)` is called when the reader wants something fixed. */
+  /** `fix(codes, groups)` is called when the reader requests a fix. */
   constructor(current, panel, fix) {
     this.current = current;
     this.panel = panel;
@@ -45,7 +45,7 @@ export class FindingsTab {
     this.load();
   }
 
-  /** The groups of all codes that fit the filters; of the open one a page of its findings. */
+  /** The groups of all codes that match the filters; with a page of findings in the open one. */
   async load() {
     if (!this.current.ready) {
       this.none();
@@ -127,8 +127,8 @@ export class FindingsTab {
     this.reveal(open?.code || null);
   }
 
-  /** Who comes by a link to an issue sees it: it is scrolled to where it is off the screen. A group that was opened
-   *  here is on it. */
+  /** Make the group visible when the page was opened by a link to an issue: scroll if it is off the screen. A group
+   *  opened by a click is visible. */
   reveal(code) {
     if (code === this.revealed) return;
     this.revealed = code;
@@ -158,7 +158,7 @@ export class FindingsTab {
     });
   }
 
-  /** The viewer steps through the images of the findings that are listed. */
+  /** The viewer steps through the images of the listed findings. */
   get source() {
     const at = (id) => this.images.indexOf(id);
     return {

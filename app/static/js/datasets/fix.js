@@ -1,11 +1,11 @@
-/* Fixing findings: what will happen is said before, what was done is said after. */
+/* Fixes findings: shows what will happen before, and what was done after. */
 import { post } from "../lib/api.js";
 import { ask, h, icon, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { badge } from "../ui/status.js";
 
-/** Starts revisions of the dataset and tells how they ended. */
+/** Starts revisions of the dataset and reports how they ended. */
 export class Work {
   constructor(current, container) {
     this.current = current;
@@ -13,7 +13,7 @@ export class Work {
     this.requested = null;
   }
 
-  /** Ask, then fix the findings with these codes ("all" or a list); `groups` as GET findings gives its codes. */
+  /** Confirm, then fix the findings with these codes ("all" or a list); `groups`: the codes of GET findings. */
   async fix(codes, groups) {
     const cost =
       codes === "all" ? (await this.current.once("findings", { per_page: 1 }).catch(() => null))?.cost : null;
@@ -53,12 +53,12 @@ export class Work {
     if (refused) toast(refused, "failed");
   }
 
-  /** Make a revision with other options. */
+  /** Create a revision with other options. */
   change(options) {
     return this.start(() => post(`${this.current.path}/revisions`, options));
   }
 
-  /** Resolves to why the server refused, or to nothing. */
+  /** Resolves to the reason of a refusal, or to nothing. */
   async start(request) {
     try {
       const { revision } = await request();
@@ -71,7 +71,7 @@ export class Work {
     }
   }
 
-  /** The revisions are known anew: tell how the one ended that was asked for here, and what the present one fixed. */
+  /** The revisions were reloaded: report the end of the one requested here, and what the present one fixed. */
   revisionsChanged(revisions) {
     const revision = revisions.find((item) => item.number === this.requested);
     if (revision && revision.status !== "building") {
@@ -97,7 +97,7 @@ export class Work {
     if (present?.number !== this.revision) this.fixed(present);
   }
 
-  /** What the present revision fixed, with the findings of the one that it was made from beside its own. */
+  /** What the present revision fixed, with its findings beside those of its base. */
   async fixed(revision) {
     this.revision = revision?.number;
     setChildren(this.container);
@@ -176,7 +176,7 @@ const unsaved = ({ unsaved: count, unsaved_files: files = [] }) =>
     count > files.length && "…",
   );
 
-/** What the fixes take away, before they do. */
+/** What the fixes remove, shown before they do. */
 const costs = ({ rows, images }) =>
   rows > 0 &&
   h(
@@ -204,7 +204,7 @@ const costs = ({ rows, images }) =>
     ),
   );
 
-/** One code of the question: how many of its findings are mended, and how. */
+/** One code in the question: how many of its findings are fixed, and how. */
 const planned = (group) =>
   h(
     "li",

@@ -5,7 +5,7 @@ import { t, tn } from "../lib/i18n.js";
 import { paint } from "./marks.js";
 import { className } from "./objects.js";
 
-const AHEAD = "400px"; // tiles this near to the window are drawn
+const AHEAD = "400px"; // tiles this close to the viewport are drawn
 
 export class Grid {
   /** `container` holds the tiles; `names()` are the classes; `open(id)` is called for the tile that the reader
@@ -92,7 +92,7 @@ export class Grid {
     );
   }
 
-  /** What a tile's foot tells: its findings, and its class or the number of its objects. */
+  /** The text of a tile's foot: its findings, and its class or the number of its objects. */
   marks(image) {
     const imageClass = image.objects.find((object) => object.kind === "class");
     return h(

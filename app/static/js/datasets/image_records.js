@@ -1,8 +1,8 @@
-/* What the server knows of a dataset's images: asked for once, the newest are kept. */
+/* The records of a dataset's images: requested once, the latest are cached. */
 import { get } from "../lib/api.js";
 import { withClass } from "./objects.js";
 
-const CACHED_RECORDS = 40; // answers
+const CACHED_RECORDS = 40; // responses
 
 export class ImageRecords {
   /** @param {any} current the dataset */
@@ -11,7 +11,7 @@ export class ImageRecords {
     this.answers = new Map();
   }
 
-  /** Undefined where it was not asked for yet. @param {number} id */
+  /** Undefined if it was not loaded yet. @param {number} id */
   cached(id) {
     return this.answers.get(id);
   }
@@ -26,7 +26,7 @@ export class ImageRecords {
     return this.answers.get(id);
   }
 
-  /** Have an image there before it is shown; null: there is none. @param {number | null} id */
+  /** Preload an image before it is shown; null: there is none. @param {number | null} id */
   async prepare(id) {
     if (id === null || this.answers.has(id)) return;
     const record = await this.ask(id).catch(() => null);

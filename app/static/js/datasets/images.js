@@ -1,4 +1,4 @@
-/* The tab of the images: filters, pages of thumbnails, the order in which the viewer steps. */
+/* The tab of the images: filters, pages of thumbnails, the viewer's order. */
 import { get } from "../lib/api.js";
 import { $, $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
@@ -52,11 +52,11 @@ export class ImagesTab {
     try {
       localStorage.setItem("tiles", name);
     } catch {
-      /* private mode: for this page alone */
+      /* private mode: for this page only */
     }
   }
 
-  /** Show what the address asks for. */
+  /** Show the state of the address. */
   enter(state) {
     this.choices(state);
     this.fill(state);
@@ -75,14 +75,14 @@ export class ImagesTab {
     this.load();
   }
 
-  /** Another revision. */
+  /** There is another revision. */
   changed() {
     this.key = null;
     this.chosenFor = null;
     this.pages.clear();
   }
 
-  /** The classes and codes of findings that the dataset has, as choices. */
+  /** The dataset's classes and codes of findings, as choices. */
   choices(state) {
     const { classes, data } = this.current;
     const key = `${data.revision}:${classes.length}`;
@@ -168,7 +168,7 @@ export class ImagesTab {
     }
   }
 
-  /** There is no revision yet, or none could be made. */
+  /** There is no revision yet, or none could be created. */
   none() {
     $("[data-image-total]", this.panel).textContent = "";
     setChildren(
@@ -219,7 +219,7 @@ export class ImagesTab {
     if (this.pendingFocus) this.focus(this.pendingFocus);
   }
 
-  /** The order of the viewer: the images that fit the filters, over all pages. */
+  /** The viewer's order: the images that match the filters, over all pages. */
   get source() {
     const find = (id) => {
       for (const [page, { images }] of this.pages) {
@@ -241,7 +241,7 @@ export class ImagesTab {
     };
   }
 
-  /** The image `by` steps from a place, on the next page if need be; null at the ends. */
+  /** The image `by` steps from an index, on the next page if necessary; null at the ends. */
   async neighbour(index, by, load) {
     if (!index) return this.pages.get(this.page)?.images[0]?.id ?? null;
     const { images, pages } = this.pages.get(index.page);
@@ -252,7 +252,7 @@ export class ImagesTab {
     return (await this.ask(page)).images.at(by > 0 ? 0 : -1)?.id ?? null;
   }
 
-  /** The address of an image among these filters: its page comes with it. */
+  /** The address of an image with these filters, including its page. */
   located(id) {
     for (const [page, { images }] of this.pages)
       if (images.some((image) => image.id === id)) return { image: id, page: page > 1 ? page : "" };

@@ -1,11 +1,11 @@
-/* A dataset from a folder of the server: look through the folders below IMPORT_ROOT, take one. */
+/* A dataset from a folder of the server: browse the folders below IMPORT_ROOT, choose one. */
 import { get, post } from "../lib/api.js";
 import { ask, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
 const last = (path) => path.split("/").filter(Boolean).pop() || "";
 
-/** Resolves to the new dataset's id, null when the reader left. */
+/** Resolves to the new dataset's id, null when the reader cancelled. */
 export async function importFolder() {
   const state = { path: "", named: false };
   const listing = h("div", { class: "folder-place" }, skeleton(4));
@@ -60,7 +60,7 @@ export async function importFolder() {
   const read = () => {
     if (!name.value.trim()) return complain(t("Enter a name."));
     send(listing.closest("form").querySelector("[type=submit]"));
-    return null; // the dialog closes when the server has taken it
+    return null; // the dialog closes when the server has accepted it
   };
   await ask({ title: t("Import from a server folder"), body, action: t("Import folder"), read });
   return response?.dataset_id ?? null;

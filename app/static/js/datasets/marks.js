@@ -1,4 +1,4 @@
-/* The objects of an image, drawn: on a canvas over its thumbnail, or as SVG over the large picture. */
+/* Draws the objects of an image: on a canvas over its thumbnail, or as SVG over the large image. */
 import { h } from "../lib/dom.js";
 import { boxCorners, fillDot, outline, scaled, sharpContext, strokeLines, tag } from "../ui/marks.js";
 import { classColour } from "../ui/palette.js";
@@ -28,7 +28,7 @@ function paintOne(context, object, width, height) {
 
 const corners = ({ x, y, width, height }) => boxCorners(x, y, x + width, y + height);
 
-/** The number of the class in a corner of its object, where the object has room for it. */
+/** The number of the class in a corner of its object, if the object is large enough. */
 function paintNumber(context, object, width, height) {
   const box = bounds(object);
   const text = String(object.class);
@@ -81,7 +81,8 @@ function group(object, index, width, height) {
   return element;
 }
 
-/** The names of the objects of an image, each at the upper left corner of its own; they keep their size when zoomed. */
+/** The names of the objects of an image, each at the upper left corner of its object; their size does not follow the
+ *  zoom. */
 export function names(image, classes) {
   return h(
     "div",

@@ -1,4 +1,5 @@
-/* Two charts that Chart.js has not: where objects lie in their images, and which classes come together. */
+/* Two charts that Chart.js does not have: the positions of objects in their images, and the co-occurrence of
+   classes. */
 import { h } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -9,9 +10,9 @@ import { chartTools } from "./bars.js";
 import { className } from "./objects.js";
 
 const MOST = 20; // classes in the table of co-occurrence
-const NARROW = 12; // from so many on, the numbers below the columns stand upright
+const NARROW = 12; // from this number on, the numbers below the columns are vertical
 
-/** Cells of one colour, the darker the more; `pointed(x, y)` tells a cell's text. */
+/** Cells of one colour, darker for higher values; `pointed(x, y)` returns a cell's text. */
 class Cells {
   constructor({ title, note, name, columns, rows, value, label, spoken, csv, axis = null }) {
     this.columns = columns;
@@ -89,7 +90,7 @@ class Cells {
     for (let y = 0; y < rows; y += 1) {
       for (let x = 0; x < columns; x += 1) {
         const value = this.value(x, y) || 0;
-        // the root: few are seen beside many
+        // the square root, so that small values are visible beside large ones
         context.globalAlpha = value ? 0.08 + 0.92 * Math.sqrt(value / most) : 0.03;
         const [left, top] = [edge(x, columns, canvas.width), edge(y, rows, canvas.height)];
         context.fillRect(
@@ -116,7 +117,7 @@ class Cells {
   }
 }
 
-/** Where the centres of objects lie: `{size, cells}`, row by row from the top left. */
+/** The positions of the objects' centres: `{size, cells}`, row by row from the top left. */
 export function heatMap({ size, cells }, name) {
   const total = cells.reduce((sum, value) => sum + value, 0);
   const middle = cells.reduce(
@@ -146,8 +147,8 @@ export function heatMap({ size, cells }, name) {
   });
 }
 
-/** Images in which two classes come together, as a matrix of the most frequent classes; the diagonal is the class
- *  itself. */
+/** The number of images in which two classes co-occur, as a matrix of the most frequent classes; the diagonal is the
+ *  class itself. */
 export function coOccurrence({ classes, cells }, names, name) {
   const order = classes
     .map((_index, index) => index)

@@ -7,11 +7,11 @@ import { classColour } from "../ui/palette.js";
 export const isPose = (object) => object.kind === "keypoints" && object.points?.length > 0;
 export const isOutline = (object) => ["polygon", "obb"].includes(object.kind) && object.points?.length > 1;
 
-/** The name of a class; its number where nobody named it. */
+/** The name of a class; its number if it has no name. */
 export const className = (names, index) => names[index] ?? t("class {number}", { number: index });
 
-/** An image of a classification has its class by its folder, images/<split>/<class>/; it becomes an object without a
- *  place. */
+/** In a classification, an image's folder gives its class, images/<split>/<class>/; it becomes an object without a
+ *  position. */
 export function withClass(image, { data, classes }) {
   if (data.task !== "classify" || image.objects.length) return image;
   const index = classes.indexOf(image.file.split("/").slice(2, -1).join("/"));
@@ -38,7 +38,7 @@ export function pixels(object, image) {
   return { width, height, size: Math.sqrt(width * height) };
 }
 
-/** Keypoints that are marked: those of two numbers, and of three those with a visibility above 0. */
+/** The marked keypoints: those with two numbers, and those with three whose visibility is above 0. */
 export const marked = (object) => object.points.filter((point) => point.length < 3 || point[2] > 0);
 
 /** A class as a coloured number, with its name beside it. */

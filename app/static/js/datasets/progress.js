@@ -1,4 +1,4 @@
-/* What a child does with the dataset now: its stage, how far it is, how long it will take. */
+/* The progress of a child process on the dataset: its stage, the share done, the time left. */
 import { h, setChildren } from "../lib/dom.js";
 import { duration, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -12,19 +12,19 @@ const STAGES = {
   checking: () => t("Checking the labels"),
 };
 
-/** The words of a stage. */
+/** The text of a stage. */
 export const stageName = (stage) => (STAGES[stage] ? STAGES[stage]() : stage || t("Waiting for the dataset check"));
 
-/** How far all of it is, 0..1; null where it isn't known. */
+/** The overall share, 0..1; null if unknown. */
 export const shareOf = (progress) => (isNumber(progress?.percent) ? progress.percent / 100 : null);
 
 const doneText = ({ done, total }) =>
   total ? t("{done} of {total}", { done: number(done), total: number(total) }) : "";
 
-/** The stage, and what of it is done. */
+/** The stage, and what is done of it. */
 export const stageText = (progress) => [stageName(progress.stage), doneText(progress)].filter(Boolean).join(" · ");
 
-/** What of the stage is done, its pace, and the time that is left of all of it, once they are measured. */
+/** What is done of the stage, its rate, and the remaining time of all stages, once they are measured. */
 const paceText = ({ done, total, rate, eta }) =>
   [
     doneText({ done, total }),
@@ -34,7 +34,7 @@ const paceText = ({ done, total, rate, eta }) =>
     .filter(Boolean)
     .join(" · ");
 
-/** Show it in a panel, or hide the panel when nothing goes on. */
+/** Show it in a panel, or hide the panel if nothing is running. */
 export function showProgress(container, current, progress) {
   const going = progress?.stage || current.busy;
   container.hidden = !going;

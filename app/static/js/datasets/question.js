@@ -1,5 +1,5 @@
-/* A dialog that asks for other options of an import, and the fields that stand in it. What was filled in stays until
-   the server has taken it. */
+/* A dialog for other options of an import, and its fields. The entered values stay until the server has accepted
+   them. */
 import { ask, h, icon } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -51,7 +51,7 @@ export function choices(legend, options, chosen) {
   return { element, value: () => element.querySelector(":checked")?.value };
 }
 
-/** A box to be ticked, with a line that says more. */
+/** A checkbox, with an explanation. */
 export function tick(label, help, checked = false) {
   const box = h("input", { class: "form-check-input", type: "checkbox", checked });
   return {
@@ -62,7 +62,7 @@ export function tick(label, help, checked = false) {
   };
 }
 
-/** The offer to mend findings in the same revision; null where there is nothing to mend. */
+/** The offer to fix findings in the same revision; null if there is nothing to fix. */
 function mending({ data }) {
   const count = data.report?.fixable || 0;
   return count
@@ -73,7 +73,7 @@ function mending({ data }) {
     : null;
 }
 
-/** A dialog with a note on what will happen. `read()` gives the options; false: nothing was changed, null: it says
+/** A dialog with a note on what will happen. `read()` returns the options; false: nothing was changed, null: it shows
  *  itself what is missing. */
 export function question(current, send, { title, body, read }) {
   const refused = h("p", { class: "field-error", role: "alert", hidden: true });

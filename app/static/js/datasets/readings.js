@@ -1,5 +1,5 @@
-/* How the import read numbers that can mean several things: a few images drawn in each reading, one click to take
-   another one, one to say that this one is right. */
+/* How the import interpreted ambiguous numbers: a few images drawn in each interpretation, one click to choose another,
+   one to confirm the present one. */
 import { mayChangeHere } from "../lib/access.js";
 import { post } from "../lib/api.js";
 import { $, button, h, icon, setChildren, toast } from "../lib/dom.js";
@@ -9,7 +9,8 @@ import { drawing, names } from "./marks.js";
 const isReading = (item) => item.code.startsWith("reading_") && item.readings?.length > 0;
 
 export class Readings {
-  /** `createRevision(options)` starts a revision with these options, and resolves to why not, if so. */
+  /** `createRevision(options)` starts a revision with these options, and resolves to the reason of a refusal, if
+   *  any. */
   constructor(current, panel, createRevision) {
     this.current = current;
     this.panel = panel;
@@ -35,7 +36,7 @@ export class Readings {
     setChildren(container, !container.hidden && this.section(open, data.needs_review));
   }
 
-  /** Show a choice again that was confirmed. */
+  /** Show a confirmed choice again. */
   open(item) {
     this.opened = item.code;
     this.show();
@@ -86,7 +87,7 @@ export class Readings {
     );
   }
 
-  /** The examples in one reading. */
+  /** The examples in one interpretation. */
   way(item, reading, label, withNames) {
     const chosen = reading === item.reading;
     const examples = item.examples.filter(({ drawn }) => drawn[reading]);
@@ -141,7 +142,7 @@ export class Readings {
   }
 }
 
-/** Whether the readings give objects other classes: then their names are shown. */
+/** Whether the interpretations give objects different classes: then their names are shown. */
 function differ({ examples }) {
   return examples.some(
     ({ drawn }) =>

@@ -4,7 +4,7 @@ import { ask, h, toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { fault } from "../ui/validity.js";
 
-/** The changed dataset, null where nothing was changed. */
+/** The changed dataset, null if nothing was changed. */
 export async function renameDataset({ id, name, description }) {
   const title = h("input", {
     class: "form-control",

@@ -1,4 +1,5 @@
-/* One file by tus 1.0 (window.tus): in chunks that a cut, a closed laptop or a reloaded page does not undo. */
+/* One file by tus 1.0 (window.tus): in chunks, resumed after an interrupted connection, a closed laptop or a reloaded
+   page. */
 import { ApiError, get, problem, rateMeter } from "../lib/api.js";
 import { locale } from "../lib/i18n.js";
 
@@ -7,9 +8,9 @@ const ENDPOINT = `${window.location.origin}/api/uploads`;
 const CHUNK = 64 * 1024 ** 2; // each ends with a sync of the server's disk, so not too small
 const DELAYS = [500, 1000, 2000, 4000];
 const AGAIN_MS = 5000;
-const SILENT_MS = 60000; // after a sleep or a change of network nobody closes the old connection
+const SILENT_MS = 60000; // after a sleep or a change of network, the old connection is not closed
 const ASK_MS = 700;
-const MOST_METADATA = 60000; // gunicorn.conf.py takes headers of 64 KB
+const MOST_METADATA = 60000; // gunicorn.conf.py accepts headers of 64 KB
 const HEADERS = { "Accept-Language": locale };
 
 const wait = (time) =>
@@ -18,15 +19,15 @@ const wait = (time) =>
   });
 const idOf = (url) => url.split("/").pop();
 
-/** What tells a file that is chosen again from another one, or from the same one for something else. */
+/** Identifies a file when it is chosen again, separately for each purpose. */
 export const fingerprint = (file, purpose = "dataset") => [purpose, file.name, file.size, file.lastModified].join("-");
 
 /** Whether these fields fit the header that carries them. */
 export const fits = (metadata) =>
   Boolean(tus?.isSupported) && new Blob(Object.values(metadata)).size * 1.4 + 200 < MOST_METADATA;
 
-/** Uploads of one purpose that this browser began and has not seen the end of: {entry, fingerprint, ...what the server
- *  says}. */
+/** Uploads of one purpose that this browser started and whose end it has not received: {entry, fingerprint, ...the
+ *  server's data}. */
 export async function unfinished(purpose = "dataset") {
   if (!tus?.isSupported) return [];
   const entries = (await tus.defaultOptions.urlStorage.findAllUploads()).filter(
@@ -57,12 +58,12 @@ export async function terminate(entry) {
 /** Remove any upload from the server, by its ID. */
 export const erase = (id) => tus.Upload.terminate(`${ENDPOINT}/${id}`, { headers: HEADERS });
 
-/** A server that is away for a moment is asked again; tus-js-client itself would begin a new upload, from zero. */
+/** Retries while the server is unavailable: tus-js-client itself would start a new upload, from zero. */
 function refuseAway(request, response) {
   if (request.getMethod() === "HEAD" && response.getStatus() >= 500) throw new Error("away");
 }
 
-/** Whether the server said no; a wrong offset (409) and a lock (423) pass. */
+/** Whether the server refused it; a wrong offset (409) and a lock (423) are temporary. */
 function refused(error) {
   const status = error.originalResponse?.getStatus() || 0;
   return status >= 400 && status < 500 && ![409, 423].includes(status);
@@ -102,7 +103,7 @@ export class Transfer {
     });
   }
 
-  /** Go on with an entry of `unfinished`. */
+  /** Resume an entry of `unfinished`. */
   from(entry) {
     this.upload.resumeFromPreviousUpload(entry);
   }
@@ -140,14 +141,14 @@ export class Transfer {
     notify();
   }
 
-  /** tus-js-client asks whether to try again soon, by its own rule; the reader sees the pause at once. */
+  /** Called by tus-js-client before a retry, which follows its own rule; shows the interruption immediately. */
   retried(error) {
     const again = !refused(error) && navigator.onLine;
     if (again) this.interrupted();
     return again;
   }
 
-  /** A refusal is the end; a lost connection is not. */
+  /** A refusal is final; a lost connection is not. */
   broken(error) {
     const status = error.originalResponse?.getStatus() || 0;
     if (refused(error)) {
@@ -186,7 +187,7 @@ export class Transfer {
     this.forget();
   }
 
-  /** Its end has been seen: the same file is a new upload from now on. */
+  /** It has ended here: the same file is a new upload from now on. */
   async forget() {
     const uploads = (await tus.defaultOptions.urlStorage.findAllUploads()).filter(
       (entry) => entry.uploadUrl === this.upload.url,
@@ -195,8 +196,7 @@ export class Transfer {
   }
 }
 
-/** The dataset or the prediction that a complete upload becomes. Rejects with what the server found wrong; `again` tries
- *  once more. */
+/** The dataset or the prediction created from a complete upload. Rejects with the server's error; `again` retries. */
 export async function created(id) {
   for (;;) {
     const answer = await patiently(() => get(`/api/uploads/${id}`));
@@ -218,7 +218,7 @@ async function patiently(ask) {
   }
 }
 
-/** An empty chunk behind the last byte: the dataset is created anew from what is there. */
+/** An empty chunk after the last byte: the dataset is created again from the uploaded bytes. */
 const again = ({ id, length }) =>
   fetch(`${ENDPOINT}/${id}`, {
     method: "PATCH",

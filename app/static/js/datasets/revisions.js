@@ -1,4 +1,4 @@
-/* The revisions of the dataset: what made each, what is in it, who used it, and which one is used now. */
+/* The revisions of the dataset: the origin of each, its contents, its users, and which one is used now. */
 import { mayChangeHere } from "../lib/access.js";
 import { get, post } from "../lib/api.js";
 import { $, button, confirmed, fillFrom, h, icon, setChildren, toast } from "../lib/dom.js";
@@ -20,7 +20,7 @@ const ORIGINS = {
 
 const did = ({ images, rows, files }) => images || rows || files.length > 0;
 
-/** What was fixed that its base had not fixed, as far as it was there. */
+/** What was fixed that its base had not fixed, as far as there were such findings. */
 function fixed({ origin, effects = [], status }, base) {
   if (!Array.isArray(origin.fixes)) return t("all fixable issues fixed");
   const before = base?.origin?.fixes || [];
@@ -32,7 +32,7 @@ function fixed({ origin, effects = [], status }, base) {
   return codes.length > 0 && tn("{n} type of issue fixed", "{n} types of issues fixed", codes.length);
 }
 
-/** The options of a revision that its base had not. */
+/** The options of a revision that its base did not have. */
 function changes(options = {}, before = {}) {
   const descriptions = {
     split: (split) =>
@@ -63,7 +63,7 @@ function changes(options = {}, before = {}) {
   return changed.map(([name, value]) => descriptions[name]?.(value, before[name])).filter(Boolean);
 }
 
-/** What made a revision, in words; `base` is the one that it was made from. */
+/** The origin of a revision, in words; `base` is the one that it was made from. */
 const origin = (revision, base) =>
   capital((ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base));
 

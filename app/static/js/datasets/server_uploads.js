@@ -1,13 +1,13 @@
-/* Uploads that lie unfinished on the server, of any browser: what has arrived of each, and its removal. */
+/* Unfinished uploads on the server, of any browser: the received bytes of each, and its removal. */
 import { get } from "../lib/api.js";
 import { $, confirmed, h, setChildren, toast } from "../lib/dom.js";
 import { ago, bytes } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { erase } from "./resumable.js";
 
-const MOST = 100; // of a page of the API
+const MOST = 100; // per page of the API
 
-/** Fill a place with them; `mine` are the ids that this browser shows itself. */
+/** Fill a container with them; `mine` are the ids that this browser shows itself. */
 export async function serverUploads(container, mine) {
   const { waiting, total } = await unfinished(mine);
   const reload = () => serverUploads(container, mine);
@@ -29,7 +29,7 @@ export async function serverUploads(container, mine) {
   );
 }
 
-/** Those of a first page that may be removed here, and how many there are on all pages. */
+/** Those of a first page that may be removed here, and their number on all pages. */
 async function unfinished(mine) {
   const answer = await get("/api/uploads", { unfinished: true, per_page: MOST }).catch(() => null);
   const uploads = answer?.uploads || [];

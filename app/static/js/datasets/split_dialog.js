@@ -1,4 +1,4 @@
-/* The dialog that divides a dataset anew: the shares of each split, and what they will give. */
+/* The dialog that splits a dataset again: the shares of each split, and the resulting numbers. */
 import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { splitName } from "../lib/vocabulary.js";

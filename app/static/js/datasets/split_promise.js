@@ -1,11 +1,11 @@
-/* What a new split will be: asked of the server, which counts it with the function that makes it. */
+/* The numbers of a new split: computed by the server, with the function that creates it. */
 import { post } from "../lib/api.js";
 import { h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { splitName } from "../lib/vocabulary.js";
 
-const AFTER_MS = 250; // the last key
+const AFTER_MS = 250; // after the last key
 const NAMED = 5;
 
 export class SplitPromise {
@@ -21,7 +21,7 @@ export class SplitPromise {
     setChildren(this.element, text);
   }
 
-  /** `split`: shares and seed; null: as in the upload. What stands there stays until the answer comes. */
+  /** `split`: shares and seed; null: as in the upload. The present text stays until the response arrives. */
   ask(split) {
     const turn = ++this.turn;
     clearTimeout(this.timer);

@@ -1,9 +1,9 @@
-/* A picture to zoom and to move: wheel, pinch, drag, double click and keys. */
+/* An image to zoom and to pan: wheel, pinch, drag, double click and keys. */
 const MOST = 40; // times the fitted size
 const STEP = 1.3;
 
 export class Stage {
-  /** `container` is the frame, `sheet` what moves in it, `changed(zoom)` is told each new zoom (1: the picture
+  /** `container` is the frame, `sheet` what moves in it, `changed(zoom)` is called with each new zoom (1: the image
    *  fits). */
   constructor(container, sheet, changed) {
     this.container = container;
@@ -27,7 +27,7 @@ export class Stage {
     for (const name of ["pointerup", "pointercancel"]) container.addEventListener(name, (event) => this.up(event));
   }
 
-  /** The whole picture again. */
+  /** Show the whole image again. */
   fit() {
     this.zoom = 1;
     this.x = 0;
@@ -49,13 +49,13 @@ export class Stage {
     this.draw();
   }
 
-  /** Zoom so that what is under the pointer stays there. */
+  /** Zoom so that the point under the pointer stays there. */
   at({ clientX, clientY }, factor) {
     const frame = this.container.getBoundingClientRect();
     this.scale(factor, clientX - frame.left - frame.width / 2, clientY - frame.top - frame.height / 2);
   }
 
-  /** Zoom round a point, in pixels from the frame's centre. */
+  /** Zoom around a point, in pixels from the frame's centre. */
   scale(factor, x = 0, y = 0) {
     const zoom = Math.min(MOST, Math.max(1, this.zoom * factor));
     const grown = zoom / this.zoom;

@@ -41,7 +41,7 @@ export class Statistics {
     this.plots = [];
   }
 
-  /** Nothing was counted: the dataset is being checked, or nothing of it can be used. */
+  /** Nothing was counted: the dataset is being validated, or nothing of it can be used. */
   none() {
     this.revision = null;
     this.clear();
@@ -82,7 +82,7 @@ export class Statistics {
 
   classes({ classes }, name) {
     const visible = classes.slice(0, MOST);
-    const classifies = this.current.data.task === "classify"; // a class is an image's
+    const classifies = this.current.data.task === "classify"; // a class belongs to an image
     const title = classifies ? t("Images per class and set") : t("Objects per class and set");
     return new Bars({
       title: classes.length > MOST ? t("{title} (first {n})", { title, n: number(MOST) }) : title,
@@ -163,7 +163,7 @@ function bins({ edges, counts }) {
   ];
 }
 
-/** The name of a bin; the last one has no upper end. Whole numbers one apart are told as one number. */
+/** The name of a bin; the last one has no upper end. A bin of a single integer is shown as one number. */
 function span(from, to) {
   const text = (value) => number(value, 2);
   if (to === null) return `≥ ${text(from)}`;

@@ -1,4 +1,4 @@
-/* What training will use: how many of the images, in which splits, and why not the rest. Figures beside it. */
+/* What training will use: how many of the images, in which splits, and why not the others. With figures. */
 import { splitBar } from "./common.js";
 import { $, h, icon, setChildren } from "../lib/dom.js";
 import { bytes, number, percent } from "../lib/format.js";

@@ -28,8 +28,8 @@ export class Tabs {
       tab.tabIndex = is ? 0 : -1;
       const panel = $(`[data-panel="${tab.dataset.tab}"]`);
       panel.hidden = !is;
-      $("[name=search]", panel)?.toggleAttribute("data-search", is); // the one that "/" goes to
-      // what is merely told again leaves the reader where they are
+      $("[name=search]", panel)?.toggleAttribute("data-search", is); // the one that "/" focuses
+      // an unchanged tab leaves the reader's scroll position
       if (anew) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }

@@ -1,11 +1,11 @@
-/* The datasets that a run can use, and what is said where there is none, or where one needs a look first. */
+/* The datasets that a run can use, and the notes if there is none, or if one needs to be checked first. */
 import { get } from "../lib/api.js";
 import { blank, h, icon } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { MOST } from "../ui/narrow.js";
 import { sampleButton } from "./common.js";
 
-/** Those that were listed. */
+/** The listed datasets. */
 export class TrainableDatasets {
   constructor() {
     /** @type {any[]} */
@@ -21,7 +21,7 @@ export class TrainableDatasets {
     return this.all.find((item) => String(item.id) === id);
   }
 
-  /** The newest ones; with a text, of those that have it in their name. @param {string} search */
+  /** The newest ones; with a text, of those whose name contains it. @param {string} search */
   async list(search) {
     const { datasets: matches, total } = await get("/api/datasets", {
       status: "valid",
@@ -32,7 +32,7 @@ export class TrainableDatasets {
     return { total, options: matches.map(({ id, name }) => [id, name]) };
   }
 
-  /** One beyond the first hundred, as an option in a list; empty where it can't be used. @param {string} id */
+  /** One beyond the first hundred, as an option of a list; empty if it can't be used. @param {string} id */
   async one(id) {
     try {
       const dataset = await get(`/api/datasets/${Number.parseInt(id, 10)}`);
@@ -58,7 +58,7 @@ export const noDataset = () =>
     ],
   });
 
-/** The import chose between two meanings of the labels, and nobody has looked yet. @param {any} dataset */
+/** The import chose between two interpretations of the labels, and nobody has checked them yet. @param {any} dataset */
 export const uncheckedLabels = (dataset) =>
   h(
     "div",

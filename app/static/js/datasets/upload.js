@@ -1,4 +1,4 @@
-/* The upload of one file: its form, its bytes, its check. */
+/* The upload of one file: its form, its transfer, its validation. */
 import { get, upload } from "../lib/api.js";
 import { notZip, whyNoZip } from "./archive_kind.js";
 import { h, icon } from "../lib/dom.js";
@@ -9,7 +9,7 @@ import { uploadForm } from "./upload_form.js";
 import { Transfer, created, fits, terminate } from "./resumable.js";
 import { UploadPanel, small } from "./upload_panel.js";
 
-const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are gone on with
+const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are resumed
 
 /** One file. */
 export class Upload {
@@ -30,7 +30,8 @@ export class Upload {
     }
   }
 
-  /** Refuse what is no ZIP, or half of one, before it is sent. A file that cannot be read says so when it is. */
+  /** Refuse a file that is no ZIP, or an incomplete one, before it is sent. If it cannot be read, the upload reports
+   *  that. */
   async checkArchive() {
     const reason = await whyNoZip(this.file).catch(() => null);
     if (!reason || !this.asking) return;
@@ -120,7 +121,7 @@ export class Upload {
     }
   }
 
-  /** More uploads than the server takes in a minute: the others of the queue would be refused as well.
+  /** More uploads than the server accepts per minute: the others of the queue would be refused as well.
    *  @param {import("../lib/api.js").ApiError} error */
   async waitFor(error) {
     const seconds = Math.ceil(error.wait);
@@ -150,7 +151,7 @@ export class Upload {
     return (await done).dataset_id;
   }
 
-  /** The dataset's id; null when it was paused or cancelled, and the next in the queue has its turn. */
+  /** The dataset's id; null when it was paused or cancelled, and the next in the queue is sent. */
   async sendInChunks() {
     if (!(await this.transfer.run())) return null;
     this.panel.show(t("Uploaded. Extracting on the server."), "", null);
@@ -184,7 +185,8 @@ export class Upload {
     });
   }
 
-  /** An upload of an earlier page: it waits for its file, or its dataset is being made, or it was refused. */
+  /** An upload started on an earlier page: it waits for its file, or its dataset is being created, or it was
+   *  refused. */
   async offerToResume() {
     const { entry, state, offset, length, id } = this.resumable;
     if (state === "receiving") {
@@ -241,7 +243,7 @@ export class Upload {
     else if (progress.stage) this.panel.show(stageText(progress), this.link(), shareOf(progress));
   }
 
-  /** The reason comes by REST, in the reader's language; a message to all is in the server's. */
+  /** The reason is requested by REST, in the reader's language; a broadcast message is in the server's. */
   async refused() {
     const { error } = await get(`/api/datasets/${this.id}`).catch(() => ({}));
     this.panel.end(

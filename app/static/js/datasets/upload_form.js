@@ -1,4 +1,4 @@
-/* What is asked about a file before it is uploaded. */
+/* The form of a file before it is uploaded. */
 import { h, icon } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { TASKS, taskName } from "../lib/vocabulary.js";
@@ -12,7 +12,7 @@ function field(label, control) {
 
 const input = (name, attributes) => h("input", { class: "form-control", name, autocomplete: "off", ...attributes });
 
-/** The form of a file; `before` is what was filled in when it was sent the last time. */
+/** The form of a file; `before`: the values of the last attempt. */
 export function uploadForm(file, before, { send, cancel }) {
   const was = (name, usual = "") => before?.get(name) ?? usual;
   const task = h(

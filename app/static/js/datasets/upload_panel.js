@@ -1,4 +1,4 @@
-/* What is seen of one upload: the file, and below it a form, how far it is, or why it failed. */
+/* The display of one upload: the file, and below it a form, its progress, or why it failed. */
 import { h, icon, setChildren } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -34,7 +34,7 @@ export class UploadPanel {
     );
   }
 
-  /** `actions` makes the buttons; they stay while `kind` does, and keep the focus.
+  /** `actions` creates the buttons; they stay while `kind` does, and keep the focus.
    *  @param {any} left @param {any} right @param {number | null} value the share; null: not known
    *  @param {string} kind @param {() => any[]} actions */
   show(left, right, value, kind = "", actions = () => []) {

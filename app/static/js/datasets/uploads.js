@@ -1,4 +1,4 @@
-/* Uploads of datasets: a form a file, then its bytes, then its check. One is sent at a time. */
+/* Uploads of datasets: a form for each file, then its transfer, then its validation. One is sent at a time. */
 import { h } from "../lib/dom.js";
 import { dropZone } from "../ui/drop.js";
 import { tn } from "../lib/i18n.js";
@@ -33,7 +33,7 @@ export class Uploads {
     if (files.length) this.container.lastElementChild.querySelector("input")?.focus();
   }
 
-  /** One click for all forms, where there are several. */
+  /** One click for all forms, if there are several. */
   offerAll() {
     const forms = [...this.items].map((item) => item.asking).filter(Boolean);
     this.all?.remove();
@@ -54,7 +54,7 @@ export class Uploads {
     this.offerAll();
   }
 
-  /** What this browser began before the page was loaded. */
+  /** The uploads that this browser started before the page was loaded. */
   async showUnfinished() {
     const entries = await unfinished();
     for (const entry of entries) {
@@ -65,7 +65,7 @@ export class Uploads {
     return new Set(entries.map(({ id }) => id));
   }
 
-  /** Send after what is being sent now. */
+  /** Queue it after the present upload. */
   send(item) {
     this.queue = this.queue.then(() => item.send());
   }

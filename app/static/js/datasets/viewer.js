@@ -1,4 +1,4 @@
-/* One image, large: its objects drawn, its findings told, steps to its neighbours by arrow keys. */
+/* One large image: its objects drawn, its findings listed, arrow keys step to its neighbours. */
 import { $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -8,9 +8,9 @@ import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
 import { Twin } from "./twin.js";
 
-const STAYED_MS = 120; // who stays so long on an image has stopped stepping
+const STAYED_MS = 120; // after this long on an image, stepping has stopped
 
-/** `current`: the dataset; `moved(id)` is told once the reader stays at another image, `closed(id)` when they close
+/** `current`: the dataset; `moved(id)` is called once the reader stays at another image, `closed(id)` when they close
  *  it. */
 export class Viewer {
   constructor(current, { moved, closed }) {
@@ -31,7 +31,7 @@ export class Viewer {
     return this.dialog.open;
   }
 
-  /** Whether the reader is on the way to another image than the address has. */
+  /** Whether the reader is stepping to another image than the address has. */
   get isAhead() {
     return this.isOpen && (this.stepping || this.staying);
   }
@@ -109,7 +109,7 @@ export class Viewer {
   }
 
   /** Show an image. `source` has neighbour(id, by), place(id) → {at, total} or null, record(id) or null. `stepping`:
-      one of many, perhaps; the address and what only the server knows follow once the reader stays. */
+   *  perhaps one of many; the address and the server's data follow once the reader stays. */
   async show(id, source, stepping = false) {
     this.id = id;
     this.source = source;
@@ -126,11 +126,11 @@ export class Viewer {
       this.stays = setTimeout(() => {
         this.staying = false;
         this.moved(id);
-      }, STAYED_MS); // browsers allow few addresses a second
+      }, STAYED_MS); // browsers limit the changes of the address per second
     else await this.fill(id);
   }
 
-  /** What the server knows of the image, and its neighbours. */
+  /** The server's record of the image, and its neighbours. */
   async fill(id) {
     try {
       const record = await this.records.ask(id);
@@ -166,7 +166,7 @@ export class Viewer {
       aside(record, this.current.classes, (index, is) => this.mark(index, is)),
     );
     this.stageElement.classList.toggle("has-twin", this.twin.show(record));
-    if (same) return; // only the findings came
+    if (same) return; // only the findings are new
     setChildren(this.wait);
     if (!record.url) {
       setChildren(this.sheet);
@@ -199,7 +199,7 @@ export class Viewer {
     this.stage.fit();
   }
 
-  /** The sheet is as large as the picture fits into the frame; small pictures grow. */
+  /** The sheet is as large as the image fits into the frame; small images are enlarged. */
   size() {
     const { width, height } = this.record;
     if (!width || !height) return;
@@ -220,7 +220,7 @@ export class Viewer {
     this.sheet.classList.toggle(`no-${what}`, !this[what]);
   }
 
-  /** Every key counts, also those that come while a page of images is loaded. */
+  /** Every key counts, also those pressed while a page of images is loaded. */
   async step(by) {
     this.pendingSteps += by;
     if (this.stepping) return;
@@ -243,7 +243,7 @@ export class Viewer {
     }
   }
 
-  /** Load the neighbours, so that the next step shows at once. */
+  /** Load the neighbours, so that the next step is shown immediately. */
   async ahead() {
     for (const by of [1, -1])
       await this.records.prepare(await this.source.neighbour(this.id, by, false).catch(() => null));
@@ -277,7 +277,7 @@ export class Viewer {
     act();
   }
 
-  /** Close it without telling: the address has changed already. */
+  /** Close it without calling `closed`: the address has changed already. */
   hide() {
     clearTimeout(this.stays);
     this.staying = false;
@@ -285,7 +285,7 @@ export class Viewer {
     if (this.dialog.open) this.dialog.close();
   }
 
-  /** The dialog was closed: by the reader, unless the image was taken away before. */
+  /** The dialog was closed: by the reader, unless the image was removed before. */
   ended() {
     const { id } = this;
     clearTimeout(this.stays);

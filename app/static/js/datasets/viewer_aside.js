@@ -1,4 +1,4 @@
-/* What stands beside a large image: its figures, its findings, its objects. */
+/* The panel beside a large image: its figures, its findings, its objects. */
 import { h, icon } from "../lib/dom.js";
 import { bytes, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -6,7 +6,7 @@ import { splitName } from "../lib/vocabulary.js";
 import { badge } from "../ui/status.js";
 import { classTag, pixels } from "./objects.js";
 
-/** Whether the finding's line is the number of an object: so it is in annotation files. */
+/** Whether the finding's line is the number of an object, as in annotation files. */
 export const byObject = ({ file }) => /\.(xml|json)$/i.test(file || "");
 
 /** `mark(index, is)` is called when the reader points at an object in the list. */
@@ -71,7 +71,7 @@ function findings(image, mark) {
   );
 }
 
-/** Findings that say the same of several lines, together. */
+/** Findings with the same text for several lines, grouped. */
 function alike(items) {
   const groups = new Map();
   for (const item of items) {
@@ -94,8 +94,8 @@ function lines(items, image, mark) {
   );
 }
 
-/** A finding about a line of the label file points at the object that stands in this line; an object that the import
-    left out is not there to be pointed at. */
+/** A finding about a line of the label file points at the object in this line; an object that the import left out
+ *  cannot be pointed at. */
 function pointing(finding, image, mark) {
   const index = finding.line ? image.objects.findIndex((object) => object.line === finding.line) : -1;
   return index < 0

@@ -1,4 +1,4 @@
-/* The picture that is looked at, by one model or by two side by side, and the list of what was found in it. */
+/* The selected image, by one model or by two side by side, and the list of its detections. */
 import { $, h, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -8,7 +8,7 @@ import { settings } from "./settings.js";
 import { picture, Viewer } from "./viewer.js";
 
 export class Bench {
-  /** `pictures` gives addresses; `comparing()` says whether there are two models. */
+  /** `pictures` provides addresses; `comparing()` returns whether there are two models. */
   constructor(pictures, comparing) {
     this.pictures = pictures;
     this.comparing = comparing;
@@ -25,13 +25,12 @@ export class Bench {
     this.refresh();
   }
 
-  /** A test of the history has the answer of one model alone. */
+  /** A test from the history has the answer of one model only. */
   get sides() {
     return this.comparing() && this.item?.file ? ["a", "b"] : ["a"];
   }
 
-  /** A comparison shows nothing until both models have answered: a bare picture would look as if nothing was found in
-   *  it. */
+  /** A comparison shows nothing until both models have answered: a bare image would look as if nothing was detected. */
   get waiting() {
     const { item, sides } = this;
     return (
@@ -72,7 +71,7 @@ export class Bench {
     setChildren(this.container);
   }
 
-  /** Elements for the picture, unless they are there. */
+  /** Create the image's elements, unless they exist. */
   make() {
     const { item } = this;
     const drawn = item.unshowable && this.sides.map((side) => item.answers[side]?.image_url || "").join();
@@ -136,7 +135,7 @@ export class Bench {
     return setChildren(figure, drawn && h("img", { class: "test-plain", src: drawn, alt: item.name }), note);
   }
 
-  /** The list beside the picture. */
+  /** The list beside the image. */
   list() {
     const { item, results } = this;
     const answers = this.sides.map((side) => item.answers[side]);
@@ -190,7 +189,7 @@ export class Bench {
   }
 }
 
-/** Below an image without boxes stands why: it is not analyzed yet. */
+/** Below an image without boxes, the reason: it is not analyzed yet. */
 function captionOf({ answers, name, state }, side) {
   if (answers[side]) return answers[side].model || name;
   const words = { waiting: t("queued"), sending: t("analyzing…") };

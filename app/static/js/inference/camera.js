@@ -1,4 +1,4 @@
-/* The camera: the next frame goes to the model only after the answer to the last one. */
+/* The camera: the next frame is sent to the model only after the response to the last one. */
 import { $, failure, h, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -23,7 +23,7 @@ const REASONS = {
 };
 
 export class CameraView {
-  /** `onPicture(file)` takes a picture to the others. */
+  /** `onPicture(file)` adds a snapshot to the images. */
   constructor(picker, onFrame, onPicture) {
     this.picker = picker;
     this.onFrame = onFrame;
@@ -75,7 +75,7 @@ export class CameraView {
     this.loop(video);
   }
 
-  /** Their names are told only once one was allowed. */
+  /** Browsers give their names only after one was allowed. */
   async listCameras() {
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     const choice = $("[data-camera-choice]");
@@ -99,7 +99,7 @@ export class CameraView {
     const running = new AbortController();
     this.running = running;
     this.times = [];
-    $("[data-camera-figures]").textContent = t("Analyzing…"); // the first answer waits for the model to load
+    $("[data-camera-figures]").textContent = t("Analyzing…"); // the first response waits for the model to load
     while (this.running === running) {
       try {
         const frame = await grab(video);
@@ -135,7 +135,7 @@ export class CameraView {
   figures(wait, model) {
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 3000), now];
-    if (this.times.length < 2) return; // of one image there is no rate
+    if (this.times.length < 2) return; // a single frame has no rate
     const rate = (this.times.length - 1) / ((now - this.times[0]) / 1000);
     $("[data-camera-figures]").textContent = t(
       "Images per second: {rate} · from image to result: {wait} ms, {model} ms of it in the model",

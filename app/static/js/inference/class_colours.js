@@ -1,5 +1,5 @@
-/* The colour of each class by its name: that of its number where the model is known, else the next of the palette; or
-   the one that the reader chose, which this browser keeps. */
+/* The colour of each class by its name: that of its number if the model is known, otherwise the next of the palette; or
+   the reader's choice, stored in this browser. */
 import { classColour } from "../ui/palette.js";
 
 const KEY = "test-colours";
@@ -19,7 +19,7 @@ export function colour(name) {
   return chosen.get(name) || assigned.get(name);
 }
 
-/** The classes of a model in the order of their numbers: they get the colours that they have on the other pages. */
+/** The classes of a model in the order of their numbers: they get the colours of the other pages. */
 export function introduce(names) {
   names.forEach((name, index) => {
     if (!assigned.has(name)) assigned.set(name, classColour(index));
@@ -31,6 +31,6 @@ export function choose(name, value) {
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(chosen)));
   } catch {
-    /* private mode: for this page alone */
+    /* private mode: for this page only */
   }
 }

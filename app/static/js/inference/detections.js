@@ -1,11 +1,11 @@
-/* What a model found, on a canvas: boxes, outlines, turned boxes and keypoints. Coordinates come in pixels of the
-   picture. */
+/* Draws a model's detections on a canvas: boxes, outlines, oriented boxes and keypoints. Coordinates are in pixels of
+   the image. */
 import { percent } from "../lib/format.js";
 import { boxCorners, fillDot, limbs, outline, scaled, strokeLines, tag } from "../ui/marks.js";
 import { inkOn } from "../ui/palette.js";
 import { colour } from "./class_colours.js";
 
-// The limbs of COCO's 17 keypoints, as ultralytics draws them; other sets of keypoints are points alone.
+// The limbs of COCO's 17 keypoints, as ultralytics draws them; other sets of keypoints are drawn as points only.
 const LIMBS = [
   [15, 13],
   [13, 11],
@@ -27,13 +27,13 @@ const LIMBS = [
   [3, 5],
   [4, 6],
 ];
-const KEYPOINT_CONFIDENCE = 0.5; // keypoints below are not drawn
+const KEYPOINT_CONFIDENCE = 0.5; // keypoints with a lower confidence are not drawn
 const EDGE = "rgb(255 255 255 / 80%)";
 
 export const labelOf = (item) => `${item.class} ${percent(item.confidence)}`;
 
-/** Draw them; the surest last, so that it stays readable. The class of a whole picture is a tag in its corner.
- *  `look(item)` gives {quiet, strong} for some.
+/** Draw them, in order of confidence, so that the most confident stays readable. The class of a whole image is a tag in
+ * its corner. `look(item)` returns {quiet, strong} for some.
  *  @param {CanvasRenderingContext2D} context
  *  @param {any[]} detections
  *  @param {{scale: any, width: number, height: number, labels: boolean, marked?: any,
@@ -85,11 +85,11 @@ function keypoints(context, item, scale, line) {
     fillDot(context, point, Math.max(3.2, line * 1.6), colour(item.class), true);
 }
 
-/** Where the name of an item stands: the upper left of its box, the highest corner of one that is turned. */
+/** The position of an item's name: the upper left of its box, the highest corner of an oriented box. */
 const anchor = ({ corners, bbox }) =>
   corners ? corners.reduce((top, corner) => (corner[1] < top[1] ? corner : top)) : bbox.slice(0, 2);
 
-/** The name on its colour above the box, inside where there is no room, never outside the picture. */
+/** The name on its colour above the box, inside if there is no room, never outside the image. */
 function label(context, item, scale, line, width) {
   const size = Math.round(Math.max(11, Math.min(20, line * 6)));
   context.font = `600 ${size}px system-ui, sans-serif`;

@@ -1,9 +1,9 @@
-/* What was found, as files. */
+/* The detections, as files. */
 import { toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { save, saveCsv, saveJson } from "./export.js";
 
-/** Downloads of what the page shows: of its pictures, the video or the camera. */
+/** Downloads of what the page shows: of its images, the video or the camera. */
 export class Downloads {
   /**
    * @param {{ pictures: any, bench: any, video: any, camera: any, picker: any }} parts  parts of the page
@@ -20,7 +20,7 @@ export class Downloads {
     this.comparing = comparing;
   }
 
-  /** Everything that was found. */
+  /** All detections. */
   rows() {
     const model = this.picker.name;
     if (this.mode() === "video")
@@ -47,7 +47,7 @@ export class Downloads {
     else toast(t("Nothing to download yet."));
   }
 
-  /** The picture that is looked at, with what was found drawn into it. */
+  /** The selected image, with its detections drawn into it. */
   async picture() {
     const mode = this.mode();
     const viewer = { pictures: this.bench.viewers.a, video: this.video.viewer, camera: this.camera.viewer }[mode];

@@ -1,4 +1,4 @@
-/* What was found as files: JSON for programs, CSV for tables, PNG of what is drawn. */
+/* The detections as files: JSON for programs, CSV for tables, PNG of the drawing. */
 import { h } from "../lib/dom.js";
 import { settings } from "./settings.js";
 
@@ -8,8 +8,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The answers about pictures or frames as plain rows: {file, time, model, answer}. What the filters hide is left
- *  out. */
+/** The answers for images or frames as plain rows: {file, time, model, answer}. What the filters hide is left out. */
 export function records(rows) {
   return rows.map(({ file, time, side, model, answer }) => ({
     file,
@@ -31,7 +30,7 @@ export function saveJson(rows, name) {
 
 const HEAD = ["file", "time", "side", "model", "class", "confidence", "x1", "y1", "x2", "y2", "area", "inference_time"];
 
-/** One line a detection, and one without a class for a picture in which nothing was found. */
+/** One line per detection, and one without a class for an image without detections. */
 export function saveCsv(rows, name) {
   const lines = records(rows).flatMap((record) =>
     record.detections.length ? record.detections.flatMap((item) => cells(record, item)) : [cells(record, null)[0]],
@@ -50,7 +49,7 @@ function cells({ file, time, side, model, inference_time: took }, item) {
   return [[...start, item.class, item.confidence, ...item.bbox, item.area, took]];
 }
 
-/** Quoted where it must be; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
+/** Quoted if necessary; a text that a spreadsheet would read as a formula is prefixed with an apostrophe. */
 function cell(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return String(value);

@@ -1,13 +1,13 @@
-/* Frames of a video or the camera: taken here, made small, sent one after the other. */
+/* Frames of a video or the camera: captured here, scaled down, sent one after the other. */
 import { ApiError } from "../lib/api.js";
 import { locale, t } from "../lib/i18n.js";
 import { settings } from "./settings.js";
 
-const LONGEST = 1280; // pixels of a frame that is sent; models look at 640 or so
+const LONGEST = 1280; // pixels of a sent frame; models use 640 or so
 const FLOOR = 0.05;
 const canvas = document.createElement("canvas");
 
-/** A frame of a video element as {blob, width, height}; null where there is none yet. */
+/** A frame of a video element as {blob, width, height}; null if there is none yet. */
 export async function grab(video) {
   const { videoWidth: width, videoHeight: height } = video;
   if (!width) return null;
@@ -26,7 +26,7 @@ const pause = (ms) =>
     setTimeout(resolve, ms);
   });
 
-/** What the model of `picker` finds in a frame: {detections, size, time}. Waits where the server has enough to do. */
+/** The detections of the model of `picker` in a frame: {detections, size, time}. Waits while the server is busy. */
 export async function askAbout(frame, picker, signal) {
   const { training_id: training, checkpoint } = picker.selection;
   for (let tries = 0; ; tries += 1) {

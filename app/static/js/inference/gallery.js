@@ -1,4 +1,4 @@
-/* The pictures as a grid: what was found in each, what failed, and which one is looked at. */
+/* The images as a grid: the detections in each, failures, and the selected one. */
 import { $, h, icon, setChildren } from "../lib/dom.js";
 import { duration, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -8,7 +8,7 @@ import { settings } from "./settings.js";
 const PER_PAGE = 48;
 
 export class Gallery {
-  /** `chosen(item)` is called when another picture is to be looked at. */
+  /** `chosen(item)` is called when another image is selected. */
   constructor(pictures, chosen) {
     this.pictures = pictures;
     this.chosen = chosen;
@@ -55,7 +55,7 @@ export class Gallery {
     this.chosen(item);
   }
 
-  /** All of it anew. */
+  /** Rebuild it. */
   show() {
     const { items } = this.pictures;
     const from = (this.page - 1) * PER_PAGE;
@@ -86,7 +86,7 @@ export class Gallery {
     );
   }
 
-  /** Bring one tile up to date. */
+  /** Update one tile. */
   fill(item) {
     const tile = this.tiles.get(item.id);
     if (!tile) return;

@@ -1,4 +1,4 @@
-/* The tests that the server keeps: searched and paged there, opened again, deleted. */
+/* The tests stored on the server: searched, paged, opened again, deleted. */
 import { mayChange } from "../lib/access.js";
 import { get, remove } from "../lib/api.js";
 import { $, confirmed, fillFrom, h, icon, setChildren, toast } from "../lib/dom.js";
@@ -16,7 +16,7 @@ export class TestHistory {
     this.page = 1;
     this.turn = 0;
     this.search = $("[data-search]");
-    this.whose = $("[data-whose-test]"); // without a login there is one person
+    this.whose = $("[data-whose-test]"); // without authentication there is one user
     this.whose?.addEventListener("change", () => this.load(1));
     this.search.addEventListener("input", () => {
       clearTimeout(this.timer);
@@ -24,7 +24,7 @@ export class TestHistory {
     });
   }
 
-  /** Soon: many tests in a row are one question. */
+  /** Deferred, so that many tests in a row cause one request. */
   refresh() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load(this.page), 600);

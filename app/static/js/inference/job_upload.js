@@ -1,4 +1,4 @@
-/* The way of a video or of images to the server: large files in chunks, which a cut connection does not undo. */
+/* The transfer of a video or of images to the server: large files in chunks, resumed after an interruption. */
 import { upload } from "../lib/api.js";
 import { button, h } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
@@ -6,7 +6,7 @@ import { t } from "../lib/i18n.js";
 import { Transfer, created, fingerprint, fits, unfinished } from "../datasets/resumable.js";
 import { bar, moveBar } from "../ui/status.js";
 
-const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are gone on with
+const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are resumed
 
 export class JobUpload {
   /** @param {string} field of the form @param {File[]} files @param {Record<string, string>} values of the form
@@ -32,7 +32,7 @@ export class JobUpload {
     );
   }
 
-  /** Resolves when the server has what it needs; rejects with why it does not take it, without a reason when it was
+  /** Resolves when the server has everything; rejects with the reason of a refusal, without a reason when it was
    *  cancelled. */
   async send() {
     const [file] = this.files;
@@ -49,7 +49,7 @@ export class JobUpload {
     return this.request.done;
   }
 
-  /** The same file for the same model and thresholds goes on where an earlier page stopped.
+  /** The same file for the same model and thresholds resumes where an earlier page stopped.
    *  @param {File} file @param {Record<string, string>} metadata */
   async sendInChunks(file, metadata) {
     const purpose = ["prediction", ...Object.values(this.values)].join("-");

@@ -1,4 +1,4 @@
-/* What two models both found in a picture. */
+/* The detections of two models in an image, matched. */
 const SAME_IOU = 0.5; // the usual threshold for "the same object" (PASCAL VOC)
 
 /** Intersection over union of two boxes [x1, y1, x2, y2]. */
@@ -10,8 +10,8 @@ export function overlap(a, b) {
   return (width * height) / (area(a) + area(b) - width * height);
 }
 
-/** Pairs of the same class that overlap, the best overlap first; each detection is in one pair at most.
- *  Returns rows {a, b, overlap}, with null where only one model found it. */
+/** Pairs of the same class that overlap, the best overlap first; each detection is in one pair at most. Returns rows
+ *  {a, b, overlap}, with null if only one model detected it. */
 export function match(first, second) {
   const pairs = first
     .flatMap((a) => second.filter((b) => b.class === a.class).map((b) => ({ a, b, overlap: overlap(a.bbox, b.bbox) })))

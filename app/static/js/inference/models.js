@@ -18,7 +18,7 @@ export class ModelPicker extends Emitter {
     this.side = side;
     this.training = null;
     this.confidence = null;
-    this.chosen = false; // the confidence was chosen by somebody, not computed
+    this.chosen = false; // whether the confidence was chosen by a user, not computed
     this.ready = false;
     this.options = [];
     this.active = -1;
@@ -38,7 +38,7 @@ export class ModelPicker extends Emitter {
     this.select.addEventListener("change", () => this.emit("change"));
   }
 
-  /** What the server is asked with: {training_id} and {checkpoint}, null for the best that there is. */
+  /** The parameters of requests: {training_id} and {checkpoint}, null for the best one available. */
   get selection() {
     return { training_id: this.training.id, checkpoint: this.select.value || null };
   }
@@ -48,7 +48,7 @@ export class ModelPicker extends Emitter {
     return [this.training?.name, this.select.value && chosen].filter(Boolean).join(" · ");
   }
 
-  /** The same text for the same model, checkpoint included. */
+  /** A key that is equal for the same model, checkpoint included. */
   get modelKey() {
     return `${this.training?.id}:${this.select.value}`;
   }
@@ -154,7 +154,7 @@ export class ModelPicker extends Emitter {
     this.input.value = this.training?.name || "";
   }
 
-  /** Take a training; `checkpoint` "best", "last" or an epoch where it is there. */
+  /** Select a training; `checkpoint`: "best", "last" or an epoch if it exists. */
   async choose(training, checkpoint = "") {
     this.training = training;
     this.ready = false;
@@ -171,12 +171,12 @@ export class ModelPicker extends Emitter {
     try {
       introduce((await get(`/api/datasets/${id}`)).classes);
     } catch {
-      /* colours by the order in which they are found */
+      /* colours in the order of detection */
     }
   }
 
-  /** The confidence threshold that was chosen for the model, else what its page recommends for its best weights; null
-   *  where there is none. */
+  /** The confidence threshold chosen for the model, otherwise the one recommended on its page for its best weights;
+   *  null if there is none. */
   async advised({ id, status, thresholds }) {
     this.confidence = thresholds?.confidence ?? null;
     this.chosen = this.confidence !== null; // on the page of an evaluation
@@ -186,7 +186,8 @@ export class ModelPicker extends Emitter {
     if (this.training.id === id) this.confidence = verdict?.confidence ?? null;
   }
 
-  /** Of what is selected now: an earlier checkpoint has no recommendation; what was chosen is for the whole run. */
+  /** Of the present selection: an earlier checkpoint has no recommendation; a chosen threshold applies to the whole
+   *  run. */
   get recommended() {
     return this.chosen || ["", "best"].includes(this.select.value) ? (this.confidence ?? null) : null;
   }
@@ -229,17 +230,17 @@ export class ModelPicker extends Emitter {
 /** @type {(text: string, answer: {metrics?: {map50?: number}}) => string} */
 const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
 
-/** What the list of checkpoints is called: weights that were trained elsewhere have no epochs, and no mAP50 of them. */
+/** The label of the list of checkpoints: weights trained elsewhere have no epochs with an mAP50. */
 export function checkpointLabel(training) {
   if (isUploaded(training)) return t("Weights");
   return training.task === "classify" ? t("Checkpoint") : t("Checkpoint and mAP50");
 }
 
-/** What the best checkpoint is called; nobody knows of which epoch weights are that were trained elsewhere. */
+/** The label of the best checkpoint; the epoch of weights trained elsewhere is unknown. */
 export const bestText = (training, { epoch }) =>
   isUploaded(training) ? t("trained elsewhere") : t("Best: epoch {epoch}", { epoch: number(epoch) });
 
-/** The model that the address names, else the one to try first: the newest completed one that learned something. */
+/** The model named in the address, otherwise the one to try first: the newest completed one that learned something. */
 export async function firstModel() {
   const query = new URLSearchParams(window.location.search);
   const { models, default: usual } = await get("/api/tests/models", { per_page: PER_PAGE });
@@ -255,7 +256,7 @@ export async function firstModel() {
 }
 
 /** Another model to compare with: the newest completed one of the same task, of the same dataset if there is one; null
- *  where there is none. */
+ *  if there is none. */
 export async function rivalOf({ id, task, dataset_id: dataset }) {
   const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
   const alternatives = models.filter(

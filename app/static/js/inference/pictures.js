@@ -1,16 +1,16 @@
-/* The queue of pictures: each is sent to the server in turn, a bad one does not stop the others. */
+/* The queue of images: each is sent to the server in turn, a failed one does not stop the others. */
 import { Emitter } from "../lib/emitter.js";
 import { upload } from "../lib/api.js";
 import { t } from "../lib/i18n.js";
 import { FLOOR, settings } from "./settings.js";
 
 const EXTENSIONS = /\.(jpe?g|png|bmp|webp|tiff?)$/i;
-const AT_ONCE = 2; // one is sent while the model looks at another
+const AT_ONCE = 2; // one is sent while the model processes another
 let numbers = 0;
 
-/** Events: `change` (a picture, or null for the list), `stopped` (an error that stops the queue). */
+/** Events: `change` (an image, or null for the list), `stopped` (an error that stops the queue). */
 export class Pictures extends Emitter {
-  /** `sides()` gives the pickers of the models that look at each picture, by side. */
+  /** `sides()` returns the pickers of the models for each image, by side. */
   constructor(sides) {
     super();
     this.sides = sides;
@@ -43,7 +43,7 @@ export class Pictures extends Emitter {
     return items;
   }
 
-  /** A test of the history; it has no file of its own. */
+  /** A test from the history; it has no file of its own. */
   addAnswered(item) {
     const existing = this.items.find(({ test }) => test && test === item.test);
     if (existing) return existing;
@@ -69,7 +69,7 @@ export class Pictures extends Emitter {
     return item.url;
   }
 
-  /** Whether it was asked with another model or IoU than is chosen now. */
+  /** Whether its answer is of another model or IoU than the selected ones. */
   stale(item) {
     return (
       item.file &&
@@ -78,7 +78,7 @@ export class Pictures extends Emitter {
     );
   }
 
-  /** Ask about one picture, before the others, where its answers are not of the models that are chosen now. */
+  /** Send one image before the others, if its answers are not of the selected models. */
   askAbout(item) {
     if (this.stale(item)) item.state = "waiting";
     if (item.state === "waiting") this.first = item;
@@ -86,7 +86,7 @@ export class Pictures extends Emitter {
     this.go();
   }
 
-  /** Ask again about those that are stale. */
+  /** Send those that are stale again. */
   again() {
     for (const item of this.items) if (this.stale(item)) item.state = "waiting";
     this.changed();
@@ -101,7 +101,7 @@ export class Pictures extends Emitter {
     return this.working.size > 0;
   }
 
-  /** Leave the rest waiting. */
+  /** Leave the remaining images pending. */
   stop() {
     this.stopping = true;
     for (const request of this.sent.values()) request.abort();
@@ -135,7 +135,7 @@ export class Pictures extends Emitter {
     if (!this.stopping && this.waiting) this.go();
   }
 
-  /** What is wrong with one picture is said at it; what is wrong with the server stops the queue. */
+  /** A problem of one image is shown at the image; a problem of the server stops the queue. */
   failed(item, error) {
     if (this.stopping) {
       item.state = "waiting";
@@ -152,7 +152,7 @@ export class Pictures extends Emitter {
     this.emit("stopped", error);
   }
 
-  /** Ask one model about one picture, unless it has been asked the same. */
+  /** Send one image to one model, unless it already has this answer. */
   async ask(item, side, picker) {
     const key = keyFor(picker);
     if (item.answers[side]?.key === key) return;
@@ -186,7 +186,7 @@ export class Pictures extends Emitter {
 
 const keyFor = (picker) => `${picker.modelKey}:${settings.iou}`;
 
-/** What is kept of an answer of the server; all detections in one list, the surest first. */
+/** The stored part of a server's response; all detections in one list, the most confident first. */
 export function fromServer(answer, more) {
   const { width, height } = answer;
   return {

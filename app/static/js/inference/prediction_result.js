@@ -1,4 +1,4 @@
-/* What a prediction of a video or of many images has come to: how far it is, what it found, its files. */
+/* The state of a prediction of a video or of many images: its progress, its detections, its files. */
 import { h, icon } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -14,7 +14,7 @@ const rateOf = ({ source }, rate) =>
     ? t("Images per second: {rate}", { rate: number(rate, 1) })
     : t("Frames per second: {rate}", { rate: number(rate, 1) });
 
-/** How far it is, in words. */
+/** Its progress, in words. */
 export function stateOf(row) {
   const { status, progress, source } = row;
   if (status === "pending" || !progress) return t("Queued");
@@ -28,7 +28,7 @@ export function stateOf(row) {
   return parts.join(" · ");
 }
 
-/** What was made. */
+/** Its results. */
 export function resultOf(row) {
   const film = row.files.find(({ name }) => name.startsWith("video."));
   return h(
@@ -80,7 +80,7 @@ function unread({ unread: images, skipped }) {
   ];
 }
 
-/** Classes with their detections and the objects that were followed. */
+/** Classes with their detections and the tracked objects. */
 function classList({ found: classes, tracked }) {
   if (!classes.length) return h("p", { class: "panel-note" }, t("No objects detected."));
   return h(

@@ -1,4 +1,4 @@
-/* The list of what was found: a table, the differences of two models, or the classes of a whole picture as bars. */
+/* The list of detections: a table, the differences of two models, or the classes of a whole image as bars. */
 import { h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -9,7 +9,7 @@ const swatch = (name) => h("span", { class: "swatch", style: { "--box": colour(n
 const position = ({ bbox: [x1, y1, x2, y2] }) =>
   `${number(x1)}, ${number(y1)} · ${number(x2 - x1)} × ${number(y2 - y1)}`;
 
-/** A row that marks its shape while it is pointed at or has the focus. */
+/** A row that marks its shape while it is hovered or focused. */
 function row(marked, ...cells) {
   const mark = (is) => () => marked(is);
   return h(
@@ -73,7 +73,7 @@ export function showDetections(element, visible, mark) {
   );
 }
 
-/** The five likeliest classes of a whole picture. */
+/** The five most likely classes of a whole image. */
 function bars(best) {
   return h(
     "ol",
@@ -127,7 +127,7 @@ export function showDifferences(element, rows, mark) {
   );
 }
 
-/** The first choices of two models for a whole picture. */
+/** The top-1 classes of two models for a whole image. */
 export function showTwoChoices(element, first, second) {
   const same = first.class === second.class;
   setChildren(

@@ -1,12 +1,12 @@
-/* What is shown of what was found: confidence, classes, labels. Changes are announced as `change`; a change of `iou`
-   asks the server again and is announced as `ask`. */
+/* The filters of the shown detections: confidence, classes, labels. Changes are announced as `change`; a change of
+   `iou` needs a request and is announced as `ask`. */
 import { Emitter } from "../lib/emitter.js";
 import { $, $$, h, setChildren, write } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { choose, colour } from "./class_colours.js";
 
-export const FLOOR = 0.001; // the server is asked for everything above this, once; validation counts from here on, too
+export const FLOOR = 0.001; // detections above this are requested, once; validation counts from here on, too
 
 class Settings extends Emitter {
   hidden = new Set();
@@ -14,9 +14,9 @@ class Settings extends Emitter {
   recommended = null;
   chosen = false;
   touched = false;
-  two = false; // models are compared: one threshold holds for both
+  two = false; // models are compared: one threshold for both
 
-  /** Tie the controls of the page. */
+  /** Bind the controls of the page. */
   bind(form) {
     this.form = form;
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -54,13 +54,13 @@ class Settings extends Emitter {
     this.values();
   }
 
-  /** Back to what is recommended. */
+  /** Reset to the recommended threshold. */
   useRecommended() {
     this.touched = false;
     this.recommend(this.recommended, this.chosen);
   }
 
-  /** Another model: its classes are others. */
+  /** There is another model, with other classes. */
   forgetClasses() {
     this.counts.clear();
     this.hidden.clear();
@@ -101,7 +101,7 @@ class Settings extends Emitter {
     );
   }
 
-  /** Whether the reader wants to see it. The classes of a whole picture are shown however unsure the model is. */
+  /** Whether it passes the filters. The classes of a whole image are shown at any confidence. */
   shows(item) {
     return !this.hidden.has(item.class) && (item.top5 || item.confidence >= this.confidence);
   }
@@ -110,7 +110,7 @@ class Settings extends Emitter {
     return detections.filter((item) => this.shows(item));
   }
 
-  /** List the classes that were found so far, each with its detections in what is looked at now.
+  /** List the classes detected so far, each with its detections in the selected image.
    *  @param {any[][]} models the detections of each model: two are counted side by side */
   listClasses(...models) {
     const names = new Set([...this.counts.keys(), ...models.flat().map((item) => item.class)]);
@@ -169,7 +169,7 @@ class Settings extends Emitter {
     this.emit("change");
   }
 
-  /** Show all, or none where all are shown. */
+  /** Show all, or none if all are shown. */
   all() {
     const none = !this.hidden.size;
     this.hidden = new Set(none ? this.counts.keys() : []);

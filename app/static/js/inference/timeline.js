@@ -1,4 +1,4 @@
-/* How many things were found along a video, stacked by class; a click or the arrow keys go there. */
+/* The number of detections along a video, stacked by class; a click or the arrow keys seek. */
 import { h } from "../lib/dom.js";
 import { duration, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -7,7 +7,7 @@ import { colour } from "./class_colours.js";
 import { settings } from "./settings.js";
 
 export class Timeline {
-  /** `go(time)` jumps in the video. */
+  /** `go(time)` seeks in the video. */
   constructor(go) {
     this.canvas = h("canvas", {
       class: "test-timeline",

@@ -1,4 +1,4 @@
-/* A video: frames at a chosen rate go to the model; what it found is drawn over the playback. */
+/* A video: frames at a chosen rate are sent to the model; its detections are drawn over the playback. */
 import { upload } from "../lib/api.js";
 import { $, button, failure, h, icon, setChildren } from "../lib/dom.js";
 import { duration, number } from "../lib/format.js";
@@ -22,7 +22,7 @@ const event = (target, name, limit = 8000) =>
   });
 
 export class VideoView {
-  /** `picker` of the model; `onFrame(sample)` is called with what is looked at. */
+  /** `picker` of the model; `onFrame(sample)` is called with the present frame's sample. */
   constructor(root, picker, onFrame) {
     this.root = root;
     this.picker = picker;
@@ -45,7 +45,7 @@ export class VideoView {
     return Number(this.rateChoice.value);
   }
 
-  /** Show a video. `converted`: by the server, of one that the browser cannot play. */
+  /** Show a video. `converted`: by the server, from one that the browser cannot play. */
   async load(file, converted = false) {
     this.stop();
     this.sending?.abort();
@@ -87,7 +87,7 @@ export class VideoView {
     this.analyse();
   }
 
-  /** The server decodes what the browser cannot, and gives it back as WebM. */
+  /** The server decodes a video that the browser cannot, and returns it as WebM. */
   async convert(file) {
     $("[data-video-drop]").hidden = $("[data-video-bench]").hidden = true;
     const text = h("span", { class: "tabular" }, t("Uploading the video…"));
@@ -159,7 +159,7 @@ export class VideoView {
     this.onFrame(null);
   }
 
-  /** Another rate, model or IoU: what was found before does not fit. */
+  /** Another rate, model or IoU: earlier detections no longer apply. */
   forget() {
     this.stop();
     this.samples = new Map();
@@ -174,7 +174,7 @@ export class VideoView {
     this.running = null;
   }
 
-  /** Look at each frame in turn; those that were looked at stay. */
+  /** Analyze each frame in turn, except those already analyzed. */
   async analyse() {
     if (!this.file || !this.picker.ready) return;
     const running = new AbortController();
@@ -244,7 +244,7 @@ export class VideoView {
     setChildren(this.action, icon(label[0]), " ", label[1]);
   }
 
-  /** The boxes of the frame that is played. */
+  /** Draw the boxes of the frame being played. */
   follow(playing) {
     if (playing) this.touched = true;
     this.show();
@@ -270,7 +270,7 @@ export class VideoView {
     this.before = sample;
   }
 
-  /** After a change of what is shown. */
+  /** Redraw after a change of the filters. */
   refresh() {
     if (!this.file) return;
     this.before = undefined;
@@ -285,7 +285,7 @@ export class VideoView {
   }
 }
 
-/** Seconds. Videos that a browser recorded do not say it until one has jumped to their end. */
+/** Seconds. Videos recorded by a browser do not report it before a seek to their end. */
 async function lengthOf(video) {
   if (Number.isFinite(video.duration)) return video.duration;
   video.currentTime = 1e7;

@@ -18,10 +18,10 @@ export class VideoJobs {
     this.picker = picker;
     this.thresholds = thresholds;
     this.page = 1;
-    this.said = new WeakMap(); // by the place of a row
+    this.said = new WeakMap(); // by the element of a row
     this.sending = null;
     this.list = $("[data-video-jobs]");
-    this.whose = $("[data-whose-job]"); // without a login there is one person
+    this.whose = $("[data-whose-job]"); // without authentication there is one user
     this.whose?.addEventListener("change", () => this.load(1));
     this.input = $("[data-video-job-file]");
     this.choose = $("[data-video-job]");
@@ -41,7 +41,7 @@ export class VideoJobs {
     });
   }
 
-  /** The panel is seen, or not any more. */
+  /** The panel was shown or hidden. */
   show(visible) {
     clearTimeout(this.timer);
     this.visible = visible;
@@ -81,7 +81,7 @@ export class VideoJobs {
       this.timer = setTimeout(() => this.ask(), ASK_MS);
   }
 
-  /** Show the rows; one that says the same is not touched: taken out and put back, its video would stop. */
+  /** Show the rows; an unchanged one is not touched, since replacing it would stop its video. */
   fill(predictions) {
     const current = new Map(predictions.map((row) => [String(row.id), contentOf(row)]));
     for (const row of [...this.list.children])
@@ -219,11 +219,11 @@ export class VideoJobs {
   }
 }
 
-/** All that a prediction says, but how far it is: two that differ look different. */
+/** The content of a prediction apart from its progress: two with a difference are displayed differently. */
 const contentOf = ({ progress: _, ...rest }) => JSON.stringify(rest);
 
-/** Of a prediction, from 0 to 1; null: not known. */
+/** The share of a prediction, from 0 to 1; null: unknown. */
 const shareOf = ({ progress }) => (progress?.percent === null || !progress ? null : progress.percent / 100);
 
-/** Whether to delete it. */
+/** The question before it is deleted. */
 const questionOf = ({ source }) => (source === "images" ? t("Delete these detections?") : t("Delete this video?"));

@@ -1,4 +1,4 @@
-/* A picture or a video with what was found drawn over it. */
+/* An image or a video with its detections drawn over it. */
 import { h, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -33,7 +33,7 @@ export class Viewer {
     };
   }
 
-  /** As large as there is room, but no more than four times its size. */
+  /** As large as there is room, but at most four times its size. */
   fit() {
     const { width, height } = this.natural;
     if (!width) return;
@@ -41,7 +41,7 @@ export class Viewer {
     this.box.style.setProperty("--most", `${width * 4}px`);
   }
 
-  /** What was found in a picture of `size` {width, height}; `look` as detections.js takes it. */
+  /** The detections in an image of `size` {width, height}; `look`: of detections.js. */
   show(detections, size = null, look = () => ({})) {
     this.detections = detections || [];
     this.size = size;
@@ -80,7 +80,7 @@ export class Viewer {
       });
   }
 
-  /** For those who do not see the canvas. */
+  /** A text alternative to the canvas. */
   words(visible) {
     if (!visible.length) return t("No detections");
     const counts = new Map();
@@ -89,7 +89,7 @@ export class Viewer {
     return `${tn("{n} object detected", "{n} objects detected", visible.length)}. ${list}`;
   }
 
-  /** The picture with what is drawn now, in its own size, as a Blob. */
+  /** The image with the present drawing, in its own size, as a Blob. */
   async png() {
     const { width, height } = this.natural;
     const canvas = h("canvas");
@@ -107,7 +107,7 @@ export class Viewer {
   }
 }
 
-/** The picture element of a viewer; `failed` is called where the browser cannot show it. */
+/** The image element of a viewer; `failed` is called if the browser cannot show it. */
 export function picture(url, alt, failed) {
   const image = h("img", { alt });
   image.addEventListener("error", failed);

@@ -1,4 +1,5 @@
-/* What the reader may do: a button that would be refused is not shown. The server decides in any case. */
+/* What the reader is allowed to do, so that no button is shown that would be refused. The server decides in any
+   case. */
 
 const { role = "admin", account = "" } = document.documentElement.dataset ?? {};
 
@@ -8,7 +9,7 @@ const { role = "admin", account = "" } = document.documentElement.dataset ?? {};
 export const mayChange = (item) =>
   role === "admin" || (role === "trainer" && String(item.created_by?.id ?? "") === account);
 
-/** Whether they may change what belongs to this page's run or dataset: it is theirs, or the page's thing is.
+/** Whether they may change something that belongs to this page's run or dataset: it is theirs, or the page's object is.
  *  @param {Thing} item */
 export const mayChangeHere = (item) =>
   mayChange(item) || (role === "trainer" && document.querySelector("main")?.dataset.owned === "trainer");
@@ -16,6 +17,6 @@ export const mayChangeHere = (item) =>
 /** Whether they may upload, train, test, evaluate and export. */
 export const mayTrain = role !== "viewer";
 
-/** What is possible now with a run, and allowed. @param {Thing & {actions: string[]}} training */
+/** The actions on a run that are possible now and allowed. @param {Thing & {actions: string[]}} training */
 export const actionsOf = (training) =>
   training.actions.filter((name) => (name === "clone" ? mayTrain : mayChange(training)));
