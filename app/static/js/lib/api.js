@@ -10,7 +10,7 @@ export class ApiError extends Error {
     this.title = title;
     this.detail = detail;
     this.errors = errors;
-    this.members = members; // what a program needs to go on, see RFC 9457
+    this.members = members; // the remaining fields, see RFC 9457
     this.wait = wait;
   }
 }
@@ -21,7 +21,7 @@ const unreachable = () =>
     detail: t("Check that the server is running and that you are online, then try again."),
   });
 
-/** The error of an answer whose body is a text. @param {number} status @param {string} text */
+/** The error of a response whose body is a text. @param {number} status @param {string} text */
 export function problem(status, text) {
   try {
     return failed(status, JSON.parse(text));
@@ -72,13 +72,13 @@ async function call(method, path, { query, body, key } = {}) {
   return answer;
 }
 
-/** The session is over: log in, and come back to this page. */
+/** The session has ended: log in, and return to this page. */
 function logIn() {
   const { pathname, search } = window.location;
   if (pathname !== "/login") window.location.assign(`/login?next=${encodeURIComponent(pathname + search)}`);
 }
 
-/** A request with a key is done once however often it is sent: try once more when the connection breaks.
+/** A request with a key is executed once however often it is sent: retry once when the connection breaks.
  *  @param {string} address @param {RequestInit} options @param {boolean} again */
 async function send(address, options, again) {
   try {

@@ -1,4 +1,4 @@
-/* Elements from data. Text is always set as text, never as HTML: names come from users. */
+/* Creates elements from data. Text is always set as text, never as HTML, since names come from users. */
 import { t } from "./i18n.js";
 
 /** @param {string} selector @param {ParentNode} root @returns {any} */
@@ -28,7 +28,8 @@ export const icon = (name) => h("i", { class: `bi bi-${name}`, "aria-hidden": "t
 
 const TAIL = 10; // letters at the end of a long name that are never cut
 
-/** A long name in two parts, of which only the first is cut: names that begin alike differ at their end.
+/** A long name in two parts, of which only the first is truncated, since names with the same beginning differ at their
+ * end.
  *  @param {string} name */
 export function longName(name) {
   const letters = [...name];
@@ -41,7 +42,7 @@ export function longName(name) {
   );
 }
 
-/** Replace what is in `element`.
+/** Replace the contents of `element`.
  *  @template {Element} E @param {E} element @param {any[]} children @returns {E} */
 export function setChildren(element, ...children) {
   element.replaceChildren(
@@ -50,8 +51,8 @@ export function setChildren(element, ...children) {
   return element;
 }
 
-/** Set the text of an element that holds nothing else. In the node that is there: another one would cost the style of
- *  all around it.
+/** Set the text of an element that contains nothing else. It reuses the text node: a new one would cost a style
+ * recalculation of everything around it.
  *  @param {Element} element @param {string} text */
 export function write(element, text) {
   const { firstChild: node } = element;
@@ -59,7 +60,7 @@ export function write(element, text) {
   else if (node.data !== text) node.data = text;
 }
 
-/** Grey lines where something will stand. */
+/** Grey lines where content will appear. */
 export function skeleton(rows = 3, look = "") {
   return h(
     "div",
@@ -68,7 +69,7 @@ export function skeleton(rows = 3, look = "") {
   );
 }
 
-/** A part that has nothing to show yet, with its first step.
+/** A part without content yet, with its first step.
  *  @param {{symbol: string, title: string, text: any, actions?: any[]}} content */
 export function blank({ symbol, title, text, actions = [] }) {
   return h(
@@ -81,7 +82,7 @@ export function blank({ symbol, title, text, actions = [] }) {
   );
 }
 
-/** What failed and why, with a way to try again.
+/** What failed and why, with a button to retry.
  *  @param {any} error an ApiError, or what has its fields @param {(() => void) | null} [retry] @param {string} title */
 export function failure(error, retry, title = error.title || t("Something went wrong")) {
   const again =
@@ -102,7 +103,7 @@ export function failure(error, retry, title = error.title || t("Something went w
   );
 }
 
-/** Load into a place: skeleton (what stands there), then the content, or the failure with a retry.
+/** Load into a container: skeleton (unless it has content), then the content, or the failure with a retry.
  *  @template T @param {Element} container @param {() => Promise<T>} load
  *  @param {(data: T, container: Element) => any} show
  *  @returns {Promise<T | null>} */
@@ -145,8 +146,8 @@ export function toast(text, kind = "info", action = null) {
   setTimeout(() => note.remove(), kind === "failed" || action ? 15000 : 6000);
 }
 
-/** Ask something. Resolves to `read()` when the reader agrees, null when not; a falsy answer, or promise of one, keeps
- *  the dialog open.
+/** Ask in a dialog. Resolves to `read()` when the reader confirms, null when not; a falsy answer, or a promise of one,
+ * keeps the dialog open.
  *  @param {{title: string, body: any, action: string, look?: string, read?: () => any}} question
  *  @returns {Promise<any>} */
 export function ask({ title, body, action, look = "btn-primary", read = () => true }) {
@@ -160,7 +161,7 @@ export function ask({ title, body, action, look = "btn-primary", read = () => tr
     const agree = async (event) => {
       event.preventDefault();
       const submit = $("[type=submit]", dialog);
-      submit.disabled = true; // once is enough, however long the answer takes
+      submit.disabled = true; // confirming once is enough, however long the response takes
       const answer = await read();
       submit.disabled = false;
       if (answer) close(answer);
@@ -192,12 +193,12 @@ export function ask({ title, body, action, look = "btn-primary", read = () => tr
   });
 }
 
-/** Ask before something is lost. Resolves to whether the reader agreed.
+/** Ask before something is lost. Resolves to whether the reader confirmed.
  *  @param {{title: string, text: any, action: string, look?: string}} question */
 export const confirmed = async ({ title, text, action, look = "btn-danger-solid" }) =>
   Boolean(await ask({ title, action, body: h("p", {}, text), look }));
 
-/** A button that is off while what it starts goes on.
+/** A button that is disabled while its action is running.
  *  @param {string} symbol @param {string} label @param {() => any} act may return a promise @param {string} look */
 export function button(symbol, label, act, look = "btn-outline") {
   const element = h(

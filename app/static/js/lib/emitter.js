@@ -1,4 +1,4 @@
-/* Something that others listen to: an EventTarget whose listeners are handed what an event carries. */
+/* An EventTarget whose listeners receive an event's payload. */
 export class Emitter extends EventTarget {
   /** @param {string} name @param {(detail: any) => void} handler */
   on(name, handler) {

@@ -1,4 +1,4 @@
-/* Numbers, times and sizes as the page's language writes them. */
+/* Numbers, times and sizes in the format of the page's language. */
 import { locale, t } from "./i18n.js";
 
 const DASH = "–";
@@ -23,7 +23,7 @@ export function number(value, digits = 0) {
   return isNumber(value) ? formatter({ maximumFractionDigits: digits }).format(value) : DASH;
 }
 
-/** A number with exactly `digits` decimals, so that columns stand still. @param {Figure} value
+/** A number with exactly `digits` decimals, so that columns do not move. @param {Figure} value
  *  @param {number} digits */
 export function fixed(value, digits = 3) {
   return isNumber(value)
@@ -39,7 +39,7 @@ export function significant(value, digits = 3) {
   return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
 }
 
-/** A number with exactly `digits` significant digits, where the next value must not change its width.
+/** A number with exactly `digits` significant digits, so that the next value has the same width.
  *  @param {Figure} value @param {number} digits */
 export function steady(value, digits = 3) {
   if (!isNumber(value) || (value !== 0 && Math.abs(value) < 1e-4)) return significant(value, digits);
@@ -105,7 +105,7 @@ const STEPS = [
   ["year", Infinity],
 ];
 
-const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" }); // costly to make
+const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" }); // expensive to create
 
 /** "5 minutes ago". @param {string | null | undefined} iso */
 export function ago(iso) {

@@ -1,18 +1,19 @@
-/* Texts in the page's language: the server's catalogue, English where it has none. */
+/* Texts in the page's language: from the server's catalogue, otherwise in English. */
 /** @type {{locale: string, messages: Record<string, string | string[]>}} */
 const catalogue = window.catalogue || { locale: document.documentElement.lang || "en", messages: {} };
 
 export const locale = document.documentElement.lang || catalogue.locale;
 
-/** The text with its `{places}` filled from `params`. @param {string} text @param {Record<string, any>} [params] */
+/** The text with its `{placeholders}` filled from `params`. @param {string} text @param {Record<string, any>}
+ *  [params] */
 export function t(text, params) {
   const translation = catalogue.messages[text];
   return fill(typeof translation === "string" ? translation : text, params);
 }
 
 /**
- * One or many: `tn("{n} image", "{n} images", 3)`; `n` fills its place, written as the locale writes numbers.
- * None takes the plural in Portuguese, too, as people write it ("0 erros"), and as the catalogue's header says.
+ * Singular or plural: `tn("{n} image", "{n} images", 3)`; `n` fills its placeholder in the locale's format. Zero takes
+ * the plural in Portuguese, too, as in common usage ("0 erros") and in the catalogue's header.
  * @param {string} one @param {string} many @param {number} n @param {Record<string, any>} params
  */
 export function tn(one, many, n, params = {}) {

@@ -1,4 +1,4 @@
-/* What a reader chose, kept in this browser; where storage is blocked it lasts as long as the page. */
+/* A reader's preferences, stored in this browser; if storage is blocked they last as long as the page. */
 const PREFIX = "yolo.";
 /** @type {Map<string, any>} */
 const here = new Map();

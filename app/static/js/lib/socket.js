@@ -1,11 +1,11 @@
-/* The page's one Socket.IO connection. Rooms join, catch up by a snapshot after each (re)connection, and pass on each
-   committed event once: an event whose seq is not above the last one seen is dropped. In a training's room the numbers
-   have no gaps: a number that is missing means that something was missed, and the room is joined again. */
+/* The page's single Socket.IO connection. Rooms join, catch up by a snapshot after each (re)connection, and pass on
+   each committed event once: an event whose seq is not above the last one is dropped. In a training's room the numbers
+   have no gaps: after a missing number the room is joined again. */
 import { get } from "./api.js";
 import { Emitter } from "./emitter.js";
 
 /** @typedef {import("socket.io-client").Socket} Socket */
-/** An answer to join_…: the snapshot, or why there is none.
+/** A response to join_…: the snapshot, or why there is none.
  *  @typedef {Record<string, any> & {ok: boolean, status?: number}} Answer */
 /** What the server sends to a room.
  *  @typedef {Record<string, any> & {training_id?: number, seq?: number | null}} Message */
@@ -60,7 +60,7 @@ class Room extends Emitter {
   /** @param {Socket} socket */
   join(socket) {
     this.ready = false;
-    this.early = []; // what came before was committed before: the snapshot has it
+    this.early = []; // earlier events were committed before the snapshot, which includes them
     this.socket = socket;
     const joined = (this.joined = performance.now());
     socket
@@ -71,7 +71,7 @@ class Room extends Emitter {
           if (socket.connected) this.join(socket);
           return;
         }
-        // Too many messages at once; a busy database. Without another try the page would stay as it is.
+        // Too many messages at once; a busy database. Without a retry the page would stay as it is.
         if (answer.status === 429 || answer.status === 503) this.rejoin();
         if (!answer.ok) {
           if (answer.status !== 429) this.emit("refused", answer);
@@ -113,7 +113,7 @@ class Room extends Emitter {
     const wait = Math.max(0, this.joined + REJOIN_EVERY_MS - performance.now());
     setTimeout(() => {
       if (this.socket?.connected) this.join(this.socket);
-    }, wait); // else the reconnection joins
+    }, wait); // otherwise the reconnection joins
   }
 
   /** @param {Socket} socket */
@@ -123,7 +123,7 @@ class Room extends Emitter {
   }
 }
 
-/** The connection. Event `state` with detail live, reconnecting or offline; `returned` when it came back. */
+/** The connection. Event `state` with detail live, reconnecting or offline; `returned` when it is restored. */
 class Live extends Emitter {
   constructor() {
     super();
@@ -160,11 +160,11 @@ class Live extends Emitter {
       this.become(navigator.onLine ? "reconnecting" : "offline");
     if (this.state === "reconnecting") this.wait();
     if (reason !== "io server disconnect") return;
-    get("/api/me").catch(() => null); // the session is over, perhaps: then to the log-in page
-    this.socket.connect(); // the server closed it: no automatic return
+    get("/api/me").catch(() => null); // perhaps the session has ended: this request then leads to the login page
+    this.socket.connect(); // closed by the server: the client does not reconnect automatically
   }
 
-  /** Whoever has been reconnecting for long is offline; it goes on trying. */
+  /** After a long time of reconnecting the state is offline; attempts continue. */
   wait() {
     this.timer ??= setTimeout(() => {
       this.timer = null;
@@ -195,8 +195,8 @@ class Live extends Emitter {
 
 export const live = new Live();
 
-/** Everything about one training; `snapshot` = {training, metrics, log, ...}. `payload.metrics` = the version of those
- *  that the page has: they do not come again.
+/** All events of one training; `snapshot` = {training, metrics, log, ...}. `payload.metrics` = the version of the
+ * page's metrics, which are then not sent again.
  *  @param {number} id */
 export function trainingRoom(id) {
   return live.enter(
@@ -227,7 +227,7 @@ export function dashboardRoom() {
   );
 }
 
-/** Figures of the machine every two seconds; `snapshot` = as GET /api/system has them. */
+/** Figures of the machine every two seconds; `snapshot` = as GET /api/system. */
 export function systemRoom() {
   return live.enter(new Room("system", {}, { accepts: (name) => name.startsWith("system_"), snapshotSeqs: () => [] }));
 }

@@ -1,14 +1,14 @@
-/* The words that the server and the pages share, in the reader's language. tests/test_scripts.py compares them with the
-   server's. */
+/* The vocabulary shared by the server and the pages, in the reader's language. tests/test_scripts.py compares it with
+   the server's. */
 import { t } from "./i18n.js";
 
 /** @type {Record<string, () => string>} */
 const SPLIT_NAMES = { train: () => t("training"), val: () => t("validation"), test: () => t("test") };
-/** The sets of a dataset, in their order. */
+/** The splits of a dataset, in their order. */
 export const SPLITS = Object.keys(SPLIT_NAMES);
-/** The set's name in the reader's language: "training", not "train". @param {string} split */
+/** The split's name in the reader's language: "training", not "train". @param {string} split */
 export const splitName = (split) => SPLIT_NAMES[split]?.() ?? split;
-/** How many images of a dataset or revision are in a set. @param {Record<string, any>} item @param {string} split
+/** How many images of a dataset or revision are in a split. @param {Record<string, any>} item @param {string} split
  *  @returns {number} */
 export const imagesIn = (item, split) => item[`${split}_images`] || 0;
 
@@ -53,7 +53,7 @@ function word(words, key) {
   return typeof text === "function" ? text() : text || key;
 }
 
-/** What a model learns, by its name in the API. */
+/** The tasks of models, by their names in the API. */
 export const TASKS = Object.keys(TASK_NAMES);
 /** @param {string} task */
 export const taskName = (task) => word(TASK_NAMES, task);

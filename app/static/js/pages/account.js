@@ -10,7 +10,7 @@ const ROLES = { viewer: () => t("Viewer"), trainer: () => t("Trainer"), admin: (
 
 const refused = (error) => setChildren($("[data-failure]"), failure(error));
 
-/** What is shown this once, with a way to copy it. */
+/** A secret that is shown only once, with a button to copy it. */
 function secret(container, text, value) {
   const copy = async () => {
     try {
@@ -29,7 +29,7 @@ function secret(container, text, value) {
   );
 }
 
-/** Do it, show its failure on the page, and load the list anew. */
+/** Do it, show its failure on the page, and reload the list. */
 async function change(act, reload) {
   setChildren($("[data-failure]"));
   try {
@@ -40,7 +40,7 @@ async function change(act, reload) {
   await reload();
 }
 
-/** What lets a user in by a provider, and its end. */
+/** The identity of a user at a provider, and its removal. */
 function identityRow(user, identity) {
   const host = identity.issuer.replace(/^https?:\/\//, "");
   const unlink = async () => {
@@ -135,7 +135,7 @@ function invitationRow(invitation) {
   );
 }
 
-/** The links that can still be used; nothing where there are none. */
+/** The links that can still be used; hidden if there are none. */
 const loadInvitations = () =>
   fillFrom(
     $("[data-invitations]"),

@@ -1,4 +1,4 @@
-/* The audit log: the newest entries, older ones by a button. */
+/* The audit log: the newest entries, and a button for older ones. */
 import { get } from "../lib/api.js";
 import { $, button, failure, fillFrom, h, icon, setChildren } from "../lib/dom.js";
 import { dateTime } from "../lib/format.js";
@@ -49,7 +49,7 @@ const heads = () => [t("Date"), t("User"), t("Action"), t("Address"), t("Result"
 
 const filter = () => Object.fromEntries(new FormData($("[data-filter]")));
 
-/** A button for what is older than these entries. @param {string | null} before */
+/** A button for entries older than these. @param {string | null} before */
 function offerMore(before) {
   const container = $("[data-more]");
   const loadOlder = async () => {

@@ -12,12 +12,12 @@ import { smoothing } from "../charts/smoothing.js";
 import { trainingBadge } from "../ui/status.js";
 import { room } from "../trainings/current.js";
 
-const AGAIN_MS = 3000; // a running training draws its next point not sooner
+const AGAIN_MS = 3000; // a running training's points are drawn at most this often
 const overlays = new Map(); // metric → Overlay
 let state = parse(window.location.search);
 let runs = [];
 let answer = null;
-let slots = []; // ids by colour: a run keeps its colour when another one goes
+let slots = []; // ids by colour: a run keeps its colour when another one is removed
 
 function write(change, replace = false) {
   state = { ...state, ...change };
@@ -48,7 +48,7 @@ async function load() {
     show();
   } catch (error) {
     $("[data-comparison]").hidden = !answer;
-    const removed = error.status === 404; // asking again would not bring them back
+    const removed = error.status === 404; // another request would not bring them back
     $("[data-none]").hidden = !removed;
     setChildren($("[data-none]"), removed && none());
     const retry = () => {
@@ -101,7 +101,7 @@ function show() {
   showSettings();
 }
 
-/** Before the figures: what can't be ranked, and why. */
+/** Above the figures: what can't be ranked, and why. */
 function showDoubt() {
   const text = runs.length > 1 && doubt(answer.differs);
   setChildren(

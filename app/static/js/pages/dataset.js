@@ -1,4 +1,4 @@
-/* One dataset: its head, its tabs, what a child does with it now, and the image that is looked at. */
+/* One dataset: its head, its tabs, the progress of its child process, and the open image. */
 import { showDamaged } from "../ui/damaged.js";
 import { get } from "../lib/api.js";
 import { $, failure, h, icon, setChildren } from "../lib/dom.js";
@@ -39,7 +39,7 @@ const views = {
   findings: new FindingsTab(current, panel("findings"), (codes, groups) => work.fix(codes, groups)),
   trainings: new TrainingsTab(current, panel("trainings")),
 };
-const last = new Map(); // tab → the state that it was left with
+const last = new Map(); // tab → its last state
 const tabs = new Tabs($("[data-tabs]"), (name) => go({ tab: name === "overview" ? "" : name, ...last.get(name) }));
 const viewer = new Viewer(current, {
   moved: (id) => change(view().located(id), { replace: true }),
@@ -48,12 +48,12 @@ const viewer = new Viewer(current, {
     view().focus(id);
   },
 });
-let progress = null; // what a child does now, as it told last
+let progress = null; // the child process's last reported progress
 
 const tabOf = (state) => (views[state.tab] ? state.tab : "overview");
 const view = () => views[tabOf(read())];
 
-/** Show what the address asks for. `again`: it may be older than the image that the reader has stepped to. */
+/** Show the state of the address. `again`: it may be older than the image that the reader has stepped to. */
 function route(state, { again = false } = {}) {
   const name = tabOf(state);
   const { tab: _tab, image, ...rest } = state;
@@ -124,7 +124,7 @@ async function countTrainings() {
   $('[data-count="trainings"]').textContent = total ? number(total) : "";
 }
 
-/** Load everything that another revision or another state changes. */
+/** Load everything that changes with another revision or another state. */
 async function reload({ anew = false } = {}) {
   const before = current.data && `${current.data.revision}:${current.data.status}`;
   try {
@@ -134,7 +134,7 @@ async function reload({ anew = false } = {}) {
     $("[data-parts]").hidden = !current.data;
     return;
   }
-  if (!current.data) return; // a later question is under way
+  if (!current.data) return; // a later request is pending
   $("[data-parts]").hidden = false;
   if (anew || before !== `${current.data.revision}:${current.data.status}`) {
     current.forget();
@@ -152,7 +152,7 @@ room
     if (update.dataset_id !== current.id) return;
     progress = update.stage ? update : null;
     if (progress && current.data) showProgress($("[data-progress]"), current, progress);
-    else reload({ anew: Boolean(update.index) }); // its index was made anew: what was asked of it failed
+    else reload({ anew: Boolean(update.index) }); // its index was rebuilt: requests failed before
   })
   .on("snapshot", () => {
     if (current.data) reload();

@@ -1,4 +1,4 @@
-/* All datasets, and their upload: drop ZIPs, name them, send one after another, see them checked. */
+/* All datasets, and their upload: drop ZIPs, name them, send one after another, follow their validation. */
 import { get } from "../lib/api.js";
 import { card } from "../datasets/card.js";
 import { eraseDataset } from "../datasets/erase.js";

@@ -1,4 +1,4 @@
-/* The API page: Swagger UI on our own description; it asks no validator on the internet. */
+/* The API page: Swagger UI on our own description, without the validator on the internet. */
 (() => {
   const { SwaggerUIBundle } = window;
   const container = /** @type {HTMLElement} */ (document.querySelector("[data-spec]"));

@@ -1,4 +1,4 @@
-/* One evaluation: how good the model is, where it is wrong, and every image behind it. */
+/* One evaluation: the model's quality, its errors, and every image behind them. */
 import { get, put as send, remove } from "../lib/api.js";
 import { $, $$, confirmed, failure, h, setChildren, toast } from "../lib/dom.js";
 import { ErrorBrowser } from "../trainings/error_browser.js";
@@ -53,7 +53,7 @@ function head() {
   );
 }
 
-/** Before it is completed: how far it is, or why it failed. */
+/** Before it is completed: its progress, or why it failed. */
 function waiting() {
   const { status, progress, error } = evaluation;
   if (["failed", "cancelled"].includes(status)) {
@@ -100,7 +100,7 @@ function results() {
   new LabelErrors($("#label-errors"), { address, task, names, dataset: evaluation.dataset_id });
 }
 
-/** Without curves there is no section: of a classification, and where nothing was detected. */
+/** Without curves there is no section: for a classification, or if nothing was detected. */
 async function curves() {
   const answer = await get(`${address}/curves`).catch(() => ({ curves: null }));
   if (!answer.curves) return;
@@ -117,7 +117,7 @@ function values() {
     output.textContent = fixed(form.elements[output.dataset.value].value, 2);
 }
 
-/** What is recommended, as buttons that set the slider. */
+/** The recommendations, as buttons that set the slider. */
 function advised() {
   const wishes = { balanced: t("Best F1"), precise: t("Few false positives"), sensitive: t("Few false negatives") };
   setChildren(
@@ -151,7 +151,7 @@ function changed() {
 }
 
 async function refresh() {
-  const turn = (latest += 1); // an answer to older thresholds may come later
+  const turn = (latest += 1); // a response for older thresholds may arrive later
   browser.load();
   const container = $("[data-matrix]");
   try {
@@ -167,7 +167,7 @@ async function refresh() {
   }
 }
 
-/** The matrix as matrix.js takes it: every cell opens its images. */
+/** The matrix in the form of matrix.js: every cell opens its images. */
 function asTable({ names, cells }) {
   const index = (name) => (name === null ? names.length : names.indexOf(name));
   const matrix = cells.map((cell) => [index(cell.predicted), index(cell.actual), cell.count]);
@@ -181,7 +181,7 @@ form.addEventListener("input", changed);
 $("[data-keep]").addEventListener("click", async () => {
   try {
     const run = `/api/trainings/${evaluation.training_id}`;
-    const { thresholds } = await get(run); // others may have stored an IoU and classes
+    const { thresholds } = await get(run); // another user may have stored an IoU and classes
     await send(`${run}/thresholds`, { ...thresholds, confidence: Number(form.elements.confidence.value) });
     toast(t("The Test page now uses this confidence threshold for this model."), "success");
   } catch (error) {

@@ -1,4 +1,4 @@
-/* The dashboard: what runs, what waits, what came out, how the machine is. */
+/* The dashboard: running and pending trainings, the latest results, the machine. */
 import { get } from "../lib/api.js";
 import { pictures, sampleButton } from "../datasets/common.js";
 import { $, failure, fillFrom, h, icon, setChildren, skeleton } from "../lib/dom.js";
@@ -12,7 +12,7 @@ import { trainingTable } from "../trainings/tables.js";
 import { active, room } from "../trainings/current.js";
 
 const cards = new Map(); // training id → LiveCard
-let watching = false; // the machine, and with it the whole page: there is something to show
+let watching = false; // whether the machine is shown, and with it the whole page, since there is something to show
 
 function showRunning() {
   const running = active.running;
@@ -91,7 +91,7 @@ function showPaused() {
   );
 }
 
-/** The room's snapshot holds what runs and waits. */
+/** The room's snapshot has the running and pending ones. */
 async function loadPaused() {
   try {
     active.update((await get("/api/trainings", { status: "paused", per_page: 50 })).trainings);
@@ -187,7 +187,7 @@ const machine = new SystemFeed({
   }, // METRICS_ENABLED
 });
 
-/** The welcome stands alone while there is neither a dataset nor a training. */
+/** The welcome is shown alone while there is neither a dataset nor a training. */
 async function start() {
   const container = $("[data-failure]");
   try {

@@ -1,5 +1,5 @@
-/* Try models on pictures, a video or the camera. What was found is drawn here, so the confidence slider answers at
-   once. */
+/* Try models on images, a video or the camera. Detections are drawn here, so that the confidence slider takes effect
+   immediately. */
 import { $, $$, blank, failure, h, icon, setChildren, toast } from "../lib/dom.js";
 import { dropZone } from "../ui/drop.js";
 import { t } from "../lib/i18n.js";
@@ -75,7 +75,7 @@ const none = () =>
     ],
   });
 
-/** Pictures and videos, dropped, pasted or chosen. */
+/** Images and videos, dropped, pasted or chosen. */
 function addFiles(files, choose = true) {
   const film = files.find((file) => file.type.startsWith("video/") || VIDEO.test(file.name));
   if (film) {
@@ -89,7 +89,7 @@ function addFiles(files, choose = true) {
   if (choose || !gallery.current) gallery.choose(first);
 }
 
-/** A test of the history, with the model that looked at it then. */
+/** A test from the history, with the model that was used. */
 function reopen(test) {
   setMode("pictures");
   const answer = fromServer(test, {
@@ -129,7 +129,7 @@ function setMode(chosen) {
   stale();
 }
 
-/** What was found in a frame. */
+/** The detections in a frame. */
 function showLive(sample, empty = t("Detections are listed here.")) {
   const visible = settings.visible(sample?.detections);
   $("[data-found-count]").textContent = sample && !visible[0]?.top5 ? number(visible.length) : "";
@@ -140,20 +140,20 @@ function showLive(sample, empty = t("Detections are listed here.")) {
   classes();
 }
 
-/** The answers of the models that are chosen now; those of others are of no use beside them. */
+/** The answers of the selected models; those of others cannot be shown beside them. */
 function answered(item) {
   if (!item || pictures.stale(item)) return [];
   return (comparing() ? ["a", "b"] : ["a"]).map((side) => item.answers[side]).filter(Boolean);
 }
 
-/** The detections of what is looked at now, for the class list. */
+/** The detections in the selected image, for the class list. */
 function classes() {
   if (mode === "video") settings.listClasses([...video.samples.values()].flatMap((sample) => sample.detections));
   else if (mode === "camera") settings.listClasses(camera.last?.detections || []);
   else settings.listClasses(...answered(gallery.current).map((answer) => answer.detections));
 }
 
-/** Offer to ask again where the model or the IoU is another one than was asked. */
+/** Offer to repeat the requests if the model or the IoU has changed. */
 function stale() {
   $("[data-again]").hidden =
     mode !== "pictures" || pictures.busy || !pictures.items.some((item) => pictures.stale(item));
@@ -167,7 +167,7 @@ function redraw() {
   classes();
 }
 
-/** Controls of boxes are hidden where every model tells the class of the whole picture. */
+/** Hide the controls of boxes if every model classifies whole images. */
 function showControls() {
   const active = comparing() ? [pickers.a, pickers.b] : [pickers.a];
   settings.compare(comparing());
@@ -192,8 +192,7 @@ function modelChanged() {
   stale();
 }
 
-/** The picture that is looked at is shown to the models that are chosen now; the others when they are looked at, or all
- *  by the button. */
+/** The selected image is sent to the selected models; the others when they are selected, or all by the button. */
 function askAgain() {
   if (gallery.current) pictures.askAbout(gallery.current);
   else pictures.go();
@@ -209,7 +208,7 @@ async function compareChanged() {
   stale();
 }
 
-/** Another model; where there is none, another checkpoint of the same. */
+/** Another model; if there is none, another checkpoint of the same. */
 async function chooseRival() {
   const rival = await rivalOf(pickers.a.training).catch(() => null);
   if (rival) {

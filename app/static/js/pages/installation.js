@@ -1,4 +1,4 @@
-/* The ways out where the database and the data folder do not belong together. */
+/* The possible solutions if the database and the data folder do not belong together. */
 import { post } from "../lib/api.js";
 import { $, $$, confirmed, failure, setChildren } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";

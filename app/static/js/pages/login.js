@@ -1,11 +1,11 @@
-/* The way in: name and password, a provider, a token, or a link whose secret stands behind the # of its address, which
-   no server, log or Referer sees. */
+/* The login: name and password, a provider, a token, or a link whose secret is after the # of its address, which no
+   server, log or Referer receives. */
 import { post } from "../lib/api.js";
 import { $, $$, failure, h, setChildren } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 const FORMS = ["password", "token", "invitation", "link"];
-const HASH_KEY = "way-in"; // the hash, while the page is loaded anew in another language
+const HASH_KEY = "way-in"; // stores the hash while the page is reloaded in another language
 const hash = window.location.hash || sessionStorage.getItem(HASH_KEY) || "";
 const [, way, secret] = hash.match(/^#(link|invitation)=(ytp_[\w-]+)$/) || [];
 sessionStorage.removeItem(HASH_KEY);
@@ -16,7 +16,7 @@ function show(name) {
   $(`[data-${name}] input`)?.focus();
 }
 
-/** Why a login was refused; that one is needed, which is the title of each 401, is what this page is for.
+/** Why a login was refused; the title of each 401, that a login is needed, is redundant on this page.
  *  @param {any} error */
 const refusal = (error) => failure(error, undefined, error.status === 401 ? "" : undefined);
 
@@ -34,7 +34,7 @@ async function enter(form, body) {
   }
 }
 
-/** The form of a new account, where the link can still be used; else why not. */
+/** The form of a new account, if the link can still be used; otherwise the reason. */
 async function openInvitation() {
   const message = $("[data-link] [data-failure]");
   show("link");
@@ -45,12 +45,12 @@ async function openInvitation() {
     if (/** @type {any} */ (error).status === 401) {
       setChildren(message, refusal(error));
       return;
-    } // any other: sending the form says it
+    } // any other error is shown when the form is sent
   }
   show("invitation");
 }
 
-/** The provider's page; it sends the browser back to /login/oidc. */
+/** The provider's page; it redirects the browser to /login/oidc. */
 async function byProvider() {
   const message = $("[data-password] [data-failure]");
   setChildren(message);
@@ -75,9 +75,9 @@ for (const button of $$("[data-show]")) button.addEventListener("click", () => s
 if (way === "invitation")
   $("[data-language]").addEventListener("submit", () => sessionStorage.setItem(HASH_KEY, `#${way}=${secret}`));
 $("[data-provider]")?.addEventListener("click", () => byProvider());
-window.addEventListener("hashchange", () => window.location.reload()); // a link was opened where this page was open
+window.addEventListener("hashchange", () => window.location.reload()); // a link was opened while this page was open
 
-// Without the link's secret; and without what a provider has sent, which works once.
+// Without the link's secret; and without the provider's parameters, which work only once.
 const here = window.location.pathname + window.location.search;
 const initialForm =
   window.location.pathname === "/login" ? here : `/login?next=${encodeURIComponent($("main").dataset.next)}`;

@@ -1,4 +1,4 @@
-/* The machine, live: figures, devices and who uses them, the database, processes, the log. */
+/* The machine, live: figures, devices and their users, the database, processes, the log. */
 import { AppLog } from "../ui/app_log.js";
 import { $, blank, failure, h, setChildren } from "../lib/dom.js";
 import { bytes, duration, number, percent, significant } from "../lib/format.js";
@@ -160,7 +160,7 @@ const feed = new SystemFeed({
     setChildren(
       failed,
       failure(error, () => feed.ask()),
-    ); // what stands below stays: it is what was known last
+    ); // the contents below stay: the last known state
   },
   off: () => {
     $("[data-waiting]").hidden = true;

@@ -1,5 +1,5 @@
-/* One training, live: what the page's head asked for is shown first, the room's snapshot fills everything, each event
-   changes what it is about. */
+/* One training, live: the page's first requests are shown first, the room's snapshot fills everything, each event
+   updates its part. */
 import { get } from "../lib/api.js";
 import { BatchPlot } from "../trainings/batches.js";
 import { Bell } from "../trainings/bell.js";
@@ -33,7 +33,7 @@ const fileName = () => `training-${id}`;
 const state = { training: null, metrics: [], advice: null, joined: false };
 const early = Promise.all(
   [`/api/trainings/${id}`, `/api/trainings/${id}/metrics?classes=newest`].map((path) => get(path)),
-); // as the head has them
+); // as requested by the page's head
 const log = new LogView($("[data-log]"), $("[data-follow]"), $("[data-log-search]"), (after) =>
   get(`/api/trainings/${id}/log`, { after }),
 );
@@ -77,7 +77,8 @@ function showTraining() {
   exported.show(state.training);
 }
 
-/** The verdict, once for each ending and each run of epochs; the evaluation that it tells of comes with the ending. */
+/** The verdict, once for each ending and each run of epochs; the evaluation that it refers to is loaded with the
+ *  ending. */
 let judged = "";
 function judge(anew = false) {
   const { status, current_epoch: epoch, downloadable, evaluated } = state.training;
@@ -87,7 +88,7 @@ function judge(anew = false) {
   verdict.update();
 }
 
-/** A run that has ended without an epoch of its own promises no values. */
+/** A run that has ended without an epoch of its own will have no values. */
 function explainEmptyCharts() {
   checkpoints.ended = !active();
   checkpoints.uploaded = isUploaded(state.training);
@@ -108,7 +109,7 @@ function setMetrics({ epochs }) {
   classes.set(epochs);
 }
 
-/** Before the socket has its snapshot: the head and the curves. */
+/** Before the socket's snapshot: the head and the curves. */
 function setFirst([training, metrics]) {
   if (state.training) return;
   state.training = training;
@@ -118,7 +119,7 @@ function setFirst([training, metrics]) {
   room.payload.metrics = metrics.version;
 }
 
-/** `metrics` is null where they are those that are shown; by REST the rest is missing.
+/** `metrics` is null if the shown ones are up to date; by REST the rest is missing.
  *  @param {{training: any, metrics: any, log?: any, losses?: any, figures?: any, notes?: any, advice?: any}}
  *  snapshot */
 function setAll({ training, metrics, log: text, losses, figures, notes, advice }) {
@@ -127,21 +128,21 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
   state.joined = true;
   showTraining();
   if (metrics) setMetrics(metrics);
-  room.payload.metrics = null; // epochs come one by one from here on
+  room.payload.metrics = null; // epochs arrive one by one from here on
   if (text) log.replace(text);
   if (losses) batches.fill(losses);
   batches.element.hidden = !active() && !batches.metrics.length;
   if (figures) machine.set(figures, training.status === "running");
   else machine.show();
   if (notes) events.fill(notes, advice);
-  events.fillNotes(training.notes); // where nothing was said: of uploaded weights, or without a snapshot
+  events.fillNotes(training.notes); // if there are none: for uploaded weights, or without a snapshot
   checkpoints.refresh();
   nameClasses();
   showFiles();
   if (missed > 0 && !page.dataset.quiet) caughtUp(missed);
 }
 
-/** After sleep or a cut: the reader sees that the page is up to date again, and from where on it was not. */
+/** After sleep or an interruption: shows that the page is up to date again, and since when it was not. */
 let caughtUpTimer = 0;
 function caughtUp(missed) {
   const message = $("[data-caught-up]");
@@ -153,7 +154,7 @@ function caughtUp(missed) {
   }, 10_000);
 }
 
-/** What lies in files: pictures of the run, predictions of each epoch, the evaluation at the end. */
+/** What is stored in files: the run's images, predictions of each epoch, the evaluation at the end. */
 async function showFiles() {
   const finished = !active();
   previews.load(finished);
@@ -162,13 +163,13 @@ async function showFiles() {
   else evaluation.hide();
 }
 
-/** The names of the classes, once: they do not change. */
+/** The names of the classes, once, since they do not change. */
 async function nameClasses() {
   if (classes.names.length) return;
   try {
     classes.named((await get(`/api/datasets/${state.training.dataset_id}`)).classes);
   } catch {
-    /* numbers stand there */
+    /* numbers are shown */
   }
 }
 
@@ -200,13 +201,13 @@ function progressed({ progress, eta, status, current_epoch: epoch, total_epochs:
   head.show();
 }
 
-/** Everything by REST: where there is no socket, and after an action. */
+/** Load everything by REST: without a socket, and after an action. */
 async function reload() {
   const [training, metrics] = await Promise.all([get(`/api/trainings/${id}`), get(`/api/trainings/${id}/metrics`)]);
   setAll({ training, metrics });
 }
 
-/** The training alone, with its sentences in the reader's language. */
+/** Load the training alone, with its texts in the reader's language. */
 async function refresh() {
   state.training = await get(`/api/trainings/${id}`);
   showTraining();
@@ -217,7 +218,7 @@ function setStatus({ training }) {
   state.training = training;
   showTraining();
   if (!active()) checkpoints.refresh();
-  if (late) showFiles(); // of a run that was stopped the evaluation follows its end
+  if (late) showFiles(); // the evaluation of a stopped run follows its end
 }
 
 /** There are weights from the first checkpoint on. */
@@ -234,7 +235,7 @@ const once = (handler) => (data) => {
 };
 
 async function ended() {
-  page.dataset.quiet = "true"; // what comes now was not missed
+  page.dataset.quiet = "true"; // what arrives now was not missed
   try {
     await reload();
     bell.ring(state.training);
@@ -244,7 +245,7 @@ async function ended() {
   delete page.dataset.quiet;
 }
 
-/** Links lead to what is shown. By script: a :has() rule would cost style on each change. */
+/** Show links to the visible parts. By script, since a :has() rule would cost a style recalculation on each change. */
 function links() {
   for (const link of $$(".jump a")) link.hidden = Boolean($(link.getAttribute("href")).closest("section")?.hidden);
 }
@@ -285,8 +286,8 @@ for (const name of ["training_note", "training_advice"])
     once((data) => events.arrived(name, data)),
   );
 
-early.then(setFirst, () => {}); // what failed is asked for again
-// Without a socket (blocked by a proxy, say) the page still shows what is known now.
+early.then(setFirst, () => {}); // a failed request is repeated later
+// Without a socket (blocked by a proxy, for example) the page still shows the present state.
 const alone = () => reload().catch((error) => setChildren($("[data-failure]"), failure(error, reload)));
 setTimeout(() => {
   if (!state.training) alone();

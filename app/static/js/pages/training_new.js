@@ -1,4 +1,4 @@
-/* The form of a new training; `?clone=5` fills it with what training 5 was asked. */
+/* The form of a new training; `?clone=5` fills it with the request of training 5. */
 import { get, newKey, post } from "../lib/api.js";
 import { fitting, listArchitectures, listDevices } from "../trainings/architectures.js";
 import { classChips, pictures, splitBar } from "../datasets/common.js";
@@ -22,7 +22,7 @@ const NUMBERS = ["epochs", "batch_size", "img_size", "learning_rate", "priority"
 const query = new URLSearchParams(window.location.search);
 const datasets = new TrainableDatasets();
 let architectures = [];
-let original = null; // the training that is copied
+let original = null; // the copied training
 let sent = { body: null, key: null };
 
 const chosen = () => datasets.cached(select.value);
@@ -84,7 +84,7 @@ async function fillArchitectures() {
   show();
 }
 
-/** Everything as the original has it. */
+/** Fill in everything from the original. */
 async function fillFrom() {
   const { model_version: version, architecture, params, name } = original;
   $("[data-copied]").hidden = false;
@@ -100,8 +100,8 @@ async function fillFrom() {
   show();
 }
 
-/** Whether the user set the original's rate; "auto" chooses its own. */
 const reveal = (field) => parameters.reveal(field);
+/** Whether the user set the original's learning rate, which the optimizer "auto" chooses itself. */
 const hasChosenRate = () => Boolean(original) && (original.params.optimizer ?? "auto") !== "auto";
 
 function setDevice(device) {
@@ -129,25 +129,25 @@ function show() {
   changed();
 }
 
-/** The presets for what is chosen; a copy has the values of its original. */
+/** Load the presets for the selection; a copy has the values of its original. */
 function propose() {
   if (!original) presets.load(select.value, start.kind);
 }
 
 const SUFFIXES = { segment: "-seg", pose: "-pose", obb: "-obb", classify: "-cls" };
 
-/** The model by its architecture's name. */
+/** The model, by its architecture's name. */
 const model = () =>
   form.elements.architecture.value || `yolov8${form.elements.model_version.value}${SUFFIXES[chosen()?.task] || ""}`;
 
-/** What the weights will be, in words. */
+/** The initial weights, in words. */
 function startsFrom() {
   if (start.kind === "training") return t("A previous run");
   if (start.kind === "scratch" || weights.unavailable) return t("From scratch");
   return weights.state && weights.state.state !== "checking" ? t("Pretrained weights") : "–";
 }
 
-/** The task that is trained: the architecture's, else the dataset's. */
+/** The task of the training: the architecture's, otherwise the dataset's. */
 const task = () =>
   architectures.find(({ name }) => name === form.elements.architecture.value)?.task || chosen()?.task || null;
 
@@ -161,7 +161,7 @@ function changed() {
   summary();
 }
 
-/** Of the training set: the parameter `fraction` leaves some out. */
+/** Of the training split: the parameter `fraction` leaves some out. */
 const imagesUsed = (images, { fraction }) =>
   fraction > 0 && fraction < 1 ? Math.max(1, Math.round(images * fraction)) : images;
 
@@ -191,7 +191,7 @@ function summary() {
     : "";
 }
 
-/** The request; in a copy what is not changed is said, too, so that it replaces the original's. */
+/** The request's body; in a copy, unchanged values are included, too, so that they replace the original's. */
 function payload() {
   const { elements } = form;
   const data = { dataset_id: Number(select.value) };
@@ -210,7 +210,8 @@ function payload() {
   return data;
 }
 
-/** Where the form is sent to, and what. A copy whose rate was cleared is a training of its own: a copy would keep it.
+/** The address and the body of the request. A copy whose learning rate was cleared is sent as a new training, since a
+ * copy would keep it.
  *  @returns {[string, object]} */
 function request() {
   const data = payload();
@@ -243,7 +244,7 @@ async function submit(event) {
   try {
     const [address, data] = request();
     const body = JSON.stringify([address, data]);
-    if (body !== sent.body) sent = { body, key: newKey() }; // the same request again is the same training
+    if (body !== sent.body) sent = { body, key: newKey() }; // the same request again returns the same training
     const { training_id: id } = await post(address, data, sent.key);
     sent = { body: null, key: null };
     window.location.assign(`/trainings/${id}`);

@@ -1,4 +1,4 @@
-/* All trainings: filtered, sorted and paged by the server; the address holds the state. */
+/* All trainings: filtered, sorted and paged by the server; the address has the state. */
 import { deleteForGood, restore } from "../trainings/actions.js";
 import { addModel } from "../trainings/add_model.js";
 import { get } from "../lib/api.js";
@@ -15,7 +15,8 @@ import { active, room } from "../trainings/current.js";
 const PER_PAGE = 25;
 const form = $("[data-filters]");
 const list = $("[data-list]");
-const inTrash = new URLSearchParams(window.location.search).get("trash") === "true"; // another page to the reader
+// to the reader this is another page
+const inTrash = new URLSearchParams(window.location.search).get("trash") === "true";
 let turns = 0;
 let page = null;
 const selection = inTrash ? null : new Selection($("[data-bulk]"), list, () => load(state.current()));
@@ -76,7 +77,7 @@ const emptyTrash = () =>
     text: t("Deleted runs stay here for some days and can be restored."),
   });
 
-/** What can be done with a training in the trash. */
+/** The actions on a training in the trash. */
 function trashActions(training) {
   const again = () => load(state.current());
   return [
@@ -99,7 +100,8 @@ function trashActions(training) {
   ];
 }
 
-/** Rows that run move in place; a change of state asks the server, which knows order and filters. */
+/** Rows of running trainings are updated in place; a change of state reloads the list, since the server knows order and
+ *  filters. */
 function follow({ id, training }) {
   const index = page?.trainings.findIndex((item) => item.id === id) ?? -1;
   if (!id || !page || inTrash) return;

@@ -1,4 +1,4 @@
-/* What can be done with a training: its buttons and its dialogs. The server says what is allowed now. */
+/* The actions on a training: their buttons and dialogs. The server decides which are allowed now. */
 import { actionsOf, mayChange } from "../lib/access.js";
 import { newKey, patch, post, remove } from "../lib/api.js";
 import { $, ask, button, confirmed, h, icon, toast } from "../lib/dom.js";
@@ -9,7 +9,7 @@ import { fault } from "../ui/validity.js";
 
 const failed = (error) => toast(error.detail || error.title || String(error), "failed");
 
-/** Do it, then `changed(answer)`; a failure is told. Resolves to the answer, null when it failed. */
+/** Do it, then `changed(answer)`; a failure is shown. Resolves to the response, null when it failed. */
 async function doing(request, changed) {
   try {
     const answer = await request();
@@ -48,7 +48,7 @@ async function extend(training, changed, { lastRate, epochs } = {}) {
     );
 }
 
-/** Epochs, and what the learning rate does meanwhile. */
+/** The number of epochs, and the schedule of the learning rate. */
 function extendForm(training, lastRate, epochs) {
   const epoch = training.current_epoch;
   const total = h("output", { class: "quiet" });
@@ -125,7 +125,7 @@ function extendForm(training, lastRate, epochs) {
   };
 }
 
-/** Into the trash, with a way back. */
+/** Move it into the trash, with an undo. */
 async function trash(training, changed) {
   await doing(
     () => remove(`/api/trainings/${training.id}`),
@@ -149,7 +149,7 @@ export async function deleteForGood(training, changed) {
   await doing(() => remove(`/api/trainings/${training.id}`, { permanent: true }), changed);
 }
 
-/** The same once more. Where something has changed since, the server says what, and the reader decides. */
+/** Run it again with the same values. If something has changed since, the server reports it, and the reader decides. */
 async function runAgain(training) {
   try {
     visit(await again(training, false));
@@ -172,7 +172,7 @@ const visit = ({ training_id: id }) => window.location.assign(`/trainings/${id}`
 const mark = (training, changed) =>
   doing(() => patch(`/api/trainings/${training.id}`, { important: !training.important }), changed);
 
-// Name of the action → [symbol, label, what it does]. The first ones that are allowed stand beside the menu.
+// Name of the action → [symbol, label, function]. The first ones that are allowed are shown beside the menu.
 const ACTIONS = {
   pause: ["pause-fill", () => t("Pause"), simple("pause")],
   resume: ["play-fill", () => t("Resume"), simple("resume")],
@@ -184,17 +184,17 @@ const ACTIONS = {
 /** Do an action that is allowed now, as its button does. */
 export const doAction = (name, training, changed, options) => ACTIONS[name][2](training, changed, options);
 
-/** Whether asking again is useless: it was asked already. */
+/** Whether another request is useless, since one is pending. */
 const alreadyRequested = (training, name) =>
   (name === "stop" && training.stop_requested) ||
   (name === "pause" && (training.pause_requested || training.stop_requested));
 
-/** The buttons for what is allowed now. `options()` is asked at the click: the `training` as it is then, and
- *  `lastRate`, the learning rate of its last epoch. */
+/** The buttons of the allowed actions. `options()` is called at the click: the `training` at that time, and `lastRate`,
+ *  the learning rate of its last epoch. */
 export function actionButtons(training, changed, options) {
   const allowed = new Set(actionsOf(training));
   const names = Object.keys(ACTIONS).filter((name) => allowed.has(name));
-  // both go on from the last checkpoint
+  // both resume from the last checkpoint
   const visible = allowed.has("resume") ? names.filter((name) => name !== "retry") : names;
   return visible.map((name) => {
     const [symbol, label, doIt, look] = ACTIONS[name];
@@ -205,7 +205,7 @@ export function actionButtons(training, changed, options) {
   });
 }
 
-/** The entries of the menu with everything else. */
+/** The menu's entries: all other actions. */
 export function actionMenu(training, changed) {
   const allowed = new Set(actionsOf(training));
   const entry = (name, symbol, label, attributes) =>

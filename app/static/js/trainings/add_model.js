@@ -4,9 +4,9 @@ import { ask, h, setChildren } from "../lib/dom.js";
 import { bytes, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
-const MAX_DATASETS = 100; // datasets, the newest first
+const MAX_DATASETS = 100; // datasets, newest first
 
-/** Asks for the file and opens the page of its run. */
+/** Ask for the file, and open the page of its run. */
 export async function addModel() {
   const { datasets } = await get("/api/datasets", { status: "valid", per_page: MAX_DATASETS });
   const form = fields(datasets);

@@ -3,7 +3,8 @@ import { get } from "../lib/api.js";
 import { h, setChildren } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
-/** What can be learned from a dataset of a task: polygons give boxes and turned boxes, keypoints come with a box. */
+/** The tasks that can be trained on a dataset of a task: polygons give boxes and oriented boxes, keypoints come with a
+ *  box. */
 export const LEARNABLE = {
   detect: ["detect"],
   segment: ["segment", "detect", "obb"],
@@ -22,7 +23,7 @@ const TASK_NAMES = {
 
 export const taskName = (task) => TASK_NAMES[task]?.() || task;
 
-/** All of them; none where the server cannot say. */
+/** All of them; none if the request fails. */
 export async function listArchitectures() {
   try {
     return (await get("/api/architectures")).architectures;
@@ -31,7 +32,7 @@ export async function listArchitectures() {
   }
 }
 
-/** Fill the choice with what fits the dataset's task, by family. */
+/** Fill the choice with the models for the dataset's task, by family. */
 export function fitting(select, architectures, datasetTask) {
   const before = select.value;
   const tasks = LEARNABLE[datasetTask] || LEARNABLE.detect;
@@ -70,6 +71,6 @@ export async function listDevices(select) {
         ),
       );
   } catch {
-    /* automatic and the processor remain */
+    /* automatic and the CPU remain */
   }
 }

@@ -3,11 +3,11 @@ import { Plot } from "../charts/plot.js";
 import { t } from "../lib/i18n.js";
 
 const MAX_POINTS = 1500;
-const SLACK = 150; // so many more before the oldest go: moving the whole list costs
+const SLACK = 150; // surplus points before the oldest are removed, since moving the whole list is expensive
 const DRAW_EVERY_MS = 250;
 const SMOOTH = 0.06; // weight of the newest batch in the running mean
 
-/** Where in the run a batch is: 2.5 is the middle of the third epoch. */
+/** The position of a batch in the run: 2.5 is the middle of the third epoch. */
 const progressOf = ({ epoch, batch, batches }) => epoch - 1 + batch / Math.max(1, batches);
 
 export class BatchPlot extends Plot {
@@ -30,14 +30,14 @@ export class BatchPlot extends Plot {
     });
   }
 
-  /** All at once: [{epoch, batch, batches, loss}], oldest first. */
+  /** Set all: [{epoch, batch, batches, loss}], oldest first. */
   fill(batches) {
     const points = [];
     batches.slice(-MAX_POINTS).forEach((batch) => points.push(this.point(batch, points.at(-1))));
     this.set(points);
   }
 
-  /** One more; what is not a later place than the last one is a repetition or begins anew. */
+  /** Add one; a position that is not after the last one is a repetition or a new start. */
   next(batch) {
     if (!batch.epoch || !batch.batch || batch.loss === null || batch.loss === undefined) return;
     const x = progressOf(batch);

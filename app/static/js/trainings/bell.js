@@ -1,5 +1,5 @@
-/* A word when a training ends, if the reader wants it: the browser's notification and a mark in the page's title.
-   Permission is asked for on the click alone. */
+/* Notifies the reader when a training ends, if enabled: by a browser notification and a mark in the page's title.
+   Permission is requested only on the click. */
 import { $, icon, setChildren, toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { readPref, savePref } from "../lib/prefs.js";
@@ -73,7 +73,7 @@ export class Bell {
     };
   }
 
-  /** In the title until the reader looks. */
+  /** In the title until the reader returns to the page. */
   mark(training) {
     this.sign = learnedNothing(training) ? "!" : MARKS[training.status];
     document.title = `${this.sign} ${document.title}`;

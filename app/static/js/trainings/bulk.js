@@ -1,11 +1,11 @@
-/* The same action on many trainings: a few at a time, with one message about how it went. */
+/* The same action on many trainings: a few at a time, with one message about the result. */
 import { newKey, post, remove } from "../lib/api.js";
 import { confirmed, toast } from "../lib/dom.js";
 import { t, tn } from "../lib/i18n.js";
 
 const AT_ONCE = 4;
 
-/** Do it for each; {done, failed: [[training, error]]}. */
+/** Call it for each; {done, failed: [[training, error]]}. */
 async function each(trainings, act) {
   const waiting = [...trainings];
   const completed = [];
@@ -27,7 +27,7 @@ async function each(trainings, act) {
 
 const ask = (name) => (training) => post(`/api/trainings/${training.id}/${name}`, undefined, newKey());
 
-/** Say which ones refused, and why the first of them did. */
+/** Show which ones refused, and the reason of the first one. */
 function reportFailed(failed) {
   if (!failed.length) return;
   const [[training, error]] = failed;
@@ -52,7 +52,7 @@ export async function stopAll(trainings, afterwards) {
   await run(trainings, "stop", (n) => tn("Stopping {n} run.", "Stopping {n} runs.", n), afterwards);
 }
 
-/** Into the trash, with a way back for all of them. */
+/** Move them into the trash, with an undo for all of them. */
 export async function deleteAll(trainings, afterwards) {
   const { done: removed, failed } = await each(trainings, ({ id }) => remove(`/api/trainings/${id}`));
   const undo = async () => {

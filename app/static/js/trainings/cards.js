@@ -1,5 +1,5 @@
-/* The cards above the curves: a figure, where it is going, what it means, and whether it is good. Made once, then
-   changed in place. */
+/* The cards above the curves: a figure, its trend, its meaning, and its quality. Created once, then changed in
+   place. */
 import { SmallCurve } from "../charts/small_curve.js";
 import { h, icon, setChildren, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
@@ -83,7 +83,7 @@ const LOSSES = [
   },
 ];
 
-/** `classes`: how many there are; among five or fewer the right one is always among the first five. */
+/** `classes`: their number; among five or fewer, the top-5 accuracy is always 1. */
 export function cardsOf(task, classes = Infinity) {
   const images = classes > 5 ? IMAGES : IMAGES.slice(0, 1);
   return [...(task === "classify" ? images : BOXES), ...LOSSES];
@@ -94,7 +94,7 @@ const POINTS = 60; // of the small curve
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The standard deviation of a value from its neighbours' course (von Neumann 1941): a trend does not count. */
+/** The standard deviation of a value around its neighbours (von Neumann 1941), which a trend does not affect. */
 function noise(values) {
   if (values.length < 4) return 0;
   const steps = values.slice(1).map((value, index) => (value - values[index]) ** 2);
@@ -161,7 +161,7 @@ class Card {
     }
   }
 
-  /** Where it has gone: the mean of the last epochs against that of those before, unless it is within their noise. */
+  /** The trend: the mean of the last epochs against that of those before, unless it is within their noise. */
   trended(values) {
     if (values.length < 2) {
       setChildren(this.trend);

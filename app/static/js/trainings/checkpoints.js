@@ -1,21 +1,21 @@
-/* The weights that were saved during a training. */
+/* The checkpoints of a training. */
 import { get } from "../lib/api.js";
 import { failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { ago, bytes, dateTime, fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
 export class CheckpointsView {
-  /** `loaded(checkpoints)` is called with what the server has. */
+  /** `loaded(checkpoints)` is called with the server's response. */
   constructor(container, id, loaded) {
     this.container = container;
     this.id = id;
     this.loaded = loaded;
     this.turn = 0;
     this.ended = false;
-    this.uploaded = false; // trained elsewhere: nobody knows of which epoch they are
+    this.uploaded = false; // trained elsewhere: their epoch is unknown
   }
 
-  /** Ask the server, soon: several saves in a row are one question. */
+  /** Load them, deferred, so that several saves in a row cause one request. */
   refresh() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load(), 300);
@@ -52,7 +52,7 @@ export class CheckpointsView {
       setChildren(this.container, h("p", { class: "panel-empty" }, text));
       return;
     }
-    // those of a classification have none
+    // a classification has none
     const measured = checkpoints.some(({ metrics }) => Number.isFinite(metrics?.map50));
     const head = [
       ["", this.uploaded ? t("Weights") : t("Epoch")],

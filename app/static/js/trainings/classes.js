@@ -1,4 +1,4 @@
-/* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
+/* The AP of each class: its curve over the epochs, and a table of the latest epoch. */
 import { Plot } from "../charts/plot.js";
 import { $, h, longName, setChildren, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
@@ -12,7 +12,8 @@ const MEASURES = { ap50: "AP50", ap95: "AP50-95", precision: () => t("Precision"
 const measureName = (key) => (typeof MEASURES[key] === "string" ? MEASURES[key] : MEASURES[key]());
 
 export class ClassesView {
-  /** `panel` holds everything and stays hidden until there is something; `name()` starts the names of downloads. */
+  /** `panel` contains everything and stays hidden while it is empty; `name()` is the beginning of the downloads'
+   *  names. */
   constructor(panel, name) {
     this.panel = panel;
     this.name = name;
@@ -38,7 +39,7 @@ export class ClassesView {
       choice.setAttribute("aria-pressed", choice.dataset.measure === this.measure);
   }
 
-  /** Of a classification there is no AP: the recall of a class is its accuracy. */
+  /** A classification has no AP: the recall of a class is its accuracy. */
   forTask(task) {
     const classify = (this.classify = task === "classify");
     for (const choice of this.panel.querySelectorAll("[data-measure]"))
@@ -67,7 +68,7 @@ export class ClassesView {
     else this.redraw();
   }
 
-  /** One more epoch, behind the others. */
+  /** Add one epoch after the others. */
   push(metric) {
     if (!metric.classes?.length) return;
     if (!this.plot) {
@@ -79,7 +80,7 @@ export class ClassesView {
     this.table();
   }
 
-  /** The classes of the newest epoch, those with most objects first. */
+  /** The classes of the latest epoch, those with most objects first. */
   latest() {
     return [...this.metrics.at(-1).classes].sort((a, b) => b.instances - a.instances || a.class - b.class);
   }
@@ -88,7 +89,7 @@ export class ClassesView {
     return this.names[index] ?? t("class {number}", { number: index });
   }
 
-  /** Other curves: the chart is made anew. */
+  /** The curves have changed: the chart is created again. */
   redraw() {
     if (!this.metrics.length) return;
     this.plot?.end();
@@ -116,8 +117,8 @@ export class ClassesView {
     this.table();
   }
 
-  /** Made anew when the classes or their order changed, else filled in place: an open page is not built again each
-   *  epoch. */
+  /** Rebuilt when the classes or their order have changed, otherwise filled in place, so that an open page is not
+   *  rebuilt each epoch. */
   table() {
     const items = this.latest();
     const rendered = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);

@@ -1,4 +1,4 @@
-/* What a comparison shows, in its page's address, so that it can be shared:
+/* The state of a comparison, in its page's address, so that it can be shared:
    ?ids=3,5,8&axis=time&charts=map50,loss&all=1&smooth=0.6 */
 import { MOST as MOST_SMOOTH } from "../charts/smoothing.js";
 import { CHARTS } from "./compared.js";
@@ -24,7 +24,7 @@ export function parse(search) {
   };
 }
 
-/** The query of what is shown; "" where it is what the page shows by itself. */
+/** The query of the state; "" for the page's defaults. */
 export function query({ ids, axis, charts, all, smooth }) {
   const pairs = [
     ["ids", ids.join(",")],

@@ -1,4 +1,4 @@
-/* The trainings that wait, run or are paused, kept up to date from the dashboard room, for every page. */
+/* The trainings that are pending, running or paused, kept up to date from the dashboard room, for every page. */
 import { Emitter } from "../lib/emitter.js";
 import { get } from "../lib/api.js";
 import { dashboardRoom } from "../lib/socket.js";
@@ -19,12 +19,12 @@ class Active extends Emitter {
     this.emit("change", { id, training: active ? training : null });
   }
 
-  /** Several at once, as the server shows them. */
+  /** Update several at once, with the server's data. */
   update(trainings) {
     trainings.forEach((training) => this.set(training.id, training));
   }
 
-  /** New places in the queue, of those that are known: {training_id, priority, position, ahead}. */
+  /** Update the positions in the queue of the known ones: {training_id, priority, position, ahead}. */
   reorder(queue) {
     for (const { training_id: id, priority, position, ahead } of queue) {
       const previous = this.trainings.get(id);
@@ -35,7 +35,7 @@ class Active extends Emitter {
     this.emit("change", {});
   }
 
-  /** Change what is known; a training that is not known yet is fetched. */
+  /** Change a known training; one that is not known yet is fetched. */
   async patch(id, change) {
     const previous = this.trainings.get(id);
     if (previous) {
@@ -71,7 +71,7 @@ class Active extends Emitter {
 
 export const active = new Active();
 
-/** Without a socket (blocked by a proxy, say) what is known now is asked for once. */
+/** Without a socket (blocked by a proxy, for example) they are requested once. */
 setTimeout(async () => {
   if (active.loaded) return;
   const pages = await Promise.all(ACTIVE.map((status) => get("/api/trainings", { status, per_page: 50 }))).catch(

@@ -5,12 +5,12 @@ import { fixed } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { seriesOf } from "../ui/palette.js";
 
-const ALL = 5; // grey: all classes together are none of them
+const ALL = 5; // grey: all classes together are no class of their own
 const MOST = 5; // classes with a curve of their own
 
-/** Draws them into `container`; the plots, to be ended with it.
- *  `curves`: as the API has them, each class with its name and maybe its number; `threshold`: the recommended
- *  confidence, or null; `name()`: how files that are saved begin. */
+/** Draws them into `container`; returns the plots, which must be ended with it. `curves`: as in the API, each class
+ *  with its name and maybe its number; `threshold`: the recommended confidence, or null; `name()`: the beginning of
+ *  saved files' names. */
 export function curvePlots(container, { curves, threshold, name }) {
   const classes = curves.classes.slice(0, MOST);
   const points = curves.x.map((x, index) => ({

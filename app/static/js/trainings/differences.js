@@ -1,4 +1,4 @@
-/* What two or more trainings have in common and in what they differ, and their best values. */
+/* The common and the different settings of two or more trainings, and their best values. */
 import { h, icon, longName } from "../lib/dom.js";
 import { dateTime, duration, fixed, isNumber, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -10,7 +10,7 @@ const lowest = (values) =>
     (least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least),
     null,
   );
-/** Of a classification, how often its first choice is right. */
+/** The top-1 accuracy of a classification. */
 const accuracy = ({ task, best }) => (task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null);
 const mean = (values) => {
   const numbers = values.filter(isNumber);
@@ -45,7 +45,7 @@ const VALUES = [
   [() => t("From start to end"), ({ training }) => training.duration, (value) => duration(value), 0, "waited"],
 ];
 
-/** The place of the best value, -1 where nothing is better than the rest. */
+/** The position of the best value, -1 if none is better than the rest. */
 export function bestOf(values, sign) {
   const numbers = values.filter(isNumber);
   if (!sign || numbers.length < 2 || numbers.every((value) => value === numbers[0])) return -1;
@@ -72,7 +72,7 @@ const head = (runs, swatch) =>
 
 const DATA = ["task", "dataset", "version"]; // what the metrics themselves depend on
 
-/** Why some values can't be ranked, as a sentence; null where all can. `differs`: as the API tells it. */
+/** Why some values can't be ranked, as a sentence; null if all can. `differs`: from the API. */
 export function doubt(differs) {
   const texts = {
     task: () => t("The runs have different tasks, so their metrics can't be compared."),
@@ -91,7 +91,7 @@ export function doubt(differs) {
   ].join(" ");
 }
 
-/** The rows of values that say something of these runs. */
+/** The rows with a value for at least one of these runs. */
 export function valuesOf(runs) {
   const waited = runs.some(({ training }) => waitedBetween(training.training_seconds, training.duration));
   const classified = runs.some(({ training }) => isNumber(accuracy(training)));
@@ -106,7 +106,7 @@ export function valueTable(runs, differs, swatch) {
     const best = ranked && !(kind === "loss" && differs.includes("model")) ? bestOf(values, sign) : -1;
     const texts = values.map(text);
     const equal = texts.filter((other) => other === texts[best]).length;
-    // most have it: no distinction
+    // most have it, so it is not marked
     const marked = (index) => best >= 0 && texts[index] === texts[best] && equal * 2 <= texts.length;
     return h(
       "tr",
@@ -141,7 +141,7 @@ const startText = ({ start, weights }) => {
   return startWord(weights || start?.kind);
 };
 
-/** Of weights that were trained elsewhere it is not known. */
+/** Unknown for weights that were trained elsewhere. */
 const ours = (value) => (training) => (isUploaded(training) ? t("unknown") : value(training));
 
 // [title, value(training)]
@@ -162,12 +162,12 @@ const SETTINGS = [
   [() => t("Device"), (training) => deviceName(training) || "–"],
   [() => t("Created"), ({ created_at: time }) => dateTime(time)],
 ];
-const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting
+const ALWAYS_DIFFER = 1; // the last one: the time of creation is not a setting
 
 /** @typedef {{title: string, values: string[], counts: boolean, code?: boolean, keys?: string[], differs?: boolean}}
  *  Setting */
 
-/** Everything that was set.
+/** All settings.
  *  @returns {Setting[]} */
 export function settings(trainings, defaults) {
   /** @type {Setting[]} */
@@ -193,7 +193,7 @@ export function settings(trainings, defaults) {
   }));
 }
 
-/** The table of settings: what differs, or all of it. */
+/** The table of settings: the differences, or all of them. */
 export function settingsTable(runs, defaults, all, swatch) {
   const rows = settings(
     runs.map(({ training }) => training),

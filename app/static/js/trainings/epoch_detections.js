@@ -1,4 +1,4 @@
-/* What a run's model detected in the preview images after each epoch, and which colour is which class. */
+/* A model's detections in the preview images after each epoch, and the colours of the classes. */
 import { get } from "../lib/api.js";
 import { h, longName } from "../lib/dom.js";
 import { number } from "../lib/format.js";
@@ -7,7 +7,7 @@ import { classColour } from "../ui/palette.js";
 const REMEMBERED = 400; // epochs
 const MOST_KEYS = 12; // classes
 
-/** Each epoch is asked for once; the newest are kept. */
+/** Each epoch is requested once; the latest are cached. */
 export class EpochDetections {
   /** @param {number} id of the run */
   constructor(id) {
@@ -20,7 +20,7 @@ export class EpochDetections {
     return this.epochs.has(epoch);
   }
 
-  /** By image; empty where nothing is known. @param {number | null} epoch */
+  /** By image; empty if nothing is known. @param {number | null} epoch */
   of(epoch) {
     return this.epochs.get(epoch) || [];
   }
@@ -31,7 +31,7 @@ export class EpochDetections {
     try {
       this.remember(await get(`/api/trainings/${this.id}/previews/${epoch}`));
     } catch {
-      /* it was thinned out meanwhile: the picture stays without */
+      /* it was thinned out meanwhile: the image is shown without */
     }
   }
 
@@ -47,7 +47,7 @@ export class EpochDetections {
   }
 }
 
-/** Which colour is which class: small pictures have no room for every name. */
+/** The colours of the classes, since small images have no room for every name. */
 export function classKey({ names, task }) {
   const list = Object.entries(names).map(([number_, name]) => [Number(number_), name]);
   if (task === "classify" || list.length < 2) return null;

@@ -1,4 +1,5 @@
-/* Every image of an evaluation, found by what is right or wrong in it; arrow keys go through them, over pages, too. */
+/* Every image of an evaluation, filtered by its correct or wrong detections; arrow keys step through them, across
+   pages, too. */
 import { get } from "../lib/api.js";
 import { $, $$, failure, h, icon, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
@@ -38,7 +39,7 @@ export class ErrorBrowser {
     this.counts({});
   }
 
-  /** How many there are of each kind, as buttons. */
+  /** The number of each kind, as buttons. */
   counts(counts) {
     this.errorCounts = counts;
     const kinds = Object.keys(KINDS).filter((kind) => this.task !== "classify" || IMAGE_KINDS.has(kind));
@@ -67,7 +68,7 @@ export class ErrorBrowser {
     return this.load();
   }
 
-  /** The images behind a cell of the matrix, or of a class, and nothing else. */
+  /** Show only the images behind a cell of the matrix, or of a class. */
   show(requested) {
     this.query = { sort: this.query.sort, kind: "", size: "", class: "" };
     for (const select of $$("select", this.panel))
@@ -76,7 +77,7 @@ export class ErrorBrowser {
     this.panel.scrollIntoView({ block: "start" });
   }
 
-  /** What the server is asked: empty filters say nothing, but an empty class of a cell is the background. */
+  /** The request's parameters: empty filters are left out, but an empty class of a cell is the background. */
   parameters(page = this.page) {
     const { actual, predicted, ...rest } = this.query;
     const filled = Object.fromEntries(Object.entries(rest).filter(([, value]) => value));
@@ -109,7 +110,7 @@ export class ErrorBrowser {
     }
   }
 
-  /** Which cell of the matrix is looked at, with the way back. */
+  /** The selected cell of the matrix, with a button back. */
   cell() {
     const { actual, predicted } = this.query;
     const label = (name) => name || t("background");

@@ -1,4 +1,5 @@
-/* What a training would need: asked for on demand, because a few real batches are measured on the device. */
+/* The resources that a training would need: requested on demand, because a few real batches are measured on the
+   device. */
 import { post } from "../lib/api.js";
 import { failure, h, icon, setChildren, write } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
@@ -11,7 +12,7 @@ const wait = (time) =>
     setTimeout(resolve, time);
   });
 
-/** `payload()` is the body of the request; `container` shows what came of it. */
+/** `payload()` is the body of the request; `container` shows its result. */
 export class Estimate {
   constructor(container, button, payload) {
     this.container = container;
@@ -22,7 +23,7 @@ export class Estimate {
     button.addEventListener("click", () => this.ask());
   }
 
-  /** Other values: what stands there is about others. */
+  /** The values have changed: the shown result is for others. */
   outdated() {
     if (this.body === null || JSON.stringify(this.payload()) === this.body) return;
     this.body = null;

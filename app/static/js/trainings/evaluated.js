@@ -1,11 +1,11 @@
-/* What was measured of a model on a set: the verdict, the figures with their uncertainty, and each class. */
+/* The results of a model on a split: the verdict, the figures with their uncertainty, and each class. */
 import { h } from "../lib/dom.js";
 import { fixed, isNumber, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { judged, precisionOf } from "./judging.js";
 
-const NOTHING = 0.01; // as app/services/trainer/levels.py
-const FEW = 50; // images: below, figures change a lot with the images
+const NOTHING = 0.01; // as in app/services/trainer/levels.py
+const FEW = 50; // images: below, figures vary a lot with the images
 
 const SPLITS = { train: () => t("Training set"), val: () => t("Validation set"), test: () => t("Test set") };
 export const splitText = (split) => SPLITS[split]?.() ?? split;
@@ -20,7 +20,7 @@ const LEVEL_TEXTS = {
   low: () => t("The model is not usable on this set yet."),
 };
 
-/** Good or not, by the limits of the run's own page, where not, and how sure that is. */
+/** The quality, by the limits of the run's own page, its weaknesses, and the uncertainty. */
 export function verdictText({ metrics, classes, split, images, names, weights_changed: changed }) {
   if (metrics.top1 === undefined && !isNumber(metrics.map50))
     return t("This set has no objects, so its metrics can't be computed.");
@@ -53,7 +53,7 @@ const LABELS = {
   top5: () => t("Accuracy (top-5)"),
 };
 
-/** The figures; of mAP the interval in which it lies with 95%. */
+/** The figures; for the mAP its 95% interval. */
 export function figures({ metrics, intervals, sizes, speed_ms: speed }) {
   const entry = (label, value, note) =>
     h("div", {}, h("dt", {}, label), h("dd", {}, value, note && h("small", {}, note)));
@@ -81,7 +81,7 @@ export function figures({ metrics, intervals, sizes, speed_ms: speed }) {
   );
 }
 
-/** A row a class, the worst first; `open(name)` shows its images. */
+/** A row for each class, the worst first; `open(name)` shows its images. */
 export function classTable({ classes, metrics }, open) {
   if (classes.length < 2) return null;
   const classifies = metrics.top1 !== undefined;

@@ -1,4 +1,4 @@
-/* The final validation as data: which confidence to use, what is taken for what, the curves behind it, and the worst
+/* The final validation as data: the recommended confidence, the confusions, the curves behind it, and the worst
    images. */
 import { get } from "../lib/api.js";
 import { $, fillFrom, h, icon, setChildren } from "../lib/dom.js";
@@ -64,7 +64,7 @@ export class EvaluationView {
     return this.data.names[index] ?? t("background");
   }
 
-  /** What confidence to use, with what it gives; and what other wishes would take. */
+  /** The recommended confidence, with its figures; and the confidences for other goals. */
   advice() {
     const { best, curves, accuracy, thresholds } = this.data;
     if (accuracy) return h("p", { class: "threshold-main" }, accuracyText(accuracy, this.data.names));
@@ -171,10 +171,10 @@ export class EvaluationView {
         },
         t("Show all ({n})", { n: number(pictures.length) }),
       );
-    return [this.data.task !== "classify" && this.legend(pictures[0]), list, more]; // what the colours mean
+    return [this.data.task !== "classify" && this.legend(pictures[0]), list, more]; // the meaning of the colours
   }
 
-  /** A picture with what was found in the colour of its outcome: right, or an error. */
+  /** An image with its detections in the colour of their outcome: correct, or an error. */
   picture(picture) {
     const { names, task } = this.data;
     const view = new MarkedPicture(picture.url, picture, picture.file);
@@ -246,7 +246,7 @@ export class EvaluationView {
   }
 }
 
-/** Among five classes or fewer the right one is always among the first five: it is not said then. */
+/** With five classes or fewer the top-5 accuracy is always 1 and not shown. */
 function accuracyText(accuracy, names) {
   const top1 = percent(accuracy.top1, 1);
   if (names.length <= 5) return t("The top prediction is correct for {top1} of the images.", { top1 });

@@ -1,5 +1,4 @@
-/* The evaluations of a run: their list, and starting one on any set, with classes mapped where the dataset is
-   another. */
+/* The evaluations of a run: their list, and starting one on any split, with classes mapped for another dataset. */
 import { ApiError, get, newKey, post } from "../lib/api.js";
 import { $, ask, fillFrom, h, setChildren } from "../lib/dom.js";
 import { ago, fixed, isNumber, number, percent } from "../lib/format.js";
@@ -9,8 +8,8 @@ import { badge } from "../ui/status.js";
 import { checkpointText, splitText, verdictText } from "./evaluated.js";
 
 const ASK_MS = 2000;
-const ASK_WAITING_MS = 10_000; // those that wait behind trainings
-const NEW_MS = 60_000; // may begin at once
+const ASK_WAITING_MS = 10_000; // for those that are queued behind trainings
+const NEW_MS = 60_000; // may start immediately
 const DATASETS = 100;
 
 export class EvaluationsView {
@@ -32,7 +31,7 @@ export class EvaluationsView {
     this.panel.hidden = !visible;
   }
 
-  /** Evaluations follow the end of a run, on a busy machine some seconds later: look again until one is there. */
+  /** Evaluations follow the end of a run, on a busy machine some seconds later: poll until there is one. */
   follow(until) {
     setTimeout(async () => {
       await this.load();
@@ -73,7 +72,7 @@ export class EvaluationsView {
     );
   }
 
-  /** A dialog; the evaluation is queued and shows in the list. */
+  /** A dialog; the evaluation is queued and shown in the list. */
   async start() {
     const { dataset_id: current } = this.training;
     const datasets = await get("/api/datasets", { status: "valid", per_page: DATASETS, sort: "name" }).catch(
@@ -139,7 +138,7 @@ export class EvaluationsView {
   }
 }
 
-/** What the newest one says, with the way to what is behind it. */
+/** The verdict of the newest one, with a link to it. */
 const newestVerdict = (item) =>
   h(
     "p",
@@ -149,7 +148,7 @@ const newestVerdict = (item) =>
     verdictText(item),
   );
 
-/** A choice for each class of the dataset that the model does not know. */
+/** A choice for each class of the dataset that the model does not have. */
 function mapper(missing, classes) {
   return missing.map((name) =>
     h(

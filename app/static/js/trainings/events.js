@@ -1,4 +1,4 @@
-/* The story of a training for its timeline: notes, advice, checkpoints and its end become sentences. */
+/* The events of a training for its timeline: notes, advice, checkpoints and its end, as sentences. */
 import { get } from "../lib/api.js";
 import { setMarks } from "../charts/event_marks.js";
 import { number } from "../lib/format.js";
@@ -46,7 +46,7 @@ const savedEntry = ({ epoch, is_best: best, created_at: time }) => ({
 const ENTRIES = { training_note: noteEntry, training_advice: adviceEntry };
 
 export class EventsView {
-  /** `adviceChanged(advice)` gets the newest advice, null where there is none. */
+  /** `adviceChanged(advice)` is called with the newest advice, null if there is none. */
   constructor(container, id, adviceChanged) {
     this.id = id;
     this.adviceChanged = adviceChanged;
@@ -57,13 +57,13 @@ export class EventsView {
     this.uploaded = false;
   }
 
-  /** Everything that was said so far, from a snapshot. */
+  /** All of them so far, from a snapshot. */
   fill(notes, advice) {
     this.entries = new Map([...notes.map(noteEntry), ...advice.map(adviceEntry)].map((entry) => [entry.key, entry]));
     this.show();
   }
 
-  /** Where there is no snapshot: the notes that the training itself tells, without their time. */
+  /** Without a snapshot: the training's own notes, without their time. */
   fillNotes(notes) {
     if (!this.entries.size)
       this.fill(
@@ -72,7 +72,7 @@ export class EventsView {
       );
   }
 
-  /** A message to all holds no sentence: it is asked for in the reader's language. */
+  /** A broadcast message has no text: it is requested in the reader's language. */
   async arrived(event, { seq }) {
     try {
       const { events } = await get(`/api/trainings/${this.id}/events`, { after: seq - 1, limit: 1 });
@@ -86,7 +86,7 @@ export class EventsView {
     }
   }
 
-  /** Of weights that were trained elsewhere nothing was saved or ended here. */
+  /** For weights that were trained elsewhere, nothing was saved or ended here. */
   elsewhere() {
     this.uploaded = true;
     this.saved = [];
@@ -94,7 +94,7 @@ export class EventsView {
     this.show();
   }
 
-  /** One entry an epoch: its best weights and the copy to go on from are two files. */
+  /** One entry per epoch: its best weights and the copy to resume from are two files. */
   checkpoints(rows) {
     if (this.uploaded) return;
     const best = new Set(rows.filter((row) => row.is_best).map(({ epoch }) => epoch));

@@ -1,4 +1,4 @@
-/* The best weights in other formats: what can be made, what was made, and how good it is beside the .pt. */
+/* The best weights in other formats: the possible formats, the existing exports, and their quality beside the .pt. */
 import { mayChangeHere } from "../lib/access.js";
 import { get, post, remove } from "../lib/api.js";
 import { button, failure, h, icon, setChildren, skeleton, toast } from "../lib/dom.js";
@@ -134,11 +134,11 @@ export class ExportsView {
     try {
       this.fill((await this.ask()).exports);
     } catch {
-      this.timer = setTimeout(() => this.again(), 5 * ASK_MS); // the server is away for a moment
+      this.timer = setTimeout(() => this.again(), 5 * ASK_MS); // the server is temporarily unavailable
     }
   }
 
-  /** What this server can't make, and why. */
+  /** The formats that are not available on this server, and why. */
   missing() {
     const rows = this.formats.filter((item) => !item.available);
     if (!rows.length) return null;
@@ -199,7 +199,7 @@ function table(exports, erase, uploaded) {
   ];
 }
 
-/** What the mark beside a latency means. */
+/** The meaning of the mark beside a latency. */
 const measuredBusy = () =>
   h(
     "p",
@@ -210,7 +210,7 @@ const measuredBusy = () =>
     ),
   );
 
-/** Why the .pt has not exactly the metrics of the run; those of uploaded weights are not known. */
+/** Why the .pt does not have exactly the metrics of the run; those of uploaded weights are unknown. */
 const measuredAlone = () =>
   h(
     "p",
@@ -243,11 +243,11 @@ function row(item, erase) {
   return [figures, notes && h("tr", { class: "export-about" }, h("td", { colspan: 6 }, notes))];
 }
 
-/** What `main` is called. @param {{verification: {top1?: number} | null}[]} exports of one run */
+/** The name of `main`. @param {{verification: {top1?: number} | null}[]} exports of one run */
 export const mainName = (exports) =>
   exports.some(({ verification }) => isNumber(verification?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
 
-/** mAP50-95; of a classification the top-1 accuracy. */
+/** mAP50-95; for a classification the top-1 accuracy. */
 const main = (figures) => figures?.map95 ?? figures?.top1;
 
 const beside = (mine, theirs, digits, unit = "") =>
@@ -258,7 +258,7 @@ const beside = (mine, theirs, digits, unit = "") =>
       ]
     : "–";
 
-/** What is under way, why it failed, or what is to be known of the file. */
+/** What is in progress, why it failed, or the notes on the file. */
 function about({ status, progress, error, notes, verification, weights_changed: changed }) {
   if (UNDER_WAY.has(status)) {
     const share = progress?.percent ?? null;
@@ -283,7 +283,7 @@ function about({ status, progress, error, notes, verification, weights_changed: 
   return h("span", { class: "is-failed" }, icon("exclamation-triangle"), " ", error?.message);
 }
 
-/** Stops it, too, where it is under way; it can be made again. */
+/** Also stops it if it is in progress; it can be created again. */
 function eraser(item, erase) {
   const text = UNDER_WAY.has(item.status) ? t("Stop") : t("Delete {name}", { name: item.label });
   const control = h(

@@ -1,8 +1,8 @@
-/* What is wrong with the fields of the form for a new run, beside them. */
+/* The errors of the form for a new run, beside their fields. */
 import { $, $$ } from "../lib/dom.js";
 import { fault } from "../ui/validity.js";
 
-/** All that is wrong, each beside its field, and the first of them in sight.
+/** Show all errors, each beside its field, and scroll to the first one.
  *  @param {any} form @param {{field: string, message: string}[]} errors
  *  @param {(field: string) => void} reveal of a parameter among the advanced ones */
 export function showErrors(form, errors, reveal) {
@@ -20,7 +20,7 @@ export function showErrors(form, errors, reveal) {
   else if (first) reveal(first.field);
 }
 
-/** What is wrong with the field that was just left, beside it. */
+/** Show the error of the field that was just left, beside it. */
 export function showError(control) {
   const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
   const line = $$("[data-error]").find(({ dataset }) => dataset.error === field);

@@ -1,4 +1,4 @@
-/* The pictures that ultralytics draws, each with what it shows and what to look for. */
+/* The images drawn by ultralytics, each with an explanation and what to look for. */
 import { showDamaged } from "../ui/damaged.js";
 import { get } from "../lib/api.js";
 import { failure, h, setChildren, skeleton } from "../lib/dom.js";
@@ -54,7 +54,7 @@ export class GalleryView {
     this.turn = 0;
   }
 
-  /** Resolves to what the server has, null where it did not answer. */
+  /** Resolves to the server's list, null if the request failed. */
   async load(finished) {
     const turn = ++this.turn;
     try {
@@ -117,9 +117,9 @@ export class GalleryView {
           ),
         ),
       ),
-    ); // said once for pictures of one kind
+    ); // shown once for images of one kind
   }
 }
 
-/** A picture that is drawn again has another size: the browser must not show the old one. */
+/** An image that is drawn again has another size: the browser must not show its cached version. */
 const versioned = ({ url, size_bytes: size }) => `${url}?${size}`;

@@ -1,4 +1,4 @@
-/* The upper part of a training's page: name, state, actions, progress, and what the reader must know now. */
+/* The upper part of a training's page: name, state, actions, progress, and current notices. */
 import { actionsOf } from "../lib/access.js";
 import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
 import { progressTexts } from "./progress_texts.js";
@@ -48,7 +48,7 @@ export class Head {
     this.advise();
   }
 
-  /** What stays the same from batch to batch is not drawn again. */
+  /** What does not change from batch to batch is not redrawn. */
   about(training) {
     const since = ago(training.start_time || training.created_at);
     const rendered = JSON.stringify([
@@ -90,7 +90,7 @@ export class Head {
     $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
   }
 
-  /** Said again only when it differs: a screen reader speaks each change. */
+  /** Changed only when it differs, since a screen reader reads each change. */
   notice() {
     const {
       status,
@@ -105,7 +105,7 @@ export class Head {
     setChildren($("[data-failure]"), this.notices());
   }
 
-  /** The coach's newest advice, while something can still be done with it. */
+  /** The coach's newest advice, while it can still be applied. */
   advise() {
     const { training, advice } = this.state;
     const container = $("[data-advice]");
@@ -120,7 +120,7 @@ export class Head {
     );
   }
 
-  /** Drawn again only when they differ: an open menu stays open while numbers move. */
+  /** Redrawn only when they differ, so that an open menu stays open while numbers change. */
   actions() {
     const { training } = this.state;
     const rendered = JSON.stringify([
@@ -141,7 +141,7 @@ export class Head {
     $("[data-bell]").classList.toggle("is-useless", !ACTIVE.includes(training.status));
   }
 
-  /** The next step stands out: to go on where it paused, else the weights. */
+  /** The next step is emphasized: resuming if paused, otherwise the weights. */
   weigh(status) {
     const [resume, weights] = [$("[data-actions] [data-action=resume]"), $("[data-download]")];
     for (const [element, first] of [
@@ -163,7 +163,7 @@ export class Head {
     moveBar(this.advance.bar, fraction(training));
   }
 
-  /** The progress panel for so many texts at its side; they are filled in place. */
+  /** The progress panel with a fixed number of texts at its side, which are filled in place. */
   advanceFrame(look, count) {
     const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
     const side = Array.from({ length: count }, () => h("span"));
@@ -215,7 +215,7 @@ export class Head {
   }
 }
 
-/** What went wrong, with the step that helps beside it. */
+/** The error, with a helpful step beside it. */
 function failed(training) {
   const element = failure({
     title: t("The run failed"),

@@ -1,23 +1,23 @@
-/* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki
-   (Métricas). */
+/* The quality of a figure, by task, and its uncertainty. The thresholds are explained in the wiki (Métricas). */
 import { $ } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
-/** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
+/** {metric: [good from, fair from]} of the page's task, as on the server; empty on pages without one. */
 const LEVELS = JSON.parse($("[data-page]")?.dataset.levels || "{}");
-const CERTAIN = 0.03; // a figure that is this exact needs no word about it
+const CERTAIN = 0.03; // a figure with this uncertainty or less needs no note
 const Z = 1.96; // 95 %
 
-/** Half the width of Wilson's 95 % interval of a share `p` of `n` (Wilson 1927), as for a share of counted objects. */
+/** Half the width of Wilson's 95 % interval of a proportion `p` of `n` (Wilson 1927), as for a proportion of counted
+ *  objects. */
 export function uncertainty(p, n) {
   if (!(n > 0) || !Number.isFinite(p)) return null;
   const square = Z * Z;
   return (Z / (1 + square / n)) * Math.sqrt((p * (1 - p)) / n + square / (4 * n * n));
 }
 
-/** {level: good | fair | low, word, doubt: text or null} of a measure; null where there is none. `counted`: objects of
- *  the validation. */
+/** {level: good | fair | low, word, doubt: text or null} of a measure; null if there is none. `counted`: objects of the
+ *  validation. */
 export function judged(task, key, value, counted) {
   const limits = LEVELS[key];
   if (!limits || !Number.isFinite(value)) return null;
@@ -49,14 +49,14 @@ export function judged(task, key, value, counted) {
   return { level, word: crosses ? t("likely {level}", { level: words[level] }) : words[level], doubt, limits };
 }
 
-/** How many objects the validation has, or images of a classification; null where the epoch does not say. */
+/** The number of objects in the validation, or of images for a classification; null if the epoch does not have it. */
 export function countedIn(metric) {
   const classes = metric?.classes || [];
   return classes.length ? classes.reduce((sum, item) => sum + item.instances, 0) : null;
 }
 
-/** What a threshold gives. Both figures are means over the classes, and shares of what is detected and of what is there
- *  only where there is one: a frequent class weighs as much as a rare one. */
+/** The figures at a threshold. Both are means over the classes, so that a frequent class weighs as much as a rare one;
+ *  they are shares of detections and of objects only with a single class. */
 export function thresholdText({ precision, recall }, classes) {
   const figures = { precision: percent(precision), recall: percent(recall) };
   return classes === 1
@@ -64,11 +64,11 @@ export function thresholdText({ precision, recall }, classes) {
     : t("With it, precision is {precision} and recall is {recall}, each as the mean of the classes.", figures);
 }
 
-/** A class's precision; none where it was never detected at the chosen confidence, of which ultralytics says 1.
+/** A class's precision; null if it was never detected at the chosen confidence, for which ultralytics returns 1.
  *  @param {{precision?: number | null, recall?: number | null}} item */
 export const precisionOf = ({ precision, recall }) => (precision === 1 && recall === 0 ? null : precision);
 
-/** Detections that a run keeps of a preview image, the most confident ones. */
+/** Detections that a run stores for a preview image, the most confident ones. */
 export const PREVIEW_LIMITS = { boxes: 30, masks: 10 };
 
 /** The caption of a preview image.

@@ -1,4 +1,4 @@
-/* What looks like an error of the labels, the most suspicious first: as it is labelled, and as the model sees it. */
+/* Suspected label errors, the most suspicious first: the label, and the model's detection. */
 import { get } from "../lib/api.js";
 import { $, failure, h, setChildren } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
@@ -128,7 +128,7 @@ export class LabelErrors {
     lightbox(this.items(), start, pagesOf(this, PER_PAGE));
   }
 
-  /** Those of the page, for the lightbox. */
+  /** The items of the page, for the lightbox. */
   items() {
     return this.list.suspects.map((item) => ({
       title: item.image.file,
@@ -141,13 +141,13 @@ export class LabelErrors {
     }));
   }
 
-  /** The image in the dataset, where its labels can be looked at and repaired. */
+  /** The image in the dataset, where its labels can be inspected and fixed. */
   viewer({ image }) {
     return `/datasets/${this.dataset}?${new URLSearchParams({ tab: "images", search: image.file.split("/").pop() })}`;
   }
 }
 
-/** Labelled as, detected as. */
+/** The label and the detection, in words. */
 function about({ object, detection }) {
   return [
     object && t("annotated as {name}", { name: object.class }),

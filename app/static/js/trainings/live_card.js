@@ -1,4 +1,4 @@
-/* A run in progress as a card of the dashboard: its curve, its newest values, how far it is. */
+/* A running training as a card of the dashboard: its curve, its latest values, its progress. */
 import { get } from "../lib/api.js";
 import { SmallCurve } from "../charts/small_curve.js";
 import { h, setChildren } from "../lib/dom.js";

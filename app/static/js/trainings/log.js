@@ -4,7 +4,7 @@ import { t } from "../lib/i18n.js";
 const MAX_LINES = 5000;
 const encoder = new TextEncoder();
 
-/** `fetchFrom(offset)` → {text, offset}: what was written after that byte. */
+/** `fetchFrom(offset)` → {text, offset}: the text after that byte. */
 export class LogView {
   constructor(container, follow, search, fetchFrom) {
     this.container = container;
@@ -32,8 +32,8 @@ export class LogView {
     this.add(text);
   }
 
-  /** A piece that ends at byte `offset`; pieces that are known are dropped, gaps are fetched. Each attempt writes a
-      file of its own: a later one begins at 0. */
+  /** Append a piece that ends at byte `offset`; known pieces are dropped, gaps are fetched. Each attempt writes a file
+   *  of its own: a later one starts at 0. */
   async append({ text, offset, attempt }) {
     if (this.offset === null) return;
     if (attempt > (this.attempt ?? attempt)) this.offset = 0;
@@ -49,7 +49,7 @@ export class LogView {
   }
 
   add(text) {
-    // A terminal's progress bars rewrite their line after a carriage return: keep what would be seen last.
+    // A terminal's progress bars rewrite their line after a carriage return: keep the text that would be visible.
     const pieces = text
       // eslint-disable-next-line no-control-regex -- colours of a terminal
       .replace(/\x1b\[[0-9;]*[A-Za-z]/g, "")

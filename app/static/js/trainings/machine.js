@@ -73,7 +73,7 @@ export class MachineView {
     this.rows = null;
   }
 
-  /** Everything known so far, oldest first; `running` says whether more will come. */
+  /** All figures so far, oldest first; `running`: whether more will come. */
   set(figures, running) {
     this.all = figures.slice(-MAX_POINTS);
     this.rows = null;

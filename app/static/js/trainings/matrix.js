@@ -1,12 +1,12 @@
-/* A confusion matrix as a table: each cell can be pointed at, and opens the images behind it. */
+/* A confusion matrix as a table: each cell is focusable, and opens the images behind it. */
 import { h } from "../lib/dom.js";
 import { number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
-export const DENSE = 12; // classes, from where on the columns are headed by numbers
-const LARGE = 60; // classes, from where on only those with most errors are shown
+export const DENSE = 12; // classes, from which on the columns are headed by numbers
+const LARGE = 60; // classes, from which on only those with most errors are shown
 
-/** `open([predicted, true])` where a cell has images. Rows: what the model said; columns: what it is. */
+/** `open([predicted, true])` if a cell has images. Rows: predicted class; columns: true class. */
 export function matrixTable({ names, matrix, cells, task }, open) {
   const nothing = task === "classify" ? [] : [names.length];
   const count = new Map(matrix.map(([row, column, n]) => [`${row},${column}`, n]));

@@ -1,4 +1,4 @@
-/* What the figures mean, for a beginner, with the thresholds of the judgement: a panel over the page. */
+/* The meaning of the figures, for a beginner, with the thresholds of the judgement: a panel over the page. */
 import { cardsOf } from "./cards.js";
 import { h } from "../lib/dom.js";
 import { fixed, percent } from "../lib/format.js";

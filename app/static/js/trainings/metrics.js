@@ -1,5 +1,4 @@
-/* What a training measures, as curves over its epochs; which there are follows from the task and from what is
-   recorded. */
+/* The metrics of a training, as curves over its epochs; which ones depends on the task and on the recorded values. */
 import { mount } from "../charts/line_chart.js";
 import { Plot } from "../charts/plot.js";
 import { t } from "../lib/i18n.js";
@@ -60,7 +59,7 @@ const loss = (file) => ({
   ],
 });
 
-/** The parts of the loss that were recorded: box, cls, dfl, and what the task adds. */
+/** The recorded parts of the loss: box, cls, dfl, and those of the task. */
 function partsOfLoss(names, file) {
   const kinds = [
     ...new Set(
@@ -87,7 +86,7 @@ function partsOfLoss(names, file) {
   ];
 }
 
-/** The learning rate; of each group of the optimizer where they differ. */
+/** The learning rate; of each group of the optimizer if they differ. */
 function rates(names, file) {
   const groups = names.filter((name) => name.startsWith("lr/")).sort();
   const series = groups.length
@@ -108,7 +107,7 @@ function rates(names, file) {
   };
 }
 
-/** Boxes of masks and keypoints, which are measured beside them. */
+/** The boxes of masks and keypoints, which are measured in addition. */
 function boxes(names, file) {
   if (!names.includes("metrics/mAP50(B)")) return [];
   return [
@@ -126,7 +125,7 @@ function boxes(names, file) {
   ];
 }
 
-/** The curves over epochs in `container`, with `further` behind them; built again when other parts are recorded. */
+/** The curves over epochs in `container`, with `further` after them; rebuilt when other parts are recorded. */
 export class Curves {
   constructor(container, name, further) {
     this.container = container;
@@ -148,7 +147,7 @@ export class Curves {
     }
   }
 
-  /** What stands in the empty charts; as long as the run may still have values, when the first ones come. */
+  /** The text of the empty charts; while the run may still have values, when the first ones will come. */
   waiting(text) {
     for (const { wait, spec } of this.plots) wait.textContent = text ?? spec.wait;
   }
@@ -166,7 +165,7 @@ export class Curves {
     this.mounted = true;
   }
 
-  /** One more epoch; false where it records something else than those before, and everything must be set. */
+  /** Add one epoch; returns false if it records other values than those before, and everything must be set. */
   push(metric, best) {
     const partNames = JSON.parse(this.look || "[null, []]")[1];
     if (!this.mounted || Object.keys(metric.parts || {}).some((name) => !partNames.includes(name))) return false;

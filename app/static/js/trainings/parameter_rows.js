@@ -1,4 +1,4 @@
-/* What a training was asked to do, as pairs of name and value; what differs from the default stands out. */
+/* The settings of a training, as pairs of name and value; those that differ from the default are emphasized. */
 import { get } from "../lib/api.js";
 import { h, icon } from "../lib/dom.js";
 import { dateTime, number } from "../lib/format.js";
@@ -6,7 +6,7 @@ import { t, tn } from "../lib/i18n.js";
 import { valueText } from "./parameters.js";
 import { deviceName, isUploaded, modelName, rateText, startWord } from "../ui/status.js";
 
-/** Where its weights began; `start` is what was asked, `weights` what came of it. */
+/** The initial weights; `start`: as requested, `weights`: as used. */
 function startText({ start, weights }) {
   if (start?.kind === "training") {
     const link = h("a", { href: `/trainings/${start.training_id}` }, t("run {id}", { id: start.training_id }));
@@ -18,7 +18,7 @@ function startText({ start, weights }) {
 export const checkpointName = (name) =>
   ({ best: t("best epoch"), last: t("last epoch") })[name] || t("epoch {epoch}", { epoch: name });
 
-/* Beside the name: what it does, for those who do not know. */
+/* Beside the name: an explanation for beginners. */
 const ABOUT = {
   epochs: () => t("Number of passes over the training set."),
   batch: () => t("Images per iteration. A larger batch is more stable but needs more memory."),
@@ -26,7 +26,7 @@ const ABOUT = {
   rate: () => t("Initial learning rate: the size of each weight update."),
 };
 
-/** Pairs of what is known of weights that were trained elsewhere. */
+/** The known values of weights that were trained elsewhere. */
 function uploadedRows(training) {
   return [
     [t("Model"), modelName(training)],
@@ -37,7 +37,7 @@ function uploadedRows(training) {
   ];
 }
 
-/** Pairs of what every training has. */
+/** The values that every training has. */
 function mainRows(training) {
   if (isUploaded(training)) return uploadedRows(training);
   const extensions = (training.extensions || []).map((item) =>
@@ -126,7 +126,7 @@ export class ParametersView {
     if (!this.specs && !this.asking) this.ask(training);
   }
 
-  /** Documentation and defaults, once. Without them the values stand alone. */
+  /** Load documentation and defaults, once. Without them only the values are shown. */
   async ask(training) {
     this.asking = true;
     try {
@@ -134,7 +134,7 @@ export class ParametersView {
       this.specs = new Map(parameters.map((spec) => [spec.name, spec]));
       this.show(training);
     } catch {
-      /* the page does without */
+      /* the page works without them */
     }
   }
 

@@ -1,11 +1,12 @@
-/* All parameters of a training, grouped, each with what it does, its default and its range. Only changed ones count. */
+/* All parameters of a training, grouped, each with its documentation, its default and its range. Only changed ones are
+   sent. */
 import { get } from "../lib/api.js";
 import { $, $$, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { fault } from "../ui/validity.js";
 
-const SEPARATE_FIELDS = new Set(["device"]); // stand elsewhere in the form
+const SEPARATE_FIELDS = new Set(["device"]); // elsewhere in the form
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** A value in words. */
@@ -15,7 +16,7 @@ export function valueText(value) {
   return typeof value === "number" ? number(value, 8) : String(value);
 }
 
-/** One parameter: its control, and what it holds. */
+/** One parameter: its control and its value. */
 class Parameter {
   constructor(spec, changed) {
     this.spec = spec;
@@ -92,7 +93,7 @@ class Parameter {
       minimum !== null && maximum !== null && minimum !== undefined
         ? t("{low} to {high}", { low: number(minimum, 8), high: number(maximum, 8) })
         : null;
-    const chosen = this.control.tagName === "SELECT"; // its first choice says the default
+    const chosen = this.control.tagName === "SELECT"; // its first choice is the default
     return [
       !chosen && t("default: {value}", { value: valueText(this.spec.default) }),
       range,
@@ -102,7 +103,7 @@ class Parameter {
       .join(" · ");
   }
 
-  /** What it was changed to; undefined where it has its default. */
+  /** The changed value; undefined for the default. */
   get value() {
     const { value: text, tagName } = this.control;
     if (text.trim() === "") return undefined;
@@ -131,7 +132,7 @@ class Parameter {
   }
 }
 
-/** The form's part for parameters. `changed()` is called after each change. */
+/** The form's section for parameters. `changed()` is called after each change. */
 export class ParameterForm {
   constructor(panel, changed) {
     this.panel = panel;
@@ -148,11 +149,11 @@ export class ParameterForm {
     search.addEventListener("input", () => this.filter());
     search.addEventListener("keydown", (event) => {
       if (event.key === "Enter") event.preventDefault();
-    }); // it does not start the training
+    }); // does not submit the form
     $("[data-parameter-changed]", panel).addEventListener("change", () => this.filter());
   }
 
-  /** Ask for the documentation once, when the reader opens it or values are set. */
+  /** Load the documentation once, when the reader opens it or values are set. */
   load() {
     this.loading ??= this.read();
     return this.loading;
@@ -198,7 +199,7 @@ export class ParameterForm {
     this.fill(this.copied);
   }
 
-  /** Set values, of an earlier training say; what is not named gets its default. */
+  /** Set values, for example of an earlier training; others get their default. */
   async set(values) {
     this.copied = values;
     if (Object.keys(values).some((name) => !SEPARATE_FIELDS.has(name))) await this.load();
@@ -210,7 +211,7 @@ export class ParameterForm {
     this.filter();
   }
 
-  /** Those that differ from their default and fit the task: {name: value}. */
+  /** Those that differ from their default and apply to the task: {name: value}. */
   values() {
     const matches = [...this.parameters]
       .filter(([, parameter]) => this.fitsTask(parameter))
@@ -222,7 +223,7 @@ export class ParameterForm {
     return !this.task || !spec.tasks?.length || spec.tasks.includes(this.task);
   }
 
-  /** Show what fits the task, the search and "only changed". */
+  /** Show those that match the task, the search and "only changed". */
   filter() {
     const words = $("[data-parameter-search]", this.panel).value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const changedOnly = $("[data-parameter-changed]", this.panel).checked;
@@ -250,14 +251,14 @@ export class ParameterForm {
     this.changed();
   }
 
-  /** Controls that hold what they must not: [{field, message}]. */
+  /** Controls with invalid values: [{field, message}]. */
   errors() {
     return [...this.parameters.values()]
       .filter((item) => this.fitsTask(item) && !item.control.validity.valid)
       .map(({ spec, control }) => ({ field: `params.${spec.name}`, message: fault(control) }));
   }
 
-  /** Open where an error is. */
+  /** Open the section with an error. */
   reveal(field) {
     const parameter = this.parameters.get(field.replace("params.", ""));
     if (!parameter) return;

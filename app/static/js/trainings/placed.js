@@ -11,7 +11,7 @@ export const INKS = {
   missed: "#ffb000",
 };
 
-/** An image of an evaluation with what is there and what was detected, in the colours of their outcomes. */
+/** An image of an evaluation with its objects and detections, in the colours of their outcomes. */
 export function marked(image, url, { task, names }) {
   if (task === "classify") return h("img", { src: url, alt: image.file, loading: "lazy", class: "shapes" });
   const view = new MarkedPicture(url, image, image.file);
@@ -28,7 +28,7 @@ export function marked(image, url, { task, names }) {
   return view.element;
 }
 
-/** As marked_picture.js draws it: in parts of the image's sides. */
+/** In the form of marked_picture.js: relative to the image's sides. */
 export function shape({ box, corners, class: name, confidence, kind }, { width, height }, names) {
   const geometry = box
     ? { box: box.map((value, index) => value / (index % 2 ? height : width)) }

@@ -1,5 +1,5 @@
-/* Values for a dataset on this machine, by what is wished. A field that the reader has set, or is in, keeps its value,
-   until a preset is chosen; beside each value stands why. */
+/* Values for a dataset on this machine, by goal. A field that the reader has set, or is editing, keeps its value until
+   a preset is chosen; the reason is shown beside each value. */
 import { get } from "../lib/api.js";
 import { $, $$, failure, h, icon, setChildren, skeleton, write } from "../lib/dom.js";
 import { bytes, duration, number, percent } from "../lib/format.js";
@@ -23,7 +23,7 @@ export class Presets {
     });
   }
 
-  /** Ask for those of a dataset, for what the run will start from: auto, official, scratch or training. */
+  /** Load those of a dataset, for the run's initial weights: auto, official, scratch or training. */
   async load(dataset, start = "auto") {
     if (!dataset) return;
     const turn = ++this.turn;
@@ -49,7 +49,7 @@ export class Presets {
     }
   }
 
-  /** What the values were made from. */
+  /** The basis of the values. */
   basis({
     train_images: images,
     classes,
@@ -73,7 +73,7 @@ export class Presets {
       .join(" · ");
   }
 
-  /** The cards; those that are there already get new values and stay, with what is focused in them. */
+  /** The cards; existing ones get new values and stay, with the focus in them. */
   show() {
     const lines = $$(".preset-values", this.container);
     if (lines.length === this.presets.length) {
@@ -108,7 +108,7 @@ export class Presets {
     );
   }
 
-  /** Its values on one line. Epochs and time depend on the weights, and wait for what is known of them. */
+  /** Its values on one line. Epochs and time depend on the weights, and are shown once these are known. */
   valuesText({ values, scratch, checking, seconds }) {
     return [
       `YOLOv8${values.model_version}`,
@@ -125,11 +125,11 @@ export class Presets {
     return this.presets.find(({ name }) => name === this.chosen);
   }
 
-  /** Set the fields; `all`: those that the reader has set or is about to, too. */
+  /** Set the fields; `all`: also those that the reader has set or is editing. */
   apply(all) {
     if (!this.preset) return;
     if (all) this.touched.clear();
-    // what is typed next would be appended to what was set
+    // typed text would be appended to the set value
     const entered = all ? null : /** @type {HTMLInputElement} */ (document.activeElement)?.name;
     for (const [field, value] of Object.entries(this.preset.values))
       if (!this.touched.has(field) && field !== entered && !this.isOpen(field)) this.set(field, value);
@@ -156,7 +156,7 @@ export class Presets {
       const now = this.form.elements[field].value;
       const suggested = values[field] === undefined ? "" : String(values[field]);
       const same = now === suggested && !(field === "model_version" && this.form.elements.architecture.value);
-      // it counts steps
+      // it counts iterations
       const stale = field === "epochs" && this.form.elements.batch_size.value !== String(values.batch_size);
       const back = h(
         "button",

@@ -1,4 +1,4 @@
-/* The same validation images after each epoch: a slider, or a film, shows how the model learns to see them. */
+/* The same validation images after each epoch: a slider, or a film, shows the model's progress. */
 import { get } from "../lib/api.js";
 import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
@@ -11,7 +11,7 @@ import { MarkedPicture } from "../ui/marked_picture.js";
 const FRAME_MS = 350; // of the film
 
 export class PreviewsView {
-  /** `panel` stays hidden while there is nothing to show; `metricAt(epoch)` for the line below the slider. */
+  /** `panel` stays hidden while there is nothing to show; `metricAt(epoch)` returns the line below the slider. */
   constructor(panel, id, metricAt) {
     this.panel = panel;
     this.id = id;
@@ -30,7 +30,7 @@ export class PreviewsView {
     }).observe(panel);
   }
 
-  /** What came while nobody saw it is asked for now. */
+  /** What changed while it was off the screen is requested now. */
   setOnScreen(onScreen) {
     this.onScreen = onScreen;
     if (onScreen && this.stale) this.load(this.finished);
@@ -42,7 +42,7 @@ export class PreviewsView {
     if (this.onScreen || this.panel.hidden) this.load(false);
   }
 
-  /** Ask which images and epochs there are; `finished`: no epoch is to come. */
+  /** Load the list of images and epochs; `finished`: no further epoch will come. */
   async load(finished) {
     this.finished = finished;
     this.stale = false;
@@ -57,13 +57,13 @@ export class PreviewsView {
         JSON.stringify(this.index?.images.map(({ file }) => file))
       )
         this.build(index);
-      this.detections.forget(this.epochs.at(-1)); // it may have come again
+      this.detections.forget(this.epochs.at(-1)); // it may have been repeated
       if (index.newest) this.detections.remember(index.newest);
       const epoch = newest || !this.epochs.includes(this.at) ? (this.epochs.at(-1) ?? null) : this.at;
-      await this.detections.load(epoch); // before it is shown: the page changes once
+      await this.detections.load(epoch); // before it is shown, so that the page changes once
       await this.show(epoch);
     } catch (error) {
-      if (this.index) return; // the next epoch asks again
+      if (this.index) return; // the next epoch requests it again
       this.panel.hidden = false;
       setChildren(
         this.container,

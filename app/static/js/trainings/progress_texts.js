@@ -1,11 +1,11 @@
-/* How far a run is, in words. */
+/* The progress of a run, in words. */
 import { bytes, dateTime, duration, number, percent, remaining } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { epochText, fraction, isUploaded, stageText, stateOf, waitedBetween, waitingText } from "../ui/status.js";
 
 const PACE = 5; // epochs
 
-/** What the progress panel says: {main, side: [texts], strong}. */
+/** The texts of the progress panel: {main, side: [texts], strong}. */
 export function progressTexts(training, metrics) {
   const troubles = [
     training.restarts
@@ -49,7 +49,7 @@ export function progressTexts(training, metrics) {
   };
 }
 
-/** How long it trained; where queue, pauses or idle time came in between, also from start to end. */
+/** The training time; if queue, pauses or idle time came in between, also the time from start to end. */
 function tookTexts({ training_seconds: worked, duration: wall }) {
   if (!worked) return [];
   return [
@@ -58,7 +58,7 @@ function tookTexts({ training_seconds: worked, duration: wall }) {
   ];
 }
 
-/** How long the rest takes at the pace of the last epochs. */
+/** The remaining time, at the pace of the last epochs. */
 function stillToGo(training, metrics) {
   const paces = metrics
     .slice(-PACE)

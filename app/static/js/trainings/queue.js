@@ -1,4 +1,5 @@
-/* The queue: what waits, in its order, and for what. Rows move by the pointer (mouse, finger) and by the keyboard. */
+/* The queue: the pending trainings, in order, with what they are waiting for. Rows are moved by the pointer (mouse,
+   finger) and by the keyboard. */
 import { patch, put as send } from "../lib/api.js";
 import { $, ask, h, icon, longName, setChildren, toast } from "../lib/dom.js";
 import { number } from "../lib/format.js";
@@ -21,7 +22,7 @@ const priorityMark = (training) =>
       )
     : null;
 
-/** One waiting training without handles, for places that only show. */
+/** One pending training without handles, for display only. */
 export function queueRow(training, index) {
   return h(
     "li",
@@ -33,7 +34,7 @@ export function queueRow(training, index) {
 }
 
 export class QueueView {
-  /** `panel` is hidden while nothing waits. */
+  /** `panel` is hidden while nothing is pending. */
   constructor(panel) {
     this.panel = panel;
     this.list = $("[data-queue]", panel);
@@ -51,7 +52,7 @@ export class QueueView {
   }
 
   show() {
-    if (this.moving) return; // drawn when the row is put down
+    if (this.moving) return; // drawn when the row is dropped
     const total = active.pending.length;
     const waiting = active.pending.slice(0, this.all ? MOST : FIRST);
     this.panel.hidden = !waiting.length;
@@ -165,7 +166,7 @@ export class QueueView {
     this.save(order, id);
   }
 
-  /** Follow the pointer; a row that is crossed by its middle changes places. */
+  /** Follow the pointer; rows are swapped once the pointer passes a row's middle. */
   drag(event) {
     if (event.button > 0) return;
     event.preventDefault();
@@ -183,7 +184,7 @@ export class QueueView {
         origin += down ? other.offsetHeight : -other.offsetHeight;
         if (down) other.after(row);
         else other.before(row);
-        grip.setPointerCapture(event.pointerId); // moving an element lets go of the pointer
+        grip.setPointerCapture(event.pointerId); // moving an element releases the pointer
       }
       row.style.transform = `translateY(${clientY - origin}px)`;
     };
@@ -204,7 +205,7 @@ export class QueueView {
     for (const [event_, handler] of handlers) grip.addEventListener(event_, handler);
   }
 
-  /** Tell the server; what it answers is the order. */
+  /** Send the new order; the server's response is the order. */
   async save(order, moved) {
     try {
       const { queue } = await send("/api/trainings/queue", { order });

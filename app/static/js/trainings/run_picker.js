@@ -1,4 +1,4 @@
-/* A dialog that finds trainings by name, on the server, and takes some of them. */
+/* A dialog to search trainings by name, on the server, and to select some of them. */
 import { get } from "../lib/api.js";
 import { failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
@@ -14,8 +14,8 @@ function nothing(searched, excluded) {
   return h("p", { class: "panel-empty" }, excluded ? t("No other runs.") : t("No runs yet"), " ", next);
 }
 
-/** Let the reader choose up to `most` trainings that are not in `excluded`. Resolves to their ids; null when given
- *  up. */
+/** Let the reader choose up to `most` trainings that are not in `excluded`. Resolves to their ids; null when
+ *  cancelled. */
 export function pickRuns(excluded, most) {
   return new Promise((resolve) => {
     const chosen = new Set();

@@ -1,4 +1,4 @@
-/* The same checkpoint on each set of the dataset: how much worse the model is on images that it has not seen. */
+/* The same checkpoint on each split of the dataset: how much worse the model is on unseen images. */
 import { get, newKey, post } from "../lib/api.js";
 import { h, setChildren, toast } from "../lib/dom.js";
 import { fixed, isNumber, number, percent } from "../lib/format.js";
@@ -17,13 +17,13 @@ export class SplitFigures {
   constructor(container, evaluation) {
     this.container = container;
     this.evaluation = evaluation;
-    this.dataset = null; // as it is now, for how many images its sets have
+    this.dataset = null; // its present state, for the number of images in its splits
     this.load();
   }
 
   async load() {
     const { training_id: training, dataset_id: dataset } = this.evaluation;
-    // The dataset was deleted, or the run has other weights now: there is nothing of these to measure any more.
+    // The dataset was deleted, or the run has other weights now: these can no longer be evaluated.
     if (dataset === null || this.evaluation.weights_changed) return;
     const [response, counts] = await Promise.all([
       get(`/api/trainings/${training}/evaluations`).catch(() => null),
@@ -36,7 +36,7 @@ export class SplitFigures {
     if (rows.some(([, item]) => item && UNDER_WAY.has(item.status))) setTimeout(() => this.load(), ASK_MS);
   }
 
-  /** The one of a set: this one, else the newest. */
+  /** The evaluation of a split: the page's, otherwise the newest. */
   of(split, evaluations) {
     if (split === this.evaluation.split) return this.evaluation;
     return evaluations.find(
@@ -123,7 +123,7 @@ export class SplitFigures {
     );
   }
 
-  /** Whether there is nothing to evaluate on; of another version of the dataset than the present one, nobody knows. */
+  /** Whether a split has no images; unknown for another version of the dataset than the present one. */
   isEmpty(split) {
     return this.dataset?.revision === this.evaluation.revision && this.dataset[`${split}_images`] === 0;
   }

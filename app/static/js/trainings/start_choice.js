@@ -1,4 +1,4 @@
-/* Where the weights of a new training begin: chosen automatically, official, none, or an earlier training's. */
+/* The initial weights of a new training: chosen automatically, official, none, or an earlier training's. */
 import { get } from "../lib/api.js";
 import { $, h, setChildren } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
@@ -18,7 +18,7 @@ export class StartChoice {
     this.form = form;
     this.training = form.elements.start_training;
     this.checkpoint = form.elements.start_checkpoint;
-    this.wanted = null; // a training that is to be chosen once the list is there
+    this.wanted = null; // a training to be selected once the list is loaded
     for (const radio of form.elements.start) radio.addEventListener("change", () => this.show());
     this.narrowed = new Narrowed(
       this.training,
@@ -55,14 +55,14 @@ export class StartChoice {
     this.form.dispatchEvent(new Event("input"));
   }
 
-  /** The newest trainings that have weights; with a text, of those that have it in their name. */
+  /** The newest trainings with weights; with a text, of those whose name contains it. */
   async list(search) {
     const { models, total } = await get("/api/tests/models", { per_page: MOST, ...(search ? { search } : {}) });
     const options = models.filter((item) => item.downloadable).map(option);
     return { total: total - models.length + options.length, options };
   }
 
-  /** Best and last are always there; single epochs where a copy was kept. */
+  /** Best and last always exist; single epochs if a copy was kept. */
   async listCheckpoints(preferred = "best") {
     const id = this.training.value;
     setChildren(
@@ -84,7 +84,7 @@ export class StartChoice {
     }
   }
 
-  /** As an earlier training had it: {kind, training_id, checkpoint}. */
+  /** Set it from an earlier training: {kind, training_id, checkpoint}. */
   set(start) {
     const { kind = "auto", training_id: id, checkpoint = "best" } = start || {};
     this.form.elements.start.value = kind;
@@ -92,7 +92,7 @@ export class StartChoice {
     this.show();
   }
 
-  /** As the request takes it; null for the default. */
+  /** The value for the request; null for the default. */
   value() {
     if (this.kind !== "training") return this.kind === "auto" ? null : this.kind;
     const chosen = this.checkpoint.value;

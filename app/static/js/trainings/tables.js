@@ -8,7 +8,7 @@ import { sharedText } from "../ui/sharing.js";
 
 const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
 
-/** How far it is; nobody knows of how many epochs weights are that were trained elsewhere. */
+/** The epochs done; weights that were trained elsewhere have no known number of epochs. */
 export function epochs(training) {
   if (isUploaded(training)) return ["–"];
   const total = training.total_epochs || training.epochs;
@@ -19,7 +19,7 @@ export function epochs(training) {
   ].filter(Boolean);
 }
 
-/** The mAP50; of a classification, which has none, how often its first choice is right. */
+/** The mAP50; for a classification, which has none, the top-1 accuracy. */
 function measure({ task, best }) {
   const top1 = task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null;
   return Number.isFinite(top1)
@@ -38,13 +38,13 @@ function curve({ spark, best, total_epochs: total, epochs: planned }) {
   return small.element;
 }
 
-/** The time that it trained; by the clock on the wall where that is another. */
+/** The training time; with the wall time if that differs. */
 function worked({ training_seconds: seconds, duration: wall }) {
   const more = waitedBetween(seconds, wall) ? t("{time} from start to end", { time: duration(wall) }) : null;
   return h("span", { title: more }, duration(seconds || null));
 }
 
-// name: {title, look of the head, sort keys (the first on a first click), cell(training)}
+// name: {title, style of the head, sort keys (the first on a first click), cell(training)}
 const COLUMNS = {
   name: {
     title: () => t("Training run"),
@@ -143,7 +143,7 @@ function columns({ compact = false, withDataset = true, curves = false }) {
   return compact && curves ? [...names.slice(0, 3), "curve", ...names.slice(3)] : names;
 }
 
-/** The head of a column; with `sort` {by, go(key)} it sorts, and says how. */
+/** The head of a column; with `sort` {by, go(key)} it sorts, and shows the order. */
 function columnHead({ title, hint, look, sort: keys }, sort) {
   const about = hint?.();
   if (!sort || !keys) return h("th", { scope: "col", class: look, title: about }, title());
@@ -162,9 +162,9 @@ function columnHead({ title, hint, look, sort: keys }, sort) {
   );
 }
 
-/** A table of trainings. Options: `withDataset` false where the page is about one dataset, `compact` where there is
- *  little room, `curves` where the rows have their `spark`, `actions(training)` for buttons at the end of each row,
- *  `sort` {by, go(key)}, `selection` (see selection.js) for a box before each row. */
+/** A table of trainings. Options: `withDataset` false if the page is about one dataset, `compact` if there is little
+ *  room, `curves` if the rows have their `spark`, `actions(training)` for buttons at the end of each row, `sort` {by,
+ *  go(key)}, `selection` (see selection.js) for a checkbox before each row. */
 export function trainingTable(trainings, options = {}) {
   const { compact, actions, selection, sort } = options;
   const heads = columns(options).map((name) => columnHead(COLUMNS[name], sort));

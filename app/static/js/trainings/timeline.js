@@ -1,4 +1,4 @@
-/* What happened in a training, newest first: decisions, incidents, advice, checkpoints, and its states. */
+/* The events of a training, newest first: decisions, incidents, advice, checkpoints, and its states. */
 import { h, icon, setChildren } from "../lib/dom.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
@@ -25,7 +25,7 @@ export class Timeline {
   }
 
   set(entries) {
-    const last = ({ seq }) => Number(seq === Infinity); // the state that it is in, whose time may not be known
+    const last = ({ seq }) => Number(seq === Infinity); // its present state, whose time may be unknown
     this.entries = entries.sort(
       (a, b) => last(b) - last(a) || (b.time || "").localeCompare(a.time || "") || b.seq - a.seq,
     );
@@ -41,7 +41,7 @@ export class Timeline {
     const more = this.entries.length - visible.length;
     setChildren(
       this.container,
-      // It scrolls on a phone: the keyboard must get to it.
+      // It scrolls on a phone, so it must be focusable by keyboard.
       h("ol", { class: "timeline", tabindex: 0, "aria-labelledby": "events-title" }, visible.map(item)),
       more > 0 &&
         h(

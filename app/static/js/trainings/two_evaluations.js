@@ -1,4 +1,4 @@
-/* Another evaluation beside this one, on the same images: the difference, how sure it is, and the images behind it. */
+/* Another evaluation beside this one, on the same images: the difference, its uncertainty, and the images behind it. */
 import { get } from "../lib/api.js";
 import { $, failure, h, setChildren } from "../lib/dom.js";
 import { ago, fixed, number } from "../lib/format.js";
@@ -28,7 +28,7 @@ export class TwoEvaluations {
     this.offer();
   }
 
-  /** The evaluations of the same set. Without any there is nothing to compare. */
+  /** The evaluations of the same split. Without any there is nothing to compare. */
   async offer() {
     const comparable = await get(`${this.address}/compare`).catch(() => ({ evaluations: [] }));
     this.panel.hidden = !comparable.evaluations.length;
@@ -136,7 +136,7 @@ export class TwoEvaluations {
     }));
   }
 
-  /** One side: the image as that evaluation has it. */
+  /** One side: the image in that evaluation. */
   half(label, address, image) {
     const figure = h("figure", {}, h("figcaption", {}, label));
     get(`${address}/images?${new URLSearchParams({ search: image.file, per_page: "1" })}`)

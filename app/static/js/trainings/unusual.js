@@ -1,5 +1,4 @@
-/* What is unusual about the values of the form, as the server's rules see it: beside the field, with a way to change
-   it. */
+/* Warnings about the form's values, from the server's rules: beside the field, with a suggested change. */
 import { post } from "../lib/api.js";
 import { $, $$, h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
@@ -7,11 +6,12 @@ import { t, tn } from "../lib/i18n.js";
 
 const WAIT_MS = 350;
 
-/** The values that warnings are about: a name changes none. */
+/** The values that warnings depend on: not the name. */
 const subject = (body) => JSON.stringify({ ...body, name: undefined });
 
 export class Unusual {
-  /** `payload()` is what would be sent; `changed()` is called after a value was set; `wrong()`: the form has errors. */
+  /** `payload()` is the body that would be sent; `changed()` is called after a value was set; `wrong()`: the form has
+   *  errors. */
   constructor(form, payload, changed, wrong) {
     this.form = form;
     this.payload = payload;
@@ -22,7 +22,7 @@ export class Unusual {
     this.timer = null;
   }
 
-  /** Warnings about other values are not shown beside these, not even until the answer comes. */
+  /** Warnings about other values are hidden at once, even before the response arrives. */
   soon() {
     clearTimeout(this.timer);
     if (this.checked !== null && subject(this.payload()) !== this.checked) {
@@ -36,14 +36,14 @@ export class Unusual {
   async ask() {
     const body = this.payload();
     const text = subject(body);
-    if (!body.dataset_id || text === this.checked || this.wrong()) return; // what is wrong is told by the form itself
+    if (!body.dataset_id || text === this.checked || this.wrong()) return; // errors are shown by the form itself
     this.checked = text;
     const turn = ++this.turn;
     try {
       const { warnings } = await post("/api/trainings/check", body);
       if (turn === this.turn) this.show(warnings);
     } catch {
-      // what the server refuses is told when the form is sent
+      // what the server refuses is shown when the form is sent
       if (turn === this.turn) this.show([]);
     }
   }

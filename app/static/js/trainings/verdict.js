@@ -1,5 +1,5 @@
-/* The verdict on a run that has ended: what its model is good for, where it is weak, how sure, and what to do now.
-   The sentences come from the server. */
+/* The verdict on a run that has ended: what its model is good for, its weaknesses, its uncertainty, and the next step.
+   The texts come from the server. */
 import { doAction } from "./actions.js";
 import { mayChange } from "../lib/access.js";
 import { get } from "../lib/api.js";
@@ -15,7 +15,7 @@ const CLASSES = {
 const UNKNOWN = ["question-circle", "is-unknown"];
 
 export class VerdictView {
-  /** `training()` is the one of the page, `changed` is called after an action, `weights()` shows how to use them. */
+  /** `training()` is the page's training, `changed` is called after an action, `weights()` shows how to use them. */
   constructor(panel, { training, changed, weights }) {
     this.panel = panel;
     this.training = training;
@@ -24,7 +24,7 @@ export class VerdictView {
     this.turn = 0;
   }
 
-  /** Of a run that has ended; hidden while it waits or runs. */
+  /** For a run that has ended; hidden while it is pending or running. */
   async update() {
     const { id, status } = this.training();
     const ended = ["completed", "failed", "cancelled"].includes(status);
@@ -86,7 +86,7 @@ export class VerdictView {
     );
   }
 
-  /** The button or the link that leads to where a step is done. */
+  /** The button or the link for a step. */
   way({ action, data }) {
     const training = this.training();
     const { id, dataset_id: dataset } = training;

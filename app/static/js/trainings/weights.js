@@ -1,4 +1,4 @@
-/* How to use trained weights: what they need (threshold, size, classes) and code that runs as it stands. */
+/* How to use trained weights: their settings (threshold, size, classes) and code that runs as it is. */
 import { get } from "../lib/api.js";
 import { button, h, icon, toast } from "../lib/dom.js";
 import { fixed } from "../lib/format.js";
@@ -19,7 +19,7 @@ const LOOPS = {
   classify: ["print(result.names[result.probs.top1], float(result.probs.top1conf))"],
 };
 
-/** The name that the server gives to the file. */
+/** The server's name for the file. */
 export const fileName = ({ id, name }) =>
   `${name.replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "") || "training"}-${id}-best.pt`;
 
@@ -55,7 +55,7 @@ export const curl = ({ id }, origin, { recommended = null, token = false } = {})
   ].join(" ");
 };
 
-/** Ask for what is known of the weights, and show it. */
+/** Load the information about the weights, and show it. */
 export async function showWeights(training) {
   const ended = ["completed", "failed", "cancelled"].includes(training.status);
   const [{ classes }, verdict] = await Promise.all([

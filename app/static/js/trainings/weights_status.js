@@ -1,4 +1,4 @@
-/* Whether the pretrained weights of the chosen model can be had, said on the form before anything starts. */
+/* Whether the pretrained weights of the chosen model are available, shown on the form before anything starts. */
 import { get } from "../lib/api.js";
 import { $, h, icon, setChildren } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
@@ -25,7 +25,7 @@ export class WeightsStatus {
     return this.state?.state === "unavailable";
   }
 
-  /** The model that is chosen now; asked once. */
+  /** The chosen model; requested once. */
   show(model) {
     if (model === this.model) return;
     this.model = model;
@@ -45,7 +45,7 @@ export class WeightsStatus {
       else this.onStatus(late);
     } catch {
       setChildren(this.container);
-    } // the run tells it
+    } // the run reports it
   }
 
   draw() {

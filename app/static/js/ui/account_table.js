@@ -2,7 +2,7 @@
 
 import { h } from "../lib/dom.js";
 
-/** A list of people, tokens or entries; cards on a phone. @param {string[]} heads @param {any[]} rows */
+/** A list of users, tokens or entries; cards on a phone. @param {string[]} heads @param {any[]} rows */
 export const accountTable = (heads, rows) =>
   h(
     "div",

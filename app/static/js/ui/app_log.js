@@ -1,4 +1,4 @@
-/* The end of the application's log: by level and text, followed while it is in sight. */
+/* The end of the application's log: by level and text, updated while it is on the screen. */
 import { get } from "../lib/api.js";
 import { $, failure, h, setChildren } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -50,7 +50,7 @@ export class AppLog {
 
   show({ entries, complete }) {
     const text = JSON.stringify(entries);
-    if (text === this.text) return; // what is selected stays selected
+    if (text === this.text) return; // keeps the selection
     this.text = text;
     setChildren(
       this.container,

@@ -1,8 +1,8 @@
-/* Files of the data folder that could not be read: what they belong to says so. */
+/* Files of the data folder that could not be read: shown where they belong. */
 import { $, h, icon } from "../lib/dom.js";
 import { tn } from "../lib/i18n.js";
 
-/** Above `container`; nothing where nothing is damaged. */
+/** Above `container`; hidden if nothing is damaged. */
 export function showDamaged(container, names) {
   $(".damaged", container.parentElement)?.remove();
   if (!names?.length) return;

@@ -1,4 +1,4 @@
-/* A place to drop files on; a drop beside it does not leave the page. */
+/* A zone to drop files on; a drop outside of it does not leave the page. */
 export function dropZone(zone, accept) {
   let depth = 0;
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");

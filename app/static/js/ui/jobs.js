@@ -1,4 +1,4 @@
-/* Background jobs: what runs and waits, with a stop for each; and waiting for one. */
+/* Background jobs: running and pending ones, with a stop button for each; and waiting for one. */
 import { mayChange } from "../lib/access.js";
 import { get, post } from "../lib/api.js";
 import { $, h, icon, setChildren, toast } from "../lib/dom.js";
@@ -14,7 +14,7 @@ export const KINDS = {
   draw_sample: () => t("Sample dataset"),
   estimate: () => t("Estimate of a run"),
   hash_revision: () => t("Comparison of a dataset"),
-  training: () => "", // the link to the run says it
+  training: () => "", // the link to the run has it
   export_model: () => t("Model export"),
   export_model_automatic: () => t("Model export"),
   evaluate: () => t("Evaluation"),
@@ -35,8 +35,8 @@ const SUBJECTS = {
 
 const subjectOf = ({ subject, subject_name: name }) => SUBJECTS[subject?.type]?.(subject, name) || null;
 
-/** The running jobs on a device, beside its runs and estimates, as people call them; models that are kept loaded
-    leave it to everybody. */
+/** The running jobs on a device, beside its runs and estimates, by their usual names; kept models give way to all
+ *  others. */
 export function jobsOn(device, jobs) {
   const listedElsewhere = new Set(["training", "estimate", ...RESIDENT]);
   const usesDevice = ({ kind, status, device: devices }) =>
@@ -44,7 +44,7 @@ export function jobsOn(device, jobs) {
   return jobs.filter(usesDevice).map((job) => h("span", {}, nameOf(job), " ", subjectOf(job)));
 }
 
-/** What a job is and what it is about, for a place beside it. */
+/** The kind and the subject of a job. */
 export const titleOf = (job) => [nameOf(job), " ", subjectOf(job)];
 
 const nameOf = ({ kind }) => KINDS[kind]?.() ?? kind;
@@ -102,7 +102,7 @@ function row(job) {
   );
 }
 
-/** The rows of the system page. */
+/** The rows of the System page. */
 export function showJobs(jobs) {
   $("[data-job-count]").textContent = jobs.length ? number(jobs.length) : "";
   setChildren(

@@ -1,4 +1,4 @@
-/* Keys that work on every page, and the list of them. */
+/* Keys that work on every page, and their list. */
 import { $, h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 

@@ -1,5 +1,5 @@
-/* Pictures one by one over the page: arrow keys, or the buttons, go on; Escape closes. Lists of several pages go on
-   to the next page. */
+/* A slide show over the page: arrow keys, or the buttons, step; Escape closes. Lists of several pages continue on the
+   next page. */
 import { h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";

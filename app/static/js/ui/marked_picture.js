@@ -1,17 +1,16 @@
-/* What was found in a picture and what is there, drawn over it: boxes, outlines, keypoints. Places are parts of its
-   sides. */
+/* Detections and ground truth drawn over an image: boxes, outlines, keypoints. Positions are relative to its sides. */
 import { h } from "../lib/dom.js";
 import { soon, unwatch, watch } from "../charts/drawing.js";
 import { percent } from "../lib/format.js";
 import { boxCorners, dot, fillDot, outline, scaled, sharpContext, strokeLines, tag } from "./marks.js";
 import { classColour } from "./palette.js";
 
-const LONG = 14; // letters of a name: longer ones would cover the picture
-const FEW = 4; // shapes that all get their name
-const KEYPOINT_CONFIDENCE = 0.3; // keypoints below are not drawn
+const LONG = 14; // letters of a name: longer ones would cover the image
+const FEW = 4; // shapes up to which all get their name
+const KEYPOINT_CONFIDENCE = 0.3; // keypoints with a lower confidence are not drawn
 const EDGE = "rgb(0 0 0 / 55%)";
 
-/** A picture with a canvas over it. `alt` says what it is. Drawn while it is on the screen, see drawing.js. */
+/** An image with a canvas over it. `alt` describes it. Drawn while it is on the screen, see drawing.js. */
 export class MarkedPicture {
   constructor(url, { width, height }, alt) {
     this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
@@ -23,7 +22,7 @@ export class MarkedPicture {
       this.canvas,
     );
     this.layers = [];
-    this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
+    this.size = [0, 0]; // set by the observer alone: reading it while the page changes would cause a layout each time
     this.resized = new ResizeObserver(
       ([
         {
@@ -49,7 +48,7 @@ export class MarkedPicture {
       canvas,
       size: [width, height],
     } = this;
-    if (!width) return; // the observer tells of it
+    if (!width) return; // the observer will call it
     const context = sharpContext(canvas, width, height);
     for (const layer of this.layers) {
       if (layer.truth && !layer.colour) context.drawImage(this.truth(layer, width, height), 0, 0, width, height);
@@ -58,8 +57,8 @@ export class MarkedPicture {
     for (const layer of this.layers) if (layer.labels && !layer.truth) drawLabels(context, layer, width, height);
   }
 
-  /** What is really there, as a picture: dashes cost most of all that is drawn, and stay the same from epoch to
-   *  epoch. */
+  /** The ground truth, cached as an image: dashes are the most expensive part of the drawing, and stay the same from
+   *  epoch to epoch. */
   truth(layer, width, height) {
     if (this.truthCache?.shapes !== layer.shapes || this.truthCache.size !== this.size) {
       this.truthCache = { shapes: layer.shapes, size: this.size, canvas: document.createElement("canvas") };
@@ -107,7 +106,8 @@ function drawShape(context, shape, layer, width, height) {
   }
 }
 
-/** Names, the surest first, where there is room: none covers another, and among many none is wider than its shape. */
+/** Names, the most confident first, if there is room: none covers another, and among many none is wider than its
+ *  shape. */
 function drawLabels(context, layer, width, height) {
   const { shapes, names } = layer;
   context.font = "600 11px system-ui, sans-serif";
@@ -129,14 +129,14 @@ const spread = (corners, axis) =>
 const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 const inkOf = (shape, { truth, colour }) => colour?.(shape) || (truth ? "#fff" : classColour(shape.class));
 
-/** A box is drawn as one beside its outline, x, y, x, y ..., which says more. */
+/** A box is drawn as one if there is no outline, x, y, x, y ..., which is more precise. */
 function cornersOf({ polygon, box }) {
   if (polygon?.length)
     return Array.from({ length: polygon.length / 2 }, (_none, index) => polygon.slice(2 * index, 2 * index + 2));
   return box ? boxCorners(...box) : [];
 }
 
-/** Where the name of a shape would stand, and what it says.
+/** The position of a shape's name, and its text.
  *  @returns {[{x: number, y: number, width: number, height: number}, string]} */
 function label(context, shape, corners, names, width) {
   const name = String(names[shape.class] ?? shape.class);

@@ -1,8 +1,8 @@
-/* Marks over a picture, on a canvas: outlines, keypoints with their limbs, and tags with a name. Who draws turns its
-   own data into CSS pixels of the canvas and chooses the look; datasets/marks.js, marked_picture.js and
-   inference/detections.js do. */
+/* Marks over an image, on a canvas: outlines, keypoints with their limbs, and tags with a name. The callers convert
+   their data to CSS pixels of the canvas and choose the style: datasets/marks.js, marked_picture.js and
+   inference/detections.js. */
 
-/** The canvas's context, cleared: `width` × `height` CSS pixels, as sharp as the screen. */
+/** The canvas's context, cleared: `width` × `height` CSS pixels, at the screen's resolution. */
 export function sharpContext(canvas, width, height) {
   const scale = window.devicePixelRatio || 1;
   const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
@@ -22,7 +22,7 @@ export const boxCorners = (x1, y1, x2, y2) => [
   [x1, y2],
 ];
 
-/** `[x, y, …]` points in other units, such as fractions of the picture's sides, as pixels. */
+/** `[x, y, …]` points in other units, such as relative to the image's sides, as pixels. */
 export const scaled = (points, x, y = x) => points.map((point) => [point[0] * x, point[1] * y]);
 
 /** Make the closed outline through `corners` the context's path. */
@@ -32,7 +32,7 @@ export function outline(context, corners) {
   context.closePath();
 }
 
-/** Stroke the path with each of `lines`, [style, width], the edge first: so that it stands out on any ground. */
+/** Stroke the path with each of `lines`, [style, width], the edge first, so that it is visible on any background. */
 export function strokeLines(context, lines, dash = []) {
   context.setLineDash(dash);
   for (const [strokeStyle, lineWidth] of lines) {
@@ -48,7 +48,7 @@ export function dot(context, [x, y], radius) {
   context.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-/** A filled dot, with a white ring of one pixel where `ring`. */
+/** A filled dot, with a white ring of one pixel if `ring`. */
 export function fillDot(context, point, radius, colour, ring = false) {
   dot(context, point, radius);
   context.fillStyle = colour;
@@ -66,8 +66,8 @@ export function limbs(context, pairs, colour, width) {
   }
 }
 
-/** Text on a ground of its own. `area`: {x, y, width, height} of the ground; `indent` of the text, `baseline` below
- *  y. */
+/** Text on a background of its own. `area`: {x, y, width, height} of the background; `indent` of the text, `baseline`
+ *  below y. */
 export function tag(context, text, area, { ground, ink = "#fff", indent, baseline }) {
   context.fillStyle = ground;
   context.fillRect(area.x, area.y, area.width, area.height);

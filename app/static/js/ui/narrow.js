@@ -1,11 +1,11 @@
-/* A select of which the server lists the newest hundred alone: a search beside it finds the rest. */
+/* A select for which the server lists only the newest hundred: a search beside it finds the others. */
 import { h, setChildren } from "../lib/dom.js";
 
 const WAIT_MS = 250;
 export const MOST = 100;
 
-/** `search` stands in a label that is followed by what is said when nothing has such a name. `ask(text)` resolves to
- *  {total, options: [[value, text]]}; `changed()` follows a choice that the search made. */
+/** `search` is in a label that is followed by the text shown when no name matches. `ask(text)` resolves to {total,
+ *  options: [[value, text]]}; `changed()` is called after a choice made by the search. */
 export class Narrowed {
   constructor(select, search, ask, changed) {
     this.select = select;
@@ -14,7 +14,7 @@ export class Narrowed {
     this.changed = changed;
     this.turn = 0;
     search.addEventListener("input", (event) => {
-      event.stopPropagation(); // it is no value of the form
+      event.stopPropagation(); // not a value of the form
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.find(search.value.trim()), WAIT_MS);
     });
@@ -23,7 +23,7 @@ export class Narrowed {
     });
   }
 
-  /** Show the search where the list is not whole. */
+  /** Show the search if the list is incomplete. */
   fill({ total, options }, chosen) {
     setChildren(
       this.select,
@@ -35,7 +35,7 @@ export class Narrowed {
   async find(text) {
     const turn = ++this.turn;
     const selected = this.select.selectedOptions[0];
-    const answer = await this.ask(text).catch(() => null); // what was listed stays
+    const answer = await this.ask(text).catch(() => null); // the present list stays
     if (turn !== this.turn || !answer) return;
     const listed = answer.options.some(([value]) => String(value) === selected?.value);
     const first = text && answer.options.length ? answer.options[0][0] : null;

@@ -1,4 +1,4 @@
-/* Pages of a list, and filters whose state stands in the address. */
+/* Pages of a list, and filters whose state is in the address. */
 import { h, icon, setChildren } from "../lib/dom.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -42,7 +42,7 @@ export function showPager(container, { page, pages, per_page: size, total }, go)
   );
 }
 
-/** Tie the named controls in `form` to the address; `changed(query)` is called at once and after each change. */
+/** Bind the named controls in `form` to the address; `changed(query)` is called at once and after each change. */
 export function filters(form, changed) {
   const controls = [...form.querySelectorAll("[name]")];
   const fromAddress = () => {
@@ -66,7 +66,7 @@ export function filters(form, changed) {
   for (const control of controls) {
     control.addEventListener(control.type === "search" ? "input" : "change", () => {
       clearTimeout(timer);
-      const typed = control.type === "search"; // each letter would be a step back
+      const typed = control.type === "search"; // each letter would be an entry in the history
       timer = setTimeout(() => go(1, typed), typed ? 250 : 0);
     });
   }
@@ -83,13 +83,13 @@ export function filters(form, changed) {
       if (control.name !== "sort" && control.type !== "hidden") control.value = defaultOf(control);
     return go(1);
   };
-  /** Whether the address named a page behind the last one: that one comes instead. */
+  /** Whether the address has a page after the last one, which is then shown instead. */
   const beyond = ({ page: requested, pages }) => {
     const last = Math.max(1, pages);
     if (requested > last) go(last, true);
     return requested > last;
   };
-  /** What stands where the filters leave nothing, with the way back. */
+  /** Shown when no item matches the filters, with a button to reset them. */
   const nothing = (text) =>
     h(
       "div",
@@ -108,8 +108,8 @@ export function filters(form, changed) {
   };
 }
 
-/** A choice may not be there yet: the server lists it a moment later (see `offer`). One that the page itself does not
-    have is a mistyped address: the usual one stands. */
+/** A choice may not exist yet: the server lists it a moment later (see `offer`). One that the page itself does not have
+ *  is a mistyped address: the default is used. */
 function setTo(control, value, awaited = control.options?.length === 1) {
   control.value = value;
   if (control.tagName !== "SELECT" || control.value === value) return;
@@ -121,7 +121,7 @@ function setTo(control, value, awaited = control.options?.length === 1) {
   control.value = value;
 }
 
-/** Fill a select with what the server offers; what is chosen stays chosen. */
+/** Fill a select with the server's options; the selection is kept. */
 export function offer(select, options) {
   const { value } = select;
   select.querySelector("[data-awaited]")?.remove();

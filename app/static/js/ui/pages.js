@@ -1,7 +1,7 @@
-/* Lists of several pages in a lightbox: the arrow keys go on to the next page, behind the lightbox as in it. */
+/* Lists of several pages in a lightbox: the arrow keys continue on the next page, behind the lightbox, too. */
 
 /**
- * What `lightbox` takes as `pages`.
+ * The argument `pages` of `lightbox`.
  * @param {{page: number, list: {total: number, pages: number}, load: () => Promise<any>, items: () => any[]}} view
  *   `list`: what `load` got last, a new object each time. `items`: of it, for the lightbox.
  * @param {number} perPage
@@ -16,7 +16,7 @@ export function pagesOf(view, perPage) {
       view.page = ((page - 1 + by + list.pages) % list.pages) + 1;
       await view.load();
       if (view.list !== list) return currentPage();
-      view.page = page; // it can't be had now
+      view.page = page; // it can't be loaded now
       return null;
     },
   };

@@ -1,6 +1,6 @@
-/* Colours of classes. A colour alone never tells a class: its number or name stands beside it. */
+/* Colours of classes. A colour is never the only mark of a class: its number or name is beside it. */
 
-// Dark enough for white text, the first eight told apart by people who see few colours.
+// Dark enough for white text, the first eight distinguishable with impaired colour vision.
 export const COLOURS = [
   "#5346c9",
   "#b34700",
@@ -24,8 +24,8 @@ export const classColour = (index) => COLOURS[((index % COLOURS.length) + COLOUR
 
 const SERIES = 6; // colours of curves, in the order of the first classes' colours
 
-/** Colours of curves for some classes: each class its own where no other has it, so that it looks the same on all of
-    the page. A Map from class to 1 … 6. */
+/** Colours of curves for some classes: each class has its own unless another one has it, so that it is the same all
+ *  over the page. A Map from class to 1 … 6. */
 export function seriesOf(classes) {
   const colours = new Map();
   const used = () => new Set(colours.values());
@@ -38,7 +38,7 @@ export function seriesOf(classes) {
   return colours;
 }
 
-/** White or near black, whichever is read more easily on the colour. */
+/** White or near black, whichever is more readable on the colour. */
 export function inkOn(hex) {
   const [red, green, blue] = [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16));
   return 0.299 * red + 0.587 * green + 0.114 * blue > 150 ? "#15151c" : "#ffffff";

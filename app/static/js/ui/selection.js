@@ -1,4 +1,4 @@
-/* Rows that the reader has chosen, over all pages of the list, and the bar with what can be done with them at once. */
+/* The selected rows, across all pages of the list, and the bar with their actions. */
 import { actionsOf } from "../lib/access.js";
 import { compareAll, deleteAll, pauseAll, stopAll } from "../trainings/bulk.js";
 import { button, h, setChildren } from "../lib/dom.js";
@@ -7,8 +7,7 @@ import { t, tn } from "../lib/i18n.js";
 const MOST_COMPARED = 10;
 
 export class Selection {
-  /** `bar` is hidden while nothing is chosen; `list` holds the table; `changed()` is called after something was
-   *  done. */
+  /** `bar` is hidden while nothing is selected; `list` contains the table; `changed()` is called after an action. */
   constructor(bar, list, changed) {
     this.bar = bar;
     this.list = list;
@@ -58,7 +57,7 @@ export class Selection {
     this.show();
   }
 
-  /** Newer data of rows that may be chosen. */
+  /** Newer data of rows that may be selected. */
   refresh(trainings) {
     for (const training of trainings) if (this.has(training.id)) this.chosen.set(training.id, training);
     this.show();

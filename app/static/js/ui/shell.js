@@ -1,4 +1,4 @@
-/* The frame of every page: connection light, running training, theme, keyboard. */
+/* The frame of every page: connection indicator, running training, theme, keyboard. */
 import { $, $$, setChildren, icon, h, toast } from "../lib/dom.js";
 import { percent, remaining } from "../lib/format.js";
 import { t } from "../lib/i18n.js";

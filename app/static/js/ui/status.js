@@ -25,7 +25,7 @@ export function badge(status) {
   return h("span", { class: `badge-status status-${status}` }, icon(symbol), word());
 }
 
-/** The state with what was asked: a running training that is to stop or to pause says so. */
+/** The state with the request: a running training with a pending stop or pause shows it. */
 export function stateOf(training) {
   if (training.status !== "running") return training.status;
   if (training.stop_requested) return "stopping";
@@ -41,11 +41,11 @@ export function trainingBadge(training) {
   return h("span", { class: "badge-status status-nothing" }, icon("exclamation-triangle-fill"), word);
 }
 
-/** Where it runs: a graphics card by its own name, the processor as people write it. */
+/** Its device: a GPU by its own name, the CPU in words. */
 export const deviceName = ({ device, devices }) =>
   (device === "cpu" ? "CPU" : device) || devices?.join(", ").replace("cpu", "CPU") || "";
 
-/** The epoch that a training is in; before the first batch of a process, the one that comes. */
+/** The epoch in progress; before the first batch of a process, the next one. */
 export function epochText(training) {
   const total = training.total_epochs || training.epochs;
   const epoch = training.progress?.epoch || training.current_epoch + 1;
@@ -64,13 +64,13 @@ const STARTS = {
   uploaded: () => t("trained elsewhere"),
 };
 
-/** Whether the weights were trained elsewhere: of that training nothing is known here. */
+/** Whether the weights were trained elsewhere: nothing is known about that training. */
 export const isUploaded = ({ start }) => start?.kind === "uploaded";
 
-/** Where the weights began. @param {string | undefined} kind what came of it, or what was asked */
+/** The origin of the weights. @param {string | undefined} kind as used, or as requested */
 export const startWord = (kind) => STARTS[kind]?.() ?? t("automatic");
 
-/** The learning rate; an automatic optimizer chooses its own, and says so in a note when the run begins. */
+/** The learning rate; an automatic optimizer chooses its own, which is in a note at the run's start. */
 export function rateText({ learning_rate: rate, params, notes }) {
   if ((params?.optimizer ?? "auto") !== "auto") return significant(rate);
   return notes?.some(({ code }) => code === "optimizer_auto") ? `${significant(rate)} (${t("auto")})` : t("auto");
@@ -102,13 +102,13 @@ const WAITS = {
       : t("Waiting for disk space."),
 };
 
-/** What a training in the queue waits for. */
+/** What a pending training is waiting for. */
 export function waitingText(training) {
   const { code, message, ...data } = training.waiting_for || {};
   return WAITS[code] ? WAITS[code](data) : message || t("The run starts automatically.");
 }
 
-/** How far a training is, 0..1, as the server counts it. */
+/** The progress of a training, 0..1, as computed by the server. */
 export function fraction(training) {
   if (training.status === "completed") return 1;
   return (
@@ -117,7 +117,7 @@ export function fraction(training) {
   );
 }
 
-/** Whether a run took clearly longer by the clock on the wall (s) than it worked (s). */
+/** Whether a run's wall time (s) was clearly longer than its training time (s). */
 export const waitedBetween = (worked, wall) => Number.isFinite(wall) && wall - worked > Math.max(10, 0.05 * worked);
 
 const STAGES = {
@@ -131,7 +131,7 @@ const STAGES = {
   saving: () => t("Saving the weights"),
 };
 
-/** The phase that a training is in when it is not within an epoch; null while batches run. */
+/** The phase of a training outside of the epochs; null while batches run. */
 export function stageText(training) {
   if (training.status === "pending") return STAGES.queued();
   const { stage } = training.progress || {};
@@ -139,7 +139,7 @@ export function stageText(training) {
   return null;
 }
 
-/** A progress bar; `value` 0..1, or null when nobody knows. */
+/** A progress bar; `value` 0..1, or null if unknown. */
 export function bar(value, look = "", label = t("Progress")) {
   const measured = value !== null && value !== undefined;
   const now = measured ? Math.round(value * 100) : undefined;
@@ -157,7 +157,7 @@ export function bar(value, look = "", label = t("Progress")) {
   );
 }
 
-/** Move a bar that stands. */
+/** Update an existing bar. */
 export function moveBar(element, value) {
   element.classList.remove("is-open");
   element.setAttribute("aria-valuenow", Math.round(value * 100));

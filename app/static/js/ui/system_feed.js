@@ -1,13 +1,12 @@
-/* Figures of the machine: the first ones asked for, the others from the system's room, while the page is in sight. A
-   room that is silent is joined again; without a socket (blocked by a proxy, say) the figures are asked for. */
+/* Figures of the machine: the first ones by request, the others from the system's room, while the page is visible. A
+   silent room is joined again; without a socket (blocked by a proxy, for example) the figures are requested. */
 import { get } from "../lib/api.js";
 import { live, systemRoom } from "../lib/socket.js";
 
 const SILENT_AFTER_MS = 5000; // they come every two seconds
-const SAME_MS = 1000; // the server looks once a second
+const SAME_MS = 1000; // the server measures once a second
 
-/** `show(figures)` as GET /api/system has them, `fail(error)` when they cannot be had, `off()` where they are switched
- *  off. */
+/** `show(figures)` as in GET /api/system, `fail(error)` if the request fails, `off()` if they are disabled. */
 export class SystemFeed {
   constructor({ show, fail, off }) {
     this.show = show;
@@ -25,7 +24,7 @@ export class SystemFeed {
     if (!this.stopped && !document.hidden) this.wake();
   }
 
-  /** By REST, now. */
+  /** Request them by REST now. */
   async ask() {
     try {
       this.took(await get("/api/system"));
@@ -42,7 +41,7 @@ export class SystemFeed {
     else {
       live.rooms.add(this.room);
       this.ask();
-    } // joined when the connection is back
+    } // joined when the connection is restored
   }
 
   enter() {

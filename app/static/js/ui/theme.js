@@ -19,7 +19,7 @@
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      /* private mode: for this page alone */
+      /* private mode: for this page only */
     }
     apply();
   };

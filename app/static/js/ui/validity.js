@@ -1,8 +1,8 @@
-/* What is wrong with a control, in the page's language: the browser's own words are in the browser's. */
+/* The error of a control, in the page's language: the browser's own messages are in the browser's. */
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 
-/** The message of a control that holds what it must not; empty where it is right. */
+/** The message for an invalid value; empty if it is valid. */
 export function fault({ type, min, max, value, validity }) {
   if (validity.valid) return "";
   if (validity.badInput) return type === "number" ? t("Enter a number.") : t("Enter a complete date and time.");

@@ -1,4 +1,4 @@
-/* The workers on other machines (DISPATCH=rq): what each has, what it does, and whether it is there. */
+/* The workers on other machines (DISPATCH=rq): devices, present job, and whether they are alive. */
 import { $, blank, h, setChildren } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -41,7 +41,7 @@ function rowOf(worker, jobs) {
   );
 }
 
-/** All of them, as GET /api/system has them; nothing where jobs run beside the web process. */
+/** All workers, as in GET /api/system; hidden if jobs run beside the web process. */
 export function showWorkers(workers, jobs) {
   const section = $("[data-workers]");
   if (!section || !workers) return;
