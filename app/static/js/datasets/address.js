@@ -3,7 +3,7 @@
 /** The state in the address. */
 export const read = () => Object.fromEntries(new URLSearchParams(window.location.search));
 
-/** Go to a state; with `replace`, without an entry in the history. */
+/** Go to a state; with `replace`, "back" does not return to the present one. */
 export function go(state, { replace = false } = {}) {
   const filled = Object.entries(state).filter(
     ([, value]) => value !== "" && value !== null && value !== undefined && value !== false,
