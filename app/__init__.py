@@ -136,6 +136,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.infer import create_inference_service
     from app.services.installation import InstallationService
     from app.services.predictions import Predictions
+    from app.services.readiness import Readiness
     from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
@@ -146,7 +147,6 @@ def register_services(app: APIFlask) -> None:
     from app.services.uploads import UploadService
     from app.services.weights import PretrainedWeights
 
-    watch_queries(app)
     app.extensions["architecture_names"] = lambda: list(architectures())  # for the API description
     PASSED_ON.more = settings(app).CHILD_ENV
     storage = StorageService(settings(app).DATA_ROOT)
@@ -154,17 +154,19 @@ def register_services(app: APIFlask) -> None:
     cluster.bus.on("sharing", lambda _: app.extensions.pop("audiences", None))
     jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster, shared=not settings(app).STORAGE_URL)
     app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed
-    trainer = create_training_service(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
+    backups, limited = BackupService(storage), bool(settings(app).TRAINING_MEMORY_LIMIT)
+    trainer = create_training_service(storage, RevisionHashes(jobs), jobs, backups, limited)
     datasets = create_dataset_service(storage, jobs)
-    estimates = EstimateService(jobs)
+    estimates = EstimateService(jobs, storage)
     model_exports = ModelExports(storage, jobs, trainer.ended)
-    inference = create_inference_service(storage, trainer.files, jobs, model_exports)
+    inference = create_inference_service(storage, trainer, jobs, model_exports)
     predictions = Predictions(storage, jobs, inference)
     uploads = UploadService(storage, datasets.creation, predictions, cluster.on)
     installation = app.extensions["installation"] = InstallationService(storage, cluster)
     app.extensions["services"] = Services(
         storage=storage,
         installation=installation,
+        readiness=Readiness(installation),
         jobs=jobs,
         datasets=datasets,
         exports=DatasetExports(datasets.store, jobs),
@@ -173,12 +175,12 @@ def register_services(app: APIFlask) -> None:
         inference=inference,
         predictions=predictions,
         estimates=estimates,
-        evaluations=EvaluationService(storage, trainer, datasets, jobs, bool(settings(app).TRAINING_MEMORY_LIMIT)),
-        backups=BackupService(storage),
+        evaluations=EvaluationService(storage, trainer, datasets, jobs, limited),
+        backups=backups,
         uploads=uploads,
         quotas=uploads.quotas,
         uploaded_models=UploadedModels(trainer.store, trainer.feed),
-        system=SystemFeed(trainer, jobs),
+        system=SystemFeed(trainer, jobs, watch_queries(app)),
         weights=PretrainedWeights(settings(app).WEIGHTS_DIR, settings(app).WEIGHTS_URL),
         audit=AuditLog(settings(app).LOG_DIR, settings(app).AUDIT_SIZE, settings(app).AUDIT_DAYS),
         accounts=create_account_service(),

@@ -18,6 +18,7 @@ from sqlalchemy.orm import scoped_session
 
 from app.database_file import DatabaseFile
 from app.extensions import db, socketio
+from app.threads import run_in_background
 
 logger = logging.getLogger("yolo.database")
 
@@ -236,12 +237,11 @@ def write_now_or_later(write: Callable[[], object]) -> None:
     except NOT_WRITABLE as error:
         db.session.rollback()
         logger.warning("a write is deferred: %s", getattr(error, "orig", error))
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        socketio.start_background_task(write_later, app, write)
+        run_in_background(write_later, write)
 
 
-def write_later(app: Flask, write: Callable[[], object]) -> None:
-    with app.app_context(), suppress(ServerClosed):
+def write_later(write: Callable[[], object]) -> None:
+    with suppress(ServerClosed):
         retry_until_writable(write)
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,6 +163,60 @@ def test_no_service_inherits_from_another() -> None:
         if any(base in bases for base in parents) and not is_shape(name)
     }
     assert inherits == {}
+
+
+LOOKUPS = {
+    # Listeners of SQLAlchemy are the process's: only the context says which application a session belongs to.
+    "app/services/installation/ids.py": {"current_app"},
+    # The task runs as a request of the client's, which the application makes.
+    "app/services/uploads/completion.py": {"current_app"},
+}
+
+
+def lookups(tree: ast.AST) -> set[str]:
+    """How code asks for the application or its services, which the factory could have handed it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in {"app.services", "flask"}:
+            names |= {alias.name for alias in node.names} & {"services", "current_app"}
+        elif isinstance(node, ast.Subscript) and ast.unparse(node).endswith(".extensions['services']"):
+            names.add("extensions")
+    return names
+
+
+def test_services_are_handed_their_collaborators() -> None:
+    """A signature says what an object needs; one that looks it up needs a running application to be tried."""
+    assert lookups(ast.parse("from app.services import idempotency, services")) == {"services"}
+    assert lookups(ast.parse("def f():\n    app.extensions['services'].backups.start(1)")) == {"extensions"}
+    paths = {str(path.relative_to(ROOT)): path for path in ROOT.glob("app/services/**/*.py")}
+    del paths["app/services/__init__.py"]
+    assert {name: used for name, path in paths.items() if (used := lookups(ast.parse(path.read_text())))} == LOOKUPS
+
+
+def locks(tree: ast.AST) -> list[str]:
+    """Calls that lock rows of trainings."""
+    calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if "with_for_update" in call and re.search(r"\bTraining\b", call)]
+
+
+def test_who_numbers_messages_of_a_training_has_its_row_from_the_store() -> None:
+    """A row that somebody else has locked may be behind messages that were sent: their numbers would come again."""
+    assert locks(ast.parse("with writing() as session:\n    row = session.get(Training, 1, with_for_update=True)"))
+    assert locks(ast.parse("session.scalars(select(Training).where(waits).with_for_update())"))
+    trees = {str(path): ast.parse(path.read_text()) for path in ROOT.glob("app/services/**/*.py")}
+    numbering = {
+        name: tree
+        for name, tree in trees.items()
+        if any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == "app.services.trainer.messages"
+            and any(alias.name.endswith("message") for alias in node.names)
+            for node in ast.walk(tree)
+        )
+    }
+    names = ("actions", "disk_pauses", "event_recorder", "queue")
+    assert {str(ROOT / f"app/services/trainer/{name}.py") for name in names} <= numbering.keys()
+    assert {name: calls for name, tree in numbering.items() if (calls := locks(tree))} == {}
 
 
 HOOKS = ("sys.modules", "sys.meta_path", "sys.path_hooks", "sys.path_importer_cache", "builtins.__import__")

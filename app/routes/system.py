@@ -9,7 +9,7 @@ from app.config import settings
 from app.rates import from_this_machine
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.system import LogTailOutValues, LogTailQueryValues
-from app.services import readiness, services
+from app.services import services
 from app.services.system import logs, refuse_if_off
 from app.services.system.read_models import SystemFigures
 
@@ -30,6 +30,7 @@ def ready() -> Any:
 
     From other machines the answer may be a second old: each look writes to the disk, and strangers may ask.
     """
+    readiness = services().readiness
     reasons = readiness.obstacles() if from_this_machine(request) else readiness.recent_obstacles()
     if reasons:
         return {"status": "unready", "reasons": reasons}, 503, {"Retry-After": "5"}

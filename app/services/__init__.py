@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.services.installation import InstallationService
     from app.services.predictions import Predictions
     from app.services.quotas import Quotas
+    from app.services.readiness import Readiness
     from app.services.storage import StorageService
     from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
@@ -33,6 +34,7 @@ class Services:
 
     storage: "StorageService"
     installation: "InstallationService"
+    readiness: "Readiness"
     jobs: "JobService"
     datasets: "DatasetService"
     exports: "DatasetExports"

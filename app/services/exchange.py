@@ -4,6 +4,7 @@ delivering in a worker.
 
 import json
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,13 @@ from app.jobs.worker_files import WorkerExchange, bucket_of
 from app.models import DatasetRevision, Installation
 from app.object_store.bucket import Bucket, open_bucket
 from app.object_store.cache import HostCache
-from app.services.backup import start_backup
 from app.services.installation import mark
 from app.services.storage import StorageService
 from app.services.trainer.transitions import KIND as TRAINING
 
 if TYPE_CHECKING:
     from app.services import Services
+    from app.services.backup import BackupService
 
 OWNER = "worker.json"  # marks the data folder of a worker with its installation
 
@@ -49,9 +50,8 @@ def configure_exchange(app: Flask, services: "Services", worker: bool) -> None:
         jobs.scheduler.exchange, jobs.retains_files = exchange, False
         services.storage.delivery = exchange.deliver
         return
-    collector = Collector(
-        bucket, services.storage.data_root, jobs.kinds, content_hashes, jobs.scheduler.wake, follow_up
-    )
+    ended = partial(follow_up, services.backups)
+    collector = Collector(bucket, services.storage.data_root, jobs.kinds, content_hashes, jobs.scheduler.wake, ended)
     jobs.scheduler.exchange = jobs.scheduler.collector = collector
 
 
@@ -94,10 +94,10 @@ def content_hashes() -> set[str]:
     return {item for item in db.session.scalars(select(DatasetRevision.hash)) if item}
 
 
-def follow_up(job: Job) -> None:
+def follow_up(backups: "BackupService", job: Job) -> None:
     """Called when all files of an ended job have been received."""
     if job.kind == TRAINING and job.subject_id is not None:
-        start_backup(job.subject_id)
+        backups.start(job.subject_id)
 
 
 def remove_orphaned_folders(data: Path) -> None:

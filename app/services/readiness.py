@@ -5,11 +5,10 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -17,8 +16,10 @@ from app.config import settings
 from app.database import writing
 from app.extensions import db
 from app.limits import Bucket
-from app.services import services
 from app.services.installation.texts import refusal
+
+if TYPE_CHECKING:
+    from app.services.installation import InstallationService
 
 PROBE = 64 * 1024  # bytes; a small transaction writes about half of that to SQLite's log
 WAIT_S = 1.0
@@ -33,44 +34,43 @@ class Obstacle(TypedDict):
     message: str
 
 
-def obstacles() -> list[Obstacle]:
-    """The reasons why writing fails now; empty if it works."""
-    if (verdict := services().installation.verdict) is not None:
-        return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
-    obstacles: list[Obstacle] = []
-    for part, folder in folders():
-        reason = why_not(folder)
-        if reason is not None:
-            obstacles.append({"part": part, "message": reason})
-    if not any(item["part"] == "database" for item in obstacles) and (reason := database()) is not None:
-        obstacles.append({"part": "database", "message": reason})
-    return obstacles
+class Readiness:
+    """Whether the server can write what it receives now.
 
+    Args:
+        installation: whether the data folder and the database belong together.
+    """
 
-def recent_obstacles() -> list[Obstacle]:
-    """`obstacles`, checked at most once per second; requests in between get the last result."""
-    cache: CachedObstacles = current_app.extensions.setdefault("readiness", CachedObstacles())
-    return cache.obstacles()
-
-
-class CachedObstacles:
-    """The last result, and when it was checked."""
-
-    def __init__(self) -> None:
+    def __init__(self, installation: "InstallationService") -> None:
+        self.installation = installation
         self._bucket = Bucket(1, 1 / FRESH_S)
         self._last: list[Obstacle] | None = None
 
     def obstacles(self) -> list[Obstacle]:
+        """The reasons why writing fails now; empty if it works."""
+        if (verdict := self.installation.verdict) is not None:
+            return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
+        obstacles: list[Obstacle] = []
+        for part, folder in folders():
+            reason = why_not(folder)
+            if reason is not None:
+                obstacles.append({"part": part, "message": reason})
+        if not any(item["part"] == "database" for item in obstacles) and (reason := database()) is not None:
+            obstacles.append({"part": "database", "message": reason})
+        return obstacles
+
+    def recent_obstacles(self) -> list[Obstacle]:
+        """`obstacles`, checked at most once per second; requests in between get the last result."""
         if self._bucket.consume() and self._last is not None:
             return self._last
-        self._last = obstacles()
+        self._last = self.obstacles()
         return self._last
 
 
 def folders() -> Iterator[tuple[str, Path]]:
     """The folders that must be writable."""
     yield "data", settings().DATA_ROOT / "tmp"
-    address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    address = db.engine.url
     if address.get_backend_name() == "sqlite" and address.database:
         yield "database", Path(address.database).parent
 

@@ -17,7 +17,7 @@ from app.events import Envelope
 from app.events.training import Figures as Machine
 from app.extensions import db
 from app.models import Dataset, Training
-from app.services.trainer.apply import apply
+from app.services import services
 from scripts.bench.common import Figures, new_folder
 from scripts.local_server import Server
 from scripts.local_services import NotInstalled, PostgresServer, RedisServer
@@ -85,10 +85,11 @@ def ingestion() -> Figures:
         session.add(run)
         session.flush()
         training_id = run.id
+    recorder = services().trainer.recorder
     began, used = time.monotonic(), time.process_time()
     for first in range(1, BATCHES * BATCH, BATCH):
         events = [(100 * seq, Envelope(seq, datetime.now(UTC), MACHINE)) for seq in range(first, first + BATCH)]
-        apply(training_id, 1, events)
+        recorder.apply(training_id, 1, events)
     number = BATCHES * BATCH
     seconds, used = time.monotonic() - began, time.process_time() - used
     return {"events a second into PostgreSQL": number / seconds, "CPU of who writes one, ms": 1000 * used / number}

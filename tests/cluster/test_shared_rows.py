@@ -19,11 +19,10 @@ from app.jobs import Job, JobStatus, shared
 from app.jobs.duplex import Links
 from app.jobs.process import Child
 from app.jobs.remote import RemoteChild, child_of_runner
-from app.services.trainer.apply import apply_batched
 from app.services.uploads.receive import Writers
 from scripts.local_server import settings_for
 from tests.conftest import close_database
-from tests.services.runs import STARTED, create_training, numbered, row_of
+from tests.services.runs import STARTED, create_training, numbered, recorder, row_of
 
 NOBODY = "redis://127.0.0.1:1/0"  # what it would say is lost, and is not needed
 
@@ -94,8 +93,8 @@ def test_a_missed_verdict_is_read_from_the_database(shared_app: APIFlask, tmp_pa
 def test_every_message_of_a_run_is_in_the_rows_at_once(shared_app: APIFlask) -> None:
     training_id = create_training(shared_app)
     with shared_app.app_context():
-        apply_batched(training_id, 1, numbered([STARTED]))
-        [message] = apply_batched(training_id, 1, numbered([Progress(1, 3, 10, "training")], 2))
+        recorder(shared_app).apply_batched(training_id, 1, numbered([STARTED]))
+        [message] = recorder(shared_app).apply_batched(training_id, 1, numbered([Progress(1, 3, 10, "training")], 2))
     assert row_of(shared_app, training_id).seq == message.payload["seq"]
 
 

@@ -15,7 +15,6 @@ from app.database import retry_until_writable, writing
 from app.extensions import db
 from app.models import Dataset
 from app.problems import from_any
-from app.services import readiness
 
 
 @contextmanager
@@ -97,6 +96,7 @@ def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
 def test_strangers_share_one_check_a_second(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each check writes to the disk. Requests from the machine itself get a fresh one."""
     calls: list[int] = []
+    readiness = idle_app.extensions["services"].readiness
     monkeypatch.setattr(readiness, "obstacles", lambda: calls.append(1) or [])
     client = idle_app.test_client()
     answers = [client.get("/ready", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code for _ in range(20)]

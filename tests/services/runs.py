@@ -28,6 +28,7 @@ from app.jobs import Job, queue
 from app.jobs.disk import DiskSpace
 from app.models import Training, TrainingStatus
 from app.services.trainer import TrainingService
+from app.services.trainer.event_recorder import EventRecorder
 from app.services.trainer.transitions import change
 from tests.data import valid_dataset
 
@@ -62,6 +63,11 @@ def numbered(events: list[Event], first: int = 1) -> list[tuple[int, Envelope]]:
 
 def service(app: APIFlask) -> TrainingService:
     return app.extensions["services"].trainer
+
+
+def recorder(app: APIFlask) -> EventRecorder:
+    """What writes down what a child says."""
+    return service(app).recorder
 
 
 def create_training(app: APIFlask, status: str = "running", **changes: object) -> int:

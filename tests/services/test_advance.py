@@ -5,10 +5,9 @@ from typing import Any
 from apiflask import APIFlask
 
 from app.events import Event, Failed, Paused, Progress, Stage
-from app.services.trainer import present
-from app.services.trainer.apply import apply
 from app.services.trainer.messages import RoomMessage
-from tests.services.runs import RUN, STARTED, claim, create_training, epoch, numbered, row_of, service
+from app.services.trainer.present import as_json
+from tests.services.runs import RUN, STARTED, claim, create_training, epoch, numbered, recorder, row_of, service
 
 
 def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
@@ -16,16 +15,16 @@ def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 
     fractions = []
     for one in numbered(events):
         with app.app_context():
-            sent = apply(training_id, attempt, [one])
+            sent = recorder(app).apply(training_id, attempt, [one])
             fractions += [item.payload["progress"]["fraction"] for item in sent if "progress" in item.payload]
             fractions.append(as_read(training_id, app)["progress"]["fraction"])
     return fractions
 
 
 def as_read(training_id: int, app: APIFlask) -> dict[str, Any]:
-    view = present.one(training_id, service(app).store.models)
+    view = service(app).presenter.one(training_id)
     assert view is not None
-    return present.as_json(view)
+    return as_json(view)
 
 
 def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
@@ -43,7 +42,7 @@ def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
     assert fractions[-1] == 0.99, "not 100 % while the best weights are still validated"
     assert {round(value, 2) for value in fractions} >= {0.0, 0.17, 0.33, 0.5, 0.67, 0.83}
     with idle_app.app_context():
-        apply(training_id, 1, numbered([RUN[-1]], 1000))
+        recorder(idle_app).apply(training_id, 1, numbered([RUN[-1]], 1000))
         assert as_read(training_id, idle_app)["progress"]["fraction"] == 1.0
 
 
@@ -67,7 +66,7 @@ def test_the_remaining_time_falls_while_it_validates(idle_app: APIFlask) -> None
     played(idle_app, training_id, events)
     with idle_app.app_context():
         assert as_read(training_id, idle_app)["eta"] == 37.0
-        apply(training_id, 1, numbered([Stage("saving")], 1000))
+        recorder(idle_app).apply(training_id, 1, numbered([Stage("saving")], 1000))
         assert as_read(training_id, idle_app)["eta"] == 37.0, "nothing new is known"
 
 
@@ -105,6 +104,6 @@ def test_every_message_with_progress_has_the_fraction(idle_app: APIFlask) -> Non
     sent: list[RoomMessage] = []
     with idle_app.app_context():
         for one in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):
-            sent += apply(training_id, 1, [one])
+            sent += recorder(idle_app).apply(training_id, 1, [one])
     with_fraction = {item.event for item in sent if "fraction" in item.payload.get("progress", {})}
     assert with_fraction == {"training_progress", "training_update"}

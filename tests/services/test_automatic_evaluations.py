@@ -8,7 +8,9 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
+from app.core.evaluate import CONCLUDED
 from app.database import writing
+from app.events import Stage
 from app.extensions import db
 from app.jobs import Job
 from app.jobs.supervise import Supervisor
@@ -66,6 +68,19 @@ def begin(app: APIFlask, training_id: int) -> tuple[Supervisor, FakeWorker]:
         session.get_one(Job, job.id).runner = runner
     context = SupervisorContext(jobs.kinds, jobs.live, jobs.root, jobs.announce)
     return Supervisor(context, job.id, job.attempt, follows=True), worker
+
+
+def test_the_message_of_written_results_has_a_number_of_its_own(idle_app: APIFlask) -> None:
+    """It was sent with a number that was never committed: the next message had it again, and open pages dropped that
+    one."""
+    training_id = ended(idle_app, "cancelled")
+    jobs, job_id = idle_app.extensions["services"].jobs, job_of(idle_app, training_id).id
+    before = row_of(idle_app, training_id).seq
+    with idle_app.app_context():
+        jobs.kinds[UNASKED].apply(db.session.get_one(Job, job_id), Stage(CONCLUDED), Path())
+        db.session.rollback()  # as its supervisor does
+    assert service(idle_app).feed.newest[training_id] == before + 1
+    assert row_of(idle_app, training_id).seq == before + 1
 
 
 def status_of(app: APIFlask, training_id: int) -> str:

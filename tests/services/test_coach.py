@@ -11,10 +11,9 @@ from app.database import writing
 from app.events import Epoch
 from app.models import Dataset
 from app.services.trainer import coach
-from app.services.trainer.apply import apply
 from app.services.trainer.coach_texts import ADVICE, advice
 from app.services.trainer.learning import Schedule, early_signs, why_nothing
-from tests.services.runs import create_training, numbered, service
+from tests.services.runs import create_training, numbered, recorder, service
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 EXPECTED = {
@@ -91,7 +90,7 @@ def test_advice_is_stored_once_and_read_back(idle_app: APIFlask) -> None:
     ]
     with idle_app.app_context():
         for number, event in enumerate(epochs, 1):
-            apply(training_id, 1, numbered([event], number))
+            recorder(idle_app).apply(training_id, 1, numbered([event], number))
         (advice,) = service(idle_app).following.advice(training_id)
         assert (advice["code"], advice["epoch"], advice["level"]) == ("class_never_predicted", 10, "warning")
         assert advice["data"]["names"] == ["triangle"]

@@ -12,10 +12,9 @@ from app.database import writing
 from app.events import Event, Figures, Progress
 from app.extensions import db
 from app.models import Training, TrainingEvent
-from app.services.trainer.apply import apply, apply_batched, end, position
 from app.services.trainer.ephemeral import MOST
 from app.services.trainer.messages import EPHEMERAL, LogPiece, RoomMessage, status_message
-from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, service
+from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, recorder, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
 
@@ -40,7 +39,7 @@ def begun(app: APIFlask) -> int:
     service(app).ephemeral.clock = lambda: 0.0
     training_id = create_training(app)
     with app.app_context():
-        assert apply_batched(training_id, 1, numbered([STARTED]))
+        assert recorder(app).apply_batched(training_id, 1, numbered([STARTED]))
     return training_id
 
 
@@ -58,7 +57,7 @@ def test_a_minute_of_small_messages_costs_a_few_commits(idle_app: APIFlask, comm
     training_id = begun(idle_app)
     seconds = 0.0
     service(idle_app).ephemeral.clock = lambda: seconds
-    apply(training_id, 1, [])
+    recorder(idle_app).apply(training_id, 1, [])
     commits.clear()
     messages: list[RoomMessage] = []
     seq = 1
@@ -66,7 +65,7 @@ def test_a_minute_of_small_messages_costs_a_few_commits(idle_app: APIFlask, comm
         events: list[Event] = [Progress(1, quarter + 1, 1000, 3.0)]
         events += [FIGURES] if quarter % 8 == 0 else []
         log = LogPiece(1, quarter, quarter + 1, "\n") if quarter % 2 else None
-        messages += apply_batched(training_id, 1, numbered(events, seq + 1), log)
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered(events, seq + 1), log)
         seq += len(events)
         seconds += 0.25
     assert len(messages) == 240 + 30 + 120, "each is told at once"
@@ -84,8 +83,10 @@ def test_readers_do_not_wait_for_it(idle_app: APIFlask, commits: list[int]) -> N
     directory.mkdir(parents=True)
     (directory / "worker.log").write_text("first\nsecond\n")
     commits.clear()
-    apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5), FIGURES], 2), LogPiece(1, 0, 6, "first\n"))
-    messages = apply_batched(
+    recorder(idle_app).apply_batched(
+        training_id, 1, numbered([Progress(1, 1, 2, 3.5), FIGURES], 2), LogPiece(1, 0, 6, "first\n")
+    )
+    messages = recorder(idle_app).apply_batched(
         training_id, 1, numbered([Progress(1, 2, 2, 3.0, eta=8.0)], 4), LogPiece(1, 6, 13, "second\n")
     )
     assert not commits
@@ -112,15 +113,17 @@ def test_the_next_durable_event_commits_it(idle_app: APIFlask) -> None:
     """An epoch, a request, and an ending that the child could not tell."""
     training_id = begun(idle_app)
     with idle_app.app_context():
-        messages = apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2))
-        messages += apply_batched(training_id, 1, numbered([epoch(1)], 3))
-        messages += apply_batched(training_id, 1, numbered([Progress(2, 1, 2, 3.0)], 4))
+        messages = recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2))
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([epoch(1)], 3))
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(2, 1, 2, 3.0)], 4))
         assert [seq for seq, name in rows(training_id) if name in EPHEMERAL] == numbers(messages)[:1]
         service(idle_app).actions.pause(training_id)
         assert [name for _, name in rows(training_id)[-2:]] == ["training_progress", "training_status"]
-        messages += apply_batched(training_id, 1, numbered([Progress(2, 2, 2, 2.9)], 5))
-        messages += apply_batched(training_id, 1, numbered([FIGURES], 6))
-        messages += end(training_id, 1, RUN[-1], db.session.get_one(Training, training_id).created_at)
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(2, 2, 2, 2.9)], 5))
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([FIGURES], 6))
+        messages += recorder(idle_app).end(
+            training_id, 1, RUN[-1], db.session.get_one(Training, training_id).created_at
+        )
         row = db.session.get_one(Training, training_id)
         assert (row.status, row.event_seq) == ("completed", 7)
         stored = rows(training_id)
@@ -128,20 +131,20 @@ def test_the_next_durable_event_commits_it(idle_app: APIFlask) -> None:
         assert set(numbers(messages)) <= {seq for seq, _ in stored}
 
 
-def fail_before_commit(training_id: int) -> None:
+def fail_before_commit(app: APIFlask, training_id: int) -> None:
     with writing() as session:
-        status_message(session.get_one(Training, training_id))
+        status_message(service(app).store.lock_any(session, training_id))
         raise ZeroDivisionError
 
 
 def test_a_transaction_that_fails_loses_nothing(idle_app: APIFlask) -> None:
     training_id = begun(idle_app)
     with idle_app.app_context():
-        messages = apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2))
+        messages = recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2))
         with pytest.raises(ZeroDivisionError):
-            fail_before_commit(training_id)
+            fail_before_commit(idle_app, training_id)
         assert rows(training_id)[-1][0] < numbers(messages)[0]
-        messages += apply_batched(training_id, 1, numbered([Progress(1, 2, 2, 3.0)], 3))
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 2, 2, 3.0)], 3))
         stored = rows(training_id)
         assert [seq for seq, _ in stored] == list(range(1, stored[-1][0] + 1))
         assert stored[-2:] == [(item.payload["seq"], item.event) for item in messages]
@@ -150,11 +153,15 @@ def test_a_transaction_that_fails_loses_nothing(idle_app: APIFlask) -> None:
 def test_a_killed_server_repeats_no_number_and_loses_no_event(idle_app: APIFlask) -> None:
     training_id = begun(idle_app)
     with idle_app.app_context():
-        messages = apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n"))
+        messages = recorder(idle_app).apply_batched(
+            training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n")
+        )
         service(idle_app).ephemeral.drop(training_id)  # what the next server knows of it
-        offset, log = position(training_id)
+        offset, log = recorder(idle_app).position(training_id)
         assert (offset, log) == (100, 0), "the event file and the log are read again from there"
-        again = apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n"))
+        again = recorder(idle_app).apply_batched(
+            training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n")
+        )
         assert [item.event for item in again] == [item.event for item in messages]
         assert min(numbers(again)) > max(numbers(messages))
         assert numbers(again)[0] <= max(numbers(messages)) + MOST
@@ -165,10 +172,12 @@ def test_a_killed_server_repeats_no_number_and_loses_no_event(idle_app: APIFlask
 def test_who_follows_again_in_the_same_server_goes_on(idle_app: APIFlask) -> None:
     training_id = begun(idle_app)
     with idle_app.app_context():
-        messages = apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n"))
-        assert position(training_id) == (200, 6)
-        assert apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2)) == []
-        messages += apply_batched(training_id, 1, numbered([Progress(1, 2, 2, 3.0)], 3))
+        messages = recorder(idle_app).apply_batched(
+            training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n")
+        )
+        assert recorder(idle_app).position(training_id) == (200, 6)
+        assert recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2)) == []
+        messages += recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 2, 2, 3.0)], 3))
         assert numbers(messages) == list(range(numbers(messages)[0], numbers(messages)[0] + 3))
 
 
@@ -180,14 +189,14 @@ def test_numbers_are_unique_across_writers(idle_app: APIFlask) -> None:
     def batches() -> None:
         with idle_app.app_context():
             for number in range(2, 152):
-                sent.extend(numbers(apply_batched(training_id, 1, numbered([Progress(1, number, 200, 1.0)], number))))
+                events = numbered([Progress(1, number, 200, 1.0)], number)
+                sent.extend(numbers(recorder(idle_app).apply_batched(training_id, 1, events)))
 
     def requests() -> None:
         with idle_app.app_context():
             for _ in range(30):
                 with writing() as session:
-                    row = session.get(Training, training_id, with_for_update=True)
-                    item = status_message(row)
+                    item = status_message(service(idle_app).store.lock_any(session, training_id))
                 sent.append(item.payload["seq"])
 
     def run(work: Any) -> None:
@@ -203,7 +212,7 @@ def test_numbers_are_unique_across_writers(idle_app: APIFlask) -> None:
         thread.join()
     assert not failed
     with idle_app.app_context():
-        apply(training_id, 1, [])
+        recorder(idle_app).apply(training_id, 1, [])
         stored = [seq for seq, _ in rows(training_id)]
         assert stored == list(range(1, len(stored) + 1))
         assert sorted(sent) == stored[-len(sent) :], "each number once, and written down"

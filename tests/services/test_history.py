@@ -11,9 +11,8 @@ from app.database import writing
 from app.events import CheckpointSaved, Completed, Event, Figures, Note, Progress
 from app.extensions import db, socketio
 from app.models import Training, TrainingEvent
-from app.services.trainer.apply import apply
 from app.services.trainer.messages import EPHEMERAL, EPHEMERAL_RETENTION, LogPiece, message
-from tests.services.runs import STARTED, create_training, epoch, numbered, service
+from tests.services.runs import STARTED, create_training, epoch, numbered, recorder, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
 CLASSES = [{"class": 0, "ap50": 0.5, "ap95": 0.3, "precision": 0.6, "recall": 0.4, "instances": 12}]
@@ -40,8 +39,8 @@ def run_with_log(app: APIFlask) -> tuple[int, list[dict[str, Any]]]:
     directory.mkdir(parents=True)
     (directory / "worker.log").write_bytes(b"\x1b[1mfirst\x1b[0m\nsecond\n")
     with app.app_context():
-        sent = apply(training_id, 1, numbered(RUN[:5]), LogPiece(1, 0, 14, "first\n"))
-        sent += apply(training_id, 1, numbered(RUN), LogPiece(1, 14, 21, "second\n"))
+        sent = recorder(app).apply(training_id, 1, numbered(RUN[:5]), LogPiece(1, 0, 14, "first\n"))
+        sent += recorder(app).apply(training_id, 1, numbered(RUN), LogPiece(1, 14, 21, "second\n"))
     return training_id, [{"event": item.event} | item.payload for item in sent]
 
 
@@ -82,7 +81,7 @@ def test_waiting_ends_with_the_first_message(idle_app: APIFlask) -> None:
     def speak() -> None:
         socketio.sleep(0.5)
         with idle_app.app_context():
-            service(idle_app).feed.send(apply(training_id, 1, numbered(RUN[:1])))
+            service(idle_app).feed.send(recorder(idle_app).apply(training_id, 1, numbered(RUN[:1])))
 
     speaker = socketio.start_background_task(speak)
     began = datetime.now(UTC)
@@ -142,13 +141,13 @@ def test_nothing_is_sent_to_an_empty_room(idle_app: APIFlask, monkeypatch: pytes
     training_id = create_training(idle_app)
     viewer = socketio.test_client(idle_app)
     with idle_app.app_context():
-        service(idle_app).feed.send(apply(training_id, 1, numbered(RUN[:3])))
+        service(idle_app).feed.send(recorder(idle_app).apply(training_id, 1, numbered(RUN[:3])))
     assert events == []
     monkeypatch.undo()
     viewer.emit("join_training", {"training_id": training_id}, callback=True)
     viewer.get_received()
     with idle_app.app_context():
-        service(idle_app).feed.send(apply(training_id, 1, numbered(RUN)))
+        service(idle_app).feed.send(recorder(idle_app).apply(training_id, 1, numbered(RUN)))
     numbers = [item["args"][0]["seq"] for item in viewer.get_received()]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert len(numbers) > 5

@@ -26,7 +26,7 @@ from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.texts import error_text
 from app.models import Dataset, Training, TrainingStatus
 from app.services.evaluations.queue import KIND as EVALUATION
-from app.services.trainer import actions, record, recover
+from app.services.trainer import actions, record
 from app.services.trainer.output import without_controls
 from app.services.trainer.transitions import change, new_job, request_stop
 from tests.services.runs import (
@@ -88,7 +88,7 @@ def test_a_stop_is_not_lost_to_the_pause_for_the_disk(idle_app: APIFlask) -> Non
     training_id = running(idle_app)
     with idle_app.app_context():
         service(idle_app).actions.stop(training_id)
-        assert recover.pause_for_disk(training_id, FULL) == []
+        assert service(idle_app).jobs.record.disk_pauses.pause(training_id, FULL) == []
         with writing() as session:
             request_stop(session.get_one(Training, training_id), "pause", "disk")
     row = row_of(idle_app, training_id)

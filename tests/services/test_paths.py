@@ -19,8 +19,7 @@ from app.jobs.ending import Ending
 from app.jobs.model import Job
 from app.jobs.supervisor_context import SupervisorContext
 from app.models import Dataset
-from app.services.trainer.apply import apply
-from tests.services.runs import create_training, numbered, service
+from tests.services.runs import create_training, numbered, recorder, service
 
 DATA = Path("/srv/big disk/yolo")
 NAMES = {3: "Cars (2)"}
@@ -108,7 +107,9 @@ def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> No
     (directory / "worker.log").write_text(f"val: Scanning {images}... 0 images\n")
     note = Note("weights_rejected", {"name": "x.pt", "reason": f"no {images}"})
     with idle_app.app_context():
-        messages = apply(training_id, 1, numbered([note, Failed("data", error, f"\x1b[1mError: {error}")]))
+        messages = recorder(idle_app).apply(
+            training_id, 1, numbered([note, Failed("data", error, f"\x1b[1mError: {error}")])
+        )
     body = client.get(f"/api/trainings/{training_id}").json
     reason = "Dataset 'Cars (2)/dataset.yaml' error: images not found, missing path 'Cars (2)/images/val'"
     assert f"“{reason}”" in body["error"]
@@ -138,7 +139,7 @@ def test_what_a_worker_has_sent_names_none_of_its_folders(idle_app: APIFlask) ->
         f"arguments: {{data: '{WORKER}/datasets/{dataset_id}/revisions/1/dataset.yaml'}}"
     )
     with idle_app.app_context():
-        apply(training_id, 1, numbered([Failed("data", line, "")]))
+        recorder(idle_app).apply(training_id, 1, numbered([Failed("data", line, "")]))
     public = f"val: Scanning datasets/{dataset_id}/images/val, then models/1/run"
     assert client.get(f"/api/trainings/{training_id}/log").json["text"] == public + "\n"
     error = client.get(f"/api/trainings/{training_id}").json["error"]

@@ -17,11 +17,10 @@ from app.jobs.process import Child, oom_kills
 from app.jobs.recovery import classify
 from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
 from app.services.trainer import recover
-from app.services.trainer.apply import apply
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.texts import NOTES, STARTS_OVER, failure, note
 from tests.data import change_settings
-from tests.services.runs import STARTED, claim, create_training, epoch, numbered, row_of, service
+from tests.services.runs import STARTED, claim, create_training, epoch, numbered, recorder, row_of, service
 
 PLENTY = DiskSpace(10**12, 10**9)
 FULL = DiskSpace(2**29 + 10**6, 10**9)
@@ -29,7 +28,8 @@ FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 def report(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[RoomMessage]:
     with app.app_context():
-        return apply(training_id, row_of(app, training_id).attempt, numbered(list(events), first))
+        attempt = row_of(app, training_id).attempt
+        return recorder(app).apply(training_id, attempt, numbered(list(events), first))
 
 
 def store_checkpoint(app: APIFlask, training_id: int, number: int) -> None:
@@ -139,10 +139,11 @@ def test_a_full_disk_pauses_until_there_is_space(idle_app: APIFlask) -> None:
     report(idle_app, training_id, Failed("disk_full", "no space left on device"))
     row = row_of(idle_app, training_id)
     assert (row.status, row.pause_reason, row.resume_from) == ("paused", "disk", "checkpoints/epoch-2.pt")
+    pauses = service(idle_app).jobs.record.disk_pauses
     with idle_app.app_context():
-        assert recover.after_disk(FULL) == []
-        assert recover.after_disk(DiskSpace(10**9, 10**9)) == [], "its next checkpoint would fill it again"
-        messages = recover.after_disk(PLENTY)
+        assert pauses.resume(FULL) == []
+        assert pauses.resume(DiskSpace(10**9, 10**9)) == [], "its next checkpoint would fill it again"
+        messages = pauses.resume(PLENTY)
     row = row_of(idle_app, training_id)
     assert (row.status, row.resume_from) == ("pending", "checkpoints/epoch-2.pt")
     assert [item.event for item in messages] == ["training_note", "training_status"]
@@ -150,9 +151,10 @@ def test_a_full_disk_pauses_until_there_is_space(idle_app: APIFlask) -> None:
 
 def test_a_disk_that_fills_asks_for_a_pause_once(idle_app: APIFlask) -> None:
     training_id = create_training(idle_app)
+    pauses = service(idle_app).jobs.record.disk_pauses
     with idle_app.app_context():
-        assert recover.pause_for_disk(training_id, FULL)
-        assert recover.pause_for_disk(training_id, FULL) == []
+        assert pauses.pause(training_id, FULL)
+        assert pauses.pause(training_id, FULL) == []
     report(idle_app, training_id, Paused(4, "asked"))
     row = row_of(idle_app, training_id)
     assert (row.status, row.pause_reason, row.pause_requested) == ("paused", "disk", False)
@@ -258,7 +260,7 @@ def test_an_old_attempt_changes_nothing(idle_app: APIFlask) -> None:
     run_again(idle_app, training_id)
     with idle_app.app_context():
         late = [(1, Envelope(1, datetime.now(UTC), epoch(1)))]
-        assert apply(training_id, 1, late) == []
+        assert recorder(idle_app).apply(training_id, 1, late) == []
 
 
 def test_checkpoints_that_a_run_does_not_go_on_from_are_forgotten(idle_app: APIFlask) -> None:

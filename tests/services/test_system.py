@@ -93,7 +93,7 @@ def test_times_of_queries() -> None:
 
 
 def test_every_query_is_timed(idle_app: APIFlask) -> None:
-    times = idle_app.extensions["query_times"]
+    times = idle_app.extensions["services"].system.queries
     with idle_app.app_context():
         before = times.count
         db.session.execute(text("SELECT 1"))

@@ -7,10 +7,9 @@ from apiflask import APIFlask
 from app.database import writing
 from app.events import Envelope, Event, Failed, Paused, Progress, decode, encode
 from app.models import Training, TrainingStatus, now
-from app.services.trainer.apply import apply
 from app.services.trainer.job_record import begin as begin_attempt
 from app.services.trainer.transitions import change
-from tests.services.runs import RUN, STARTED, create_training, epoch, row_of
+from tests.services.runs import RUN, STARTED, create_training, epoch, recorder, row_of
 
 
 def enveloped(events: list[tuple[Event, float]]) -> list[tuple[int, Envelope]]:
@@ -37,14 +36,18 @@ def test_attempts_add_up_and_what_lies_between_does_not_count(idle_app: APIFlask
         with writing() as session:  # an hour ago, so that the clock on the wall has gone on
             session.get_one(Training, training_id).start_time = now() - timedelta(hours=1)
             session.get_one(Training, training_id).pause_requested = True
-        apply(training_id, attempt, enveloped([(STARTED, 9.0), (epoch(1), 60.0), (Paused(1, "asked"), 65.5)]))
+        recorder(idle_app).apply(
+            training_id, attempt, enveloped([(STARTED, 9.0), (epoch(1), 60.0), (Paused(1, "asked"), 65.5)])
+        )
     client = idle_app.test_client()
     assert client.get(f"/api/trainings/{training_id}").get_json()["training_seconds"] == 65.5
     attempt = begin(idle_app, training_id, status="pending", resume_from="checkpoints/epoch-1.pt")
     with idle_app.app_context():
-        apply(training_id, attempt, enveloped([(Progress(2, 1, 2, 1.0), 4.5)]))
+        recorder(idle_app).apply(training_id, attempt, enveloped([(Progress(2, 1, 2, 1.0), 4.5)]))
         assert row_of(idle_app, training_id).training_seconds == 70.0
-        apply(training_id, attempt, enveloped([(Progress(2, 1, 2, 1.0), 4.5), (epoch(2), 30.0), (RUN[-1], 34.5)]))
+        recorder(idle_app).apply(
+            training_id, attempt, enveloped([(Progress(2, 1, 2, 1.0), 4.5), (epoch(2), 30.0), (RUN[-1], 34.5)])
+        )
     body = client.get(f"/api/trainings/{training_id}").get_json()
     assert body["status"] == "completed"
     assert body["training_seconds"] == 100.0
@@ -57,7 +60,9 @@ def test_a_crash_preserves_the_training_time_and_a_restart_resets_it(idle_app: A
     training_id = create_training(idle_app, status="pending", start_time=None)
     attempt = begin(idle_app, training_id)
     with idle_app.app_context():
-        apply(training_id, attempt, enveloped([(STARTED, 9.0), (epoch(1), 60.0), (Failed("killed", "signal 9"), 61.0)]))
+        recorder(idle_app).apply(
+            training_id, attempt, enveloped([(STARTED, 9.0), (epoch(1), 60.0), (Failed("killed", "signal 9"), 61.0)])
+        )
     attempt = begin(idle_app, training_id, resume_from="checkpoints/epoch-1.pt")
     assert row_of(idle_app, training_id).training_seconds == 61.0
     begin(idle_app, training_id, status="pending", resume_from=None)

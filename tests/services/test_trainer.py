@@ -16,20 +16,19 @@ from app.jobs.process import Child
 from app.jobs.recovery import classify
 from app.models import Checkpoint, Training, TrainingMetric
 from app.services.trainer import params, recover
-from app.services.trainer.apply import apply
 from app.services.trainer.messages import LogPiece
 from app.services.trainer.output import read_log, without_controls
-from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, service
+from tests.services.runs import RUN, STARTED, create_training, epoch, numbered, recorder, service
 
 
 def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
     training_id = create_training(idle_app)
     with idle_app.app_context():
-        messages = apply(training_id, 1, numbered(RUN[:8]))
-        assert apply(training_id, 1, numbered(RUN[:8])) == []
-        assert apply(training_id, 2, numbered(RUN)) == [], "an attempt that is not the present one"
-        messages += apply(training_id, 1, numbered(RUN))
-        assert apply(training_id, 1, numbered(RUN)) == []
+        messages = recorder(idle_app).apply(training_id, 1, numbered(RUN[:8]))
+        assert recorder(idle_app).apply(training_id, 1, numbered(RUN[:8])) == []
+        assert recorder(idle_app).apply(training_id, 2, numbered(RUN)) == [], "an attempt that is not the present one"
+        messages += recorder(idle_app).apply(training_id, 1, numbered(RUN))
+        assert recorder(idle_app).apply(training_id, 1, numbered(RUN)) == []
 
         names = [item.event for item in messages]
         assert names.count("training_update") == 3
@@ -56,7 +55,7 @@ def test_a_failed_transaction_leaves_nothing(idle_app: APIFlask, monkeypatch: py
     object.__setattr__(broken[-1][1].event, "loss", object())  # no column takes this
     with idle_app.app_context():
         with pytest.raises(Exception, match="loss"):
-            apply(training_id, 1, broken)
+            recorder(idle_app).apply(training_id, 1, broken)
         row = db.session.get_one(Training, training_id)
         assert (row.event_seq, row.notes, row.seq) == (0, [], 0)
     object.__setattr__(broken[-1][1].event, "loss", 3.0)
@@ -115,7 +114,7 @@ def test_log_in_complete_lines_without_control_codes(tmp_path: Path) -> None:
 def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
     training_id = create_training(idle_app, halvings=recover.HALVINGS)
     with idle_app.app_context():
-        apply(training_id, 1, numbered([Failed("out_of_memory", "CUDA out of memory", "Traceback")]))
+        recorder(idle_app).apply(training_id, 1, numbered([Failed("out_of_memory", "CUDA out of memory", "Traceback")]))
         status = service(idle_app).get_training_status(training_id)
     assert status["error_kind"] == "out_of_memory"
     assert "CUDA out of memory" in status["error"]
@@ -146,7 +145,7 @@ def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypat
             first = 1
             for batch in batches:
                 log = None if batch else LogPiece(1, 0, 5, "line\n")
-                apply(training_id, 1, numbered(batch, first), log)
+                recorder(idle_app).apply(training_id, 1, numbered(batch, first), log)
                 first += len(batch)
     finally:
         event.remove(db.session, "before_commit", record)

@@ -8,14 +8,13 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import current_app
 from sqlalchemy import select
 
 from app.config import settings
 from app.core.files import sync_file
 from app.database import writing
 from app.errors import Conflict, NotFound
-from app.extensions import db, socketio
+from app.extensions import db
 from app.jobs.disk import free_disk
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
 from app.services.backup.files import (
@@ -31,6 +30,7 @@ from app.services.backup.files import (
 from app.services.backup.read_models import BackupManifest
 from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
 from app.services.storage.unpack import remove_tree, sync_folder
+from app.threads import run_in_background
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -55,6 +55,10 @@ class BackupService:
         return settings().BACKUP_DIR
 
     # Deciding.
+
+    def start(self, training_id: int) -> None:
+        """`backup_if_due` in the background."""
+        run_in_background(self.backup_if_due, training_id)
 
     def backup_if_due(self, training_id: int) -> bool:
         """Back a training up if BACKUP_MODELS requires it and there is no current backup; returns whether one was
@@ -250,14 +254,3 @@ class BackupService:
 
 def stored_backups(folders: list[Path]) -> list[StoredBackup]:
     return [StoredBackup(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
-
-
-def start_backup(training_id: int) -> None:
-    """Back a training up in the background, if it is due."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-
-    def work() -> None:
-        with app.app_context():
-            app.extensions["services"].backups.backup_if_due(training_id)
-
-    socketio.start_background_task(work)

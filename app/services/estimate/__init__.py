@@ -23,6 +23,7 @@ from app.services.trainer.create import columns
 
 if TYPE_CHECKING:
     from app.jobs import JobService
+    from app.services.storage import StorageService
 
 RETENTION = timedelta(days=30)
 
@@ -32,10 +33,11 @@ class EstimateService:
 
     Args:
         jobs: runs the measurements, and has the devices in use.
+        storage: where datasets have their images.
     """
 
-    def __init__(self, jobs: "JobService") -> None:
-        self.jobs, self.measurements = jobs, Measurements(jobs)
+    def __init__(self, jobs: "JobService", storage: "StorageService") -> None:
+        self.jobs, self.storage, self.measurements = jobs, storage, Measurements(jobs)
 
     def estimate(self, values: TrainingInValues) -> EstimateOutValues:
         """The estimate, or the progress of its measurement; `values` as TrainingIn loads them.
@@ -104,5 +106,5 @@ class EstimateService:
     def check(self, values: TrainingInValues) -> EstimateRequest:
         """Validate a request as creating the training would; nothing is stored."""
         with db.session.no_autoflush:
-            row = Training(**columns(db.session, values), extensions=[])
+            row = Training(**columns(db.session, self.storage, values), extensions=[])
             return describe(row, db.session.get_one(Dataset, row.dataset_id))

@@ -2,7 +2,6 @@
 
 import statistics
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -75,7 +74,7 @@ def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
     period = configuration.params.get("save_period", -1)
     periodic = configuration.epochs // period if period > 0 else 0
     needed = checkpoint * (2 + RETAINED_CHECKPOINTS + periodic)
-    free = free_disk(current_app.extensions["services"].storage.models)
+    free = free_disk(settings().MODELS_DIR)
     return {
         "checkpoint_bytes": checkpoint,
         "disk": needed,

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from typing import Any, Self
 
-from flask import current_app
-
+from app import __version__
 from app.config import settings
 from app.jobs.devices import CPU, Pool, Use
 from app.jobs.workers import gpus_for_jobs
@@ -88,7 +87,7 @@ def describe(row: Training, dataset: Dataset) -> EstimateRequest:
         "devices": devices,
         "machine": [os.cpu_count(), [gpu["name"] for gpu in system.gpus()] if devices != (CPU,) else []],
         "limit": config.TRAINING_MEMORY_LIMIT,
-        "versions": [version("torch"), version("ultralytics"), current_app.version],  # type: ignore[attr-defined]
+        "versions": [version("torch"), version("ultralytics"), __version__],
     }
     same = {name: value for name, value in asdict(configuration).items() if name not in {"epochs", "params"}}
     text = json.dumps(same | depends, sort_keys=True)

@@ -118,9 +118,11 @@ class EvaluationJobs:
     def apply(self, job: Job, event: Event, _directory: Path) -> None:
         """Notify the page of a stopped run that its results are available."""
         if isinstance(event, Stage) and event.name == CONCLUDED:
-            training = db.session.get(Training, job.subject_id)
-            if training is not None:
-                self.trainer.feed.send([status_message(training)])
+            training_id = job.subject_id or 0
+            with writing() as session:
+                training = self.trainer.store.lock_existing(session, training_id)
+                messages = [status_message(training)] if training is not None else []
+            self.trainer.feed.send(messages)
 
     def weights(self, row: Evaluation) -> Path:
         try:

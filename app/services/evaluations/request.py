@@ -119,7 +119,7 @@ class Checker:
                 version = self.datasets.store.get_revision(dataset.id, number)
             except NotFound as error:
                 raise refuse("revision", error.detail) from error
-        refuse_missing(dataset, number)
+        refuse_missing(self.storage, dataset, number)
         return version
 
     def classes(

@@ -22,7 +22,7 @@ from app.services.storage import StorageService
 if TYPE_CHECKING:
     from app.jobs import JobService
     from app.services.exports import ModelExports
-    from app.services.trainer.files import TrainingFiles
+    from app.services.trainer import TrainingService
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,17 @@ class InferenceService:
 
 
 def create_inference_service(
-    storage: StorageService, files: "TrainingFiles", jobs: "JobService", exports: "ModelExports"
+    storage: StorageService, trainer: "TrainingService", jobs: "JobService", exports: "ModelExports"
 ) -> InferenceService:
     """Build the service with its collaborators.
 
     Args:
         storage: of the tests' folders.
-        files: has the weights of trainings.
+        trainer: has the trainings and their weights.
         jobs: runs the warm worker.
         exports: of models, which may run in their stead.
     """
-    warm, models = WarmModels(WarmWorker(jobs)), TestableModels(files)
+    warm, models = WarmModels(WarmWorker(jobs)), TestableModels(trainer.files, trainer.presenter)
     prediction, engines = Prediction(warm), Engines(exports)
     return InferenceService(
         warm=warm,

@@ -13,6 +13,7 @@ from app.services.paging import page_numbers
 from app.services.trainer import present
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.integrity import require_intact
+from app.services.trainer.present import TrainingPresenter
 from app.services.trainer.read_models import TrainingView
 
 MAX_EXAMINED = 20  # newest trainings that are considered for the default
@@ -28,10 +29,11 @@ class TestableModels:
 
     Args:
         files: has the checkpoints of trainings.
+        presenter: has them as they are shown.
     """
 
-    def __init__(self, files: TrainingFiles) -> None:
-        self.files, self.storage = files, files.store.storage
+    def __init__(self, files: TrainingFiles, presenter: TrainingPresenter) -> None:
+        self.files, self.storage, self.presenter = files, files.store.storage, presenter
 
     def list_models(self, page: int, per_page: int, search: str = "") -> ModelsView:
         """Trainings that should have weights, newest first; `downloadable`: whether the file exists.
@@ -46,7 +48,7 @@ class TestableModels:
         counted = select(func.count()).select_from(Training).join(Dataset).where(*conditions)
         total = db.session.scalar(counted) or 0
         part = present.rows().where(*conditions).order_by(Training.id.desc())
-        views = present.to_dicts(part.limit(per_page).offset((page - 1) * per_page), self.storage.models)
+        views = self.presenter.to_dicts(part.limit(per_page).offset((page - 1) * per_page))
         return {
             "models": views,
             "default": self.default_model(),
@@ -58,12 +60,8 @@ class TestableModels:
         query = present.rows().where(~present.in_trash())
         ended = query.where(Training.status == TrainingStatus.COMPLETED).order_by(Training.end_time.desc().nulls_last())
         unfinished = query.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
-        candidates = usable(
-            present.to_dicts(ended.order_by(Training.id.desc()).limit(MAX_EXAMINED), self.storage.models)
-        )
-        candidates += usable(
-            present.to_dicts(unfinished.order_by(Training.id.desc()).limit(MAX_EXAMINED), self.storage.models)
-        )
+        candidates = usable(self.presenter.to_dicts(ended.order_by(Training.id.desc()).limit(MAX_EXAMINED)))
+        candidates += usable(self.presenter.to_dicts(unfinished.order_by(Training.id.desc()).limit(MAX_EXAMINED)))
         return next((item for item in candidates if item["level"] != "nothing"), candidates[0] if candidates else None)
 
     def model_of(self, training_id: int, checkpoint: str | None = None) -> Path:

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import psutil
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from app import __version__
 from app.config import settings
 from app.errors import NotFound
 from app.extensions import db, socketio
@@ -54,21 +54,24 @@ def machine(data: Path) -> Machine:
     }
 
 
-def figures(machine: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> SystemFigures:
+def figures(
+    machine: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str], queries: database.QueryTimes
+) -> SystemFigures:
     """The machine's figures, with the queue, the database, the devices' users, and uptime in s.
 
     Args:
         machine: as `machine` has it.
         busy: the devices that each running training holds.
         measuring: the devices on which an estimate is being measured.
+        queries: the times of the latest database queries.
     """
     return {
         **machine,
-        "version": current_app.version,  # type: ignore[attr-defined]
+        "version": __version__,
         "uptime": round(time.time() - STARTED, 1),
         "network": machine["network"] | {"connections": connections()},
         "queue": queue(),
-        "database": database.figures(),
+        "database": database.figures(queries),
         "devices": devices(machine["gpus"], busy, measuring),
     }
 

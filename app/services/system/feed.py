@@ -16,6 +16,7 @@ from app.models import Training
 from app.schemas.jobs import JobOut
 from app.schemas.system import WorkerOut
 from app.services import system
+from app.services.system.database import QueryTimes
 from app.services.system.read_models import DeviceView, ProcessView, SystemFigures
 from app.services.system.workers import present_workers
 from app.threads import run_blocking
@@ -36,10 +37,11 @@ class SystemFeed:
     Args:
         trainer: has the devices of running trainings.
         jobs: the running and waiting ones, and the devices of measurements.
+        queries: the times of the latest ones.
     """
 
-    def __init__(self, trainer: "TrainingService", jobs: "JobService") -> None:
-        self.trainer, self.jobs = trainer, jobs
+    def __init__(self, trainer: "TrainingService", jobs: "JobService", queries: QueryTimes) -> None:
+        self.trainer, self.jobs, self.queries = trainer, jobs, queries
         self._looking = Lock()
         self._state = Lock()  # never held while waiting
         self._going = False
@@ -57,7 +59,7 @@ class SystemFeed:
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
         jobs = self.jobs.views(self.jobs.active(waiting=WAITING))
-        values: SystemFigures = {**system.figures(machine, busy, measuring), "jobs": jobs}
+        values: SystemFigures = {**system.figures(machine, busy, measuring, self.queries), "jobs": jobs}
         if settings().DISPATCH == "rq":
             values["workers"] = present_workers()
         return visible_part(values) if is_limited(current()) else values

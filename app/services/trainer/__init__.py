@@ -4,29 +4,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.schemas.training_lists import TrainingQueryValues
-from app.services.trainer import compare, present
+from app.services.trainer import compare
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.bundle import TrainingBundle
 from app.services.trainer.clone import TrainingCloning
 from app.services.trainer.create import TrainingCreation
+from app.services.trainer.disk_pauses import DiskPauses
 from app.services.trainer.ephemeral import EphemeralMessages
+from app.services.trainer.event_recorder import EventRecorder
 from app.services.trainer.extend import TrainingExtension
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.job_record import TrainingRecord
 from app.services.trainer.jobs import TrainingJobs
+from app.services.trainer.present import TrainingPresenter, choices
 from app.services.trainer.queue import TrainingQueue
 from app.services.trainer.read_models import Comparison, FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.reruns import TrainingReruns
 from app.services.trainer.run_endings import EndedRuns
 from app.services.trainer.store import TrainingStore, training_not_found
+from app.services.trainer.stored_messages import StoredMessages
 from app.services.trainer.trash import TrainingTrash
 from app.services.trainer.views import TrainingViews
 from app.services.trainer.writer import TrainingWriter
 
 if TYPE_CHECKING:
     from app.jobs import JobService
+    from app.services.backup import BackupService
     from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
 
@@ -38,6 +43,7 @@ class TrainingService:
     """
 
     store: TrainingStore
+    presenter: TrainingPresenter
     feed: TrainingFeed
     creation: TrainingCreation
     cloning: TrainingCloning
@@ -51,6 +57,7 @@ class TrainingService:
     bundles: TrainingBundle
     following: TrainingFollowing
     ephemeral: EphemeralMessages
+    recorder: EventRecorder
     jobs: TrainingJobs
     ended: EndedRuns
 
@@ -91,24 +98,24 @@ class TrainingService:
         Raises:
             NotFound: there is no such training.
         """
-        view = present.one(training_id, self.store.models)
+        view = self.presenter.one(training_id)
         if view is None:
             raise training_not_found(training_id)
         return view
 
     def list_active_trainings(self) -> list[TrainingView]:
         """Running trainings, then waiting ones, as TrainingOut."""
-        return present.active(self.store.models)
+        return self.presenter.active()
 
     # Reading.
 
     def list_trainings(self, query: TrainingQueryValues) -> TrainingPageView:
         """A page of trainings; `query` as TrainingQuery loads it."""
-        return present.page(query, self.store.models)
+        return self.presenter.page(query)
 
     def filter_choices(self) -> FilterChoicesView:
         """The values of the list's filters, as FilterChoices."""
-        return present.choices()
+        return choices()
 
     def compare(self, ids: list[int]) -> Comparison:
         """Trainings side by side, as CompareOut.
@@ -116,7 +123,7 @@ class TrainingService:
         Raises:
             NotFound: none of them exists.
         """
-        return compare.compare(ids, self.store.models)
+        return compare.compare(ids, self.presenter)
 
     def reconcile(self) -> None:
         """At the server's start, before its jobs: give a job to every training that has not ended."""
@@ -124,7 +131,11 @@ class TrainingService:
 
 
 def create_training_service(
-    storage: "StorageService", revisions: "RevisionHashes", jobs: "JobService", limited: bool = False
+    storage: "StorageService",
+    revisions: "RevisionHashes",
+    jobs: "JobService",
+    backups: "BackupService",
+    limited: bool = False,
 ) -> TrainingService:
     """Create the service with its parts.
 
@@ -132,32 +143,48 @@ def create_training_service(
         storage: of the trainings' folders.
         revisions: hashes the present files of a dataset.
         jobs: runs them.
+        backups: of the models of ended trainings.
         limited: whether their memory is limited.
     """
-    store = TrainingStore(storage)
-    feed = TrainingFeed(store, jobs.cluster.bus)
     ephemeral = EphemeralMessages(at_once=jobs.cluster.on)
+    store = TrainingStore(storage, ephemeral)
+    presenter = TrainingPresenter(store.models, ephemeral)
+    stored = StoredMessages(presenter)
+    feed = TrainingFeed(store, stored, jobs.cluster.bus)
     ended = EndedRuns(jobs)
     writer = TrainingWriter(feed, jobs, ended)
-    creation = TrainingCreation(feed, jobs.scheduler)
+    creation = TrainingCreation(store, feed, jobs.scheduler)
     reruns = TrainingReruns(store, feed, jobs.scheduler, revisions)
-    actions = TrainingActions(store, writer, ended)
-    record = TrainingRecord(store, feed, ephemeral, ended, jobs, actions)
+    actions = TrainingActions(store, presenter, writer, ended, backups)
+    recorder = EventRecorder(store, ephemeral)
+    record = TrainingRecord(
+        store=store,
+        feed=feed,
+        recorder=recorder,
+        ephemeral=ephemeral,
+        disk_pauses=DiskPauses(store),
+        ended=ended,
+        jobs=jobs,
+        actions=actions,
+        backups=backups,
+    )
     return TrainingService(
         store=store,
+        presenter=presenter,
         feed=feed,
         creation=creation,
         cloning=TrainingCloning(store, creation),
         reruns=reruns,
         actions=actions,
         extension=TrainingExtension(store, writer),
-        queue=TrainingQueue(store, writer),
+        queue=TrainingQueue(store, presenter, writer),
         trash=TrainingTrash(store, writer),
         files=TrainingFiles(store),
         views=TrainingViews(store),
         bundles=TrainingBundle(store, reruns),
-        following=TrainingFollowing(store, feed, ephemeral, jobs.cluster.on),
+        following=TrainingFollowing(store, presenter, feed, ephemeral, stored, jobs.cluster.on),
         ephemeral=ephemeral,
+        recorder=recorder,
         jobs=TrainingJobs(record, store, jobs, limited),
         ended=ended,
     )

@@ -5,7 +5,7 @@ For a running training, only the request is recorded; its supervisor reads it wi
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
@@ -15,16 +15,19 @@ from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingSt
 from app.schemas.training_actions import TrainingPatchValues
 from app.schemas.trainings import TrainingCreatedValues
 from app.services import about
-from app.services.backup import start_backup
 from app.services.idempotency import RequestKey
-from app.services.trainer import checkpoints, present
+from app.services.trainer import checkpoints
 from app.services.trainer.checkpoints import ResumableCheckpoint
 from app.services.trainer.messages import RoomMessage, message, status_message
+from app.services.trainer.present import TrainingPresenter
 from app.services.trainer.run_endings import EndedRuns, end_automatic
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import change, follow, request_stop
 from app.services.trainer.trash import cancel
 from app.services.trainer.writer import TrainingWriter
+
+if TYPE_CHECKING:
+    from app.services.backup import BackupService
 
 logger = logging.getLogger("yolo.training")
 
@@ -37,11 +40,21 @@ class TrainingActions:
     All raise NotFound if there is no such training, and Conflict if it is in the trash.
 
     Args:
+        presenter: for the answer to an edit.
         ended: notifies the listeners of a stopped run.
+        backups: of models of important trainings.
     """
 
-    def __init__(self, store: TrainingStore, writer: TrainingWriter, ended: EndedRuns) -> None:
-        self.store, self.writer, self.ended = store, writer, ended
+    def __init__(
+        self,
+        store: TrainingStore,
+        presenter: TrainingPresenter,
+        writer: TrainingWriter,
+        ended: EndedRuns,
+        backups: "BackupService",
+    ) -> None:
+        self.store, self.presenter, self.writer = store, presenter, writer
+        self.ended, self.backups = ended, backups
 
     def stop(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """End a training: at once if it is pending or paused, within a batch if it is running.
@@ -145,11 +158,10 @@ class TrainingActions:
 
         self.writer.write(None, work)
         if changes.get("important"):
-            start_backup(training_id)
+            self.backups.start(training_id)
         if self.store.folder(training_id).is_dir():
             about.write(self.store.folder(training_id), "training", self.store.row(training_id))
-        view = present.one(training_id, self.store.models)
-        return view or {}
+        return self.presenter.one(training_id) or {}
 
 
 def action_response(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from flask_babel import ngettext
@@ -12,17 +11,18 @@ from app.core.metrics import KEYS as METRIC_KEYS
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Training, TrainingMetric
-from app.services.trainer import params, present
+from app.services.trainer import params
+from app.services.trainer.present import TrainingPresenter, list_rows
 from app.services.trainer.read_models import Comparison, TrainingView
 
 
-def compare(ids: Sequence[int], models: Path) -> Comparison:
+def compare(ids: Sequence[int], presenter: TrainingPresenter) -> Comparison:
     """Trainings in the requested order, with their curves; `missing`: ids without a training.
 
     Raises:
         NotFound: none of them exists.
     """
-    by_id = {item["id"]: item for item in present.to_dicts(present.list_rows().where(Training.id.in_(ids)), models)}
+    by_id = {item["id"]: item for item in presenter.to_dicts(list_rows().where(Training.id.in_(ids)))}
     if not by_id:
         count = len(set(ids))
         raise NotFound(ngettext("This run no longer exists.", "These runs no longer exist.", count))

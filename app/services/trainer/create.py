@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,13 +18,17 @@ from app.jobs.scheduler import Scheduler
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
 from app.schemas.trainings import TrainingCreatedValues, TrainingInValues
-from app.services import idempotency, services
+from app.services import idempotency
 from app.services.idempotency import RequestKey
 from app.services.trainer import advise, choose, params
 from app.services.trainer.architectures import SUFFIXES, architectures
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.messages import status_message
+from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import follow
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.training")
 
@@ -64,12 +68,13 @@ class TrainingCreation:
     """Creates and queues new trainings.
 
     Args:
+        store: where datasets and trainings have their folders.
         feed: sends messages to the browsers.
         scheduler: starts them as soon as their device is free.
     """
 
-    def __init__(self, feed: TrainingFeed, scheduler: Scheduler) -> None:
-        self.feed, self.scheduler = feed, scheduler
+    def __init__(self, store: TrainingStore, feed: TrainingFeed, scheduler: Scheduler) -> None:
+        self.store, self.feed, self.scheduler = store, feed, scheduler
 
     def create_once(
         self, values: TrainingInValues, key: RequestKey | None = None, cloned_from: int | None = None
@@ -105,7 +110,7 @@ class TrainingCreation:
         """
         architectures()  # read the first time, which lets others be served: not within the transaction
         with writing() as session:
-            row = Training(**columns(session, values), status=TrainingStatus.PENDING)
+            row = Training(**columns(session, self.store.storage, values), status=TrainingStatus.PENDING)
             session.add(row)
             session.flush()  # its number is needed
             follow(row)
@@ -130,7 +135,7 @@ class TrainingCreation:
             Conflict: the same.
         """
         architectures()
-        row = columns(db.session, values)
+        row = columns(db.session, self.store.storage, values)
         model = row["architecture"] or f"yolov8{row['model_version']}{SUFFIXES.get(row['task'], '')}"
         scratch = not starts_from(row["start"]["kind"], model)
         requested: advise.RunValues = {
@@ -145,8 +150,12 @@ class TrainingCreation:
         return advise.check_request(requested, row["architecture"], row["model_version"], dataset)
 
 
-def columns(session: Any, values: TrainingInValues) -> NewTraining:
+def columns(session: Any, storage: "StorageService", values: TrainingInValues) -> NewTraining:
     """The request as columns of a training, complete and checked. Reads only.
+
+    Args:
+        storage: where the dataset has its images.
+        values: as TrainingIn loads them.
 
     Raises:
         Unprocessable: no such dataset, model, start or device, or a parameter that does not fit.
@@ -157,7 +166,7 @@ def columns(session: Any, values: TrainingInValues) -> NewTraining:
     if not Pool(gpus_for_jobs(config)).has(checked.get("device", "auto")):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
-    refuse_missing(dataset)
+    refuse_missing(storage, dataset)
     start: TrainingStart = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
@@ -191,13 +200,16 @@ def revision_of(session: Any, dataset: Dataset) -> UsedRevision:
     return {"revision": dataset.revision, "dataset_revision": hash_of_version}
 
 
-def refuse_missing(dataset: Dataset, number: int | None = None) -> None:
+def refuse_missing(storage: "StorageService", dataset: Dataset, number: int | None = None) -> None:
     """Check that the dataset's images are on the server.
+
+    Args:
+        number: of the revision; None: the current one.
 
     Raises:
         Conflict: the files that a training would read were removed from the server.
     """
-    if not dataset.path or services().storage.has_images(dataset.id, number or dataset.revision):
+    if not dataset.path or storage.has_images(dataset.id, number or dataset.revision):
         return
     raise Conflict(
         _(

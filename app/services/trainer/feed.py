@@ -1,7 +1,6 @@
 """Sends committed changes of trainings to browsers."""
 
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 from app import notify
@@ -13,18 +12,23 @@ from app.services.trainer import history
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.read_models import WaitingView
 from app.services.trainer.store import TrainingStore
+from app.services.trainer.stored_messages import StoredMessages
 from app.services.trainer.waiting import reason
 
 
 class TrainingFeed:
     """Sends messages to the rooms of trainings and to the dashboard.
 
+    Args:
+        stored: fills in what a message has in the reader's language.
+        bus: tells other processes which messages were sent.
+
     Attributes:
         newest: the highest message number per training that any process has sent since the start of the server.
     """
 
-    def __init__(self, store: TrainingStore, bus: Bus | None = None) -> None:
-        self.store, self.bus = store, bus or Bus("", "")
+    def __init__(self, store: TrainingStore, stored: StoredMessages, bus: Bus) -> None:
+        self.store, self.stored, self.bus = store, stored, bus
         self.newest: dict[int, int] = {}
         self.bus.on("messages", self.receive)
 
@@ -43,7 +47,7 @@ class TrainingFeed:
             self.receive([training_id, seq])
             self.bus.publish("messages", [training_id, seq])
             if event in history.LOCALIZED:
-                create_payload = partial(for_all, event, item.payload, self.store.models)
+                create_payload = partial(self.for_all, event, item.payload)
                 notify.to_readers(event, training_id, create_payload, dashboard=item.dashboard)
             else:
                 notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
@@ -53,16 +57,15 @@ class TrainingFeed:
         seq = self.store.row(training_id).seq
         self.send([RoomMessage("training_status", {"training_id": training_id, "seq": seq})])
 
-
-def for_all(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
-    """A message's payload for all readers of its rooms. With PRIVATE_DATA, it does not name the run that holds the
-    device, which not all of them may see.
-    """
-    filled = history.fill_payload(event, payload, models)
-    training = filled.get("training", {})
-    waits = training.get("waiting_for") if settings().PRIVATE_DATA else None
-    if not isinstance(waits, dict) or "training_id" not in waits:
-        return filled
-    public = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
-    view: WaitingView = {**cast(WaitingReason, public), "message": reason(cast(WaitingReason, public))}
-    return {**filled, "training": {**training, "waiting_for": view}}
+    def for_all(self, event: str, payload: MessagePayload) -> MessagePayload:
+        """A message's payload for all readers of its rooms. With PRIVATE_DATA, it does not name the run that holds
+        the device, which not all of them may see.
+        """
+        filled = self.stored.fill(event, payload)
+        training = filled.get("training", {})
+        waits = training.get("waiting_for") if settings().PRIVATE_DATA else None
+        if not isinstance(waits, dict) or "training_id" not in waits:
+            return filled
+        public = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
+        view: WaitingView = {**cast(WaitingReason, public), "message": reason(cast(WaitingReason, public))}
+        return {**filled, "training": {**training, "waiting_for": view}}

@@ -12,8 +12,10 @@ from app.services.trainer.ephemeral import EphemeralMessages, Unwritten
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import LOG_TAIL
 from app.services.trainer.output import read_piece
+from app.services.trainer.present import TrainingPresenter
 from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, LogPosition, MetricsView, Snapshot
 from app.services.trainer.store import TrainingStore
+from app.services.trainer.stored_messages import StoredMessages
 
 POLL_INTERVAL_S = 0.2
 READ_S = 2.0  # between two reads of the database, to which another process may have written
@@ -23,13 +25,24 @@ class TrainingFollowing:
     """Reads for pages, for polling scripts, and for clients that join a room.
 
     Args:
+        presenter: has the present training.
+        feed: knows the newest number that was sent.
+        ephemeral: has the messages that are not written yet.
+        stored: has those that are.
         shared: whether other processes send messages of trainings too.
     """
 
     def __init__(
-        self, store: TrainingStore, feed: TrainingFeed, ephemeral: EphemeralMessages, shared: bool = False
+        self,
+        store: TrainingStore,
+        presenter: TrainingPresenter,
+        feed: TrainingFeed,
+        ephemeral: EphemeralMessages,
+        stored: StoredMessages,
+        shared: bool = False,
     ) -> None:
-        self.store, self.feed, self.ephemeral, self.are_several = store, feed, ephemeral, shared
+        self.store, self.presenter, self.feed = store, presenter, feed
+        self.ephemeral, self.stored, self.are_several = ephemeral, stored, shared
 
     def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
         """Every epoch so far, as MetricsOut; without `all_classes` as in a snapshot."""
@@ -40,16 +53,16 @@ class TrainingFollowing:
 
     def advice(self, training_id: int) -> list[SentAdviceValues]:
         """The coach's advice so far."""
-        sent = history.timeline(training_id, "training_advice", self.store.row(training_id).seq, self.store.models)
+        sent = self.stored.timeline(training_id, "training_advice", self.store.row(training_id).seq)
         return cast(list[SentAdviceValues], sent)
 
     def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> EventsPage:
-        """The room's messages above a number; see history.page. `wait`: longest wait for the first one, in seconds."""
+        """The room's messages above a number; see StoredMessages.page. `wait`: for the first one, in s."""
         row, newer = self._present(training_id)
         if wait and max(row.seq, newer[-1].seq if newer else 0) <= after:
             self._wait_for(training_id, after, wait)
             row, newer = self._present(training_id)
-        return history.page(training_id, row.seq, after, limit, self.store.models, newer)
+        return self.stored.page(training_id, row.seq, after, limit, newer)
 
     def _present(self, training_id: int) -> tuple[Training, list[Unwritten]]:
         """The row, in a new transaction, and the messages that it does not have yet."""
@@ -79,7 +92,7 @@ class TrainingFollowing:
         """
         row, newer = self._present(training_id)
         seq, attempt = row.seq, row.attempt
-        training = present.one(training_id, self.store.models)
+        training = self.presenter.one(training_id)
         assert training is not None
         version = history.version(training_id, seq)
         same = version == cached_version
@@ -87,8 +100,8 @@ class TrainingFollowing:
             "seq": newer[-1].seq if newer else seq,
             "training": present.as_json(training),
             "metrics": None if same else as_sent(version, history.metrics(training_id, seq)),
-            "notes": history.timeline(training_id, "training_note", seq, self.store.models),
-            "advice": history.timeline(training_id, "training_advice", seq, self.store.models),
+            "notes": self.stored.timeline(training_id, "training_note", seq),
+            "advice": self.stored.timeline(training_id, "training_advice", seq),
             "losses": history.losses(training_id, seq, newer),
             "figures": history.figures(training_id, seq, newer),
             "log": self._log_until(training_id, attempt, history.log_position(training_id, seq, newer)),

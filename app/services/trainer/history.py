@@ -1,119 +1,24 @@
-"""Reads a training's past: messages by number, the timeline of notes and advice, recent curves.
-
-A message is read back as it was sent: parts that are not stored in it are filled in from their own tables or files.
-"""
+"""Reads a training's past: its epochs, recent curves of losses and system figures, and the position in its log."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import Text, func, select, type_coerce
 
 from app.core.metrics import ClassMetrics
-from app.core.paths import redact_paths
-from app.core.room_messages import MessagePayload, StoredMessage
+from app.core.room_messages import MessagePayload
 from app.core.train import RunProgress
 from app.extensions import db
 from app.models import TrainingEvent, TrainingMetric
-from app.services.trainer import coach_texts, present, texts
 from app.services.trainer.ephemeral import Unwritten
-from app.services.trainer.messages import stamp
-from app.services.trainer.output import read_piece
-from app.services.trainer.read_models import EpochView, EventsPage, LogPosition
+from app.services.trainer.read_models import EpochView, LogPosition
 
 FINE = ("training_log", "training_system")  # not sent to the dashboard
 LOCALIZED = ("training_status", "training_note", "training_advice")  # in the reader's language
 MOST_LOSSES = 2_000
 MOST_FIGURES = 900  # half an hour
 MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has all
-
-NumberedMessage = TrainingEvent | Unwritten
-
-
-def fill_payload(event: str, payload: MessagePayload, models: Path) -> MessagePayload:
-    """The payload completed by what is not stored in the message. Texts are in the language of the context."""
-    if event not in FILLERS:
-        return payload
-    return payload | FILLERS[event](payload, models)
-
-
-def fill_status(payload: MessagePayload, models: Path) -> MessagePayload:
-    view = present.one(payload["training_id"], models)
-    return {"training": present.as_json(view)} if view else {}
-
-
-def fill_log(payload: MessagePayload, models: Path) -> MessagePayload:
-    directory = models / str(payload["training_id"]) / "attempts" / str(payload["attempt"])
-    return {"text": read_piece(directory, payload["start"], payload["offset"])}
-
-
-def fill_error(payload: MessagePayload, models: Path) -> MessagePayload:
-    """Redact an error that an earlier version stored unredacted."""
-    root = models.parent
-    return {
-        "error": redact_paths(payload["error"] or "", root, stored=True),
-        "traceback": redact_paths(payload["traceback"] or "", root, stored=True),
-    }
-
-
-def fill_update(payload: MessagePayload, _models: Path) -> MessagePayload:
-    mine = (TrainingMetric.training_id == payload["training_id"]) & (TrainingMetric.epoch == payload["epoch"])
-    return {"classes": db.session.scalar(select(TrainingMetric.classes).where(mine)) or []}
-
-
-FILLERS: dict[str, Callable[[MessagePayload, Path], MessagePayload]] = {
-    "training_status": fill_status,
-    "training_log": fill_log,
-    "training_update": fill_update,
-    "training_error": fill_error,
-    "training_note": lambda payload, _: {"message": texts.note(payload["code"], payload["data"])},
-    "training_advice": lambda payload, _: coach_texts.advice(payload["code"], payload["data"]),
-}
-
-
-def page(
-    training_id: int, seq: int, after: int, limit: int, models: Path, newer: Sequence[Unwritten] = ()
-) -> EventsPage:
-    """Messages with numbers above `after`, in order: {"events", "seq" (to continue from), "more", "thinned"}.
-
-    `thinned`: some ephemeral messages between `after` and the last one of this page were deleted.
-
-    Args:
-        seq: the highest number in the rows.
-        newer: unwritten messages.
-    """
-    query = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
-    rows: list[NumberedMessage] = list(db.session.scalars(query.order_by(TrainingEvent.seq).limit(limit)))
-    last_stored = max(after, rows[-1].seq if rows else 0)
-    rows += [item for item in newer if item.seq > last_stored][: limit - len(rows)]
-    seq = max(seq, newer[-1].seq if newer else 0)
-    last = rows[-1].seq if rows else seq
-    return {
-        "events": list(read_back(rows, models)),
-        "seq": last,
-        "more": bool(rows) and seq > last,
-        "thinned": last - after > len(rows),
-    }
-
-
-def read_back(rows: Iterable[NumberedMessage], models: Path) -> Iterable[StoredMessage]:
-    """The messages as they were sent; the training itself is queried once."""
-    training: MessagePayload | None = None
-    for row in rows:
-        payload: MessagePayload = {"training_id": row.training_id, "seq": row.seq, **row.payload}
-        if row.event == "training_status":
-            training = training or fill_status(payload, models)
-            payload |= training
-        else:
-            payload = fill_payload(row.event, payload, models)
-        yield {"seq": row.seq, "event": row.event, "time": stamp(row.time), "payload": payload}
-
-
-def timeline(training_id: int, event: str, seq: int, models: Path) -> list[MessagePayload]:
-    """All notes, or all advice, up to a number."""
-    query = select(TrainingEvent).where(*up_to(training_id, event, seq)).order_by(TrainingEvent.seq)
-    return [{**item["payload"], "time": item["time"]} for item in read_back(db.session.scalars(query), models)]
 
 
 def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[MessagePayload]:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from app.core.text_data import TextValue
+from app.database import writing
 from app.events import Envelope, Event, Failed, Paused
 from app.extensions import db
 from app.jobs.devices import CPU
@@ -16,15 +18,15 @@ from app.jobs.model import Job
 from app.jobs.output import OutputChunk
 from app.jobs.progress import JobProgressView
 from app.models import Training, TrainingStatus, now
-from app.services.backup import start_backup
-from app.services.trainer import recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.advance import as_progress
-from app.services.trainer.apply import apply_batched, end, position
+from app.services.trainer.disk_pauses import DiskPauses
 from app.services.trainer.ephemeral import EphemeralMessages
+from app.services.trainer.event_recorder import EventRecorder
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.messages import LogPiece, RoomMessage, queue_message, status_message
 from app.services.trainer.output import readable, without_controls
+from app.services.trainer.recover import add_note
 from app.services.trainer.run_endings import EndedRuns
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import KIND, change
@@ -32,33 +34,36 @@ from app.services.trainer.waiting import for_trainings, queue_order
 
 if TYPE_CHECKING:
     from app.jobs import JobService
+    from app.services.backup import BackupService
 
 logger = logging.getLogger("yolo.training")
 
 
+@dataclass(eq=False)
 class TrainingRecord:
     """The `Record` of a training's job (app/jobs/kinds.py), whose subject is the training.
 
     Args:
         store: of the rows and folders.
         feed: sends messages to browsers.
+        recorder: writes the child's events to the rows.
         ephemeral: messages that were sent and are not written yet.
+        disk_pauses: pause and resume trainings for the disk.
         ended: notifies the listeners of a run's end.
         jobs: announces changed jobs.
         actions: stops a training when its job is stopped.
+        backups: of the models of ended runs.
     """
 
-    def __init__(
-        self,
-        store: TrainingStore,
-        feed: TrainingFeed,
-        ephemeral: EphemeralMessages,
-        ended: EndedRuns,
-        jobs: "JobService",
-        actions: TrainingActions,
-    ) -> None:
-        self.store, self.feed, self.ephemeral = store, feed, ephemeral
-        self.ended, self.jobs, self.actions = ended, jobs, actions
+    store: TrainingStore
+    feed: TrainingFeed
+    recorder: EventRecorder
+    ephemeral: EphemeralMessages
+    disk_pauses: DiskPauses
+    ended: EndedRuns
+    jobs: "JobService"
+    actions: TrainingActions
+    backups: "BackupService"
 
     def claimed(self, job: Job) -> Notice:
         row = db.session.get_one(Training, job.subject_id)
@@ -90,7 +95,7 @@ class TrainingRecord:
         if output is not None:
             text = readable(output.data, self.store.attempt_dir(training_id, attempt))
             log = LogPiece(attempt, output.start, output.offset, text)
-        self.send(apply_batched(training_id, attempt, envelopes, log))
+        self.send(self.recorder.apply_batched(training_id, attempt, envelopes, log))
 
     def fail(self, job_id: int, attempt: int, failure: Failed) -> None:
         training_id = training_of(job_id)
@@ -98,10 +103,10 @@ class TrainingRecord:
         event: Event = replace(failure, traceback=without_controls(failure.traceback))
         if row is not None and row.pause_requested and not row.stop_requested:
             event = Paused(row.current_epoch, "asked")
-        self.send(end(training_id, attempt, event, now()))
+        self.send(self.recorder.end(training_id, attempt, event, now()))
 
     def position(self, job_id: int) -> tuple[int, int]:
-        return position(training_of(job_id))
+        return self.recorder.position(training_of(job_id))
 
     def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
         """In epochs; the share includes the batches of the present one."""
@@ -111,7 +116,7 @@ class TrainingRecord:
         }
 
     def disk_short(self, job_id: int, space: DiskSpace) -> None:
-        messages = recover.pause_for_disk(training_of(job_id), space)
+        messages = self.disk_pauses.pause(training_of(job_id), space)
         self.send(messages)
         if messages and (job := db.session.get(Job, job_id, populate_existing=True)):
             self.jobs.announce(job)
@@ -120,13 +125,20 @@ class TrainingRecord:
         """Resume trainings that paused for lack of disk space, once there is enough; before each round of the queue."""
         if space is None:
             return
-        messages = recover.after_disk(space)
+        messages = self.disk_pauses.resume(space)
         self.feed.send(messages)
         for training_id in {item.payload["training_id"] for item in messages}:
             self.jobs.announce_newest(KIND, training_id)
 
     def damaged(self, job_id: int, attempt: int) -> None:
-        self.send(recover.note(training_of(job_id), "events_damaged", attempt=attempt))
+        self.note(training_of(job_id), "events_damaged", attempt=attempt)
+
+    def note(self, training_id: int, code: str, **data: TextValue) -> None:
+        """Store a note with a training, in a transaction of its own, and send it."""
+        with writing() as session:
+            row = self.store.lock_existing(session, training_id)
+            messages = add_note(row, code, **data) if row is not None else []
+        self.send(messages)
 
     def process_ended(self, job_id: int) -> None:
         """Update about.json, notify the listeners of the run's end, and back up its weights."""
@@ -139,7 +151,7 @@ class TrainingRecord:
         if TrainingStatus(row.status).ended:
             self.ended.notify(row)
         if self.jobs.retains_files:
-            start_backup(training_id)
+            self.backups.start(training_id)
 
     def stop(self, job: Job) -> None:
         self.actions.stop(job.subject_id or 0)

@@ -17,7 +17,6 @@ from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job
 from app.models import Training, TrainingStatus
 from app.services.datasets.dataset_about import repair_description
-from app.services.trainer import recover
 from app.services.trainer.create import refuse_missing
 from app.services.trainer.job_files import dataset_files, official_weights, results_files
 from app.services.trainer.job_record import TrainingRecord
@@ -78,11 +77,11 @@ class TrainingJobs:
         """
         row, folder = self.row(job), self.store.folder(job.subject_id or 0)
         try:
-            refuse_missing(row.dataset, row.revision)
+            refuse_missing(self.store.storage, row.dataset, row.revision)
         except Conflict as error:
             raise CannotStart("files_missing") from error
         if repair_description(self.store.storage, row.dataset_id, row.revision):
-            self.record.send(recover.note(row.id, "dataset_yaml_mended"))
+            self.record.note(row.id, "dataset_yaml_mended")
         self.set_earlier_aside(folder, directory, job.attempt)
         self.store.describe(row)
         return spec_of(row, folder, tuple(job.devices or (CPU,)), settings()).values()

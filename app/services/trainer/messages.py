@@ -11,7 +11,6 @@ from app.core.room_messages import MessagePayload, QueuePosition
 from app.core.text_data import TextData
 from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingStatus
-from app.services import services
 from app.services.trainer.ephemeral import COLUMNS, RunState
 
 EPHEMERAL = ("training_progress", "training_system", "training_log")  # nobody replays them: thinned out with age
@@ -58,12 +57,14 @@ def message(event: str, row: Training | RunState, **payload: Unpack[MessagePaylo
     """A message with the next number of the training's room. Send it after the commit.
 
     A `training_status` is kept without its training: whoever reads it later gets the present one.
+
+    Args:
+        row: a new one, or one that TrainingStore has locked: it is behind no message that was sent.
     """
     if isinstance(row, RunState):
         row.seq += 1
         row.append(event, payload)
     else:
-        write_ephemeral(row)
         row.seq += 1
         db.session.add(TrainingEvent(training_id=row.id, seq=row.seq, event=event, payload=payload))
         if row.seq % THIN_EVERY == 0:
@@ -71,11 +72,8 @@ def message(event: str, row: Training | RunState, **payload: Unpack[MessagePaylo
     return RoomMessage(event, {"training_id": row.id, "seq": row.seq, **payload})
 
 
-def write_ephemeral(row: Training) -> None:
-    """Write the messages that were sent without a row, in the caller's write transaction."""
-    state = services().trainer.ephemeral.interrupt(row.id)
-    if state is None or not state.is_of(row):
-        return
+def write_ephemeral(row: Training, state: RunState) -> None:
+    """Write the messages that were sent ahead of the row, in the caller's write transaction."""
     before = row.seq
     for item in state.messages:
         if item.seq > before:

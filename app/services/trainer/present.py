@@ -15,9 +15,8 @@ from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import TrainingOut
 from app.schemas.training_lists import TrainingQueryValues
-from app.services import services
 from app.services.trainer import advance, texts
-from app.services.trainer.ephemeral import COLUMNS
+from app.services.trainer.ephemeral import COLUMNS, EphemeralMessages
 from app.services.trainer.levels import level_of, main_value
 from app.services.trainer.read_models import FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.sparks import sparklines
@@ -56,51 +55,96 @@ def list_rows() -> Any:
     return rows().options(defer(TrainingMetric.classes))
 
 
-def one(training_id: int, models: Path) -> TrainingView | None:
-    """One training, ready for TrainingOut."""
-    return next(iter(to_dicts(rows().where(Training.id == training_id), models)), None)
+class TrainingPresenter:
+    """Reads trainings as TrainingOut.
 
+    Args:
+        models: the folder of all trainings.
+        ephemeral: has what is newer than their rows.
+    """
 
-def active(models: Path) -> list[TrainingView]:
-    """Running trainings, then the queue in its order."""
-    query = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~in_trash())
-    return to_dicts(query.order_by(Training.status.desc(), *queue_order()), models)
+    def __init__(self, models: Path, ephemeral: EphemeralMessages) -> None:
+        self.models, self.ephemeral = models, ephemeral
 
+    def one(self, training_id: int) -> TrainingView | None:
+        """One training, ready for TrainingOut."""
+        return next(iter(self.to_dicts(rows().where(Training.id == training_id))), None)
 
-def waiting(models: Path) -> list[TrainingView]:
-    """The queue in its order."""
-    query = rows().where(Training.status == TrainingStatus.PENDING, ~in_trash())
-    return to_dicts(query.order_by(*queue_order()), models)
+    def active(self) -> list[TrainingView]:
+        """Running trainings, then the queue in its order."""
+        query = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~in_trash())
+        return self.to_dicts(query.order_by(Training.status.desc(), *queue_order()))
+
+    def waiting(self) -> list[TrainingView]:
+        """The queue in its order."""
+        query = rows().where(Training.status == TrainingStatus.PENDING, ~in_trash())
+        return self.to_dicts(query.order_by(*queue_order()))
+
+    def page(self, query: TrainingQueryValues) -> TrainingPageView:
+        """One page of the list: a query for the rows, one for their number, one for their small curves."""
+        conditions = conditions_of(query)
+        total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
+        key = query["sort"].lstrip("-")
+        order = SORTS[key].desc() if query["sort"].startswith("-") else SORTS[key].asc()
+        size = query["per_page"]
+        part = (
+            list_rows()
+            .where(*conditions)
+            .order_by(order.nulls_last(), Training.id.desc())
+            .limit(size)
+            .offset((query["page"] - 1) * size)
+        )
+        trainings = self.to_dicts(part)
+        points = sparklines([item["id"] for item in trainings]) if trainings else {}
+        return {
+            "trainings": [{**item, "spark": points.get(item["id"], [])} for item in trainings],
+            "total": total,
+            "page": query["page"],
+            "per_page": size,
+            "pages": -(-total // size),
+        }
+
+    def to_dicts(self, query: Any) -> list[TrainingView]:
+        """`to_dict` of each of `rows()`; one more query where some wait for others, whose names are included."""
+        rows = db.session.execute(query).all()
+        holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
+        # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
+        running = Training.status == TrainingStatus.RUNNING
+        named = select(Training.id, Training.name).where(Training.id.in_(holders), running)
+        names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
+        counts = class_counts({row.dataset_id for row, *_ in rows if row.task == "classify"})
+        return [self.to_dict(item, names, counts) for item in rows]
+
+    def to_dict(self, record: Any, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
+        """A training as TrainingOut, from one of `rows()`."""
+        row, dataset_name, best = record
+        folder = self.models / str(row.id)
+        epochs = resumable_epochs(folder)
+        # Of versions that kept it as it was.
+        error = row.error and redact_paths(row.error, self.models.parent, {row.dataset_id: dataset_name}, stored=True)
+        newest = self.ephemeral.newest(row)
+        columns = {name: getattr(newest if name in COLUMNS else row, name) for name in COPIED}
+        added = {
+            "dataset_name": dataset_name,
+            "best": best,
+            "level": level_of(row.task, main_value(row.task, as_mapping(best)), counts.get(row.dataset_id, 0)),
+            "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
+            "error": texts.failure(row.error_kind, error),
+            "progress": advance.progress_to_dict(newest),
+            "duration": duration(row),
+            "downloadable": weights(folder) is not None,
+            "evaluated": (folder / "evaluation" / "evaluation.json").is_file(),
+            "start": row.start or {"kind": "auto"},
+            "waiting_for": waiting_for(row, names),
+            "resumable": bool(epochs),
+            "actions": allowed_actions(row, epochs),
+        }
+        return cast(TrainingView, columns | added)
 
 
 def in_trash() -> Any:
     """In the trash."""
     return Training.deleted_at.is_not(None)
-
-
-def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
-    """One page of the list: a query for the rows, one for their number, one for their small curves."""
-    conditions = conditions_of(query)
-    total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
-    key = query["sort"].lstrip("-")
-    order = SORTS[key].desc() if query["sort"].startswith("-") else SORTS[key].asc()
-    size = query["per_page"]
-    part = (
-        list_rows()
-        .where(*conditions)
-        .order_by(order.nulls_last(), Training.id.desc())
-        .limit(size)
-        .offset((query["page"] - 1) * size)
-    )
-    trainings = to_dicts(part, models)
-    points = sparklines([item["id"] for item in trainings]) if trainings else {}
-    return {
-        "trainings": [{**item, "spark": points.get(item["id"], [])} for item in trainings],
-        "total": total,
-        "page": query["page"],
-        "per_page": size,
-        "pages": -(-total // size),
-    }
 
 
 def conditions_of(query: TrainingQueryValues) -> list[Any]:
@@ -142,49 +186,10 @@ def choices() -> FilterChoicesView:
     }
 
 
-def to_dicts(query: Any, models: Path) -> list[TrainingView]:
-    """`to_dict` of each of `rows()`; one more query where some wait for others, whose names are included."""
-    rows = db.session.execute(query).all()
-    holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
-    # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
-    running = Training.status == TrainingStatus.RUNNING
-    named = select(Training.id, Training.name).where(Training.id.in_(holders), running)
-    names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
-    counts = class_counts({row.dataset_id for row, *_ in rows if row.task == "classify"})
-    return [to_dict(item, models, names, counts) for item in rows]
-
-
 def class_counts(datasets: set[int]) -> dict[int, int]:
     """The number of classes by dataset, to judge whether a classification is better than guessing."""
     query = select(Dataset.id, Dataset.classes).where(Dataset.id.in_(datasets))
     return {key: len(classes) for key, classes in db.session.execute(query)} if datasets else {}
-
-
-def to_dict(record: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
-    """A training as TrainingOut, from one of `rows()`; `models` is the folder of all trainings."""
-    row, dataset_name, best = record
-    folder = models / str(row.id)
-    epochs = resumable_epochs(folder)
-    # Of versions that kept it as it was.
-    error = row.error and redact_paths(row.error, models.parent, {row.dataset_id: dataset_name}, stored=True)
-    newest = services().trainer.ephemeral.newest(row)
-    columns = {name: getattr(newest if name in COLUMNS else row, name) for name in COPIED}
-    added = {
-        "dataset_name": dataset_name,
-        "best": best,
-        "level": level_of(row.task, main_value(row.task, as_mapping(best)), counts.get(row.dataset_id, 0)),
-        "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
-        "error": texts.failure(row.error_kind, error),
-        "progress": advance.progress_to_dict(newest),
-        "duration": duration(row),
-        "downloadable": weights(folder) is not None,
-        "evaluated": (folder / "evaluation" / "evaluation.json").is_file(),
-        "start": row.start or {"kind": "auto"},
-        "waiting_for": waiting_for(row, names),
-        "resumable": bool(epochs),
-        "actions": allowed_actions(row, epochs),
-    }
-    return cast(TrainingView, columns | added)
 
 
 def as_mapping(epoch: TrainingMetric | None) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from app.errors import Conflict, Unprocessable
 from app.models import Training, TrainingStatus
 from app.services.idempotency import Answer
-from app.services.trainer import present
 from app.services.trainer.messages import RoomMessage, queue_message, status_message
+from app.services.trainer.present import TrainingPresenter
 from app.services.trainer.read_models import QueueView
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import follow
@@ -22,12 +22,12 @@ from app.services.trainer.writer import TrainingWriter
 class TrainingQueue:
     """The waiting trainings."""
 
-    def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
-        self.store, self.writer = store, writer
+    def __init__(self, store: TrainingStore, presenter: TrainingPresenter, writer: TrainingWriter) -> None:
+        self.store, self.presenter, self.writer = store, presenter, writer
 
     def waiting(self) -> QueueView:
         """Waiting trainings, in order, as TrainingOut."""
-        return {"queue": present.waiting(self.store.models)}
+        return {"queue": self.presenter.waiting()}
 
     def reorder(self, requested: list[int]) -> QueueView:
         """Reorder waiting trainings; returns the new queue.
@@ -46,7 +46,7 @@ class TrainingQueue:
 
         def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
-            rows = session.scalars(select(Training).where(waits).order_by(*queue_order()).with_for_update())
+            rows = self.store.lock_each(session, select(Training).where(waits).order_by(*queue_order()))
             now = {row.id: row for row in rows}
             if not now.keys() >= set(requested):
                 raise no_longer_waiting(requested, list(now))

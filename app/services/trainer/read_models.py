@@ -33,7 +33,7 @@ class LogPosition(TypedDict):
 
 
 class TrainingView(TypedDict):
-    """A training as TrainingOut: columns of its row, and what present.to_dict adds."""
+    """A training as TrainingOut: columns of its row, and what TrainingPresenter adds."""
 
     id: int
     name: str
@@ -182,7 +182,7 @@ class MetricsView(TypedDict):
 
 
 class EventsPage(TypedDict):
-    """Messages by number; see history.page."""
+    """Messages by number; see StoredMessages.page."""
 
     events: list[StoredMessage]
     seq: int

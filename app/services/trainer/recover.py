@@ -6,26 +6,19 @@ In any case, a training ends with weights or with a clear reason.
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
-
 from app.config import settings
 from app.core.children import PROGRAM_CHANGED
 from app.core.text_data import TextValue
-from app.database import writing
 from app.events import Failed, Paused
-from app.extensions import db
-from app.jobs.disk import DiskSpace
-from app.jobs.model import PAUSE
 from app.models import Training, TrainingStatus, new_position, now
 from app.services.trainer import advance
 from app.services.trainer.checkpoints import newest
 from app.services.trainer.messages import RoomMessage, message, note_message, status_message
 from app.services.trainer.present import weights
-from app.services.trainer.transitions import change, request_stop
+from app.services.trainer.transitions import change
 
 TRIES = 3  # consecutive ones without a new epoch
 HALVINGS = 3  # of the batch
-MB = 1024**2
 CRASHES = {"killed", "stalled", "terminated", PROGRAM_CHANGED}
 LOADING = {"importing", "weights", "dataset"}  # stages before the first batch
 
@@ -98,40 +91,6 @@ def record_pause(row: Training, event: Paused, time: datetime) -> list[RoomMessa
     return requeue(row, add_note(row, "shutdown", epoch=event.epoch))  # the server was stopped
 
 
-def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
-    """Request the pause of a running training until there is enough disk space."""
-    with writing() as session:
-        row = session.get(Training, training_id, with_for_update=True)
-        if row is None or row.status != TrainingStatus.RUNNING or row.stop_requested or row.pause_requested:
-            return []
-        request_stop(row, PAUSE, "disk")
-        return [*add_note(row, "disk_low", free=space.free // MB, needed=space.needed // MB), status_message(row)]
-
-
-def after_disk(space: DiskSpace) -> list[RoomMessage]:
-    """Resume trainings that paused for lack of disk space, once there is enough."""
-    table = Training.__table__.c  # not the class: mappers are set up only if one waits
-    waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
-    if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
-        return []
-    messages: list[RoomMessage] = []
-    with writing() as session:
-        for row in session.scalars(select(Training).where(waits).with_for_update()):
-            if space.free < space.needed + space_for(row):
-                continue
-            messages += requeue(row, add_note(row, "disk_free", free=space.free // MB))
-    return messages
-
-
-def space_for(row: Training) -> int:
-    """Bytes that the training writes at once, so that it does not pause again at its next checkpoint.
-
-    It has two copies and the latest weights; each is replaced by a file that is written beside it.
-    """
-    checkpoint = newest(folder(row))
-    return 3 * (folder(row) / checkpoint.path).stat().st_size if checkpoint else 0
-
-
 def requeue(row: Training, messages: list[RoomMessage]) -> list[RoomMessage]:
     checkpoint = newest(folder(row))
     progress = {"stage": "queued", "fraction": advance.fraction(row)}  # repeated batches do not decrease the progress
@@ -154,13 +113,6 @@ def record_cancel(row: Training, time: datetime, path: str | None) -> list[RoomM
 def below(row: Training, path: str | None) -> str | None:
     """A path in the training's folder, relative to the data folder."""
     return f"models/{row.id}/{path}" if path else None
-
-
-def note(training_id: int, code: str, **data: TextValue) -> list[RoomMessage]:
-    """As `add_note`, in a transaction of its own."""
-    with writing() as session:
-        row = session.get(Training, training_id, with_for_update=True)
-        return add_note(row, code, **data) if row is not None else []
 
 
 def add_note(row: Training, code: str, **data: TextValue) -> list[RoomMessage]:

@@ -94,7 +94,8 @@ class TrainingReruns:
             self.check_unchanged(row, used)
         values["name"] = next_name(values["name"])
         with writing() as session:
-            refuse_missing(usable(session.get(Dataset, values["dataset_id"])), values["revision"])
+            dataset = usable(session.get(Dataset, values["dataset_id"]))
+            refuse_missing(self.store.storage, dataset, values["revision"])
             new = Training(**values, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
             session.add(new)
             session.flush()

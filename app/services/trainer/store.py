@@ -5,26 +5,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
+from sqlalchemy import Select
 
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Dataset, Training
 from app.services import about
 from app.services.datasets.store import find_revision
+from app.services.trainer.ephemeral import EphemeralMessages
+from app.services.trainer.messages import write_ephemeral
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
 
 
 class TrainingStore:
-    """Finds the row and the folder of a training.
+    """Finds the row and the folder of a training, and locks its row for a change.
+
+    A locked row is up to date: the messages that were sent ahead of it are written first, so that the next one gets
+    the next number.
 
     Args:
         storage: of the trainings' folders.
+        ephemeral: has those messages.
     """
 
-    def __init__(self, storage: "StorageService") -> None:
-        self.storage = storage
+    def __init__(self, storage: "StorageService", ephemeral: EphemeralMessages) -> None:
+        self.storage, self.ephemeral = storage, ephemeral
 
     @property
     def models(self) -> Path:
@@ -73,10 +80,29 @@ class TrainingStore:
         Raises:
             NotFound: there is no such training.
         """
-        row: Training | None = session.get(Training, training_id, with_for_update=True)
+        row = self.lock_existing(session, training_id)
         if row is None:
             raise training_not_found(training_id)
         return row
+
+    def lock_existing(self, session: Any, training_id: int) -> Training | None:
+        """The row with a lock, also in the trash; None: there is no such training."""
+        row: Training | None = session.get(Training, training_id, with_for_update=True)
+        if row is not None:
+            self._bring_up_to_date(row)
+        return row
+
+    def lock_each(self, session: Any, query: Select[Training]) -> Sequence[Training]:
+        """The rows of a query, each with a lock."""
+        rows: Sequence[Training] = session.scalars(query.with_for_update()).all()
+        for row in rows:
+            self._bring_up_to_date(row)
+        return rows
+
+    def _bring_up_to_date(self, row: Training) -> None:
+        state = self.ephemeral.interrupt(row.id)
+        if state is not None and state.is_of(row):
+            write_ephemeral(row, state)
 
     def describe(self, row: Training) -> None:
         """Write the training's row to its folder, for a restore without the database."""
