@@ -18,13 +18,14 @@ from app.extensions import db, socketio
 from scripts.local_server import MODES, Server, settings_for
 
 CRASHED = pytest.StashKey[bool]()
-LONG_S = 600.0  # a limit that tests have which take a minute or more on a quiet machine
+LONG_S = 600.0  # the limit of tests that take a minute or more on an idle machine
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with real trainings first, then those with another long test: files are spread over processes, and one that
-    is long must not come last, while the other processes have nothing left to do."""
+    """Files with real trainings first, then those with another long test: files are distributed over processes, and a
+    long one must not come last, while the other processes are idle.
+    """
     training = {item.path for item in items if item.get_closest_marker("training")}
     long = {item.path for item in items if time_limit(item) >= LONG_S}
     items.sort(key=lambda item: (item.path not in training, item.path not in long))
@@ -38,7 +39,7 @@ def time_limit(item: pytest.Item) -> float:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """A process that crashed leaves tests that nobody ran: that is no run with a failed test, see scripts/test.sh."""
+    """A crashed process leaves tests that were not run: that is no run with a failed test, see scripts/test.sh."""
     if error:
         node.config.stash[CRASHED] = True
 
@@ -50,8 +51,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of this version. To migrate one takes longer than all else of an application's start, and more
-    than a thousand tests begin with one."""
+    """An empty database of this version. Migrating one takes longer than the rest of an application's start, and more
+    than a thousand tests start with one.
+    """
     folder = tmp_path_factory.mktemp("migrated")
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
@@ -83,8 +85,9 @@ def idle_app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
 
 
 def close_app(app: Flask) -> None:
-    """The end of an application that serves: of its jobs too. Their supervisors would look for a database that is gone
-    for as long as this process lives, and write to the log of whatever test runs then."""
+    """End an application that serves, including its jobs. Otherwise their supervisors would look for a deleted database
+    for as long as this process lives, and write to the log of another test.
+    """
     services = app.extensions["services"]
     services.close()
     scheduler, until = services.jobs.scheduler, time.monotonic() + 180
@@ -98,7 +101,9 @@ def close_app(app: Flask) -> None:
 
 
 def close_database(app: Flask) -> None:
-    """Its connections would stay open for as long as this process lives: three files each, and a thousand tests."""
+    """Close its connections, which would otherwise stay open for as long as this process lives: three files each, for a
+    thousand tests.
+    """
     with app.app_context():
         db.session.remove()
         for engine in db.engines.values():
@@ -107,8 +112,9 @@ def close_database(app: Flask) -> None:
 
 @pytest.fixture
 def socketio_initialized() -> None:
-    """For what yields to other clients and is called without an application. (Were `socketio.sleep` replaced, the
-    loops of all applications that this process made earlier would go round without a rest.)"""
+    """For code that yields to other clients and is called without an application. (If `socketio.sleep` were replaced,
+    the loops of all earlier applications of this process would spin.)
+    """
     if socketio.server is None:
         socketio.init_app(Flask(__name__), async_mode="threading")
 
@@ -127,7 +133,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def threading_server(tmp_path: Path) -> Iterator[Server]:
-    """A real server process where the mode does not matter."""
+    """A real server process for tests that do not depend on the mode."""
     with Server(tmp_path, "threading") as running:
         yield running
 

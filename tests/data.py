@@ -12,14 +12,14 @@ from PIL import Image, ImageDraw
 
 
 def change_settings(app: Flask, **values: Any) -> None:
-    """Other settings for an application that runs."""
+    """Change settings of a running application."""
     app.extensions["settings"] = replace(app.extensions["settings"], **values)
 
 
 def image_bytes(
     size: tuple[int, int] = (64, 48), box: tuple[int, int, int, int] = (16, 12, 48, 36), form: str = "JPEG"
 ) -> bytes:
-    """A grey picture with a red rectangle."""
+    """A grey image with a red rectangle."""
     picture = Image.new("RGB", size, (90, 90, 90))
     ImageDraw.Draw(picture).rectangle(box, fill=(200, 30, 30))
     buffer = io.BytesIO()
@@ -37,7 +37,7 @@ def zip_bytes(files: Mapping[str, bytes | str]) -> bytes:
 
 
 def checkpoint_bytes(content: bytes) -> bytes:
-    """The frame of a checkpoint, as torch writes it: a ZIP that packs nothing."""
+    """The container of a checkpoint, as written by torch: a ZIP without compression."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("archive/data.pkl"), content)
@@ -74,7 +74,7 @@ def write_dataset(folder: Path, train: int = 6, val: int = 2) -> Path:
 
 
 def valid_dataset(app: Flask, train: int = 6, val: int = 2) -> int:
-    """Creates a dataset that is ready to train on, with its files; returns its id."""
+    """Creates a dataset that is ready for training, with its files; returns its id."""
     from app.database import writing
     from app.models import Dataset
 
@@ -90,7 +90,7 @@ def valid_dataset(app: Flask, train: int = 6, val: int = 2) -> int:
 
 
 def completed_training(app: Flask) -> tuple[int, int]:
-    """The ids of a dataset that is ready and of a run on it that has ended; the run has no files."""
+    """The ids of a ready dataset and of a completed run on it; the run has no files."""
     from app.database import writing
     from app.models import Training
 

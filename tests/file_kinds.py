@@ -1,7 +1,7 @@
-"""Which kinds of files the platform writes, and who damages each; a kind that is not here fails a test.
+"""The kinds of files that the platform writes, and the test that damages each; an unlisted kind fails a test.
 
-A kind is a file's name with `*` for what differs: `epoch-*.pt`. Names are found in two ways: in the source, as texts
-and f-strings that end like a file's, and in data folders that the product has made.
+A kind is a file's name with `*` for the variable part: `epoch-*.pt`. Names come from two sources: the source code, as
+texts and f-strings that end like a file's, and data folders written by the product.
 """
 
 import ast
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-# By tests/routes/test_damaged_files.py, in every way, alone and together.
+# Damaged by tests/routes/test_damaged_files.py, in every way, alone and together.
 DAMAGED = {
     *(
         "installation.json",
@@ -37,7 +37,7 @@ DAMAGED = {
     *("model.bin", "model.xml", "metadata.yaml", "input_image.jpg", "annotated.jpg", "details.json"),
     *("detections.json", "detections.csv", "labels.zip", "video.mp4"),
 }
-# As one of DAMAGED is, and read by the same lines.
+# Like one of DAMAGED, and read by the same lines.
 ALIKE = {
     "last.pt": "best.pt",
     "video.webm": "video.mp4",
@@ -53,7 +53,7 @@ OF_A_JOB = {
     "heartbeat",  # only its time is read
     *("rank-*.json", "spec.json"),
 }
-# Named by requests, people's files and other programs: read by importers that judge everything, or only written.
+# Named by requests, users' files and other programs: read by importers that validate everything, or only written.
 EXTERNAL = {
     *("original.zip", "source.tar", "dataset-*.zip", "*-bundle.zip", "*-r*-*.zip", "results-*.csv", "yolov8*.pt"),
     *("dataset-*-findings.csv", "dataset-*-findings.json", "request.json", "thresholds.json", "default.yaml"),
@@ -71,16 +71,16 @@ EXTERNAL = {
     ),
 }
 GENERIC = {
-    *("*.txt", "*.yaml", "*.jpg", "*.pt", "*.md", "*.xml", "*_*.json", "*u.pt"),  # names that requests choose
+    *("*.txt", "*.yaml", "*.jpg", "*.pt", "*.md", "*.xml", "*_*.json", "*u.pt"),  # names chosen by requests
     *("*.jsonl", "*-*.jsonl"),  # those of the audit log, see ALIKE
 }
 # Of backups of the whole installation, which tests/services/test_snapshots.py damages.
 OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
 # Between web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
 OF_PROCESSES = {"leader.json", "leader.lock", "start.lock", "sample.lock"}
-# In the folder of a worker that shares no volume: downloaded again where they are damaged, and locks are empty.
+# In the folder of a worker without a shared volume: downloaded again if they are damaged, and locks are empty.
 OF_WORKERS = {"version-*.json", "version-*.lock", "worker.json"}
-DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
+DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # renamed to a file at once, or removed without being read
 
 REGISTERED = (
     DAMAGED | set(ALIKE) | OF_A_JOB | EXTERNAL | OF_SNAPSHOTS | OF_PROCESSES | OF_WORKERS | DRAFTS
@@ -94,7 +94,7 @@ LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.
 
 
 def names_in_source(source: str) -> Iterator[str]:
-    """File names in a module's texts, `*` for what an f-string puts in; suffixes alone are none."""
+    """File names in a module's texts, with `*` for the variables of an f-string; suffixes alone are excluded."""
     tree = ast.parse(source)
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):

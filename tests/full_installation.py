@@ -1,4 +1,4 @@
-"""An installation with something of everything: a row in each table, and files of every sort."""
+"""An installation with all kinds of contents: a row in each table, and files of every kind."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def engine_of(app: APIFlask) -> Any:
 
 
 def fill(app: APIFlask) -> int:
-    """A dataset with files, and a row in every other table; the dataset's id."""
+    """A dataset with files, and a row in every other table; returns the dataset's id."""
     dataset_id = valid_dataset(app)
     with engine_of(app).connect() as connection, connection.execution_options(write=True).begin():
         for table in raw_tables():
@@ -65,7 +65,9 @@ def value_for(column: Any, dataset_id: int) -> Any:
 
 
 def add_files(data: Path, dataset_id: int) -> None:
-    """Of the rows: an image with two names, links, an empty folder, and work that is no part of a backup."""
+    """Files of the rows: an image with two names, links, an empty folder, and temporary work that is excluded from
+    backups.
+    """
     run, revision = data / "models" / "1", data / "datasets" / str(dataset_id) / "revisions" / "1"
     below = run / "run" / "weights", run / "attempts" / "1", data / "objects" / "ab", data / "tmp" / "x"
     for folder in (*below, revision):

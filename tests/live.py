@@ -25,8 +25,9 @@ EVENTS = (
 
 
 class InOrder(socketio.Client):
-    """A client that handles each message before it reads the next. The library's own has a thread for each, and these
-    overtake each other on a busy machine."""
+    """A client that handles each message before it reads the next. The library's own starts a thread for each, and
+    these overtake each other on a busy machine.
+    """
 
     def _engineio_client_class(self) -> type[engineio.Client]:
         return Reader
@@ -60,7 +61,7 @@ class Listener:
         return [payload for name, payload in list(self.received) if name == event]
 
     def wait(self, event: str, seconds: float = 240, when: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
-        """The first payload of an event that fits, whether it has arrived or arrives soon."""
+        """The first payload of an event that satisfies `when`, whether it has arrived or arrives soon."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for payload in self.named(event):

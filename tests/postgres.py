@@ -12,7 +12,7 @@ __all__ = ["new_database", "running_postgres"]
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """One on a free loopback port; its address. Without PostgreSQL here, the test is skipped."""
+    """One on a free loopback port; its address. If PostgreSQL is not installed, the test is skipped."""
     try:
         postgres_programs()
     except NotInstalled as error:

@@ -34,7 +34,7 @@ yolo.save(sys.argv[1])
 
 
 def write_weights(path: Path, *classes: str) -> Path:
-    """Writes the model file in its own process: the tests' process stays light."""
+    """Writes the model file in a process of its own, so that the tests' process does not import torch."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(path.parent)})
     command = [sys.executable, "-c", PROGRAM, str(path), *(classes or CLASSES)]
     subprocess.run(command, check=True, env=environment, cwd=path.parent, capture_output=True, timeout=200)

@@ -1,5 +1,6 @@
-"""Models with made-up weights of each task, and datasets whose labels are what these models detect, more or less: their
-figures are neither 0 nor 1, without a training."""
+"""Models with synthetic weights for each task, and datasets whose labels are nearly these models' detections: their
+figures are neither 0 nor 1, without a training.
+"""
 
 PROGRAM = """
 import random, sys

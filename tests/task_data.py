@@ -1,10 +1,10 @@
-"""Small drawn datasets of each task, as the import leaves them."""
+"""Small drawn datasets of each task, as written by the import."""
 
 from pathlib import Path
 
 from tests.data import image_bytes
 
-BOX = (16, 12, 48, 36)  # of 64 × 48 pixels: a quarter to three quarters of each side
+BOX = (16, 12, 48, 36)  # in 64 × 48 pixels: from a quarter to three quarters of each side
 CORNERS = "0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75"
 ROWS = {
     "detect": "0 0.5 0.5 0.5 0.5\n",
@@ -16,7 +16,7 @@ POSE_YAML = "kpt_shape: [3, 3]\nflip_idx: [1, 0, 2]\n"
 
 
 def files(task: str, train: int = 8, val: int = 4) -> dict[str, bytes]:
-    """A dataset in YOLO layout as file name to content, without its YAML; of a classification the images alone."""
+    """A dataset in YOLO layout as file name to content, without its YAML; for a classification only the images."""
     content: dict[str, bytes] = {}
     for split, count in (("train", train), ("val", val)):
         for number in range(count):
@@ -30,7 +30,7 @@ def files(task: str, train: int = 8, val: int = 4) -> dict[str, bytes]:
 
 
 def write(folder: Path, task: str, train: int = 8, val: int = 4) -> Path:
-    """Write a dataset with its dataset.yaml; the path of that."""
+    """Write a dataset with its dataset.yaml; returns the path of the latter."""
     for name, content in files(task, train, val).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

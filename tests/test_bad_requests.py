@@ -1,4 +1,4 @@
-"""Requests that no page of ours sends: each gets 4xx in the one shape, nothing is changed, nothing crashes."""
+"""Requests that no page of ours sends: each gets 4xx as problem+json, nothing is changed, nothing crashes."""
 
 import json
 import socket

@@ -17,7 +17,7 @@ from app.bodies import Body, SyncedFile, nameless
 pytestmark = pytest.mark.usefixtures("socketio_initialized")
 
 DATA = random.Random(0).randbytes(700_000)
-NEXT = b"GET / HTTP/1.1\r\n\r\n"  # of the same connection
+NEXT = b"GET / HTTP/1.1\r\n\r\n"  # on the same connection
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The client as others get it: installed into a fresh environment, away from the repository."""
+"""The installed client: in a fresh environment, outside the repository."""
 
 import json
 import subprocess

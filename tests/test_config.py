@@ -1,4 +1,4 @@
-"""Settings: parsed once, wrong values named, no secret that others know."""
+"""Settings: parsed once, invalid values named, no secret that others know."""
 
 import os
 import stat

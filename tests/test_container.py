@@ -1,4 +1,4 @@
-"""The container's files: what they name exists, and the command that the image runs serves."""
+"""The container's files: their paths exist, and the image's command serves."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The SQLite file of a server, and the log beside it."""
+"""The SQLite file of a server, and its log."""
 
 import json
 import sqlite3

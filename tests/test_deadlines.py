@@ -113,7 +113,7 @@ def test_spending_delays_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_delay_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many spend, nobody waits longer."""
+    """However much is owed, the delay is bounded."""
     monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: 100.0))
     bucket = Bucket(2, 10.0, most_owed=10.0)
     assert [bucket.spend(amount) for amount in (2, 5, 1000, 1)] == [0.0, 0.5, 1.0, 1.0]
@@ -121,7 +121,7 @@ def test_the_delay_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_flood_is_slowed_down_until_its_client_disconnects(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("app.websockets.MESSAGES_RATE", 1e-9)  # none comes due while the test is held up
+    monkeypatch.setattr("app.websockets.MESSAGES_RATE", 1e-9)  # no tokens are added while the test is delayed
     monkeypatch.setattr("app.websockets.socketio", SimpleNamespace(sleep=waits.append))
     inner = SimpleNamespace(ws=SimpleNamespace(sock=None, connected=True, input_buffer=[]), wait=lambda: "3")
     checked = CheckedWebSocket(inner, Bucket(1, 100.0, most_owed=100.0))
@@ -164,7 +164,7 @@ def test_too_many_wait(app: APIFlask) -> None:
         assert answer.content_type == "application/problem+json"
     assert client.get(f"/api/trainings/{training_id}/events?after=0&wait=0").status_code == 200
     waiting.downloads.count = 1
-    for _ in range(3):  # the place is given back
+    for _ in range(3):  # the slot is released
         answer = client.get(f"/api/trainings/{training_id}/download")
         assert answer.get_data() == content
         answer.close()
@@ -172,7 +172,7 @@ def test_too_many_wait(app: APIFlask) -> None:
 
 def test_two_threads_close_one_websocket() -> None:
     class Websocket:
-        """As simple-websocket closes: wsproto refuses the second time."""
+        """Like simple-websocket: wsproto raises at the second close."""
 
         connection = Connection(ConnectionType.SERVER)
 

@@ -1,4 +1,4 @@
-"""Docstrings that tools read: `Raises:` has one line an exception (Google style)."""
+"""Docstrings that tools read: `Raises:` has one line per exception (Google style)."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ SECOND_ENTRY = re.compile(r"\. [A-Z]\w+(\.\w+)*(, [A-Z]\w+)*: ")
 
 
 def section(docstring: str) -> list[str]:
-    """The entries of `Raises:`, without the lines that continue them."""
+    """The entries of `Raises:`, without their continuation lines."""
     lines = docstring.splitlines()
     for number, line in enumerate(lines):
         if line.strip().startswith("Raises:"):

@@ -1,4 +1,4 @@
-"""The one shape of every failure: problem+json (RFC 9457), or a page where a browser asked for one."""
+"""The one format of every failure: problem+json (RFC 9457), or a page if a browser requested one."""
 
 import errno
 import sqlite3

@@ -23,7 +23,7 @@ TINY: dict[str, Any] = {"model_version": "n", "epochs": 6, "batch_size": 4, "img
 
 @pytest.fixture
 def idle(idle_app: APIFlask) -> Iterator[FlaskClient]:
-    """A client of an application that runs jobs and starts no training."""
+    """A client of an application that runs jobs but starts no training."""
     jobs = idle_app.extensions["services"].jobs
     with idle_app.app_context():
         jobs.scheduler.start(idle_app)
@@ -48,12 +48,12 @@ def wait(client: FlaskClient, dataset_id: int, seconds: float = 200, **changes: 
 
 
 def estimates(client: FlaskClient) -> list[dict[str, Any]]:
-    """The measurements, the newest first."""
+    """The measurements, newest first."""
     return client.get("/api/jobs?kind=estimate").get_json()["jobs"]
 
 
 def staging(app: APIFlask) -> list[Path]:
-    """What remains in the work folders: nothing, once the job of a response has cleaned up."""
+    """The remaining files in the work folders: none, once the job of a response has cleaned up."""
     root = Path(app.config["DATA_ROOT"])
     until = time.monotonic() + 180
     while (leftovers := [*(root / "tmp").iterdir(), *(root / "jobs").iterdir()]) and time.monotonic() < until:
@@ -119,7 +119,7 @@ def test_the_same_checks_as_a_training(idle_app: APIFlask, idle: FlaskClient) ->
 
 
 def busy(app: APIFlask) -> None:
-    """A training has the CPU."""
+    """Let a training occupy the CPU."""
     app.extensions["services"].jobs.devices.sources.append(lambda: [Holding(7, Use.WORK, ("cpu",), ("training", 7))])
 
 
@@ -190,7 +190,7 @@ def test_a_machine_that_is_fast_gets_to_the_batches_without_mosaic(
 ) -> None:
     """Within an epoch ultralytics' loader loses its iterator when it is reset: "'NoneType' object is not an iterator".
 
-    Tiny images and a share of the time for each phase that is over within an epoch: what a fast machine does.
+    Tiny images, and a time limit for each phase that ends within an epoch, as on a fast machine.
     """
     monkeypatch.setattr("app.services.estimate.measuring.PLANNED_S", 6.0)
     dataset_id = valid_dataset(app, train=200, val=4)

@@ -1,4 +1,4 @@
-"""The codec of events: a damaged line, or one of another version, is skipped alone."""
+"""The codec of events: only a damaged line, or one of another version, is skipped."""
 
 import json
 from pathlib import Path

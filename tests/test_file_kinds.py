@@ -7,7 +7,7 @@ from tests.file_kinds import ALIKE, DAMAGED, GENERIC, REGISTERED, matches_any, n
 
 
 def test_each_name_in_the_source_is_registered() -> None:
-    """A new one belongs into DAMAGED and into tests/routes/test_damaged_files.py, or into EXTERNAL."""
+    """A new one must be added to DAMAGED and to tests/routes/test_damaged_files.py, or to EXTERNAL."""
     names = {
         name: str(path.relative_to(ROOT))
         for path in sorted((ROOT / "app").rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Forms with files: the same fields and files as werkzeug's own parser finds, wherever a body is cut."""
+"""Forms with files: the same fields and files as from werkzeug's own parser, wherever a body is divided."""
 
 import io
 import itertools
@@ -13,7 +13,7 @@ from app import forms
 from app.forms import FileFormParser
 
 BOUNDARY = b"ab-cd"
-# What is near to a boundary, and what is not
+# Similar to a boundary, and dissimilar
 PIECES = (b"\r\n", b"\n", b"\r", b"--ab-cd", b"--ab-c", b"--", b"-", b"ab-cd", b" ", b"x" * 30, bytes(range(256)))
 contents = st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
 parts = st.lists(st.tuples(st.booleans(), contents), max_size=4)
@@ -57,14 +57,14 @@ def parse(parser: MultiPartParser, stream: io.BytesIO) -> object:
 @given(parts, st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 60))
 @settings(max_examples=400, deadline=None)
 def test_it_finds_what_werkzeug_finds(items: list[tuple[bool, bytes]], sizes: list[int], cut: int) -> None:
-    """Complete and truncated; werkzeug gets the body in one piece, since its result depends on where it is cut."""
+    """Complete and truncated; werkzeug gets the body in one piece, since its result depends on where it is divided."""
     body = body_of(items)
     for sent in (body, body[: max(0, len(body) - cut)]):
         assert parse(FileFormParser(), Trickling(sent, sizes)) == parse(MultiPartParser(), io.BytesIO(sent))
 
 
 def test_a_large_file_arrives_intact_at_any_boundary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every length about the size of the buffer, so that the boundary meets its end in every way."""
+    """Every length around the size of the buffer, so that the boundary is divided by its end in every way."""
     monkeypatch.setattr(forms, "LARGE", 64)
     monkeypatch.setattr(forms, "SMALL", 100)
     content = bytes(itertools.islice(itertools.cycle(b"\r\n--ab-c\r\n-"), 400))

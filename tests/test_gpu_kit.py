@@ -1,4 +1,4 @@
-"""`make gpu-check` on the CPU: the rows that can run there, and what judges the others."""
+"""`make gpu-check` on the CPU: the rows that can run there, and the functions that judge the others."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from scripts.gpu.training import compared
 from scripts.local_server import ROOT
 
 MB = 1024**2
-# Everything but the folder of the run is read-only, as the kit promises to need it.
+# Everything but the folder of the run is read-only, since the kit must not write elsewhere.
 READ_ONLY = 'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"'
 
 
@@ -47,12 +47,12 @@ def rows_of(output: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.training
 @pytest.mark.timeout(900)
 def test_rows_that_need_no_gpu(tmp_path: Path) -> None:
-    """Those that fit into a minute; `make gpu-check ARGS="--device cpu --tiny"` runs all in two and a half."""
+    """Those that take up to a minute; `make gpu-check ARGS="--device cpu --tiny"` runs all in two and a half."""
     output = tmp_path / "kit"
     output.mkdir()
     rows = "host,training,kill and resume,precision,two slots,two GPUs,inference,exports"
     command = kit_command(output, "--only", rows, "--minutes", "13")
-    # So small a model gains nothing by two threads, and with others on the machine each waits for the other's turn.
+    # Such a small model does not benefit from two threads, and on a busy machine each waits for the other.
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     completed = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=850)
     assert completed.returncode == 0, completed.stdout + completed.stderr
@@ -142,7 +142,7 @@ esac
 
 @pytest.fixture
 def fake_smi(tmp_path: Path) -> Path:
-    """A folder for PATH with an nvidia-smi that prints what a real one does."""
+    """A folder for PATH with an nvidia-smi that prints a real one's output."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "nvidia-smi").write_text(NVIDIA_SMI)

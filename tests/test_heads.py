@@ -1,4 +1,4 @@
-"""Heads that arrive slowly occupy no thread of gthread."""
+"""Request heads that arrive slowly occupy no thread of gthread."""
 
 import select
 import selectors
@@ -39,8 +39,8 @@ class Pair:
         return self.handle(self.connection)
 
     def wakes(self, seconds: float = 180) -> bool:
-        """Whether the poller has a reason to call."""
-        poller = select.poll()  # as gunicorn's, of the levels and not of the changes
+        """Whether the poller becomes ready."""
+        poller = select.poll()  # level-triggered, as gunicorn's, not edge-triggered
         poller.register(self.connection.sock, select.POLLIN)
         return bool(poller.poll(seconds * 1000))
 
@@ -89,7 +89,7 @@ def test_only_silent_connections_are_closed_however_late_the_check(pair: Pair, k
         worker.nr_conns += 1
     pair.client.sendall(HEAD)
     assert pair.wakes()
-    for _ in range(2):  # the first has more time now, and stands before the second
+    for _ in range(2):  # the first has more time now, and is before the second
         sparing_readable(worker, murder, connections)()
         pair.connection.timeout = time.monotonic() - 1
         connections.rotate()

@@ -1,4 +1,4 @@
-"""Names that the server answers to, so that no other site's name can be pointed at it (DNS rebinding)."""
+"""Host names that the server accepts, so that no other site's name can be pointed at it (DNS rebinding)."""
 
 import socket
 
@@ -84,7 +84,7 @@ def test_the_setting_adds_names() -> None:
 
 
 def test_a_name_pointed_at_the_server_gets_nothing(server: Server) -> None:
-    """Page, API, static file, download, deletion and socket, with the Origin that such a page has."""
+    """Page, API, static file, download, deletion and socket, with such a page's Origin."""
     headers = {"Host": EVIL, "Origin": f"http://{EVIL}"}
     wrong = [
         server.get("/", headers=headers | {"Accept": "text/html"}),

@@ -1,4 +1,4 @@
-"""The same Idempotency-Key: one effect, one answer, whoever repeats it and however fast."""
+"""The same Idempotency-Key: one effect, one response, whoever repeats it and however fast."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -39,8 +39,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
-    """One application, and with it one warm child, for all tests that leave both whole. It has a thousand open files,
-    as under a thousand connections: the descriptor of the child's link is one that select() does not take."""
+    """One application, and with it one warm child, for all tests that do not break them. It has a thousand open files,
+    as with a thousand connections, so that the descriptor of the child's pipe is too high for select().
+    """
     folder = tmp_path_factory.mktemp("warm")
     app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", MAX_IMAGE_PIXELS="20000000"))
     raise_file_limit()
@@ -132,7 +133,7 @@ def test_confidence_threshold_cuts(client: FlaskClient, training: int) -> None:
 
 def rotated_image() -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn right to see it upright
+    exif[0x0112] = 6  # rotated right to be upright
     return encode_image(Image.new("RGB", (120, 60), "navy"), "JPEG", exif=exif)
 
 
@@ -270,7 +271,7 @@ def test_weights_that_cannot_be_used(
         assert answer.status_code == 409, (name, answer.text)
         assert files_below(warm) == before
     assert not trap.exists()
-    assert send(client, training, PICTURE).status_code == 201  # the child lives on
+    assert send(client, training, PICTURE).status_code == 201  # the child is still running
 
 
 def test_last_weights_of_a_cancelled_training(client: FlaskClient, warm: APIFlask, weights: bytes) -> None:
@@ -306,7 +307,7 @@ def test_service_methods_and_cache(warm: APIFlask, weights: bytes, tmp_path: Pat
 
 
 def test_a_training_gets_the_gpu(warm: APIFlask, client: FlaskClient, training: int) -> None:
-    """The warm worker releases its GPU to a training, answers from the CPU meanwhile, and then uses the GPU again."""
+    """The warm process releases its GPU to a training, answers from the CPU meanwhile, and then uses the GPU again."""
     jobs = warm.extensions["services"].jobs
     jobs.register(JobKind("work", "sample", drawing, use=Use.WORK))
     warm.extensions["services"].inference.warm.close()
@@ -415,9 +416,9 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
     assert second.pid != first.pid
     if server.mode == "eventlet":
         assert server.stop() == 0
-    else:  # not even a chance to say good-bye
+    else:  # without any notice
         server.kill()
-    second_exited = psutil.wait_procs([second], timeout=60)[0]  # leaving torch takes a second of processor time
+    second_exited = psutil.wait_procs([second], timeout=60)[0]  # unloading torch takes a second of CPU time
     assert second_exited, "the child outlived its server"
     server.start()
     statuses = [item["status"] for item in server.get("/api/jobs?kind=predict").json()["jobs"]]

@@ -1,6 +1,6 @@
-"""How the product speaks, in both languages: one term for one concept, plural forms, and numbers by locale.
+"""The product's language, in both languages: one term for one concept, plural forms, and numbers by locale.
 
-The terms are those of the wiki's glossary; a word that is avoided there is in no text of the catalogue.
+The terms are those of the wiki's glossary; its avoided words occur in no text of the catalogue.
 """
 
 import ast
@@ -15,7 +15,7 @@ from scripts.i18n import ROOT, present
 
 PLACEHOLDER = r"(?:%\(\w+\)[sd]|\{\w+\})"
 
-# Words that another one is used for, by language.
+# Avoided words, by language.
 AVOIDED = {
     "en": {
         r"pictures?": "image",
@@ -92,7 +92,7 @@ AVOIDED = {
     },
 }
 
-# Where an avoided word has its everyday meaning, with the reason.
+# Avoided words in their everyday meaning, with the reason.
 ALLOWED = {
     "Mark as important": "a mark of the user's on a model, not a label",
     "Remove importance mark": "the same",
@@ -146,7 +146,7 @@ def test_the_exceptions_are_needed(catalogue: Catalog) -> None:
 
 
 def counted_nouns(catalogue: Catalog) -> dict[str, set[str]]:
-    """By language, what the product counts: the words behind a placeholder in the catalogue's plural forms."""
+    """By language, the nouns that the product counts: the words after a placeholder in the catalogue's plural forms."""
     nouns: dict[str, set[str]] = {"en": set(), "pt": set()}
     for message in catalogue:
         if message.id and message.pluralizable:
@@ -155,13 +155,13 @@ def counted_nouns(catalogue: Catalog) -> dict[str, set[str]]:
     return {language: words - NOT_COUNTED for language, words in nouns.items()}
 
 
-# Words that follow a place in some plural form and are no nouns that are counted there; "times" is a factor, too.
+# Words that follow a placeholder in some plural form but are not counted nouns; "times" is a factor, too.
 NOT_COUNTED = {"class", "mais", "times", "vezes"}
 OF = r"(?!(?:of|per|de|das|dos|por) )"  # a share of something is no count of it
 
 
 def test_every_text_with_a_count_has_plural_forms(catalogue: Catalog) -> None:
-    """By rule: a placeholder before a noun that the product counts elsewhere, with at most one word between."""
+    """By rule: a placeholder before a noun that is counted elsewhere, with at most one word between."""
     nouns = counted_nouns(catalogue)
     assert {"images", "objects", "epochs", "runs"} <= nouns["en"]
     assert {"imagens", "objetos", "épocas", "treinamentos"} <= nouns["pt"]
@@ -216,7 +216,7 @@ def test_counts_are_filled_as_the_reader_writes_them(catalogue: Catalog) -> None
 
 
 def test_zero_is_plural_in_portuguese(catalogue: Catalog) -> None:
-    """As people write it: "0 erros"."""
+    """As in common usage: "0 erros"."""
     assert catalogue.plural_expr == "(n != 1)"
 
 
@@ -234,7 +234,7 @@ def test_no_text_repeats_a_false_claim(catalogue: Catalog) -> None:
     assert [text for _first, _, text in texts(catalogue) if any(re.search(pattern, text) for pattern in UNTRUE)] == []
 
 
-# Input as it is to be typed.
+# Input to be typed literally.
 CODES = {"Send run IDs separated by commas: 3,5,8.", "Must be greater than 0, and at most 1,000,000."}
 
 
@@ -244,7 +244,7 @@ def test_the_catalogue_compiles(catalogue: Catalog) -> None:
 
 
 def calls(source: str) -> Iterator[tuple[ast.Call, set[str]]]:
-    """The calls that format a text at once, with the placeholders of the text."""
+    """The calls that format a text immediately, with the placeholders of the text."""
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Call)

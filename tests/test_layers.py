@@ -143,14 +143,15 @@ def test_services_do_not_reach_for_the_request() -> None:
 
 def classes_of_services() -> dict[str, list[str]]:
     """The bases of each class of a service, by its name."""
-    paths = (path for path in ROOT.glob("app/services/**/*.py") if path.name != "read_models.py")  # shapes, no services
+    # data types, not services
+    paths = (path for path in ROOT.glob("app/services/**/*.py") if path.name != "read_models.py")
     trees = (ast.parse(path.read_text()) for path in paths)
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases] for node in classes}
 
 
 def test_no_service_inherits_from_another() -> None:
-    """Each is handed the objects that it needs, by the factory."""
+    """Each gets the objects that it needs from the factory."""
     bases = classes_of_services()
     assert {"TrainingService", "DatasetService", "InferenceService"} <= bases.keys()
 
@@ -236,7 +237,7 @@ def import_hooks_changed(tree: ast.AST) -> list[str]:
 
 
 def test_no_module_changes_import_hooks() -> None:
-    """The viewers of the load run once found no websocket transport, because the application had hidden it."""
+    """Earlier, the viewers of the load run found no websocket transport, because the application had hidden it."""
     assert import_hooks_changed(ast.parse("import sys\nsys.modules['requests'] = None\ndel sys.modules['x']")) != []
     assert import_hooks_changed(ast.parse("sys.modules.update(dict.fromkeys(names))")) != []
     paths = [*ROOT.glob("app/**/*.py"), *ROOT.glob("scripts/**/*.py")]

@@ -1,4 +1,4 @@
-"""The log: one line an entry, whatever names, paths and headers contain."""
+"""The log: one line per entry, whatever names, paths and headers contain."""
 
 import logging
 import sys
@@ -48,7 +48,7 @@ def test_tracebacks_and_output_of_children_cannot_begin_one(end: str) -> None:
 
 
 def test_what_the_application_logs(client: object, app: APIFlask) -> None:
-    """Through the handlers that it sets up, the file and the end of it that the System page shows."""
+    """Through its own handlers, in the file and in the end of it on the System page."""
     logging.getLogger("yolo.dataset").warning("a name: %s", f"a\n{FORGED}\u2028{FORGED}")
     path = Path(app.config["LOG_DIR"]) / "app.log"
     entries = tail(path, "WARNING", "", 10)["entries"]

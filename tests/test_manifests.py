@@ -100,7 +100,7 @@ def documents(name: str) -> list[dict[str, Any]]:
 
 
 def compose(name: str = "compose.cluster.yaml") -> dict[str, Any]:
-    """A file of deploy/, each variable with its default, or else with `variables`."""
+    """A file of deploy/, with each variable's default, otherwise its value in `variables`."""
     variables = {"POSTGRES_PASSWORD": "x", "STORAGE_URL": "s3://bucket/folder"}
 
     def value(match: re.Match[str]) -> str:
@@ -181,7 +181,7 @@ def test_without_a_volume_of_several_machines_there_is_one_web_process() -> None
 
 
 def volumes(service: dict[str, Any]) -> dict[str, str]:
-    """By where they are mounted."""
+    """By their mount points."""
     pairs = (item.split(":") for item in service["volumes"])
     return {target: name for name, target in pairs}
 

@@ -64,7 +64,7 @@ def new_training(**values: object) -> Training:
 
 
 def columns(rows: list[tuple]) -> dict[str, tuple[str, str | None]]:
-    """PRAGMA table_info as name: (type, default), written in one way."""
+    """PRAGMA table_info as name: (type, default), in a normalized form."""
     numeric_defaults = {"FALSE": "0"}
     return {
         name: (kind, numeric_defaults.get(default.strip("'"), default.strip("'")) if default else None)
@@ -186,7 +186,7 @@ def test_an_exception_rolls_back_the_transaction(context: APIFlask) -> None:
     with pytest.raises(RuntimeError):
         write_and_fail()
     assert db.session.query(Dataset).count() == 0
-    with writing() as session:  # and the next one is not disturbed
+    with writing() as session:  # and the next one is not affected
         session.add(Dataset(name="second"))
     assert db.session.query(Dataset).count() == 1
 
@@ -226,7 +226,7 @@ def test_postgresql_gets_the_same_tables(tmp_path: Path, postgres: str) -> None:
     settings = settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", DATABASE_URL=postgres)
     app = create_app("cli", settings)
     upgrade_if_old(app)
-    upgrade_if_old(app)  # nothing to do, and it sees that
+    upgrade_if_old(app)  # it detects that there is nothing to do
     with app.app_context():
         assert differences() == []
         with writing() as session:
@@ -235,7 +235,7 @@ def test_postgresql_gets_the_same_tables(tmp_path: Path, postgres: str) -> None:
         pid = db.session.execute(text("SELECT pg_backend_pid()")).scalar()
         with db.engine.connect() as second:
             assert second.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar()
-    # A restart in the middle of a request: it was a 500 of the server below, whatever had been answered.
+    # A restart in the middle of a request: earlier, the server answered 500, whatever the response had been.
     with app.app_context():
         assert db.session.query(Training).count() == 1
         db.engine.dispose()

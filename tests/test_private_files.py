@@ -16,7 +16,7 @@ def open_to_others(folder: Path) -> list[str]:
         try:
             if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077:
                 paths.append(str(path))
-        except FileNotFoundError:  # a draft that has its name by now
+        except FileNotFoundError:  # a temporary file that was renamed meanwhile
             continue
     return paths
 
@@ -31,7 +31,7 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
         path.chmod(0o644)
     for path in (old, old.parent, tmp_path / "data", tmp_path / "logs", tmp_path / "instance"):
         path.chmod(0o755)
-    for name, content in yolo_files().items():  # of somebody else, who lets everyone read them
+    for name, content in yolo_files().items():  # of another user, with public read permission
         path = tmp_path / "imports" / "theirs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -48,13 +48,13 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
         for name in ("instance", "logs"):
             assert open_to_others(tmp_path / name) == []
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-        while open_to_others(old):  # beside the first requests
+        while open_to_others(old):  # concurrently with the first requests
             assert server.get("/health").status_code == 200
         assert open_to_others(tmp_path / "data") == []
 
 
 def test_other_files_of_a_log_folder(tmp_path: Path) -> None:
-    """It may be /var/log; and what is closed is not walked again."""
+    """It may be /var/log; and closed folders are not traversed again."""
     (tmp_path / "a").mkdir(mode=0o755)
     os.chmod(tmp_path / "a", 0o755)
     (tmp_path / "a" / "b").write_text("x")

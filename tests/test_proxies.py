@@ -15,7 +15,7 @@ NETWORKS = load_settings({"TRUSTED_PROXIES": "127.0.0.1, ::1, 10.0.0.0/8"}).TRUS
 
 
 def resolve_forwarded(address: str, **headers: str) -> tuple[str, str, str]:
-    """Address, scheme and host as the application has them."""
+    """Address, scheme and host as the application sees them."""
     got: dict[str, Any] = {}
     sent = {f"HTTP_X_FORWARDED_{name.upper()}": value for name, value in headers.items()}
     TrustedProxies(lambda environ, _start: got.update(environ), NETWORKS)(
@@ -92,7 +92,9 @@ def test_the_host_that_a_proxy_names_is_checked(tmp_path: Path) -> None:
 
 
 def test_untrusted_headers_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Behind an unconfigured proxy all clients count as one address: the log warns, with few lines of strangers."""
+    """Behind an unconfigured proxy all clients count as one address: the log warns, with few lines caused by
+    strangers.
+    """
     proxies = TrustedProxies(lambda environ, _start: environ["REMOTE_ADDR"], ())
     for number in (*[1] * 5, *range(2, 100)):
         environ = {"REMOTE_ADDR": f"192.0.2.{number}", "HTTP_X_FORWARDED_FOR": "198.51.100.1\nforged"}

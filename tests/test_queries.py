@@ -1,4 +1,4 @@
-"""No query runs once per row: with one row and with fifty, each list and each page asks the database as often."""
+"""No query runs once per row: with one row and with fifty, each list and each page sends the same number of queries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +55,7 @@ LISTS = [
 
 @contextmanager
 def statements(app: APIFlask) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile; savepoints and BEGIN are not queries."""
+    """The queries within the block, without savepoints and BEGIN."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -72,7 +72,7 @@ def statements(app: APIFlask) -> Iterator[list[str]]:
 
 
 def fill(app: APIFlask, count: int) -> None:
-    """`count` of everything: half of the trainings wait for another one, some are in the trash."""
+    """`count` rows of everything: half of the trainings wait for another one, some are in the trash."""
     with app.app_context(), writing() as session:
         for number in range(count):
             dataset = Dataset(name=f"set {number}", classes=["thing"], status="valid", train_images=8, total_images=8)
@@ -105,7 +105,7 @@ def fill(app: APIFlask, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[str]]]:
-    """What each address sends, by the number of rows there are."""
+    """The queries of each address, by the number of rows."""
     from app import create_app
     from app.database import upgrade_if_old
     from scripts.local_server import settings_for
@@ -120,7 +120,7 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list
         statements_by_rows[rows] = {}
         client = app.test_client()
         for path in PAGES + LISTS:
-            client.get(path)  # what is read once for all
+            client.get(path)  # warms up caches
             with statements(app) as sent:
                 answer = client.get(path)
             assert answer.status_code == 200, (path, answer.text)

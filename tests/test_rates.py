@@ -1,4 +1,4 @@
-"""How often one person may do what costs much."""
+"""Rate limits of expensive requests, by user."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ ALICE, BOB = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
-    """Three of each kind in an hour; nothing in its queue is started."""
+    """Three of each kind per hour; nothing in its queue is started."""
     limits = {f"RATELIMIT_{name}": "3 per hour" for name in LIMITS}
     folder = tmp_path_factory.mktemp("rates")
     app = create_app("cli", settings_for(folder, HOST="0.0.0.0", SOCKETIO_ASYNC_MODE="threading", **OPEN, **limits))
@@ -64,7 +64,7 @@ def test_other_requests_and_this_machine_are_not_limited(app: APIFlask) -> None:
     for _ in range(5):
         assert client.get("/api/trainings", environ_base=ALICE).status_code == 200
         assert client.post("/api/trainings", json={}).status_code == 422
-    behind = {"X-Forwarded-For": "192.0.2.9"}  # a proxy on this machine speaks for others
+    behind = {"X-Forwarded-For": "192.0.2.9"}  # a proxy on this machine forwards other clients
     answers = [client.post("/api/trainings", json={}, headers=behind).status_code for _ in range(4)]
     assert answers == [422, 422, 422, 429]
     assert client.post("/api/trainings", json={}, headers={"CF-Connecting-IP": "192.0.2.9"}).status_code == 429
@@ -94,7 +94,7 @@ def test_each_limited_operation_is_described(app: APIFlask) -> None:
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if hasattr(app.view_functions[rule.endpoint], "rate_limit")
     ]
-    described.remove(("/api/me/password", "put"))  # it counts the wrong ones alone
+    described.remove(("/api/me/password", "put"))  # it only counts failures
     assert len(described) == len(marked) == 22
 
 
@@ -125,7 +125,7 @@ def test_invalid_limits(name: str, text: str) -> None:
 
 
 def test_a_server_that_limits_nobody_does_not_load_the_library(tmp_path: Path) -> None:
-    """It brings asyncio along, and nearly a tenth of a second."""
+    """It imports asyncio, and takes nearly a tenth of a second."""
     script = (
         "import sys; from app import create_app; app = create_app('cli'); app.test_client().post('/api/trainings');"
         "sys.exit('limits' in sys.modules)"
@@ -183,7 +183,7 @@ def test_the_client_waits_and_resends_the_file(tmp_path: Path) -> None:
             self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
-            """Nothing is to be printed."""
+            """Print nothing."""
 
     (tmp_path / "a.zip").write_bytes(bytes(5000))
     with ThreadingHTTPServer(("127.0.0.1", 0), Limited) as server:

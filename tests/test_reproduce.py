@@ -1,4 +1,4 @@
-"""A run can be reproduced: its bundle, and the same run once more with the same numbers."""
+"""A run can be reproduced: its bundle, and another run with the same numbers."""
 
 import io
 import json

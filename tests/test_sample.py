@@ -20,7 +20,7 @@ from scripts.local_server import ROOT
 
 SIZE = 192
 MARK = (255, 0, 255)
-# Area / (pi * largest radius^2): what tells the three shapes apart at any angle.
+# Area / (pi * largest radius^2), which distinguishes the three shapes at any angle.
 ROUNDNESS = {"circle": (0.85, 1.15), "square": (0.55, 0.75), "triangle": (0.32, 0.5)}
 
 

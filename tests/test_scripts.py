@@ -104,7 +104,7 @@ def test_the_icons_are_those_that_the_pages_name() -> None:
 
 
 def test_lines_are_at_most_120_columns() -> None:
-    """But those with a text, which stands in one piece in the catalogue."""
+    """Except those with a text, which must be in one piece in the catalogue."""
     paths = sorted((ROOT / "app" / "static" / "js").rglob("*.js"))
     assert len(paths) > 50
     lines = [

@@ -1,4 +1,4 @@
-"""Each setting is documented once in .env.example and once in the wiki, as app/config.py has it."""
+"""Each setting is documented once in .env.example and once in the wiki, in agreement with app/config.py."""
 
 import re
 

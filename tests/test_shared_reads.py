@@ -63,7 +63,7 @@ def test_a_waiting_reader_gets_a_read_begun_after_its_request() -> None:
         for reader in readers:
             try:
                 results.add(reader.result(60))
-            except StopIteration:  # it asked when the others were through
+            except StopIteration:  # it started when the others had ended
                 results.add("later")
         assert "old" not in results
         assert "new" in results
@@ -77,7 +77,7 @@ def test_a_failure_reaches_every_reader() -> None:
 
 
 def test_a_rest_as_long_as_the_read_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many runs are joined: half of a processor's time remains for everything else."""
+    """However many runs are joined: half of a core's time remains for everything else."""
     clock, rests = [100.0], []
     monkeypatch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=lambda: clock[0], sleep=rests.append))
 

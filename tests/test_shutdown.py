@@ -1,4 +1,6 @@
-"""The end of the server: in time however loaded the machine is, with ON_SHUTDOWN=stop behind trainings that paused."""
+"""The end of the server: in time however loaded the machine is, with ON_SHUTDOWN=stop after the trainings
+have paused.
+"""
 
 import os
 import signal
@@ -38,7 +40,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts children as jobs start them, each in its own session."""
+    """Starts children as jobs do, each in its own session."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(directory: Path, code: str, main: str = "app.worker.run") -> subprocess.Popen[bytes]:
@@ -52,7 +54,7 @@ def start() -> Iterator[Start]:
 
     yield begin
     for process in started:
-        with suppress(ProcessLookupError):  # those that it started hold its output open
+        with suppress(ProcessLookupError):  # processes that it started keep its output open
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
@@ -75,7 +77,7 @@ def test_trainings_below_the_folder_pause(tmp_path: Path, start: Start) -> None:
 
 
 def test_jobs_of_every_kind_receive_the_stop_request(tmp_path: Path, idle_app: APIFlask, start: Start) -> None:
-    """Kinds choose their folders; one outside of the data folder would be missed."""
+    """Each kind chooses its folder; one outside of the data folder would be missed."""
     jobs = idle_app.extensions["services"].jobs
     names = jobs.kinds.names()
     assert len(names) >= 12, names
@@ -101,7 +103,7 @@ def test_one_that_does_not_pause_in_time_is_killed_with_its_children(tmp_path: P
 
 
 def test_the_end_imports_nothing_heavy() -> None:
-    """The master has not the application; a second of processor time is twenty on a loaded machine."""
+    """The master has not imported the application; a second of CPU time is twenty seconds on a loaded machine."""
     code = "import sys, app.shutdown, app.guard; print(sorted({'flask', 'sqlalchemy', 'app.jobs'} & set(sys.modules)))"
     completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert completed.stdout.strip() == "[]"

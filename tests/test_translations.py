@@ -1,4 +1,4 @@
-"""Every text of the code has its Portuguese, and the scripts of the pages get it."""
+"""Every text of the code has its Portuguese, and the scripts of the pages receive it."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_placeholders_survive_translation(portuguese: Catalog) -> None:
 
 
 def test_the_extractor_sees_every_call_in_scripts(code: Catalog) -> None:
-    """It loses its way in nested template strings: a text in one would stay English silently."""
+    """It fails to parse nested template strings: a text in one would silently stay English."""
     catalogued = {text for message in texts(code) for text in (message.id if message.pluralizable else (message.id,))}
     called = {
         text

@@ -1,4 +1,4 @@
-"""What schemas load and send is typed, and the types match the schemas."""
+"""The data that schemas load and send is typed, and the types match the schemas."""
 
 import inspect
 import re
@@ -23,11 +23,11 @@ from scripts.client.yolo_client import answers
 
 ROOT = Path(__file__).parents[1]
 
-# How many of these types there are. They may get fewer, not more: what is ours has a TypedDict or a dataclass (see
-# "Where does my line go?" in the wiki). A type that says nothing of the values is for what really is anything:
-# `dict[str, Any]` and `Mapping[str, Any]` for the params of any kind of job, what a schema is given, and the like;
-# `UltralyticsArguments` for what changes with the versions of ultralytics; `JsonObject` for JSON of others, whose
-# values mypy lets nobody use unchecked; `dict[str, object]` for what is only passed on, to a table or as JSON.
+# The number of these types. They may become fewer, not more: our own data has a TypedDict or a dataclass (see "Where
+# does my line go?" in the wiki). A type without information about its values is for arbitrary data: `dict[str, Any]`
+# and `Mapping[str, Any]` for the params of any kind of job, a schema's input, and the like; `UltralyticsArguments` for
+# what changes with the versions of ultralytics; `JsonObject` for foreign JSON, whose values mypy does not allow to be
+# used unchecked; `dict[str, object]` for data that is only passed on, to a table or as JSON.
 CEILINGS = {
     "app": {
         "dict[str, Any]": 40,
@@ -52,7 +52,7 @@ def inputs_of(view: Any) -> list[Schema]:
 
 
 def keys_loaded(schema: Schema) -> tuple[set[str], set[str]]:
-    """All keys of what a schema loads, and those that are always there."""
+    """All keys that a schema loads, and those that are always present."""
     keys = {field.attribute or name: field for name, field in schema.load_fields.items()}
     certain = {key for key, field in keys.items() if field.required or field.load_default is not missing}
     return set(keys), certain
@@ -110,7 +110,7 @@ def test_the_clients_types_have_the_fields_that_the_server_sends(answer: type, s
 
 
 def compare_fields(answer: type, schema: Schema) -> None:
-    """Of an answer, and of the objects in it."""
+    """For a response, and the objects in it."""
     hints = get_type_hints(answer)
     sent = {field.data_key or name: field for name, field in schema.dump_fields.items()}
     assert set(hints) == set(sent), answer
@@ -122,7 +122,7 @@ def compare_fields(answer: type, schema: Schema) -> None:
 
 
 def parts_of(hint: Any) -> list[Any]:
-    """What a type is made of: of `list[X] | None` also X."""
+    """The components of a type: of `list[X] | None` also X."""
     return [part for item in get_args(hint) for part in (item, *parts_of(item))]
 
 
@@ -142,5 +142,5 @@ def test_types_that_say_nothing_do_not_spread(folder: str, name: str) -> None:
 
 
 def lines_of_code(path: Path) -> list[str]:
-    """Without the imports, which name a type that is used below."""
+    """Without the imports, since an imported type is used below."""
     return [line for line in path.read_text(encoding="utf-8").splitlines() if not re.match(r"\s*(from|import) ", line)]

@@ -46,7 +46,7 @@ def test_the_source_of_this_installation_can_be_downloaded(client: FlaskClient) 
 
 
 def test_the_source_is_packed_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strangers may ask for it; each reader begins at its start."""
+    """Strangers may request it; each reader starts at the beginning."""
     first = client.get("/source.tar").data
     monkeypatch.setattr(source, "create_archive", lambda: pytest.fail("packed again"))
     assert client.get("/source.tar").data == first

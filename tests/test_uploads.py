@@ -45,7 +45,7 @@ def wait_for_dataset(server: Server, dataset_id: int, seconds: float = 120) -> d
 
 
 def drawn_zip(count: int, side: int = 640) -> bytes:
-    """About 150 KB a picture at 640 px; twenty pictures under many names."""
+    """About 150 KB per image at 640 px; twenty images under many names."""
     rng = random.Random(0)
     pictures = []
     for _ in range(20):
@@ -63,7 +63,7 @@ def drawn_zip(count: int, side: int = 640) -> bytes:
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,000 pictures, about 150 MB."""
+    """1,000 images, about 150 MB."""
     path = tmp_path_factory.mktemp("big") / "big.zip"
     path.write_bytes(drawn_zip(1000))
     return path
@@ -71,7 +71,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def middling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 pictures, about 45 MB: each stage lasts long enough to be met."""
+    """300 images, about 45 MB: each stage takes long enough to be observed."""
     path = tmp_path_factory.mktemp("middling") / "big.zip"
     path.write_bytes(drawn_zip(300))
     return path
@@ -158,9 +158,9 @@ def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> N
     )
     print(f"\n{server.mode}: {figures}")
     assert len(ours) > 50
-    slow = max(1.0, seconds / 4)  # a busy machine, as the import shows: 3 to 4 s on an idle one
+    slow = max(1.0, seconds / 4)  # on a busy machine, as the import shows: 3 to 4 s on an idle one
     assert ours[at] < 0.1 * slow + idle[-1], figures
-    # A loop that is never left: 0.6 s and more, on an idle machine.
+    # An event loop that is never released: 0.6 s and more, on an idle machine.
     assert ours[-1] < 0.4 * slow + 2 * idle[-1], figures
 
 
@@ -186,7 +186,7 @@ def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
     for case, (create, error, _words) in REFUSED.items():
         answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("x.zip", create())})
         assert answer.status_code == error.status, case
-        assert server.get("/health").elapsed.total_seconds() < 10  # milliseconds; it is not held up
+        assert server.get("/health").elapsed.total_seconds() < 10  # milliseconds; it is not delayed
     assert server.get("/api/datasets").json()["total"] == 1
     assert snapshot(data) == before
     assert not list((data / "tmp").iterdir())
@@ -195,7 +195,7 @@ def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
 
 
 def receiving(server: Server) -> bool:
-    """Some megabytes of the body lie in a nameless file."""
+    """Some megabytes of the body are in a nameless file."""
     worker = server.worker_pids()[-1]
     for handle in Path(f"/proc/{worker}/fd").iterdir():
         try:
@@ -212,31 +212,31 @@ def extracting(server: Server) -> bool:
 
 
 def reading(server: Server) -> bool:
-    """Everything is extracted, and the child checks it."""
+    """Everything is extracted, and the child validates it."""
     return any((server.folder / "data/jobs").glob("*/unpacked.json"))
 
 
 def is_installed(server: Server) -> bool:
-    """The folder is in its final path; its row may not be committed."""
+    """The folder is at its final path; its row may not be committed."""
     return any((server.folder / "data/datasets").iterdir())
 
 
 def scanning(server: Server) -> bool:
-    """The child works on the images: some have thumbnails, which it starts before the folder is in its final path."""
+    """The child works on the images: some have thumbnails, which it starts before the folder is at its final path."""
     datasets = server.folder / "data/datasets"
     thumbnails = {int(path.name) for path in datasets.iterdir() if any(path.glob("thumbnails/*/*"))}
     return bool(thumbnails & committed_ids(server))
 
 
 def committed_ids(server: Server) -> set[int]:
-    """Ids of datasets, read beside the server."""
+    """Ids of datasets, read from the database directly."""
     with closing(sqlite3.connect(f"file:{server.folder}/instance/test.db?mode=ro", uri=True)) as connection:
         return {row[0] for row in connection.execute("SELECT id FROM dataset")}
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> None:
-    """At each stage, which is asserted: after a restart no half dataset exists, and a retry works."""
+    """At each stage, which is asserted: after a restart no incomplete dataset exists, and a retry works."""
     for reached in (receiving, extracting, reading, is_installed, scanning):
         with Server(tmp_path, mode) as server:
             if reached is receiving:
@@ -258,8 +258,9 @@ def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> Non
 
 @contextmanager
 def in_steps(server: Server, upload: "subprocess.Popen[str]", reached: Callable[[Server], bool]) -> Iterator[None]:
-    """The child works a hundredth of a second at a time until the stage is met, then it stands still: on a busy machine
-    it would be through before anybody looks."""
+    """The child runs for a hundredth of a second at a time until the stage is reached, then it is stopped: on a busy
+    machine it would otherwise end before the test observes it.
+    """
     children: list[int] = []
     while not reached(server):
         assert upload.poll() is None or reached is scanning, f"{reached.__name__} was not met"
@@ -276,7 +277,7 @@ def in_steps(server: Server, upload: "subprocess.Popen[str]", reached: Callable[
 
 
 def signal_all(children: list[int], number: int) -> None:
-    """To them and the processes that they started."""
+    """Send it to them and their descendants."""
     for pid in children:
         with suppress(ProcessLookupError):
             os.killpg(pid, number)

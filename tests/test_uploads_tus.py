@@ -1,4 +1,4 @@
-"""Resumable uploads against the real server, in both modes: cut, killed, resumed, identical byte by byte."""
+"""Resumable uploads against the real server, in both modes: interrupted, killed, resumed, identical byte by byte."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100 pictures, about 15 MB."""
+    """100 images, about 15 MB."""
     path = tmp_path_factory.mktemp("archive") / "things.zip"
     path.write_bytes(drawn_zip(100))
     return path
@@ -93,7 +93,8 @@ def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path
         at = offset(server, location)
         sent = chance.randrange(1, max(2, (len(data) - 1 - at) // 2))
         connection = half_sent(server, location, at, data[at : at + sent], len(data) - at)
-        wait_for_size(stored(server, location), at + 1)  # a program that is gone before is nobody that the server knows
+        # the server does not know the user of a program that ended before
+        wait_for_size(stored(server, location), at + 1)
         connection.close()
         assert free_again(server, location) == at + sent, "bytes before the end of the connection count"
     at = offset(server, location)
@@ -105,7 +106,7 @@ def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path
 
 
 def free_again(server: Server, location: str) -> int:
-    """The offset, once the server has noticed the end of the connection that was sending."""
+    """The offset, once the server has noticed the end of the sending connection."""
     limit = time.monotonic() + 180
     while (answer := patch(server, location, offset(server, location), b"")).status_code in {409, 423}:
         assert time.monotonic() < limit
@@ -131,7 +132,7 @@ def test_a_killed_server_continues_where_it_was(tmp_path: Path, archive: Path, m
             assert stored(server, location).read_bytes() == data[:now]
         at = offset(server, location)
         assert patch(server, location, at, data[at:]).status_code == 204
-        server.kill()  # behind the last byte, within the creation
+        server.kill()  # after the last byte, during the creation
         server.start()
         body = outcome(server, location)
         assert (body["state"], body["dataset_id"]) == ("done", 1), body
@@ -202,7 +203,7 @@ def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) 
 def test_our_client_resumes(
     threading_server: Server, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut by a kill of the server; what it sent is not sent again."""
+    """Interrupted by killing the server; what it sent is not sent again."""
     server, state = threading_server, tmp_path / "resume.json"
     client = Client(server.url)
     monkeypatch.setattr(resumable, "RETRIES", 0)

@@ -145,7 +145,7 @@ def test_oversized_frames_are_refused_before_decoding(idle_app: APIFlask, tmp_pa
 
 
 def children() -> set[int]:
-    """Processes of jobs that this one has."""
+    """The job processes of this process."""
     alive = [item for item in psutil.Process().children(recursive=True) if item.status() != psutil.STATUS_ZOMBIE]
     return {item.pid for item in alive if "app.worker.run" in item.cmdline()}
 

@@ -1,4 +1,4 @@
-"""The serving process: starts soon, stays small, ends on a signal."""
+"""The web process: starts quickly, stays small, ends on a signal."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ import socketio
 
 from scripts.local_server import Server
 
-# python-engineio imports aiohttp where it is installed: 10 MB that only tests have, whose tuspy needs it.
+# python-engineio imports aiohttp if it is installed: 10 MB that only tests have, since their tuspy needs it.
 OF_TESTS = 10 * 1024 * 1024 if find_spec("aiohttp") else 0
 MAX_RSS = 120 * 1024 * 1024 + OF_TESTS
 
 
 def test_first_answer_and_size(server: Server) -> None:
-    """On an existing database, as after `make setup`. CPU seconds: tests share the machine, not its clock."""
+    """On an existing database, as after `make setup`. In CPU seconds, since tests share the machine."""
     server.stop()
     server.start()
     times = [psutil.Process(pid).cpu_times() for pid in server.worker_pids()]

@@ -1,4 +1,4 @@
-"""Whether pretrained weights are available is checked before a run starts, and changes the proposal."""
+"""Whether pretrained weights are available is checked before a run starts, and changes the presets."""
 
 import socket
 import threading
@@ -48,7 +48,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections and says nothing."""
+    """The address of a server that accepts connections and does not respond."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -92,7 +92,7 @@ def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
 
 
 def test_presets_do_not_wait_for_the_weights(idle_app: APIFlask, silent: str) -> None:
-    """The form stayed a skeleton for seconds where nothing answers."""
+    """Earlier, the form stayed a skeleton for seconds if nothing responded."""
     weights, dataset_id = idle_app.extensions["services"].weights, valid_dataset(idle_app, train=240, val=60)
     weights.address = silent
     began = time.monotonic()

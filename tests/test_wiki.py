@@ -1,4 +1,4 @@
-"""The wiki against the code: addresses, answers, commands, kinds of jobs, settings, limits and links."""
+"""The wiki against the code: addresses, responses, commands, kinds of jobs, settings, limits and links."""
 
 import re
 import shlex
@@ -37,7 +37,7 @@ def one_line(path: Path) -> str:
 
 
 def requests_of(path: Path) -> Iterator[tuple[str, str]]:
-    """(method, address) of what the text names: `POST /api/x` and curl's command lines."""
+    """(method, address) of each request in the text: `POST /api/x` and curl's command lines."""
     text = one_line(path)
     for methods, address in re.findall(rf"\b((?:{METHODS})(?:, (?:{METHODS}))*) (/[a-z][^\s`|)?,;\"…]*)", text):
         yield from ((method, address.rstrip(".:")) for method in methods.split(", "))
@@ -112,7 +112,7 @@ def test_the_client_accepts_its_documented_commands(path: Path, monkeypatch: pyt
 
 def test_the_page_of_jobs_has_every_kind_state_and_field(idle_app: APIFlask) -> None:
     page, services = text_of("API-de-Jobs"), idle_app.extensions["services"]
-    kinds = re.findall(r"^\| `(\w+)` \|", page, re.M)[1:]  # behind the head of the table
+    kinds = re.findall(r"^\| `(\w+)` \|", page, re.M)[1:]  # without the table's head
     assert sorted(kinds) == services.jobs.kinds.names()
     described = str(JobOut().fields["kind"].metadata["description"])
     assert sorted(described.split(", ")) == services.jobs.kinds.names()

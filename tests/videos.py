@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-TURNED = {  # the matrix of a track: how a player turns it, clockwise
+TURNED = {  # the matrix of a track: how a player rotates it, clockwise
     90: (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30),
     180: (-65536, 0, 0, 0, -65536, 0, 0, 0, 1 << 30),
     270: (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30),
@@ -38,12 +38,12 @@ def drawn_video(
 
 def rotate_video(video: bytes, degrees: int) -> bytes:
     """An MP4 whose header makes players rotate it."""
-    at = video.index(b"tkhd") + 4 + 40  # behind the version, the times, the id, the layer and the volume
+    at = video.index(b"tkhd") + 4 + 40  # after the version, the times, the id, the layer and the volume
     return video[:at] + struct.pack(">9i", *TURNED[degrees]) + video[at + 36 :]
 
 
 def claim_frames(video: bytes, frames: int) -> bytes:
-    """An MP4 whose table of durations has one entry for so many frames."""
+    """An MP4 whose table of durations has one entry for this many frames."""
     at = video.index(b"stts") + 12
     return video[:at] + struct.pack(">I", frames) + video[at + 4 :]
 
@@ -60,7 +60,7 @@ NO_VIDEOS = {
     "html": b"<html>",
     "gif": b"GIF89a" + b"\0" * 90,
 }
-BROKEN = {  # that begin as videos
+BROKEN = {  # that start like videos
     "avi": b"RIFF\xff\xff\xff\xffAVI LIST",
     "matroska": b"\x1a\x45\xdf\xa3" + b"\xff" * 99,
     "mp4": b"\0\0\0\x18ftypmp42" + b"\xff" * 3000,

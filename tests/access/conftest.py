@@ -1,4 +1,4 @@
-"""An application with logins, and people of each role."""
+"""An application that requires a login, and users of each role."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ from tests.conftest import close_database
 
 PEOPLE = {"viewer": Role.VIEWER, "trainer": Role.TRAINER, "another": Role.TRAINER, "admin": Role.ADMIN}
 PASSWORD = "correct horse"
-OURS = {"Sec-Fetch-Site": "same-origin"}  # what a browser says of a request of our own page
+OURS = {"Sec-Fetch-Site": "same-origin"}  # the browser's headers for a request of our own page
 
 
 @pytest.fixture(scope="package")
@@ -36,7 +36,7 @@ def headers(app: APIFlask) -> dict[str, dict[str, str]]:
 
 
 def create_accounts(app: APIFlask) -> dict[str, dict[str, str]]:
-    """Creates an account for each person; request headers by name. "owner" is the one of the secret file."""
+    """Creates an account for each user; returns request headers by name. "owner" is the one of the secret file."""
     owner = {"Authorization": f"Bearer {owner_secret(settings(app).INSTANCE_PATH)}"}
     headers = {"nobody": {}, "owner": owner}
     client = app.test_client()
@@ -52,7 +52,7 @@ def create_accounts(app: APIFlask) -> dict[str, dict[str, str]]:
 
 
 def at(name: str) -> dict[str, str]:
-    """Each person has an address: attempts to log in are counted by it."""
+    """Each user has an address of their own, since login attempts are counted by address."""
     return {"REMOTE_ADDR": f"10.0.0.{len(name)}"}
 
 
@@ -61,7 +61,7 @@ Headers = dict[str, dict[str, str]]
 
 @pytest.fixture
 def log_in(app: APIFlask, headers: Headers) -> Callable[[str], FlaskClient]:
-    """Logs a person in; returns the browser."""
+    """Logs a user in; returns the browser."""
     count = iter(range(1, 250))
 
     def begin(name: str) -> FlaskClient:

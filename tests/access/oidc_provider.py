@@ -1,7 +1,8 @@
 """An OpenID Connect provider, Authlib's own server, as a program: `python -m tests.access.oidc_provider PORT`.
 
-It has one person, who is logged in there and agrees. POST /control changes who that is and what goes wrong. Without
-PKCE, or with a wrong verifier, it gives nothing. Authlib is not imported by the tests: an installation's own is asked.
+It has one user, who is logged in there and consents. POST /control changes that user and the provider's faults. Without
+PKCE, or with a wrong verifier, it issues no token. Tests do not import Authlib, and use the provider's own
+installation.
 """
 
 import gzip
@@ -29,12 +30,13 @@ CLIENT, SECRET = "yolo", "the provider's secret"
 
 @dataclass
 class State:
-    """What POST /control changes."""
+    """The state that POST /control changes."""
 
     issuer: str = ""
     person: dict[str, Any] = field(default_factory=lambda: {"sub": "1", "name": "Ana"})
-    userinfo: dict[str, Any] = field(default_factory=dict)  # sent by /userinfo alone
-    claims: dict[str, Any] = field(default_factory=dict)  # of the ID token, instead of what is right; null: without
+    userinfo: dict[str, Any] = field(default_factory=dict)  # sent only by /userinfo
+    # claims of the ID token that replace the correct ones; null: left out
+    claims: dict[str, Any] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
     sign: str = "right"  # or: other, hs256, none, absent
     fail: str = ""  # token, jwks, describe, deny, userinfo, or endless and one of them
@@ -174,7 +176,7 @@ class IDToken(OpenIDCode):
         header = {"alg": "RS256"} | ({"kid": state.kid} if state.kid else {})
         if state.sign == "absent":
             del token["id_token"]
-        elif state.sign == "hs256":  # signed with the public key, as if it were a secret
+        elif state.sign == "hs256":  # signed with the public key as if it were a secret
             signed = f"{encode(header | {'alg': 'HS256'})}.{encode(claims)}"
             mac = hmac.digest(key().as_pem(private=False), signed.encode(), "sha256")
             token["id_token"] = f"{signed}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
@@ -212,7 +214,7 @@ def create_provider() -> Flask:
         root = request.host_url.rstrip("/")
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
         metadata = {name: f"{root}/{path}" for name, path in names.items()} | {"userinfo_endpoint": f"{root}/userinfo"}
-        algorithms = ["none", "HS256", "RS256"]  # a provider may say so; nobody has to take them
+        algorithms = ["none", "HS256", "RS256"]  # a provider may offer these; clients must not accept them
         return (
             metadata | {"issuer": state.issuer, "id_token_signing_alg_values_supported": algorithms} | state.described
         )
@@ -250,7 +252,7 @@ def create_provider() -> Flask:
 
     @app.get("/packed")
     def packed() -> Any:
-        """10 MB of nothing, in 50 KB."""
+        """10 MB of zeros, compressed to 50 KB."""
         return Response(gzip.compress(bytes(10 * 1024**2), 1), headers={"Content-Encoding": "gzip"})
 
     @app.post("/logout_token")

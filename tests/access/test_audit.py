@@ -37,7 +37,7 @@ def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Header
     path = f"/api/trainings/{created.json['training_id']}"
     client.delete(path, headers=headers["another"], environ_base=REMOTE)
     client.get(path, headers=headers["viewer"], environ_base=REMOTE)  # changes nothing
-    client.delete(path, environ_base=REMOTE)  # by nobody
+    client.delete(path, environ_base=REMOTE)  # unauthenticated
     refused, succeeded = entries(app, headers, limit=2)
     assert before < datetime.fromisoformat(succeeded.pop("time")) < datetime.now(UTC)
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
@@ -121,7 +121,9 @@ def test_only_admins_read_the_audit_log(app: APIFlask, headers: Headers, path: s
 
 
 def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[[str], FlaskClient]) -> None:
-    """Of every way in, used rightly and wrongly, and in addresses and bodies that are refused."""
+    """For every login method, used correctly and incorrectly, and for secrets in addresses and bodies that
+    are refused.
+    """
     client, admin = app.test_client(), headers["admin"]
     browser = log_in("trainer")
     cookie = browser.get_cookie(app.extensions["access"].cookie).value
@@ -185,7 +187,7 @@ def test_expired_entries_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def write_at(day: float, path: str, **more: Any) -> AuditLog:
         monkeypatch.setattr(time, "time_ns", lambda: today + round(day * days))
-        log = AuditLog(tmp_path, days=90)  # as a server that was started then
+        log = AuditLog(tmp_path, days=90)  # as a server that started at that time
         log.write(path=path, **more)
         return log
 
@@ -203,7 +205,7 @@ def test_expired_entries_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("socketio_initialized")
 def test_a_file_that_another_process_has_set_aside(tmp_path: Path) -> None:
-    """Two web processes write to one log: both find the file full."""
+    """Two web processes write to one log: both see that the file is full."""
     ours, theirs = AuditLog(tmp_path, 10_000), AuditLog(tmp_path, 10_000)
     for number in range(300):
         (ours if number % 2 else theirs).write(path=f"/{number}")

@@ -70,7 +70,7 @@ def test_the_owner_token_is_read_on_the_servers_machine(
 def test_the_owner_token_is_sent_to_the_local_server_only(
     app: APIFlask, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another machine, or another user's program where our server was."""
+    """Another machine, or another user's program on the server's former port."""
     monkeypatch.setenv("INSTANCE_PATH", str(settings(app).INSTANCE_PATH))
     assert Client("http://yolo.example.org:5000").connection.login.token is None
     assert login.is_ours(int(url.rpartition(":")[2]))

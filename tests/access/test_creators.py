@@ -13,7 +13,7 @@ LISTS = ["datasets", "trainings", "tests", "predictions", "jobs"]
 
 @pytest.fixture(scope="module")
 def accounts(app: APIFlask, headers: Headers) -> dict[str, int]:
-    """One of each thing by the trainer, by the other trainer and by the owner; the ids of both accounts."""
+    """A row of each kind by the trainer, by the other trainer and by the owner; returns the ids of both accounts."""
     client = app.test_client()
     people = {name: client.get("/api/me", headers=headers[name]).json["id"] for name in ("trainer", "another")}
     with app.app_context(), writing() as session:

@@ -1,4 +1,4 @@
-"""The owner's way in from another machine, and what AUTH=off refuses."""
+"""The owner's login from another machine, and what AUTH=off refuses."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def use(app: APIFlask, secret: str) -> int:
 
 
 def test_make_link_prints_a_link_that_works_once(app: APIFlask) -> None:
-    """As another process than the server's, on its folders."""
+    """In another process than the server's, on its folders."""
     config = settings(app)
     environment = os.environ | {
         "INSTANCE_PATH": str(config.INSTANCE_PATH),

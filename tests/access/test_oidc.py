@@ -1,4 +1,4 @@
-"""Logging in by an OpenID Connect provider, over HTTP: a real one, a real server, and everything that may be wrong."""
+"""Login by an OpenID Connect provider, over HTTP: a real provider, a real server, and every possible fault."""
 
 import re
 import subprocess
@@ -129,7 +129,7 @@ def member(**more: Any) -> dict[str, Any]:
 
 
 def begin_login(server: Server, browser: requests.Session, next: str = "/") -> str:
-    """Where the provider sends the browser back to."""
+    """The address to which the provider redirects the browser."""
     answer = browser.post(server.url + "/api/login/oidc", json={"next": next}, headers=OURS, timeout=60)
     assert answer.status_code == 200, answer.text
     there = browser.get(answer.json()["url"], allow_redirects=False, timeout=60)
@@ -174,7 +174,7 @@ def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
     assert (first["name"], first["role"], first["via"]) == ("Bia", "trainer", "session")
     entry = newest_entry(server, owner)
     assert (entry["name"], entry["path"], entry["status"], entry["result"]) == ("Bia", "/login/oidc", 303, "done")
-    # Another address and another name, as after a marriage: it is the same person.
+    # Another address and another name, as after a marriage: still the same user.
     provider.configure(sub, person=member(name="Beatriz", email="beatriz@example.org"))
     second_browser = new_browser()
     assert login(server, second_browser).status_code == 303
@@ -274,7 +274,7 @@ def test_of_two_tabs_the_last_one_counts(server: Server, provider: Provider) -> 
 
 
 def test_the_code_of_another_login_is_refused(server: Server, provider: Provider) -> None:
-    """The attacker's code in the victim's login: the verifier (PKCE) is another one, and so is the nonce."""
+    """The attacker's code in the victim's login: the verifier (PKCE) differs, and so does the nonce."""
     provider.configure(person=member())
     attacker, victim = new_browser(), new_browser()
     code = parse_qs(urlsplit(begin_login(server, attacker)).query)["code"][0]
@@ -285,7 +285,7 @@ def test_the_code_of_another_login_is_refused(server: Server, provider: Provider
 
 
 def cookie_of(data: dict[str, Any], key: str, age: float, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A login's cookie, as Flask signs it, so many seconds ago."""
+    """A login's cookie, as signed by Flask, of the given age in seconds."""
     app = Flask("x")
     app.secret_key = key
     with monkeypatch.context() as patched:
@@ -327,7 +327,7 @@ def test_rotated_provider_keys_are_accepted_at_once(server: Server, provider: Pr
 
 @pytest.mark.parametrize("fail", ["token", "jwks", "endless token", "endless jwks", "endless userinfo"])
 def test_provider_failures_are_reported(server: Server, provider: Provider, fail: str) -> None:
-    extra = {"claims": {"email": None}} if "userinfo" in fail else {}  # it is asked for what the token lacks
+    extra = {"claims": {"email": None}} if "userinfo" in fail else {}  # requested for what the token lacks
     provider.configure(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **extra)
     answer = login(server, new_browser())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -335,7 +335,7 @@ def test_provider_failures_are_reported(server: Server, provider: Provider, fail
 
 
 def test_provider_responses_are_limited_in_size_and_time(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not in bytes, packed or not, and not in time."""
+    """In bytes, compressed or not, and in time."""
     monkeypatch.setattr(provider_session, "LONGEST_S", 0.5)
     with provider_session.ProviderSession("x", default_timeout=5) as session:
         for path in ("packed", "slow"):
@@ -453,7 +453,7 @@ def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner:
 
 @pytest.mark.usefixtures("stored_settings")
 def test_a_link_of_an_earlier_provider_is_not_a_way_in(app: APIFlask) -> None:
-    """Admins see it as such, and a link to the current provider can replace it."""
+    """Admins see it as unusable, and a link to the current provider can replace it."""
     change_settings(app, OIDC_ALLOWED=("*",), OIDC_ISSUER="https://old.example/")
     identities = app.extensions["services"].accounts.identities
     with app.app_context():
@@ -476,7 +476,7 @@ EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 def logout_token(provider: Provider, **claims: Any) -> str:
-    """A logout token of the provider, with a fresh id unless the claims have one."""
+    """A logout token of the provider, with a new id unless the claims have one."""
     right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": uuid4().hex, "events": EVENT}
     answer = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
     return str(answer.json()["token"])
@@ -536,7 +536,7 @@ def test_invalid_logout_tokens_end_nothing(server: Server, provider: Provider, r
 
 
 def test_a_logout_token_works_once(server: Server, provider: Provider) -> None:
-    """OpenID Connect Back-Channel Logout 1.0, section 2.6: whoever sends it again ends nothing that began since."""
+    """OpenID Connect Back-Channel Logout 1.0, section 2.6: a replay does not end a session that began since."""
     browser, sub = new_browser(), provider.configure(person=member(name="Nele"))
     assert login(server, browser).status_code == 303
     token = logout_token(provider, sub=sub, jti="a")
@@ -604,7 +604,7 @@ def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provid
 def test_a_provider_outage_affects_its_logins_alone(
     server: Server, provider: Provider, owner: requests.Session, tmp_path: Path
 ) -> None:
-    """In eventlet mode, too: one login succeeds, then the provider stops."""
+    """In eventlet mode, too: one login succeeds, then the provider hangs."""
     with Server(tmp_path, "eventlet", **settings_with(provider)) as second_server:
         provider.configure(person=member(name="Gil"))
         browser = new_browser()

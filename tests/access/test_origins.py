@@ -1,4 +1,4 @@
-"""A page of another site can neither change anything through a browser that is logged in, nor have us work."""
+"""A page of another site can neither change anything through a logged-in browser, nor cause work on the server."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from tests.access.conftest import Headers
 
 OTHER_ORIGIN, SAME_ORIGIN = {"Origin": "https://evil.example"}, {"Origin": "http://localhost"}
 CHANGES = [
-    ({}, 403),  # nothing says which page it was
+    ({}, 403),  # no header identifies the page
     ({"Sec-Fetch-Site": "same-origin"}, 201),
     (SAME_ORIGIN, 201),
     (OTHER_ORIGIN, 403),
@@ -24,7 +24,7 @@ CHANGES = [
 READS = [({}, 200), ({"Sec-Fetch-Site": "same-origin"}, 200), ({"Sec-Fetch-Site": "none"}, 200)] + [
     ({"Sec-Fetch-Site": site}, 403) for site in ("cross-site", "same-site")
 ]
-READS.append((OTHER_ORIGIN, 403))  # Sec-Fetch-Site is sent to HTTPS and to loopback alone
+READS.append((OTHER_ORIGIN, 403))  # Sec-Fetch-Site is only sent to HTTPS and to loopback
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_link_on_another_site_opens_our_page(browser: FlaskClient) -> None:
 
 
 def test_a_token_needs_no_page(app: APIFlask, headers: Headers) -> None:
-    """No browser adds it by itself. A foreign Origin is refused all the same."""
+    """No browser sends it automatically. A foreign Origin is refused nevertheless."""
     client, form = app.test_client(), {"name": "x", "role": "viewer"}
     sent = headers["trainer"]
     assert client.post("/api/tokens", json=form, headers=sent).status_code == 201

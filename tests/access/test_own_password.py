@@ -26,10 +26,10 @@ def test_a_new_password_ends_the_other_sessions(app: APIFlask, headers: Headers,
     path, form = "/api/me/password", {"current": PASSWORD, "password": NEW_PASSWORD}
     assert mine.put(path, json=form | {"current": "wrong"}, headers=OURS).json["errors"][0]["field"] == "current"
     assert mine.put(path, json={"password": NEW_PASSWORD}, headers=OURS).status_code == 422
-    assert mine.put(path, json=form).status_code == 403  # no page of ours
+    assert mine.put(path, json=form).status_code == 403  # not a page of ours
     assert mine.put(path, json=form, headers=OURS).status_code == 200
     assert [browser.get("/api/me").status_code for browser in (mine, second_session)] == [200, 401]
-    assert app.test_client().get("/api/me", headers=headers["viewer"]).status_code == 200  # a token stays
+    assert app.test_client().get("/api/me", headers=headers["viewer"]).status_code == 200  # a token remains valid
     assert [login(app, PASSWORD), login(app, NEW_PASSWORD)] == [401, 200]
     back = {"current": NEW_PASSWORD, "password": PASSWORD}
     assert app.test_client().put(path, json=back, headers=headers["viewer"]).status_code == 200
@@ -88,7 +88,7 @@ def test_invitations_are_listed_and_revoked(app: APIFlask, headers: Headers) -> 
 
 
 def test_an_invitation_says_before_its_form_why_it_cannot_be_used(app: APIFlask, headers: Headers) -> None:
-    """The form was shown first, and refused once it was filled in."""
+    """Earlier, the form was shown first, and refused once it was filled in."""
     client = app.test_client()
 
     def check(secret: str) -> tuple[int, str]:

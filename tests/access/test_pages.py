@@ -1,4 +1,4 @@
-"""Pages by role: no button for what would be refused."""
+"""Pages by role: no button for an action that would be refused."""
 
 import re
 from collections.abc import Callable

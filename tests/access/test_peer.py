@@ -15,7 +15,7 @@ PAIRS = [
     ("::1", "::1"),
     ("127.0.0.1", "::"),
     ("::ffff:127.0.0.1", "127.0.0.1"),
-]  # where the client goes, where the server listens
+]  # the client's destination, and the server's listening address
 
 
 @pytest.fixture(params=PAIRS, ids=str)
@@ -55,7 +55,7 @@ def test_a_half_closed_socket_still_has_a_user(pair: tuple[socket.socket, socket
 
 
 def test_a_closed_socket_has_no_user(pair: tuple[socket.socket, socket.socket]) -> None:
-    """The kernel lists it as root's, whoever it was."""
+    """The kernel lists it as root's, whoever its user was."""
     client, accepted = pair
     client.close()
     accepted.settimeout(10)
@@ -92,7 +92,7 @@ needs_root = pytest.mark.skipif(
 
 
 def as_another_user(*command: str) -> str:
-    """What a program of another user of this machine prints."""
+    """The output of a program of another user of this machine."""
     run = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", *command]
     return subprocess.run(run, capture_output=True, text=True, timeout=60).stdout
 

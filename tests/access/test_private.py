@@ -30,7 +30,7 @@ from tests.conftest import close_database
 from tests.data import valid_dataset
 
 RowIds = dict[type, int]
-MARK = "Kept-Apart"  # in each text of what is hidden
+MARK = "Kept-Apart"  # in each text of hidden rows
 STRANGERS = ("another", "viewer")
 WITHIN = {
     "image_id",
@@ -42,7 +42,7 @@ WITHIN = {
     "invitation_id",
     "identity_id",
     "upload_id",
-}  # not an id of a row, or not here
+}  # not an id of a row, or not of this installation
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def headers(app: APIFlask) -> Headers:
 
 @pytest.fixture
 def row_ids(app: APIFlask, headers: Headers) -> RowIds:
-    """One row of each kind of the trainer's, created by name or by a job of the server."""
+    """One row of each kind of the trainer's, created in the trainer's name or by a job of the server."""
     return create_rows(app, account(app, headers, "trainer"))
 
 
@@ -81,7 +81,8 @@ def create_rows(app: APIFlask, owner: int) -> RowIds:
         session.flush()
         of = {"training_id": training.id}
         rows = [
-            Evaluation(**of, split="val", checkpoint="best", img_size=64, dataset_id=dataset_id),  # by the server
+            # created by the server
+            Evaluation(**of, split="val", checkpoint="best", img_size=64, dataset_id=dataset_id),
             ModelExport(**of, format="onnx", weights_sha256="0" * 64, key="k", created_by=owner),
             PredictionRun(**of, source="video", filename=f"{MARK}.mp4", input_bytes=1, created_by=owner),
             Test(**of, image_path=MARK, results=[], confidence_threshold=0.5, iou_threshold=0.5, created_by=owner),
@@ -116,7 +117,7 @@ def test_each_id_in_a_path_is_covered(app: APIFlask) -> None:
 
 
 def test_each_id_in_a_body_is_covered(app: APIFlask) -> None:
-    """Whatever a request's schema calls an id."""
+    """For everything that a request's schema calls an id."""
     with app.test_request_context():
         schemas = app.spec["components"]["schemas"]
     named = {
@@ -131,7 +132,7 @@ def test_each_id_in_a_body_is_covered(app: APIFlask) -> None:
 
 @pytest.mark.parametrize("person", STRANGERS)
 def test_hidden_rows_are_not_found_by_id(app: APIFlask, headers: Headers, row_ids: RowIds, person: str) -> None:
-    """Every route and method, with the ids of what is hidden; and nothing changes."""
+    """Every route and method, with the ids of hidden rows; and nothing changes."""
     client, wrong, statuses, before = app.test_client(), [], set(), rows(app)
     for rule in app.url_map.iter_rules():
         named = [name for name in rule.arguments if name in NAMED]
@@ -197,7 +198,7 @@ def test_the_owner_and_an_admin_have_access(app: APIFlask, headers: Headers, row
 
 
 def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """What a stranger names is answered as what there is none of."""
+    """A hidden row is answered like one that does not exist."""
     client, who, nobodys = app.test_client(), headers["another"], valid_dataset(app)
     mine = create_rows(app, account(app, headers, "another"))
     form = {"name": "x", "model_version": "n", "epochs": 1}
@@ -244,7 +245,7 @@ def test_shared_rows_are_readable_and_not_writable(app: APIFlask, headers: Heade
         return client.get(path, headers=headers[name]).status_code
 
     assert change("datasets", dataset, True, "another").status_code == 404
-    assert change("trainings", training, True).status_code == 409  # its images are the dataset's
+    assert change("trainings", training, True).status_code == 409  # its images belong to the dataset
     assert change("datasets", dataset, True).json["shared"] is True
     assert [status(f"/api/datasets/{dataset}", name) for name in STRANGERS] == [200, 200]
     assert [status(f"/api/trainings/{training}", name) for name in STRANGERS] == [404, 404]
@@ -253,7 +254,7 @@ def test_shared_rows_are_readable_and_not_writable(app: APIFlask, headers: Heade
     paths = {"trainings": Training, "evaluations": Evaluation, "exports": ModelExport, "jobs": Job}
     for path, kind in paths.items():
         assert [status(f"/api/{path}/{row_ids[kind]}", name) for name in STRANGERS] == [200, 200], path
-    for path, kind in {"tests": Test, "predictions": PredictionRun}.items():  # of whoever made them
+    for path, kind in {"tests": Test, "predictions": PredictionRun}.items():  # regardless of their creator
         assert [status(f"/api/{path}/{row_ids[kind]}", name) for name in STRANGERS] == [404, 404], path
     listed = client.get("/api/trainings", headers=headers["viewer"]).json
     assert [item["id"] for item in listed["trainings"]] == [training]
@@ -355,7 +356,7 @@ def test_another_role_ends_the_connection(app: APIFlask, headers: Headers) -> No
 
 
 def test_switched_off_it_costs_nothing(idle_app: APIFlask) -> None:
-    """The same queries as ever, and no word of it in an answer."""
+    """The same queries as without the setting, and no trace of it in a response."""
     client: FlaskClient = idle_app.test_client()
     number, statements = valid_dataset(idle_app), []
     assert settings(idle_app).PRIVATE_DATA is False

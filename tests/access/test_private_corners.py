@@ -1,5 +1,6 @@
-"""PRIVATE_DATA around corners: messages that one task makes for many, runs made like others, what outlives its dataset,
-and reads that decide what may be done."""
+"""PRIVATE_DATA in special cases: messages of one task for many users, runs copied from others, rows that outlive their
+dataset, and reads that decide about permissions.
+"""
 
 import json
 import zipfile
@@ -41,7 +42,7 @@ def add(app: APIFlask, row: Any) -> int:
 
 
 def status(app: APIFlask, headers: Headers, path: str) -> list[int]:
-    """What the owner of `row_ids`, another trainer and a viewer are answered."""
+    """The statuses for the owner of `row_ids`, another trainer and a viewer."""
     client = app.test_client()
     return [client.get(path, headers=headers[name]).status_code for name in ("trainer", "another", "viewer")]
 
@@ -113,7 +114,9 @@ def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, head
 
 
 def test_a_job_is_visible_with_its_result(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:
-    """An evaluation of a shared run is visible to everybody on a shared dataset, and to nobody else on a hidden one."""
+    """An evaluation of a shared run is visible to everybody on a shared dataset, and only to its owner on a
+    hidden one.
+    """
     share(app, row_ids)
     another = account(app, headers, "another")
     hidden = create_rows(app, another)[Dataset]
@@ -139,7 +142,7 @@ def test_a_job_of_an_admin_is_visible_to_the_owner(app: APIFlask, headers: Heade
 def test_a_dataset_in_use_is_not_deleted(
     app: APIFlask, headers: Headers, row_ids: RowIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner sees no run of other users: the refusal comes before anything is ended."""
+    """Its owner does not see other users' runs: the refusal comes before anything is ended."""
     ended: list[int] = []
     with app.app_context():
         datasets = services().datasets
@@ -168,7 +171,7 @@ def test_deleting_a_dataset_ends_jobs_of_every_user(app: APIFlask, headers: Head
 def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
     app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two users' samples are created while a third request waits: the newer sample is not its user's."""
+    """Two users' samples are created while a third request waits: the newer sample is another user's."""
     lock = FileLock(Path(settings(app).DATA_ROOT) / "sample.lock")
     assert lock.acquire()
     mine, theirs = (
@@ -177,7 +180,7 @@ def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
     )
     for number in (mine, theirs):
         add(app, DatasetRevision(dataset_id=number, number=1, origin={"kind": "upload", "sample": True}))
-    monkeypatch.setattr(socketio, "sleep", lambda _seconds: lock.release())  # it has seen that it has to wait
+    monkeypatch.setattr(socketio, "sleep", lambda _seconds: lock.release())  # it has detected that it must wait
     answer = app.test_client().post("/api/datasets/sample", headers=headers["another"])
     assert (answer.status_code, answer.json["dataset_id"]) == (201, mine)
 

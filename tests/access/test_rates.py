@@ -16,7 +16,7 @@ from tests.data import change_settings
 
 @pytest.fixture
 def limited(app: APIFlask) -> Iterator[None]:
-    """As it is by itself where AUTH is required, with low limits."""
+    """The defaults with AUTH required, with low limits."""
     before = app.extensions["settings"]
     change_settings(app, RATELIMIT_ENABLED=None, RATELIMIT_TRAININGS="2 per hour", RATELIMIT_LOGIN="3 per hour")
     yield
@@ -87,7 +87,7 @@ def test_many_addresses_guess_no_faster_than_one_and_lock_nobody_out(
 
 
 def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Headers) -> None:
-    """Each check needs 64 MB: two run at a time, some wait, and the rest is refused for now."""
+    """Each check needs 64 MB: two run at a time, some wait, and the others are refused temporarily."""
     form, client = {"name": "viewer", "password": PASSWORD}, app.test_client()
     for _ in range(passwords.IN_LINE):
         assert passwords.line.acquire()
@@ -115,7 +115,7 @@ def test_strangers_do_not_block_a_returning_browser(app: APIFlask, monkeypatch: 
         for _ in range(passwords.IN_LINE):
             passwords.line.release()
     monkeypatch.setattr(passwords, "WAIT_S", 0.0)
-    assert passwords.trusted_line.acquire()  # one waits
+    assert passwords.trusted_line.acquire()  # one is waiting
     try:
         assert app.test_client().post("/api/login", json=form).status_code == 503
     finally:

@@ -1,4 +1,4 @@
-"""What ends with a login, and what belongs to one person."""
+"""What ends with a login, and what belongs to one user."""
 
 import base64
 from collections.abc import Callable
@@ -28,7 +28,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 def following(app: APIFlask, **who: object) -> SocketIOTestClient:
-    """A socket that is in a room."""
+    """A socket that has joined a room."""
     socket = socketio.test_client(app, **who)
     assert socket.emit("join_dashboard", {}, callback=True)["ok"]
     return socket
@@ -193,7 +193,7 @@ def test_the_result_of_an_upload_belongs_to_its_sender(app: APIFlask) -> None:
 def test_a_job_belongs_to_the_owner_of_its_subject(
     app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server creates jobs, too: the owner of the training can stop those."""
+    """The server creates jobs, too: the owner of the training can stop them."""
     client = app.test_client()
     me = client.get("/api/me", headers=headers["trainer"]).json["id"]
     with app.app_context(), writing() as session:
@@ -242,7 +242,7 @@ def test_a_wrong_password_and_an_unknown_name_are_indistinguishable(app: APIFlas
 
 
 def test_visually_identical_names_are_one(app: APIFlask, headers: Headers) -> None:
-    """A zero-width space and a direction mark are invisible; a name of them alone is refused."""
+    """A zero-width space and a direction mark are invisible; a name that consists of them is refused."""
     client = app.test_client()
 
     def create(name: str) -> int:

@@ -42,7 +42,7 @@ def test_each_route_and_each_event_has_a_role(app: APIFlask) -> None:
 def test_each_role_reaches_exactly_what_it_covers(
     app: APIFlask, headers: dict[str, dict[str, str]], person: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Authorization alone: accepted requests get a stub's response, and nothing happens."""
+    """Authorization only: accepted requests get a stub's response, and nothing happens."""
     monkeypatch.setattr(app, "dispatch_request", lambda: ("let through", 299))
     role, client, wrong = PEOPLE.get(person), app.test_client(), []
     for endpoint, method, path in walk(app):
@@ -50,7 +50,7 @@ def test_each_role_reaches_exactly_what_it_covers(
         need = Role.TRAINER if isinstance(rule, OwnerRule) else rule
         expected = 299 if need is None or (role and role.covers(need)) else 403 if role else 401
         answer = client.open(path, method=method, headers=headers[person])
-        actual = answer.status_code if answer.status_code in REFUSED else 299  # else: what is behind the door
+        actual = answer.status_code if answer.status_code in REFUSED else 299  # otherwise: authorized
         if actual != expected:
             wrong.append(f"{method} {path}: {actual} instead of {expected}")
         if expected in REFUSED and answer.mimetype != "application/problem+json":
@@ -60,7 +60,7 @@ def test_each_role_reaches_exactly_what_it_covers(
 
 @pytest.fixture(scope="module")
 def row_ids(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[type, int]]:
-    """Ids of a training of each trainer's, and of rows that the server created from it, by owner."""
+    """Ids of a training of each trainer, and of rows that the server created from it, by owner."""
     ids_by_owner = {}
     for name in ("trainer", "another"):
         account = app.test_client().get("/api/me", headers=headers[name]).json["id"]

@@ -1,4 +1,4 @@
-"""One real server in each mode for all attacks, with a dataset, a training that has ended, and one that waits."""
+"""One real server in each mode for all attacks, with a dataset, a completed training, and a pending one."""
 
 import socket
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.data import checkpoint_bytes, completed_training
 
 @dataclass
 class Target:
-    """A server that is attacked, and the ids of what it has."""
+    """The attacked server, and the ids of its rows."""
 
     server: Server
     dataset_id: int
@@ -33,11 +33,11 @@ class Target:
             return b"".join(parts)
 
     def status(self, sent: bytes) -> int:
-        """The status of the answer to these bytes."""
+        """The status of the response to these bytes."""
         return int(self.raw(sent).split(b" ", 2)[1])
 
     def counts(self) -> dict[str, int]:
-        """How many things there are."""
+        """The number of rows of each kind."""
         return {name: self.server.get(f"/api/{name}").json()["total"] for name in ("datasets", "trainings", "tests")}
 
 

@@ -1,4 +1,4 @@
-"""What schemathesis does not know by itself: `SCHEMATHESIS_HOOKS=tests.attacks.schemathesis_hooks`."""
+"""Content types that schemathesis does not know: `SCHEMATHESIS_HOOKS=tests.attacks.schemathesis_hooks`."""
 
 import schemathesis
 

@@ -1,4 +1,4 @@
-"""Many slow clients of one kind in one thread: they begin a request and then say or read a byte every now and then."""
+"""Many slow clients of one kind in one thread: they start a request and then send or read a byte every now and then."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ def post(path: str, kind: str, more: str = "", method: str = "POST") -> bytes:
 
 
 def beginnings(training_id: int, upload: str) -> dict[str, bytes]:
-    """What each kind of slow client sends at once."""
+    """The bytes that each kind of slow client sends at first."""
     form = post("/api/datasets", "multipart/form-data; boundary=b") + b"--b\r\nContent-Disposition: form-data; "
     tus = post(upload, "application/offset+octet-stream", "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n", "PATCH")
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY
@@ -66,12 +66,12 @@ class SlowClients:
         self.loop.close()
 
     async def leave(self) -> None:
-        """All of them close their connections, which would stay open else for as long as this process lives."""
+        """Close all connections, which would otherwise stay open for as long as this process lives."""
         clients = asyncio.all_tasks() - {asyncio.current_task()}
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0)  # an aborted transport closes its socket in the next turn
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the next iteration of the loop
 
     async def live(self) -> None:
         while True:
@@ -81,7 +81,7 @@ class SlowClients:
                 await asyncio.sleep(0.5)
 
     async def one(self) -> None:
-        """One connection, until the server ends it."""
+        """One connection, until the server closes it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
         try:
             writer.write(self.beginning)

@@ -27,7 +27,7 @@ def form(**fields: str | bytes) -> bytes:
 
 @pytest.mark.parametrize("announced", [5000, 2_000_000])
 def test_json(target: Target, announced: int) -> None:
-    """As in the issue: what arrived is a complete request, but shorter than announced."""
+    """As in the issue: the received bytes are a complete request, but shorter than announced."""
     body = json.dumps({"dataset_id": target.dataset_id, "epochs": 1}).encode()
     before = target.counts()
     expected = 400 if announced < 1024**2 else 413
@@ -61,7 +61,7 @@ def test_chunks(target: Target, rest: bytes) -> None:
 
 
 def test_forms(target: Target) -> None:
-    """Cut inside the file, inside a field, and behind a form that is complete by itself."""
+    """Truncated inside the file, inside a field, and after a form that is complete by itself."""
     complete = form(name="Cut", file=yolo_zip())
     before = target.counts()
     for body, announced in (

@@ -16,7 +16,7 @@ def upload(server: Server, content: bytes) -> str:
 
 
 def wait_until_ended(server: Server, *paths: str) -> list[tuple[str, dict[str, Any]]]:
-    """The datasets in the order in which their checks end."""
+    """The datasets in the order in which their validations end."""
     finished: dict[str, dict[str, Any]] = {}
     limit = time.monotonic() + 240
     while len(finished) < len(paths):

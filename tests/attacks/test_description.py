@@ -1,5 +1,6 @@
-"""The description and the server agree, and nothing that the description knows leads to a fault of ours: a few requests
-of schemathesis for each operation, those that fit and those that do not. Longer runs by hand: see the wiki."""
+"""The description and the server agree, and no described operation causes an internal error: a few requests of
+schemathesis for each operation, valid and invalid ones. For longer runs, see the wiki.
+"""
 
 import os
 import subprocess
@@ -16,13 +17,13 @@ from tests.routes.test_damaged_files import add_evaluation, add_export
 OPTIONS = (
     *("--checks", "all", "--phases", "fuzzing", "--max-examples", "2", "--no-shrink", "--generation-deterministic"),
     *("--request-timeout", "120", "--max-response-time", "120", "--warnings", "off", "--no-color"),
-    *("--exclude-path", "/api/datasets/sample"),  # seconds of drawing; it takes nothing
+    *("--exclude-path", "/api/datasets/sample"),  # it draws for seconds, and has no input
 )
 
 
 @pytest.mark.timeout(900)
 def test_every_operation(tmp_path: Path) -> None:
-    # Runs that are created wait for so much room.
+    # The created runs wait for this much free disk space.
     for target in started_target(tmp_path, "threading", DISK_RESERVE="1000000GB"):
         app = create_app("cli", target.server.settings)
         add_evaluation(app, target.training_id)

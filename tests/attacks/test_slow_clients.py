@@ -1,7 +1,7 @@
-"""A hundred and fifty slow clients of each kind: others are answered.
+"""A hundred and fifty slow clients of each kind: others are served.
 
-On a quiet machine 95 of 100 within a second (wiki, Implantação). A busy one may take longer; without the protection
-nobody is answered before the slow clients meet their own deadline of 20 s.
+On an idle machine 95 of 100 within a second (wiki, Implantação). A busy one may take longer; without the protection
+nobody is served before the slow clients reach their own deadline of 20 s.
 """
 
 import http.client
@@ -28,7 +28,7 @@ KINDS = list(beginnings(1, "/"))
 
 
 def p95(url: str) -> float:
-    """95th percentile (s) of requests of another client: a page, a list, and a write."""
+    """95th percentile (s) of another client's requests: a page, a list, and a write."""
     took = []
     for number in range(REQUESTS):
         began = time.monotonic()
@@ -65,8 +65,9 @@ def test_more_slow_heads_than_there_are_threads(target: Target) -> None:
 
 
 def test_a_connection_that_was_silent_for_a_while_is_answered(target: Target) -> None:
-    """A browser on a busy machine gets to its connections seconds after they were made, or were used last. With 2 s it
-    found three closed, one after the other, and gave a page's styles up (ERR_SOCKET_NOT_CONNECTED)."""
+    """A browser on a busy machine uses its connections seconds after they were opened, or were last used. With 2 s it
+    found three closed, one after the other, and gave up a page's styles (ERR_SOCKET_NOT_CONNECTED).
+    """
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=60) as connection:
         for _ in range(2):
             time.sleep(SILENT)
@@ -83,14 +84,14 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, 
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("proxied")
-    for target in started_target(folder, "threading", AUTH="off"):  # nginx is nobody that the server knows
+    for target in started_target(folder, "threading", AUTH="off"):  # the server does not know nginx's user
         port = free_port()
         with NginxServer(folder, port, [target.server.port]):
             yield target, port
 
 
 def test_all_kinds_at_once_behind_nginx(proxied: tuple[Target, int]) -> None:
-    """In the deployment that the wiki names for a network."""
+    """In the deployment that the wiki recommends for a network."""
     target, port = proxied
     url = f"http://127.0.0.1:{port}"
     upload = upload_of(url)
@@ -108,7 +109,7 @@ def test_all_kinds_at_once_behind_nginx(proxied: tuple[Target, int]) -> None:
 
 
 def test_uploads_and_sockets_behind_nginx(proxied: tuple[Target, int]) -> None:
-    """What a proxy that is set up wrongly breaks."""
+    """What a misconfigured proxy breaks."""
     import socketio
 
     from tests.data import yolo_zip

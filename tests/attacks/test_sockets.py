@@ -15,7 +15,7 @@ from app.sockets import EVENTS
 from tests.attacks.conftest import Target
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
-QUICK_S = 15.0  # of an answer on a busy machine; engineio's own waits are 20 and 40 s
+QUICK_S = 15.0  # for a response on a busy machine; engineio's own timeouts are 20 and 40 s
 
 
 class Poller:
@@ -64,7 +64,7 @@ def test_unknown_packets_are_refused_at_once(target: Target, payload: str) -> No
 
 
 def test_odd_packets_change_nothing(target: Target) -> None:
-    """Binary ones, acknowledgements, other namespaces, a second CONNECT."""
+    """Binary packets, acknowledgements, other namespaces, a second CONNECT."""
     poller = Poller(target)
     for packet in (
         '451-["join_training",{"_placeholder":true,"num":7}]',
@@ -84,7 +84,7 @@ def test_odd_packets_change_nothing(target: Target) -> None:
 
 
 def test_websocket_packets(target: Target) -> None:
-    """What is no packet ends its connection alone."""
+    """An invalid packet ends only its own connection."""
     import simple_websocket
 
     for sent in ("", "x", "²", "9", b"\xff", "4" + "9" * 2_000_000, '42["join_training",' + "9" * 100 + "]"):

@@ -1,4 +1,4 @@
-"""Values that only Python's JSON parser accepts: 4xx everywhere, and the same everywhere."""
+"""Values that only Python's JSON parser accepts: 4xx, and the same from every operation."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def test_a_log_position_behind_the_end(target: Target) -> None:
 
 
 def test_names_that_would_be_headers(target: Target) -> None:
-    """gunicorn's SCRIPT_NAME and PATH_INFO from a proxy; ours sets none."""
+    """gunicorn's SCRIPT_NAME and PATH_INFO from a proxy; ours sets neither."""
     for name in ("SCRIPT_NAME", "PATH_INFO", "Script-Name", "REMOTE_USER", "X-Forwarded-Proto", "X-Forwarded-For"):
         for value in ("/x", "/api", "https", "1.2.3.4, evil", "a,b;c", "%00"):
             answer = target.server.get("/health", headers={name: value})
@@ -137,7 +137,7 @@ def test_contradictory_proxy_headers(target: Target) -> None:
         {"X-Forwarded-For": "not an address, , ::1%0", "X-Forwarded-Proto": "ftp"},
         {"Forwarded": 'for="_x;proto=', "X-Forwarded-Host": "a b<>"},
     ]
-    token = {"Authorization": f"Bearer {owner_secret(target.server.folder / 'instance')}"}  # else 401
+    token = {"Authorization": f"Bearer {owner_secret(target.server.folder / 'instance')}"}  # otherwise 401
     for headers in pairs:
         for path in ("/health", "/", "/api/datasets", "/socket.io/?EIO=4&transport=polling"):
             answer = target.server.get(path, headers=headers | token)
@@ -146,7 +146,7 @@ def test_contradictory_proxy_headers(target: Target) -> None:
 
 
 def test_names_of_files_that_are_not_unicode() -> None:
-    """Half of a surrogate pair is how Python spells them; JSON has an escape for it."""
+    """Python represents them with half of a surrogate pair; JSON has an escape for it."""
     text = JSONProvider(APIFlask("test")).dumps({"name": os.fsdecode(b"\xff.jpg"), "other": "é\U0001f600"})
     assert json.loads(text.encode()) == {"name": "\udcff.jpg", "other": "é\U0001f600"}
 

@@ -1,4 +1,4 @@
-"""Chromium on the real server. A page that writes to the console, throws, or asks another host fails its test."""
+"""Chromium on the real server. A page that writes to the console, throws, or requests another host fails its test."""
 
 import os
 import re
@@ -31,7 +31,7 @@ from scripts.bench.pages import fill
 from scripts.i18n import present
 from scripts.local_server import Server
 
-# The first is Chromium without the window that a headless one draws too: half the processor time of the same test.
+# The first is Chromium without the window that a headless one also draws: half the CPU time for the same test.
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(which, PROGRAMS)), None)
 ARGUMENTS = [
@@ -42,23 +42,23 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
-    "--use-fake-ui-for-media-stream",  # allowed without asking
+    "--use-fake-device-for-media-stream",  # a camera that shows a moving test image
+    "--use-fake-ui-for-media-stream",  # allowed without a prompt
 ]
 SOCKET = "document.querySelector('script[src*=shell]').src.replace('ui/shell', 'lib/socket')"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 Open = Callable[..., Page]
 
-expect.set_options(timeout=60_000)  # a busy machine: what is expected comes, late
+expect.set_options(timeout=60_000)  # on a busy machine, expected changes come late
 
 
 ABORTED_SOCKET = (
-    "WebSocket is closed before the connection is established"  # the page was left while it still connected
+    "WebSocket is closed before the connection is established"  # the page was left while it was still connecting
 )
 
 
 class Watched:
-    """A browser page and everything that it should not have done; a console text that `expected` fits may be."""
+    """A browser page and everything that it should not have done; console texts that match `expected` are allowed."""
 
     def __init__(self, page: Page, url: str, expected: str) -> None:
         self.page = page
@@ -91,7 +91,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def compiled() -> None:
-    """The catalogue as the set-up compiles it. Renamed into place: servers of other test processes read it just now."""
+    """Compile the catalogue as the set-up does. Renamed atomically, since servers of other test processes are reading
+    it.
+    """
     target = TRANSLATIONS / "pt_BR" / "LC_MESSAGES" / "messages.mo"
     draft = target.with_name(f"messages.{os.getpid()}.tmp")
     with open(draft, "wb") as file:
@@ -101,8 +103,9 @@ def compiled() -> None:
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
-    """One server for the tests of a file, in the file's MODE, that lets in nobody without a login; `import` in its
-    folder is its IMPORT_ROOT."""
+    """One server for the tests of a file, in the file's MODE, which requires a login; `import` in its folder is its
+    IMPORT_ROOT.
+    """
     folder = tmp_path_factory.mktemp("site")
     (folder / "import").mkdir()
     mode = getattr(request.module, "MODE", "threading")
@@ -116,8 +119,8 @@ Profile = tuple[str, int, str]  # locale, width in pixels, theme
 
 
 class Profiles:
-    """Browser profiles for the pages of a site, one page in each at a time. A page that comes into a used profile finds
-    the scripts of those before it and the cookie of a login, and nothing else: nothing stored.
+    """Browser profiles for the pages of a site, one page in each at a time. A page in a reused profile finds the cached
+    scripts of earlier pages and the cookie of a login, but nothing stored.
 
     Args:
         login: name and value of its cookie.
@@ -129,7 +132,7 @@ class Profiles:
         self.in_use: list[tuple[Profile, BrowserContext]] = []
 
     def page(self, profile: Profile) -> Page:
-        """An empty page of this look."""
+        """An empty page with this profile."""
         free = self.free.setdefault(profile, [])
         context = free[-1] if free else self.new(profile)
         page = context.new_page()
@@ -149,7 +152,7 @@ class Profiles:
         viewport: ViewportSize = {"width": width, "height": 900}
         return self.browser.new_context(
             locale=locale, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
-        )  # drawing what moves costs the processor of a whole test
+        )  # drawing animations would take most of a test's CPU time
 
     def release(self) -> None:
         """Close the pages in use and make their contexts available again."""
@@ -199,8 +202,7 @@ def open_page(profiles: Profiles, site: Server) -> Iterator[Open]:
 
 
 def shoot(page: Page, name: str) -> None:
-    """A picture for people to look at, where SCREENSHOTS is set: drawing them all takes minutes. Git ignores the
-    folder."""
+    """A screenshot for review, if SCREENSHOTS is set, since all of them take minutes. Git ignores the folder."""
     if not os.environ.get("SCREENSHOTS"):
         return
     SCREENSHOTS.mkdir(exist_ok=True)
@@ -208,21 +210,23 @@ def shoot(page: Page, name: str) -> None:
 
 
 def wait_until(page: Page, condition: str, seconds: float = 180) -> None:
-    """Wait for a JavaScript expression; playwright's own way is eval, which our pages forbid."""
+    """Wait for a JavaScript expression; playwright's own function uses eval, which our pages forbid."""
     end, problem = time.monotonic() + seconds, ""
     while True:
         try:
             if page.evaluate(condition):
                 return
-        except PlaywrightError as error:  # what it reads is not drawn yet
+        except PlaywrightError as error:  # the element is not drawn yet
             problem = str(error)[:300]
         assert time.monotonic() < end, f"still not: {condition} {problem}"
         page.wait_for_timeout(100)
 
 
 def joined(page: Page) -> None:
-    """Wait until the page's rooms have answered: it shows what its head asked for before that. Not before the page has
-    run by itself: its modules fail for good where they are imported earlier than the library that they need."""
+    """Wait until the page's rooms have answered: before that it shows the data requested by its head. Called only after
+    the page's own scripts have run, since modules fail permanently if they are imported before a library that they
+    need.
+    """
     rooms = f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
     wait_until(page, f"document.readyState === 'complete' && {rooms}")
 

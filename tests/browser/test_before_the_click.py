@@ -1,4 +1,4 @@
-"""What is known before a click is said before it: datasets in use, the sample that is there, another name."""
+"""What is known before a click is shown before it: datasets in use, the existing sample, another name."""
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def datasets(site: Server) -> dict[str, int]:
-    """One that a run uses, one that only the trash uses, the sample; none has files."""
+    """One that a run uses, one that only a run in the trash uses, the sample; none has files."""
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         rows = {name: Dataset(name=name, status="valid", classes=["thing"]) for name in ("used", "trashed", "Sample")}

@@ -1,4 +1,6 @@
-"""The dialogs that change what an import decided, without another upload; and what the page says when it is refused."""
+"""The dialogs that change an import's decisions, without another upload; and the page's texts when a change
+is refused.
+"""
 
 import random
 import re
@@ -15,7 +17,7 @@ from tests.data import image_bytes, zip_bytes
 
 pytestmark = pytest.mark.browser
 
-SLOW_MS = 180_000  # a child starts, on a busy machine
+SLOW_MS = 180_000  # a child process starts, on a busy machine
 BOX = "{kind} 0.5 0.5 0.4 0.4\n"
 OUTLINE = "{kind} 0.2 0.2 0.8 0.2 0.9 0.6 0.5 0.9\n"
 XML = (
@@ -48,7 +50,7 @@ def decided(page: Page) -> Locator:
 
 
 def choose(page: Page, choice: str) -> None:
-    """Choose in the open dialog, and have the revision made."""
+    """Choose in the open dialog, and have the revision created."""
     page.locator("dialog.dialog label.choice", has_text=choice).click()
     page.get_by_role("button", name="Create version").click()
 
@@ -110,7 +112,7 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
     expect(page.locator("[data-figures]")).to_contain_text("Segmentation", timeout=SLOW_MS)
     expect(decided(page)).to_contain_text("The task is “Segmentation”, as you chose.")
     from_menu(page, "Task of these labels")
-    expect(page.locator("dialog.dialog label.choice")).to_have_count(3)  # those that these labels can be for
+    expect(page.locator("dialog.dialog label.choice")).to_have_count(3)  # the tasks that these labels allow
     choose(page, "Detection")
     expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
 
@@ -131,7 +133,7 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
 
 
 def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> None:
-    """Boxes become the outlines that the other task needs, and what can be fixed is, without a step between."""
+    """Boxes become the outlines that the other task needs, and the fixable findings are fixed, in one step."""
     files = dataset() | {"labels/0.txt": "0 0.5 0.5 0.4 0.4\n0 0.5 0.5 0.4 0.4\n"}
     page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
     from_menu(page, "Task of these labels")
@@ -143,7 +145,7 @@ def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> No
     page.get_by_role("button", name="Create version").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-figures]")).to_contain_text("Segmentation")
-    expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the pictures are one
+    expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the images are identical
     entry = page.locator("[data-revision='2']")
     expect(entry).to_contain_text("Task: Segmentation; all fixable issues fixed")
     page.get_by_role("tab", name="Issues").click()
@@ -176,7 +178,7 @@ def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:
 def test_what_the_split_dialog_promises_is_what_it_does(
     open_page: Open, site: Server, shares: tuple[int, int, int], seed: str
 ) -> None:
-    """Image by image, with a class of one image, and two images that are one and stay together."""
+    """Image by image, with a class of one image, and two identical images that stay together."""
     files = dataset(names="[cat, dog, owl]", count=11)
     files["labels/10.txt"] = BOX.format(kind=2)
     files["images/9.jpg"] = files["images/8.jpg"]
@@ -189,7 +191,7 @@ def test_what_the_split_dialog_promises_is_what_it_does(
     status = dialog.get_by_role("status")
 
     def is_of_all(answer: Any) -> bool:
-        """Not of the fields that were filled before, whose answer comes late on a busy machine."""
+        """Excludes responses for partly filled fields, which arrive late on a busy machine."""
         return "split-preview" in answer.url and answer.request.post_data_json["split"]["seed"] == int(seed)
 
     with page.expect_response(is_of_all) as response:
@@ -222,7 +224,7 @@ def test_requested_names_are_listed_as_such_and_merged(open_page: Open, site: Se
 
 
 def test_a_refused_export_names_the_reason(open_page: Open, site: Server) -> None:
-    """Not as a failed download of the browser's."""
+    """Not as a failed download in the browser."""
     dataset_id = upload(site, dataset())
     page = settled(open_page(f"/datasets/{dataset_id}", locale="en", expected="404"))
     menu = page.locator("[data-downloads]")
@@ -237,7 +239,9 @@ def test_a_refused_export_names_the_reason(open_page: Open, site: Server) -> Non
 
 
 def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
-    """Numbered folders may be parts of one film: classes only where the form says so; what was filled in stays."""
+    """Numbered folders may be parts of one video: they are classes only if the form says so; the entered
+    values stay.
+    """
     page = open_page("/datasets?search=bare", locale="en", expected="422")
     folders = {f"part {part}/{side}.jpg": image_bytes(box=(side, 2, 40, 30)) for part in "12" for side in range(4)}
     one: FilePayload = {"name": "bare.zip", "mimeType": "application/zip", "buffer": zip_bytes(folders)}

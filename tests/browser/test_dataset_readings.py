@@ -1,4 +1,6 @@
-"""A reading that the import chose: drawn both ways, changed by a click, confirmed; and what a fix costs."""
+"""An interpretation chosen by the import: drawn both ways, changed by a click, confirmed; and the side effects of a
+fix.
+"""
 
 import random
 
@@ -38,7 +40,7 @@ def test_both_ways_and_one_click(open_page: Open, site: Server) -> None:
     shoot(page, "readings")
     panel.locator("[data-way=centre]").get_by_role("button", name="Use this reading").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
-    expect(panel).to_be_hidden()  # a person has chosen
+    expect(panel).to_be_hidden()  # a user has chosen
     expect(page.locator("[data-status]")).not_to_contain_text("Check the labels")
     page.locator("[data-decisions]").get_by_role("button", name="Change reading").click()
     expect(panel.locator(".is-taken")).to_have_attribute("data-way", "centre")

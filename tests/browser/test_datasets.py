@@ -20,11 +20,11 @@ pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=alert(1)>"
 IMAGES = 70  # more than a page of the grid
 MISSING = 25  # images without a label file: more than a page of findings
-SLOW_MS = 180_000  # a child starts, on a busy machine
+SLOW_MS = 180_000  # a child process starts, on a busy machine
 
 
 def picture(seed: int) -> bytes:
-    """An image that looks like no other one."""
+    """An image that differs from all others."""
     colours = random.Random(seed)
     small = Image.frombytes("RGB", (8, 6), colours.randbytes(8 * 6 * 3))
     buffer = io.BytesIO()
@@ -33,7 +33,7 @@ def picture(seed: int) -> bytes:
 
 
 def damaged_zip() -> bytes:
-    """Neither names nor a split, and some of what people send: rows without area, values out of range, broken files."""
+    """Neither names nor a split, and typical errors: rows without area, values out of range, broken files."""
     files: dict[str, bytes | str] = {}
     for number in range(IMAGES):
         files[f"images/{number:03}.jpg"] = picture(number)
@@ -70,7 +70,7 @@ def damaged(site: Server) -> int:
 
 
 def settled(page: Page) -> Page:
-    """The page has loaded what it shows."""
+    """The page has loaded its contents."""
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     expect(page.locator("main .skeleton:visible")).to_have_count(0)
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
@@ -82,7 +82,7 @@ def revision(page: Page) -> Locator:
 
 
 def focused(page: Page, name: str) -> str | None:
-    """A data attribute of what has the focus."""
+    """A data attribute of the focused element."""
     return page.evaluate(f"document.activeElement.dataset.{name} ?? null")
 
 
@@ -128,7 +128,7 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     page.set_viewport_size({"width": 390, "height": 400})
     cut = question.locator(".fix-list").evaluate("list => list.scrollHeight - list.clientHeight")
     assert cut > 0
-    shadow = "list => getComputedStyle(list).backgroundAttachment"  # the covers go with the list, the shadows stay
+    shadow = "list => getComputedStyle(list).backgroundAttachment"  # the covers scroll with the list, the shadows stay
     assert question.locator(".fix-list").evaluate(shadow) == "local, local, scroll, scroll"
     for button in question.get_by_role("button").all():
         box = button.bounding_box()

@@ -43,8 +43,9 @@ CURVE = {"x": [0.1, 0.5, 0.9], **LINE, "classes": [{"name": name, **LINE} for na
 
 @pytest.fixture(scope="module")
 def evaluation(site: Server) -> int:
-    """A completed one of five images, of a run that has weights; beside it one that failed and a dataset with another
-    class. Its id."""
+    """A completed one of five images, of a run with weights; also a failed one and a dataset with another class.
+    Returns its id.
+    """
     app = create_app("cli", site.settings)
     number, folder = add(app, pictures(PICTURES * 3), 0.237)  # between two steps of a coarse slider
     store_matches(folder, PICTURES * 3)

@@ -1,5 +1,6 @@
-"""Every page, in both themes: axe finds nothing serious, the console stays silent, no other host is asked, and what
-the page loads of script and style stays small. The last two are checked by `open_page`."""
+"""Every page, in both themes: axe reports nothing serious, the console stays silent, no other host is requested, and a
+page's scripts and styles stay small. The last two are checked by `open_page`.
+"""
 
 import gzip
 import json
@@ -51,8 +52,8 @@ EVALUATION = {
     "matrix": [[0, 0, 90], [0, 1, 80], [1, 1, 9], [1, 0, 3], [3, 2, 60], [2, 2, 5], [1, 3, 4], [3, 0, 40], [2, 3, 9]],
 }
 PHONE: ViewportSize = {"width": 360, "height": 800}
-OF_COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that a theme can change the answer of
-NOT_OURS = {"/api/docs"}  # Swagger UI draws it
+OF_COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules whose result depends on the theme
+NOT_OURS = {"/api/docs"}  # drawn by Swagger UI
 RECORD = """
 const ask = window.fetch;
 window.asked = [];
@@ -62,7 +63,7 @@ window.fetch = (path, options) => { window.asked.push(path); return ask(path, op
 
 @pytest.fixture(scope="module")
 def full(site: Server) -> None:
-    """Rows as a server has them after some use."""
+    """Rows as after some use."""
     fill(database_uri(site.settings["DATABASE_URL"]), 30, 20, datasets=3)
     folder = Path(site.settings["DATA_ROOT"], "models", "1", "evaluation")
     folder.mkdir(parents=True)
@@ -70,16 +71,17 @@ def full(site: Server) -> None:
 
 
 def grave(page: Page, *rules: str) -> list[str]:
-    """What axe calls serious or critical, with the first element of each.
+    """axe's serious and critical findings, with the first element of each.
 
     Args:
-        rules: those to look at; none: all.
+        to check; none: all.
     """
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = {"type": "rule", "values": rules}
     else:
-        options["rules"] = {"label-content-name-mismatch": {"enabled": True}}  # who speaks to it says what is written
+        # for voice control: the visible text is part of the name
+        options["rules"] = {"label-content-name-mismatch": {"enabled": True}}
     results: dict[str, Any] = Axe().run(page, options=options).response
     grave = [item for item in results["violations"] if item["impact"] in {"serious", "critical"}]
     return [
@@ -122,7 +124,7 @@ def test_dialogs_and_menus_are_accessible(open_page: Open, full: None) -> None:
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path not in NOT_OURS and not path.endswith("999")])
 def test_what_the_head_asks_for_is_used(open_page: Open, full: None, path: str) -> None:
-    """By the page's script, under the same address: else it would be asked for twice."""
+    """The page's script uses the responses under the same address; otherwise they would be requested twice."""
     page = open_page("/tests", locale="en")
     page.add_init_script(RECORD)
     page.goto(page.url.replace("/tests", path))

@@ -1,4 +1,4 @@
-"""The exports of a model on the page of its run: what was made, how good it is, and why something is not offered."""
+"""The exports of a model on the page of its run: results, accuracy, and why something is not available."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def verification(map95: float, busy: bool = False) -> dict[str, Any]:
 
 @pytest.fixture
 def exports(site: Server) -> Iterator[None]:
-    """One that is offered and one that lost too much."""
+    """An available one and one that lost too much accuracy."""
     common = {"training_id": TRAINING, "key": "k", "format": "openvino", "weights_sha256": "0" * 64, "ended_at": now()}
     good = {"status": "completed", "verification": verification(0.706), "size_bytes": 3_400_000}
     bad = {

@@ -1,4 +1,4 @@
-"""What a new user does, in Chromium: an upload, a training with its live curve, a stop, a test with boxes."""
+"""A new user's steps, in Chromium: an upload, a training with its live curve, a stop, a test with boxes."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
 
 
 def upload_sample(page: Page, folder: Path) -> str:
-    """Upload the sample's ZIP as a person does; the dataset's id."""
+    """Upload the sample's ZIP as a user does; returns the dataset's id."""
     assert draw(folder, train=240, val=60, size=192, seed=0).returncode == 0
     page.locator("[data-files]").set_input_files(folder / "sample.zip")
     upload = page.locator("section.upload")
@@ -53,7 +53,7 @@ def test_the_sample_is_one_click_away(open_page: Open) -> None:
     shoot(page, "flow-dataset")
 
 
-@pytest.mark.timeout(600)  # two trainings, and a program that runs the weights
+@pytest.mark.timeout(600)  # two trainings, and a program that uses the weights
 def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) -> None:
     page = open_page("/datasets")
     dataset = upload_sample(page, tmp_path / "sample")
@@ -76,7 +76,7 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
 
     start_training(page, site.url, dataset, 300)
     expect(page.locator("[data-verdict]")).to_be_hidden()
-    # The page was opened while the run waited: with the first checkpoint it gets the button of the weights.
+    # The page was opened while the run was pending: with the first checkpoint it gets the button of the weights.
     expect(page.locator("[data-download]")).to_be_visible(timeout=240_000)
     expect(page.locator("[data-evaluations]")).to_be_visible()
     expect(page.locator("[data-export-format]")).to_be_visible()
@@ -103,7 +103,7 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
 
 
 def use_the_weights(page: Page, folder: Path) -> None:
-    """The button of the weights says how to use them, and what it says works on a file that it gives."""
+    """The weights' button explains how to use them, and its code works on the downloaded file."""
     page.locator("[data-download]").click()
     dialog = page.locator("dialog")
     with page.expect_download() as download:
@@ -116,7 +116,7 @@ def use_the_weights(page: Page, folder: Path) -> None:
     page.keyboard.press("Escape")
 
 
-# The page is there, but its reader looks elsewhere; what the browser is asked to show is kept.
+# The page is open, but hidden; notifications are recorded.
 UNSEEN = """() => {
   window.rung = [];
   document.hasFocus = () => false;
@@ -128,7 +128,7 @@ UNSEEN = """() => {
 
 
 def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> None:
-    """They are pushed to readers of every language at once."""
+    """They are broadcast to readers of every language."""
     dataset = site.post("/api/datasets/sample").json()["dataset_id"]
     while site.get(f"/api/datasets/{dataset}").json()["status"] != "valid":
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Lists and the comparison, full."""
+"""Lists and the comparison, with many rows."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
     expect(bar).to_contain_text("3 selected")
     page.get_by_role("button", name="Next page").click()
     expect(page.locator("tbody tr")).to_have_count(15)
-    expect(bar).to_contain_text("3 selected")  # they stay chosen
+    expect(bar).to_contain_text("3 selected")  # they stay selected
     bar.get_by_role("button", name="Delete").click()
     expect(page.locator("[data-toasts]")).to_contain_text("3 runs moved to the trash.")
     expect(page.locator("[data-sub]")).to_have_text("37 runs")
@@ -83,7 +83,7 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
 
 def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty: None) -> None:
     page = open_page("/trainings?sort=name", locale="en")
-    page.locator("[data-pick]").nth(1).check()  # of the dataset that each third one uses
+    page.locator("[data-pick]").nth(1).check()  # of the dataset that every third one uses
     compare = page.locator("[data-bulk]").get_by_role("button", name="Compare")
     expect(compare).to_be_disabled()
     page.locator("[data-pick]").nth(4).check()
@@ -103,7 +103,7 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty
     settings = page.locator("[data-settings] tbody tr").count()
     page.get_by_role("button", name="Add runs").click()
     page.locator("dialog [type=search]").fill("Run 0008")
-    page.locator("dialog .picker-row", has_text="Run 0008").click()  # the list follows what is typed a moment later
+    page.locator("dialog .picker-row", has_text="Run 0008").click()  # the list follows the typed text a moment later
     page.locator("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("[data-runs] li")).to_have_count(3)
     expect(page.locator("[data-doubt]")).to_contain_text("different datasets")
@@ -129,7 +129,7 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
     last = page.locator(".chart").first.locator(".key-value").all_inner_texts()
     charts = "[...document.querySelectorAll('.chart canvas')].map((canvas) => window.Chart.getChart(canvas))"
     wait_until(page, f"{charts}.every((chart) => chart && !chart.plot.stale)")
-    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")  # nothing comes later and draws
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")  # nothing is drawn later
     count = "chart.drawn = 0; const draw = chart.draw.bind(chart); chart.draw = () => { chart.drawn += 1; draw(); };"
     page.evaluate(f"{charts}.forEach((chart) => {{ {count} }})")
     box = chart.bounding_box()

@@ -1,4 +1,4 @@
-"""Logins in the browser: a stranger, an invited person, a reader, and a session that ends while its page is open."""
+"""Logins in the browser: a stranger, an invited user, a viewer, and a session that ends while its page is open."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.browser.conftest import Watched, joined, shoot
 from tests.data import yolo_zip
 
 PASSWORD = "correct horse"
-REFUSED = r"status of (401|403|422)"  # the browser says so of each answer
+REFUSED = r"status of (401|403|422)"  # the browser logs it for each such response
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, compiled: None, provider: Pro
 
 @pytest.fixture
 def newcomer(browser: Browser, site: Server) -> Iterator[Watched]:
-    """A browser of a person who has never been here."""
+    """A browser without cookies or stored data."""
     context = browser.new_context(locale="en", viewport={"width": 1280, "height": 900})
     yield (watched := Watched(context.new_page(), site.url, REFUSED))
     context.close()
@@ -68,7 +68,7 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     expect(page).to_have_url(re.compile(r"/login\?next=/datasets"))
     link = re.search(r"/login#link=\S+", site.log())
     assert link
-    page.goto(site.url + link[0])  # in the page that is open: only what is behind the # changes
+    page.goto(site.url + link[0])  # in the open page only the part after the # changes
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     assert "link" not in page.url
     page.goto(site.url + "/account")
@@ -79,7 +79,7 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     guest = Watched(browser.new_context(locale="en").new_page(), site.url, REFUSED)
     guest.page.goto(site.url + link[0])
     expect(guest.page.get_by_text("This link was used already")).to_be_visible()
-    expect(guest.page.get_by_text("Login required")).to_have_count(0)  # that is what the page is for
+    expect(guest.page.get_by_text("Login required")).to_have_count(0)  # this page is the login
     expect(guest.page.locator("[data-link]").get_by_text("The owner gets a link with “make link”")).to_be_visible()
     guest.page.goto(invitation)
     expect(guest.page.get_by_role("heading", name="You are invited")).to_be_visible()

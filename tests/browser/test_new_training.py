@@ -71,7 +71,7 @@ def test_unusual_values_are_warned_about_beside_their_field(open_page: Open, for
 
 
 def test_a_warning_of_earlier_values_disappears(open_page: Open, forty: None) -> None:
-    """Not even until the server has answered, which may take a while on a busy machine."""
+    """Even before the server has answered, which may take a while on a busy machine."""
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     expect(page.locator(".preset")).to_have_count(3)
     page.locator("[name=batch_size]").fill("2000")

@@ -49,7 +49,7 @@ def metric(epoch: int) -> TrainingMetric:
 
 @pytest.fixture(scope="module")
 def full(site: Server) -> Iterator[None]:
-    """Rows as a server has them after some use."""
+    """Rows as after some use."""
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         dataset = Dataset(
@@ -80,7 +80,7 @@ def full(site: Server) -> Iterator[None]:
 
 
 def settled(page: Page) -> Page:
-    """The page has loaded what it shows."""
+    """The page has loaded its contents."""
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     expect(page.locator("main .skeleton:visible")).to_have_count(0)
     return page

@@ -1,4 +1,6 @@
-"""A large upload in Chromium: paused, cut, its server restarted, its page reloaded; it ends as one valid dataset."""
+"""A large upload in Chromium: paused, interrupted, its server restarted, its page reloaded; it ends as one valid
+dataset.
+"""
 
 import base64
 import re
@@ -19,14 +21,14 @@ MODE = "eventlet"  # the other browser tests run under threading
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """170 pictures, about 26 MB: over the size from which the page sends in chunks."""
+    """170 images, about 26 MB: above the size from which the page sends in chunks."""
     path = tmp_path_factory.mktemp("large") / "grande.zip"
     path.write_bytes(drawn_zip(170))
     assert path.stat().st_size > 21 * 2**20
     return path
 
 
-# The first retry, after 500 ms, waits until it is called.
+# The first retry, after 500 ms, waits until it is released.
 HOLD_RETRIES = """() => {
   const real = window.setTimeout;
   window.late = [];
@@ -39,7 +41,9 @@ HOLD_RETRIES = """() => {
 
 
 def slowly(page: Page, bytes_a_second: int) -> Callable[[bool], None]:
-    """So that there is a middle to meet; the result, called with True, takes the network away."""
+    """Throttles the upload, so that it can be interrupted; the returned function, called with True, disconnects the
+    network.
+    """
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
 
@@ -93,7 +97,7 @@ def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Serv
 
     page.evaluate(HOLD_RETRIES)
     site.kill()
-    expect(upload).to_contain_text("Conexão perdida")  # not only when the retries are over
+    expect(upload).to_contain_text("Conexão perdida")  # already before the retries are exhausted
     expect(upload).not_to_contain_text("/s ·")
     page.evaluate("window.late.splice(0).forEach((retry) => retry())")
     shoot(page, "resumable-lost")
@@ -144,14 +148,14 @@ def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Serve
             break
         page.wait_for_timeout(50)
     assert received(site) == 0
-    # The browser forgets it with the server's answer, which comes a moment after the server has.
+    # The browser removes it with the server's response, a moment after the server has.
     wait_until(page, "!Object.keys(localStorage).some((key) => key.startsWith('tus::'))")
 
 
 def test_a_refused_file_names_the_reason(open_page: Open, site: Server, tmp_path: Path) -> None:
-    """After its last byte, as a plain upload's answer would."""
+    """After its last byte, as for a plain upload."""
     bad = tmp_path / "estranho.zip"
-    bad.write_bytes(b"no ZIP at all" * 1_700_000 + b"PK\5\6" + b"\xff" * 18)  # the page takes its end for one
+    bad.write_bytes(b"no ZIP at all" * 1_700_000 + b"PK\5\6" + b"\xff" * 18)  # its end looks like a ZIP's to the page
     page = open_page("/datasets")
     upload = begin(page, bad, "Estranho")
     alert = upload.get_by_role("alert")
@@ -162,7 +166,7 @@ def test_a_refused_file_names_the_reason(open_page: Open, site: Server, tmp_path
 
 
 def test_unfinished_uploads_of_other_users_are_listed_and_removed(open_page: Open, site: Server) -> None:
-    """More than a page of the API has; those that never sent a byte are in nobody's way, and are seen."""
+    """More than a page of the API has; those without a byte are listed, too."""
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(2 * 2**30)}
     for number in range(102):
         name = base64.b64encode(f"set-{number}.zip".encode()).decode()

@@ -1,4 +1,4 @@
-"""The system page, and the frame of every page: connection light and keys."""
+"""The System page, and the frame of every page: connection indicator and keys."""
 
 import re
 
@@ -13,7 +13,7 @@ JOBS = SOCKET.replace("lib/socket", "ui/jobs")
 QUEUE = """[["evaluate", "running", "cpu"], ["export_model", "pending", "cpu"], ["predict", "running", "cpu"],
   ["export_model", "running", "0"], ["import_dataset", "running", null], ["training", "running", "cpu"]
 ].map(([kind, status, device]) => ({ kind, status, device, subject: { type: "training", id: 7 }, subject_name: "" }))"""
-NO_SERVER = "[Ss]ocket|Failed to load resource"  # what chromium says while the socket looks in the wrong place
+NO_SERVER = "[Ss]ocket|Failed to load resource"  # Chromium's messages while the socket uses a wrong path
 
 
 def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: None) -> None:
@@ -36,7 +36,7 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     page.locator("[data-log-level], [data-level]").select_option("DEBUG")
     page.locator(".log-panel [data-search]").fill("nothing like this at all")
     expect(page.locator("[data-log]")).to_contain_text("match this search.")
-    joined(page)  # until then it asks
+    joined(page)  # until then it sends requests
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     since = page.locator("[data-sub]")
@@ -49,9 +49,9 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
         route.fulfill(status=503, content_type="application/problem+json", body=body)
 
     page.route(re.compile(r"/api/system$"), fail)
-    change_path(page, "/nowhere")  # no socket, so it asks
+    change_path(page, "/nowhere")  # no socket, so it sends requests
     expect(page.locator("[data-failure]")).to_contain_text("The database is busy.")
-    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
+    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # the last known state
     page.unroute(re.compile(r"/api/system$"))
     previous = since.inner_text()
     page.get_by_role("button", name="Try again").click()
@@ -66,7 +66,7 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
 
 
 def change_path(page: Page, path: str) -> None:
-    """Where the socket looks for the server from now on; what is open is closed."""
+    """Change the socket's path to the server, and close the open connection."""
     lost = f"live.socket.io.opts.path = '{path}'; live.socket.io.engine.close();"
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
 
@@ -78,14 +78,14 @@ def test_a_hidden_system_page_rests(open_page: Open, forty: None) -> None:
     listen = "live.socket.onAnyOutgoing((name) => window.said.push(name));"
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {listen} }})")
     hide(page, "true")
-    wait_until(page, "window.said.at(-1) === 'leave_system'")  # a busy server may have asked it to join again before
+    wait_until(page, "window.said.at(-1) === 'leave_system'")  # a busy server may have caused a rejoin before
     previous = page.locator("[data-sub]").inner_text()
     hide(page, "false")
     expect(page.locator("[data-sub]")).not_to_have_text(previous)
 
 
 def hide(page: Page, hidden: str) -> None:
-    """As another tab in front does; chromium without a window has none."""
+    """As if another tab were in front, which a Chromium without a window does not have."""
     page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
@@ -93,14 +93,15 @@ def hide(page: Page, hidden: str) -> None:
 def test_keys_lead_everywhere(open_page: Open, forty: None) -> None:
     page = open_page("/", locale="en")
     for key, path in {"d": "/datasets", "t": "/trainings", "c": "/compare", "s": "/system"}.items():
-        page.evaluate("Date.now = () => 1e12")  # the second key counts for a moment, which a busy machine may take
+        # the second key counts only for a moment, which a busy machine may exceed
+        page.evaluate("Date.now = () => 1e12")
         page.keyboard.press("g")
         page.keyboard.press(key)
         page.wait_for_url(re.compile(f"{path}$"))
     expect(page.locator("[data-search]")).to_be_visible()
     page.keyboard.press("/")
     expect(page.locator("[data-search]")).to_be_focused()
-    page.keyboard.type("g d")  # a search, not a way to go
+    page.keyboard.type("g d")  # typed into a search, not navigation
     assert page.url.endswith("/system")
     page.locator("h1").click()
     page.keyboard.press("?")

@@ -1,4 +1,4 @@
-"""The page of tests: many pictures with the slider and two models, and the camera."""
+"""The page of tests: many images with the slider and two models, and the camera."""
 
 import json
 import re
@@ -46,9 +46,9 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     page.route("**/api/tests?floor=*", lambda route: route.fulfill(status=503, body=busy))
     page.locator("[data-file]").set_input_files(files)
     expect(page.get_by_role("alert")).to_contain_text("Busy.")
-    expect(page.locator("[data-queue-text]")).to_contain_text("1 of 4")  # the text file; the others still wait
+    expect(page.locator("[data-queue-text]")).to_contain_text("1 of 4")  # the text file; the others are still waiting
     caption = page.locator(".test-caption").first
-    expect(caption).to_have_text("a.jpg · queued")  # no boxes: not because nothing was detected
+    expect(caption).to_have_text("a.jpg · queued")  # no boxes, but not because nothing was detected
     page.unroute("**/api/tests?floor=*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=240_000)
@@ -57,7 +57,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     assert few_at > 0
     expect(page.locator("[data-found-count]")).to_have_text(str(few_at))
 
-    # The slider answers without the server, both ways.
+    # The slider takes effect without a request, both ways.
     methods: list[str] = []
     page.on("request", lambda request: methods.append(request.method))
     page.locator("[name=confidence]").fill("0.01")
@@ -76,7 +76,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     assert drawn(page) == few_at
     assert "POST" not in methods
 
-    # Through the pictures by keys; each bad file says what is wrong with it.
+    # Through the images by keys; each invalid file shows its error.
     page.locator("h1").click()
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-picture] [role=alert]")).to_contain_text("isn't a readable image")
@@ -96,7 +96,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 1 + sum(max(1, len(record["detections"])) for record in records)
 
-    # The same model as its own rival: everything is found by both.
+    # The same model compared with itself: both detect everything.
     page.get_by_label("Compare with a second model").check()
     page.get_by_role("button", name="Test again with these values").click()
     expect(page.locator("[data-found]")).to_contain_text("Only A: 0")
@@ -177,7 +177,7 @@ def test_it_opens_on_the_best_model_with_its_stored_threshold(open_page: Open, j
     page.get_by_role("button", name="Use the recommended 43%").click()
     expect(page.locator("[name=confidence]")).to_have_value("0.43")
 
-    # A comparison shows nothing until both have answered, and asks the second model by itself.
+    # A comparison shows nothing until both have answered, and requests the second model by itself.
     page.locator("[data-file]").set_input_files(file("a.jpg", image_bytes((320, 240))))
     expect(page.locator("[data-found-count]")).not_to_be_empty()
     delayed: list[Route] = []
@@ -222,7 +222,9 @@ FREE = 21 * 1024**2
 
 
 def test_an_entire_video_is_analyzed_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
-    """Upload that is cut, progress, the annotated video plays, its files can be had; a playlist is refused; deleted."""
+    """An interrupted upload, progress, playback of the annotated video, downloads of its files; a playlist is refused;
+    deletion.
+    """
     page = open_page(f"/tests?training_id={model}", locale="en", expected="422|ERR_FAILED")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     page.get_by_role("tab", name="Video").click()
@@ -233,7 +235,7 @@ def test_an_entire_video_is_analyzed_by_the_server(open_page: Open, model: int, 
     page.locator("[data-video-job-file]").set_input_files(tmp_path / "list.mp4")
     expect(page.get_by_role("alert")).to_contain_text("neither a video that can be decoded nor a ZIP")
     drawn_video(tmp_path / "street.mp4", [number / 10 for number in range(12)])
-    with open(tmp_path / "street.mp4", "ab") as file:  # an MP4 may have free space: it goes in chunks now
+    with open(tmp_path / "street.mp4", "ab") as file:  # an MP4 may have free space; now it is sent in chunks
         file.write(FREE.to_bytes(4, "big") + b"free" + bytes(FREE - 8))
     cut: list[str] = []
     page.route("**/api/uploads/*", lambda route: cut.append(route.request.method) or route.abort(), times=1)
@@ -253,7 +255,7 @@ def test_an_entire_video_is_analyzed_by_the_server(open_page: Open, model: int, 
     images.get_by_text("1 image can't be read.").click()
     expect(images).to_contain_text("cut.jpg The file")
     wait_until(page, "document.querySelector('.video-job-player').videoWidth === 160")
-    expect(row.locator("video")).to_have_attribute("data-plays", "on")  # other rows came and changed meanwhile
+    expect(row.locator("video")).to_have_attribute("data-plays", "on")  # other rows were added and changed meanwhile
     expect(row.locator(".video-job-classes")).to_contain_text("<b>ção</b>")
     hrefs = [link.get_attribute("href") or "" for link in row.get_by_role("link").all()]
     assert sorted(href.rpartition("/")[2].partition("?")[0] for href in hrefs) == [
@@ -304,7 +306,7 @@ def test_the_camera_sends_one_frame_at_a_time(open_page: Open, model: int, site:
     expect(page.get_by_role("alert")).to_contain_text("O acesso à câmera foi negado")
 
 
-# The labels that are drawn for some detections in a picture of 200 x 100: [text, x, y, width, height] each, in order.
+# The labels drawn for some detections in an image of 200 x 100: [text, x, y, width, height] each, in order.
 LABELS = """async ({address, detections, options}) => {
   const { draw } = await import(address);
   const context = document.createElement('canvas').getContext('2d');
@@ -332,7 +334,7 @@ def test_where_labels_stand(open_page: Open, site: Server) -> None:
         return [(text, box) for text, *box in page.evaluate(LABELS, argument)]
 
     ((text, (x, y, width, height)),) = labels(detection("cat", 0.876, [50, 60, 90, 95]))
-    assert (text, x) == ("cat 88%", 50 - 0.75)  # with the outside of its line, 1.5 px wide
+    assert (text, x) == ("cat 88%", 50 - 0.75)  # including the outer half of its line, 1.5 px wide
     assert y + height == 60 - 0.75, "above the box"
     assert 30 < width < 100
     ((_, (_, y, _, _)),) = labels(detection("cat", 0.9, [50, 5, 90, 95]))

@@ -1,4 +1,4 @@
-"""The page of one training, on recorded data: what the reader chooses, points at and looks through."""
+"""The page of one training, on recorded data: the reader's choices, hovering and browsing."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def write(path: Path, content: Any) -> None:
 
 
 def write_files(folder: Path) -> None:
-    """Previews, evaluation and plots, as the worker leaves them."""
+    """Previews, evaluation and plots, as the worker writes them."""
     truth = {"class": 0, "box": [0.2, 0.2, 0.6, 0.7]}
     image = {"file": "a.jpg", "width": 64, "height": 48, "truth": [truth]}
     write(folder / "previews" / "index.json", {"task": "detect", "names": NAMES, "images": [image, image]})
@@ -109,7 +109,7 @@ def write_files(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def training(site: Server) -> int:
-    """A completed training of two classes with everything that there can be to see."""
+    """A completed training of two classes with everything that a page can show."""
     app = create_app("cli", site.settings)
     with app.app_context(), writing() as session:
         dataset = Dataset(name="Two", status="valid", classes=NAMES)
@@ -220,7 +220,7 @@ def test_parameters_mark_the_differences(open_page: Open, training: int) -> None
 def test_what_was_missed_is_added_visibly(open_page: Open, site: Server, training: int) -> None:
     page = open_page(f"/trainings/{training}", locale="en")
     drawn(page, "charts.length >= 5 && charts[0].data.datasets[0].data.length === 12")
-    joined(page)  # what comes with the first answer is not called missed
+    joined(page)  # what arrives with the first response is not reported as missed
     app = create_app("cli", site.settings)
     with app.app_context(), writing() as session:
         session.add_all(metric(training, epoch) for epoch in (13, 14))
@@ -230,7 +230,9 @@ def test_what_was_missed_is_added_visibly(open_page: Open, site: Server, trainin
 
 
 def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
-    """They come from what the page's head asked for; a chart is made when it comes to the screen, and grows there."""
+    """They use the responses requested by the page's head; a chart is created when it enters the screen, and grows
+    there.
+    """
     page = open_page("/tests", locale="en", expected="ERR_FAILED")
     page.route("**/socket.io/**", lambda route: route.abort())
     requests: list[str] = []
@@ -245,13 +247,13 @@ def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
 
 
 def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, training: int) -> None:
-    """Its legend and its name have a new value at once, the crosshair that moved meanwhile when it is scrolled to."""
+    """Its legend and its name get a new value immediately, the crosshair once it is scrolled to."""
     page = open_page(f"/trainings/{training}", locale="en")
     chart = page.locator("[data-chart=learning-rate]")
     plot = "window.Chart.getChart(document.querySelector('[data-chart=learning-rate] canvas'))?.plot"
-    scrolled = "document.querySelector('[data-chart=learning-rate]').scrollIntoView()"  # what comes late moves it
+    scrolled = "document.querySelector('[data-chart=learning-rate]').scrollIntoView()"  # content loaded late moves it
     wait_until(page, f"({scrolled}, {plot}?.metrics.length >= 12 && !{plot}.stale)")
-    joined(page)  # the first answer sets all curves once more
+    joined(page)  # the first response sets all curves once more
     wait_until(page, f"({scrolled}, !{plot}.stale)")
     page.set_viewport_size({"width": 1280, "height": 400})
     page.evaluate("window.scrollTo(0, 0)")
@@ -303,11 +305,13 @@ def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:
 
 
 def test_a_curve_that_grew_is_the_one_drawn_anew(open_page: Open, training: int) -> None:
-    """A point within the axes draws its own piece of each curve; the best epoch's line moves without a drawing."""
+    """A point within the axes draws only its own segment of each curve; the best epoch's line moves without a
+    drawing.
+    """
     page = open_page(f"/trainings/{training}", locale="en")
     page.locator("[data-charts] canvas").first.scroll_into_view_if_needed()
     drawn(page, "charts[0]?.data.datasets[0].data.length >= 12")
-    joined(page)  # the first answer sets all curves once more
+    joined(page)  # the first response sets all curves once more
     result = page.evaluate(f"""async () => {{
       const chart = {CHARTS}[0], {{ plot }} = chart;
       const frame = () => new Promise((done) => {{ requestAnimationFrame(done); }});

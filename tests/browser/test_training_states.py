@@ -1,4 +1,4 @@
-"""The head of a training's page in states that a recorded run can be put into."""
+"""The head of a training's page in states of a recorded run."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 @contextmanager
 def temporary_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
-    """A training that is in another state for a while; its newest five epochs took 60 s each, the others 1,000 s."""
+    """A training that is temporarily in another state; its latest five epochs took 60 s each, the others 1,000 s."""
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         row = session.get_one(Training, training_id)
@@ -44,7 +44,7 @@ def set_all(row: Training, values: dict[str, Any]) -> None:
 
 
 def test_remaining_time_of_a_paused_training(open_page: Open, site: Server, forty: None) -> None:
-    """At the pace of the last five epochs; nothing is said where nothing is left."""
+    """At the pace of the last five epochs; nothing is shown if nothing is left."""
     texts = {"en": "about 30 min left", "pt-BR": "faltam cerca de 30 min"}
     with temporary_state(site, 39, status="paused", total_epochs=50):
         for locale, text in texts.items():
@@ -71,14 +71,14 @@ def test_remaining_time_of_a_paused_training(open_page: Open, site: Server, fort
 def test_remaining_time_of_a_running_training(
     open_page: Open, site: Server, forty: None, eta: float | None, text: str
 ) -> None:
-    """As the run tells it, in steps that do not flicker."""
+    """From the run, in steps that do not flicker."""
     with temporary_state(site, 39, status="running", total_epochs=50, eta=eta):
         page = open_page("/trainings/39", locale="en")
         expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}")
 
 
 def test_the_dashboard_names_the_epoch_of_its_values(open_page: Open, site: Server, forty: None) -> None:
-    """A card has the newest ones and the list below it those of the best epoch: both are called mAP50."""
+    """A card has the latest ones and the list below it those of the best epoch: both are called mAP50."""
     with temporary_state(site, 39, status="running", total_epochs=50, eta=60.0):
         page = open_page("/", locale="en")
         expect(page.locator(".live-card")).to_contain_text("epoch 20")
@@ -138,7 +138,7 @@ def test_a_page_opened_before_the_first_batch_draws_it(open_page: Open, site: Se
 
 
 def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, forty: None) -> None:
-    """It said "epoch 21 of 50", then "epoch 20 of 50 · measuring", and the bar moved back."""
+    """Earlier, it showed "epoch 21 of 50", then "epoch 20 of 50 · measuring", and the bar moved back."""
     with temporary_state(site, 39, status="running", total_epochs=50, current_epoch=20, eta=60.0):
         page = open_page("/trainings/39", locale="en")
         joined(page)
@@ -153,7 +153,7 @@ def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, f
 
 
 def test_the_stop_dialog_lists_the_weights_at_that_time(open_page: Open, site: Server, forty: None) -> None:
-    """The dialog of a page that was opened before the first epoch ended said "No weights yet." five epochs later."""
+    """Earlier, the dialog of a page opened before the first epoch ended showed "No weights yet." five epochs later."""
     with temporary_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
         page = open_page("/trainings/39", locale="en")
         joined(page)
@@ -179,7 +179,7 @@ def without_epochs(site: Server, status: str) -> int:
 
 
 def test_a_run_without_an_epoch_promises_nothing(open_page: Open, site: Server, forty: None) -> None:
-    """No checkpoint to resume from where none was saved; no value that is still to come where the run has ended."""
+    """No checkpoint to resume from if none was saved; no value announced once the run has ended."""
     page = open_page(f"/trainings/{without_epochs(site, 'paused')}", locale="en")
     expect(page.get_by_text("No epoch was completed yet, so the run starts over when resumed.")).to_be_visible()
     expect(page.locator("[data-charts] .chart-wait").first).to_have_text(

@@ -1,4 +1,4 @@
-"""What a user does with trainings: pause, go on, extend, copy, delete, order the queue, change parameters."""
+"""A user's actions on trainings: pause, resume, extend, copy, delete, order the queue, change parameters."""
 
 import re
 import time
@@ -13,7 +13,7 @@ from tests.data import yolo_zip
 
 pytestmark = pytest.mark.browser
 
-LATER = "2099-01-01T00:00:00Z"  # waits, so that nothing is trained
+LATER = "2099-01-01T00:00:00Z"  # stays pending, so that nothing is trained
 CHART = "window.Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets[0].data"
 
 
@@ -50,7 +50,7 @@ def choose(page: Page, name: str) -> None:
 
 
 def cut(page: Page) -> None:
-    """Break the connection; the page comes back by itself."""
+    """Break the connection; the page reconnects by itself."""
     page.evaluate(f"import({SOCKET}).then((module) => module.live.socket.io.engine.close())")
     expect(page.locator("[data-toasts]")).to_contain_text("Reconnected")
 

@@ -1,4 +1,4 @@
-"""A leak with both of its images, a link to an issue that is seen, and model cards that do not overlap."""
+"""A leak with both of its images, a link to an issue that is scrolled to, and model cards that do not overlap."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +11,7 @@ from tests.data import image_bytes, zip_bytes
 
 pytestmark = pytest.mark.browser
 
-NAMES = "label-content-name-mismatch"  # who speaks to it says what is written
+NAMES = "label-content-name-mismatch"  # for voice control: the visible text is part of the name
 OVERFLOWS = """() => [...document.querySelectorAll('.model')].flatMap((card) => {
   const radio = card.querySelector('input').getBoundingClientRect();
   const name = document.createRange();
@@ -25,7 +25,7 @@ OVERFLOWS = """() => [...document.querySelectorAll('.model')].flatMap((card) => 
 
 @pytest.fixture(scope="module")
 def leaking(site: Server) -> int:
-    """A validation image that is in the training set, and as many other issues as fill a screen."""
+    """A validation image that is also in the training split, and enough other issues to fill a screen."""
     files: dict[str, bytes | str] = {"data.yaml": f"names: [{', '.join(f'class{n}' for n in range(12))}]\n"}
     for split, count in (("train", 14), ("val", 4)):
         for number in range(count):
@@ -79,7 +79,7 @@ def test_a_link_to_an_issue_leads_to_it(open_page: Open, site: Server, leaking: 
     with page.expect_response(lambda answer: answer.url.endswith(f"/api/datasets/{leaking}")):
         page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.rooms.forEach((room) => room.rejoin()); }})")
     page.wait_for_timeout(300)
-    expect(head).to_be_in_viewport()  # what is told again doesn't scroll
+    expect(head).to_be_in_viewport()  # an unchanged tab does not scroll
 
 
 def cards(page: Page, width: int) -> list[str]:

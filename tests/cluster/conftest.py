@@ -1,4 +1,4 @@
-"""A platform whose jobs are for workers, in the process of the test: nothing is queued, and nobody is there."""
+"""A platform with dispatch to workers, in the test's process: the queue is empty, and no worker is registered."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, redis: RedisServer, database: 
 
 @pytest.fixture
 def jobs(app: APIFlask, redis: RedisServer) -> Iterator[JobService]:
-    """Nothing is queued, and nobody is there."""
+    """The queue is empty, and no worker is registered."""
     service: JobService = app.extensions["services"].jobs
     with app.app_context():
         RQRunner(url(redis)).client.flushall()

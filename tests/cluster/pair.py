@@ -18,7 +18,7 @@ from tests.data import valid_dataset
 def running_pair(
     folder: Path, redis_port: int, database: str | None = None, mode: str = "threading"
 ) -> Iterator["Pair"]:
-    """Both, the one that leads first.
+    """Both processes, the leader first.
 
     Args:
         database: its address; None: SQLite.
@@ -52,7 +52,7 @@ class Pair:
         self.folder, self.first, self.second, self.dataset_id = folder, first, second, dataset_id
 
     def kill(self, server: Server) -> None:
-        """kill -9 of all of its processes; those of jobs go on."""
+        """kill -9 of all of its processes; job processes continue."""
         server.kill()
 
     def logs(self) -> str:
@@ -60,7 +60,7 @@ class Pair:
 
 
 def until(there: Callable[[], Any], seconds: float = 120, about: Callable[[], str] = str) -> Any:
-    """What `there` gives, once that is something."""
+    """The first true value of `there`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if value := there():

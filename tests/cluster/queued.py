@@ -1,4 +1,4 @@
-"""Jobs that wait for workers, and workers that are there, without a process of their own."""
+"""Jobs that are waiting for workers, and registered workers without a process."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def add(**values: Any) -> int:
 def horse(
     app: APIFlask, name: str = "one", devices: tuple[str, ...] = CPU, about: dict[str, Any] | None = None
 ) -> WorkHorse:
-    """Of a worker that is there."""
+    """The work-horse of a registered worker."""
     identity = WorkerName(name, "here", 1, devices)
     with db.engine.begin() as connection:
         workers.register(connection, identity, about or {})

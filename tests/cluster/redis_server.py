@@ -11,7 +11,7 @@ from scripts.local_services import NotInstalled
 
 
 class RedisServer(local_services.RedisServer):
-    """One on a free loopback port, which keeps nothing. Without Redis here, the test is skipped."""
+    """One on a free loopback port, without persistence. If Redis is not installed, the test is skipped."""
 
     def start(self) -> "RedisServer":
         try:

@@ -1,5 +1,6 @@
-"""A web process and workers that share no volume, each with a data folder of its own: files go through a real S3
-server."""
+"""A web process and workers without a shared volume, each with a data folder of its own: files are exchanged through a
+real S3 server.
+"""
 
 import signal
 import uuid
@@ -20,14 +21,14 @@ from tests.postgres import new_database, running_postgres
 
 
 class Platform:
-    """All of them."""
+    """The web process, the workers and their services."""
 
     def __init__(self, folder: Path, web: Server, store: S3Server, database: str) -> None:
         self.folder, self.web, self.store, self.database = folder, web, store, database
         self.workers: list[WorkerProcess] = []
 
     def worker(self, name: str) -> WorkerProcess:
-        """One on a host of its own."""
+        """A worker on a host of its own."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
         folders = {

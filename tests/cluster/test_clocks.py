@@ -1,4 +1,4 @@
-"""A host whose clock is wrong by an hour, over PostgreSQL and Redis: the database's counts."""
+"""A host whose clock is an hour wrong, over PostgreSQL and Redis: the database's clock is used."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ def test_a_time_comes_by_the_clock_of_the_database(
 
 
 def test_who_comes_later_is_behind(app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On whichever host: one is an hour late."""
+    """On any host: one is an hour late."""
     first = new_position()
     shift_clock(monkeypatch, -HOUR)
     workers.compare_clocks(db.session)

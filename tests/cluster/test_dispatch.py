@@ -1,4 +1,4 @@
-"""RQ delivers, the row decides: over real PostgreSQL and Redis, in the process, without workers."""
+"""RQ delivers, the row decides: over real PostgreSQL and Redis, in the test's process, without workers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +56,7 @@ def test_the_row_decides_who_is_first_and_a_cancelled_job_never_starts(
     dispatcher.round(PLENTY)
     jobs.stop(cancelled)
     with writing() as session:
-        session.get_one(Job, first).position = 2  # somebody has moved it up
+        session.get_one(Job, first).position = 2  # a user has moved it up
     assert mine.claim("any") == (first, 1)
     claimed = row(first)
     assert (claimed.status, claimed.runner, claimed.devices) == ("running", {"host": "here", "name": "one"}, None)
@@ -146,8 +146,9 @@ def test_a_full_disk_holds_up_what_needs_it(
 
 
 def test_two_evaluations_of_a_run_execute_concurrently(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
-    """Each has a folder of its own. One that nobody asked for waits until the workers have nothing else to do, and one
-    that asks for nonsense keeps nobody waiting."""
+    """Each has a folder of its own. An automatic one waits until the workers are idle, and one with invalid parameters
+    delays nobody.
+    """
     first, second = horse(app), horse(app, "two")
     about = {"kind": "evaluate", "params": {"device": "cpu"}, "subject_type": "training", "subject_id": 7}
     if "asks_for_nonsense" not in jobs.kinds.names():
@@ -161,7 +162,7 @@ def test_two_evaluations_of_a_run_execute_concurrently(app: APIFlask, jobs: JobS
 
 
 def test_no_two_workers_are_in_one_folder(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
-    """A run that has ended gets another job when it goes on; the process of the first may not be gone yet."""
+    """A resumed run gets another job; the process of the first may still exist."""
     first, second = horse(app), horse(app, "two")
     if "keeps_a_folder" not in jobs.kinds.names():
         jobs.register(replace(jobs.kinds["evaluate"], name="keeps_a_folder", directory=lambda job: Path(job.token)))
@@ -175,5 +176,5 @@ def test_no_two_workers_are_in_one_folder(app: APIFlask, jobs: JobService, dispa
     dispatcher.round(PLENTY)
     assert second.claim("cpu") is None
     with db.engine.begin() as connection:
-        assert workers.beat(connection, "one", workers.IDLE, works=False)  # it is gone
+        assert workers.beat(connection, "one", workers.IDLE, works=False)  # it has been removed
     assert second.claim("cpu") == (after, 1)

@@ -1,4 +1,4 @@
-"""Work that somebody waits for gets the worker of work that nobody asked for; over PostgreSQL and Redis."""
+"""Requested work gets the worker of spare work; over PostgreSQL and Redis."""
 
 from dataclasses import replace
 

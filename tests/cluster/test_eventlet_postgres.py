@@ -1,4 +1,4 @@
-"""A query of one client does not hold up the others: eventlet with PostgreSQL."""
+"""A client's query does not block the others: eventlet with PostgreSQL."""
 
 import json
 import os
@@ -48,7 +48,7 @@ print(json.dumps(results))
 
 
 def test_four_queries_of_a_second_take_one_second(tmp_path: Path) -> None:
-    """One after the other they take 4 s, each try. A busy machine may spoil one of the three."""
+    """Sequentially they take 4 s per try. A busy machine may spoil one of the three."""
     with running_postgres() as address:
         settings = settings_for(tmp_path, SOCKETIO_ASYNC_MODE="eventlet", DATABASE_URL=address)
         answer = subprocess.run(
@@ -62,4 +62,4 @@ def test_four_queries_of_a_second_take_one_second(tmp_path: Path) -> None:
         assert answer.returncode == 0, answer.stderr
         results = json.loads(answer.stdout.splitlines()[-1])
     assert min(took for took, _ in results) < 1.5, results
-    assert min(pause for _, pause in results) < 0.5, results  # of others' turns meanwhile
+    assert min(pause for _, pause in results) < 0.5, results  # of other greenlets meanwhile

@@ -1,4 +1,4 @@
-"""One of the processes leads: by a lock that ends with it, and that it may lose and take again."""
+"""One of the processes leads: by a lock that ends with it, and that it may lose and acquire again."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.postgres import running_postgres
 
 
 class FakeLock:
-    """A lock that the test gives and takes."""
+    """A lock controlled by the test."""
 
     def __init__(self) -> None:
         self.free, self.mine = True, False
@@ -35,7 +35,7 @@ def process(folder: Path, lock: object) -> Leadership:
 
 @pytest.fixture
 def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What this process would have sent itself."""
+    """The signals that this process would have sent itself."""
     sent: list[int] = []
     monkeypatch.setattr(os, "kill", lambda _pid, number: sent.append(number))
     return sent
@@ -51,7 +51,7 @@ def check_that_one_leads(first: Lock, second: Lock, folder: Path) -> None:
 def test_one_leads_beside_sqlite(tmp_path: Path) -> None:
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     check_that_one_leads(first, second, tmp_path)
-    first.leader.release()  # as with its process
+    first.leader.release()  # as when its process ends
     assert second.acquire()
 
 

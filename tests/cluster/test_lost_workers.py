@@ -1,4 +1,6 @@
-"""Workers that give no sign of life: who judges them, and what of theirs counts; in the process, without workers."""
+"""Workers without heartbeats: who declares them lost, and which of their results count; in the test's process, without
+workers.
+"""
 
 import time
 
@@ -19,14 +21,14 @@ from tests.cluster.redis_server import RedisServer
 
 
 def silence(name: str, seconds: float) -> None:
-    """So long ago, by the database's clock, was its last heartbeat."""
+    """Set its last heartbeat this many seconds back, by the database's clock."""
     with writing() as session:
         ago = text("UPDATE worker SET heartbeat_at = heartbeat_at - make_interval(secs => :s) WHERE name = :name")
         session.execute(ago, {"s": seconds, "name": name})
 
 
 def lost(dispatcher: Dispatcher, up_s: float) -> list[tuple[int, int]]:
-    """What is found by one that has looked for so long."""
+    """The jobs declared lost by a process that has been checking for this long."""
     dispatcher.lost._since = time.monotonic() - up_s
     dispatcher.lost._checked_at = time.monotonic() - 6
     return dispatcher.round(PLENTY)
@@ -80,14 +82,14 @@ def test_one_that_stands_still_in_a_transaction_holds_up_nobody(
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_events_of_a_lost_worker_count(app: APIFlask, jobs: JobService, dispatcher: Dispatcher, ended: bool) -> None:
-    """A terminal event on the shared disk is reported before anything is judged lost; a zombie changes nothing."""
+    """A terminal event on the shared disk is applied before anything is declared lost; a zombie changes nothing."""
     mine, job_id = horse(app), add(kind="estimate", params={"key": "k", "devices": ["cpu"]})
     dispatcher.round(PLENTY)
     assert mine.claim("cpu") == (job_id, 1)
     folder = jobs.root / row(job_id).token / "1"
     folder.mkdir(parents=True)
     (folder / "events.jsonl").write_text(encode(Finished({"revision": "abc"}), 1) if ended else "")
-    jobs.scheduler.of_worker = {}  # whoever leads is no work-horse
+    jobs.scheduler.of_worker = {}  # the leader is no work-horse
     jobs.scheduler.supervise(app, job_id, 1, follows=True)
     job = row(job_id)
     assert (job.status, job.result) == (("completed", {"revision": "abc"}) if ended else ("pending", None))

@@ -1,4 +1,4 @@
-"""`make cluster`: all of it on this machine through nginx, until Ctrl-C; or what is missing."""
+"""`make cluster`: everything on this machine through nginx, until Ctrl-C; or the missing programs."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from scripts.drawing import draw
 from scripts.local_server import ROOT
 from tests.cluster.pair import until
 
-# A shell has its background jobs ignore Ctrl-C, and so all that they start.
+# A shell makes its background jobs ignore Ctrl-C, and so everything that they start.
 WITH_CTRL_C = ("env", "--default-signal=INT")
 COMMAND = [sys.executable, "-m", "scripts.cluster"]
 SETTINGS = {"AUTH": "off", "WEIGHTS_URL": "", "MIN_FREE_DISK": "50MB", "DISK_RESERVE": "50MB", "AUTO_EXPORT": "False"}
@@ -29,7 +29,7 @@ TINY = {"name": "Run", "model_version": "n", "epochs": 50, "batch_size": 4, "img
 
 
 class Running:
-    """The command, what it has printed so far, and the processes that it named."""
+    """The command, its output so far, and the processes listed there."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -59,7 +59,7 @@ class Running:
             self.output += line
 
     def family(self) -> list[psutil.Process]:
-        """Those that it named, their children, and those of jobs."""
+        """The listed processes, their children, and those of jobs."""
         named = [psutil.Process(pid) for pid in self.pids.values() if psutil.pid_exists(pid)]
         below = [child for process in named for child in process.children(recursive=True)]
         jobs = [
@@ -70,7 +70,7 @@ class Running:
         return [*named, *below, *jobs]
 
     def passed(self) -> list[tuple[str, str]]:
-        """(path, address of the web process) of what has come through nginx."""
+        """(path, address of the web process) of the requests that came through nginx."""
         lines = (self.folder / "access.log").read_text().splitlines()
         return [(line.split()[1], line.split()[-1]) for line in lines]
 
@@ -109,7 +109,7 @@ def test_a_page_and_its_cookie(cluster: Running) -> None:
 
 
 def test_browsers_upgrade_from_polling_with_several_processes(cluster: Running) -> None:
-    """Without a cookie, 4 of 10 fail: another process knows no session of theirs."""
+    """Without a cookie, 4 of 10 fail, since another process does not know their session."""
     before = len(cluster.passed())
     for _ in range(10):
         client = socketio.Client(reconnection=False)
@@ -179,7 +179,7 @@ def test_ctrl_c_ends_all_of_it(cluster: Running) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    """Redis, where the path has nothing."""
+    """Redis, with an empty PATH."""
     began = time.monotonic()
     answer = subprocess.run(COMMAND, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert answer.returncode == 1

@@ -1,5 +1,6 @@
-"""Workers that share no volume with the web process: every kind of work runs to its end on them, also where a host or
-the store is away."""
+"""Workers without a shared volume with the web process: every kind of work completes on them, also if a host or the
+store is unavailable.
+"""
 
 import hashlib
 import io
@@ -31,7 +32,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def newest(folder: Path) -> int:
-    """The last epoch whose checkpoint is in a training's folder; 0 for none."""
+    """The last epoch with a checkpoint in a training's folder; 0 for none."""
     return max((int(path.stem.partition("-")[2]) for path in folder.glob("checkpoints/epoch-*.pt")), default=0)
 
 
@@ -60,14 +61,15 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
 
     until(lambda: epoch() >= 1, 400, platform.about)
     attempts = platform.folder / "one/data/workers" / first.name / "models" / str(number) / "attempts"
-    # An epoch is reported before its checkpoint is saved: without one it would be suspended with nothing to publish.
+    # An epoch is reported before its checkpoint is saved: without waiting, it would be suspended with nothing to
+    # publish.
     until(
         lambda: any("CheckpointSaved" in path.read_text() for path in attempts.glob("*/events.jsonl")),
         60,
         platform.about,
     )
     child = psutil.Process(trainer_pid(platform, number))
-    child.suspend()  # it must not be ready before it is lost
+    child.suspend()  # it must not complete before it is lost
     here = platform.folder / "web" / "data" / "models" / str(number)
     until(lambda: newest(here) >= 1, 120, platform.about)
     until(lambda: web.get(f"{path}/csv-data").status_code == 200, 120, platform.about)
@@ -81,7 +83,7 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
     platform.store.signal(signal.SIGCONT)
     until(lambda: newest(here) > before, 120, platform.about)
 
-    first.kill()  # all of its host, with the training
+    first.kill()  # everything on its host, with the training
     kill_below(platform.folder / "one" / "data")
     second = platform.worker("two")
     silent = "UPDATE worker SET heartbeat_at = heartbeat_at - interval '61 seconds' WHERE name = '%s'"
@@ -101,7 +103,8 @@ def test_a_training_goes_on_on_another_host_without_a_shared_volume(platform: Pl
     remains = platform.folder / "two/data/workers" / second.name / "models" / str(number)
     until(lambda: not (remains / "run").exists(), 30, platform.about)
 
-    def described() -> str:  # behind the ending: it may come with the worker's last files, after the others are removed
+    # written after the terminal event: it may come with the worker's last files, after the others are removed
+    def described() -> str:
         status: str = json.loads((here / "about.json").read_text())["row"]["status"]
         return status
 
@@ -123,7 +126,7 @@ def test_every_kind_of_work_ends_on_a_worker_with_separate_folders(platform: Pla
         assert answer["status"] in {"measuring", "ready"}, answer
         return answer.get("basis")
 
-    assert until(measured, 400, platform.about) == "measured"  # alone: it gives way to all others
+    assert until(measured, 400, platform.about) == "measured"  # alone, since it gives way to all others
     evaluation = web.post(f"{path}/evaluations", json={"split": "val"}).json()["evaluation_id"]
     export = web.post(f"{path}/exports", json={"format": "torchscript"}).json()["export_id"]
     images = predict(platform, number, "a.zip", zip_bytes({"1.jpg": image_bytes(), "b/2.jpg": image_bytes()}))
@@ -143,9 +146,7 @@ def test_every_kind_of_work_ends_on_a_worker_with_separate_folders(platform: Pla
     check_export(platform, export)
     until(lambda: not platform.bucket.keys("jobs/"), 60, platform.about)
     data = platform.folder / "three/data/workers" / worker.name
-    folders = [
-        data / name for name in ("predictions", "jobs", "tmp")
-    ]  # what was read of models goes before the next job
+    folders = [data / name for name in ("predictions", "jobs", "tmp")]  # kept models are removed before the next job
     until(lambda: not [path for folder in folders for path in files_below(folder)], 30, platform.about)
     here = platform.folder / "web/data"
     assert not {"workers", "cache", "worker.json"} & {item.name for item in here.iterdir()}
@@ -162,7 +163,7 @@ OUTAGE_S = 25.0
 @pytest.mark.training
 @pytest.mark.timeout(1800)  # on a loaded machine
 def test_a_store_outage_at_the_start_and_end_of_a_job_only_delays_it(platform: Platform) -> None:
-    """It does not answer the first time; the second time nobody is there, and it comes back empty."""
+    """At first it does not answer; the second time it is stopped, and returns empty."""
     web, dataset_id = platform.web, imported(platform, "C")
     end_workers(platform)
     worker = platform.worker("four")
@@ -194,7 +195,7 @@ def test_a_store_outage_at_the_start_and_end_of_a_job_only_delays_it(platform: P
 
 
 def stays(holds: Callable[[], bool], platform: Platform) -> None:
-    """That something holds, for as long as the store is away."""
+    """Checks that a condition holds for as long as the store is unavailable."""
     end = time.monotonic() + OUTAGE_S
     while time.monotonic() < end:
         assert holds(), platform.about()
@@ -202,7 +203,7 @@ def stays(holds: Callable[[], bool], platform: Platform) -> None:
 
 
 def end_workers(platform: Platform) -> None:
-    """Those of earlier tests: no other one takes the job."""
+    """The workers of earlier tests, so that no other one takes the job."""
     for worker in platform.workers:
         if worker.running.poll() is None:
             worker.end(120)
@@ -218,13 +219,13 @@ def imported(platform: Platform, name: str) -> int:
 
 
 def paused_and_resumed(platform: Platform, dataset_id: int) -> int:
-    """A training of three epochs that was paused after its first one, and went on to its end."""
+    """A training of three epochs that was paused after its first one, resumed, and completed."""
     web = platform.web
     number: int = web.post("/api/trainings", json=TINY | {"dataset_id": dataset_id, "epochs": 3}).json()["training_id"]
     path = f"/api/trainings/{number}"
     until(lambda: web.get(path).json()["current_epoch"] >= 1, 400, platform.about)
     child = psutil.Process(trainer_pid(platform, number))
-    child.suspend()  # it must not be ready before it hears of the pause
+    child.suspend()  # it must not complete before it receives the pause
     assert web.post(f"{path}/pause").status_code == 202
     child.resume()
     until(lambda: web.get(path).json()["status"] == "paused", 400, platform.about)
@@ -254,7 +255,7 @@ def predict(platform: Platform, number: int, name: str, content: bytes) -> int:
 
 
 def completed(platform: Platform, path: str) -> None:
-    """Whoever sees that it is finds its files at once."""
+    """As soon as it is completed, its files are available."""
 
     def ended() -> bool:
         row = platform.web.get(path).json()
@@ -272,7 +273,7 @@ def prediction_file(platform: Platform, prediction_id: int, name: str) -> bytes:
 
 
 def check_evaluation(platform: Platform, evaluation_id: int, dataset_id: int) -> None:
-    """All of what a page shows of it is there; its images are the dataset's."""
+    """Everything that a page shows of it exists; its images are the dataset's."""
     web, path = platform.web, f"/api/evaluations/{evaluation_id}"
     for part in ("matrix", "curves", "thresholds", "label-errors"):
         answer = web.get(f"{path}/{part}")
@@ -287,7 +288,7 @@ def check_evaluation(platform: Platform, evaluation_id: int, dataset_id: int) ->
 
 
 def check_export(platform: Platform, export_id: int) -> None:
-    """What is offered is what was verified on the worker."""
+    """The downloadable files are those verified on the worker."""
     ((details,),) = platform.rows(f"SELECT details::json FROM model_export WHERE id = {export_id}")
     answer = platform.web.get(f"/api/exports/{export_id}/download")
     assert answer.status_code == 200, answer.text
@@ -297,7 +298,7 @@ def check_export(platform: Platform, export_id: int) -> None:
 
 
 def check_texts(platform: Platform, number: int, evaluation_id: int, export_id: int) -> None:
-    """No text that others read has a folder of a worker."""
+    """No text visible to users contains a worker's folder."""
     training = f"/api/trainings/{number}"
     paths = [training, f"{training}/log", f"{training}/log?attempt=1", f"{training}/events", f"{training}/evaluation"]
     paths += [f"/api/evaluations/{evaluation_id}", f"/api/exports/{export_id}", "/api/jobs", "/api/system"]

@@ -1,4 +1,4 @@
-"""What is different in a process that has others beside it."""
+"""The differences of a process that runs beside others."""
 
 import json
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from scripts.local_server import settings_for
 from tests.conftest import close_database
 from tests.services.runs import STARTED, create_training, numbered, recorder, row_of
 
-NOBODY = "redis://127.0.0.1:1/0"  # what it would say is lost, and is not needed
+NOBODY = "redis://127.0.0.1:1/0"  # its messages are lost, and not needed
 
 
 @pytest.fixture
 def shared_app(tmp_path: Path) -> Iterator[APIFlask]:
-    """One that has others beside it; nothing in its queue is started."""
+    """An application of several processes; nothing in its queue is started."""
     application = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", REDIS_URL=NOBODY))
     upgrade_if_old(application)
     yield application
@@ -72,7 +72,7 @@ def test_a_verdict_reaches_the_request_that_waits(shared_app: APIFlask) -> None:
     verdicts = shared_app.extensions["services"].datasets.imports.verdicts
     line = encode(Planned("yolo", "", 8, ["thing"], "detect"), 1)
     deliver(verdicts.jobs.cluster.bus, "verdict", [5, line])
-    assert not verdicts.received  # nobody here waits for it
+    assert not verdicts.received  # nothing is waiting for it here
     verdicts.waiting.add(5)
     news = verdicts.jobs.news.next(5)
     deliver(verdicts.jobs.cluster.bus, "verdict", [5, line])
@@ -127,10 +127,10 @@ def test_jobs_of_a_dead_process_end(shared_app: APIFlask, monkeypatch: pytest.Mo
     present: set[str] | None = {"here"}
     owners = shared.LostOwners(lambda: present)
     with shared_app.app_context():
-        assert owners.end_jobs(kinds) == []  # a Redis that was just restarted knows nobody
+        assert owners.end_jobs(kinds) == []  # a Redis that was just restarted knows no process
         monkeypatch.setattr(shared, "MISSING_S", 0.0)
         present = None
-        assert owners.end_jobs(kinds) == []  # nobody knows
+        assert owners.end_jobs(kinds) == []  # no process is known
         present = {"here"}
         assert [job.id for job in owners.end_jobs(kinds)] == ids[1:]
         assert [db.session.get_one(Job, job_id).status for job_id in ids] == ["pending", "cancelled", "cancelled"]
@@ -167,7 +167,8 @@ def test_one_process_at_a_time_accepts_parts_of_an_upload(tmp_path: Path) -> Non
         assert not second.busy("b")
         with pytest.raises(Locked), second.only("a"):
             pass
-        first._writers["a"].last_read_at -= 60  # its client is gone; another request of the same process takes over
+        # its client has disconnected; another request of the same process takes over
+        first._writers["a"].last_read_at -= 60
         with first.only("a"):
             assert second.busy("a")
     with second.only("a"), second.only("b"):

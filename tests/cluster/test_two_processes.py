@@ -1,4 +1,4 @@
-"""Two real web processes over PostgreSQL and Redis: what is asked of one is done, and seen, at the other."""
+"""Two real web processes over PostgreSQL and Redis: a request to one takes effect, and is visible, at the other."""
 
 import base64
 import json
@@ -102,7 +102,7 @@ def test_a_poll_at_one_process_ends_with_an_event_of_the_second(pair: Pair) -> N
     )
     poll.start()
     began = time.monotonic()
-    while not pages and time.monotonic() - began < 25:  # the poll may not wait yet when the first one is told
+    while not pages and time.monotonic() - began < 25:  # the poll may not be waiting yet when the first one is told
         pair.first.call("PATCH", path, json={"priority": 1 + int(10 * (time.monotonic() - began)) % 50})
         poll.join(0.3)
     poll.join(60)

@@ -1,4 +1,6 @@
-"""What must not make a worker lose its job, or do somebody else's; in the process, over PostgreSQL and Redis."""
+"""Faults that must not make a worker lose its job, or run another's; in the test's process, over PostgreSQL
+and Redis.
+"""
 
 import os
 import signal
@@ -35,7 +37,7 @@ from tests.services.runs import create_training, service
 
 @pytest.fixture
 def worker(app: APIFlask, jobs: JobService, redis: RedisServer) -> DeviceWorker:
-    about = {"place": "here"}  # in the same one as the row that is there: it need not wait for that one's silence
+    about = {"place": "here"}  # the locks' folder of the existing row, so that its heartbeat need not expire
     mine = horse(app, about=about)
     uri = app.config["SQLALCHEMY_DATABASE_URI"]
     return DeviceWorker(url(redis), uri, mine.worker, mine, about, pauses=False)
@@ -49,7 +51,7 @@ def fail(error: Exception) -> Callable[..., Any]:
 
 
 def test_who_claims_is_there(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
-    """The network is back, and its first ticket comes before its next heartbeat."""
+    """The network is back, and its first ticket arrives before its next heartbeat."""
     mine, job_id = horse(app), add()
     silence("one", 200)
     assert lost(dispatcher, 61) == []
@@ -179,7 +181,7 @@ def test_a_sigterm_between_two_jobs_is_not_forgotten(worker: DeviceWorker) -> No
 
 @pytest.mark.timeout(120)
 def test_a_work_horse_that_stands_still_is_replaced(worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its parent would go on giving signs of life for it, and nobody would ever look."""
+    """Its parent would continue its heartbeats, and nobody would check."""
     monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
     monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
     worker.row.register()
@@ -188,12 +190,12 @@ def test_a_work_horse_that_stands_still_is_replaced(worker: DeviceWorker, monkey
         worker.horse.pulse.begin()
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    worker.await_horse(stand_still)  # until it is gone
+    worker.await_horse(stand_still)  # until it has ended
 
 
 @pytest.mark.timeout(120)
 def test_the_worker_of_an_unkillable_job_is_abandoned(worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It hangs in a file system, say. Its job goes on elsewhere, as that of a host that is gone."""
+    """For example if it hangs in a file system. Its job continues elsewhere, like that of a lost host."""
     monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
     monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
     monkeypatch.setattr("app.jobs.rq_worker.KILLED_S", 2.0)
@@ -225,7 +227,7 @@ def test_one_that_stood_still_itself_has_not_looked(monkeypatch: pytest.MonkeyPa
 def test_what_cannot_be_read_is_logged_once(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And as many as one transaction has hold up none behind them."""
+    """Even as many as fit one transaction do not block those behind them."""
     horse(app)
     if "asks_for_nonsense" not in jobs.kinds.names():
         kind = replace(jobs.kinds["evaluate"], name="asks_for_nonsense", request=lambda params: params["missing"])
@@ -243,7 +245,7 @@ def test_what_cannot_be_read_is_logged_once(
 
 @pytest.mark.timeout(60)
 def test_jobs_whose_files_are_not_stored_hold_up_nobody(app: APIFlask, dispatcher: Dispatcher) -> None:
-    """As many as one transaction has: a round of the queue comes to those behind them, and to its end."""
+    """As many as fit one transaction: a round of the queue reaches those behind them, and its end."""
     horse(app)
     waiting = [add(priority=9) for _ in range(3)]
     job_id = add()

@@ -1,4 +1,4 @@
-"""A real web process and real workers over PostgreSQL and Redis: work is done elsewhere, and survives who does it."""
+"""A real web process and real workers over PostgreSQL and Redis: jobs run elsewhere, and survive their worker."""
 
 import signal
 import uuid
@@ -91,7 +91,7 @@ def test_a_terminated_worker_is_removed(platform: Platform) -> None:
 
 
 def test_one_that_stands_still_is_no_reason_to_wait(platform: Platform) -> None:
-    """Stopped by SIGTERM while it is stopped by SIGSTOP: both hold once it goes on."""
+    """SIGTERM while it is stopped by SIGSTOP: both take effect once it continues."""
     platform.worker.running.send_signal(signal.SIGSTOP)
     platform.worker.running.send_signal(signal.SIGTERM)
     platform.worker.running.send_signal(signal.SIGCONT)

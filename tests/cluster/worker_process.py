@@ -16,8 +16,8 @@ class WorkerProcess:
     """`python -m scripts.worker`.
 
     Args:
-        folder: where its output goes.
-        name: how its name begins; no other worker of this machine has it.
+        for its output.
+        beginning of its name, which no other worker of this machine has.
         settings: of the platform.
     """
 

@@ -1,4 +1,4 @@
-"""The time that several hosts share."""
+"""The shared time of several hosts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

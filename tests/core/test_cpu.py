@@ -1,4 +1,4 @@
-"""What /proc/cpuinfo says of a machine."""
+"""The processor's features from /proc/cpuinfo."""
 
 from pathlib import Path
 

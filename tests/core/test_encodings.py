@@ -1,4 +1,4 @@
-"""Words of many languages in the encodings that Windows and old tools write: they come back as they were typed."""
+"""Words of many languages in the encodings of Windows and old tools are decoded as they were typed."""
 
 import pytest
 

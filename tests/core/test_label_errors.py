@@ -1,4 +1,4 @@
-"""Suspected label errors: what is odd stands first, what is usual does not stand there at all."""
+"""Suspected label errors: the unusual ones come first, the usual ones are not listed."""
 
 import random
 
@@ -11,7 +11,7 @@ HERE, SHIFTED, DISTANT = (0.0, 0.0, 100.0, 100.0), (40.0, 30.0, 140.0, 130.0), (
 
 
 def usual(rng: random.Random, kind: int = 0) -> ImageResult:
-    """An object that is found as what it is, and a doubtful detection of nothing."""
+    """A correctly detected object, and a doubtful false detection."""
     return ImageResult(
         [kind],
         [HERE],
@@ -51,7 +51,7 @@ def test_all_four_kinds_share_one_order() -> None:
 
 
 def test_what_the_model_often_gets_wrong_is_no_suspect() -> None:
-    """A class of which every second object is missed, and every second detection is of nothing."""
+    """A class of which every second object is missed, and every second detection is false."""
     missed = ImageResult([0], [HERE], [0], [0.7], [DISTANT], [])
     right = ImageResult([0], [HERE], [0], [0.7], [HERE], [(0, 0, 0.9)])
     assert max((item.score for item in suspects(enumerate([missed, right] * 30))), default=0.0) < 0.6

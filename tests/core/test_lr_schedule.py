@@ -1,4 +1,4 @@
-"""The learning rate over the epochs, as ultralytics has it."""
+"""The learning rate over the epochs, as in ultralytics."""
 
 import pytest
 

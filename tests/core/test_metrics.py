@@ -1,4 +1,4 @@
-"""The list of metrics, beside what is made by hand from it: columns, the API, the event of an epoch."""
+"""The list of metrics against what is derived from it by hand: columns, the API, the event of an epoch."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Names sort as people count."""
+"""Names are sorted in natural order."""
 
 from app.core.natural import natural_key
 

@@ -1,4 +1,4 @@
-"""Memory of a GPU as NVML tells it, through pynvml; the driver's two functions are played."""
+"""Memory of a GPU by NVML, through pynvml; the driver's two functions are replaced."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ TOTAL, RESERVED, ALLOCATED = 143_771 * MB, 620 * MB, 4000 * MB
 
 
 def driver(*available: str) -> Callable[[str], Callable[[Any, Any], int]]:
-    """What looks functions up in a driver that has only the `known` ones."""
+    """Looks functions up in a driver that has only the `known` ones."""
 
     def first(_handle: Any, memory: Any) -> int:
         memory._obj.total, memory._obj.used = TOTAL, RESERVED + ALLOCATED
@@ -39,7 +39,7 @@ def driver(*available: str) -> Callable[[str], Callable[[Any, Any], int]]:
 @pytest.mark.parametrize(
     ("functions", "used"),
     [
-        (("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"), ALLOCATED),  # as nvidia-smi tells it
+        (("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"), ALLOCATED),  # as nvidia-smi reports it
         (("nvmlDeviceGetMemoryInfo",), RESERVED + ALLOCATED),
     ],
 )

@@ -1,4 +1,4 @@
-"""What becomes of objects and detections."""
+"""The outcomes of objects and detections."""
 
 import math
 import struct
@@ -33,8 +33,8 @@ def image_result(
 
 
 def test_each_object_and_each_detection_is_there_once() -> None:
-    # Detection 0 is right; 1 lies on the same object; 2 takes the second for another class; 3 lies on nothing; 4 is
-    # right about the second object, which another one has taken; 5 is unsure. Object 2 is missed.
+    # Detection 0 is correct; 1 is on the same object; 2 assigns another class to the second object; 3 is on no object;
+    # 4 is correct for the second object, which is matched already; 5 has a low confidence. Object 2 is missed.
     image = image_result(
         [0, 0, 1],
         [(0, 0.9), (0, 0.8), (1, 0.7), (1, 0.6), (0, 0.5), (1, 0.1)],

@@ -1,4 +1,4 @@
-"""What the trainings' service tells its program, through spec.json."""
+"""The interface from the trainings' service to its program, spec.json."""
 
 import json
 

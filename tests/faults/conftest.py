@@ -1,4 +1,4 @@
-"""Repetitions by row of the fault table, and the table at the end.
+"""Repetitions of each row of the fault table, and the table at the end.
 
 `make test` runs the rows marked `quick` once; `--times 1` runs every row as often as its mark says, `--times 0.2` a
 fifth of that, and `--only WORD` those whose test names contain the word.
@@ -20,7 +20,7 @@ ROWS = pytest.StashKey[dict[str, "Row"]]()
 
 @dataclass
 class Row:
-    """What happened in the repetitions of one row."""
+    """The results of a row's repetitions."""
 
     times: int = 0
     survived: int = 0
@@ -40,7 +40,7 @@ class Record:
     note: str = ""
 
     def recovered(self, since: float) -> float:
-        """The fault was over `since` (time.monotonic()), and its effects are now; the longest is in the table."""
+        """Record the recovery from a fault that occurred at `since` (time.monotonic()); the longest is in the table."""
         self.seconds = time.monotonic() - since
         return self.seconds
 
@@ -82,13 +82,13 @@ def is_selected(item: pytest.Item, everything: bool, only: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images this small gain nothing from more threads, which only wait for each other on a busy machine."""
+    """Images this small do not benefit from more threads, which only wait for each other on a busy machine."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
-    """What this repetition is told and tells; both server modes take turns."""
+    """The parameters and the measurements of this repetition; server modes alternate."""
     entry = Record(repetition, MODES[repetition % 2])
     request.node.record = entry
     yield entry
@@ -98,7 +98,7 @@ def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
 
 @pytest.fixture(scope="session")
 def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]] | None:
-    """The epochs of a run that nothing disturbs; None in the short selection, which has no time for it."""
+    """The epochs of an undisturbed run; None in the short selection, which has no time for it."""
     if request.config.getoption("--times", None) is None:
         return None
     with Server(tmp_path_factory.mktemp("undisturbed"), "threading", OMP_NUM_THREADS="1") as server:
@@ -119,7 +119,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def row_name(item: pytest.Item, mark: pytest.Mark) -> str:
-    """The row, with what its case varies: `{down}` in the text stands for the parameter `down`."""
+    """The row's name, with its case's parameters: `{down}` in the text stands for the parameter `down`."""
     parameters = getattr(item, "callspec", None)
     return str(mark.args[0]).format(**(parameters.params if parameters else {}))
 

@@ -1,4 +1,6 @@
-"""Hundreds of Socket.IO clients in one thread: the protocol by hand, since a real client has three threads."""
+"""Hundreds of Socket.IO clients in one thread: the protocol is implemented here, since a real client has
+three threads.
+"""
 
 import asyncio
 import base64
@@ -48,7 +50,7 @@ class Crowd:
         self.thread.join(10)
 
     def joined(self) -> bool:
-        """Whether all are in their rooms; an exception of a client is raised here."""
+        """Whether all have joined their rooms; a client's exception is raised here."""
         for task in self.tasks:
             if task.done():
                 task.result()

@@ -43,7 +43,7 @@ class Network:
         self.ends = ExitStack()
 
     def __enter__(self) -> "Network":
-        """Skips the test where this machine does not let us."""
+        """Skips the test if this machine does not permit it."""
         if os.geteuid() != 0:
             pytest.skip("hosts of our own need root, for their network namespaces")
         try:
@@ -60,10 +60,10 @@ class Network:
 
 
 class Host:
-    """One of them, until `stop`.
+    """A host, until `stop`.
 
     Args:
-        folder: its own; with `tmp`, which is its temporary folder, on a small disk.
+        its own; with `tmp`, its temporary folder, on a small disk.
         number: the last part of its address.
     """
 
@@ -74,7 +74,7 @@ class Host:
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
         self.tmp = folder / "tmp"
         self.ends = ExitStack()
-        self.ends.enter_context(small_disk(self.tmp, "64m"))  # before it boots: it sees what is mounted then
+        self.ends.enter_context(small_disk(self.tmp, "64m"))  # before it boots, since it sees only earlier mounts
         self.connect()
         self.boot()
 
@@ -87,7 +87,7 @@ class Host:
             ip("-n", self.namespace, "link", "set", device, "up")
 
     def boot(self) -> None:
-        """Its first process, which ends with all others when it is killed."""
+        """Start its first process; killing it ends all others."""
         spaces = ["unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
         begin = f"hostname {self.name}; exec sleep infinity"
         command = ["ip", "netns", "exec", self.namespace, *spaces, "sh", "-c", begin]
@@ -97,24 +97,24 @@ class Host:
         wait_until(lambda: self.first.name() == "sleep", 20, f"{self.name} has its name", 0.02)
 
     def start(self, program: str, command: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
-        """A program of this host, with its output in `<program>.log`."""
+        """Start a program on this host, with its output in `<program>.log`."""
         enter = ["nsenter", "--target", str(self.first.pid), "--net", "--uts", "--pid", "--mount", f"--wd={ROOT}"]
         environment = os.environ | {"TMPDIR": str(self.tmp), "OMP_NUM_THREADS": "1"} | dict(settings or {})
         with open(self.folder / f"{program}.log", "ab") as log:
             self.programs[program] = subprocess.Popen([*enter, *command], env=environment, stdout=log, stderr=log)
 
     def run(self, *command: str) -> None:
-        """Have it done on this host."""
+        """Run a command on this host."""
         self.start("command", command)
         assert self.programs.pop("command").wait(120) == 0, self.log("command")
 
     def process(self, program: str) -> psutil.Process:
-        """The program itself, as this machine numbers it."""
+        """The program's process, with this machine's process id."""
         entered = psutil.Process(self.programs[program].pid)
         return wait_until(entered.children, 20, f"{program} runs on {self.name}", 0.02)[0]
 
     def end_program(self, program: str) -> None:
-        """kill -9 of it and of what serves with it; what else it has started goes on."""
+        """kill -9 of it and of its serving processes; other processes that it has started continue."""
         master = self.process(program)
         serving = [child for child in master.children() if child.cmdline() == master.cmdline()]
         for process in (master, *serving):
@@ -123,7 +123,7 @@ class Host:
         self.programs[program].wait(30)
 
     def processes(self) -> list[psutil.Process]:
-        """All of this host but its first one."""
+        """All processes of this host except its first one."""
         if self.machine.poll() is not None:
             return []
         space = os.readlink(f"/proc/{self.first.pid}/ns/pid")
@@ -133,20 +133,22 @@ class Host:
         """The processes of jobs on this host."""
         children = []
         for process in self.processes():
-            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or nobody has asked how
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or was not reaped
                 if "app.worker.run" in process.cmdline():
                     children.append(process)
         return children
 
     def signal(self, number: int) -> None:
-        """To all of its processes, and to the nsenter behind each program: it stops when that does."""
+        """Send it to all of its processes, and to the nsenter behind each program, which stops when the
+        program does.
+        """
         entered = [psutil.Process(program.pid) for program in self.programs.values() if program.poll() is None]
         for process in (*self.processes(), *entered):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
     def kill(self) -> None:
-        """Its power is cut."""
+        """As if its power were cut."""
         self.first.kill()
         self.machine.wait(30)
         for program in self.programs.values():
@@ -170,7 +172,7 @@ class Host:
 
 
 def members(space: str) -> Iterator[psutil.Process]:
-    """The processes of this process namespace, whoever has started them."""
+    """The processes of this process namespace, whoever started them."""
     for process in psutil.process_iter():
         try:
             if os.readlink(f"/proc/{process.pid}/ns/pid") == space:
@@ -184,16 +186,16 @@ def ip(*arguments: str) -> None:
 
 
 class Platform(Server):
-    """The platform on these hosts; the helpers for one server ask the web process that `url` names."""
+    """The platform on these hosts; helpers for a single server use the web process at `url`."""
 
     dataset_id: int  # of a small one, for trainings
-    epoch_seconds: float  # that an epoch of it takes
+    epoch_seconds: float  # of an epoch on it
 
     def __init__(self, folder: Path, network: Network) -> None:
         super().__init__(folder, "threading")
         self.ends, self.hosts = ExitStack(), dict[str, Host]()
         self.postgres_data = Path(self.ends.enter_context(tempfile.TemporaryDirectory(prefix="postgres-")))
-        self.clocks: dict[str, str] = {}  # by host: how wrong its clock is, as libfaketime has it
+        self.clocks: dict[str, str] = {}  # by host: the error of its clock, in libfaketime's format
         for number, name in enumerate(("database", "redis", *WEB, *WORKERS), 2):
             self.hosts[name] = Host(network, name, number, folder / name)
             self.ends.callback(self.hosts[name].stop)
@@ -239,7 +241,7 @@ class Platform(Server):
 
     def restart_postgres(self) -> None:
         host = self.hosts["database"]
-        host.process("postgres").children()[0].send_signal(signal.SIGINT)  # behind runuser; "fast" of pg_ctl
+        host.process("postgres").children()[0].send_signal(signal.SIGINT)  # the child of runuser; pg_ctl's "fast"
         host.programs.pop("postgres").wait(60)
         as_user = ("runuser", "-u", "postgres", "--")
         host.start("postgres", [*as_user, str(postgres_programs() / "postgres"), "-D", str(self.postgres_data)])
@@ -256,22 +258,22 @@ class Platform(Server):
     def start_worker(self, name: str) -> None:
         host, wrong = self.hosts[name], {}
         if name in self.clocks:
-            # By a file: processes of jobs get few variables of the environment, LD_PRELOAD and HOME among them. The
-            # steady clock, too, is another one then, which nobody compares between hosts: libfaketime cannot leave it
-            # and have a forked process sleep.
+            # By a file, since processes of jobs get few environment variables, LD_PRELOAD and HOME among them. This
+            # changes the monotonic clock, too, which is never compared between hosts: libfaketime cannot exclude it
+            # without breaking sleep in forked processes.
             (host.folder / ".faketimerc").write_text(self.clocks[name])
             wrong = {"LD_PRELOAD": str(FAKETIME), "HOME": str(host.folder)}
         settings = {"LOG_DIR": str(host.tmp / "logs")} | wrong
         host.start("worker", [sys.executable, "-m", "scripts.worker", "--cpu"], self.settings | settings)
 
     def wait_until_ready(self, seconds: float = 180) -> None:
-        """Everything runs, and all workers have nothing to do."""
+        """Everything runs, and all workers are idle."""
         for name in WEB:
             wait_until(lambda name=name: self.answers(name), seconds, f"{name} answers", 0.2)
         wait_until(lambda: self.rows(FREE) == [(len(WORKERS),)], seconds, "the workers are free", 0.5)
 
     def heal(self) -> None:
-        """Start what a fault has ended, and wait until all is as it was."""
+        """Restart what a fault has ended, and wait until everything is as before."""
         for host in self.hosts.values():
             if host.machine.poll() is not None:
                 host.boot()
@@ -289,7 +291,7 @@ class Platform(Server):
         self.ends.close()
         kill_below(self.folder)
 
-    # Looking.
+    # State.
 
     def address(self, name: str) -> str:
         return f"http://{self.hosts[name].address}:{PORT}"
@@ -301,12 +303,12 @@ class Platform(Server):
             return False
 
     def leader(self) -> str:
-        """The web process that leads."""
+        """The leading web process."""
         text = (self.folder / "data" / "leader.json").read_text()
         return next(name for name in WEB if f'"{name}"' in text)
 
     def rows(self, statement: str) -> list[Any]:
-        """Of the database; [] while it is away."""
+        """Rows of the database; [] while it is unavailable."""
         try:
             with psycopg.connect(self.database, connect_timeout=5) as connection:
                 return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]

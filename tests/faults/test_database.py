@@ -1,4 +1,4 @@
-"""The database: killed in the middle of writes, held by another process, restarted under load."""
+"""The database: killed during writes, locked by another process, restarted under load."""
 
 import os
 import subprocess
@@ -37,10 +37,10 @@ from tests.test_models import postgres as postgres_server
 
 
 class Writer(threading.Thread):
-    """Creates trainings one after the other; `acknowledged` holds the ids that were answered.
+    """Creates trainings one after the other; `acknowledged` holds the ids of the successful responses.
 
-    Like any client that must not do a thing twice it sends an Idempotency-Key, and what was not acknowledged again with
-    the same one: a database that is stopped may have committed what it could no longer answer.
+    Like any client that must not repeat an action, it sends an Idempotency-Key, and retries an unacknowledged request
+    with the same key: a stopped database may have committed without a response.
     """
 
     def __init__(self, server: Server, dataset_id: int, name: str) -> None:
@@ -166,7 +166,7 @@ def test_database_locked_long(record: Record, tmp_path: Path) -> None:
 
 @pytest.mark.faults("BEGIN EXCLUSIVE held 30 s while a training starts", 5)
 def test_database_locked_at_the_start(record: Record, tmp_path: Path) -> None:
-    """The process is there, its row cannot be told yet: it is followed all the same."""
+    """The process exists although its row cannot be read yet: it is followed nevertheless."""
     with Server(tmp_path, record.mode) as server:
         dataset_id = add_dataset(server)
         spec = tmp_path / "data/models/1/attempts/1/spec.json"
@@ -179,7 +179,7 @@ def test_database_locked_at_the_start(record: Record, tmp_path: Path) -> None:
 
 
 def control_postgres(url: str, *arguments: str) -> None:
-    """pg_ctl on the server behind this address; its folder is where the fixture made it."""
+    """pg_ctl for the server at this address; its folder is the fixture's."""
     port = url.rpartition(":")[2].partition("/")[0]
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -202,7 +202,7 @@ postgres = postgres_server
 @pytest.mark.faults("PostgreSQL restarted under load", 5)
 @pytest.mark.timeout(600)
 def test_postgres_restart(record: Record, tmp_path: Path, postgres: str) -> None:
-    """Threading: the mode that is recommended with PostgreSQL."""
+    """Threading: the recommended mode with PostgreSQL."""
     record.mode = "threading"
     with Server(tmp_path, record.mode, DATABASE_URL=postgres) as server:
         dataset_id = add_dataset(server)
@@ -224,7 +224,8 @@ def test_postgres_restart(record: Record, tmp_path: Path, postgres: str) -> None
         record.note = f"{len(bad)} of {len(answers)} requests answered 503"
         total = server.get("/api/trainings").json()["total"]
         assert total == 1 + len(acknowledged), "none lost, none doubled"
-        wait_for(server, training_id, "completed", seconds=400)  # beside the others' trainings, which begin behind it
+        # beside the others' trainings, which are queued behind it
+        wait_for(server, training_id, "completed", seconds=400)
         check_run(server, training_id, 12)
 
 
@@ -236,7 +237,9 @@ def options(url: str) -> str:
 @pytest.mark.faults("Redis stopped 60 s", 5)
 @pytest.mark.timeout(600)
 def test_redis_stopped(record: Record, tmp_path: Path) -> None:
-    """Two web processes: nothing waits for Redis, and the clients of the other one hear again once it is back."""
+    """Two web processes: nothing waits for Redis, and the clients of the other one receive messages again once it is
+    back.
+    """
     redis = RedisServer(tmp_path)
     try:
         redis.start()

@@ -24,11 +24,11 @@ from tests.faults.tools import (
 )
 
 EPOCHS = 8
-# A worker that is gone is noticed a minute after its last heartbeat, which is up to 3 s old, by looks 2 s apart.
+# A lost worker is detected a minute after its last heartbeat, which is up to 3 s old, by checks 2 s apart.
 MOVES_S = 70.0
-LASTS_S = 150.0  # of a training that still runs where it was when another host gets it
+LASTS_S = 150.0  # of a training that is still running on its host when another host gets it
 STARTS_S = 30.0  # of a process that imports torch and reads a checkpoint, beside others on two cores
-PATIENCE_S = 600.0  # for a training that others hold up
+PATIENCE_S = 600.0  # for a training that others slow down
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -42,7 +42,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def epoch_seconds(platform: Platform) -> float:
-    """Of one epoch here and now."""
+    """The duration of an epoch here and now."""
     training_id = begin(platform, platform.dataset_id, epochs=EPOCHS)
     wait_for_epoch(platform, training_id, 2, 300)
     began = time.monotonic()
@@ -52,7 +52,7 @@ def epoch_seconds(platform: Platform) -> float:
 
 @pytest.fixture(autouse=True)
 def healed(platform: Platform) -> Iterator[None]:
-    """Whatever a row has broken, the next one finds all of it whole."""
+    """Repairs whatever a row has broken before the next one."""
     yield
     for host in platform.hosts.values():
         host.mend()
@@ -62,10 +62,10 @@ def healed(platform: Platform) -> Iterator[None]:
 
 
 def training(platform: Platform, lasts_s: float = 0.0) -> tuple[int, str]:
-    """(id, host) of a training that has made its first epoch.
+    """(id, host) of a training that has completed its first epoch.
 
     Args:
-        lasts_s: at least so long, unless the machine has become faster.
+        minimum duration, unless the machine has become faster.
     """
     count = max(EPOCHS, math.ceil(lasts_s / platform.epoch_seconds))
     training_id = begin(platform, platform.dataset_id, epochs=count)
@@ -87,7 +87,7 @@ def moved(platform: Platform, training_id: int, host: str, since: float, seconds
 
 
 def goes_on(platform: Platform, training_id: int, count: int, since: float) -> float:
-    """When there is an epoch that was not there before, or the end, in seconds since the fault."""
+    """When there is a new epoch, or the end, in seconds since the fault."""
 
     def more() -> bool:
         return len(epochs(platform, training_id)) > count or state(platform, training_id)["status"] == "completed"
@@ -97,7 +97,7 @@ def goes_on(platform: Platform, training_id: int, count: int, since: float) -> f
 
 
 def ends(platform: Platform, training_id: int, attempts: int) -> None:
-    """It is completed: each epoch once, whole checkpoints, and no other job that was begun and has no end."""
+    """It is completed: each epoch once, intact checkpoints, and no other unfinished job."""
 
     def completed() -> bool:
         body = state(platform, training_id)
@@ -115,7 +115,7 @@ def ends(platform: Platform, training_id: int, attempts: int) -> None:
 
 
 def elsewhere(record: Record, platform: Platform, fault: Callable[[str], None], attempts: int = 2) -> tuple[int, str]:
-    """A training whose host has a fault goes on with another one."""
+    """A training on a faulty host continues on another one."""
     training_id, host = training(platform, LASTS_S)
     count, began = len(epochs(platform, training_id)), time.monotonic()
     fault(host)
@@ -143,7 +143,7 @@ def test_kill_leader(record: Record, platform: Platform) -> None:
 
 @pytest.mark.faults("hosts: kill -9 of a worker, its host goes on", 2)
 def test_kill_worker(record: Record, platform: Platform) -> None:
-    """What its process still does there is for nobody; it ends once there is a newer attempt."""
+    """What its orphaned process still does is discarded; it ends once it detects a newer attempt."""
     training_id, _host = elsewhere(record, platform, lambda name: platform.hosts[name].end_program("worker"))
     ends(platform, training_id, 2)
 
@@ -206,7 +206,7 @@ def test_freeze(record: Record, platform: Platform, what: str) -> None:
 
 
 def files(platform: Platform, training_id: int) -> dict[str, int]:
-    """What a training leaves, and when each was written."""
+    """A training's files, and the modification time of each."""
     return {str(path): path.stat().st_mtime_ns for path in weights(platform, training_id)}
 
 
@@ -266,7 +266,7 @@ def test_restarted_postgres(record: Record, platform: Platform) -> None:
 @pytest.mark.faults("hosts: both web processes away for {minutes} minutes", 1)
 @pytest.mark.parametrize("minutes", [10])
 def test_no_web(record: Record, platform: Platform, minutes: int) -> None:
-    """The training goes on, and is over before anybody asks."""
+    """The training continues, and ends before a web process is back."""
     training_id, _host = training(platform)
     for name in WEB:
         platform.hosts[name].end_program("web")
@@ -284,7 +284,7 @@ def test_no_web(record: Record, platform: Platform, minutes: int) -> None:
 @pytest.mark.faults("hosts: a worker's clock {wrong} wrong", 1)
 @pytest.mark.parametrize("wrong", ["+1h", "-1h"])
 def test_wrong_clock(record: Record, platform: Platform, wrong: str) -> None:
-    """Of all three: whoever has the training, it is one of them."""
+    """Of all three hosts, so that the training's is among them."""
     if FAKETIME is None:
         pytest.skip("libfaketime is not installed")
     for name in WORKERS:
@@ -312,7 +312,7 @@ def test_wrong_clock(record: Record, platform: Platform, wrong: str) -> None:
 
 @pytest.mark.faults("hosts: the disk of a worker's host is full", 1)
 def test_full_disk(record: Record, platform: Platform) -> None:
-    """Its own one: temporary files and logs."""
+    """The host's own disk: temporary files and logs."""
     training_id, host = training(platform)
     with filled(platform.hosts[host].tmp):
         count, began = len(epochs(platform, training_id)), time.monotonic()

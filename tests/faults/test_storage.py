@@ -1,4 +1,4 @@
-"""Uploads that are killed, many at once, and disks that are full or read-only."""
+"""Killed and concurrent uploads, and disks that are full or read-only."""
 
 import random
 import threading
@@ -25,7 +25,7 @@ from tests.faults.tools import (
 )
 from tests.test_uploads import drawn_zip, start_upload
 
-LARGE = 2000  # pictures: about 300 MB
+LARGE = 2000  # images: about 300 MB
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def staging_is_clear(server: Server) -> bool:
 def test_kill_web_during_upload(record: Record, tmp_path: Path, large: Path) -> None:
     with Server(tmp_path, record.mode, MIN_FREE_DISK="1MB") as server:
         upload = start_upload(server, large)
-        time.sleep(0.5 + random.Random(record.number).random() * 5)  # receiving, extracting, placed, validating
+        time.sleep(0.5 + random.Random(record.number).random() * 5)  # while receiving, extracting, moving or validating
         kill_server(server)
         answer, _ = upload.communicate(timeout=60)
         began = time.monotonic()
@@ -69,7 +69,7 @@ def test_kill_web_during_upload(record: Record, tmp_path: Path, large: Path) -> 
 
 @pytest.mark.faults("kill -9 web during a 300 MB upload in chunks", 30)
 def test_kill_web_during_resumable_upload(record: Record, tmp_path: Path, large: Path) -> None:
-    """Twice, at random points; what was answered is there, and the upload goes on to one dataset."""
+    """Twice, at random points; acknowledged bytes are kept, and the upload resumes to one dataset."""
     data, chance = large.read_bytes(), random.Random(record.number)
     with Server(tmp_path, record.mode, MIN_FREE_DISK="1MB") as server:
         address, acknowledged = tus.begin(server, len(data)), 0
@@ -125,7 +125,7 @@ def test_parallel_uploads(record: Record, tmp_path: Path) -> None:
 
 
 def write_one(server: Server, dataset_id: int) -> requests.Response:
-    """A write that needs the database alone: the device is taken."""
+    """A write that only needs the database: the device is occupied."""
     body = {"name": "x" * 100, "dataset_id": dataset_id, "epochs": 1}
     return server.post("/api/trainings", json=body)
 
@@ -170,7 +170,7 @@ def test_database_disk_full(record: Record, tmp_path: Path) -> None:
 def test_data_disk_full(record: Record, tmp_path: Path) -> None:
     with small_disk(tmp_path / "data", "60m") as disk, Server(tmp_path, record.mode, MIN_FREE_DISK="1MB") as server:
         dataset_id = add_dataset(server)
-        with filled(disk, leave=2_000_000):  # the body does not fit, and then what is extracted does not
+        with filled(disk, leave=2_000_000):  # the body does not fit, and then the extracted files do not
             for body in (drawn_zip(40), drawn_zip(8)):
                 answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", body)})
                 assert answer.status_code == 507, answer.text

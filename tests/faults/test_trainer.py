@@ -45,7 +45,7 @@ def after_loss(server: Server, training_id: int, pid: int, seconds: float = 10) 
 
     def noticed() -> dict[str, Any] | None:
         now = state(server, training_id)
-        ended = now["status"] in {"failed", "paused", "completed"}  # the last: it had said so before it was killed
+        ended = now["status"] in {"failed", "paused", "completed"}  # the end: it had reported it before it was killed
         return now if now["restarts"] or ended or now["halvings"] else None
 
     wait_until(lambda: pid not in trainers(server), 10, "the process is gone")
@@ -123,7 +123,7 @@ def test_freeze_trainer(record: Record, tmp_path: Path, reference: Curve) -> Non
 
 @pytest.mark.faults("60 MB disk for the runs", 10)
 def test_small_disk_for_runs(record: Record, tmp_path: Path, reference: Curve) -> None:
-    """Two checkpoint copies, last and best need more: it fills in the middle of a write."""
+    """Two checkpoint copies, last and best need more: the disk fills during a write."""
     settings = {"MIN_FREE_DISK": "1MB", "DISK_RESERVE": "1MB"}
     with small_disk(tmp_path / "data", "60m") as disk, Server(tmp_path, record.mode, **settings) as server:
         training_id = begin(server, add_dataset(server))
@@ -173,7 +173,7 @@ def test_gpu_out_of_memory(record: Record, tmp_path: Path) -> None:
 
 
 def out_of_memory(record: Record, server: Server, options: dict[str, Any], images: int) -> None:
-    """A smaller batch, shown; or a failure that names it. The next training starts."""
+    """A smaller batch, which is shown; or a failure with this reason. The next training starts."""
     dataset_id = add_dataset(server, count=images)
     first = begin(server, dataset_id, **options)
     second = begin(server, dataset_id, epochs=1)
@@ -205,7 +205,9 @@ def wait_for_end_or_halving(server: Server, training_id: int) -> dict[str, Any]:
 @pytest.mark.faults("kill -9 trainer again and again", 5)
 @pytest.mark.timeout(600)
 def test_kill_until_it_fails(record: Record, tmp_path: Path) -> None:
-    """Without a new epoch between them: three times it goes on, then it fails with its reason, and can be retried."""
+    """Without a new epoch in between: it is restarted three times, then it fails with its reason, and can be
+    retried.
+    """
     with Server(tmp_path, record.mode) as server:
         training_id = begin(server, add_dataset(server), img_size=320, epochs=3)
         killed = 0

@@ -1,4 +1,4 @@
-"""The web process: killed and stopped, idle and while something trains, and with many clients."""
+"""The web process: killed and stopped, idle and during a training, and with many clients."""
 
 import math
 import os
@@ -42,7 +42,7 @@ Curve = list[dict[str, Any]] | None
 
 
 def check_events(server: Server, training_id: int) -> None:
-    """The numbered messages that are kept have no gap."""
+    """The stored numbered messages have no gap."""
     body = server.get(f"/api/trainings/{training_id}/events?limit=1000").json()
     numbers = [item["seq"] for item in body["events"]]
     assert len(set(numbers)) == len(numbers)
@@ -51,7 +51,7 @@ def check_events(server: Server, training_id: int) -> None:
 
 
 def kill_while_training(record: Record, folder: Path, down: float, reference: Curve) -> None:
-    """Kill at some moment of the run, wait, start again: the run goes on to its end."""
+    """Kill at some moment of the run, wait, restart: the run continues to its end."""
     with Server(folder, record.mode) as server:
         training_id = begin(server, add_dataset(server))
         wait_for_epoch(server, training_id, 1 + record.number % 3)
@@ -99,7 +99,7 @@ def test_kill_everything(record: Record, tmp_path: Path, reference: Curve) -> No
 
 
 def children(server: Server) -> list[int]:
-    """Everything that works below this server's folder, but for trainings."""
+    """All processes that work below this server's folder, except trainings."""
     pids = []
     for process in psutil.process_iter(["pid", "cmdline"]):
         command = " ".join(process.info["cmdline"] or [])
@@ -112,7 +112,7 @@ def children(server: Server) -> list[int]:
 def test_terminate_idle(record: Record, tmp_path: Path) -> None:
     with Server(tmp_path, record.mode) as server:
         add_dataset(server)
-        with Crowd(server.port, 3, [("join_dashboard", {})]) as crowd:  # open pages must not hold it up
+        with Crowd(server.port, 3, [("join_dashboard", {})]) as crowd:  # open pages must not delay it
             wait_until(crowd.joined, 10, "three pages are open")
             began = time.monotonic()
             assert server.stop() == 0
@@ -197,12 +197,12 @@ CLIENTS, MESSAGES = 500, 20
 @pytest.mark.faults("500 Socket.IO clients in rooms, {mode}", 3)
 @pytest.mark.parametrize("mode", MODES)
 def test_many_clients(record: Record, tmp_path: Path, mode: str) -> None:
-    """All come in one moment; each message reaches each client once."""
+    """All connect at the same moment; each message reaches each client once."""
     record.mode = mode
     with Server(tmp_path, record.mode) as server:
         dataset_id = add_dataset(server)
         with occupied(server, dataset_id):
-            # The last in line first: a turn that changes is told for each training that waits behind.
+            # The last in the queue first: a changed position is sent for each training behind it.
             waiting = [begin(server, dataset_id) for _ in range(MESSAGES)][::-1]
             joins = [("join_dashboard", {}), ("join_training", {"training_id": waiting[0]})]
             with Crowd(server.port, CLIENTS, joins) as crowd:
@@ -240,13 +240,15 @@ def arrivals(crowd: Crowd, waiting: list[int], began: list[float]) -> list[float
 @pytest.mark.faults("web process that leads killed while training, another is there", 5)
 @pytest.mark.timeout(900)
 def test_leader_killed(record: Record, tmp_path: Path) -> None:
-    """The other one leads, the training goes on as it is; one that comes back serves, and has models run by itself."""
+    """The other one becomes the leader, the training continues unchanged; a restarted one serves, and has models run by
+    itself.
+    """
     with running_redis(tmp_path) as redis, running_postgres() as postgres:
         database = new_database(postgres, "pair")
         with running_pair(tmp_path, redis, database, record.mode) as pair, Listener(pair.second.url) as viewer:
             training_id = begin(pair.second, pair.dataset_id, epochs=3)
             assert viewer.ask("join_training", {"training_id": training_id})["ok"]
-            viewer.wait("training_log", 240)  # its process is at work
+            viewer.wait("training_log", 240)  # its process is running
             before = (tmp_path / "data" / "leader.json").read_text()
             pair.kill(pair.first)
             killed = time.monotonic()

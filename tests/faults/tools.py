@@ -1,4 +1,4 @@
-"""Faults and what must hold after them: killing, holding, filling; the state of a training from outside."""
+"""Faults and the conditions after them: killing, suspending, filling disks; the state of a training from outside."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ import pytest
 from scripts.local_server import Server
 from tests.data import yolo_zip
 
-# Small and quick, and steady enough to compare two runs: no mosaic, which mixes images at random.
+# Small and quick, and deterministic enough to compare two runs: no mosaic, which mixes images at random.
 TINY = {"model_version": "n", "epochs": 4, "batch_size": 4, "img_size": 32}
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "scale": 0.0, "translate": 0.0}
 
@@ -42,7 +42,7 @@ def kill_server(server: Server) -> None:
 
 
 def trainers(server: Server, training_id: int | str = "") -> list[int]:
-    """The processes that train for this server, without their helpers; at most one a training may be alive."""
+    """The processes that train for this server, without their helpers; at most one per training may be alive."""
     folder = f"{server.folder}/data/models/{training_id}".encode()
     pids = []
     for entry in os.scandir("/proc"):
@@ -58,12 +58,12 @@ def trainers(server: Server, training_id: int | str = "") -> list[int]:
 
 
 def trainer(server: Server, training_id: int, seconds: float = 180) -> int:
-    """The process of a training, soon."""
+    """Wait for the process of a training; returns its id."""
     return wait_until(lambda: trainers(server, f"{training_id}/"), seconds, f"training {training_id} has a process")[0]
 
 
 def wait_for_no_trainer(server: Server) -> None:
-    """A process says how it ended, then leaves."""
+    """A process records how it ended before it exits."""
     wait_until(lambda: not trainers(server), 30, "no process trains")
 
 
@@ -106,7 +106,7 @@ def epochs(server: Server, training_id: int) -> list[dict[str, Any]]:
 
 
 def wait_for(server: Server, training_id: int, *statuses: str, seconds: float = 150) -> dict[str, Any]:
-    """The training once it has one of these statuses; meanwhile it never has two processes."""
+    """Wait until the training has one of these statuses; meanwhile it never has two processes."""
 
     def reached() -> dict[str, Any] | None:
         running = trainers(server, f"{training_id}/")
@@ -124,7 +124,7 @@ def wait_for_epoch(server: Server, training_id: int, epoch: int, seconds: float 
 
 @contextmanager
 def occupied(server: Server, dataset_id: int) -> Iterator[int]:
-    """The device is taken by a training that stands still, so that others wait. Its id."""
+    """The device is occupied by a suspended training, so that others wait. Its id."""
     training_id = begin(server, dataset_id, name="Holds the device", epochs=1000)
     pid = trainer(server, training_id)
     os.kill(pid, signal.SIGSTOP)
@@ -134,11 +134,11 @@ def occupied(server: Server, dataset_id: int) -> Iterator[int]:
         os.kill(pid, signal.SIGKILL)
 
 
-# What must hold afterwards.
+# Conditions after a fault.
 
 
 def check_run(server: Server, training_id: int, count: int, reference: list[dict[str, Any]] | None = None) -> None:
-    """Every epoch once, no jump against an uninterrupted run, and checkpoints that are whole."""
+    """Every epoch once, no jump against an undisturbed run, and intact checkpoints."""
     run = epochs(server, training_id)
     assert [item["epoch"] for item in run] == list(range(1, count + 1))
     for path in weights(server, training_id):
@@ -154,9 +154,9 @@ def weights(server: Server, training_id: int) -> list[Path]:
 
 
 def check_curve(run: list[dict[str, Any]], reference: list[dict[str, Any]]) -> None:
-    """The same rates as in an uninterrupted run, and a loss within the noise of its steps.
+    """The same learning rates as in an undisturbed run, and a loss within the noise of its steps.
 
-    The noise: three times the largest step between two epochs of the uninterrupted run, at least a tenth of its loss.
+    The noise: three times the largest step between two epochs of the undisturbed run, at least a tenth of its loss.
     """
     losses = [item["loss"] for item in reference]
     noise = max(3 * max(abs(b - a) for a, b in pairwise(losses)), losses[0] / 10)
@@ -174,7 +174,7 @@ for path in sys.argv[1:]:
 
 
 def check_loads(paths: list[Path]) -> None:
-    """torch loads these copies, in a process of its own, and they hold what going on needs."""
+    """torch loads these copies, in a process of its own, and they contain what resuming needs."""
     assert paths
     process = subprocess.run(
         [sys.executable, "-c", LOAD, *map(str, paths)], capture_output=True, text=True, timeout=120
@@ -198,7 +198,7 @@ def check_database(server: Server) -> None:
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own in this folder."""
+    """A separate file system in this folder."""
     if os.geteuid() != 0:
         pytest.skip("a small file system needs root, to mount it")
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,7 @@ def remount(folder: Path, options: str) -> None:
 
 @contextmanager
 def filled(folder: Path, leave: int = 0) -> Iterator[None]:
-    """Its disk is full but for `leave` bytes."""
+    """Its disk is full except for `leave` bytes."""
     filler = folder / "filler"
     with open(filler, "wb", buffering=0) as file:
         os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(folder).free - leave))
@@ -245,7 +245,9 @@ connection.execute("ROLLBACK")
 
 @contextmanager
 def locked_database(server: Server, seconds: float, once: Path | None = None) -> Iterator[float]:
-    """Another process holds it exclusively; time.monotonic() when it began. `once` this file exists: inside `with`."""
+    """Another process locks it exclusively; yields time.monotonic() at the lock's beginning. `once` this file exists:
+    within the block.
+    """
     path = server.settings["DATABASE_URL"].removeprefix("sqlite:///")
     command = [sys.executable, "-c", HOLD, path, str(seconds), *([str(once)] if once else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

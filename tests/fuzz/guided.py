@@ -1,6 +1,6 @@
-"""atheris on one target: `python -m tests.fuzz.guided TARGET FOLDER SECONDS`. It ends with 1 where something was found.
+"""atheris on one target: `python -m tests.fuzz.guided TARGET FOLDER SECONDS`. It exits with 1 after a failure.
 
-atheris looks at which branches an input reaches, and goes on from what reaches new ones.
+atheris tracks which branches an input reaches, and mutates inputs that reach new ones.
 """
 
 import pkgutil
@@ -17,9 +17,9 @@ with atheris.instrument_imports(
     from tests.fuzz.targets import MOST_BYTES, TARGETS, seeds
 
     for _, module, _ in pkgutil.walk_packages(formats.__path__, f"{formats.__name__}."):
-        import_module(module)  # they are loaded when a dataset needs them: too late to be followed
+        import_module(module)  # otherwise they are imported when a dataset needs them: too late to be instrumented
 
-SLOW_S = 10  # of one input: that is a time-out
+SLOW_S = 10  # for one input: longer is a time-out
 
 
 def main(target: str, folder: Path, seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""What reads bytes of strangers. Each target ends with a result or a refusal that has a name; all else is a fault.
+"""The readers of untrusted bytes. Each target ends with a result or a named refusal; everything else is a failure.
 
 Shared by hypothesis (test_fuzz.py) and atheris (guided.py).
 """
@@ -83,13 +83,13 @@ def folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Sample:
-    """A dataset as a tool writes it, of which one file is fed.
+    """A dataset as written by a tool, of which one file is replaced by the input.
 
     Args:
-        fed: that file's name.
-        beside: the others, but for the pictures a.jpg and 1.jpg.
-        seeds: what tools write into the file.
-        images: the names of the pictures.
+        that file's name.
+        the other files, except the images a.jpg and 1.jpg.
+        the tool's versions of the file.
+        the names of the images.
     """
 
     fed: str
@@ -100,7 +100,7 @@ class Sample:
 
     @cached_property
     def source(self) -> Path:
-        """A folder with all but what is fed, until this process ends."""
+        """A folder with everything but the input, until this process ends."""
         root = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         write(root, dict.fromkeys(self.images, image_bytes()) | dict(self.beside) | {self.fed: b""})
@@ -108,8 +108,9 @@ class Sample:
 
 
 def check_annotations(sample: Sample, data: bytes) -> None:
-    """A file with annotations beside its pictures. What is converted lies in the image; YOLO's own lines are judged
-    later, as they are: `check_labels`. What is said of it has a text, and can be kept."""
+    """A file with annotations beside its images. Converted objects are inside the image; YOLO's own lines are validated
+    later: `check_labels`. Its findings have texts, and can be stored.
+    """
     source, options = sample.source, Options(task=sample.task)
     (source / sample.fed).write_bytes(data)
     try:
@@ -146,19 +147,19 @@ def annotations(sample: Sample) -> Callable[[bytes], None]:
 
 
 def encode(files: Mapping[str, bytes | str], suffix: str = "") -> list[bytes]:
-    """The content of the files of a suffix."""
+    """The contents of the files with a suffix."""
     return [text if isinstance(text, bytes) else text.encode() for name, text in files.items() if name.endswith(suffix)]
 
 
 def written_examples(key: str, suffix: str = "") -> tuple[bytes, ...]:
-    """What the tools of a format write, or of all that write this suffix."""
+    """The files written by the tools of a format, or by all tools that write this suffix."""
     boxes = {"a.jpg": [("car", 1, 1, 9, 9), ("dog", 5, 5, 20, 30)], "1.jpg": []}
     files = [write_files(boxes) for form, write_files in WRITERS.values() if key in ("", form)]
     return tuple(data for value in files for data in encode(value, suffix) if len(data) <= MOST_BYTES)
 
 
 def mask() -> bytes:
-    """A picture of two classes, as VOC and CVAT write it."""
+    """An image of two classes, as written by VOC and CVAT."""
     values = numpy.zeros((48, 64), numpy.uint8)
     values[3:15, 2:20], values[25:45, 5:25] = 1, 2
     return palette(values)
@@ -203,8 +204,8 @@ LISTED = {"train.txt": "a.jpg\n", "test.txt": "1.jpg\n", "obj.names": "cat\ndog\
 ROW = "0 0.5 0.5 0.2 0.2\n"
 META = dict(supervisely_project({}))
 
-# Each format that app/worker/formats/readers.py has, and the texts beside YOLO's pictures. Folders of classes have no
-# file of their own.
+# Each format of app/worker/formats/readers.py, and the texts beside YOLO's images. Folders of classes have no file of
+# their own.
 SAMPLES = {
     "coco": Sample("coco.json", (*written_examples("coco"), json.dumps(COCO).encode(), json.dumps(POSE).encode())),
     "voc": Sample("a.xml", (voc(voc_object(1, 1, 9, 9)).encode(),)),
@@ -261,5 +262,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 @cache
 def seeds() -> dict[str, list[bytes]]:
-    """What tools write, for each target."""
+    """Files written by tools, for each target."""
     return {"zip": [yolo_zip(1, 1)], "labels": [*LINES]} | {name: [*sample.seeds] for name, sample in SAMPLES.items()}

@@ -1,6 +1,6 @@
-"""Arbitrary input: names in ZIPs, YAML, label lines, annotations, ids, and what sockets send.
+"""Arbitrary input: names in ZIPs, YAML, label lines, annotations, ids, and socket payloads.
 
-FUZZ_CASES says how many of each; `make fuzz` sets it.
+FUZZ_CASES is the number of each; `make fuzz` sets it.
 """
 
 import io
@@ -67,7 +67,7 @@ YAML = JSON.map(json.dumps) | st.text(alphabet=" -:{}[]&*!|>'\"#%@\n\tabc01", ma
 
 
 def zip_of(names: list[str]) -> bytes:
-    """Names as they are: `writestr` would mend some."""
+    """Names without changes: `writestr` would correct some."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
@@ -113,7 +113,7 @@ def test_annotations(target: str, data: st.DataObject) -> None:
 
 
 def damage(data: st.DataObject, target: str) -> bytes:
-    """A file as a tool writes it, with some bytes replaced, removed or inserted."""
+    """A file as written by a tool, with some bytes replaced, removed or inserted."""
     raw = bytearray(data.draw(st.sampled_from(seeds()[target])))
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, max(0, len(raw) - 1)))
@@ -161,7 +161,7 @@ def test_what_sockets_send(app: APIFlask, event: str, payload: Any) -> None:
 
 
 def test_each_format_has_its_sample() -> None:
-    """And each seed is read as what it is named after."""
+    """And each seed is read as the format that it is named after."""
     texts = {"yaml", "txt", "names", "pbtxt"}  # of YOLO
     parts = {"supervisely-meta": "supervisely"}
     assert {parts.get(name, name) for name in SAMPLES.keys() - texts} == READERS.keys() - {

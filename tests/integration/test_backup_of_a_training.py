@@ -1,4 +1,4 @@
-"""A backup while a training runs: restored elsewhere, it goes on, and the one that was copied notices nothing."""
+"""A backup during a training: restored elsewhere, the training continues, and the original one is not affected."""
 
 import os
 import subprocess
@@ -20,11 +20,11 @@ from tests.faults.tools import (
     wait_for_epoch,
 )
 
-ENOUGH = 500  # epochs: it still runs when the backup is whole
+ENOUGH = 500  # epochs: it is still running when the backup is complete
 
 
 def command(server: Server, *arguments: str) -> str:
-    """What `make backup` and `make restore` run, with this server's settings."""
+    """The commands of `make backup` and `make restore`, with this server's settings."""
     process = subprocess.run(
         [sys.executable, "-m", "scripts.snapshot", *arguments],
         cwd=ROOT,

@@ -26,7 +26,7 @@ def prepared(server: Server) -> tuple[Server, int]:
 
 @pytest.fixture
 def prepared_threading(threading_server: Server) -> tuple[Server, int]:
-    """The same in one mode, for what no other client hears."""
+    """The same in one mode, for tests without another client."""
     return with_dataset(threading_server)
 
 
@@ -58,7 +58,7 @@ def wait_for(server: Server, training_id: int, *statuses: str, seconds: float = 
 
 
 def child_of(server: Server, training_id: int) -> psutil.Process:
-    """The process that trains."""
+    """The training's process."""
     folder = f"/models/{training_id}/attempts/"
     until = time.monotonic() + 120
     while time.monotonic() < until:
@@ -80,7 +80,7 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
         print(f"{server.mode}: first event {time.monotonic() - began:.2f} s after POST")
         with Listener(server.url) as late:
             snapshot = late.ask("join_training", {"training_id": training_id})
-            before = [item["epoch"] for item in snapshot["metrics"]["epochs"]]  # of a machine that joins late
+            before = [item["epoch"] for item in snapshot["metrics"]["epochs"]]  # for a slow machine that joins late
             assert snapshot["ok"]
             assert snapshot["training"]["id"] == training_id
             completed = late.wait("training_completed")
@@ -136,7 +136,7 @@ def evaluated(server: Server, training_id: int) -> dict[str, Any]:
 
 
 def test_stop_while_paused(prepared_threading: tuple[Server, int]) -> None:
-    """There is no process then: one comes for the evaluation alone, and going on ends it."""
+    """There is no process then: one is started only for the evaluation, and resuming ends it."""
     server, dataset_id = prepared_threading
     number = begin(server, dataset_id, epochs=1000)
     with Listener(server.url) as watcher:
@@ -214,7 +214,7 @@ def test_server_restart_follows_the_training(tmp_path: Path) -> None:
         with Listener(server.url) as watcher:
             watcher.ask("join_training", {"training_id": training_id})
             watcher.wait("training_update")
-            process.suspend()  # it would be through before a busy machine has killed the server
+            process.suspend()  # it would be completed before a busy machine has killed the server
         server.kill()
         assert process.is_running()
         server.start()

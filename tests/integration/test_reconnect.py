@@ -1,4 +1,4 @@
-"""A browser that comes and goes during a run misses nothing and gets nothing twice, in both async modes."""
+"""A browser that connects and disconnects during a run misses nothing and gets nothing twice, in both async modes."""
 
 import random
 import subprocess
@@ -17,7 +17,7 @@ from tests.live import Listener
 from tests.services.runs import STARTED, create_training, epoch
 
 SECONDS = 6.0  # for all lines of the script
-STEP = 60  # lines that may be said after each time the browser has come
+STEP = 60  # lines that may be written after each connection of the browser
 PASSED = ("training_snapshot", "training_status")
 
 CHILD = """
@@ -58,7 +58,7 @@ def test_reconnecting(tmp_path: Path, mode: str) -> None:
     allowed.write_text("30")
     command = [sys.executable, "-c", CHILD, str(SECONDS), "app.worker.run", str(directory)]
     child = subprocess.Popen(command, start_new_session=True)
-    with Server(tmp_path, mode) as server:  # follows the run that is under way
+    with Server(tmp_path, mode) as server:  # follows the running training
         stays = watch(server, training_id, allowed)
         child.wait(60)
         history = all_events(server, training_id)
@@ -68,10 +68,11 @@ def test_reconnecting(tmp_path: Path, mode: str) -> None:
 def watch(
     server: Server, training_id: int, allowed: Path
 ) -> list[tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]]:
-    """Join, listen for a random while, drop the connection, stay away, come back, until the end: (snapshot, received).
+    """Join, listen for a random time, disconnect, stay away, reconnect, until the end: (snapshot, received).
 
-    The run says a part of its lines each time, some of them to nobody; so each stay hears something, however slow the
-    machine is."""
+    The run writes a part of its lines each time, some of them while nobody listens; so each connection receives
+    something, however slow the machine is.
+    """
     dice, stays, over = random.Random(7), [], False
     until = time.monotonic() + 240
     while not over:
@@ -81,7 +82,7 @@ def watch(
             assert snapshot["ok"]
             over = snapshot["training"]["status"] in {"completed", "failed"}
             allowed.write_text(str(30 + STEP * (len(stays) + 1)))
-            while not over and len(viewer.received) < 2:  # the snapshot, and what is new
+            while not over and len(viewer.received) < 2:  # the snapshot, and the new messages
                 assert time.monotonic() < until
                 time.sleep(0.02)
             time.sleep(dice.uniform(0, 0.8))
@@ -102,7 +103,7 @@ def check(history: list[dict[str, Any]], stays: list[Any]) -> None:
     assert [item["seq"] for item in history] == list(range(1, len(history) + 1))
     by_seq = {item["seq"]: item for item in history}
     for snapshot, received in stays:
-        # Sorted: this client hands each message to a thread of its own, and these may overtake each other.
+        # Sorted, since this client handles each message in a thread of its own, and these may overtake each other.
         numbers = sorted(payload["seq"] for _, payload in received if payload["seq"] > snapshot["seq"])
         assert numbers == list(range(snapshot["seq"] + 1, snapshot["seq"] + 1 + len(numbers))), "each once, no gap"
         for event, payload in received:

@@ -1,4 +1,4 @@
-"""A real training whose dataset gets another revision meanwhile: it ends with what it began with."""
+"""A real training whose dataset gets another revision meanwhile: it ends with its initial revision."""
 
 import io
 import time

@@ -1,4 +1,4 @@
-"""The figures of the machine reach who is in the room, in both async modes: the look is in a real thread."""
+"""The figures of the machine reach the members of the room, in both async modes: they are measured in a real thread."""
 
 from scripts.local_server import Server
 from tests.live import Listener

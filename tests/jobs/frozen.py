@@ -1,5 +1,6 @@
-"""Child processes of a server that stop themselves before they begin: however busy the machine is, none of them can
-have ended before a test froze it."""
+"""Child processes of a server that stop themselves at their start, so that none can have ended before a test freezes
+it, however busy the machine is.
+"""
 
 import json
 import os
@@ -12,7 +13,7 @@ from app.jobs.process import find_children
 from scripts.local_server import Server
 from tests.faults.tools import wait_until
 
-# Run by each Python process that finds it on its path, before anything else. Only the first child of a program stops.
+# Run by each Python process that has it on its path, before anything else. Only the first child of a program stops.
 SITE = """
 import json, os, signal, sys
 from pathlib import Path
@@ -30,7 +31,7 @@ if "app.worker.run" in sys.orig_argv:
 
 
 def freezing(folder: Path, *programs: str) -> dict[str, str]:
-    """Settings of a server whose first child of each program will wait for SIGCONT, or for its end."""
+    """Settings of a server whose first child of each program waits for SIGCONT, or for its end."""
     directory = folder / "freezing"
     directory.mkdir()
     (directory / "sitecustomize.py").write_text(SITE, encoding="utf-8")
@@ -58,7 +59,7 @@ def frozen_child(server: Server, program: str) -> int:
 
 
 def freeze_child(server: Server, program: str) -> int:
-    """The process of a job whose work takes seconds, stopped as soon as it is there."""
+    """The process of a job that takes seconds, stopped as soon as it exists."""
     pid = wait_until(lambda: programs(server).get(program), 60, f"{program} has a process", 0.005)
     os.kill(pid, signal.SIGSTOP)
     return pid

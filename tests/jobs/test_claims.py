@@ -1,4 +1,6 @@
-"""What was claimed is supervised, and what a process still has is nobody else's: in the process, without children."""
+"""A claimed job is supervised, and resources still used by a process are not given to others: in the test's process,
+without children.
+"""
 
 import pytest
 from apiflask import APIFlask
@@ -16,7 +18,7 @@ from tests.services.runs import claim, create_training, release, row_of, service
 
 
 class Runner:
-    """Begins nothing, and remembers what it should have begun; fails so many times first."""
+    """Starts nothing, but records what it should have started; fails a given number of times first."""
 
     def __init__(self, failures: int = 0) -> None:
         self.begun: list[tuple[int, bool]] = []
@@ -37,7 +39,7 @@ def jobs(idle_app: APIFlask) -> JobService:
 
 
 def waiting(app: APIFlask, jobs: JobService, runner: Runner) -> int:
-    """A training that waits in the queue of this runner."""
+    """A pending training in the queue of this runner."""
     jobs.scheduler.runner = runner
     training_id = create_training(app, "pending")
     with app.app_context():
@@ -51,7 +53,7 @@ def play_round(app: APIFlask, jobs: JobService) -> None:
 
 
 def supervised(app: APIFlask, jobs: JobService, training_id: int) -> int:
-    """Its job has a supervisor that has begun, and whose process is there; the job's id."""
+    """Its job has a running supervisor with a process; the job's id."""
     with app.app_context():
         job = db.session.scalars(select(Job).where(Job.subject_id == training_id).order_by(Job.id.desc())).first()
         assert job is not None
@@ -113,7 +115,7 @@ def test_a_running_job_counts_once(idle_app: APIFlask, jobs: JobService) -> None
 
 
 def test_one_folder_has_one_process(idle_app: APIFlask, jobs: JobService) -> None:
-    """Another job of the same training waits for the process of the last one, though another GPU is free."""
+    """Another job of the same training waits for the process of the last one, although another GPU is free."""
     jobs.devices.pool = Pool(("0", "1"))
     training_id = create_training(idle_app, "pending", params={"device": "auto"})
     runner = jobs.scheduler.runner = Runner()
@@ -132,7 +134,7 @@ def test_one_folder_has_one_process(idle_app: APIFlask, jobs: JobService) -> Non
 
 
 def test_a_row_that_cannot_be_claimed_stops_nobody(idle_app: APIFlask, jobs: JobService) -> None:
-    """Its training was removed by hand; what comes behind it in the queue runs."""
+    """Its training was removed by hand; the jobs behind it in the queue run."""
     runner = Runner()
     training_id = waiting(idle_app, jobs, runner)
     jobs.devices.pool = Pool(("0", "1"))

@@ -1,4 +1,4 @@
-"""Who gets which device, and who has to leave it."""
+"""Which job gets which device, and which job has to release it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who leaves a worker to whom."""
+"""Which jobs displace which others from a worker."""
 
 from app.jobs.devices import Use
 from app.jobs.displacing import Seat, choose

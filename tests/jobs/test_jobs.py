@@ -1,4 +1,4 @@
-"""Jobs with real child processes: done, stopped, killed, full disks, and a server that is gone meanwhile."""
+"""Jobs with real child processes: completed, stopped, killed, with full disks, and after a server's end."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from app.jobs.process import find_children, start_time
 from app.jobs.queue import Planner, QueuePlan
 from app.jobs.transitions import change
 
-LONG = 20_000  # images: nobody waits for the end
+LONG = 20_000  # images: the end is not awaited
 
 
 def drawing(images: int) -> Callable[[Job, Path], Mapping[str, Any]]:
@@ -54,7 +54,7 @@ def reached(client: FlaskClient, job_id: int, check: Callable[[dict[str, Any]], 
 
 
 def under_way(client: FlaskClient, job_id: int) -> dict[str, Any]:
-    """The job once its child has said how far it is."""
+    """The job once its child has reported progress."""
     return reached(client, job_id, lambda body: body["progress"]["done"] > 0)
 
 
@@ -70,12 +70,12 @@ def pid_of(jobs: JobService) -> int:
 
 
 def runs(pid: int) -> bool:
-    """Whether the process does something; one that ended and was not yet reaped does not."""
+    """Whether the process is running; a zombie that was not reaped is not."""
     return start_time(pid) is not None
 
 
 def test_all_waiters_of_a_job_learn_of_its_end(app: APIFlask, jobs: JobService) -> None:
-    """One that finds the row ended before the others were told tells them."""
+    """One that reads the ended row before the others are notified notifies them."""
     jobs.scheduler.close()
     job_id = submit(app, jobs, "short")
 
@@ -160,7 +160,7 @@ def test_a_killed_child_begins_again_once(app: APIFlask, client: FlaskClient, jo
 
 
 def test_a_replaced_program_is_reported_as_such(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
-    """An upgrade replaced it while the child ran: it is tried again, once, and no crash is blamed."""
+    """An upgrade replaced it while the child was running: it is restarted once, and not reported as a crash."""
     job_id = submit(app, jobs, "missing")
     body = reached(client, job_id, lambda body: body["status"] == "failed")
     assert (body["error"]["code"], body["attempt"]) == ("program_changed", 2)
@@ -184,7 +184,7 @@ def test_a_clock_that_jumps_ends_nothing(
 
 
 def test_a_run_that_lost_its_job_changes_nothing(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
-    """The fence: another attempt has the job, so this one ends without a word."""
+    """Fencing: another attempt has the job, so this one ends without changes."""
     job_id = submit(app, jobs, "long")
     under_way(client, job_id)
     pid = pid_of(jobs)
@@ -216,7 +216,9 @@ def test_the_list(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
 
 
 def test_restart(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
-    """What an earlier server left: running jobs are followed, what nobody waits for has failed, orphans end."""
+    """After an earlier server: running jobs are followed, those that no request is waiting for have failed, orphans
+    end.
+    """
     jobs.register(JobKind("waited_for", "sample", drawing(LONG), lasts=False))
     followed, waited = submit(app, jobs, "long"), submit(app, jobs, "waited_for")
     for job_id in (followed, waited):
@@ -330,8 +332,9 @@ def test_what_each_waits_for() -> None:
 
 
 def test_a_closed_server_leaves_its_jobs_to_the_next(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
-    """While the database is away its supervisors wait for it, but not for ever: before, one looked for it each second
-    for as long as the process lived."""
+    """While the database is unavailable its supervisors wait for it, but not forever: earlier, one polled it each
+    second for as long as the process lived.
+    """
     job_id = submit(app, jobs, "long")
     under_way(client, job_id)
     pid = pid_of(jobs)

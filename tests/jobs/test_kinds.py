@@ -1,4 +1,4 @@
-"""The kinds of work: the core names none of them, and whoever lists them lists all."""
+"""The kinds of jobs: the core names none of them, and each list of them is complete."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ def kinds(app: APIFlask) -> set[str]:
 
 
 def test_the_core_names_no_kind_of_work(idle_app: APIFlask) -> None:
-    """A new one needs no change there."""
+    """A new kind needs no change there."""
     named = {
         f"{path.name}: {node.value}"
         for path in ROOT.glob("app/jobs/*.py")

@@ -1,4 +1,4 @@
-"""What is said of a running job's progress: it never goes back, and a time left is measured."""
+"""The reported progress of a running job: it never decreases, and the remaining time is measured."""
 
 import time
 
@@ -10,7 +10,7 @@ from app.services.datasets.specs import STAGES
 
 
 def advance(meter: Meter, seconds: float, done: int, total: int, stage: str, part: Part | None = None) -> None:
-    """A report so many seconds behind the first one of the stage."""
+    """A report, with its time in seconds after the first one of the stage."""
     meter.advance(done, total, stage, part)
     if seconds:
         assert meter.first
@@ -18,7 +18,9 @@ def advance(meter: Meter, seconds: float, done: int, total: int, stage: str, par
 
 
 def test_a_stage_that_begins_in_the_middle_has_no_time_left_of_zero() -> None:
-    """An export counts the whole, over its stages: that it was being verified said `0 s left` for a moment."""
+    """An export counts all of its stages together: earlier, `0 s left` was shown for a moment during the
+    verification.
+    """
     meter = Meter()
     advance(meter, 0, 0, 1000, "exporting")
     advance(meter, 0, 300, 1000, "verifying")
@@ -39,7 +41,7 @@ def test_loading_is_no_part_of_the_pace() -> None:
 
 
 def test_an_import_counts_the_stages_that_follow() -> None:
-    """`90% · about 5 s left` took 13 s: it was of one stage of three."""
+    """Earlier, `90% · about 5 s left` took 13 s, since it covered one stage of three."""
     kind, meter = JobKind("import_dataset", "import_dataset", lambda _job, _directory: {}, stages=STAGES), Meter()
     percents = []
     for stage in ("extracting", "reading", "scanning", "checking", "building"):
@@ -63,7 +65,7 @@ def test_an_import_counts_the_stages_that_follow() -> None:
 
 
 def test_no_time_left_by_a_few_images_and_none_when_all_are_counted() -> None:
-    """An import of 18 s said 5,025 s by its first image, and 0 s for the 4 s behind its last one."""
+    """Earlier, an import of 18 s showed 5,025 s after its first image, and 0 s for the 4 s after its last one."""
     meter, part = Meter(), Part(0.15, 0.6)
     advance(meter, 0, 0, 364, "scanning", part)
     advance(meter, 0.8, 2, 364, "scanning", part)

@@ -1,4 +1,4 @@
-"""The room of a job: the job as it is on joining, then each change, with the reason in the reader's language."""
+"""The room of a job: its state on joining, then each change, with the reason in the reader's language."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ def jobs(app: APIFlask) -> JobService:
 
 
 class Viewer:
-    """A client with the messages that it got."""
+    """A client with its received messages."""
 
     def __init__(self, app: APIFlask) -> None:
         self.client = socketio.test_client(app, headers={"Accept-Language": "en"})
@@ -48,7 +48,7 @@ class Viewer:
 
 
 def waiting_job(app: APIFlask, jobs: JobService, kind: str) -> int:
-    """One that the queue does not start before `let_go`."""
+    """A job that the queue does not start before `let_go`."""
     jobs.scheduler.close()
     with app.app_context():
         return jobs.submit(kind, {}).id

@@ -1,4 +1,4 @@
-"""kill -9 of the server while jobs run: no child stays without an owner, each job goes on or says why it does not."""
+"""kill -9 of the server while jobs run: no child stays without an owner, each job continues or reports why not."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def in_background(server: Server, method: str, path: str) -> threading.Thread:
 
 
 def test_estimate(tmp_path: Path) -> None:
-    """kill -9 of the server, kill -9 of the child, and ON_SHUTDOWN=stop: it goes on or begins again, and is stopped."""
+    """kill -9 of the server, kill -9 of the child, and ON_SHUTDOWN=stop: it continues or restarts, and is stopped."""
     root = tmp_path / "data" / "jobs"
     with Server(tmp_path, "threading", ON_SHUTDOWN="stop", **freezing(tmp_path, "estimate")) as server:
         body = {"dataset_id": add_dataset(server), "model_version": "n", "epochs": 3, "batch_size": 4, "img_size": 64}
@@ -104,7 +104,7 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
 
 
 def test_hash(tmp_path: Path) -> None:
-    """Nobody waits for it any more; the next request asks anew."""
+    """No request is waiting for it any more; the next one starts it again."""
     with Server(tmp_path, "threading", **freezing(tmp_path, "hash_revision")) as server:
         training_id = completed_run(tmp_path, add_dataset(server))
         address = f"/api/trainings/{training_id}/run-again"
@@ -121,7 +121,7 @@ def test_hash(tmp_path: Path) -> None:
 
 
 def test_video(tmp_path: Path) -> None:
-    """Followed by the next server; when its child is killed, too, it begins again, and fails with its reason."""
+    """Followed by the next server; when its child is killed, too, it restarts, and then fails with its reason."""
     root = tmp_path / "data" / "jobs"
     with Server(tmp_path, "threading", **freezing(tmp_path, "predict_video")) as server:
         training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
@@ -143,7 +143,7 @@ def test_video(tmp_path: Path) -> None:
 
 
 def test_images(tmp_path: Path) -> None:
-    """kill -9 of the server: followed by the next one; ON_SHUTDOWN=stop ends them, and they begin again."""
+    """kill -9 of the server: followed by the next one; ON_SHUTDOWN=stop ends them, and they restart."""
     with Server(tmp_path, "threading", ON_SHUTDOWN="stop", **freezing(tmp_path, "predict_images")) as server:
         training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
         files = [("files", (f"{number}.jpg", image_bytes())) for number in range(3)]
@@ -170,7 +170,7 @@ def test_images(tmp_path: Path) -> None:
 
 
 def completed_run(folder: Path, dataset_id: int, weights: bytes | None = None) -> int:
-    """One that used other files of the dataset, written beside the server."""
+    """A run that used other files of the dataset, written beside the server."""
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     with app.app_context(), writing() as session:
         row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", revision=1)
@@ -185,7 +185,7 @@ def completed_run(folder: Path, dataset_id: int, weights: bytes | None = None) -
 
 
 def add_model(server: Server, folder: Path) -> int:
-    """A completed run with made-up weights and a few images to validate on."""
+    """A completed run with synthetic weights and a few images to validate on."""
     engine = create_engine(database_uri(server.settings["DATABASE_URL"]))
     with Session(engine) as session:
         dataset = Dataset(name="drawn", status="valid", classes=["thing"])
@@ -204,7 +204,9 @@ def add_model(server: Server, folder: Path) -> int:
 
 @pytest.mark.timeout(600)
 def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """kill -9 of the server, then of its child, twice; what measures goes with it, and no half file is offered."""
+    """kill -9 of the server, then of its child, twice; the measuring process ends with it, and no incomplete file is
+    available.
+    """
     root = tmp_path / "data" / "jobs"
     with Server(tmp_path, "threading", **freezing(tmp_path, "export_model")) as server:
         training_id = add_model(server, tmp_path_factory.mktemp("model"))
@@ -245,7 +247,7 @@ def measuring(root: Path) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_import(tmp_path: Path, mode: str) -> None:
-    """A killed server's import is followed; one that the server's stop asked to end begins again."""
+    """A killed server's import is followed; one that the server's stop ended restarts."""
     data = drawn_zip(400)
     with Server(tmp_path, mode, ON_SHUTDOWN="stop", MIN_FREE_DISK="1MB") as server:
         answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", data)})

@@ -1,4 +1,4 @@
-"""Programs that one request waits for: how they end, and that nothing of them stays."""
+"""Programs of a single request: how they end, and that they leave nothing."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from app.jobs.short import run_program
 
 
 def task(folder: Path, content: bytes | None) -> dict[str, Any]:
-    """For the program `video`; one without content never gets its input."""
+    """A task of the program `video`; one without content never gets its input."""
     source = folder / "video"
     if content is None:
         os.mkfifo(source)

@@ -1,4 +1,4 @@
-"""Every pair of statuses: what it sets, or that it cannot be."""
+"""Every pair of statuses: the fields that it sets, or that it is refused."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -25,7 +25,7 @@ BEFORE = {
 }
 REST = {"runner": None, "devices": None, "waiting_for": None, "stop_mode": None, "stop_requested_at": None}
 OVER = REST | {"ended_at": "now"}
-# What each legal change leaves otherwise than it was.
+# The fields that each legal transition changes.
 TABLE = {
     ("pending", "running"): {
         "runner": None,

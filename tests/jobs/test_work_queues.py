@@ -12,7 +12,7 @@ from app.jobs.work_queues import can_be_served, gpu_number, requirement, served,
         (None, "auto", {1}, True, "any"),
         (Use.WORK, "auto", {1}, True, "gpu"),
         (Use.WORK, "auto", set(), True, "cpu"),
-        (Use.WORK, "auto", set(), False, "gpu"),  # nobody is there yet: an autoscaler starts one with a GPU
+        (Use.WORK, "auto", set(), False, "gpu"),  # no worker yet: an autoscaler starts one with a GPU
         (Use.WORK, "cpu", {1}, True, "cpu"),
         (Use.WORK, "3", {1}, True, "gpu"),
         (Use.WORK, "0,1", {1}, True, "gpu2"),

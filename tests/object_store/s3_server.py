@@ -1,5 +1,6 @@
-"""A real S3 server in a process of its own, for tests: moto's, which PyPI has, is kept up to date, and starts in 0.4 s.
-It keeps objects in memory: one that is killed comes back empty, which is worse than what stores do."""
+"""A real S3 server in a process of its own, for tests: moto's, which is on PyPI, maintained, and starts in 0.4 s. It
+stores objects in memory: a killed one restarts empty, which is worse than real stores.
+"""
 
 import importlib.util
 import signal
@@ -22,7 +23,7 @@ BUCKET = "platform"
 class S3Server:
     """
     Args:
-        folder: where its output goes.
+        for its output.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +49,7 @@ class S3Server:
         return Bucket(values["STORAGE_URL"], self.endpoint, values["STORAGE_ACCESS_KEY"], values["STORAGE_SECRET_KEY"])
 
     def start(self) -> "S3Server":
-        """With an empty bucket."""
+        """Start it, with an empty bucket."""
         if importlib.util.find_spec("moto") is None:
             pytest.skip("moto is not installed: see requirements-dev.txt")
         with open(self.folder / "s3.log", "ab") as log:

@@ -1,4 +1,4 @@
-"""Files of one job from the data folder of a web process to that of a worker and back, through a real S3 server."""
+"""Files of one job from the data folder of a web process to a worker's and back, through a real S3 server."""
 
 import signal
 import threading
@@ -36,7 +36,7 @@ def nothing(*_arguments: Any) -> None:
 
 
 class Sides:
-    """A job, the process that leads, and workers: each side with a folder of its own."""
+    """A job, the leading process, and workers, each with a folder of its own."""
 
     def __init__(self, app: APIFlask, bucket: Bucket, folder: Path) -> None:
         self.app, self.bucket, self.folder = app, bucket, folder
@@ -78,7 +78,7 @@ class Sides:
         return self.job
 
     def start(self, host: str) -> WorkerFiles:
-        """The next attempt, on a host."""
+        """Start the next attempt, on a host."""
         self.change(status=JobStatus.PENDING)
         self.collector.publisher.publish(self.job_id, self.job.attempt)
         job = self.change(status=JobStatus.RUNNING, attempt=self.job.attempt + 1, runner={"name": host})
@@ -94,7 +94,7 @@ class Sides:
         return files
 
     def write(self, host: str, **files: str | bytes) -> None:
-        """Files of the training: `run__results` is run/results."""
+        """Write files of the training: `run__results` is run/results."""
         for name, data in files.items():
             path = self.folder / host / "models" / "1" / name.replace("__", "/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ class Sides:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
     def deliver(self, files: WorkerFiles) -> None:
-        """While the web process receives."""
+        """Deliver them while the web process receives."""
         files._started = True
         ended = threading.Event()
 
@@ -145,7 +145,7 @@ def test_a_job_goes_on_on_another_host_from_what_the_first_has_stored(sides: Sid
     sides.write("one", run__results="1, 2", checkpoints__2="second")
     (sides.folder / "one/models/1/checkpoints/1").unlink()
     first.outputs.push()
-    sides.collector.receiver.receive(sides.job)  # and then the host is gone
+    sides.collector.receiver.receive(sides.job)  # and then the host is lost
     first.stop()
     before = sides.tree("web")
     del there["checkpoints/1"]

@@ -1,5 +1,4 @@
-"""Each kind of job that workers run finds on another host, with a data folder of its own, every file that its program
-is told."""
+"""Each kind of job of workers finds, on another host with a data folder of its own, every file of its spec."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +39,7 @@ def elsewhere(idle_app: APIFlask, tmp_path: Path) -> Iterator[APIFlask]:
 
 @pytest.fixture
 def jobs(idle_app: APIFlask) -> dict[str, int]:
-    """A job of each kind that workers run, by its name, about a run with weights."""
+    """A job of each kind that workers run, by its name, for a run with weights."""
     storage = idle_app.extensions["services"].storage
     with idle_app.app_context(), writing() as session:
         dataset = Dataset(name="Things", classes=["thing"], status="valid", path="datasets/1", revision=1)
@@ -93,7 +92,7 @@ def torch_like(path: Path) -> None:
 
 
 def run(app: APIFlask, elsewhere: APIFlask, bucket: Bucket, job_id: int) -> tuple[dict[str, Any], Path]:
-    """What the program is told there, and the data folder that it is told of."""
+    """The program's spec on that host, and the data folder in its paths."""
     here, there = (application.extensions["services"] for application in (app, elsewhere))
     collector = Collector(lambda: bucket, here.storage.data_root, here.jobs.kinds, set, int, lambda _job: None)
     with app.app_context():
@@ -143,7 +142,7 @@ def test_files_behind_a_training_page_return_and_follow_a_resumed_run(idle_app: 
 
 
 def test_leftovers_of_a_killed_process_on_a_host_are_removed(idle_app: APIFlask, tmp_path: Path) -> None:
-    """Before the next job there: a video that was sent may be large."""
+    """Before the next job there, since an uploaded video may be large."""
     with idle_app.app_context():
         with writing() as session:
             running = Job(kind="predict_video", status="running", params={"prediction_id": 7})
@@ -170,7 +169,7 @@ def test_a_dataset_from_before_versions_is_refused(
 
 
 def test_all_kinds_that_use_devices_declare_their_files(idle_app: APIFlask) -> None:
-    """The others are beside the web process, which has none."""
+    """The others run beside the web process, which has no devices."""
     kinds = idle_app.extensions["services"].jobs.kinds
     rows = [kinds[name] for name in kinds.names() if kinds[name].use is not None and kinds[name].links is None]
     assert {kind.name for kind in rows} >= {"training", "evaluate", "export_model", "estimate", "predict_video"}

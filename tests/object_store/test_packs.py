@@ -1,4 +1,4 @@
-"""Versions of datasets through a real S3 server: stored once, fetched once, and compared with their hashes."""
+"""Versions of datasets through a real S3 server: stored once, downloaded once, and verified by their hashes."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def stored(bucket: Bucket, folder: Path, name: str = "one", relatives: tuple[str, ...] = ()) -> bytes:
-    """The sealed list of a version that is published."""
+    """The sealed list of a published version."""
     list_sha256 = publish(bucket, folder, name, relatives)
     data = bucket.read(version_key(name))
     assert hashlib.sha256(data).hexdigest() == list_sha256
@@ -77,7 +77,7 @@ def test_a_fetch_that_was_ended_goes_on(bucket: Bucket, tmp_path: Path, monkeypa
     there = set((tmp_path / "copy").rglob("*.jpg"))
     assert 0 < len(there) < 20
     torn = sorted(there)[0]
-    torn.write_bytes(bytes(torn.stat().st_size))  # as a power cut leaves it
+    torn.write_bytes(bytes(torn.stat().st_size))  # as after a power failure
     times = {path: path.stat().st_mtime_ns for path in there - {torn}}
     fetch(bucket, version, tmp_path / "copy", NOBODY, lambda: None)
     assert content(tmp_path / "copy") == content(source)
@@ -177,7 +177,7 @@ def test_a_version_is_fetched_once_and_the_next_one_shares_its_images(bucket: Bu
     hold(cache, bucket, "1-1", first).release()
     bucket.put_bytes("packs/none", b"")
     with pytest.raises(NotStored):
-        hold(cache, bucket, "1-2", second)  # its labels are not here
+        hold(cache, bucket, "1-2", second)  # its labels are missing here
     stored_again = bucket.below("again")
     publish(stored_again, source, "two")
     hold(cache, stored_again, "1-2", stored_again.read(version_key("two"))).release()

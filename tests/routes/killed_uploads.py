@@ -1,5 +1,6 @@
-"""A server that is killed before and behind each step of `POST /api/models`, and then sent the same request again:
-`python -m tests.routes.killed_uploads FOLDER WEIGHTS` prints the answers as JSON."""
+"""A server that is killed before and after each step of `POST /api/models`, and then receives the same request again:
+`python -m tests.routes.killed_uploads FOLDER WEIGHTS` prints the responses as JSON.
+"""
 
 import io
 import json
@@ -42,7 +43,7 @@ def send(app: APIFlask, data: bytes, key: str) -> dict[str, Any]:
 
 
 def kill_in(app: APIFlask, data: bytes, step: str, before: bool) -> dict[str, Any]:
-    """The answer to the request that is sent again."""
+    """The response to the repeated request."""
     key = f"{'before' if before else 'behind'}-{step}"
     with app.app_context():
         db.engine.dispose()
@@ -59,7 +60,7 @@ def main(folder: Path, data: bytes) -> list[dict[str, Any]]:
     upgrade_if_old(app)
     with app.app_context(), writing() as session:
         session.add(Dataset(name="things", status="valid", classes=["round", "square"], task="detect"))
-    verdict: list[Any] = []  # the file is the same each time: one process looks at it
+    verdict: list[Any] = []  # the file is always the same, so one process checks it
     check_file = UploadedModels.check_file
 
     def checked(self: UploadedModels, weights: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.data import valid_dataset
 
 @pytest.fixture
 def filled(idle_app: APIFlask) -> FlaskClient:
-    """Three trainings: of 100 epochs, of 3, and one that has not begun, of another model."""
+    """Three trainings: of 100 epochs, of 3, and a pending one of another model."""
     dataset_id = valid_dataset(idle_app)
     with idle_app.app_context(), writing() as session:
         for number, epochs in enumerate((100, 3, 0), 1):
@@ -110,7 +110,7 @@ def test_incomparable_metrics_are_reported(idle_app: APIFlask) -> None:
     with idle_app.app_context(), writing() as session:
         for values in (
             {"dataset_id": first, "revision": 1, "dataset_revision": "aa"},
-            {"dataset_id": first, "revision": 1},  # has not begun: its content is that of the revision
+            {"dataset_id": first, "revision": 1},  # pending: its content is that of the revision
             {"dataset_id": second, "revision": 1, "dataset_revision": "aa"},  # the same images, uploaded again
             {"dataset_id": second, "revision": 2, "dataset_revision": "bb"},
             {"dataset_id": first, "revision": 3, "dataset_revision": "cc"},

@@ -1,5 +1,6 @@
-"""Any file that the platform writes, cut, empty, garbage or with unknown keys, at a restart and while it runs: only
-what it describes is affected, and it is named."""
+"""Any file that the platform writes, truncated, empty, garbage or with unknown keys, at a restart and while it runs:
+only what it describes is affected, and it is named.
+"""
 
 import gzip
 import hashlib
@@ -98,7 +99,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill(app: APIFlask, data: Path) -> None:
-    """What only real trainings, tests and uploads leave, in their form."""
+    """Files that otherwise only real trainings, tests and uploads write, in their format."""
     run = data / "models" / "1"
     files: dict[str, bytes] = {
         "previews/index.json": json.dumps(PREVIEWS).encode(),
@@ -191,7 +192,7 @@ def add_evaluation(app: APIFlask, training_id: int) -> None:
 
 
 def add_export(app: APIFlask, training_id: int) -> None:
-    """A verified one, of a format that is a folder of files."""
+    """A verified export in a format with a folder of files."""
     content = {"model.bin": bytes(range(256)) * 4, "model.xml": b"<net/>", "metadata.yaml": b"names: {0: thing}\n"}
     shares = {"p50": 1.0, "p95": 2.0}
     figures = {"precision": 0.5, "recall": 0.5, "map50": 0.5, "map95": 0.5, "latency_ms": shares}
@@ -231,7 +232,7 @@ def add_prediction(app: APIFlask, training_id: int) -> None:
         (folder / name).write_bytes(data)
 
 
-# By their places from the data folder on.
+# By their paths relative to the data folder.
 BESIDE = [
     *(f"../instance/{name}" for name in ("secret_key", "owner_token", "test.db-owner")),
     *(f"../logs/{name}" for name in ("audit_admins.jsonl", "app.log")),
@@ -239,7 +240,7 @@ BESIDE = [
 
 
 def written_files(folder: Path) -> list[str]:
-    """The files that the platform writes and reads again: not the images and labels of people."""
+    """The files that the platform writes and reads again: not the users' images and labels."""
     names = []
     for path in sorted((folder / "data").rglob("*")):
         parts = path.relative_to(folder / "data").parts
@@ -352,7 +353,7 @@ def check_everything_else(client: FlaskClient) -> None:
     answer = client.get("/api/trainings/1/download")
     if checkpoint_bytes(b"Run") == best.read_bytes():
         assert answer.status_code == 200
-    elif best.stat().st_size:  # an empty one is none
+    elif best.stat().st_size:  # an empty file does not count
         assert (answer.status_code, answer.json["file"]) == (409, "best.pt")
     table = client.get("/api/trainings/1/csv-data").json
     assert table["columns"][:2] == ["epoch", "time"]
@@ -382,14 +383,15 @@ def copy_installation(intact: Path, folder: Path) -> Path:
 
 def damage(folder: Path, name: str, kind: str) -> None:
     path = folder / "data" / name
-    path.parent.mkdir(parents=True, exist_ok=True)  # what is over is tidied up at a start
+    path.parent.mkdir(parents=True, exist_ok=True)  # ended work is removed at a start
     path.write_bytes(DAMAGES[kind](path.read_bytes() if path.exists() else b"{}"))
 
 
 def heal(intact: Path, folder: Path, name: str) -> None:
     (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(intact / "data" / name, folder / "data" / name)
-    for parent, _folders, files in os.walk(folder / "data"):  # not rglob: folders of jobs come and go meanwhile
+    # not rglob, since folders of jobs appear and disappear meanwhile
+    for parent, _folders, files in os.walk(folder / "data"):
         for file in files:
             if file.endswith(SUFFIX):
                 Path(parent, file).unlink(missing_ok=True)
@@ -402,7 +404,7 @@ def choose_names(intact: Path, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_all_files_damaged_together(kind: str, intact: Path, tmp_path: Path) -> None:
-    """While it runs, and at a restart. Each is a file that is damaged alone; all at once they hide nothing."""
+    """While it runs, and at a restart. Each file is damaged alone, too; all at once they hide nothing."""
     copy_installation(intact, tmp_path)
     names = choose_names(intact, kind)
     assert len(names) > 8
@@ -421,7 +423,7 @@ def test_all_files_damaged_together(kind: str, intact: Path, tmp_path: Path) -> 
 
 
 def test_each_file_damaged_alone(intact: Path, tmp_path: Path) -> None:
-    """Alone: what reads it meets everything else as it was."""
+    """Alone: its reader finds everything else unchanged."""
     copy_installation(intact, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
@@ -671,7 +673,7 @@ def export_dataset(client: FlaskClient, dataset_id: int, form: str = "yolo") -> 
 
 
 def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-    """Delete the dataset when this is called, then do what it does."""
+    """Delete the dataset when this is called, then call the original."""
     inner, statuses = getattr(owner, name), []
 
     def first(*args: Any, **options: Any) -> Any:

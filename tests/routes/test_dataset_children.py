@@ -1,4 +1,4 @@
-"""The processes behind a dataset: killed, stopped, deleted while they work, restarted, few at a time."""
+"""The processes of a dataset: killed, stopped, deleted while they run, restarted, limited in number."""
 
 import itertools
 import os
@@ -59,7 +59,7 @@ def has_exited(pid: int) -> bool:
 
 
 def next_child(app: APIFlask, dataset_id: int, before: int) -> int:
-    """The pid of the attempt behind the one that had this pid."""
+    """The pid of the attempt after the one with this pid."""
 
     def pid() -> int | None:
         with app.app_context():

@@ -72,7 +72,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     assert page["datasets"][0]["name"] == "Cells"
     jobs = Path(app.config["DATA_ROOT"], "jobs")
     limit = time.monotonic() + 180
-    while list(jobs.iterdir()):  # the job ends behind its dataset
+    while list(jobs.iterdir()):  # the job ends after its dataset
         assert time.monotonic() < limit
         time.sleep(0.02)
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
@@ -156,7 +156,7 @@ def test_refused_uploads_leave_nothing(client: FlaskClient, app: APIFlask, case:
 
 
 def test_the_original_is_the_upload_itself(client: FlaskClient, app: APIFlask) -> None:
-    """It gets a name where it lies; nothing is copied. A file in memory is written."""
+    """It is linked under its name; nothing is copied. A file in memory is written."""
     data, services = yolo_zip(4, 2), app.extensions["services"]
     with app.test_request_context(), nameless(str(services.storage.tmp)) as file:
         file.write(data)
@@ -303,7 +303,7 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
 
 
 def test_a_second_click_gets_the_sample_that_is_being_drawn(app: APIFlask, client: FlaskClient) -> None:
-    """In another window: nothing is there yet that could be offered."""
+    """In another window: there is no sample yet that could be offered."""
 
     def click(_number: int) -> Any:
         return app.test_client().post("/api/datasets/sample").json["dataset_id"]

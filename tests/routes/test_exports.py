@@ -1,4 +1,4 @@
-"""Exports of models through the API: what is offered was proven, and the ZIP runs."""
+"""Exports of models through the API: every available one was verified, and the ZIP works."""
 
 import io
 import json
@@ -33,9 +33,9 @@ from tests.conftest import close_app
 from tests.random_weights import add_training
 
 UNKNOWN = 10**9
-pytestmark = pytest.mark.timeout(600)  # a model is made, exported and measured twice before the first test
+pytestmark = pytest.mark.timeout(600)  # a model is created, exported and measured twice before the first test
 
-# What ultralytics itself detects with the .pt, as example.py prints it.
+# The .pt's detections by ultralytics itself, in the format of example.py.
 PREDICT = f"""
 import sys
 from ultralytics import YOLO
@@ -45,7 +45,7 @@ for box in result.boxes:
 """
 
 
-# The same model as ONNX: intact, cut, with halved confidences and with boxes that are elsewhere; each verified.
+# The same model as ONNX: intact, truncated, with halved confidences and with shifted boxes; each verified.
 PLANT = """
 import json, sys
 from pathlib import Path
@@ -310,7 +310,7 @@ def predict(model_folder: Path, image: Path, confidence: float) -> Detections:
 
 
 def assert_same(actual: Detections, expected: Detections) -> None:
-    """Both ways."""
+    """In both directions."""
     for some, candidates in ((actual, expected), (expected, actual)):
         confident = [row for row in some if row[1] >= 0.2]
         again = [row for row in confident if any(is_same(row, candidate) for candidate in candidates)]

@@ -22,7 +22,7 @@ from tests.worker.importing.test_archive import snapshot
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two datasets below the root, and something beside it that must not be reached."""
+    """Two datasets below the root, and a file beside it that must not be reachable."""
     for directory in ("root/cars/v1", "root/Boats", "outside"):
         for name, content in yolo_files(4, 2).items():
             path = tmp_path / directory / name

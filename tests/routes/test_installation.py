@@ -1,4 +1,4 @@
-"""A database and a data folder that do not belong together: nothing is changed, and every way out leads out."""
+"""A database and a data folder that do not belong together: nothing is changed, and every offered solution works."""
 
 import hashlib
 import json
@@ -59,9 +59,9 @@ def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
     try:
         yield app
     finally:
-        until(lambda: app.extensions["installation"].pairing.is_mark_current)  # behind the answer
+        until(lambda: app.extensions["installation"].pairing.is_mark_current)  # after the response
         close_app(app)
-        app.extensions["database_file"].close()  # as the server's end does it
+        app.extensions["database_file"].close()  # as at the server's end
 
 
 def epoch(number: int, of: int) -> Epoch:
@@ -72,7 +72,7 @@ def epoch(number: int, of: int) -> Epoch:
 def add_training(
     app: APIFlask, dataset_id: int, completed: int = 2, end: Event | None = None, name: str = "Run"
 ) -> int:
-    """Adds a training of two epochs as a child leaves it, without training; returns its id."""
+    """Adds a training of two epochs with a child's files, without training; returns its id."""
     with app.app_context(), writing() as session:
         row = Training(name=name, dataset_id=dataset_id, revision=1, model_version="n", epochs=2, img_size=64)
         row.attempt, row.status = 1, TrainingStatus.COMPLETED
@@ -171,7 +171,7 @@ def test_database_and_folder_get_one_id(filled: Path) -> None:
     with served(filled) as app:
         first = uuids(app)
         assert first[0] == first[1]
-        with app.app_context(), writing() as session:  # as it was before there were ids
+        with app.app_context(), writing() as session:  # as before there were ids
             session.query(Installation).delete()
     for path in (filled / "data").glob("*installation.json"):
         path.unlink()
@@ -237,8 +237,9 @@ def test_every_change_is_refused(filled: Path) -> None:
 
 
 def test_folders_are_adopted(filled: Path) -> None:
-    """With their names, epochs and weights; afterwards the server goes on, and no id comes again. Accounts are those
-    of a database: the same number is another person in the next one."""
+    """With their names, epochs and weights; afterwards the server continues, and no id is reused. Accounts belong to a
+    database: the same number is another user in the next one.
+    """
     about = filled / "data" / "datasets" / "1" / "about.json"
     record = json.loads(about.read_bytes())
     about.write_text(json.dumps(record | {"row": record["row"] | {"created_by": 1}}))
@@ -367,7 +368,7 @@ def test_an_older_backup(filled: Path) -> None:
 
 
 def test_an_older_backup_of_a_training_that_has_run_since(filled: Path) -> None:
-    """No row is missing, but starting it again would write over what it has learned."""
+    """No row is missing, but starting it again would overwrite its progress."""
     with served(filled) as app, app.app_context(), writing() as session:
         row = session.get_one(Training, 1)
         row.status, row.attempt = TrainingStatus.PENDING, 0
@@ -378,7 +379,9 @@ def test_an_older_backup_of_a_training_that_has_run_since(filled: Path) -> None:
 
 
 def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """It has rows with the same ids for different files. Adopted folders get new ids, and both sets exist then."""
+    """It has rows with the same ids for different files. Adopted folders get new ids, and afterwards both
+    sets exist.
+    """
     second_folder = tmp_path_factory.mktemp("other")
     with served(second_folder) as app:
         wait_for_dataset(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
@@ -432,7 +435,7 @@ def test_ids_are_never_reused(filled: Path) -> None:
 
 
 def test_the_folder_records_the_ids_of_tests(filled: Path) -> None:
-    """Behind the answer, and all of them."""
+    """After the response, and all of them."""
     with served(filled) as app, app.app_context():
         for number in (71, 72, 73):
             with writing() as session:
@@ -486,7 +489,7 @@ def test_a_file_that_is_renamed_under_the_server(server: Server) -> None:
 
 
 def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None:
-    """What was committed and lies in SQLite's log moves with the file, whichever is moved."""
+    """What was committed and is only in SQLite's log moves with the file, whichever of them is moved."""
     server, path = threading_server, database(threading_server.folder)
     for name in ("First", "Second"):
         post_dataset(server, name)
@@ -507,8 +510,8 @@ def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None
 
 @pytest.mark.parametrize("renamed_first", [False, True])
 def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, renamed_first: bool) -> None:
-    """What the server wrote into the wrong one, SQLite would apply to the right one."""
-    backup = filled / "backup.db"  # a copy: to the server before it is another file, too
+    """SQLite would apply to the right one what the server wrote into the wrong one."""
+    backup = filled / "backup.db"  # a copy, which is also another file to the server
     shutil.copy(database(filled), backup)
     detach_database(filled)
     rows = rows_of(backup)
@@ -643,7 +646,7 @@ def backup_command(settings: dict[str, str], *words: str) -> Any:
 
 
 def test_an_adoption_that_ends_halfway_goes_on(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is adopted stays, what is not is still to be decided: it is not set aside by the next start."""
+    """What is adopted stays, the rest is still to be decided: the next start does not set it aside."""
     detach_database(filled)
     for path in (filled / "data").glob("*installation.json"):
         path.unlink()
@@ -712,7 +715,7 @@ def test_a_late_start_that_fails_ends_the_server(filled: Path) -> None:
 
 
 def test_a_start_that_fails_behind_the_end_ends_nothing(filled: Path) -> None:
-    """The signal would reach whatever this process does by then."""
+    """The signal would reach whatever this process runs by then."""
     signals: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     try:

@@ -1,4 +1,4 @@
-"""What can be trained, with what, and how a request chooses it. Nothing is started here."""
+"""Tasks, models and parameters of trainings, and how a request chooses them. Nothing is started here."""
 
 from pathlib import Path
 from typing import Any

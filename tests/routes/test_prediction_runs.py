@@ -1,5 +1,6 @@
-"""Videos and many images through the API: a job makes their detections; what cannot be used is refused, and what is
-interrupted begins again or says why not."""
+"""Videos and many images through the API: a job computes their detections; unusable files are refused, and an
+interrupted job restarts or reports why not.
+"""
 
 import csv
 import io
@@ -57,7 +58,7 @@ def client(serving: APIFlask) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def training(serving: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """A model that finds something in every image."""
+    """A model that detects something in every image."""
     weights = write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
     training_id = add_training(serving, weights)
     with serving.app_context(), writing() as session:
@@ -201,7 +202,7 @@ def test_no_videos_are_refused_at_once(client: FlaskClient, serving: APIFlask, t
 def test_an_invalid_video_fails_with_its_reason(
     client: FlaskClient, serving: APIFlask, training: int, tmp_path: Path
 ) -> None:
-    """What else is refused so: tests/worker/test_video.py."""
+    """For other refusals: tests/worker/test_video.py."""
     film = drawn_video(tmp_path / "a.mp4", TIMES[:3])
     sent = {"claims": claim_frames(film, 10**9), "broken": BROKEN["mp4"]}
     ids = {name: send(client, training, content).get_json()["prediction_id"] for name, content in sent.items()}
@@ -262,7 +263,7 @@ def test_requests_that_cannot_be_met(client: FlaskClient, serving: APIFlask, tra
 
 
 def draw_image(form: str, mode: str = "RGB", turn: int = 1, size: tuple[int, int] = (96, 64)) -> bytes:
-    """Noise that the model finds something in."""
+    """Noise in which the model detects something."""
     picture = Image.effect_noise(size, 120).convert(mode)
     exif = Image.Exif()
     exif[274] = turn
@@ -272,7 +273,7 @@ def draw_image(form: str, mode: str = "RGB", turn: int = 1, size: tuple[int, int
 
 
 def cut_tiff() -> bytes:
-    """Of two pages, cut behind the first one."""
+    """Of two pages, truncated after the first one."""
     buffer = io.BytesIO()
     first, second = (Image.effect_noise((96, 64), 120) for _ in range(2))
     first.save(buffer, "TIFF", save_all=True, append_images=[second])
@@ -294,7 +295,7 @@ def send_two(client: FlaskClient, form: dict[str, Any]) -> TestResponse:
 
 
 def test_many_images_yield_their_detections(client: FlaskClient, serving: APIFlask, training: int) -> None:
-    """As in a dataset: turned, 16 bit and HEIC are read, what is damaged is named; a killed child begins again."""
+    """As in a dataset: rotated, 16 bit and HEIC are read, damaged files are named; a killed child restarts."""
     jpeg = draw_image("JPEG", turn=6)
     files = [("b/photo 10.jpg", jpeg), ("photo 2.PNG", draw_image("PNG", "I;16")), ("photo 2.jpg", draw_image("BMP"))]
     files += [

@@ -1,4 +1,4 @@
-"""A model as a service: an image in, detections out, by the fastest engine that was proven."""
+"""A model as a service: an image in, detections out, by the fastest verified engine."""
 
 import io
 import json
@@ -94,10 +94,10 @@ def exported(serving: APIFlask, model_folder: Path) -> int:
 
 
 def change_export(app: APIFlask, training_id: int, times: float, cpu: str = "") -> None:
-    """Have its time, beside that of the .pt, be so: what was measured depends on the machine.
+    """Set its time relative to that of the .pt, since the measured one depends on the machine.
 
     Args:
-        cpu: on which it was verified in bfloat16, too, and is twice as fast; empty: on none.
+        on which it was also verified in bfloat16, at twice the speed; empty: on none.
     """
     with app.app_context(), writing() as session:
         row = session.query(ModelExport).filter_by(training_id=training_id).one()
@@ -241,7 +241,7 @@ def test_faults_are_answered_as_those_of_tests(client: FlaskClient, serving: API
 
 
 def test_requests_at_the_same_time_run_together(serving: APIFlask, training: int, model_folder: Path) -> None:
-    """One that is broken costs the others nothing."""
+    """An invalid one does not affect the others."""
     images = [picture(model_folder, number) for number in range(10)] * 2
     alone = [send(serving.test_client(), training, image).get_json() for image in images[:10]]
 

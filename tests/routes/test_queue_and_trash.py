@@ -1,4 +1,4 @@
-"""The order of those that wait, and what happens to those that are deleted."""
+"""The order of pending trainings, and the effects of deleting."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

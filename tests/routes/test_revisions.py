@@ -28,7 +28,7 @@ from tests.routes.test_datasets import ENGLISH, upload, wait_for_dataset
 
 
 def files(count: int = 20) -> dict[str, bytes | str]:
-    """Two classes, no split, each picture another one."""
+    """Two classes, no split, all images different."""
     content: dict[str, bytes | str] = {"data.yaml": "names: [cat, dog]\n"}
     for number in range(count):
         content[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
@@ -62,7 +62,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_split_is_what_was_promised(client: FlaskClient) -> None:
-    """For shares, for another seed, and as in the upload: the numbers before are those of the new version."""
+    """For shares, for another seed, and as in the upload: the numbers shown before are those of the new version."""
     upload(client, zip_bytes(files(24)))
     wait_for_dataset(client, 1)
     for split in (
@@ -174,7 +174,7 @@ def test_requested_names_are_no_guess_of_the_import(client: FlaskClient) -> None
 
 
 def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
-    """Boxes as outlines: the former revision stays in use, and the reason is that of the labels."""
+    """Boxes as outlines: the former revision stays in use, and the reason is about the labels."""
     upload(client, zip_bytes(files()))
     wait_for_dataset(client, 1)
     assert revise(client, task="segment").status_code == 202
@@ -187,7 +187,7 @@ def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
 
 
 def test_another_task_and_fixes_in_one_revision(client: FlaskClient) -> None:
-    """Boxes become the outlines that the task needs, and so they stay in the revisions after it."""
+    """Boxes become the outlines that the task needs, and stay so in later revisions."""
     upload(client, zip_bytes(files()))
     wait_for_dataset(client, 1)
     for wrong in ("class_few", "no_such"):
@@ -315,7 +315,7 @@ def test_one_at_a_time_and_not_without_the_raw_files(client: FlaskClient, app: A
 
 
 def export_dataset(client: FlaskClient, address: str) -> Any:
-    """The answer with the ZIP, after that of the job where the machine is slow."""
+    """The response with the ZIP; on a slow machine, after that with the job."""
     answer = client.get(address)
     if answer.status_code == 202:
         assert answer.headers["Location"] == f"/api/jobs/{answer.json['job_id']}"

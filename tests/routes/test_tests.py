@@ -1,4 +1,6 @@
-"""What the page of tests asks beyond the specification: weaker detections, checkpoints, frames, models, deleting."""
+"""Requests of the Test page beyond the specification: less confident detections, checkpoints, frames, models,
+deleting.
+"""
 
 import io
 from collections.abc import Iterator
@@ -158,7 +160,7 @@ def test_only_the_tests_page_is_allowed_to_play_media(client: FlaskClient) -> No
 
 
 def test_the_default_is_the_newest_completed_model_that_learned_something(idle_app: APIFlask) -> None:
-    """Not the newest run with any weights, such as one that has only begun or that learned nothing."""
+    """Not the newest run with any weights, such as one that has only started or that learned nothing."""
     training_ids = [add_training(idle_app, b"weights") for _ in range(5)]
     states = [
         ("completed", 0.9, 1),

@@ -1,4 +1,4 @@
-"""What can be done with a training in each state, and what is refused."""
+"""The actions on a training in each state, and those that are refused."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
 from tests.data import checkpoint_bytes, valid_dataset, zip_bytes
 
 STATES = ("pending", "running", "paused", "completed", "failed", "cancelled", "deleted")
-# The answer of each action by state, with a checkpoint of the last epoch.
+# The response to each action by state, with a checkpoint of the last epoch.
 TABLE = {
     "stop": (202, 202, 202, 409, 409, 409, 409),
     "pause": (202, 202, 409, 409, 409, 409, 409),
@@ -26,7 +26,7 @@ TABLE = {
     "delete": (200, 409, 200, 200, 200, 200, 200),
     "patch": (200, 200, 200, 200, 200, 200, 409),
 }
-AFTER = {  # the status then; others stay as they were
+AFTER = {  # the status after it; others do not change
     ("stop", "pending"): "cancelled",
     ("stop", "paused"): "cancelled",
     ("pause", "pending"): "paused",
@@ -75,7 +75,7 @@ def add(app: APIFlask, dataset_id: int, state: str = "pending", checkpoint: int 
     if checkpoint:
         file = folder_of(app, training_id) / path
         file.parent.mkdir(parents=True)
-        file.write_bytes(zip_bytes({"archive/data.pkl": b"x"}))  # the frame of a checkpoint
+        file.write_bytes(zip_bytes({"archive/data.pkl": b"x"}))  # the container of a checkpoint
     return training_id
 
 

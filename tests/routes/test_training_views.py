@@ -1,4 +1,4 @@
-"""What there is to see of a training: previews, evaluation, plots; and nothing else of its folder."""
+"""The viewable files of a training: previews, evaluation, plots; and no others of its folder."""
 
 import json
 from pathlib import Path

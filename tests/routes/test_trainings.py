@@ -63,7 +63,7 @@ def add(app: APIFlask, dataset_id: int, count: int, status: str = "completed", e
 
 @contextmanager
 def recorded_statements(app: APIFlask) -> Iterator[list[str]]:
-    """The statements that run inside."""
+    """The statements that run within the block."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -214,7 +214,7 @@ def test_damaged_weights_are_not_served(idle_app: APIFlask, client: FlaskClient,
     (weights / "weights").mkdir(parents=True)
     best = weights / "weights" / "best.pt"
     flipped = bytearray(BEST)
-    flipped[flipped.index(b"best")] ^= 1  # one byte inside: its directory is whole
+    flipped[flipped.index(b"best")] ^= 1  # one byte inside: its directory is intact
     for damaged in (BEST[:-30], b"garbage", bytes(flipped)):
         best.write_bytes(damaged)
         (weights / "weights" / "last.pt").write_bytes(LAST)

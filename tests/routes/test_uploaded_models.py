@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere: what becomes of them, and files that are none, or would run code."""
+"""Weights that were trained elsewhere: the resulting runs, and files that are no weights, or would execute code."""
 
 import hashlib
 import io
@@ -143,7 +143,7 @@ def test_they_are_exported_where_the_dataset_shows_what_they_detect(
 
 
 class Evil:
-    """Runs a command where it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -152,7 +152,7 @@ class Evil:
         return os.system, (self.command,)
 
 
-HUGE_LAYER = b"".join(  # 24 GB out of a few bytes: torch.nn.Linear(60_000, 100_000)
+HUGE_LAYER = b"".join(  # 24 GB from a few bytes: torch.nn.Linear(60_000, 100_000)
     (
         b"\x80\x02ctorch.nn.modules.linear\nLinear\n",
         b"J",

@@ -57,7 +57,7 @@ def checksum(data: bytes, algorithm: str = "sha1") -> str:
 
 
 def outcome(client: FlaskClient, location: str, seconds: float = 180) -> dict[str, Any]:
-    """The upload once it is over."""
+    """The upload once it has ended."""
     limit = time.monotonic() + seconds
     while (body := client.get(location).get_json())["state"] in {"receiving", "checking"}:
         assert time.monotonic() < limit, body
@@ -246,7 +246,7 @@ def test_bytes_before_a_broken_connection_count_unless_checksummed(client: Flask
 
 
 class Waits(io.BytesIO):
-    """A body that halts after its first half, until the test continues it."""
+    """A body that stops after its first half, until the test continues it."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -261,7 +261,7 @@ class Waits(io.BytesIO):
 
 
 def sending(app: APIFlask, location: str, body: Waits) -> tuple[threading.Thread, list[int]]:
-    """A PATCH in a thread, halted; the list receives its status."""
+    """A PATCH in a thread, stopped halfway; the list receives its status."""
     statuses: list[int] = []
 
     def work() -> None:
@@ -358,7 +358,7 @@ def test_what_failed_for_a_full_disk_can_be_tried_again(
 
 def test_an_import_that_is_stopped_does_not_begin_again(client: FlaskClient, app: APIFlask) -> None:
     """Stopped from the list of jobs, the only way while the file is checked."""
-    services_of(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
+    services_of(app).jobs.scheduler.close()  # it stays queued until it is stopped
     location = begin(client).headers["Location"]
     assert send(client, location, 0, ZIP).status_code == 204
     limit = time.monotonic() + 180
@@ -399,7 +399,7 @@ def test_the_janitor_reads_only_uploads_whose_time_is_over(app: APIFlask, client
     long_ago = time.time() - RETENTION.total_seconds() - 60
     for path in (old / "info.json", old / "bin"):
         os.utime(path, (long_ago, long_ago))
-    (fresh / "info.json").write_text("no record")  # whoever reads it sets it aside
+    (fresh / "info.json").write_text("no record")  # it is set aside when it is read
     with app.app_context():
         assert services_of(app).uploads.remove_expired(now()) == 1
     assert not old.exists()
@@ -423,7 +423,7 @@ def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("state", ["receiving", "checking"])
 def test_a_server_killed_after_the_last_byte_continues(app: APIFlask, tmp_path: Path, state: str) -> None:
-    """As a `kill -9` leaves it: all bytes have arrived, their outcome is not recorded."""
+    """As after a `kill -9`: all bytes have arrived, their outcome is not recorded."""
     client = app.test_client()
     location = begin(client).headers["Location"]
     upload = UploadStore(folder_of(app, location).parent, tmp_path / "data/tmp").find(location.rpartition("/")[2])

@@ -78,7 +78,7 @@ def test_a_damaged_evaluation_affects_its_section_alone(idle_app: APIFlask, cont
 
 
 def test_an_evaluation_of_earlier_weights_does_not_count(idle_app: APIFlask) -> None:
-    """Of a run that was extended and failed: its best epoch is newer than the evaluation."""
+    """For a run that was extended and failed: its best epoch is newer than the evaluation."""
     number = with_best(idle_app, 0.9, "failed")
     path = Path(idle_app.config["MODELS_DIR"]) / str(number) / "evaluation" / "evaluation.json"
     path.parent.mkdir(parents=True)
@@ -100,7 +100,7 @@ def test_the_page_of_an_ended_training_asks_for_its_verdict_first(idle_app: APIF
 
 
 def test_the_weakest_class_counts_the_objects_of_the_training_set(client: FlaskClient, app: APIFlask) -> None:
-    """Not those of all sets: a class with few of them needs more images, one with many needs its labels checked."""
+    """Not those of all splits: a class with few of them needs more images, one with many needs its labels checked."""
     files: dict[str, bytes | str] = {"data.yaml": "train: images/train\nval: images/val\nnames: [cell, dot]\n"}
     for number in range(4):
         files[f"images/train/{number}.jpg"] = picture(str(number))

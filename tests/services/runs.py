@@ -1,4 +1,4 @@
-"""What tests of trainings share: rows in any state, what a child says, and a process that says it."""
+"""Shared helpers for tests of trainings: rows in any state, a child's events, and a process that writes them."""
 
 import subprocess
 import sys
@@ -100,14 +100,14 @@ def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], sec
 
 
 def restart(app: APIFlask) -> None:
-    """What a server does at its start: every training has a job, and what runs is followed."""
+    """A server's start: every training has a job, and running ones are followed."""
     with app.app_context():
         service(app).reconcile()
         app.extensions["services"].jobs.scheduler.follow()
 
 
 def claim(app: APIFlask, space: DiskSpace | None = None) -> list[int]:
-    """A round of the queue that nobody supervises: the trainings that run now, in their order."""
+    """A round of the queue without supervision: the trainings that run now, in order."""
     jobs = app.extensions["services"].jobs
     with app.app_context():
         service(app).reconcile()
@@ -116,7 +116,7 @@ def claim(app: APIFlask, space: DiskSpace | None = None) -> list[int]:
 
 
 def release(app: APIFlask, training_id: int) -> None:
-    """Its devices are free again."""
+    """Release its devices."""
     with app.app_context(), writing() as session:
         change(session.get_one(Training, training_id), TrainingStatus.CANCELLED)
 
@@ -128,7 +128,7 @@ def write_events(directory: Path, events: list[Event], first: int = 1) -> None:
 
 
 class FakeWorker:
-    """A process that looks like a training child and does what the test says."""
+    """A process that looks like a training child and is controlled by the test."""
 
     def __init__(
         self, directory: Path, code: str = "import time; time.sleep(600)", main: str = "app.worker.run"

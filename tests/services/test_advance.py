@@ -1,4 +1,4 @@
-"""How far a training is: over REST and in the messages it never goes back, whatever phase it is in."""
+"""The progress of a training: over REST and in messages it never decreases, in any phase."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.services.runs import RUN, STARTED, claim, create_training, epoch, num
 
 
 def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
-    """Apply each event; the fraction of each message, and of the training as REST has it behind each event."""
+    """Apply each event; returns the fraction in each message, and that of REST after each event."""
     fractions = []
     for one in numbered(events):
         with app.app_context():
@@ -47,7 +47,7 @@ def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
 
 
 def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
-    """It was "epoch 4 of 5", then "epoch 3 of 5 · measuring", then "epoch 4 of 5"."""
+    """Earlier, it was "epoch 4 of 5", then "epoch 3 of 5 · measuring", then "epoch 4 of 5"."""
     training_id = create_training(idle_app)
     played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 2, 2, 1.0), Stage("validating")])
     with idle_app.app_context():
@@ -93,7 +93,7 @@ def test_repeated_epochs_after_a_crash_do_not_move_the_progress(idle_app: APIFla
 
 
 def test_a_pause_shows_the_progress_of_its_checkpoint(idle_app: APIFlask) -> None:
-    """Batches behind the last whole epoch are lost, and the page says "Paused after epoch 1 of 3"."""
+    """Batches after the last complete epoch are lost, and the page shows "Paused after epoch 1 of 3"."""
     training_id = create_training(idle_app, pause_requested=True)
     fractions = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
     assert fractions[-1] == 0.3333

@@ -1,4 +1,4 @@
-"""Values for a new training, and what is unusual: the rules on chosen facts, and the two endpoints."""
+"""Presets for a new training, and warnings: the rules on chosen facts, and the two endpoints."""
 
 import sqlite3
 from contextlib import closing
@@ -75,11 +75,11 @@ def test_a_processor_gets_small_models_and_few_pictures_small_batches() -> None:
     ("sizes", "size"),
     [
         (None, 640),
-        (Sizes(192, 0.2), 192),  # drawn at 192 px: larger adds nothing
+        (Sizes(192, 0.2), 192),  # drawn at 192 px: a larger size adds nothing
         (Sizes(1920, 0.10), 640),  # 64 px wide at 640
         (Sizes(1920, 0.0125), 960),  # 12 px, one and a half cells
-        (Sizes(1920, 0.002), 1280),  # never larger than that
-        (Sizes(800, 0.005), 800),  # nor than the pictures
+        (Sizes(1920, 0.002), 1280),  # this is the maximum
+        (Sizes(800, 0.005), 800),  # and never larger than the images
         (Sizes(1920, None), 640),  # no objects
     ],
 )
@@ -134,7 +134,7 @@ def test_unusual_values_have_a_warning_with_a_change() -> None:
 
 
 def write_index(folder: Path) -> None:
-    """As the ingest writes it: 20 pictures of 1000 × 500 with square objects of 2 to 40 % of the width."""
+    """As the import writes it: 20 images of 1000 × 500 with square objects of 2 to 40 % of the width."""
     path = folder / "revisions" / "2" / "index.sqlite"
     path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path)) as index, index:

@@ -1,4 +1,4 @@
-"""Evaluations that follow the end of a run by themselves."""
+"""Evaluations that follow the end of a run automatically."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,9 @@ ENGLISH = {"Accept-Language": "en"}
 
 
 def ended(app: APIFlask, status: str, test_images: int = 2, announced: bool = True, days: int = 0) -> int:
-    """A run with weights that ended so some days ago, and is told of, unless an earlier version did not tell."""
+    """A run with weights that ended with this status some days ago, and was announced, unless an earlier version did
+    not do so.
+    """
     training_id = create_training(app, status, epochs=3, current_epoch=3, end_time=now() - timedelta(days=days))
     weights = service(app).store.folder(training_id) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
@@ -52,14 +54,14 @@ def rows(app: APIFlask, training_id: int) -> list[tuple[str, str, int, bool]]:
 
 
 def job_of(app: APIFlask, training_id: int) -> Job:
-    """Of its only evaluation."""
+    """The job of its only evaluation."""
     with app.app_context():
         row = db.session.scalars(select(Evaluation).where(Evaluation.training_id == training_id)).one()
         return db.session.get_one(Job, row.job_id)
 
 
 def begin(app: APIFlask, training_id: int) -> tuple[Supervisor, FakeWorker]:
-    """Its only evaluation runs: who supervises it, and its process."""
+    """Start its only evaluation: its supervisor, and its process."""
     assert claim(app) == [training_id]
     job, jobs = job_of(app, training_id), app.extensions["services"].jobs
     worker = FakeWorker(jobs.root / job.token / str(job.attempt))
@@ -190,7 +192,7 @@ def test_weights_that_were_measured_already_are_not_again(auto_app: APIFlask) ->
     notify(auto_app, training_id)
     assert len(rows(auto_app, training_id)) == 1
     best = Path(service(auto_app).store.folder(training_id)) / "run" / "weights" / "best.pt"
-    with auto_app.app_context(), writing() as session:  # measured before these weights were there
+    with auto_app.app_context(), writing() as session:  # measured before these weights existed
         row = session.scalars(select(Evaluation)).one()
         row.created_at = row.created_at.replace(year=2020)
     assert best.is_file()

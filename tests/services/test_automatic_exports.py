@@ -1,4 +1,4 @@
-"""The export that follows the end of a run by itself, and leaves its device to everybody."""
+"""The automatic export after the end of a run, which releases its device to all other work."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def exporting_app(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> APIFla
 
 
 def jobs_of(app: APIFlask, training_id: int) -> list[Job]:
-    """Of the exports of a run; each has one."""
+    """The jobs of a run's exports; each export has one."""
     with app.app_context():
         rows = db.session.scalars(select(ModelExport).where(ModelExport.training_id == training_id)).all()
         assert all(row.format == "openvino" and row.arguments == {"img_size": 640} for row in rows)
@@ -81,7 +81,7 @@ def test_whoever_asks_for_it_gets_it_first(exporting_app: APIFlask) -> None:
 
 
 def test_one_that_is_being_ended_is_nobodys(exporting_app: APIFlask) -> None:
-    """Whoever asks then gets one of his own, with a number that stays."""
+    """A new request then creates one of its own, with an id that stays."""
     training_id = ended(exporting_app, "completed")
     (job,) = jobs_of(exporting_app, training_id)
     with exporting_app.app_context(), writing() as session:

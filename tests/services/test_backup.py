@@ -1,4 +1,4 @@
-"""Backups: who gets one, that they are whole, and that a training comes back from one."""
+"""Backups: which runs get one, their completeness, and restoring a training from one."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_leaves_nothing(idle_app: APIFlask, monkeypatch: 
     with idle_app.app_context():
         backups = service(idle_app)
         with monkeypatch.context() as patch:
-            patch.setattr("app.services.backup.damaged", lambda _backup: ["best.pt"])  # the disk gave back other bytes
+            patch.setattr("app.services.backup.damaged", lambda _backup: ["best.pt"])  # the disk returned other bytes
             assert not backups.backup_if_due(number)
         assert list(backups.root.iterdir()) == []
         change_settings(idle_app, DISK_RESERVE=10**18)
@@ -185,7 +185,7 @@ def test_a_deleted_training_is_restored(idle_app: APIFlask) -> None:
     ],
 )
 def test_uploaded_weights_stay_uploaded(idle_app: APIFlask, start: dict[str, Any], restored: dict[str, Any]) -> None:
-    """Else the classes of the dataset would be taken for the model's."""
+    """Otherwise the classes of the dataset would be taken for the model's."""
     number = trained(idle_app, valid_dataset(idle_app), 0.5, start=start)
     with idle_app.app_context():
         manifest = service(idle_app).backup(number).manifest
@@ -214,7 +214,7 @@ def test_a_crash_while_a_backup_is_replaced(idle_app: APIFlask) -> None:
 
 
 def test_foreign_files_beside_the_backups_stay(idle_app: APIFlask, tmp_path: Path) -> None:
-    """BACKUP_DIR may be a folder of a larger disk; only what a backup can have left is tidied up."""
+    """BACKUP_DIR may be a folder of a larger disk; only a backup's own leftovers are removed."""
     with idle_app.app_context():
         backups = service(idle_app)
         backups.root.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What POST /api/trainings/check lets pass, POST /api/trainings takes, and the other way round."""
+"""POST /api/trainings accepts what POST /api/trainings/check accepts, and refuses what it refuses."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from app.models import Dataset
 from app.services.trainer.params import PARAMETERS
 from tests.data import valid_dataset
 
-# Texts of JSON values: what JSON has, and what only Python's parser takes
+# JSON values as text: valid JSON, and values that only Python's parser accepts
 ODD = ["NaN", "Infinity", "-Infinity", "1e400", "9" * 4000, str(2**63), '"a\\ud800"', '"\\u0000"', "null", "[]", "{}"]
 NUMBERS = ["0", "1", "-1", "5", "32", "64", "640", "0.01", "0.5", "1.5", "1e9", "true", '"5"']
 MODELS = [
@@ -77,7 +77,7 @@ def client(idle_app: APIFlask) -> FlaskClient:
 
 
 def answers(client: FlaskClient, fields: dict[str, str]) -> list[tuple[int, Any]]:
-    """Status and named fields of both."""
+    """Status and named fields of both responses."""
     body = "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
     results = []
     for path in ("/api/trainings/check", "/api/trainings"):

@@ -1,4 +1,6 @@
-"""The coach's rules on recorded trainings (scripts/record_runs.py): each says what it should, and nothing else."""
+"""The coach's rules on recorded trainings (scripts/record_runs.py): each gives its expected advice, and
+nothing else.
+"""
 
 import json
 from pathlib import Path
@@ -36,7 +38,7 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def followed(run: dict[str, Any]) -> list[coach.Advice]:
-    """What is said when the run is looked at epoch by epoch."""
+    """The advice given when the run is examined epoch by epoch."""
     advice: list[coach.Advice] = []
     for count in range(1, len(run["epochs"]) + 1):
         previous = {item.code: item.epoch for item in advice}
@@ -112,7 +114,7 @@ def test_texts_have_all_their_placeholders(idle_app: APIFlask, name: str) -> Non
 
 
 def test_shuffled_labels_and_few_iterations_are_distinguished() -> None:
-    """Both detect nothing; each recording is a real run from scratch with eight iterations an epoch."""
+    """Both detect nothing; each recording is a real run from scratch with eight iterations per epoch."""
     schedule = Schedule(iterations=8, scratch=True)
     shuffled, right = recorded("labels_shuffled")["epochs"], recorded("small_images")["epochs"]
     assert [sign[0] for sign in (why_nothing(shuffled, schedule), why_nothing(right[:9], schedule)) if sign] == [

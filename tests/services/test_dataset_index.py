@@ -1,4 +1,4 @@
-"""Reading an index that the quality check wrote: every filter gives what counting by hand gives."""
+"""Reading an index written by the quality check: every filter gives the same result as counting by hand."""
 
 import itertools
 import random

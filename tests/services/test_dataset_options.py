@@ -1,4 +1,4 @@
-"""What a revision was made with: renamings that add up, and a recipe that keeps what is not named."""
+"""The options of a revision: renamings are combined, and options that are not given keep their value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Trainings in the queue of jobs: who trains next, and what the others wait for."""
+"""Trainings in the queue of jobs: which one runs next, and what the others are waiting for."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 @pytest.fixture
 def messages(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[RoomMessage]:
-    """What the browsers receive."""
+    """The messages to the browsers."""
     messages: list[RoomMessage] = []
     monkeypatch.setattr(service(idle_app).feed, "send", messages.extend)
     return messages
@@ -122,7 +122,7 @@ def test_what_is_in_the_trash_does_not_start(idle_app: APIFlask) -> None:
 
 
 def test_a_changed_training_updates_its_job(idle_app: APIFlask) -> None:
-    """Priority and place in the queue are those of the training."""
+    """Priority and position in the queue are those of the training."""
     first, second = create_training(idle_app, "pending"), create_training(idle_app, "pending")
     with idle_app.app_context():
         service(idle_app).reconcile()

@@ -1,4 +1,6 @@
-"""Which engine is the faster one: as both were timed in turns, or, of older exports, by the figures of their proof."""
+"""The choice of the faster engine: by alternating timings, or for older exports by the figures of their
+verification.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What child processes get of the server's environment."""
+"""The part of the server's environment that child processes get."""
 
 import ast
 import json
@@ -56,7 +56,7 @@ def test_what_is_needed_and_no_secrets() -> None:
 
 
 def test_each_child_has_an_explicit_environment() -> None:
-    """Whoever starts a process of the server says what it gets; children of children inherit that."""
+    """All code that starts a process of the server passes an environment; grandchildren inherit it."""
     missing = []
     for path in (ROOT / "app").rglob("*.py"):
         if "worker" in path.parts:
@@ -81,7 +81,7 @@ def test_the_setting_adds_names() -> None:
 
 
 def test_a_real_child_has_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the kernel says, of a process that was started like a training."""
+    """From the kernel, for a process that was started like a training."""
     for name in SECRETS:
         monkeypatch.setenv(name, "hush-hush")
     monkeypatch.setattr(PASSED_ON, "more", ("SMTP_PASS",))

@@ -1,4 +1,4 @@
-"""Progress, figures and log are told at once and written down a few times a minute; nobody sees the difference."""
+"""Progress, figures and log are sent immediately and committed a few times a minute; readers see no difference."""
 
 import threading
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def commits(idle_app: APIFlask) -> Iterator[list[int]]:
 
 
 def begun(app: APIFlask) -> int:
-    """A run whose first epoch has begun; no time passes, so nothing is written for its age."""
+    """A run whose first epoch has started; time does not pass, so nothing is committed because of its age."""
     service(app).ephemeral.clock = lambda: 0.0
     training_id = create_training(app)
     with app.app_context():
@@ -110,7 +110,7 @@ def test_readers_do_not_wait_for_it(idle_app: APIFlask, commits: list[int]) -> N
 
 
 def test_the_next_durable_event_commits_it(idle_app: APIFlask) -> None:
-    """An epoch, a request, and an ending that the child could not tell."""
+    """An epoch, a request, and an ending that the child could not report."""
     training_id = begun(idle_app)
     with idle_app.app_context():
         messages = recorder(idle_app).apply_batched(training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2))
@@ -156,7 +156,7 @@ def test_a_killed_server_repeats_no_number_and_loses_no_event(idle_app: APIFlask
         messages = recorder(idle_app).apply_batched(
             training_id, 1, numbered([Progress(1, 1, 2, 3.5)], 2), LogPiece(1, 0, 6, "first\n")
         )
-        service(idle_app).ephemeral.drop(training_id)  # what the next server knows of it
+        service(idle_app).ephemeral.drop(training_id)  # the next server's knowledge of it
         offset, log = recorder(idle_app).position(training_id)
         assert (offset, log) == (100, 0), "the event file and the log are read again from there"
         again = recorder(idle_app).apply_batched(

@@ -1,4 +1,4 @@
-"""Two evaluations on the same images: the difference, how sure it is, and what cannot be compared."""
+"""Two evaluations on the same images: the difference, its uncertainty, and what cannot be compared."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def first(app: APIFlask, images: list[ImageResult]) -> int:
 def beside(
     app: APIFlask, first_id: int, images: list[ImageResult], training_id: int | None = None, **result: Any
 ) -> tuple[int, Path]:
-    """Another evaluation of the same set, of the same run where none is named; its id and its folder."""
+    """Another evaluation of the same split, of the same run by default; its id and its folder."""
     with app.app_context(), writing() as session:
         of = session.get_one(Evaluation, first_id)
         row = Evaluation(training_id=training_id or of.training_id, dataset_id=of.dataset_id, split="val")
@@ -98,7 +98,7 @@ def test_differences_within_chance_are_reported_as_such(idle_app: APIFlask) -> N
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", bytes(range(256)) * 40, b'{"names": 5}'])
 def test_damaged_files(idle_app: APIFlask, damage: bytes) -> None:
-    """What was kept is made anew; what cannot be is set aside and named, of whichever of the two it is."""
+    """What was cached is computed again; what cannot be is set aside and named, for either evaluation."""
     one = first(idle_app, [RIGHT] * 20)
     second, folder = beside(idle_app, one, [MISSED] * 20)
     expected = compare(idle_app, one, second).get_json()
@@ -121,7 +121,7 @@ def test_damaged_files(idle_app: APIFlask, damage: bytes) -> None:
 
 
 def test_a_view_that_is_damaged_in_its_middle(idle_app: APIFlask) -> None:
-    """It is made anew, and nothing of the other evaluation is moved away."""
+    """It is computed again, and no file of the other evaluation is moved away."""
     one = first(idle_app, [RIGHT] * 300)
     second, folder = beside(idle_app, one, [MISSED] * 300)
     expected = compare(idle_app, one, second).get_json()
@@ -150,7 +150,7 @@ def test_a_view_in_an_earlier_form_is_rebuilt(idle_app: APIFlask, text: str) -> 
     ("count", "images"), [(1, "1 image is too few"), (2, "2 images are too few"), (19, "19 images are too few")]
 )
 def test_a_few_images_prove_nothing(idle_app: APIFlask, count: int, images: str) -> None:
-    """Whatever is drawn of one image is that image: its interval has no width."""
+    """Every sample of a single image is that image: its interval has no width."""
     one = first(idle_app, [RIGHT] * count)
     second, _ = beside(idle_app, one, [MISSED] * count)
     body = compare(idle_app, one, second).get_json()

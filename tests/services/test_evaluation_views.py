@@ -35,7 +35,7 @@ NAMES = ["cat", "dog", "cow"]
 BOX, DISTANT, LARGE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 90.0, 90.0), (0.0, 0.0, 200.0, 100.0)
 
 PICTURES = [
-    # right; wrong class; missed and false; duplicate; nothing in it and nothing detected
+    # correct; wrong class; missed and false; duplicate; no object and no detection
     ImageResult([0], [BOX], [0], [0.9], [BOX], [(0, 0, 0.9)]),
     ImageResult([0], [LARGE], [1], [0.8], [LARGE], [(0, 0, 0.75)]),
     ImageResult([1], [BOX], [2], [0.6], [DISTANT], []),
@@ -182,7 +182,7 @@ def test_ten_thousand_images(idle_app: APIFlask) -> None:
 
 
 def quickest(act: Callable[[], Any]) -> float:
-    """Seconds of processor time, of three times the least."""
+    """CPU seconds, the minimum of three runs."""
     seconds = []
     for _ in range(3):
         began = time.process_time()
@@ -272,7 +272,7 @@ def test_the_draft_of_a_killed_server_is_removed(idle_app: APIFlask) -> None:
 
 
 def test_files_that_go_meanwhile(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A view is thinned out for others that are made, or the whole evaluation is deleted, between two steps."""
+    """A view is thinned out for others that are created, or the whole evaluation is deleted, between two steps."""
     client, (number, folder) = idle_app.test_client(), add(idle_app, pictures(PICTURES), 0.3)
     is_readable, vanishing = views.is_readable, []
 

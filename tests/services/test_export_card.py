@@ -1,4 +1,4 @@
-"""README.md of an export's ZIP: what it says is what the rows say."""
+"""README.md of an export's ZIP: it agrees with the rows."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def package(
     chosen: dict[str, Any] | None = None,
     **more: Any,
 ) -> Package:
-    """Of a run of one epoch on one class, whose batch was reduced."""
+    """Of a run of one epoch on one class, whose batch size was reduced."""
     best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
     training = Training(id=7, name="Run", dataset=Dataset(name="Fruit", classes=["apple"]), task=task, params={})
     values = {
@@ -122,7 +122,7 @@ def test_what_was_chosen_for_the_model_goes_with_it(
 
 
 def test_it_names_only_the_tools_in_use() -> None:
-    """A card of an ONNX file named OpenVINO and nncf, which were installed."""
+    """Earlier, a card of an ONNX file named OpenVINO and nncf, which were installed."""
     versions = dict.fromkeys(("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf", "python"), "1.0")
     names = {
         (form, int8): set(packages_used(form, {"int8": int8}, versions)) for form in FORMATS for int8 in (True, False)

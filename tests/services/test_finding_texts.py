@@ -1,4 +1,4 @@
-"""Every code that the quality check gives has its texts, and every fix says what it does."""
+"""Every code of the quality check has its texts, and every fix describes its effect."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_every_code_has_its_texts() -> None:
         for path in (WORKER / "quality").glob("*.py")
         for one, second in re.findall(calls, path.read_text())
     }
-    used |= {f"image_{what}" for what in ("scans", "pages", "tiles", "frames")}  # of a TooCostly
+    used |= {f"image_{what}" for what in ("scans", "pages", "tiles", "frames")}  # codes of TooCostly
     used |= {"leak", "leak_exact", "leak_source", "near_duplicate", "duplicate_image", "duplicate_conflict"}
     assert len(used) > 35
     assert used == TEXTS.keys()

@@ -1,4 +1,4 @@
-"""Messages by number: kept, thinned out, read back as they were sent; what a snapshot holds."""
+"""Messages by number: stored, thinned out, read back as they were sent; the contents of a snapshot."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +31,7 @@ RUN: list[Event] = [
 
 
 def run_with_log(app: APIFlask) -> tuple[int, list[dict[str, Any]]]:
-    """A training that has said it all and printed two lines; its live messages."""
+    """A training that has written all events and printed two lines; its live messages."""
     training_id = create_training(app)
     for index in (4, 8):  # the first epoch and the last
         object.__setattr__(RUN[index], "classes", CLASSES)

@@ -1,4 +1,4 @@
-"""Why an import failed: whole sentences in the reader's language, whatever the process said."""
+"""Why an import failed: complete sentences in the reader's language, whatever the process reported."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The job that reads a dataset's files for the answer to a request, and makes its revision behind it."""
+"""The job that reads a dataset's files for the response to a request, and creates its revision after it."""
 
 import io
 import json
@@ -63,7 +63,7 @@ def until(check: Callable[[], Any]) -> Any:
 
 
 def session_of(imports: DatasetImports, data: bytes) -> tuple[ImportSession, Path]:
-    """For an upload that lies in a staging folder."""
+    """For an upload in a staging folder."""
     folder = imports.storage.new_tmp()
     folder.mkdir()
     (folder / ARCHIVE).write_bytes(data)
@@ -78,7 +78,7 @@ def ready_child(imports: DatasetImports) -> tuple[int, Path]:
 
 
 def slow_zip(count: int = 120) -> bytes:
-    """Images that take long enough for a child to be met at work."""
+    """Images that take long enough for a child to be observed while it works."""
     picture = image_bytes((2000, 1500))
     files: dict[str, bytes | str] = {}
     for number in range(count):
@@ -113,7 +113,7 @@ def test_with_all_slots_busy_only_the_answer_is_computed(imports: DatasetImports
 
 
 def test_a_child_is_ready_before_its_job(imports: DatasetImports) -> None:
-    """One at most; it is the next job's first attempt. One that has ended is not given out."""
+    """One at most; it is the next job's first attempt. One that has ended is not used."""
     imports.prepare()
     imports.prepare()
     pid, directory = ready_child(imports)
@@ -124,7 +124,7 @@ def test_a_child_is_ready_before_its_job(imports: DatasetImports) -> None:
         job = imports.jobs.get(session.job_id)
         assert (job.runner or {})["pid"] == pid
         assert job.token == directory.parent.name
-    until(lambda: not list(find_children(imports.jobs.root)))  # its own child ends behind it
+    until(lambda: not list(find_children(imports.jobs.root)))  # its own child ends after it
     imports.prepare()
     pid, waiting = ready_child(imports)
     os.kill(pid, signal.SIGKILL)
@@ -153,7 +153,7 @@ def test_a_killed_child_begins_anew_from_what_was_extracted(imports: DatasetImpo
 def test_a_request_whose_job_was_stopped_is_refused(imports: DatasetImports, app: APIFlask) -> None:
     imports.prepare()
     pid, _directory = ready_child(imports)
-    os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine
+    os.kill(pid, signal.SIGSTOP)  # no machine is so fast that it has a verdict before the stop
     session, _folder = session_of(imports, yolo_zip(4, 2))
     answers: list[Any] = []
 
@@ -170,7 +170,7 @@ def test_a_request_whose_job_was_stopped_is_refused(imports: DatasetImports, app
     assert session.job_id is not None
     until(lambda: imports.jobs.get(session.job_id).status == JobStatus.RUNNING)
     imports.jobs.stop(session.job_id)
-    os.kill(pid, signal.SIGKILL)  # as the supervisor does with one that does not listen
+    os.kill(pid, signal.SIGKILL)  # as the supervisor does with one that does not respond
     asking.join(LIMIT_S)
     assert isinstance(answers[0], Conflict), "somebody wanted it: an upload that can be resumed does not try again"
 
@@ -226,7 +226,7 @@ def test_a_process_lost_while_the_database_is_away_is_reported(
     monkeypatch.setattr(session_module, "POLL_INTERVAL_S", 0.1)
     imports.prepare()
     pid, _directory = ready_child(imports)
-    os.kill(pid, signal.SIGSTOP)  # it has no verdict before the stop, on no machine
+    os.kill(pid, signal.SIGSTOP)  # no machine is so fast that it has a verdict before the stop
     session, _folder = session_of(imports, yolo_zip(4, 2))
     answers: list[Any] = []
 
@@ -247,11 +247,11 @@ def test_a_process_lost_while_the_database_is_away_is_reported(
         assert [error.status for error in answers] == [503]
         session.end()
     until(lambda: imports.jobs.get(1).status == JobStatus.CANCELLED)
-    until(lambda: not imports.lost)  # behind the commit
+    until(lambda: not imports.lost)  # after the commit
 
 
 def test_a_child_that_is_ready_waits_while_nothing_can_be_written(imports: DatasetImports, app: APIFlask) -> None:
-    """It is the next job's; where its job is over before it began, it goes."""
+    """It is the next job's; if its job ends before it began, the child ends, too."""
     imports.prepare()
     pid, directory = ready_child(imports)
     session, _folder = session_of(imports, yolo_zip(4, 2))
@@ -264,7 +264,7 @@ def test_a_child_that_is_ready_waits_while_nothing_can_be_written(imports: Datas
         assert (imports.jobs.get(session.job_id).runner or {})["pid"] == pid
     imports.prepare()
     _pid, directory = ready_child(imports)
-    imports.jobs.scheduler.close()  # nothing begins any more
+    imports.jobs.scheduler.close()  # nothing is started any more
     job = imports.follow(5, 1, recipe({}, 1000), ORIGIN)
     assert job.token == directory.parent.name
     imports.jobs.stop(job.id)
@@ -276,7 +276,7 @@ def test_a_child_that_is_ready_waits_while_nothing_can_be_written(imports: Datas
 def test_a_child_goes_where_nobody_knows_whether_its_job_was_committed(
     imports: DatasetImports, monkeypatch: pytest.MonkeyPatch, is_there: bool
 ) -> None:
-    """Its token may be that of a row: it is never given out again, and the next job has another child."""
+    """Its token may be that of a row: it is never used again, and the next job has another child."""
     imports.jobs.scheduler.close()
     imports.prepare()
     pid, directory = ready_child(imports)
@@ -301,7 +301,7 @@ def test_a_child_goes_where_nobody_knows_whether_its_job_was_committed(
 
 
 def test_a_deleted_dataset_has_no_child_that_reads_it(imports: DatasetImports) -> None:
-    """Neither one that makes a revision nor one that only answers."""
+    """Neither one that creates a revision nor one that only answers."""
     busy = [session_of(imports, yolo_zip(4, 2))[0] for _ in range(AT_ONCE)]
     for session in busy:
         session.verdict()
@@ -321,7 +321,7 @@ def test_a_deleted_dataset_has_no_child_that_reads_it(imports: DatasetImports) -
 
 
 def test_what_waits_for_its_turn_counts(imports: DatasetImports) -> None:
-    """An upload whose import would have to wait behind accepted ones is read for the answer alone, at once."""
+    """An upload whose import would be queued behind accepted ones is read for the response only, immediately."""
     imports.jobs.scheduler.close()
     for number in range(1, AT_ONCE + 1):
         imports.follow(number, 1, recipe({}, 1000), ORIGIN)
@@ -341,7 +341,7 @@ def test_an_attempt_that_missed_the_move_begins_anew(imports: DatasetImports) ->
 
 
 def test_what_an_accepted_import_needs_is_not_how_it_came(imports: DatasetImports, tmp_path: Path) -> None:
-    """A record of what was extracted may have been cut by a crash: nobody reads it any more."""
+    """A record of the extracted files may have been truncated by a crash: it is no longer read."""
     params = {"staging": "/x", "unpack": True, "number": 1, "options": recipe({}, 1000), "origin": ORIGIN}
     job = Job(kind=IMPORT, params=params | {"accepted": True}, subject_type="dataset", subject_id=5)
     spec = imports.spec(job, tmp_path / "job" / "1")
@@ -356,7 +356,7 @@ def test_what_an_accepted_import_needs_is_not_how_it_came(imports: DatasetImport
 
 
 def test_a_costly_import_goes_on_in_the_slow_lane(imports: DatasetImports, tmp_path: Path) -> None:
-    """Once, and when its request was answered; as long as it takes then."""
+    """Once, and after its request was answered; then without a time limit."""
     kind, failure = imports.jobs.kinds[IMPORT], Failed(TAKES_LONG, "more than 10 s")
     params = {"number": 1, "options": recipe({}, 1000), "origin": ORIGIN, "accepted": True}
     job = Job(kind=IMPORT, params=params, subject_type="dataset", subject_id=5)
@@ -373,7 +373,7 @@ def test_a_costly_import_goes_on_in_the_slow_lane(imports: DatasetImports, tmp_p
 def test_one_that_begins_anew_shows_its_old_progress_no_longer(
     idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever looks at the dataset hears that it waits, as for its turn in the slow lane."""
+    """The dataset's viewers are notified that it is waiting, as for its turn in the slow lane."""
     messages: list[Any] = []
     monkeypatch.setattr("app.services.datasets.imports.to_dashboard", lambda *message: messages.append(message))
     services = idle_app.extensions["services"]
@@ -495,7 +495,7 @@ def test_what_nobody_accepted_does_not_outlast_the_server(imports: DatasetImport
 
 
 def test_a_clock_that_jumps_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A laptop that slept, or NTP: only the monotonic clock tells how long a child was silent."""
+    """A laptop that slept, or NTP: only the monotonic clock measures how long a child was silent."""
     (tmp_path / "heartbeat").touch()
     pulse = Pulse(Child(tmp_path, 0, 0.0))
     clock = time.monotonic()

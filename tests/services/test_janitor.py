@@ -1,4 +1,4 @@
-"""The janitor: what goes, what stays, on real files and rows."""
+"""The janitor: what is removed, what stays, on real files and rows."""
 
 import os
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ def sweep(app: APIFlask, time: datetime = TODAY) -> dict[str, int]:
 
 
 def ended(app: APIFlask, days: float, status: str = "completed", **columns: Any) -> int:
-    """A training that ended so many days ago, with checkpoints of epochs 5 and 6, 4 (periodic) and its best."""
+    """A training that ended this many days ago, with checkpoints of epochs 5 and 6, 4 (periodic) and its best."""
     dataset_id = valid_dataset(app)
     with app.app_context(), writing() as session:
         row = Training(name="Old", dataset_id=dataset_id, model_version="n", status=status, current_epoch=6)

@@ -1,4 +1,4 @@
-"""A training and its job: who wins when both are asked for something, and what the jobs say of a training."""
+"""A training and its job: which request wins if both get one, and a training's data in the list of jobs."""
 
 import json
 import sqlite3
@@ -55,7 +55,7 @@ def job_of(app: APIFlask, training_id: int) -> Job:
 
 
 def running(app: APIFlask, worker: FakeWorker | None = None, **changes: object) -> int:
-    """A running training, with a job whose process this is."""
+    """A running training, with a job that has this process."""
     training_id = create_training(app, devices=["cpu"], **changes)
     with app.app_context(), writing() as session:
         job = new_job(session.get_one(Training, training_id))
@@ -65,14 +65,14 @@ def running(app: APIFlask, worker: FakeWorker | None = None, **changes: object) 
 
 
 def supervise(app: APIFlask, training_id: int) -> None:
-    """To its end, in this thread."""
+    """Supervise it to its end, in this thread."""
     jobs = app.extensions["services"].jobs
     context = SupervisorContext(jobs.kinds, jobs.live, jobs.root, jobs.announce)
     Supervisor(context, job_of(app, training_id).id, 1, follows=True).run(app)
 
 
 def unavailable_once(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """The same, but the first time the database is away."""
+    """The same, but at the first call the database is unavailable."""
     monkeypatch.setattr(database, "RETRY_S", 0.0)
     failures = [UNAVAILABLE]
 
@@ -110,7 +110,7 @@ def test_what_was_requested_of_an_older_version_still_is(
 
 
 def test_no_child_is_orphaned_when_following_fails(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The training has failed, so its process must not go on in the folder."""
+    """The training has failed, so its process must not continue in the folder."""
     worker = FakeWorker(service(idle_app).store.models / "child")
     try:
         training_id = running(idle_app, worker)
@@ -128,7 +128,7 @@ def test_no_child_is_orphaned_when_following_fails(idle_app: APIFlask, monkeypat
 
 
 def test_a_database_that_is_away_delays_following(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where to go on reading, and what follows an end, are asked again."""
+    """The position to resume reading from, and what follows an end, are read again."""
     training_id = running(idle_app)
     kind = service(idle_app).jobs.record
     write_events(service(idle_app).store.attempt_dir(training_id, 1), RUN)
@@ -154,7 +154,7 @@ def test_a_database_that_is_away_delays_the_start(idle_app: APIFlask, monkeypatc
 
 
 def sent_for(app: APIFlask, *paths: str) -> list[int]:
-    """How many statements each request sends."""
+    """The number of statements of each request."""
     counts = []
     for path in paths:
         with statements(app) as sent:
@@ -192,7 +192,7 @@ def test_a_job_names_the_dataset_that_it_is_about(idle_app: APIFlask) -> None:
 
 def test_a_round_takes_no_query_a_training(idle_app: APIFlask) -> None:
     def sent(count: int) -> int:
-        """The reads of trainings in a round that tells so many what they wait for."""
+        """The reads of trainings in a round that notifies this many of what they are waiting for."""
         for _ in range(count):
             create_training(idle_app, "pending")
         jobs = idle_app.extensions["services"].jobs
@@ -208,7 +208,7 @@ def test_a_round_takes_no_query_a_training(idle_app: APIFlask) -> None:
 
 
 def test_a_job_that_ended_stays_as_it_ended(idle_app: APIFlask) -> None:
-    """Its training goes on in another job, which says how far it is now."""
+    """Its training continues in another job, which has the progress from now on."""
     training_id = create_training(idle_app, "pending")
     assert claim(idle_app) == [training_id]
     client, jobs = idle_app.test_client(), service(idle_app).jobs
@@ -242,7 +242,7 @@ def test_a_failed_job_has_its_reason(idle_app: APIFlask, code: str) -> None:
 
 
 def test_an_ending_of_another_kind_of_work_ends_nothing(idle_app: APIFlask) -> None:
-    """A training that says no Completed has not completed: how its process ended says what it is."""
+    """Without a Completed event, a training has not completed: its process's exit status decides."""
     training_id = running(idle_app)
     write_events(service(idle_app).store.attempt_dir(training_id, 1), [STARTED, epoch(1), Finished({})])
     supervise(idle_app, training_id)
@@ -286,7 +286,7 @@ def test_an_ending_that_cannot_be_written_leaves_the_row_for_a_later_round(
 
 
 def test_a_fault_outside_the_run_does_not_end_it(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule of the coach, a text, a socket: a fault there is logged, and the run goes on."""
+    """An error in a rule of the coach, a text or a socket is logged, and the run continues."""
 
     def fail(*_: object) -> None:
         raise KeyError("a rule")
@@ -303,7 +303,7 @@ def test_a_fault_outside_the_run_does_not_end_it(idle_app: APIFlask, monkeypatch
 
 
 def test_an_attempt_never_comes_again(idle_app: APIFlask) -> None:
-    """The version before went on with a training whose paused job it did not know."""
+    """An earlier version resumed a training whose paused job it did not know."""
     training_id = create_training(idle_app, "paused", attempt=1)
     with idle_app.app_context():
         service(idle_app).reconcile()
@@ -328,7 +328,7 @@ def test_going_back_a_version_leaves_no_jobs_of_trainings(idle_app: APIFlask) ->
 
 
 def test_devices_are_those_of_the_attempt_that_runs(idle_app: APIFlask) -> None:
-    """The database is older than the folder: what it says of an earlier attempt does not count."""
+    """The database is older than the folder: its values of an earlier attempt do not count."""
     training_id = running(idle_app)
     directory = service(idle_app).store.attempt_dir(training_id, 4)
     directory.mkdir(parents=True)
@@ -342,7 +342,7 @@ def test_devices_are_those_of_the_attempt_that_runs(idle_app: APIFlask) -> None:
 
 
 def test_an_action_that_loses_a_deadlock_is_applied_once(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL ends one of two that wait for each other; the loser tries once more, and nobody gets a 503."""
+    """PostgreSQL ends one of two deadlocked transactions; it is retried once, and no request gets a 503."""
 
     class Deadlock(Exception):
         sqlstate = "40P01"
@@ -368,7 +368,7 @@ Announced = list[tuple[str, str, str | None]]
 
 @pytest.fixture
 def announced(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Announced:
-    """Kind, status and requested stop of each job whose change is told."""
+    """Kind, status and requested stop of each announced job."""
     changes: Announced = []
     live = idle_app.extensions["services"].jobs.live
     monkeypatch.setattr(live, "publish", lambda job: changes.append((job.kind, str(job.status), job.stop_mode)))
@@ -398,7 +398,7 @@ def test_a_withdrawn_evaluation_is_announced(idle_app: APIFlask, announced: Anno
 
 
 def test_an_sqlite_that_drops_no_columns_is_upgraded(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RHEL 9 and Debian 11 have 3.34: the columns stay, and nobody reads them."""
+    """RHEL 9 and Debian 11 have 3.34: the columns stay, and are not read."""
 
     def columns() -> set[str]:
         return {column["name"] for column in inspect(db.engine).get_columns("training")}

@@ -1,4 +1,4 @@
-"""The allow-list of parameters against the ultralytics that is installed."""
+"""The allow-list of parameters against the installed ultralytics."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ from app.services.trainer.params.excluded import EXCLUDED, REQUEST
 from app.services.trainer.params.kinds import Parameter
 from app.services.trainer.ultralytics_files import defaults
 
-# In a process of its own, since it imports torch: what ultralytics says to values of parameters and to names of models.
+# In a process of its own, since it imports torch: whether ultralytics accepts values of parameters and names of models.
 ASK = """
 import json, sys
 from ultralytics.cfg import get_cfg

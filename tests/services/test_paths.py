@@ -1,4 +1,4 @@
-"""Texts about failures name what the user has, never the machine's folders."""
+"""Texts about failures name the user's files, never the machine's folders."""
 
 import io
 import json
@@ -61,7 +61,7 @@ WORKER = Path("/mnt/big disk/yolo/workers/host-1-gpu0")
     ],
 )
 def test_paths_of_the_folder_of_a_worker(text: str, public: str) -> None:
-    """Datasets lie in its host's folder: the message of a child may name them by either."""
+    """Datasets are in its host's folder: a child's message may name them by either path."""
     assert redact_paths(text, WORKER, NAMES) == public
 
 
@@ -94,7 +94,7 @@ def test_a_long_line_takes_no_time() -> None:
 
 
 def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> None:
-    """By the API, the room's messages, what is read back of them, the log: wherever a failure is shown."""
+    """In the API, the room's messages, stored messages, the log: wherever a failure is shown."""
     training_id = create_training(idle_app)
     client = idle_app.test_client()
     with idle_app.app_context(), writing() as session:
@@ -123,8 +123,9 @@ def test_no_server_folder_is_disclosed(idle_app: APIFlask, tmp_path: Path) -> No
 
 
 def test_what_a_worker_has_sent_names_none_of_its_folders(idle_app: APIFlask) -> None:
-    """Its output and events, read where its files were received: in the log, the bundle, and an ending that is written
-    for it."""
+    """Its output and events, in the folder that received its files: in the log, the bundle, and an ending written for
+    it.
+    """
     training_id = create_training(idle_app)
     client = idle_app.test_client()
     dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
@@ -152,7 +153,7 @@ def test_what_a_worker_has_sent_names_none_of_its_folders(idle_app: APIFlask) ->
 
 
 def test_the_reason_of_a_failed_job_names_no_folder(idle_app: APIFlask) -> None:
-    """Whoever reads it, on whichever machine: its row has none."""
+    """On every machine, since its row contains none."""
     jobs = idle_app.extensions["services"].jobs
     context = SupervisorContext(jobs.kinds, jobs.live, jobs.root, jobs.announce)
     with idle_app.app_context():

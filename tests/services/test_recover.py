@@ -1,4 +1,4 @@
-"""What follows when a run did not end by itself, and who waits for what."""
+"""What follows when a run did not end by itself, and what each training is waiting for."""
 
 import zipfile
 from dataclasses import replace
@@ -65,7 +65,7 @@ def test_a_training_whose_program_was_replaced_goes_on(idle_app: APIFlask) -> No
 
 
 def test_a_child_of_an_earlier_server_whose_program_was_replaced(tmp_path: Path) -> None:
-    """Its exit status is nobody's: what it printed says why."""
+    """Its exit status is unknown, since it is no child of this server: its output has the reason."""
     (tmp_path / "worker.log").write_text("Epoch 1\nModuleNotFoundError: No module named 'app.worker.gone'\n")
     assert classify(Child(tmp_path, 0, 0.0), oom_kills()).kind == "program_changed"
 
@@ -227,7 +227,7 @@ def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
 
 
 def test_epochs_that_only_an_abandoned_process_knew_are_recorded(idle_app: APIFlask) -> None:
-    """It trained on until it saw that another machine has its run, which resumes from its newest checkpoint."""
+    """It trained on until it detected that another machine has its run, which resumes from its newest checkpoint."""
     training_id = create_training(idle_app)
     report(idle_app, training_id, STARTED, epoch(1), epoch(2), Failed("killed", "signal 9"))
     directory = service(idle_app).store.attempt_dir(training_id, row_of(idle_app, training_id).attempt)
@@ -293,7 +293,7 @@ def test_a_note_is_stored_and_announced(idle_app: APIFlask) -> None:
 
 
 def test_before_the_first_epoch_a_run_starts_over(idle_app: APIFlask) -> None:
-    """Not "after epoch 0", which nobody has seen."""
+    """Not "after epoch 0", which does not exist."""
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
         for code in STARTS_OVER:
             first, later = (note(code, {"epoch": epoch, "batch": 8, "smaller": 4}) for epoch in (0, 3))

@@ -1,4 +1,4 @@
-"""The iterations of a run are those that ultralytics does."""
+"""The computed iterations of a run are those of ultralytics."""
 
 import pytest
 

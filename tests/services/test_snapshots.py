@@ -1,4 +1,4 @@
-"""Backups of a whole installation: consistent while it works, checked by hash, restored into an empty place."""
+"""Backups of a whole installation: consistent during use, verified by hash, restored into an empty folder."""
 
 import fcntl
 import os
@@ -42,13 +42,13 @@ def data_of(app: APIFlask) -> Path:
 
 
 def without_runners(tables: dict[str, Any]) -> dict[str, Any]:
-    """Which process runs a job says nothing in another installation."""
+    """The processes of jobs are meaningless in another installation."""
     return tables | {"job": [tuple(value for value in row if '"pid"' not in str(value)) for row in tables["job"]]}
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[APIFlask, Path]:
-    """An installation, and a backup of it that nobody changes."""
+    """An installation, and a backup of it that is not changed."""
     folder = tmp_path_factory.mktemp("whole")
     app = installation(folder)
     fill(app)
@@ -132,11 +132,11 @@ def test_files_in_the_way_are_named(backup: Path, tmp_path: Path) -> None:
     assert (data_of(target) / "datasets" / "3" / "mine").read_text() == "kept"
 
 
-# What goes on meanwhile.
+# Changes during a backup.
 
 
 def in_first_round(patch: pytest.MonkeyPatch, work: Callable[[], Any]) -> list[int]:
-    """Do something between the first copy of the database and that of the files; the rounds."""
+    """Do something between the first copy of the database and that of the files; returns the rounds."""
     rounds: list[int] = []
     update = Mirror.update
 
@@ -178,7 +178,7 @@ def test_what_is_deleted_meanwhile_is_in_neither(tmp_path: Path, monkeypatch: py
 
 
 def test_a_database_in_the_data_folder_is_no_file_of_it(tmp_path: Path) -> None:
-    """A copy of it as a file would be torn, and the new one, which is empty, lies in no restore's way."""
+    """A copy of it as a file would be torn; and its new, empty file must not prevent a restore."""
     for name in ("a", "b"):
         (tmp_path / name / "data" / "db").mkdir(parents=True)
     app = installation(tmp_path / "a", DATABASE_URL=f"sqlite:///{tmp_path}/a/data/db/yolo.db")
@@ -244,7 +244,7 @@ def test_one_that_never_rests_has_no_backup(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_file_that_changes_while_it_is_copied(tmp_path: Path) -> None:
-    """Each update brings what has changed; what is gone goes, and a name of two stays whole."""
+    """Each round copies what has changed; deleted files are removed, and a file with two names stays intact."""
     source, target = tmp_path / "a", tmp_path / "b"
     source.mkdir()
     (source / "grows").write_text("1")
@@ -277,7 +277,7 @@ def test_a_hard_link_whose_first_name_was_replaced(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in target.iterdir()} == {"a": "another", "kept": "old", "more": "old"}
 
 
-# What goes wrong.
+# Failures.
 
 FULL = r"No space left|database or disk is full"
 
@@ -323,7 +323,7 @@ restorer(app).restore(Path(sys.argv[2]), say)
 
 
 def test_a_restore_that_was_killed_goes_on(original: tuple[APIFlask, Path], backup: Path, tmp_path: Path) -> None:
-    """Files without their rows are nobody's: a server there would be read-only. The same backup completes them."""
+    """Files without their rows belong to nobody: a server there would be read-only. The same backup completes them."""
     root, environment = tmp_path / "b", os.environ | settings_for(tmp_path / "b")
     command = [sys.executable, "-c", KILLED, str(root), str(backup), "Copying the database"]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120)
@@ -356,7 +356,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def test_the_commands(
     command: Callable[..., None], backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line says what is wrong, and the status is 1."""
+    """One line with the error, and the exit status 1."""
     with pytest.raises(SystemExit, match="make backup TO=/mnt/backups"):
         command("make")
     file, application = tmp_path / "b" / "instance" / "test.db", installation(tmp_path / "b")
@@ -375,7 +375,7 @@ def test_the_commands(
 
 
 def test_a_backup_before_an_upgrade_changes_nothing(command: Callable[..., None], tmp_path: Path) -> None:
-    """The new program is there already, and the old server still works with its own tables."""
+    """The new program is installed already, and the old server still works with its own tables."""
     app = installation(tmp_path / "b")
     with engine_of(app).begin() as rows:
         rows.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

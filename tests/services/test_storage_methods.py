@@ -1,4 +1,4 @@
-"""The methods of StorageService that the specification names."""
+"""The methods of StorageService in the specification."""
 
 import io
 import os
@@ -26,7 +26,7 @@ def test_save_dataset(idle_app: APIFlask) -> None:
 
 
 def test_two_may_remove_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that starts, and a request that the one before it had answered: the second finds files gone."""
+    """A starting server, and a request that the one before it had answered: the second one finds files missing."""
     folder = tmp_path / "old"
     (folder / "images").mkdir(parents=True)
     for number in range(3):

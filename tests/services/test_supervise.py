@@ -42,7 +42,7 @@ def fake() -> Iterator[Callable[..., FakeWorker]]:
 
 
 def test_restart_applies_the_rest(app: APIFlask) -> None:
-    """The child ended while no server ran: what it said is applied, from where the last server had come to."""
+    """The child ended while no server was running: its events are applied, from where the last server had stopped."""
     training_id = create_training(app)
     write_events(service(app).store.attempt_dir(training_id, 1), RUN)
     restart(app)
@@ -122,14 +122,14 @@ def test_a_child_without_a_pulse_is_killed(
 
 
 def test_a_child_that_computes_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that holds the interpreter lets no heartbeat through; on a loaded machine for minutes."""
+    """A library that holds the GIL prevents heartbeats; on a loaded machine for minutes."""
     monkeypatch.setattr(pulses, "PROCESSOR_CHECK_S", 0.0)
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         child = Child(tmp_path, busy.pid, 0.0)
         pulse = Pulse(child)
 
         def compute(seconds: float) -> float:
-            """Wait until it has had so much of the processor; how silent it is then, as a share of the wait."""
+            """Wait until it has used this much CPU time; returns its silence as a share of the wait."""
             pulse.silent_s()
             since = time.monotonic()
             deadline = (child.processor_s() or 0.0) + seconds
@@ -177,7 +177,9 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
 
 
 def test_a_damaged_event_file_costs_its_lines(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
-    """Cut and filled with garbage while the child writes: what is said before and after counts; the page is told."""
+    """Truncated and filled with garbage while the child writes: events before and after it count; the page is
+    notified.
+    """
     training_id = create_training(app)
     directory = service(app).store.attempt_dir(training_id, 1)
     path = directory / "events.jsonl"

@@ -1,4 +1,4 @@
-"""Figures of the machine: rates, processes, devices, the database's times, the log's end; and their endpoints."""
+"""Figures of the machine: rates, processes, devices, the database's times, the end of the log; and their endpoints."""
 
 import json
 import logging
@@ -62,7 +62,7 @@ def test_how_busy_the_cores_are(monkeypatch: pytest.MonkeyPatch) -> None:
     processor = Processor()
     assert processor.percent() == (0.0, [0.0, 0.0])
     clock[0], cores[:] = 102.0, [times(11.5, 10.4, 0.1, 1.5), times(0, 2, 0, 0)]
-    with ThreadPoolExecutor(1) as another:  # whoever asks
+    with ThreadPoolExecutor(1) as another:  # for any thread
         assert another.submit(processor.percent).result() == (37.5, [75.0, 0.0])
     clock[0], cores[:] = 102.5, [times(12, 10.4, 0.1, 1.5), times(0.5, 2, 0, 0)]
     assert processor.percent() == (37.5, [75.0, 0.0]), "a look is kept for a second"
@@ -186,7 +186,7 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
 
 
 def test_a_device_names_the_runs_that_train_on_it(idle_app: APIFlask) -> None:
-    """And not those that something else there is about."""
+    """And not those of other jobs there."""
     ended, running = create_training(idle_app, status="cancelled"), create_training(idle_app, status="pending")
     assert claim(idle_app) == [running]
     with idle_app.app_context(), writing() as session:
@@ -200,7 +200,7 @@ SAMPLE = re.compile(r'yolo_(\w+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (-
 
 
 def samples(text: str) -> dict[str, float]:
-    """By name and labels; every line is a sample, or a comment that the format knows."""
+    """By name and labels; every line is a sample, or a valid comment."""
     lines = [
         line
         for line in text.splitlines()
@@ -243,7 +243,7 @@ def test_gpus_for_prometheus(idle_app: APIFlask) -> None:
 
 
 def test_the_system_room_gets_the_jobs(idle_app: APIFlask) -> None:
-    """What goes through the socket is JSON, with times and all."""
+    """Everything sent through the socket is JSON, including times."""
     training_id = create_training(idle_app, "pending")
     with idle_app.app_context():
         services = idle_app.extensions["services"]
@@ -261,7 +261,7 @@ def named(script: str, constant: str) -> set[str]:
 
 
 def test_the_page_has_a_name_for_each_program_and_kind_of_job(idle_app: APIFlask) -> None:
-    """Else it would show `split_preview` in the middle of its sentences."""
+    """Otherwise it would show `split_preview` in the middle of its sentences."""
     programs = {path.stem for path in (ROOT / "app" / "worker" / "programs").glob("[a-z]*.py")}
     assert programs - named("pages/system.js", "PROGRAMS") == set()
     kinds = set(idle_app.extensions["services"].jobs.kinds.names())

@@ -1,4 +1,4 @@
-"""Datasets of each task: what an upload is taken for, what is checked, and what a training is given."""
+"""Datasets of each task: how an upload is interpreted, what is checked, and what a training is given."""
 
 import io
 import json
@@ -17,7 +17,7 @@ NAMES = "names: [thing]\n"
 
 
 def upload(client: FlaskClient, content: dict[str, Any], status: int = 201, **form: str) -> dict[str, Any]:
-    """Upload; the dataset behind its validation, or the refusal."""
+    """Upload; returns the dataset after its validation, or the refusal."""
     fields = {"name": "Set", "file": (io.BytesIO(zip_bytes(content)), "set.zip")} | form
     answer = client.post("/api/datasets", data=fields, content_type="multipart/form-data")
     assert answer.status_code == status, answer.text

@@ -1,4 +1,4 @@
-"""The confidence thresholds: each row does what it promises, and none is worse than another in both measures."""
+"""The confidence thresholds: each fulfils its description, and none is worse than another in both measures."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def f1(precision: float, recall: float) -> float:
 
 
 def evaluation(precision: list[float], recall: list[float], at: int | None = None) -> dict[str, Any]:
-    """As the worker writes it; the balanced threshold is where F1 is best, or at a place."""
+    """As the worker writes it; the balanced threshold is at the best F1, or at a given position."""
     scores = [f1(one, r) for one, r in zip(precision, recall, strict=True)]
     peak = scores.index(max(scores)) if at is None else at
     best = {"confidence": X[peak], "precision": precision[peak], "recall": recall[peak], "f1": scores[peak]}
@@ -25,7 +25,9 @@ def evaluation(precision: list[float], recall: list[float], at: int | None = Non
 
 @st.composite
 def evaluations(draw: st.DrawFn) -> dict[str, Any]:
-    """Recall falls with the confidence; precision mostly rises, in jumps; the peak may be a little off (smoothing)."""
+    """Recall decreases with the confidence; precision mostly increases, in jumps; the peak may be a little off
+    (smoothing).
+    """
     share = st.floats(0, 1, allow_nan=False)
     recall = sorted(draw(st.lists(share, min_size=101, max_size=101)), reverse=True)
     base = sorted(draw(st.lists(share, min_size=101, max_size=101)))
@@ -64,7 +66,7 @@ def test_each_row_meets_its_target_and_none_is_worse_in_both(case: dict[str, Any
 
 
 def test_a_good_model_is_not_turned_upside_down() -> None:
-    """Precision is above 0.95 long before the balanced confidence: "few false alarms" stood below it, at 0.2."""
+    """Precision is above 0.95 long before the balanced confidence: earlier, "few false alarms" was below it, at 0.2."""
     precision = [min(1.0, 0.9 + 0.3 * x) for x in X]
     recall = [0.99 if x < 0.5 else 0.99 - (x - 0.5) * 1.9 for x in X]
     rows = thresholds(**evaluation(precision, recall))
@@ -83,6 +85,6 @@ def test_what_was_never_detected_has_no_threshold() -> None:
 
 
 def test_no_threshold_is_recommended_for_a_model_that_detects_next_to_nothing() -> None:
-    """With 1% of detections correct, "use a threshold of 0.00" would be advice to nobody's benefit."""
+    """With 1% of detections correct, "use a threshold of 0.00" would be useless advice."""
     assert thresholds(**evaluation([0.0094] * 101, [0.62] * 101)) == []
     assert [row["name"] for row in thresholds(**evaluation([0.3] * 101, [0.62] * 101))] == ["balanced"]

@@ -1,4 +1,4 @@
-"""The time that a training worked: without queue, pauses and idle machines; the clock on the wall stands beside it."""
+"""The working time of a training: without queue, pauses and idle machines; the wall time is shown beside it."""
 
 from datetime import timedelta
 
@@ -13,12 +13,12 @@ from tests.services.runs import RUN, STARTED, create_training, epoch, recorder, 
 
 
 def enveloped(events: list[tuple[Event, float]]) -> list[tuple[int, Envelope]]:
-    """Events with the seconds that their process had worked then."""
+    """Events with their process's working time in seconds."""
     return [(100 * seq, Envelope(seq, now(), event, worked)) for seq, (event, worked) in enumerate(events, 1)]
 
 
 def begin(app: APIFlask, training_id: int, **changes: object) -> int:
-    """Its next attempt; the number of it."""
+    """Start its next attempt; returns the attempt's number."""
     with app.app_context(), writing() as session:
         row = session.get_one(Training, training_id)
         if changes.pop("status", row.status) != row.status:
@@ -33,7 +33,7 @@ def test_attempts_add_up_and_what_lies_between_does_not_count(idle_app: APIFlask
     training_id = create_training(idle_app, status="pending", start_time=None)
     with idle_app.app_context():
         attempt = begin(idle_app, training_id)
-        with writing() as session:  # an hour ago, so that the clock on the wall has gone on
+        with writing() as session:  # an hour ago, so that the wall time differs
             session.get_one(Training, training_id).start_time = now() - timedelta(hours=1)
             session.get_one(Training, training_id).pause_requested = True
         recorder(idle_app).apply(

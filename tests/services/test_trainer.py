@@ -1,4 +1,4 @@
-"""Events of a child to rows, causes of an end, texts."""
+"""From a child's events to rows, causes of an end, texts."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
 def test_a_failed_transaction_leaves_nothing(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     training_id = create_training(idle_app)
     broken = numbered(RUN[:6])
-    object.__setattr__(broken[-1][1].event, "loss", object())  # no column takes this
+    object.__setattr__(broken[-1][1].event, "loss", object())  # no column accepts this
     with idle_app.app_context():
         with pytest.raises(Exception, match="loss"):
             recorder(idle_app).apply(training_id, 1, broken)
@@ -122,7 +122,7 @@ def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
 
 
 def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A commit that waits for the disk is for what must not be lost: an epoch, a checkpoint, a note, an ending."""
+    """Waiting for the disk is only for what must not be lost: an epoch, a checkpoint, a note, an ending."""
     waited: list[int] = []
 
     def record(session: Any) -> None:

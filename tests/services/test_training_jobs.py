@@ -1,4 +1,4 @@
-"""Trainings among the jobs: listed, stopped and told there as everything else that works in the background."""
+"""Trainings among the jobs: listed, stopped and announced there like all other background work."""
 
 import pytest
 from apiflask import APIFlask
@@ -73,7 +73,7 @@ def test_an_evaluation_behind_a_stop_goes_first_and_ends_when_the_run_goes_on(
 
 
 def test_stop_and_status_cannot_disagree(idle_app: APIFlask, client: FlaskClient) -> None:
-    """Whatever is asked of a training, its job says the same."""
+    """Whatever is requested of a training, its job has the same state."""
     training_id = create_training(idle_app, "pending")
     for action, status in (("pause", "paused"), ("resume", "pending"), ("stop", "cancelled"), ("retry", "pending")):
         assert client.post(f"/api/trainings/{training_id}/{action}").status_code == 202

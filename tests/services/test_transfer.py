@@ -40,7 +40,7 @@ def target(server: str, request: pytest.FixtureRequest) -> str:
 
 
 def command(tmp_path: Path, target: str) -> subprocess.Popen[str]:
-    """`make migrate-to-postgres` behind its set-up."""
+    """`make migrate-to-postgres` after its set-up."""
     environment = os.environ | settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading")
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.migrate_to_postgres", target],
@@ -53,7 +53,7 @@ def command(tmp_path: Path, target: str) -> subprocess.Popen[str]:
 
 
 def migrate_here(tmp_path: Path, target: str) -> None:
-    """The same in this process, which spares its imports."""
+    """The same in this process, without repeating its imports."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings_for(tmp_path).items():
             patch.setenv(name, value)
@@ -157,7 +157,7 @@ def test_not_while_a_server_uses_it(tmp_path: Path, target: str) -> None:
 
 
 def test_a_differing_copy_is_discarded(tmp_path: Path, target: str) -> None:
-    """What PostgreSQL stores is read again: here a trigger changes it."""
+    """What PostgreSQL stores is read back: here a trigger changes it."""
     source, target_app = installation(tmp_path), installation(tmp_path / "other", DATABASE_URL=target)
     fill(source)
     with engine_of(target_app).begin() as connection:

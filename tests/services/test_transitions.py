@@ -1,4 +1,4 @@
-"""Every pair of a training's statuses: what it sets, or that it cannot be; and its job goes along."""
+"""Every pair of a training's statuses: the fields that it sets, or that it is refused; and its job changes with it."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -57,7 +57,7 @@ QUEUED = {
     "traceback": None,
     "progress": {"stage": "queued"},
 }
-# What each legal change leaves otherwise than it was.
+# The fields that each legal transition changes.
 TABLE: dict[tuple[str, str], dict[str, Any]] = {
     ("pending", "running"): {"event_seq": 0, "event_offset": 0, "waiting_for": None},
     ("pending", "paused"): REST | {"pause_reason": "asked"},

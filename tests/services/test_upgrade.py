@@ -1,4 +1,6 @@
-"""A server of the version before, killed while it trained: this one follows its trainings, and its queue goes on."""
+"""A server of the previous version, killed while it trained: this one follows its trainings, and continues
+its queue.
+"""
 
 from pathlib import Path
 
@@ -13,11 +15,11 @@ from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.services.runs import RUN, FakeWorker, create_training, wait, write_events
 
-BEFORE = "0006"  # trainings had a supervisor of their own, and jobs no devices
+BEFORE = "0006"  # trainings had supervisors of their own, and jobs had no devices
 
 
 def insert(app: APIFlask) -> tuple[int, int, int]:
-    """One that runs, one that waits, one that is paused, in the tables of that version."""
+    """A running, a pending and a paused one, in the tables of that version."""
     from flask_migrate import downgrade, upgrade
 
     from app.database import set_up_migrations

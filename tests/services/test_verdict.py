@@ -1,4 +1,4 @@
-"""The verdict on ended trainings: what it says of good and bad models, and the cause of one that learned nothing."""
+"""The verdict on ended trainings: on good and bad models, and the cause of one that learned nothing."""
 
 import json
 from dataclasses import replace
@@ -108,7 +108,7 @@ def test_few_validation_objects_lower_its_certainty() -> None:
 
 
 def test_few_iterations_are_distinguished_from_wrong_labels() -> None:
-    """By the loss: it still falls, or it has flattened while nothing is detected."""
+    """By the loss: it is still falling, or has flattened while nothing is detected."""
     short = judge(facts(0.0, epochs=epochs([15.0, 14.2]), done=2, planned=2))
     assert (short["level"], short["cause"]["code"]) == ("nothing", "few_iterations")
     assert short["cause"]["data"]["iterations"] == 30
@@ -252,7 +252,7 @@ def test_every_part_is_a_sentence_in_both_languages(idle_app: APIFlask, language
 
 
 def test_every_sentence_is_used() -> None:
-    """Steps that no rule gives would be dead text."""
+    """A step that no rule returns would be dead text."""
     steps = {step["code"] for one in VERDICTS for step in judge(one)["next"]}
     assert steps <= STEPS.keys() | {"add_epochs", "resume_rest", "train_longer", "more_validation"}
     assert {judge(one)["use"] for one in VERDICTS} <= USES.keys()
@@ -260,7 +260,7 @@ def test_every_sentence_is_used() -> None:
 
 
 def test_wrong_labels_are_not_trained_longer() -> None:
-    """A real run on shuffled labels: mAP50 0.011 in one of the last epochs, as if it were still getting better."""
+    """A real run on shuffled labels: mAP50 0.011 in one of the last epochs, as if it were still improving."""
     run = json.loads((Path(__file__).parents[1] / "recorded" / "labels_shuffled.json").read_text())
     best = max(run["epochs"], key=lambda item: item["fitness"])
     weak = EVALUATION | {"best": {"confidence": 0.0, "precision": 0.0094, "recall": 0.6213, "f1": 0.0185}}
@@ -272,7 +272,7 @@ def test_wrong_labels_are_not_trained_longer() -> None:
 
 
 def test_a_half_is_rounded_as_the_cards_round_it(idle_app: APIFlask) -> None:
-    """0.6605 of a real run was 0.660 in the verdict and 0.661 on its card."""
+    """Earlier, 0.6605 of a real run was 0.660 in the verdict and 0.661 on its card."""
     with idle_app.test_request_context(headers={"Accept-Language": "en"}):
         assert "mAP50 0.661 in the best epoch" in with_messages(judge(facts(0.6605)))["metric"]["message"]
         assert "mAP50 0.123 in the best epoch" in with_messages(judge(facts(0.1234)))["metric"]["message"]
@@ -284,7 +284,7 @@ def test_uploaded_weights_are_evaluated_not_trained_again() -> None:
 
 
 def test_no_metric_has_an_uncertainty_of_zero(app: APIFlask) -> None:
-    """The formula of a share has no error at 0, which no number of objects proves."""
+    """The formula of a proportion has no error at 0, which no number of objects proves."""
     part: Certainty = {"objects": 1137, "images": 72, "margin": 0.0}
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert certainty(part, "map50") == "Based on 1,137 objects in the validation images."

@@ -1,4 +1,4 @@
-"""A training program that runs, and what it says."""
+"""A running training program, and its events."""
 
 import time
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def specification(folder: Path, data: Path, **changes: Any) -> dict[str, Any]:
 
 
 class Run:
-    """One child and what it says."""
+    """One child and its events."""
 
     def __init__(self, folder: Path, attempt: int = 1, **changes: Any) -> None:
         self.folder = folder / "models" / "1"
@@ -45,7 +45,7 @@ class Run:
         if not data.exists():
             write_dataset(folder / "dataset", images, 2)
         spec = specification(self.folder, data, weights_dir=str(folder / "weights"), **changes)
-        # One thread: images this small gain nothing from more, which only wait for each other on a busy machine.
+        # One thread: images this small do not benefit from more, which only wait for each other on a busy machine.
         environment = {"YOLO_CONFIG_DIR": str(folder / "ultralytics"), "OMP_NUM_THREADS": "1"}
         self.child = Child.start("run", self.folder / "attempts" / str(attempt), spec, environment)
 
@@ -63,6 +63,6 @@ class Run:
             time.sleep(0.05)
 
     def end(self) -> Event:
-        """Wait for the end of the process; its last event."""
+        """Wait for the end of the process; returns its last event."""
         self.wait(lambda run: not run.child.alive())
         return self.events()[-1]

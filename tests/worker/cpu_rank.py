@@ -19,7 +19,7 @@ class AnyDevice(Parallel):
 
 
 class Trainer(tasks.DetectTrainer):
-    """One of two on the CPU."""
+    """One of two processes on the CPU."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""INT8 of a model that plain quantization ruins: control brings it back, or it is not offered."""
+"""INT8 of a model that plain quantization ruins: accuracy control restores it, or it is not offered."""
 
 import json
 import subprocess
@@ -12,9 +12,9 @@ from app.jobs.process import child_environment
 
 SIZE = 160
 
-# A detector of five layers with a channel that is stuck at 1,000, which the next layer ignores. In floating point that
-# changes nothing; quantized, all other channels of the layer share 8 bits with it. Labels are what it finds itself.
-# Then its export as a job's child makes it, and once more with training images that say nothing of what is lost.
+# A detector of five layers with a channel stuck at 1,000, which the next layer ignores. In floating point that has no
+# effect; quantized, all other channels of the layer share its 8-bit range. The labels are its own detections. Then its
+# export as in a job's child, and once more with training images that do not reveal the loss.
 PROGRAM = f"""
 import json, random, shutil, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Decoding under limits: what goes over them ends one process, and is told; nothing outlives the pool."""
+"""Decoding under limits: exceeding them ends one process, and is reported; nothing outlives the pool."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ from app.worker.quality.model import ImageRecord
 from app.worker.shapes import save_picture
 from tests.worker.quality.helpers import costly_image
 
-scanning = sys.modules["app.worker.quality.scan"]  # the function of that name hides it
+scanning = sys.modules["app.worker.quality.scan"]  # hidden by the function of that name
 QUICK = DecodeLimits(seconds=0.3, memory=300 * 2**20)
 
 
@@ -66,7 +66,7 @@ def hang() -> None:
 
 
 def work(seconds: float, pixels: int) -> float:
-    """Use up so much processor time, on an image of so many pixels."""
+    """Use up this much CPU time, on an image of this many pixels."""
     allow_for(pixels)
     while time.process_time() < seconds:
         pass
@@ -172,7 +172,7 @@ def test_a_fork_that_fails_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = os.fork, iter(range(9))
 
     def fork() -> int:
-        if next(calls) == 1:  # the first decoder of the nursery
+        if next(calls) == 1:  # the first spare decoder
             raise BlockingIOError(errno.EAGAIN, "no more processes")
         return real()
 
@@ -217,7 +217,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 
 
 def grid(tiles: int, side: int) -> bytes:
-    """A HEIC whose main image is put together of one tile, used again and again."""
+    """A HEIC whose main image is composed of one tile, used repeatedly."""
     number = (2).to_bytes(2, "big")
     ispe = box(b"ispe", bytes(4) + side.to_bytes(4, "big") * 2)
     ipma = box(b"ipma", bytes(4) + (1).to_bytes(4, "big") + number + b"\x01\x81")
@@ -286,7 +286,7 @@ def killed(*_: Any) -> ImageRecord:
 
 
 def test_a_killed_decoder_is_no_proof_of_memory_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the system, it may have been another one's: the image is read once more."""
+    """Killed by the system, possibly because of another image: it is read once more."""
     path = tmp_path / "a.jpg"
     Image.new("RGB", (64, 64)).save(path)
     monkeypatch.setattr(scanning, "read_picture", killed_once)
@@ -319,7 +319,7 @@ def test_a_refusal_does_not_wait_for_what_is_being_decoded(tmp_path: Path, monke
 
 
 def test_images_that_are_merely_slow_count_together(tmp_path: Path) -> None:
-    """Each within its own time: what counts is how much longer they take than images of their size do at most."""
+    """Each within its own time limit: what counts is the excess over the maximum for images of their size."""
     limits = DecodeLimits(seconds=10.0)
     spent_together = processor_budget.ProcessorBudget(limits)
     for _ in range(10_000):
@@ -335,7 +335,7 @@ def test_images_that_are_merely_slow_count_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(20_000, 3), (3, 20_000)])
 @pytest.mark.parametrize("mode", ["1", "LA", "RGB"])
 def test_an_image_that_is_a_line_ends_no_scan(tmp_path: Path, size: tuple[int, int], mode: str) -> None:
-    """Made smaller, its shorter side would be nothing."""
+    """Scaled down, its shorter side would be zero."""
     Image.new(mode, size).save(tmp_path / "line.png")
     (record,) = scan([tmp_path / "line.png"], ScanSpec(10**8, workers=1))
     assert (record.width, record.height) == size

@@ -1,4 +1,4 @@
-"""What a model found, as data, for each task; from ultralytics' own results."""
+"""A model's detections as data, for each task; from ultralytics' own results."""
 
 import re
 from typing import Any
@@ -69,7 +69,7 @@ def test_a_classification_has_its_best_classes() -> None:
 
 
 def test_shapes_are_drawn_as_they_are() -> None:
-    """A turned square: its corners are coloured, the corner of the upright box round it is not."""
+    """A rotated square: its corners are coloured, the corner of the upright box around it is not."""
     item = {
         "class": "leaf",
         "confidence": 0.8,
@@ -96,6 +96,6 @@ def test_a_classification_gets_a_label_and_no_frame() -> None:
 
 
 def test_a_class_has_one_colour_everywhere() -> None:
-    """In pictures for download as on the pages."""
+    """In images for download as on the pages."""
     script = (ROOT / "app/static/js/ui/palette.js").read_text(encoding="utf-8").partition("classColour")[0]
     assert tuple(re.findall(r"#[0-9a-f]{6}", script)) == COLOURS

@@ -1,4 +1,4 @@
-"""The remaining time: of recorded runs, and of simulated ones whose end is known."""
+"""The remaining time: of recorded runs, and of simulated ones with a known end."""
 
 import math
 import random
@@ -19,7 +19,7 @@ BATCHES = 41
 
 @dataclass
 class Simulation:
-    """A run by its times: of each batch, of what follows an epoch, and of the end (s)."""
+    """A run defined by its times: of each batch, after each epoch, and at the end (s)."""
 
     batch: Callable[[int, int], float]  # by epoch (from 1) and batch (from 1)
     rest: Callable[[int], float]
@@ -29,12 +29,12 @@ class Simulation:
     burst: int = 1
     earlier: list[float] = field(default_factory=list)
     first: int = 1  # epoch
-    end: float = FINISH_S  # of the run, behind the last validation
+    end: float = FINISH_S  # of the run, after the last validation
     drawing: float | None = None  # of the labels, at the start
-    contention: Callable[[int], float] = lambda _epoch: 1.0  # that is measured after an epoch
+    contention: Callable[[int], float] = lambda _epoch: 1.0  # measured after an epoch
 
     def play(self) -> Iterator[tuple[int, int, float, float | None]]:
-        """(epoch, batch, seconds that are left in truth, what is said) after each batch; `batch` 0: after an epoch."""
+        """(epoch, batch, true remaining seconds, estimated ones) after each batch; `batch` 0: after an epoch."""
         pace = TrainingPace(self.epochs, self.batches, self.closes, 0.25, self.earlier, self.burst, self.drawing)
         times = {
             (epoch, batch): self.batch(epoch, batch)
@@ -54,7 +54,7 @@ class Simulation:
             yield epoch, 0, remaining, pace.remaining(epoch)
 
     def worst(self, after: tuple[int, int], before: tuple[int, int] = (1000, 0)) -> float:
-        """The largest error as a share of the truth, behind a batch and before the last epoch's end."""
+        """The largest error relative to the truth, after a batch and before the last epoch's end."""
         errors = {}
         for epoch, batch, truth, estimate in self.play():
             position = (epoch, batch or self.batches + 1)
@@ -66,7 +66,7 @@ class Simulation:
 
 
 def noisy(mean: float, seed: int = 1, spread: float = 0.15) -> Callable[..., float]:
-    """Times that vary by chance, the same for the same seed."""
+    """Random times, the same for the same seed."""
     rng = random.Random(seed)
     return lambda *_: max(mean / 4, rng.gauss(mean, spread * mean))
 
@@ -76,12 +76,12 @@ def test_a_steady_run_is_estimated_after_a_tenth(seed: int) -> None:
     rest = noisy(0.25 * 0.5 * BATCHES, seed + 100)
     assert Simulation(noisy(1.0, seed), rest, epochs=10).worst(after=(1, BATCHES)) < 0.2
     assert Simulation(noisy(1.0, seed), rest, epochs=100).worst(after=(10, BATCHES)) < 0.2
-    # A tenth of five epochs is half of the first: validation is still a guess, from the sizes of the sets.
+    # A tenth of five epochs is half of the first: validation is still estimated from the sizes of the splits.
     assert Simulation(noisy(1.0, seed), rest, epochs=5).worst(after=(1, BATCHES // 2)) < 0.2
 
 
 def test_the_slow_first_epoch_does_not_distort_the_estimate() -> None:
-    """It fills caches; the issue's run said 56 s at its first batch and 48 s when 103 s had gone."""
+    """It fills caches; the issue's run showed 56 s at its first batch and 48 s after 103 s."""
     run = Simulation(lambda epoch, _: 2.0 if epoch == 1 else 1.0, lambda epoch: 20.0 if epoch == 1 else 10.0, epochs=8)
     assert run.worst(after=(2, BATCHES // 2)) < 0.25
     assert run.worst(after=(3, 1)) < 0.05
@@ -90,7 +90,7 @@ def test_the_slow_first_epoch_does_not_distort_the_estimate() -> None:
 @pytest.mark.parametrize("factor", [0.3, 0.5, 1.5, 2.0, 4.0])
 @pytest.mark.parametrize("at", [(4, 1), (4, 20), (4, BATCHES), (7, 35)])
 def test_another_speed_is_estimated_within_an_epoch(factor: float, at: tuple[int, int]) -> None:
-    """From one batch on everything takes so many times as long: another program begins, or ends."""
+    """From one batch on everything takes `factor` times as long: another program starts, or ends."""
     chance, chance_rest = noisy(1.0, 3, 0.1), noisy(5.0, 4, 0.1)
 
     def batch(epoch: int, number: int) -> float:
@@ -99,7 +99,7 @@ def test_another_speed_is_estimated_within_an_epoch(factor: float, at: tuple[int
     def rest(epoch: int) -> float:
         return chance_rest() * (factor if (epoch, BATCHES) >= at else 1.0)
 
-    begun = max(1.0, 1 / factor)  # what the others make of a second at the start
+    begun = max(1.0, 1 / factor)  # the slowdown by the others at the start
     run = Simulation(batch, rest, epochs=14, end=FINISH_S * begun * factor)
     run.contention = lambda epoch: begun * (factor if epoch >= at[0] else 1.0)
     assert run.worst(after=(at[0] + 1, at[1])) < 0.2
@@ -108,7 +108,7 @@ def test_another_speed_is_estimated_within_an_epoch(factor: float, at: tuple[int
 @pytest.mark.parametrize("factor", [0.1, 0.28, 4.0])
 @pytest.mark.parametrize("at", [(9, 0.0), (9, 0.4), (11, 0.7)])
 def test_a_change_after_the_last_mosaic_is_estimated(factor: float, at: tuple[int, float]) -> None:
-    """The epochs with mosaic have told what a validation takes, at another speed."""
+    """The epochs with mosaic have measured the time of a validation, at another speed."""
     run = another_speed(factor, at, 0.5, 16)
     run.closes = 7
     assert run.worst(after=(at[0] + 1, round(at[1] * run.batches))) < 0.2
@@ -124,7 +124,7 @@ def test_a_piece_before_the_change_is_not_of_the_new_speed() -> None:
 
 @pytest.mark.parametrize("at", [0.6, 0.8])
 def test_a_machine_that_was_unsteady_and_becomes_free(at: float) -> None:
-    """Under load the paces vary by a third, in runs of some seconds; then it is 3.5 times as fast."""
+    """Under load the paces vary by a third, for some seconds at a time; then it is 3.5 times as fast."""
     rng, drift = random.Random(4), 0.0
     last = round(at * 20)
 
@@ -145,8 +145,9 @@ def test_a_machine_that_was_unsteady_and_becomes_free(at: float) -> None:
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
 def test_a_late_change_is_estimated_an_epoch_later(factor: float, at: float, share: float, epochs: int) -> None:
-    """In the middle of the third epoch, in its last batches or in its validation; what is left then holds a good part
-    of validations, the last one too, and the drawing of the end, which all have the new speed."""
+    """In the middle of the third epoch, in its last batches or in its validation; the rest then consists largely of
+    validations, the last one too, and the drawing at the end, all at the new speed.
+    """
     run = another_speed(factor, (3, at), share, epochs)
     assert run.worst(after=(4, round(at * run.batches))) < 0.2
     assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
@@ -159,7 +160,7 @@ def test_a_late_change_is_estimated_an_epoch_later(factor: float, at: float, sha
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
 def test_a_second_epoch_change_is_estimated(factor: float, at: tuple[int, float], share: float, epochs: int) -> None:
-    """The first epoch may be slow as it fills caches: what others take of the processor is measured, not concluded."""
+    """The first epoch may be slow as it fills caches: contention for the CPU is measured, not inferred."""
     run = another_speed(factor, at, share, epochs)
     assert run.worst(after=(at[0] + 1, round(at[1] * run.batches))) < 0.2
     assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
@@ -182,8 +183,9 @@ def test_a_second_epoch_change_is_estimated(factor: float, at: tuple[int, float]
 @pytest.mark.parametrize("share", [0.1, 0.4])
 @pytest.mark.parametrize("epochs", [5, 12])
 def test_a_first_epoch_change_is_estimated(factor: float, at: float, batches: int, share: float, epochs: int) -> None:
-    """The drawing at the start, which tells how long the end takes, had the old speed; the first validation has the new
-    one. Where the last batches alone had it, nothing tells yet what a validation takes in proportion to batches."""
+    """The drawing at the start, which predicts the duration of the end, had the old speed; the first validation has the
+    new one. If only the last batches had it, the ratio of a validation to batches is still unknown.
+    """
     run = another_speed(factor, (1, at), share, epochs, batches)
     assert run.worst(after=(2, round(at * batches))) < 0.2
     assert end_ratio(run) == pytest.approx(1, rel=0.2), "one more validation, and the end"
@@ -204,10 +206,11 @@ def test_caches_that_fill_are_no_change_of_speed(batches: int) -> None:
 def another_speed(
     factor: float, at: tuple[int, float], share: float, epochs: int, batches: int = 15, seed: int = 5
 ) -> Simulation:
-    """A run that takes so many times as long from epoch `at[0]` on, behind the share `at[1]` of its batches; 1.5: in
-    the middle of its validation. Another program begins or ends, so that its drawing, in processor time, tells how
-    long the end takes only together with what is measured of the others."""
-    drawing, begun = 1.25, max(1.0, 1 / factor)  # what the others make of a second at the start
+    """A run that takes `factor` times as long from epoch `at[0]` on, after the share `at[1]` of its batches; 1.5: in
+    the middle of its validation. Another program starts or ends, so that its drawing, in CPU time, predicts the end
+    only together with the measured contention.
+    """
+    drawing, begun = 1.25, max(1.0, 1 / factor)  # the slowdown by the others at the start
     chance, chance_rest = noisy(1.0, seed, 0.05), noisy(share * batches, seed + 1, 0.05)
     chance_probe = noisy(1.0, seed + 2, 0.07)
 
@@ -226,7 +229,7 @@ def another_speed(
 
 
 def end_ratio(run: Simulation) -> float:
-    """What is said at the end of the last epoch, as a multiple of the truth."""
+    """The estimate at the end of the last epoch, as a multiple of the truth."""
     (last,) = [(estimate, truth) for epoch, number, truth, estimate in run.play() if (epoch, number) == (run.epochs, 0)]
     estimate, truth = last
     assert estimate is not None
@@ -234,7 +237,7 @@ def end_ratio(run: Simulation) -> float:
 
 
 def test_contention_for_the_processor() -> None:
-    """A probe that is long enough counts alone, shorter ones together; a clock that jumps says nothing below 1."""
+    """A sufficiently long probe counts alone, shorter ones together; a clock that jumps never yields less than 1."""
     contention = Contention()
     assert contention.add(0.05, 0.01) == pytest.approx(5)
     assert contention.add(0.05, 0.05) == pytest.approx(1)
@@ -245,7 +248,7 @@ def test_contention_for_the_processor() -> None:
 
 
 def test_the_pace_within_an_epoch_counts_before_its_end() -> None:
-    """Half an epoch at a quarter of the speed: the estimate has risen, long before the epoch is over."""
+    """Half an epoch at a quarter of the speed: the estimate has increased, long before the epoch ends."""
     run = Simulation(lambda epoch, _: 4.0 if epoch == 5 else 1.0, lambda _: 5.0, epochs=6)
     estimates = {(epoch, batch): estimate for epoch, batch, _, estimate in run.play()}
     before, half = estimates[4, 0], estimates[5, 20]
@@ -255,7 +258,7 @@ def test_the_pace_within_an_epoch_counts_before_its_end() -> None:
 
 
 def test_helpers_load_batches_in_bursts() -> None:
-    """Eight helpers: seven batches are there at once, the eighth is waited for."""
+    """Eight helpers: seven batches are available at once, the eighth is waited for."""
     run = Simulation(lambda _, number: 0.1 if number % 8 else 4.0, lambda _: 6.0, epochs=10, batches=64, burst=8)
     assert run.worst(after=(1, 64), before=(9, 64)) < 0.2, "in the last epoch one burst is much of what is left"
 
@@ -268,7 +271,7 @@ def test_one_pause_of_the_machine_is_no_change_of_speed() -> None:
 
 
 def replay(path: Path) -> Iterator[tuple[int, int, float, float | None]]:
-    """A recorded run, as `Simulation.play` has it; its batches took what lay between what was said of them."""
+    """A recorded run, in the form of `Simulation.play`; its batches took the time between their events."""
     envelopes = [envelope for _, envelope in read_events(path)]
     started = next(envelope for envelope in envelopes if isinstance(envelope.event, Started))
     end = next(envelope.time for envelope in envelopes if isinstance(envelope.event, Completed))
@@ -292,16 +295,17 @@ def replay(path: Path) -> Iterator[tuple[int, int, float, float | None]]:
 
 
 def test_the_end_of_a_run_on_a_loaded_machine() -> None:
-    """Eight epochs beside other programs, some of which began within the seventh; the load changed in every epoch, by
-    up to five times, which nothing can foretell. The end is in proportion to what drawing took at its own start, of
-    which the wall clock's time was recorded: what others took of the processor was not measured yet."""
+    """Eight epochs beside other programs, some of which started during the seventh; the load changed in every epoch, by
+    up to a factor of five, which cannot be predicted. The end is in proportion to the drawing at its own start, of
+    which the wall time was recorded, since contention was not measured yet.
+    """
     *_, (epoch, batch, truth, estimate) = replay(RECORDED_LATE)
     assert (epoch, batch) == (8, 0)
     assert estimate == pytest.approx(truth, rel=0.27), "one more validation, and the drawing of the plots"
 
 
 def test_slow_batches_of_a_loaded_machine_are_no_stalls() -> None:
-    """Others take the processor for some batches in a row, so that some pieces of an epoch take six times as long."""
+    """Others use the CPU during some consecutive batches, so that some parts of an epoch take six times as long."""
     slow = {4, 5, 6, 7, 20, 21, 22, 23, 24, 36, 37, 38, 39}
     run = Simulation(lambda _, number: 6.0 if number in slow else 1.0, lambda _: 20.0, epochs=8)
     assert run.worst(after=(2, BATCHES), before=(7, BATCHES)) < 0.2
@@ -348,7 +352,7 @@ def test_epochs_without_mosaic_are_faster() -> None:
 
 
 def test_a_validation_is_counted_down() -> None:
-    """It may take as long as an epoch, and the time left stood still meanwhile."""
+    """It may take as long as an epoch; earlier, the remaining time did not change meanwhile."""
     pace = TrainingPace(epochs=10, batches=10, closes=11, validation=0.25)
     steady(pace, 4, rest=8.0)
     before = pace.remaining_within(4, 10)

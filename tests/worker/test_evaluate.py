@@ -1,4 +1,4 @@
-"""An evaluation of each task against `yolo val` on the same weights, data and size; what it writes down."""
+"""An evaluation of each task against `yolo val` on the same weights, data and size; and its output files."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from app.events import Event, Failed, Finished, read_events
 from app.jobs.process import child_environment
 from tests.synthetic_models import PROGRAM
 
-pytestmark = pytest.mark.timeout(600)  # torch, and eight evaluations, beside whatever else the machine does
+pytestmark = pytest.mark.timeout(600)  # torch, and eight evaluations, on a possibly busy machine
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 
@@ -68,7 +68,7 @@ print(json.dumps(said))
 """
 )
 MORE: list[dict[str, Any]] = [
-    # Another dataset with the same two classes under other names, the other way round; then one class alone.
+    # Another dataset with the same two classes under other names, in reverse order; then only one class.
     {"data": "{folder}/renamed.yaml", "classes": {"box": "round", "ball": "square"}},
     {"data": "{folder}/renamed.yaml", "classes": {"box": "square", "ball": None}},
     {"data": "{folder}/data/dataset.yaml", "classes": None, "weights": "{folder}/data/dataset.yaml"},

@@ -1,4 +1,5 @@
-"""example.py of an export, run without torch and ultralytics, prints what `predict` of the .pt finds: for each task.
+"""example.py of an export, run without torch and ultralytics, prints the detections of `predict` with the .pt: for each
+task.
 
 `EXPORTS=all` runs every task in every format with every option, which takes some minutes.
 """
@@ -54,7 +55,7 @@ ESSENTIAL = [
 
 
 def everything() -> Iterator[Case]:
-    """What can be asked for together."""
+    """All combinations that can be requested."""
     options: list[dict[str, Any]] = [{}, {"dynamic": True}, {"nms": True}, {"half": True}, {"int8": True}, {"batch": 3}]
     tasks = ("detect", "segment", "pose", "obb", "classify", "rtdetr")
     for task, form, arguments in product(tasks, ("onnx", "openvino", "torchscript"), options):
@@ -127,7 +128,7 @@ for task, real_task, form, options, folder in json.loads(sys.argv[2]):
 """
 )
 
-# Without these, whatever is installed; as in the fresh environment of its user.
+# Without these, even if installed; as in its user's fresh environment.
 WITHOUT = """
 import sys, runpy
 for name in sys.argv[1].split(","):
@@ -139,7 +140,7 @@ runpy.run_path("example.py", run_name="__main__")
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for each case, with the export in `made`; one process makes them all."""
+    """A folder for each case, with the export in `made`; one process creates them all."""
     root = tmp_path_factory.mktemp("exports")
     cases = [[case.task, case.real_task, case.format, case.options, str(root / case.name)] for case in CASES]
     environment = child_environment({"YOLO_CONFIG_DIR": str(root), "YOLO_VERBOSE": "false"})
@@ -153,7 +154,7 @@ Row = tuple[str, float, list[float]]
 
 
 def printed(case: Case, folder: Path, image: Path) -> list[Row]:
-    """What the example says about an image."""
+    """The example's output for an image."""
     directory = folder / "made"
     expected = json.loads((image.with_suffix(".json")).read_text())
     (directory / "names.json").write_text(json.dumps(expected["names"]))
@@ -190,13 +191,13 @@ def test_the_example_prints_what_predict_finds(exported: Path, case: Case) -> No
     assert detections
     assert expected
     if "int8" in case.options:
-        return  # of a model that learnt nothing, 8 bits keep nothing: that it runs and prints is all there is to say
+        return  # for an untrained model, 8 bits preserve nothing: it only has to run and print
     assert_same(detections, expected)
     assert_same(expected, detections)
 
 
 def assert_same(some: list[Row], expected: list[Row]) -> None:
-    """Nearly all of the surer ones are among the others."""
+    """Nearly all of the more confident ones are among the others."""
     surer = [row for row in some if row[1] >= 1.4 * LEAST]
     assert surer
     again = [row for row in surer if any(is_same(row, row_) for row_ in expected)]
@@ -208,7 +209,7 @@ def is_same(one: Row, second: Row) -> bool:
 
 
 def distance(one: list[float], second: list[float]) -> float:
-    """Of the farthest corner, px; corners of an oriented box may begin with any of them."""
+    """Of the farthest corner, px; an oriented box may begin at any of its corners."""
     if not one:
         return 0.0
     turns = (

@@ -9,7 +9,7 @@ from tests.data import image_bytes
 
 
 def test_a_classification_preserves_its_classes(tmp_path: Path) -> None:
-    """Without a folder `train` ultralytics would take the images apart, and the name of the split for their class."""
+    """Without a folder `train`, ultralytics would split the images, and take the split's name for their class."""
     from ultralytics.data.utils import check_cls_dataset
 
     data = tmp_path / "dataset"

@@ -17,7 +17,7 @@ SIDES = [(0.0, 0.0), (40.0, 10.0), (10.0, 60.0)]
 
 
 def measured(**changes: Any) -> dict[str, Any]:
-    """What a good model finds in ten images: three objects each."""
+    """A good model's detections in ten images: three objects each."""
     rng = random.Random(3)
     rows = {
         str(number): [[0, round(rng.uniform(0.5, 0.9), 3), x, y, x + 20, y + 20] for x, y in SIDES]
@@ -51,7 +51,7 @@ def test_the_same_model_is_offered_with_its_threshold() -> None:
 
 
 def test_latencies_of_a_busy_moment_are_marked() -> None:
-    """ONNX had 308 ms beside 3,539 of the .pt, at a load of 14 on two cores, and the page said nothing about it."""
+    """Earlier, ONNX had 308 ms beside 3,539 of the .pt, at a load of 14 on two cores, without a note on the page."""
     for contention, busy in ((None, False), (1.02, False), (7.4, True)):
         assert verify(measured(contention=contention), measured(contention=1.0), False, LOST)[0]["busy"] is busy
     assert verify(measured(), measured(contention=1.5), False, LOST)[0]["busy"] is True
@@ -62,7 +62,7 @@ def test_contention_is_what_others_take_of_the_processor() -> None:
     core = {min(os.sched_getaffinity(0))}
     code = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, core)  # of this thread, and of what it starts
+    os.sched_setaffinity(0, core)  # of this thread, and of the processes that it starts
     try:
         other = subprocess.Popen([sys.executable, "-c", code])
         try:
@@ -79,7 +79,9 @@ def test_contention_is_what_others_take_of_the_processor() -> None:
 
 
 def test_figures_of_a_threshold_are_read_at_its_exact_value() -> None:
-    """Curves have 101 places: a card said a precision of 0.7142 in its table, and of 0.7174 at that same threshold."""
+    """Curves have 101 points: earlier, a card had a precision of 0.7142 in its table, and 0.7174 at the same
+    threshold.
+    """
     same = measured()
     same["curves"]["best"] = {"confidence": 0.1952, "precision": 0.6142, "recall": 0.88, "f1": 0.81}
     shipped = verify(same, same, False, LOST)[0]["at_threshold"]
@@ -103,7 +105,7 @@ def test_limits_of_the_loss(lost: float, int8: bool, code: str | None) -> None:
 
 
 def test_an_automatic_replacement_of_the_pt_must_match_it() -> None:
-    """A lower precision: an export that would be offered with a note is not enough."""
+    """With a lower precision, an export that would be offered with a note is not good enough."""
     comparison = as_good(measured(), measured(map95=0.6995), LOST)
     assert comparison is not None
     assert (comparison["loss"], comparison["map95"], comparison["latency_ms"]["p50"]) == (0.0005, 0.6995, 10.0)
@@ -119,7 +121,7 @@ def test_an_automatic_replacement_of_the_pt_must_match_it() -> None:
 
 
 def test_shifted_confidences_get_a_separate_threshold() -> None:
-    """mAP sees nothing of it: 0.85 became 0.45, and the .pt's threshold would find nothing."""
+    """mAP does not show it: 0.85 became 0.45, and the .pt's threshold would detect nothing."""
     reference = measured()
     curves = reference["curves"]
     halved = curves | {
@@ -144,7 +146,7 @@ def test_a_small_shift_that_costs_f1_moves_the_threshold_too() -> None:
 
 @pytest.mark.parametrize("fault", [{"x": 15.0}, {"kind": 1}])
 def test_differing_boxes_or_classes_are_not_offered_whatever_the_map(fault: dict[str, Any]) -> None:
-    """A model that learned nothing has the mAP of a damaged one."""
+    """An untrained model has the mAP of a damaged one."""
     reference = measured(map95=0.0)
     export = measured(map95=0.0, detections=moved(reference["detections"], **fault))
     comparison, wrong = verify(reference, export, False, LOST)
@@ -159,7 +161,7 @@ def test_a_model_that_finds_nothing_proves_nothing() -> None:
 
 @pytest.mark.parametrize("figure", [{"map95": 0.004}, {"f1": 0.05}])
 def test_a_model_that_detects_almost_nothing_proves_little(figure: dict[str, float]) -> None:
-    """It has no threshold, it says so, it never runs in the place of the .pt, and no INT8 is made of it."""
+    """It has no threshold, this is reported, it never replaces the .pt, and no INT8 is made of it."""
     best = measured()["curves"]["best"]
     curves = measured()["curves"] | {"best": best | {"f1": figure.get("f1", best["f1"])}}
     poor = measured(curves=curves, map95=figure.get("map95", 0.7))

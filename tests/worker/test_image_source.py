@@ -1,4 +1,4 @@
-"""The images of a ZIP: bounded in memory, ended at once, and nothing but images."""
+"""The images of a ZIP: bounded in memory, ended immediately, and nothing but images."""
 
 import io
 import random
@@ -56,11 +56,11 @@ def decode_forever(_path: Path, _max_pixels: int) -> None:
 
 
 def test_a_stop_ends_what_is_being_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not once it is decoded: that may take minutes."""
+    """Without waiting for its decoding, which may take minutes."""
     monkeypatch.setattr(source_module, "bgr_of", decode_forever)
 
     def check() -> None:
-        if not source.budget.fits(source_module.PIXELS_IN_MEMORY):  # it has begun
+        if not source.budget.fits(source_module.PIXELS_IN_MEMORY):  # it has started
             raise StopRequested
 
     with (
@@ -72,7 +72,7 @@ def test_a_stop_ends_what_is_being_decoded(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_labels_beside_the_images_are_ignored_whatever_they_are(tmp_path: Path) -> None:
-    """An import refuses such label files; nobody reads them here."""
+    """An import refuses such label files; they are not read here."""
     content = random.Random(0).randbytes(MAX_LABEL + 1)
     files = {"a/b.jpg": drawn(), "a/b.txt": content, "a/B.TXT": b"0", "a/c.json": b"{", "data.yaml": b"", "n.gif": b""}
     with opened(tmp_path, files) as source:

@@ -1,4 +1,4 @@
-"""The import's child: what a revision is made of, and that nothing of an upload but its content gets into it."""
+"""The import's child: the contents of a revision, and that nothing but an upload's content gets into it."""
 
 import os
 import time
@@ -31,7 +31,7 @@ def write_source(folder: Path, files: dict[str, Any]) -> None:
 def ingest(
     folder: Path, number: int = 1, fixes: Any = (), changes: Mapping[str, Any] | None = None, **options: Any
 ) -> list[Any]:
-    """Run the child on a dataset's folder; everything that it said. `changes`: other values of its spec."""
+    """Run the child on a dataset's folder; returns all of its events. `changes`: other values of its spec."""
     work = folder.parent / f"work-{time.monotonic_ns()}"
     spec = ImportSpec(
         dataset=str(folder),
@@ -76,7 +76,7 @@ def test_events_and_files_of_an_import(tmp_path: Path) -> None:
 
 
 def test_very_slow_images_end_an_import_in_the_fast_lane(tmp_path: Path) -> None:
-    """It begins anew in the slow lane, see `again` in app/services/datasets/imports.py."""
+    """It restarts in the slow lane, see `again` in app/services/datasets/imports.py."""
     folder, costly = tmp_path / "1", costly_image(1000)
     write_source(folder, yolo_files(4, 2) | {f"images/train/costly{number}.jpg": costly for number in range(3)})
     last = ingest(folder, changes={"decode_seconds": 0.1, "hurry": True})[-1]
@@ -157,7 +157,7 @@ def test_fixes_create_another_revision(tmp_path: Path) -> None:
 
 
 def test_classes_that_are_folders(tmp_path: Path) -> None:
-    """Renaming moves images; of two that would have one name, one gets another."""
+    """Renaming moves images; of two with the same name, one gets another."""
     folder = tmp_path / "1"
     files = {
         f"{split}/{kind}/{number}.jpg": image_bytes((64, 48), (number, 1, 40, 8 + 3 * index))

@@ -1,4 +1,4 @@
-"""Weights that were checked once are loaded again and again: each time under a limit of memory of its own."""
+"""Weights that were checked once are loaded repeatedly: each time under a memory limit of their own."""
 
 import subprocess
 import sys

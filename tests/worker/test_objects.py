@@ -1,4 +1,4 @@
-"""The store of images: each once, everything else a link; copies where links cannot be."""
+"""The store of images: each once, everything else a link; copies if links are impossible."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""When enough batches were measured, and what a batch takes."""
+"""When enough batches were measured, and the duration of a batch."""
 
 import pytest
 

@@ -49,7 +49,7 @@ def test_a_smaller_batch_steps_over_as_many_images(requested: int, nbs: int, hal
     changed = values | nominal(requested, now, values)
 
     def step(batch: int, values: dict[str, Any]) -> tuple[int, float]:
-        """As BaseTrainer._build_train_pipeline: images a step, scaled weight decay."""
+        """As BaseTrainer._build_train_pipeline: images per step, scaled weight decay."""
         accumulate = max(round(values["nbs"] / batch), 1)
         return batch * accumulate, values["weight_decay"] * batch * accumulate / values["nbs"]
 
@@ -137,7 +137,7 @@ def test_results_as_of_the_checkpoint(tmp_path: Path, lines: list[str], saved: d
     [b"", b"\xff\xfe\x00" * 50, b"epoch,ti", b"epoch,time,train/loss\n1,x,y\n2,,\n", b"a,b\n1,2\n", b"\x00" * 900],
 )
 def test_damaged_results(tmp_path: Path, damage: bytes) -> None:
-    """The checkpoint's own table takes their place; without one, a new file is begun and the old one is kept."""
+    """The checkpoint's own table replaces it; without one, a new file is started and the old one is kept."""
     path = tmp_path / "results.csv"
     path.write_bytes(damage)
     saved = {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}
@@ -226,7 +226,7 @@ def test_kinds(error: Exception, kind: str) -> None:
 
 
 def test_sqlite_reports_a_full_disk_in_a_different_way() -> None:
-    """An index that is written has the disk to itself, and no error number."""
+    """A writing index has the disk to itself, and gets no error number."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA max_page_count = 2")
         connection.execute("CREATE TABLE t (x)")
@@ -236,7 +236,7 @@ def test_sqlite_reports_a_full_disk_in_a_different_way() -> None:
 
 
 def test_the_reason_of_a_data_error_is_what_it_was_raised_from() -> None:
-    """Not what ultralytics tried first: where a system refused semaphores, a run said that its cache is not there."""
+    """Not the first attempt of ultralytics: on a system that refused semaphores, a run reported a missing cache."""
     refused = PermissionError(errno.EACCES, "Permission denied")
     refused.__context__ = FileNotFoundError(errno.ENOENT, "No such file or directory", "train.cache")
     wrapped = RuntimeError("Dataset error")

@@ -21,7 +21,7 @@ def installed() -> None:
     assert tasks.TRAINERS
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")  # the font has not all of them
+@pytest.mark.filterwarnings("ignore:Glyph")  # the font lacks some of them
 def test_names_are_drawn_as_they_are_written(tmp_path: Path) -> None:
     from ultralytics.utils import metrics
 

@@ -1,4 +1,4 @@
-"""Exports of models tell nothing of the machine that made them."""
+"""Exports of models contain nothing about the machine that created them."""
 
 import subprocess
 import sys

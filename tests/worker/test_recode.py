@@ -1,4 +1,4 @@
-"""HEIC and AVIF: in the revision a JPEG with the same pixels, which the reader of training decodes."""
+"""HEIC and AVIF: a JPEG with the same pixels in the revision, decoded by the reader of training."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ ROW = "0 0.21875 0.25 0.3125 0.333333\n"  # the red rectangle
 
 
 def drawn() -> Image.Image:
-    """What the fixtures show."""
+    """The image in the fixtures."""
     image = Image.new("RGB", (160, 120), (40, 60, 90))
     ImageDraw.Draw(image).rectangle((10, 10, 59, 49), fill=(200, 30, 30))
     ImageDraw.Draw(image).rectangle((90, 60, 139, 109), fill=(30, 180, 60))
@@ -35,17 +35,18 @@ def avif(turn: int = 1) -> bytes:
 
 
 def marked(kind: bytes, value: int) -> bytes:
-    """plain.heic with a property that turns (`irot`: quarters against the clock) or mirrors it (`imir`: its axis), and
-    no EXIF: cameras and editors other than telephones write these alone."""
+    """plain.heic with a property that rotates (`irot`: quarters counterclockwise) or mirrors it (`imir`: its axis), and
+    no EXIF: cameras and editors other than phones write only these.
+    """
     data = (IMAGES / "plain.heic").read_bytes()
     at = {name: data.index(name) - 4 for name in (b"meta", b"iloc", b"iprp", b"ipco", b"ipma")}
     content = bytearray(data)
-    box, longer = struct.pack(">I4sB", 9, kind, value), 10  # bytes: the box, and its place in the list of properties
+    box, longer = struct.pack(">I4sB", 9, kind, value), 10  # bytes: the box, and its index in the list of properties
     grow(content, at[b"meta"], longer)
     grow(content, at[b"iprp"], longer)
     grow(content, at[b"ipco"], len(box))
     grow(content, at[b"ipma"], 1)
-    grow(content, at[b"iloc"] + 26, longer)  # where the pixels are
+    grow(content, at[b"iloc"] + 26, longer)  # the position of the pixels
     count = at[b"ipma"] + 18
     content[count] += 1
     content.insert(count + content[count], 0x80 | content[count])  # essential
@@ -65,7 +66,7 @@ def jpeg() -> bytes:
 
 
 def phone() -> dict[str, bytes | str]:
-    """A dataset as telephones fill it: every kind in both splits, one image twice, and one that is not what it says."""
+    """A dataset as from phones: every kind in both splits, one image twice, and one that is not what its name says."""
     images = {
         "train/a.HEIC": (IMAGES / "plain.heic").read_bytes(),
         "train/b.heif": (IMAGES / "turned.heic").read_bytes(),

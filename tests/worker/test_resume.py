@@ -1,4 +1,4 @@
-"""Trainings that were interrupted: killed, paused, out of memory, extended. Real ones, each as short as it can be."""
+"""Interrupted trainings: killed, paused, out of memory, extended. Real ones, each as short as possible."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ from tests.worker.child import Run
 
 pytestmark = pytest.mark.training
 
-RATE = 0.002  # what ultralytics chooses for one class
+RATE = 0.002  # the choice of ultralytics for one class
 UNAUGMENTED = dict.fromkeys(
     ("mosaic", "fliplr", "translate", "scale", "hsv_h", "hsv_s", "hsv_v"), 0.0
 )  # losses compare
@@ -28,7 +28,7 @@ QUICK = {
 
 
 def epochs_of(folder: Path) -> list[Epoch]:
-    """Every epoch as the rows have it in the end: one that is said again replaces the one before."""
+    """Every epoch as in the final rows: a repeated one replaces the one before."""
     by_number: dict[int, Epoch] = {}
     for directory in sorted((folder / "attempts").iterdir()):
         for _, envelope in read_events(directory):
@@ -57,7 +57,7 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
     broken.wait(lambda run: not run.child.alive() or not run.child.signal(signal.SIGKILL))
     folder = broken.folder
     assert copies(broken) == ["epoch-1.pt", "epoch-2.pt"]
-    # What a crash can leave: a copy that is damaged, a table with a row too many and one that is cut.
+    # Possible results of a crash: a damaged copy, a table with an additional row and with a truncated one.
     damaged = bytearray((folder / "checkpoints" / "epoch-2.pt").read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF
     (folder / "checkpoints" / "epoch-3.pt").write_bytes(damaged)
@@ -97,7 +97,7 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
 
 
 def check_reports(run: Run) -> None:
-    """What an undisturbed run tells about its epochs and its machine."""
+    """An undisturbed run's events about its epochs and its machine."""
     for event in run.of(Epoch):
         assert [item["class"] for item in event.classes] == [0]
         assert set(event.classes[0]) == {"class", "ap50", "ap95", "precision", "recall", "instances"}
@@ -115,7 +115,9 @@ def check_reports(run: Run) -> None:
 
 
 def extend(run: Callable[..., Run], folder: Path) -> None:
-    """Two more epochs at half the batch; ended from outside when all are done, so that only the ending is left."""
+    """Two more epochs at half the batch size; ended from outside when all are done, so that only the conclusion
+    remains.
+    """
     changes = QUICK | {
         "epochs": 6,
         "batch_now": 1,
@@ -124,7 +126,7 @@ def extend(run: Callable[..., Run], folder: Path) -> None:
     }
     ended = run(attempt=3, resume=str(folder / "checkpoints" / "epoch-4.pt"), **changes)
     ended.wait(lambda run: any(event.epoch == 6 for event in run.of(Epoch)))
-    ended.child.signal(signal.SIGTERM)  # the machine goes down
+    ended.child.signal(signal.SIGTERM)  # the machine shuts down
     assert ended.end() == Paused(6, "terminated")
     assert ended.child.exit_code() == 0
     assert codes(ended) == ["resumed", "schedule_stretched"]
@@ -134,7 +136,7 @@ def extend(run: Callable[..., Run], folder: Path) -> None:
     assert [event.learning_rate for event in ended.of(Epoch)] == pytest.approx([RATE * 0.34, RATE * 0.175])
     started = ended.of(Started)[0]
     assert (started.batches, started.arguments["batch"], started.arguments["nbs"]) == (8, 1, 2)
-    shutil.rmtree(folder / "run" / "weights")  # as a crash in the writing would leave it, and worse
+    shutil.rmtree(folder / "run" / "weights")  # as after a crash during writing, and worse
 
     last = run(attempt=4, resume=str(folder / "checkpoints" / "epoch-6.pt"), **changes)
     end = last.end()
@@ -159,7 +161,7 @@ def test_a_pause_before_the_first_checkpoint_then_a_full_disk(run: Callable[...,
     second = run(attempt=2, **QUICK)
     second.wait(lambda run: run.of(Epoch))
     second.wait(lambda run: run.of(CheckpointSaved))
-    os.symlink("/dev/full", weights / ".last.pt.tmp")  # what is written there finds no space left on the device
+    os.symlink("/dev/full", weights / ".last.pt.tmp")  # writing there fails with no space left on the device
     end = second.end()
     assert isinstance(end, Failed)
     assert end.kind == "disk_full", end

@@ -1,4 +1,4 @@
-"""The revision of a dataset: the same for the same content, another for anything that a training would notice."""
+"""The revision of a dataset: the same for the same content, another for anything that affects a training."""
 
 import os
 import shutil
@@ -34,7 +34,8 @@ def test_every_change_shows(tmp_path: Path, change: str) -> None:
     if change == "image":
         before = image.stat()
         image.write_bytes(image.read_bytes()[:-1] + b"\0")
-        os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))  # same size, same time: the entry's own time tells
+        # same size, same modification time: the inode's change time differs
+        os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
     elif change == "label":
         label.write_text("0 0.5 0.5 0.25 0.25\n")
     elif change == "class":

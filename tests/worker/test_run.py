@@ -1,4 +1,4 @@
-"""The one main() of child processes: what it waits for, and what ends a child whose job is over."""
+"""The common main() of child processes: what it waits for, and what ends a child whose job is over."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from app.jobs.process import Child, find_child, starter_lives
 from app.jobs.shared import end_children
 from app.worker.run import ORPHANED
 
-# A server that starts the child of a job, and ends, or waits, before the row says which process that is.
+# A server that starts the child of a job, and ends, or waits, before the row names its process.
 SERVER = """
 import json, sys, time
 from pathlib import Path
@@ -35,7 +35,7 @@ def server(directory: Path, seconds: float) -> "subprocess.Popen[str]":
 
 
 def test_a_child_that_no_row_names_does_nothing(tmp_path: Path) -> None:
-    """Whoever follows the job starts another one, in the same folder."""
+    """The follower of the job starts another one, in the same folder."""
     directory = tmp_path / "job" / "1"
     with server(directory, 0) as process:
         assert process.stdout is not None
@@ -78,7 +78,7 @@ def end_the_job(directory: Path) -> None:
 
 
 def begin_another_attempt(directory: Path) -> None:
-    """Elsewhere: this one's host was cut off, or it stood still."""
+    """On another host: this one's was cut off, or suspended."""
     directory.with_name("2").mkdir()
 
 

@@ -1,4 +1,4 @@
-"""What the warm worker does with several questions at a time, without a model."""
+"""The warm process with several concurrent requests, without a model."""
 
 import json
 import socket
@@ -24,7 +24,9 @@ LONGEST_S = 60.0
 
 
 class Answering:
-    """As an engine, and as the models that have it: its results are its images. Its first run waits for `queued`."""
+    """Stands in for an engine, and for the models that have it: its results are its images. Its first run waits for
+    `queued`.
+    """
 
     def __init__(self) -> None:
         self.began, self.queued = threading.Event(), threading.Event()
@@ -47,7 +49,7 @@ class Answering:
 
 
 class Asking:
-    """Puts images into the queue of a batcher, in their order, while its first run goes on."""
+    """Puts images into the queue of a batcher, in order, during its first run."""
 
     def __init__(self, engine: Answering, threads: ThreadPoolExecutor) -> None:
         self.engine, self.threads = engine, threads
@@ -85,7 +87,7 @@ def wait_for(there: Callable[[], bool]) -> None:
 
 
 def test_images_that_wait_run_together(asking: Asking) -> None:
-    """Eight at most, and only those of the same thresholds."""
+    """At most eight, and only those with the same thresholds."""
     same = [asking.enqueue(f"{number}") for number in range(3)]
     second = asking.enqueue("other", conf=0.3)
     same += [asking.enqueue(f"{number}") for number in range(3, 10)]
@@ -133,7 +135,7 @@ def test_small_images_do_not_pass_a_large_one() -> None:
 
 
 def test_slow_decoding_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few of such images wait for each other, further ones are refused, and all others go on."""
+    """A few of such images wait for each other, further ones are refused, and all others continue."""
     monkeypatch.setattr(lanes, "MOST_SLOW", 2)
     (tmp_path / "slow.jp2").write_bytes(costly_image(1200))
     (tmp_path / "small.jpg").write_bytes(image_bytes())
@@ -163,7 +165,7 @@ def test_slow_decoding_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("action", [lambda: {"found": object()}, lambda: {1j: 0}])
 def test_each_question_is_answered(action: Callable[[], dict[Any, Any]]) -> None:
-    """Also where the answer is nothing that JSON can say."""
+    """Even if the answer cannot be represented in JSON."""
     here, there = socket.socketpair()
     with here:
         channel: Any = SimpleNamespace(spec={"socket": there.detach()}, stop_requested=lambda: False)

@@ -1,4 +1,4 @@
-"""Outlines of masks for the previews: where the mask is, at tiny sizes, too."""
+"""Outlines of masks for the previews: at the mask's position, at tiny sizes, too."""
 
 import pytest
 import torch
@@ -7,11 +7,11 @@ from app.worker.shapes import outline
 
 # A photograph of 128 x 96 pixels in an input of 64 x 64: 8 px of padding above and below; masks of 16 x 16 cells.
 PREPROCESSING = {"imgsz": (64, 64), "ori_shape": (96, 128), "ratio_pad": ((0.5, 0.5), (0.0, 8.0))}
-HALF = 0.51 / 64, 0.51 / 48  # half a pixel of the input, in parts of the photograph
+HALF = 0.51 / 64, 0.51 / 48  # half a pixel of the input, relative to the photograph
 
 
 def bounds(left: int, top: int, right: int, bottom: int) -> tuple[list[float], list[float]]:
-    """Of the outline of a mask with these cells, first and behind last: left and right, top and bottom."""
+    """Of the outline of a mask with these cells, from the first to after the last: left and right, top and bottom."""
     mask = torch.zeros(16, 16)
     mask[top:bottom, left:right] = 1
     corners = outline(mask, PREPROCESSING)

@@ -1,4 +1,4 @@
-"""Images of one source: copies and frames of many tools are known, ordinary numbered sets are not glued together."""
+"""Images of one source: copies and frames of many tools are recognized, ordinary numbered sets are not joined."""
 
 import random
 from collections import Counter, defaultdict
@@ -80,7 +80,7 @@ def test_ordinary_sets_are_not_glued(case: str) -> None:
 
 
 def test_numbers_mean_frames_where_neighbours_are_alike() -> None:
-    """A name and a short number may be anything; the pictures tell."""
+    """A name and a short number are ambiguous; the images decide."""
     rng = random.Random(0)
     names = [f"{word}{n}.jpg" for word in ("street", "park") for n in range(20)]
     apart = [rng.getrandbits(64) for _ in names]
@@ -98,7 +98,7 @@ def test_names_that_follow_the_classes_are_no_sources() -> None:
 
 
 def frames(folder: Path, videos: int = 12, length: int = 10) -> list[Entry]:
-    """Frames of videos, spread at random over a split of the person's own."""
+    """Frames of videos, distributed at random over the user's own split."""
     rng = random.Random(1)
     for video in range(videos):
         for number in range(length):
@@ -112,7 +112,7 @@ def frames(folder: Path, videos: int = 12, length: int = 10) -> list[Entry]:
 
 
 def torn(entries: list[Entry]) -> int:
-    """Sources on two sides."""
+    """Sources in two splits."""
     splits = defaultdict(set)
     for entry in entries:
         splits[entry.name.split("_frame")[0]].add(entry.split)
@@ -139,7 +139,7 @@ def test_a_leaking_split_is_counted_and_mended_entirely(tmp_path: Path, fix: lis
 
 
 def test_a_fix_of_copies_moves_their_source_too(tmp_path: Path) -> None:
-    """Two copies of one frame on two sides: moving them alone would tear a video that was whole."""
+    """Two copies of one frame in two splits: moving only them would divide an undivided video."""
     entries = [entry for entry in frames(tmp_path, 4, 5) if entry.split == "train"]
     write(tmp_path, pair("other", GOOD, entries[0].image.read_bytes(), "val") | pair("v", GOOD, split="val"))
     extra = [entry for entry in entries_of(tmp_path) if entry.name in {"other.jpg", "v.jpg"}]

@@ -1,4 +1,4 @@
-"""The split: shares, classes, groups that stay together, and that it is the same each time."""
+"""The split: shares, classes, groups that stay together, and determinism."""
 
 import gzip
 import json
@@ -77,7 +77,7 @@ def test_every_class_has_validation_images_where_possible(case: tuple) -> None:
 
 
 def alone(holding: list[list[int]], classes: list[list[int]], kind: int) -> bool:
-    """Whether these images hold one class only, so that moving them costs no other class anything."""
+    """Whether these images contain only one class, so that moving them costs no other class anything."""
     return all(set(classes[index]) <= {kind} for group in holding for index in group)
 
 
@@ -95,7 +95,7 @@ def test_a_rare_class_is_validated() -> None:
 def test_the_preview_equals_the_result(
     tmp_path_factory: pytest.TempPathFactory, case: tuple, kind: str, with_shares: bool
 ) -> None:
-    """Whatever the upload had, with given or requested shares; the preview counts the stored material."""
+    """With any split in the upload, with given or requested shares; the preview counts the stored images."""
     contents, classes, ties, requested = case
     rng = random.Random(len(contents))
     options = {"none": [None], "all": SPLITS, "no val": ["train", "test"], "test only": [None, "test"]}[kind]

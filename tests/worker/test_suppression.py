@@ -1,4 +1,4 @@
-"""Non-maximum suppression takes as long as it takes: no image loses its detections to a busy machine."""
+"""Non-maximum suppression has no time limit: no image loses its detections on a busy machine."""
 
 from pathlib import Path
 

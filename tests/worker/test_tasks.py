@@ -15,7 +15,7 @@ from tests.task_data import write
 
 pytestmark = pytest.mark.training
 
-# Like app.worker.run.main for each folder, in the order that is given.
+# Like app.worker.run.main for each folder, in the given order.
 TRAIN = """
 import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # so little to compute that a second thread only costs time
@@ -83,7 +83,7 @@ def prepare(folder: Path, name: str, task: str, architecture: str, **changes: An
 
 
 def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]], dict[str, Any]]:
-    """Run them, then use each model; what each said and what each found in a black image, by its name."""
+    """Run them, then use each model; returns each one's events and its detections in a black image, by name."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
     command = [sys.executable, "-c", TRAIN, *map(str, directories)]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
@@ -93,7 +93,7 @@ def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]]
 
 
 def page_files(folder: Path) -> list[Any]:
-    """What was written for the page: previews and evaluation."""
+    """The files written for the page: previews and evaluation."""
     paths = (folder / "previews" / "index.json", folder / "evaluation" / "evaluation.json")
     assert images_of(folder / "previews" / "epoch-1.json") is not None
     assert len(list((folder / "previews").glob("image-*.jpg"))) == 2

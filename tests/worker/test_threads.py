@@ -12,7 +12,7 @@ from app.worker.threads import POLICY, rest_when_idle
 
 @pytest.mark.parametrize(("value", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_threads_sleep_unless_configured(monkeypatch: pytest.MonkeyPatch, value: str | None, policy: str) -> None:
-    monkeypatch.setenv(POLICY, "any")  # so that it is put back
+    monkeypatch.setenv(POLICY, "any")  # so that it is restored
     monkeypatch.delenv(POLICY)
     if value:
         monkeypatch.setenv(POLICY, value)

@@ -33,7 +33,7 @@ from tests.worker.child import Run
 
 pytestmark = pytest.mark.training
 
-# Makes files as ultralytics publishes them, and a harmful one.
+# Writes files as published by ultralytics, and a malicious one.
 WRITE_WEIGHTS = """
 import sys, torch
 from pathlib import Path
@@ -67,7 +67,7 @@ print(json.dumps(starts))
 
 
 class Files(BaseHTTPRequestHandler):
-    """Serves weights, and everything that can be wrong with them."""
+    """Serves weights, and all possible faults of them."""
 
     folder: ClassVar[Path]
 
@@ -92,14 +92,14 @@ class Files(BaseHTTPRequestHandler):
 
 
 def absolute_paths(file: Path) -> list[bytes]:
-    """The absolute paths that a weights file tells: of this machine's folders, in any of its pickles."""
+    """The absolute paths of this machine's folders in a weights file, in any of its pickles."""
     with zipfile.ZipFile(file) as archive:
         pickles = [archive.read(name) for name in archive.namelist() if name.endswith(".pkl")]
     return [path for data in pickles for path in re.findall(rb"/(?:root|home|tmp|work|var|usr|opt)/[ -~]*", data)]
 
 
 def run_python(code: str, folder: Path) -> str:
-    """Run code as a child would run; its standard output."""
+    """Run code as a child would; returns its standard output."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
     process = subprocess.run(
         [sys.executable, "-c", code, str(folder)], env=environment, capture_output=True, text=True, timeout=200
@@ -146,7 +146,7 @@ def test_two_epochs_from_downloaded_weights(run: Callable[..., Run], address: st
         assert {"train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss"} <= set(event.parts)
         for measure, prefix in ((event.loss, "train/"), (event.val_loss, "val/")):
             assert measure == pytest.approx(sum(value for key, value in event.parts.items() if key.startswith(prefix)))
-    # What is left after the last epoch (the check of the model) may take longer than an epoch on a busy machine.
+    # What follows the last epoch (the check of the model) may take longer than an epoch on a busy machine.
     assert all(0 < event.eta < 600 for event in epochs)
     validations = [event for event in training.of(Stage) if event.name == "validating"]
     assert 0 < validations[-1].eta < 600, "the time left goes on while an epoch is validated"

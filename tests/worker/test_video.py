@@ -1,4 +1,4 @@
-"""Videos are read frame by frame in a process with limits; what cannot be read is refused, and says why."""
+"""Videos are read frame by frame in a process with limits; unreadable ones are refused with the reason."""
 
 import csv
 import json
@@ -74,7 +74,7 @@ def test_an_avi_has_one_time_a_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_video_is_upright(tmp_path: Path, degrees: int) -> None:
-    """As OpenCV turns it, to the pixel."""
+    """As OpenCV rotates it, to the pixel."""
     path = tmp_path / "a.mp4"
     path.write_bytes(rotate_video(drawn_video(path, TIMES), degrees))
     _, expected = cv2.VideoCapture(str(path)).read()
@@ -105,7 +105,7 @@ def test_what_a_cut_file_still_has_is_read(tmp_path: Path) -> None:
 
 
 def test_recordings_that_were_joined_go_on(tmp_path: Path) -> None:
-    """The clock of the second begins anew: its frames come behind those of the first, as far apart as they were."""
+    """The clock of the second restarts: its frames follow those of the first, with their original distances."""
     one = drawn_video(tmp_path / "a.ts", [number / 10 for number in range(30)], codec="libx264")
     (tmp_path / "b.ts").write_bytes(one + one)
     with opened(tmp_path / "b.ts") as source:
@@ -117,7 +117,7 @@ def test_recordings_that_were_joined_go_on(tmp_path: Path) -> None:
 
 
 def test_decoding_that_takes_too_long_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of the video may be whole: nothing is claimed of it."""
+    """The rest of the video may be intact: it is not reported as damaged."""
     drawn_video(tmp_path / "a.mkv", [number / 10 for number in range(40)], codec="libvpx")
     with opened(tmp_path / "a.mkv") as source:
         pieces = source.pieces()
@@ -139,7 +139,7 @@ def test_a_long_video_is_cut(tmp_path: Path) -> None:
 
 
 def test_no_referenced_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if a playlist came as far as its demuxer: the video that it names is not read."""
+    """Even if a playlist reached its demuxer, the referenced video would not be read."""
     video = tmp_path / "secret.ts"
     drawn_video(video, TIMES)
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{video}\n#EXT-X-ENDLIST\n".encode()

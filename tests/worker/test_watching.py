@@ -1,4 +1,4 @@
-"""What is kept of validations: which images, which epochs, which errors. Pure functions on small data."""
+"""What is stored of validations: which images, which epochs, which errors. Pure functions on small data."""
 
 import json
 from pathlib import Path
@@ -70,7 +70,8 @@ def image(detections: list[tuple[int, float]], truth: list[int], iou: Any = ()) 
 
 
 def test_the_most_confident_prediction_matches_its_best_free_object() -> None:
-    # Both predictions lie on object 0, the surer one has the wrong class; object 1 is missed; the third is unsure.
+    # Both predictions are on object 0, the more confident one has the wrong class; object 1 is missed; the third has a
+    # low confidence.
     result = image([(1, 0.9), (0, 0.8), (0, 0.1)], [0, 0], [[0.7, 0.9, 0.9], [0.2, 0.5, 0.9]])
     outcome = match(result, 0.25, "detect")
     assert outcome["counted"] == 2

@@ -1,4 +1,4 @@
-"""Sources of datasets for the readers, and what they hold in pixels."""
+"""Sources of datasets for the readers, and their contents in pixels."""
 
 import zipfile
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ SIZE = (64, 48)
 
 
 def write(folder: Path, files: Mapping[str, bytes | str]) -> Path:
-    """These files below a folder."""
+    """Write these files below a folder."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def unpacked(folder: Path, archive: Path) -> Path:
 
 
 def read_dataset(folder: Path, **options: Any) -> Source:
-    """The dataset that is read from a folder. Every code in it must have a text that its data fills."""
+    """Read the dataset in a folder. Every code in it must have a text that its data fills."""
     chosen = Options(**options)
     source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
     for item in source.decisions:
@@ -49,7 +49,7 @@ def read_dataset(folder: Path, **options: Any) -> Source:
 
 
 def refusal(folder: Path, **options: Any) -> str:
-    """What a source that cannot be read is refused with, as the user is told."""
+    """The refusal of an unreadable source, as shown to the user."""
     chosen = Options(**options)
     with pytest.raises(InvalidInput) as caught:
         read(folder, choose(detect(folder, chosen.task), chosen), chosen)

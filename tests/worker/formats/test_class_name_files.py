@@ -1,4 +1,4 @@
-"""Class names wherever they lie, in any form and encoding; U+FFFD never gets in."""
+"""Class names in any file, form and encoding; U+FFFD never appears."""
 
 import json
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_prose_is_no_list_of_names(tmp_path: Path) -> None:
 
 
 def test_a_close_call_is_a_question_with_options(tmp_path: Path) -> None:
-    """é and the Polish letters lie at the same places: ł in cp1250 is ³ elsewhere, but ę is ê."""
+    """é and the Polish letters have the same code points: ł in cp1250 is ³ elsewhere, but ę is ê."""
     write(dataset(tmp_path), {"classes.txt": "rêka\nnoga\n".encode("cp1252")})
     decision = next(item for item in read_dataset(tmp_path).decisions if item["code"] == "reading_cp1252")
     assert decision["change"]["options"][:2] == ["cp1252", "cp1250"]

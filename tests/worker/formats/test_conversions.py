@@ -1,4 +1,4 @@
-"""What each format's objects become: shapes, tasks, and the notes on what is dropped or mended."""
+"""The objects of each format after conversion: shapes, tasks, and the notes on dropped or corrected ones."""
 
 import json
 from pathlib import Path
@@ -301,7 +301,7 @@ def test_sizes_come_from_the_image_where_the_file_has_none(tmp_path: Path) -> No
 
 
 def flat_in(kind: str) -> dict[str, bytes | str]:
-    """A dataset of a.jpg and b.jpg, each with a good object and b.jpg with one without area behind it."""
+    """A dataset of a.jpg and b.jpg, each with a valid object; b.jpg also has one without area."""
     flats = {"a": [20], "b": [20, 0]}
     if kind == "voc":
         box = "<object><name>cat</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>{}</xmax><ymax>9</ymax></bndbox>"

@@ -1,4 +1,4 @@
-"""A revision as a ZIP in each format: read back by us and by the libraries of the formats, whole or not there."""
+"""A revision as a ZIP in each format: read back by us and by the formats' libraries, complete or not created."""
 
 import io
 import json
@@ -28,7 +28,7 @@ WIDTH, HEIGHT = 640, 480
 
 
 def exported(folder: Path, form: str, target: Path) -> ExportRun:
-    """Have a writer make the ZIP."""
+    """Let a writer create the ZIP."""
     with open(target, "wb") as file:
         job = ExportRun(Revision.open(folder), Archive(file), None, lambda: None)
         WRITERS[form](job)
@@ -38,7 +38,7 @@ def exported(folder: Path, form: str, target: Path) -> ExportRun:
 
 
 def as_revision(folder: Path, source: Source, target: Path) -> Path:
-    """A source as the ingest would store it."""
+    """A source as the import would store it."""
     files: dict[str, bytes | str] = {}
     for item in source.items:
         split = item.split or "train"
@@ -102,7 +102,7 @@ def pixels(values: list[float]) -> list[float]:
 
 
 def run(folder: Path, revision: Path, form: str) -> tuple[Child, Path]:
-    """The program, to its end."""
+    """Run the program to its end."""
     output = folder / f"{form}.zip"
     spec = {"program": "export_dataset", "revision": str(revision), "format": form, "output": str(output)}
     child = Child.start("run", folder / form, spec, {})

@@ -1,4 +1,4 @@
-"""Annotation files that are not UTF-8: JSON, XML and CSV, with and without saying so."""
+"""Annotation files that are not UTF-8: JSON, XML and CSV, with and without a declaration."""
 
 import json
 import time
@@ -68,7 +68,7 @@ def test_names_come_back(tmp_path: Path, form: str, encoding: str) -> None:
 def test_an_encoding_declared_in_xml(
     tmp_path: Path, write_object: Callable[[str], str], declared: str, encoding: str
 ) -> None:
-    """Also of more than one byte a character, which expat does not know."""
+    """Also encodings with several bytes per character, which expat does not know."""
     text = f'<?xml version="1.0" encoding="{declared}"?>\n{write_object(WORDS[encoding])}'
     source = read_dataset(write(tmp_path, pictures("a.jpg", "b.jpg") | {"a.xml": text.encode(encoding)}))
     assert (source.names, [d["code"] for d in source.decisions if d["code"].startswith("reading_")]) == (
@@ -99,7 +99,7 @@ def test_members_of_an_object_come_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_picture_in_the_file_is_not_searched_as_text(tmp_path: Path) -> None:
-    """2 MB of base64 without a delimiter: each step that goes back over it would take minutes."""
+    """2 MB of base64 without a delimiter: backtracking over it would take minutes."""
     text = json.dumps(json.loads(labelme("cão")) | {"imageData": "A" * 2 * 1024**2}, ensure_ascii=False)
     files = {"a.json": text.encode("cp1252"), "b.json": text.replace('"A', '"ç').encode("cp1252")}
     write(tmp_path, files)

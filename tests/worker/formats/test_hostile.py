@@ -1,4 +1,4 @@
-"""Files that mean harm: a refusal or a finding, never a traceback, and nothing outside the source is read."""
+"""Hostile files: a refusal or a finding, never a traceback, and nothing outside the source is read."""
 
 import base64
 import io
@@ -251,7 +251,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lines", ["0 0.5 0.5 0.2 0.2\n;\n", "0;0.5;0.5;0.2;0.2\n;;;\n"])
 def test_a_line_of_separators(tmp_path: Path, lines: str) -> None:
-    """Nothing is left of it, and its class is none."""
+    """Nothing is left of it, so it has no class."""
     assert read_dataset(write(tmp_path, pictures("a.jpg") | {"a.txt": lines})).names == ["class_0"]
 
 
@@ -282,7 +282,9 @@ DEEP = "[" * 100_000 + "]" * 100_000
 @pytest.mark.parametrize("tool", WRITERS)
 @pytest.mark.parametrize("harm", ["cut", "deep", "numbers", "bytes", "utf16"])
 def test_files_of_tools_that_are_damaged(tmp_path: Path, tool: str, harm: str) -> None:
-    """Cut, nested without end, with numbers of thousands of digits, with bytes of no encoding: never a traceback."""
+    """Truncated, nested without end, with numbers of thousands of digits, with bytes of no encoding: never a
+    traceback.
+    """
     files = WRITERS[tool][1](GOOD)
     for name, content in files.items():
         text = content if isinstance(content, str) else content.decode()
@@ -355,7 +357,7 @@ def packed_png(size: tuple[int, int]) -> bytes:
 
 
 def test_masks_that_are_bombs(tmp_path: Path) -> None:
-    """Huge pictures in some bytes, zlib in zlib, runs without end: each object is a finding, in little memory."""
+    """Huge images in a few bytes, zlib in zlib, runs without end: each object is a finding, in little memory."""
     huge = packed_png((20_000, 20_000))
     source = read_dataset(write(tmp_path / "1", pictures("1.jpg") | mask_file(mask=base64.b64encode(huge).decode())))
     assert [row.text for row in source.items[0].rows or []], "its corners still say where it is"
@@ -406,7 +408,7 @@ def test_masks_that_are_bombs(tmp_path: Path) -> None:
 
 
 def test_tracks_that_fill_a_year(tmp_path: Path) -> None:
-    """Frames far apart fill only the images that are there; frames that are no numbers are none."""
+    """Frames far apart fill only the existing images; invalid frame numbers are ignored."""
     shape = '<box frame="{}" outside="0" xtl="1" ytl="1" xbr="9" ybr="9"/>'
     frames = "".join(shape.format(frame) for frame in (0, 999_999_999, "9" * 5000, -1, "x"))
     files = {"annotations.xml": cvat_xml(f'<track label="car">{frames}</track>' * 3)}

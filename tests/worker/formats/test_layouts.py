@@ -1,4 +1,4 @@
-"""Layouts of YOLO that are understood, their names and splits, and several datasets in one source."""
+"""Supported layouts of YOLO, their names and splits, and several datasets in one source."""
 
 from pathlib import Path
 
@@ -241,7 +241,7 @@ def test_classes_of_folders(tmp_path: Path) -> None:
 
 
 def test_folders_side_by_side(tmp_path: Path) -> None:
-    """As torchvision's ImageFolder has them; what may be images without their labels is not taken for classes."""
+    """As in torchvision's ImageFolder; images that may lack their labels are not taken for classes."""
     pets = pictures(*(f"pets/{kind}/{number}.jpg" for kind in ("Cat", "Dog") for number in range(2)))
     source = read_dataset(write(tmp_path / "pets", pets | {"README.txt": "Pets"}))
     assert (source.task, source.names, codes(source)) == ("classify", ["Cat", "Dog"], ["task_plain_folders"])
@@ -276,7 +276,7 @@ def test_no_dataset(tmp_path: Path, files: dict[str, bytes | str]) -> None:
 
 
 def test_photographs_alone_are_refused_with_what_is_missing(tmp_path: Path) -> None:
-    """Not a list of formats: there are no labels, and what to do next."""
+    """Not with a list of formats: there are no labels, and the next step."""
     for number, extra in enumerate(({}, {"README.txt": "My holidays"}, {"notes/list.txt": "a b c"})):
         files = pictures("a.jpg", "trip/b.jpg", "trip/c.jpg") | extra
         text = refusal(write(tmp_path / str(number), files))

@@ -1,4 +1,4 @@
-"""Masks as pictures: classes by number, by palette and by colour; objects by pieces or by a mask of their own."""
+"""Masks as images: classes by number, by palette and by colour; objects by components or by a mask of their own."""
 
 import io
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_classes_by_number(tmp_path: Path, name: str, write_mask: Any) -> None:
 
 @pytest.mark.parametrize("write_mask", [palette, coloured])
 def test_classes_by_labelmap(tmp_path: Path, write_mask: Any) -> None:
-    """CVAT's "Segmentation mask 1.1": two objects of one class touch, and only the mask of objects tells them apart."""
+    """CVAT's "Segmentation mask 1.1": two objects of one class touch, and only the mask of objects separates them."""
     twins: list[tuple[int, Box]] = [(1, (2, 3, 20, 15)), (1, (20, 3, 40, 15))]
     files = pictures("JPEGImages/a.jpg", "JPEGImages/b.jpg") | {
         "labelmap.txt": LABELMAP,
@@ -101,7 +101,7 @@ def test_black_and_white(tmp_path: Path) -> None:
 
 
 def test_black_and_white_as_jpeg(tmp_path: Path) -> None:
-    """JPEG changes the values; which pixels are light it keeps, on a mask of one class."""
+    """JPEG changes the values, but preserves which pixels are light, in a mask of one class."""
     file = io.BytesIO()
     Image.fromarray(filled([(255, (8, 8, 40, 32))])).save(file, "JPEG", quality=75)
     objects, decisions = named(tmp_path, pictures("images/a.jpg") | {"masks/a.jpg": file.getvalue()})
@@ -161,7 +161,7 @@ def test_damaged_masks(tmp_path: Path) -> None:
 
 
 def soft(colour: Any, mode: str = "RGB") -> bytes:
-    """Two discs whose edges run into the background, as a drawing program and a scaler leave them."""
+    """Two discs with blurred edges, as from a drawing program and a scaler."""
     large = Image.new(mode, (SIZE[0] * 8, SIZE[1] * 8))
     draw = ImageDraw.Draw(large)
     draw.ellipse((40, 40, 200, 200), fill=colour[0])
@@ -185,7 +185,7 @@ def test_soft_edges_of_colours(tmp_path: Path) -> None:
 
 
 def test_grey_values_far_apart(tmp_path: Path) -> None:
-    """255 is VOC's edge among small numbers only."""
+    """255 is VOC's edge only among small numbers."""
     values = [(128, BOXES[0][1]), (255, BOXES[1][1])]
     objects, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(filled(values)))})
     assert [name for name, *_ in objects] == ["class_128", "class_255"]

@@ -1,4 +1,4 @@
-"""Images and label files that pair one to one under any names; and what must not be paired."""
+"""Images and label files that pair one to one under any names; and those that must not be paired."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.worker.formats.helpers import boxes, codes, pictures, read_dataset, r
 
 WORDS = ("ab", "cd", "eh", "xy")
 ROWS = "0 0.5 0.5 0.25 0.5\n"
-SPLITS = {  # images, labels: {split} and {n} are filled in; with them the same images must come out in the same splits
+SPLITS = {  # images, labels: {split} and {n} are filled in; the same images must be in the same splits
     "suffix in the name": ("{split}/images/a{n}.jpg", "{split}/labels/a{n}.jpg.txt"),
     "suffix in the name, upper": ("images/{split}/a{n}.JPG", "labels/{split}/a{n}.JPG.txt"),
     "train_images": ("{split}_images/a{n}.jpg", "{split}_labels/a{n}.txt"),
@@ -67,7 +67,7 @@ def test_pairs_without_a_split(tmp_path: Path, case: str) -> None:
 
 
 def test_lists_above_the_images_define_the_split(tmp_path: Path) -> None:
-    """What darknet's voc_label.py leaves."""
+    """As written by darknet's voc_label.py."""
     folder = "VOCdevkit/VOC2007"
     for n in range(5):
         write(tmp_path, pictures(f"{folder}/JPEGImages/{n:06}.jpg") | {f"{folder}/labels/{n:06}.txt": ROWS})
@@ -82,7 +82,7 @@ def test_lists_above_the_images_define_the_split(tmp_path: Path) -> None:
 
 
 def test_only_unpaired_files_are_paired(tmp_path: Path) -> None:
-    """Predictions of an earlier run carry the images' names, and are no labels of images that have some."""
+    """Predictions of an earlier run have the images' names, and are no labels of images that have some."""
     for n in range(3):
         write(tmp_path, pictures(f"images/train/a{n}.jpg") | {f"labels/train/a{n}.txt": ROWS})
         write(tmp_path, {f"runs/detect/labels_old/a{n}.txt": "0 0.1 0.1 0.1 0.1\n"})
@@ -208,7 +208,7 @@ def test_labels_of_one_split_are_not_for_images_of_another(tmp_path: Path, label
 
 
 def test_pairing_grows_with_the_number_of_files_only() -> None:
-    """30,000 of each kind: every pair that is looked for among all others takes minutes."""
+    """30,000 of each kind: searching each pair among all others would take minutes."""
     names = [f"a{number}.jpg" for number in range(30_000)]
     here = {"image": [f"train_images/{name}" for name in names], "text": [f"train_labels/{name}.txt" for name in names]}
     layout = Layout(
@@ -222,7 +222,7 @@ def test_pairing_grows_with_the_number_of_files_only() -> None:
 
 
 def test_dota_in_its_splits(tmp_path: Path) -> None:
-    """Two lines about the image come before the rows."""
+    """Two lines about the image precede the rows."""
     row = "imagesource:GoogleEarth\ngsd:0.14\n8.0 6.0 40.0 6.0 40.0 30.0 8.0 30.0 small-vehicle 0\n"
     names = [f"{split}/images/{split}{number}.png" for split in ("train", "val") for number in range(2)]
     labels = {name.replace("images", "labelTxt").replace(".png", ".txt"): row for name in names}

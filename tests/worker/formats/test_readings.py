@@ -1,4 +1,6 @@
-"""Boxes that are drawn, written in every reading and format, and read back: as they are meant, over the whole set."""
+"""Drawn boxes, written in every interpretation and format, and read back: as they were meant, over the whole
+dataset.
+"""
 
 import io
 import json
@@ -23,7 +25,7 @@ from app.worker.formats.sizes import DisplayedSize, image_size
 from tests.worker.formats.helpers import codes, write
 
 NAMES = ["car", "traffic light"]
-STORED = (160, 120)  # of the images that are stored turned, and of the others
+STORED = (160, 120)  # of the images stored rotated, and of the others
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 TOLERANCE = 0.02  # of the image: whole pixels
 
@@ -55,7 +57,7 @@ def picture(size: tuple[int, int] = STORED, turn: int = 1, form: str = "JPEG") -
 
 
 def read_twice(folder: Path, **options: Any) -> Source:
-    """What is read, a second time with the pictures where these are not as the annotations say."""
+    """Read a source, and read it again with its images if these differ from the annotations."""
     chosen = Options(**options)
     source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
     sizes = {item.image: displayed_size(folder / item.image) for item in source.items}
@@ -72,7 +74,7 @@ def displayed_size(path: Path) -> DisplayedSize:
 
 
 def boxes_of(folder: Path, source: Source) -> Boxes:
-    """The boxes as training would see them, by image."""
+    """The boxes as training would use them, by image."""
     by_image: Boxes = {}
     for item in source.items:
         lines = (
@@ -107,7 +109,7 @@ def distance(one: Box, second: Box) -> float:
 
 
 def drawn_as_read(folder: Path, source: Source) -> bool:
-    """Whether each choice shows its images as the import read them, whatever the other choices came to."""
+    """Whether each choice shows its images as the import read them, regardless of the other choices."""
     read_boxes, count = boxes_of(folder, source), 0
     for item in source.decisions:
         for example in item.get("examples", ()):
@@ -134,7 +136,7 @@ def centre(box: Box) -> tuple[float, float, float, float]:
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
-# The numbers of a row behind its class, and the decision that it takes: None where it is near certain.
+# The numbers of a row after its class, and its decision: None if it is nearly certain.
 ROWS: dict[str, tuple[Callable[[Box], list[float]], str | None]] = {
     "centre": (lambda b: [*centre(b)], None),
     "corners": (lambda b: [*b[1:]], "reading_corners"),
@@ -243,7 +245,7 @@ def test_what_is_as_yolo_has_it_stays_as_it_came(tmp_path: Path) -> None:
     assert readings_of(read_twice(write(tmp_path / "classes", files))) == []
 
 
-# What a whole label file may be, and what was put into it.
+# Variants of a whole label file, with additions.
 FILES: dict[str, Callable[[str], str | bytes]] = {
     "heading": lambda rows: f"class x_center y_center width height\n{rows}",
     "comment": lambda rows: f"# made by hand\n{rows}",
@@ -271,7 +273,7 @@ def test_label_files_as_people_write_them(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("more", [[0, 0], [0, 1, 0], [-1]])
 def test_flags_behind_boxes(tmp_path: Path, more: list[int]) -> None:
-    """Truncated, occluded, a track that is none: no outline and no angle."""
+    """Truncated, occluded, a constant track id: no outline and no angle."""
     drawn = draw(12)
     files = yolo(drawn, "centre", "plain")
     for name in [name for name in files if name.startswith("labels/")]:
@@ -298,7 +300,7 @@ def test_percent_and_thousandths(tmp_path: Path, scale: int, way: str) -> None:
 
 @pytest.mark.parametrize("shape", ["boxes", "corners", "outlines"])
 def test_files_in_fractions_beside_files_in_pixels(tmp_path: Path, shape: str) -> None:
-    """Of two tools: each row is read by its own numbers, and a person can read them otherwise and go back."""
+    """From two tools: each row is read by its own numbers, and a user can choose another interpretation and undo it."""
     drawn = draw(33)
     files = yolo(drawn, "centre", "plain")
     for index, (image, boxes) in enumerate(drawn.items()):
@@ -325,7 +327,7 @@ def test_files_in_fractions_beside_files_in_pixels(tmp_path: Path, shape: str) -
 
 
 def test_one_reading_is_never_all_that_can_be_chosen(tmp_path: Path) -> None:
-    """Corners in pixels: certain, and still drawn beside what YOLO would take them for."""
+    """Corners in pixels: certain, and still drawn beside YOLO's interpretation."""
     source = read_twice(write(tmp_path, yolo(draw(34), "pixel corners", "plain")))
     [boxes] = [item for item in source.decisions if item["code"] == "reading_corners"]
     assert boxes["change"]["options"] == ["corners", "centre"]
@@ -379,7 +381,7 @@ def test_coco_of_two_tools(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
 def test_percents_where_a_format_has_pixels(tmp_path: Path, kind: str) -> None:
-    """Boxes that all keep to the first 100 pixels of far larger images, and use the whole of these."""
+    """Boxes that all lie within the first 100 pixels of far larger images, and cover all of these."""
     drawn = {image: [*boxes, (0, 0.7, 0.6, 1.0, 0.97)] for image, boxes in draw(37).items()}
     files = coco_of(drawn, lambda _, box: scaled_box(box, 100, 100), None)
     if kind == "voc":
@@ -408,7 +410,7 @@ def test_percents_where_a_format_has_pixels(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["my photo &amp; {0}.jpg", "my+photo+&+{0}.jpg", "my%20photo%20%26%20{0}.jpg", None])
 def test_names_that_are_spelled_otherwise(tmp_path: Path, name: str | None) -> None:
-    """As HTML, forms and addresses have them; COCO's own files can be told by their ids alone."""
+    """As in HTML, forms and addresses; COCO's own files can be recognized by their ids alone."""
     images = [{"id": number, "width": 160, "height": 120} for number in (139, 285)]
     files: Files = {}
     for image in images:
@@ -477,7 +479,7 @@ def test_one_box_that_reaches_out_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_many_boxes_outside_their_image_are_reported(tmp_path: Path) -> None:
-    """No reading fits: the usual one stays, and a person is asked."""
+    """No interpretation fits: the usual one stays, and the user is asked."""
     drawn = {image: [(0, -0.3 + number / 50, 0.7, 0.4, 1.3) for number in range(3)] for image in draw(1)}
     assert readings_of(read_twice(write(tmp_path, yolo(drawn, "centre", "plain")))) == ["reading_centre"]
 
@@ -512,7 +514,7 @@ def test_outlines_of_predictions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", ["radians", "degrees"])
 def test_a_column_that_is_an_angle(tmp_path: Path, unit: str) -> None:
-    """A quarter of a turn swaps the sides, in pixels."""
+    """A quarter turn swaps the sides, in pixels."""
     turn = -1.5707963 if unit == "radians" else -90.0
     files = yolo(draw(8), "centre", "plain")
     for number in range(10):
@@ -530,7 +532,7 @@ def test_a_column_that_is_an_angle(tmp_path: Path, unit: str) -> None:
 
 @pytest.mark.parametrize("third", [[], [0.9], [2]])
 def test_coco_keypoints_without_a_visibility(tmp_path: Path, third: list[float]) -> None:
-    """As pairs, and with a score in the place of it."""
+    """As pairs, and with a score in its place."""
     drawn = draw(12)
     document = json.loads(
         coco(
@@ -578,7 +580,7 @@ def test_columns_of_a_row(text: str, columns: int) -> None:
 
 
 def coco(drawn: Mapping[str, list[Any]], size: Callable[[str], tuple[int, int]]) -> str:
-    """`drawn` holds class and COCO's four numbers, or the class and what stands in their place."""
+    """`drawn` holds class and COCO's four numbers, or the class and their replacement."""
     images = [
         {"id": key, "file_name": f"{name}.jpg", "width": size(name)[0], "height": size(name)[1]}
         for key, name in enumerate(drawn)
@@ -645,7 +647,7 @@ def each_object(document: dict[str, Any], change: Callable[[dict[str, Any]], dic
 
 
 def nested(document: dict[str, Any]) -> dict[str, Any]:
-    """The objects in the images that they are of."""
+    """The objects nested in their images."""
     images = [
         image
         | {"annotations": [without(o, "image_id") for o in document["annotations"] if o["image_id"] == image["id"]]}
@@ -654,7 +656,7 @@ def nested(document: dict[str, Any]) -> dict[str, Any]:
     return without(document, "annotations") | {"images": images}
 
 
-# COCO's parts as scripts write them that nobody checked.
+# COCO's parts as written by faulty scripts.
 ODD_COCO: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "classes by their ids": lambda d: d | {"categories": {str(c["id"]): c["name"] for c in d["categories"]}},
     "a list of names": lambda d: each_object(
@@ -716,7 +718,7 @@ def test_createml_boxes_come_back(tmp_path: Path, way: str, expected: list[str])
     assert readings_of(source) == expected
 
 
-# --- orientation and declared sizes: what each format's file says of a picture of STORED pixels
+# --- orientation and declared sizes: what each format's file declares for an image of STORED pixels
 
 
 def display_sides(turn: int) -> tuple[int, int]:
@@ -724,7 +726,7 @@ def display_sides(turn: int) -> tuple[int, int]:
 
 
 def in_stored(box: Box, turn: int) -> list[float]:
-    """The sides of a box of the displayed picture, in the pixels of the stored one."""
+    """The sides of a box of the displayed image, in the pixels of the stored one."""
     back = {6: 8, 8: 6}.get(turn, turn)
     width, height = display_sides(turn)
     corners = [TURNS[back](x * width, y * height, width, height) for x, y in ((box[1], box[2]), (box[3], box[4]))]
@@ -763,7 +765,7 @@ SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
 
 
 def declared(form: str, drawn: Boxes, turns: Mapping[str, int], stored: bool, kind: str) -> Files:
-    """A dataset in a format that declares sizes: of the stored pictures, or of the displayed ones."""
+    """A dataset in a format that declares sizes: of the stored images, or of the displayed ones."""
     files: Files = {}
     images: dict[str, list[tuple[int, list[float]]]] = {}
     for name, boxes in drawn.items():
@@ -805,7 +807,7 @@ def declared(form: str, drawn: Boxes, turns: Mapping[str, int], stored: bool, ki
 )
 @settings(max_examples=40, deadline=None)
 def test_turned_pictures(tmp_path_factory: Any, seed: int, form: str, stored: bool, kind: str, turn: int) -> None:
-    """Half of the pictures are turned, one of them upside down beside those on their side."""
+    """Half of the images are rotated, one of them upside down beside those on their side."""
     drawn = draw(seed, 8)
     turns = {name: (1, turn)[index % 2] for index, name in enumerate(drawn)}
     if turn > 4:
@@ -883,7 +885,7 @@ def test_turned_pictures_without_a_declared_size(tmp_path: Path, kind: str) -> N
 
 
 def test_names_with_brackets_and_quotes(tmp_path: Path) -> None:
-    """Which rows are read without."""
+    """The rows are read without them."""
     files: Files = {"data.yaml": 'names: ["Car (rear)", "Men\'s shoe"]\n', "images/a.jpg": picture()}
     files["labels/a.txt"] = "Car (rear) 0.5 0.5 0.2 0.2\nMen's shoe 0.5 0.5 0.2 0.2\n'men's shoe' 0.5 0.5 0.4 0.2\n"
     source = read_twice(write(tmp_path, files))
@@ -969,7 +971,7 @@ def test_a_confidence_between_class_and_box(tmp_path: Path) -> None:
 
 
 def test_names_that_count_from_one(tmp_path: Path) -> None:
-    """data.yaml says so, even where no row has the last class."""
+    """According to data.yaml, even if no row has the last class."""
     drawn = {image: [(0, *box[1:]) for box in boxes] for image, boxes in draw(18).items()}
     files = yolo(drawn, "centre", "plain", lambda number: str(number + 1), f"names: {{1: {NAMES[0]}, 2: {NAMES[1]}}}\n")
     source = read_twice(write(tmp_path, files))
@@ -980,7 +982,7 @@ def test_names_that_count_from_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", ["box", "polygon"])
 @pytest.mark.parametrize("turn", [6, 8, 5])
 def test_label_files_in_pixels_of_the_stored_image(tmp_path: Path, turn: int, shape: str) -> None:
-    """Photographs of 960 pixels: neither thousandths nor boxes that reach out."""
+    """Photographs of 960 pixels: neither thousandths nor boxes that extend beyond the image."""
     drawn, stored = draw(22), (960, 720)
     files: Files = {"data.yaml": f"names: {json.dumps(NAMES)}\n"}
     for image, boxes in drawn.items():
@@ -1014,7 +1016,7 @@ def test_keypoints_that_are_missing_stay_so_when_the_image_is_turned(dimensions:
 
 
 def test_label_studio_is_relative_to_the_displayed_image(tmp_path: Path) -> None:
-    """Its percents are of the upright photograph, whatever sides it declares."""
+    """Its percentages are of the upright photograph, whatever sides it declares."""
     drawn, tasks = draw(23, 8), []
     for image, boxes in drawn.items():
         values = [

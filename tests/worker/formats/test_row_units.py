@@ -1,4 +1,4 @@
-"""What numbers that are no fractions are counted in."""
+"""The units of numbers that are not fractions."""
 
 import pytest
 
@@ -9,7 +9,7 @@ Boxes = list[tuple[tuple[float, ...], tuple[int, int]]]
 
 
 def in_pixels(size: tuple[int, int], outside: int = 0, count: int = 30) -> Boxes:
-    """Centre and sides all over the image; those of `outside` reach out by 10 pixels at the right."""
+    """Centre and sides all over the image; those of `outside` extend beyond it by 10 pixels at the right."""
     wide, high = size[0] / 5, size[1] / 5
     boxes: Boxes = [
         ((wide + 3 * wide * at / count, high + 3 * high * at / count, wide, high), size) for at in range(count)
@@ -27,7 +27,7 @@ def test_one_box_that_reaches_out_makes_no_thousandths() -> None:
 
 
 def test_many_boxes_that_reach_out_are_a_question_and_no_answer() -> None:
-    """Nothing near 1000: the images were turned, or made smaller."""
+    """Nothing near 1000: the images were rotated, or scaled down."""
     assert infer_unit(in_pixels(SIZE, outside=10)) == Unit("pixels", ["thousandths"])
 
 
@@ -46,7 +46,7 @@ def test_thousandths_and_percent() -> None:
     ("fractions", "outside", "mixed"), [(10, 0, True), (2, 0, False), (10, 9, False), (0, 0, False)]
 )
 def test_fractions_among_pixels(fractions: int, outside: int, mixed: bool) -> None:
-    """A few numbers that are wrong, or boxes that reach out of their images, make no other unit."""
+    """A few wrong numbers, or boxes that extend beyond their images, do not change the unit."""
     boxes = in_pixels(SIZE, outside, count=15) + [(((0.5, 0.5, 0.2, 0.3)), SIZE)] * fractions
     assert is_mixed(boxes) is mixed
     assert not is_mixed([*boxes, *[((1.5, 1.6, 0.2, 0.3), SIZE)] * 5])

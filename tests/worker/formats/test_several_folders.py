@@ -1,4 +1,4 @@
-"""Datasets whose parts lie in several folders, or whose names say the same in other letters: nothing is lost."""
+"""Datasets whose parts are in several folders, or whose names differ only in their encoding: nothing is lost."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def labelled(*stems: str, images: str = "images", labels: str = "labels") -> dic
 
 @pytest.mark.parametrize("labels", ["labels", "annotations"])
 def test_folders_whose_names_differ_by_the_split(tmp_path: Path, labels: str) -> None:
-    """VisDrone's, extracted side by side: both are one dataset, split as it was."""
+    """VisDrone's, extracted side by side: both are one dataset, with its split."""
     files = labelled("Drone2019-DET-train/a", "Drone2019-DET-train/b", "Drone2019-DET-val/a", labels=labels)
     source = read_dataset(write(tmp_path, files | {"data.yaml": "names: [car]\n"}))
     assert {item.image: (item.split, item.label) for item in source.items} == {
@@ -99,7 +99,7 @@ NAMES = ["Capture d'écran 1", "câmera (2)", "50% off", "фото", "画像" * 
 @pytest.mark.parametrize("safe", ["", "!'()*"])
 @pytest.mark.parametrize("coded_side", ["images", "labels", "beside"])
 def test_names_with_percent_codes(tmp_path: Path, coded_side: str, safe: str) -> None:
-    """Of the image or of the label; also where the code makes the name too long, so that it is shortened."""
+    """Of the image or of the label; also if the code makes the name too long, so that it is shortened."""
     files: dict[str, bytes | str] = pictures("images/twin%20x.jpg", "images/plain.jpg")
     files |= {"labels/plain.txt": ROW, "classes.txt": "car\n", "labels/twin%20x.txt": ROW}
     for name in NAMES:

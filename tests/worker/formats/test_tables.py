@@ -1,4 +1,4 @@
-"""Tables as people send them: other headings, all objects of an image in a cell, and classes of whole images."""
+"""Tables as users upload them: other headings, all objects of an image in a cell, and classes of whole images."""
 
 import json
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def test_boxes_come_back(tmp_path: Path, name: str) -> None:
 
 
 def test_images_that_are_called_by_folder_and_number(tmp_path: Path) -> None:
-    """The Great Barrier Reef's table: "1-16" is video_1/16.jpg; there is one class, which it does not name."""
+    """The Great Barrier Reef's table: "1-16" is video_1/16.jpg; there is one class, without a name."""
     boxes_in = {"0-16": [("", 8, 6, 40, 30)], "1-16": [("", 2, 4, 20, 40), ("", 30, 10, 62, 46)], "1-17": []}
     cells = {
         name: str([{"x": b[1], "y": b[2], "width": b[3] - b[1], "height": b[4] - b[2]} for b in boxes_])
@@ -109,7 +109,7 @@ def test_a_table_of_images_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_a_table_of_objects_is_no_classification(tmp_path: Path) -> None:
-    """Two objects of an image are no two classes of it, whatever their shapes' column holds."""
+    """Two objects of an image are not two classes of it, whatever their shapes' column contains."""
     text = each(lambda n, b: [n, b[0], "M 1 2 L 3 4"], "image", "label", "polygon")
     assert "labels.csv" in refusal(write(tmp_path, pictures("a.jpg", "b.jpg", "c.jpg") | {"labels.csv": text}))
 
@@ -197,7 +197,7 @@ def test_predictions_are_no_annotations(tmp_path: Path) -> None:
     assert "predictions_left_out" in codes(read_dataset(folder))
 
 
-GROUPS = {  # of a PredictionString: an object, and the class that it must have
+GROUPS = {  # of a PredictionString: an object, and its expected class
     "class as a number": ("3 0.9 8 6 40 30", "3"),
     "class as a name": ("car 0.9 8 6 40 30", "car"),
     "confidence and sides": ("1.0 8 6 32 24", "object"),

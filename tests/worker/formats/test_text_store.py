@@ -1,4 +1,4 @@
-"""Long rows are kept in a file, and are what they were."""
+"""Long rows are stored in a file, and read back unchanged."""
 
 from pathlib import Path
 

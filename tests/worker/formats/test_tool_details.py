@@ -1,4 +1,4 @@
-"""What is particular to a tool's files: angles, holes, ellipses, keypoints, hidden frames, groups, crowds."""
+"""Special features of a tool's files: angles, holes, ellipses, keypoints, hidden frames, groups, crowds."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def points(row: list[float]) -> list[tuple[float, float]]:
 
 
 def area(outline: list[tuple[float, float]]) -> float:
-    """What even-odd filling covers, as training does it; a hole that a way leads to is not filled."""
+    """The area covered by even-odd filling, as in training; a hole connected by a cut is not filled."""
     import cv2
 
     canvas = numpy.zeros((HEIGHT * 8, WIDTH * 8), numpy.uint8)
@@ -144,7 +144,7 @@ def test_csv_answers_are_no_class_names(tmp_path: Path) -> None:
 
 
 def test_csv_without_a_box(tmp_path: Path) -> None:
-    """As pandas writes it."""
+    """As written by pandas."""
     header = ["image", "xmin", "ymin", "xmax", "ymax", "class"]
     source = read(tmp_path, {"x.csv": table(header, [["a.jpg", 2, 3, 20, 30, "cat"], ["b.jpg", *["nan"] * 4, "nan"]])})
     assert (boxes(tmp_path, source), finding_codes(source)) == ({"a": [(0, 2, 3, 20, 30)], "b": []}, [])
@@ -320,7 +320,7 @@ def frames(count: int, name: str = "images/frame_{:06}.PNG", start: int = 0) -> 
 
 
 def test_cvat_tracks(tmp_path: Path) -> None:
-    """Hidden in frame 3, back in frame 4, and a way of frames between 4 and 6 that is not written."""
+    """Hidden in frame 3, back in frame 4, and a range of frames between 4 and 6 that is not written."""
     body = track("car", box(0, 0), box(1, 2, key=0), box(2, 4), box(3, 4, outside=1), box(4, 10), box(6, 20)) + track(
         "dog", '<polygon frame="1" outside="0" points="10,10;30,12;20,30"/>', box(5, 1), box(9, 0)
     )
@@ -389,7 +389,7 @@ def test_cvat_groups_and_skeletons(tmp_path: Path) -> None:
 
 
 def test_spaces_around_a_class_are_not_of_its_name(tmp_path: Path) -> None:
-    """Found by hypothesis: the class of an object that nobody listed had no number once it was stripped."""
+    """Found by hypothesis: the class of an object that was not listed had no number once it was stripped."""
     names = (" dog", "dog", "cow ", "cow")
     shapes = [f'<box label="{name}" xtl="{x}" ytl="2" xbr="{x + 5}" ybr="8"/>' for x, name in enumerate(names)]
     source = read(tmp_path, cvat_images({"a.jpg": shapes}))
@@ -476,7 +476,7 @@ def test_a_wrong_row_does_not_change_what_cells_mean(tmp_path: Path) -> None:
 
 
 def test_csv_of_fractions_with_centres(tmp_path: Path) -> None:
-    """x, y, w, h as YOLO means them: most of a corner's boxes would reach out of the image."""
+    """x, y, w, h as in YOLO: read as corners, most boxes would extend beyond the image."""
     centres = [(0.2 + n / 20, 0.8, 0.3, 0.4) for n in range(12)]
     text = table(["image", "x", "y", "w", "h", "label"], [["a.jpg", *centre, "cat"] for centre in centres])
     source = read(tmp_path, {"x.csv": text})
@@ -566,7 +566,7 @@ def test_cvat_project_of_videos(tmp_path: Path) -> None:
 
 
 def test_images_that_only_a_model_labelled_are_no_backgrounds(tmp_path: Path) -> None:
-    """Also where a person skipped them; those that a person left empty are."""
+    """Also if a user skipped them; those that a user left empty are."""
     drawn = [{"type": "rectanglelabels", "value": {"x": 10, "y": 10, "width": 50, "height": 50}}]
     drawn[0]["value"]["rectanglelabels"] = ["car"]  # type: ignore[index]
     guess = [{"result": drawn}]

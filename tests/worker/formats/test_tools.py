@@ -1,4 +1,4 @@
-"""Datasets as the tools write them (tests/fixtures/datasets), and the two real ones beside the checkout."""
+"""Datasets as written by the tools (tests/fixtures/datasets), and the two real ones beside the checkout."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TRUTH = {
     "d": [],
 }
 SPLITS = {"a": "train", "b": "train", "d": "train", "c": "val"}
-CASES = {  # fixture: format, task, whether it says the split
+CASES = {  # fixture: format, task, whether it has a split
     "datumaro-yolo": ("yolo", None, True),
     "datumaro-darknet": ("cvat-yolo", None, True),
     "datumaro-coco": ("coco", "detect", True),

@@ -1,4 +1,4 @@
-"""Pascal VOC as tools write it: outlines instead of boxes, corner and sides, one file for all images."""
+"""Pascal VOC as written by tools: outlines instead of boxes, corner and sides, one file for all images."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def closing(tags: str) -> str:
 
 
 def test_a_long_text_is_no_outline(tmp_path: Path) -> None:
-    """And is not looked at for hours."""
+    """And it is not searched for hours."""
     part = f"<polygon>{'1' * 200_000}x</polygon>"
     source = read_dataset(
         write(

@@ -1,4 +1,4 @@
-"""Boxes that are drawn, written as each tool writes them, and read: the same boxes under the same names."""
+"""Drawn boxes, written as each tool writes them, and read: the same boxes under the same names."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def test_every_format_has_a_reader() -> None:
 
 
 def test_readers_are_loaded_when_they_are_needed() -> None:
-    """An import begins a second after its upload: most datasets need one reader of nineteen."""
+    """An import starts a second after its upload: most datasets need one reader of nineteen."""
     code = "import sys, app.worker.programs.import_dataset; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "app.worker.formats.yolo" in loaded

@@ -70,7 +70,7 @@ def open_images(boxes: Mapping[str, list[Box]]) -> Files:
 
 
 def tensorflow(boxes: Mapping[str, list[Box]]) -> Files:
-    """As Roboflow writes it too."""
+    """As Roboflow writes it, too."""
     rows = [[name, WIDTH, HEIGHT, *box] for name, box in each(boxes)]
     return {"_annotations.csv": table(["filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax"], rows)}
 
@@ -478,7 +478,7 @@ def labelme_masks(boxes: Mapping[str, list[Box]]) -> Files:
 
 
 def png(mask: Any) -> str:
-    """As labelme packs a mask."""
+    """As labelme encodes a mask."""
     file = io.BytesIO()
     Image.fromarray(mask).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
@@ -497,7 +497,7 @@ def supervisely_bitmaps(boxes: Mapping[str, list[Box]]) -> Files:
 
 
 def coco_runs(boxes: Mapping[str, list[Box]]) -> Files:
-    """Run lengths down the columns, packed in every second object as pycocotools does it."""
+    """Run lengths down the columns, compressed in every second object as by pycocotools."""
     annotations = []
     for number, (name, (kind, x, y, x2, y2)) in enumerate(each(boxes), 1):
         runs = runs_of(filled([(x, y), (x2, y), (x2, y2), (x, y2)]).T.ravel())
@@ -596,7 +596,7 @@ WRITERS: dict[str, tuple[str, Callable[[Mapping[str, list[Box]]], Files]]] = {
 
 
 def brush(mask: Any) -> list[int]:
-    """As Label Studio packs a brush: here every run is one of equal bytes, with lengths of 8 bits at most."""
+    """As Label Studio encodes a brush: here every run is one of equal bytes, with lengths of 8 bits at most."""
     rgba = numpy.repeat((mask.ravel() * 255).astype(numpy.uint8), 4)
     bits = f"{len(rgba):032b}{7:05b}" + "".join(f"{size - 1:04b}" for size in (3, 5, 8, 12))
     start = 0

@@ -1,4 +1,4 @@
-"""Uploads as the import's child extracts them."""
+"""Uploads as extracted by the import's child."""
 
 from contextlib import chdir
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOMY = ArchiveLimits(min_free=0)
 
 
 def bring(folder: Path, data: bytes, limits: ArchiveLimits = ROOMY) -> Unpacked:
-    """Extract a ZIP to `folder/source`; a refusal is raised as what the request is answered with."""
+    """Extract a ZIP to `folder/source`; a refusal is raised as in the response to the request."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ARCHIVE).write_bytes(data)
     record = folder / "unpacked.json"

@@ -1,4 +1,4 @@
-"""Uploads that must be refused, and what is left out of those that are taken: reliability.md's table, row by row."""
+"""Uploads that must be refused, and files left out of accepted ones: reliability.md's table, row by row."""
 
 import hashlib
 import io
@@ -106,7 +106,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in itertools.pairwise("abcdefgh")
 )
 
-ARCHIVE = {  # refused before anything is extracted, or while it is
+ARCHIVE = {  # refused before anything is extracted, or during extraction
     "parent folder": (lambda: with_names("../evil.jpg"), Unprocessable, "unsafe path: ../evil.jpg"),
     "parent folder inside": (lambda: with_names("images/../../evil.jpg"), Unprocessable, "unsafe path"),
     "absolute": (lambda: with_names("/etc/evil.jpg"), Unprocessable, "unsafe path"),

@@ -1,4 +1,6 @@
-"""Archives as people send them: old code pages, twins, whole home paths, a ZIP in a ZIP; and what is no ZIP at all."""
+"""Archives as users upload them: old code pages, duplicates, whole home paths, a ZIP in a ZIP; and files that are no
+ZIP at all.
+"""
 
 import gzip
 import io
@@ -30,7 +32,7 @@ def tar(mode: str) -> bytes:
 
 
 def part_of_split() -> bytes:
-    """The last of several parts: its end record says that it is on disk 2."""
+    """The last of several parts: according to its end record it is on disk 2."""
     data = bytearray(yolo_zip(2, 1))
     data[data.rindex(b"PK\5\6") + 4 : data.rindex(b"PK\5\6") + 8] = struct.pack("<2H", 2, 2)
     return bytes(data)
@@ -119,7 +121,7 @@ def test_names_in_old_code_pages(
 
 
 def test_the_annotation_file_decides_between_code_pages(folder: Path) -> None:
-    """Two letters that read well in several: Cyrillic for a Greek console is what nobody would guess."""
+    """Two letters that are plausible in several: Cyrillic for a Greek console would not be guessed."""
     stem = "λκ"
     names = {"__.jpg": f"{stem}.jpg".encode("cp737")}
     files: dict[str, bytes | str] = {"__.jpg": image_bytes(), "a.json": json.dumps({"file_name": f"{stem}.jpg"})}
@@ -177,7 +179,7 @@ def test_a_zip_in_a_zip_is_opened(folder: Path) -> None:
 def test_images_and_labels_in_separate_zips(folder: Path) -> None:
     files = yolo_files(2, 1)
     images = {name.removeprefix("images/"): body for name, body in files.items() if name.startswith("images/")}
-    labels = {name: body for name, body in files.items() if name.startswith("labels/")}  # its own folder is in it
+    labels = {name: body for name, body in files.items() if name.startswith("labels/")}  # it contains its own folder
     outer = zip_bytes(
         {"images.zip": zip_bytes(images), "labels.zip": zip_bytes(labels), "data.yaml": files["data.yaml"]}
     )
@@ -245,7 +247,7 @@ def test_other_packing_methods(folder: Path, method: int) -> None:
 
 
 def test_a_greedy_dictionary_is_refused(folder: Path) -> None:
-    """LZMA may ask for 4 GB of memory in its header."""
+    """LZMA may request 4 GB of memory in its header."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("images/a.jpg", image_bytes())
@@ -265,7 +267,7 @@ def test_methods_are_called_by_name(folder: Path) -> None:
 
 
 def test_long_names_are_written_down(folder: Path) -> None:
-    """Their source is known by the name that the file had."""
+    """Their source is known by the file's original name."""
     long = f"{'street' * 40}_jpg.rf.0123456789abcdef0123456789abcdef"
     files = yolo_files(2, 1) | {f"images/train/{long}.jpg": image_bytes()}
     bring(folder, zip_bytes(files))
@@ -275,7 +277,7 @@ def test_long_names_are_written_down(folder: Path) -> None:
 
 
 def test_images_of_formats_that_are_not_read_are_named(folder: Path) -> None:
-    """They are left out, and not in silence."""
+    """They are left out, and reported."""
     more = {f"images/train/more.{kind}": b"1" for kind in ("jp2", "jxl", "svg", "psd", "dng", "md")} | {
         "images/val/other.JP2": b"1"
     }

@@ -1,4 +1,4 @@
-"""Small datasets on disk, and what the quality check says of them."""
+"""Small datasets on disk, and the quality check's findings for them."""
 
 import io
 import json
@@ -27,12 +27,12 @@ def write(folder: Path, files: Files) -> None:
 
 
 def pair(name: str, label: bytes | str, image: bytes | None = None, split: str = "train") -> Files:
-    """An image and its label; an image of its own where none is given."""
+    """An image and its label; a unique image by default."""
     return {f"images/{split}/{name}.jpg": image or picture(name), f"labels/{split}/{name}.txt": label}
 
 
 def picture(name: str, form: str = "JPEG", size: tuple[int, int] = (64, 64)) -> bytes:
-    """Stripes and blocks that no other name has, so that no two are alike."""
+    """Stripes and blocks that depend on the name, so that no two are alike."""
     rng = random.Random(name)
     small = Image.frombytes("RGB", (8, 8), rng.randbytes(192)).resize(size, Image.Resampling.NEAREST)
     buffer = io.BytesIO()
@@ -42,7 +42,7 @@ def picture(name: str, form: str = "JPEG", size: tuple[int, int] = (64, 64)) -> 
 
 @cache
 def costly_image(side: int = 2000) -> bytes:
-    """A JPEG 2000 of (by default) 4 megapixels of noise, whole and allowed: seconds of work for every decoder."""
+    """A JPEG 2000 of (by default) 4 megapixels of noise, intact and allowed: seconds of work for every decoder."""
     buffer = io.BytesIO()
     Image.effect_noise((side, side), 90).convert("RGB").save(buffer, "JPEG2000")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What concerns a revision as a whole, and what its index holds."""
+"""Findings that concern a revision as a whole, and the contents of its index."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each fix: what it changes, what it leaves, what it says; and that nothing is written to."""
+"""Each fix: its changes, what it leaves, its report; and that the source is not written to."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ CORNERS = "0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n"
 def fixed(
     folder: Path, codes: list[str] | str = "all", entries: list[Entry] | None = None, **spec: Any
 ) -> tuple[list[Entry], dict[str, AppliedFixes]]:
-    """Fix a dataset; the entries and what was done. Files that were there are as they were."""
+    """Fix a dataset; returns the entries and the changes. Existing files are not changed."""
     before = digests(folder)
     new = folder / "new"
 
@@ -49,7 +49,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 ROWS: dict[str, tuple[bytes | str, str, str]] = {
-    # code: what it was, what it becomes, the task
+    # code: before, after, the task
     "duplicate_row": (GOOD + "1 0.1 0.1 0.1 0.1\n" + GOOD, GOOD + "1 0.1 0.1 0.1 0.1\n", "detect"),
     "degenerate_box": (GOOD + "0 0.5 0.5 0 0.5\n", GOOD, "detect"),
     "class_out_of_range": (GOOD + "3 0.5 0.5 0.5 0.5\n", GOOD, "detect"),
@@ -94,7 +94,7 @@ def test_a_mixed_file_becomes_like_the_majority(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["0 120 80 40 30\n", "0 0.5 0.5 -0.05 0.5\n", "0.5 0.5 0.5 0.5 0.5\n"])
 def test_what_is_no_slip_stays(tmp_path: Path, row: str) -> None:
-    """Pixels, a negative width, half a class: nobody knows what was meant, and the image stays out of training."""
+    """Pixels, a negative width, half a class: the intention is unknown, and the image stays out of training."""
     write(tmp_path, pair("a", row))
     _report, findings = judged(tmp_path)
     assert [item["fixable"] for item in findings if item["severity"] == "error"] == [0]
@@ -154,7 +154,7 @@ def test_disguised_images_get_their_suffix(tmp_path: Path) -> None:
 
 
 def test_turned_images_are_saved_upright(tmp_path: Path) -> None:
-    """The same pixels as ultralytics' reader gives of the original, and the same boxes."""
+    """The same pixels as from ultralytics' reader of the original, and the same boxes."""
     import cv2
     import numpy as np
 
@@ -199,7 +199,7 @@ def test_leaks_go_to_one_side(tmp_path: Path) -> None:
 
 
 def test_a_source_is_joined_although_its_images_are_reported_as_alike(tmp_path: Path) -> None:
-    """Two frames that look alike and lie in two splits are one finding; the fix for sources must mend them too."""
+    """Two similar frames in two splits are one finding; the fix for sources must apply to them, too."""
     frame = picture("f1")
     files = pair("f1", GOOD, frame) | pair("f2", GOOD, frame + b"\0", split="val")
     files |= pair("a", GOOD) | pair("b", GOOD, split="val") | pair("c", GOOD) | pair("d", GOOD, split="val")
@@ -210,7 +210,7 @@ def test_a_source_is_joined_although_its_images_are_reported_as_alike(tmp_path: 
 
 
 def test_copies_beside_a_leak_go_with_it(tmp_path: Path) -> None:
-    """Two copies in val, and one of them looks like an image of train: moving one alone would leave the leak."""
+    """Two copies in val, and one of them looks like an image of train: moving only one would leave the leak."""
     write(tmp_path, pair("a", GOOD, picture("a")) | pair("x", GOOD) | pair("v", GOOD, split="val"))
     write(tmp_path, pair("b", GOOD, picture("a", "PNG"), "val") | pair("c", GOOD, picture("a", "PNG"), "val"))
     entries, _fixes = fixed(tmp_path, ["leak"])
@@ -276,7 +276,7 @@ LOST = {
 
 @pytest.mark.parametrize("kind", LOST)
 def test_no_labelled_image_becomes_background(tmp_path: Path, kind: str) -> None:
-    """An image whose rows all go is left out, and the examination says so before anybody asks for the fix."""
+    """An image that loses all of its rows is left out, and the examination reports it before the fix is requested."""
     write(
         tmp_path, pair("lost", LOST[kind]) | pair("partly", GOOD + LOST[kind]) | pair("fine", GOOD) | pair("empty", "")
     )
@@ -302,7 +302,7 @@ def cost_of(folder: Path) -> dict[str, Any]:
 
 
 def save_little(folder: Path) -> None:
-    """Turn a large and a small image upright where a decoder may have 120 MiB more than its parent."""
+    """Turn a large and a small image upright, with a memory limit for decoders of 120 MiB above their parent."""
     decoders.set_limits(decoders.DecodeLimits(memory=120 * 2**20))
     entries, fixes = fixed(folder, ["exif_rotated"])
     (fix,) = fixes.values()
@@ -312,7 +312,7 @@ def save_little(folder: Path) -> None:
 
 
 def test_images_too_costly_to_save_are_named(tmp_path: Path) -> None:
-    """Nothing is given up in silence. In a process of its own: memory that this one has freed would serve, too."""
+    """Nothing is left out silently. In a process of its own, since memory that this one has freed could be reused."""
     large = pair("large", GOOD, turned(6, size=(5000, 4000)))
     write(tmp_path, large | pair("small", GOOD, turned(6)))
     program = f"from pathlib import Path; from {__name__} import save_little; save_little(Path({str(tmp_path)!r}))"

@@ -1,4 +1,4 @@
-"""Images: damaged ones are found, turned ones are turned, each is measured; one scan does it all."""
+"""Images: damaged ones are detected, rotated ones are turned upright, each is measured; in a single scan."""
 
 import hashlib
 import io
@@ -46,7 +46,7 @@ def damaged_images() -> dict[str, tuple[str, bytes, str, str]]:
 
 
 def turned(orientation: int, form: str = "JPEG", size: tuple[int, int] = (80, 40)) -> bytes:
-    """A picture with a bright left end, stored with an EXIF orientation."""
+    """An image with a bright left end, stored with an EXIF orientation."""
     image = Image.new("RGB", size, (40, 40, 40))
     ImageDraw.Draw(image).rectangle((0, 0, 19, 39), fill=(250, 250, 250))
     exif = Image.Exif()
@@ -84,7 +84,7 @@ def test_damaged_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_cut_anywhere_is_detected(tmp_path: Path, progressive: bool) -> None:
-    """It is decoded at a fraction of its size; the stream is read to its end all the same."""
+    """It is decoded at a reduced size, but its stream is read to the end."""
     noise = Image.frombytes("RGB", (640, 480), random.Random(1).randbytes(921_600))
     buffer = io.BytesIO()
     noise.save(buffer, "JPEG", quality=60, progressive=progressive)
@@ -97,7 +97,7 @@ def test_a_jpeg_cut_anywhere_is_detected(tmp_path: Path, progressive: bool) -> N
 
 
 def test_a_missing_end_is_mended_without_loss(tmp_path: Path) -> None:
-    """Something follows the end mark, as some cameras write it. Ultralytics would save the image anew."""
+    """Something follows the end marker, as some cameras write it. Ultralytics would save the image again."""
     content = picture("whole") + b"\0\0\0"
     record = read(content, tmp_path)
     assert (record.tail, record.usable, record.bytes) == (b"\xff\xd9", True, len(content) + 2)
@@ -117,7 +117,7 @@ def test_odd_modes_are_fine(tmp_path: Path, mode: str) -> None:
 
 
 def stored(form: str, orientation: int, mark: str = "exif") -> bytes:
-    """A picture of 80 × 40 pixels with a bright left upper corner, and its orientation in one of the places for it."""
+    """An image of 80 × 40 pixels with a bright left upper corner, and its orientation in one of the possible places."""
     image, buffer = Image.new("RGB", (80, 40), (20, 20, 20)), io.BytesIO()
     image.paste((240, 240, 240), (0, 0, 40, 20))
     exif = Image.Exif()
@@ -133,7 +133,7 @@ def stored(form: str, orientation: int, mark: str = "exif") -> bytes:
         more |= {"lossless": True}
     (image.convert("L") if mark == "grey" else image).save(buffer, form, **more)
     content = buffer.getvalue()
-    if mark == "late":  # the chunk behind the pixels, as exiftool may write it
+    if mark == "late":  # the chunk after the pixels, as exiftool may write it
         at = content.index(b"eXIf") - 4
         length = int.from_bytes(content[at : at + 4]) + 12
         chunk, rest = content[at : at + length], content[:at] + content[at + length :]
@@ -163,7 +163,7 @@ CONTAINERS = {
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_a_jpeg_called_tiff_gets_its_name(tmp_path: Path, orientation: int) -> None:
-    """By the wrong one the reader of training leaves it on its side."""
+    """With the wrong one the reader of training would not rotate it."""
     path = tmp_path / "image.tif"
     path.write_bytes(stored("JPEG", orientation))
     (record,) = scan([path], ScanSpec(64_000_000, converted=tmp_path / "converted"))
@@ -175,8 +175,9 @@ def test_a_jpeg_called_tiff_gets_its_name(tmp_path: Path, orientation: int) -> N
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, container: str) -> None:
-    """Size and thumbnail of the import, the size for its annotations, and the picture of a test are those of the image
-    that the reader of training gives."""
+    """Size and thumbnail of the import, the size for its annotations, and the image of a test are those of the image
+    returned by the reader of training.
+    """
     import cv2
     from ultralytics.utils.patches import imread
 
@@ -200,7 +201,7 @@ def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, container:
 
 
 def test_blurred_dark_and_blank_of_real_photographs(bccd_yolo: Path, tmp_path: Path) -> None:
-    """No false alarm on 60 photographs of blood cells; those that were made bad are found."""
+    """No false alarm on 60 photographs of blood cells; the degraded ones are detected."""
     import zipfile
 
     findings: dict[str, list[list[str]]] = {name: [] for name in ("as it is", "blurred", "dark", "blank")}
@@ -277,10 +278,10 @@ def test_very_large_and_very_small(tmp_path: Path) -> None:
 
 
 def test_begun_reads_are_reused_within_their_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begun or not, asked for or not: each path gets its own picture, and what nobody wants is dropped."""
+    """Started or not, requested or not: each path gets its own image, and unused ones are dropped."""
     write(tmp_path, {f"{side}.png": image_bytes((side, 30), form="PNG") for side in range(20, 28)})
     paths = sorted(tmp_path.glob("*.png"))
-    monkeypatch.setattr(import_module("app.worker.quality.scan"), "EARLY", 5)  # the package has a function of its name
+    monkeypatch.setattr(import_module("app.worker.quality.scan"), "EARLY", 5)  # the package has a function of this name
     with Scan(ScanSpec(64_000_000)) as running:
         for path in paths:
             running.begin(path)

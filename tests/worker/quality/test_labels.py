@@ -1,4 +1,4 @@
-"""Labels are judged by file and line as ultralytics judges them, and what is usable is what it uses."""
+"""Labels are validated by file and line like in ultralytics, and an image is usable if ultralytics uses it."""
 
 import json
 import random
@@ -65,7 +65,7 @@ def test_findings_by_file_and_line(tmp_path: Path) -> None:
 
 
 def random_label(rng: random.Random, pose: bool = False) -> str:
-    """A label file with about one odd thing in it."""
+    """A label file with about one unusual thing in it."""
     odd = [
         "1.005",
         "1.0100001",
@@ -117,13 +117,13 @@ print(json.dumps(out))
 
 
 def test_usable_is_what_ultralytics_uses(tmp_path: Path) -> None:
-    """Its own dataset class on hundreds of odd label files and damaged images gives the same images and boxes."""
+    """Its own dataset class on hundreds of unusual label files and damaged images gives the same images and boxes."""
     folder, poses, rng = tmp_path / "set", tmp_path / "poses", random.Random(8)
     small = picture("small")
     for number in range(600):
         write(folder, pair(f"r{number}", random_label(rng), small))
     for number in range(400):
-        # ultralytics takes an infinite box with keypoints; here it is an error, since the loss would be no number
+        # ultralytics accepts an infinite box with keypoints; here it is an error, since the loss would not be finite
         text = random_label(rng, pose=True).replace("inf", "nan").replace("1e400", "nan")
         write(poses, pair(f"p{number}", text, small))
     for name, (text, _) in LABELS.items():
@@ -135,7 +135,7 @@ def test_usable_is_what_ultralytics_uses(tmp_path: Path) -> None:
     ours = [
         judged(folder, entries_of(folder)),
         judged(poses, entries_of(poses), task="pose", keypoints={"kpt_shape": [3, 3]}),
-    ]  # before ultralytics, which saves an image anew
+    ]  # before ultralytics, which saves images again
     command = [sys.executable, "-c", ULTRALYTICS, json.dumps(arguments)]
     environment = {"YOLO_AUTOINSTALL": "0", "YOLO_OFFLINE": "1", "YOLO_CONFIG_DIR": str(tmp_path), "PATH": ""}
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path).stdout

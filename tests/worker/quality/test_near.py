@@ -1,4 +1,4 @@
-"""Near-duplicates: what banding finds is what comparing all with all finds; time does not grow with the square."""
+"""Near-duplicates: banding finds the same pairs as comparing all with all; time does not grow with the square."""
 
 import random
 import time
@@ -43,7 +43,7 @@ def test_exactly_all_pairs(seed: int, count: int) -> None:
 
 
 def test_many() -> None:
-    """50,000 hashes, 2,000 of them copies with up to four other bits."""
+    """50,000 hashes, 2,000 of them copies with up to four changed bits."""
     rng = random.Random(5)
     hashes: list[int | None] = [rng.getrandbits(64) for _ in range(48_000)]
     for index in range(2000):

@@ -1,4 +1,4 @@
-"""What a training sees of odd images is what the quality check judges; what costs too much is never decoded."""
+"""The quality check validates what a training reads of unusual images; images that are too costly are never decoded."""
 
 import io
 import struct
@@ -110,7 +110,7 @@ def test_images_unusable_for_training_are_reported_and_fixable(tmp_path: Path, c
     assert entry.picture.unsafe == (not usable), "what would end a training stays out of the revision"
     if usable and theirs is not None:
         assert (entry.picture.height, entry.picture.width) == theirs.shape[:2], "boxes are of what training sees"
-    if codes - {"image_broken"}:  # what Pillow cannot read nobody can save anew
+    if codes - {"image_broken"}:  # what Pillow cannot read cannot be saved again
 
         def store(content: bytes, end: str) -> Path:
             path = tmp_path / f"new{end}"
@@ -159,14 +159,14 @@ def test_scans_are_counted_before_decoding(tmp_path: Path) -> None:
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # it is
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # it is corrupt
 @pytest.mark.parametrize("rest", [0, 2, 40])
 def test_a_tiff_that_is_cut_behind_its_first_page_is_damaged(tmp_path: Path, rest: int) -> None:
     buffer = io.BytesIO()
     page = Image.new("L", SIZE)
     page.save(buffer, "TIFF", save_all=True, append_images=[page])
     data = buffer.getvalue()
-    second = int.from_bytes(data[118:122], "little")  # behind a directory of 9 entries
+    second = int.from_bytes(data[118:122], "little")  # after a directory of 9 entries
     path = tmp_path / "a.tif"
     path.write_bytes(data[: second + rest])
     with pytest.raises(BadPicture) as caught:
@@ -186,7 +186,7 @@ def test_scans_of_sequential_jpegs_are_counted_unless_the_first_has_all() -> Non
 
 
 def test_bytes_resembling_a_segment_hide_no_scan() -> None:
-    """Decoders pass over FF 00 itself, and not over the length that seems to follow."""
+    """Decoders skip FF 00 itself, but not the length that seems to follow."""
     bomb = many_scans(2000, (64, 64))[2:]
     decoy = io.BytesIO()
     Image.new("L", (16, 16)).save(decoy, "JPEG")
