@@ -1,7 +1,6 @@
 """kill -9 of the server while jobs run: no child stays without an owner, each job continues or reports why not."""
 
 import os
-import shutil
 import signal
 import threading
 from pathlib import Path
@@ -9,35 +8,16 @@ from typing import Any
 
 import psutil
 import pytest
-import requests
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 
-from app import create_app
-from app.config import database_uri
-from app.database import writing
 from app.jobs.process import find_children
-from app.models import Dataset, Training
-from scripts.local_server import Server, settings_for
-from tests import task_data
+from scripts.local_server import Server
 from tests.data import checkpoint_bytes, image_bytes
 from tests.faults.tools import add_dataset, kill_server, wait_until
+from tests.jobs.background_work import add_model, completed_run, in_background
 from tests.jobs.frozen import freeze_child, freezing, frozen_child, programs
 from tests.random_weights import write_weights
 from tests.test_uploads import drawn_zip
 from tests.videos import drawn_video
-
-
-def in_background(server: Server, method: str, path: str) -> threading.Thread:
-    def ask() -> None:
-        try:
-            requests.request(method, server.url + path, timeout=60)
-        except requests.ConnectionError:
-            pass  # the server was killed
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    return thread
 
 
 def test_estimate(tmp_path: Path) -> None:
@@ -106,7 +86,7 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
 def test_hash(tmp_path: Path) -> None:
     """No request is waiting for it any more; the next one starts it again."""
     with Server(tmp_path, "threading", **freezing(tmp_path, "hash_revision")) as server:
-        training_id = completed_run(tmp_path, add_dataset(server))
+        training_id = completed_run(server, add_dataset(server))
         address = f"/api/trainings/{training_id}/run-again"
         request = in_background(server, "POST", address)
         frozen_child(server, "hash_revision")
@@ -124,7 +104,7 @@ def test_video(tmp_path: Path) -> None:
     """Followed by the next server; when its child is killed, too, it restarts, and then fails with its reason."""
     root = tmp_path / "data" / "jobs"
     with Server(tmp_path, "threading", **freezing(tmp_path, "predict_video")) as server:
-        training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
+        training_id = completed_run(server, add_dataset(server), checkpoint_bytes(b"no model"))
         video = drawn_video(tmp_path / "a.mp4", (0, 0.1, 0.2))
         form = {"training_id": str(training_id)}
         answer = server.post("/api/predictions", data=form, files={"file": ("a.mp4", video)})
@@ -145,7 +125,7 @@ def test_video(tmp_path: Path) -> None:
 def test_images(tmp_path: Path) -> None:
     """kill -9 of the server: followed by the next one; ON_SHUTDOWN=stop ends them, and they restart."""
     with Server(tmp_path, "threading", ON_SHUTDOWN="stop", **freezing(tmp_path, "predict_images")) as server:
-        training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
+        training_id = completed_run(server, add_dataset(server), checkpoint_bytes(b"no model"))
         files = [("files", (f"{number}.jpg", image_bytes())) for number in range(3)]
         answer = server.post("/api/predictions", data={"training_id": str(training_id)}, files=files)
         assert answer.status_code == 202, answer.text
@@ -169,39 +149,6 @@ def test_images(tmp_path: Path) -> None:
         assert not list((tmp_path / "data" / "predictions").rglob("input")), "nobody reads it any more"
 
 
-def completed_run(folder: Path, dataset_id: int, weights: bytes | None = None) -> int:
-    """A run that used other files of the dataset, written beside the server."""
-    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
-    with app.app_context(), writing() as session:
-        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", revision=1)
-        row.dataset_revision = "0" * 64
-        session.add(row)
-        session.flush()
-        if weights is not None:
-            path = folder / "data" / "models" / str(row.id) / "run" / "weights" / "best.pt"
-            path.parent.mkdir(parents=True)
-            path.write_bytes(weights)
-        return row.id
-
-
-def add_model(server: Server, folder: Path) -> int:
-    """A completed run with synthetic weights and a few images to validate on."""
-    engine = create_engine(database_uri(server.settings["DATABASE_URL"]))
-    with Session(engine) as session:
-        dataset = Dataset(name="drawn", status="valid", classes=["thing"])
-        training = Training(name="Run", dataset=dataset, model_version="n", status="completed", img_size=64)
-        session.add(training)
-        session.commit()
-        training_id, dataset_id = training.id, dataset.id
-    engine.dispose()
-    data = Path(server.settings["DATA_ROOT"])
-    weights = data / f"models/{training_id}/run/weights"
-    weights.mkdir(parents=True)
-    shutil.copy(write_weights(folder / "best.pt", "thing"), weights)
-    task_data.write(data / f"datasets/{dataset_id}", "detect", 2, 4)
-    return training_id
-
-
 @pytest.mark.timeout(600)
 def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """kill -9 of the server, then of its child, twice; the measuring process ends with it, and no incomplete file is
@@ -209,7 +156,7 @@ def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
     """
     root = tmp_path / "data" / "jobs"
     with Server(tmp_path, "threading", **freezing(tmp_path, "export_model")) as server:
-        training_id = add_model(server, tmp_path_factory.mktemp("model"))
+        training_id = add_model(server, write_weights(tmp_path_factory.mktemp("model") / "best.pt", "thing"))
         path = f"/api/trainings/{training_id}/exports"
         export_id = server.post(path, json={"format": "torchscript"}).json()["export_id"]
 
@@ -275,15 +222,8 @@ def test_import_that_nobody_waits_for(tmp_path: Path) -> None:
     """Killed before its request was answered: nothing is left of it."""
     data = drawn_zip(400)
     with Server(tmp_path, "threading", MIN_FREE_DISK="1MB", **freezing(tmp_path, "import_dataset")) as server:
-
-        def ask() -> None:
-            try:
-                server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", data)})
-            except requests.ConnectionError:
-                pass  # the server was killed
-
-        request = threading.Thread(target=ask, daemon=True)
-        request.start()
+        files = {"file": ("a.zip", data)}
+        request = in_background(server, "POST", "/api/datasets", data={"name": "x"}, files=files)
         frozen_child(server, "import_dataset")
         kill_server(server)
         request.join(60)
