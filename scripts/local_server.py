@@ -2,15 +2,17 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import requests
@@ -21,6 +23,7 @@ from scripts.processes import answers, kill_below
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0  # for what takes an idle machine a second or two
 MODES = ("eventlet", "threading")
+DATABASE = "test.db"
 # Below Linux's ephemeral ports (from 32768): while a server has not started yet, or is killed and restarted, another
 # connection could otherwise get its port as its own local port; a client that polls it may even be connected to itself.
 PORTS = range(20_000, 32_000)
@@ -31,7 +34,7 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
     return {
         "DATA_ROOT": str(folder / "data"),
         "INSTANCE_PATH": str(folder / "instance"),
-        "DATABASE_URL": f"sqlite:///{folder / 'instance' / 'test.db'}",
+        "DATABASE_URL": f"sqlite:///{folder / 'instance' / DATABASE}",
         "LOG_DIR": str(folder / "logs"),
         "WEIGHTS_URL": "",
         "MIN_FREE_DISK": "50MB",
@@ -52,7 +55,14 @@ def free_port() -> int:
 
 
 class Server:
-    """`python run.py` in a process of its own; a context manager that ends it and its children."""
+    """`python run.py` in a process of its own; a context manager that ends it and its children.
+
+    Attributes:
+        empty_database: makes the SQLite file that the first start in a folder begins with; None: each one migrates its
+            own, as the first start of a user does.
+    """
+
+    empty_database: ClassVar[Callable[[], Path] | None] = None
 
     def __init__(self, folder: Path, mode: str, **settings: str) -> None:
         self.folder = folder
@@ -66,6 +76,7 @@ class Server:
 
     def start(self) -> "Server":
         """Start it and wait for its first response."""
+        self._copy_database()
         began = time.monotonic()
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
@@ -79,6 +90,15 @@ class Server:
                 return self
             time.sleep(0.02)
         raise RuntimeError(f"the server did not answer:\n{self.log()}")
+
+    def _copy_database(self) -> None:
+        """Begin with a copy of `empty_database`, where nothing is there yet."""
+        instance = Path(self.settings["INSTANCE_PATH"])
+        address = f"sqlite:///{instance / DATABASE}"
+        if Server.empty_database is None or instance.exists() or self.settings["DATABASE_URL"] != address:
+            return
+        instance.mkdir(mode=0o700)
+        shutil.copy(Server.empty_database(), instance / DATABASE)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait, and return the exit status. Trainings continue: see `end`."""

@@ -15,7 +15,10 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.database import upgrade_if_old
 from app.extensions import db, socketio
+from scripts.fitted_model import create_model
 from scripts.local_server import MODES, Server, settings_for
+from tests.random_weights import write_weights
+from tests.shared_files import shared_folder
 
 CRASHED = pytest.StashKey[bool]()
 LONG_S = 600.0  # the limit of tests that take a minute or more on an idle machine
@@ -61,6 +64,14 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "instance" / "test.db"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def migrated_servers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Real servers begin with its copy, too; tests/test_web_process.py has the first start of a user's own."""
+    Server.empty_database = lambda: request.getfixturevalue("migrated")
+    yield
+    Server.empty_database = None
+
+
 @pytest.fixture
 def empty_database(tmp_path: Path, migrated: Path) -> None:
     """Its copy, at the path that an application of `settings_for(tmp_path)` expects."""
@@ -76,9 +87,20 @@ def app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
     close_app(app)
 
 
+@pytest.fixture(scope="module")
+def common_app(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[APIFlask]:
+    """The same for all tests of a module that use it, for requests that change nothing."""
+    folder = tmp_path_factory.mktemp("common")
+    (folder / "instance").mkdir(mode=0o700)
+    shutil.copy(migrated, folder / "instance")
+    app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    yield app
+    close_app(app)
+
+
 @pytest.fixture
 def idle_app(tmp_path: Path, empty_database: None) -> Iterator[APIFlask]:
-    """The same, but nothing in its queue is started."""
+    """Like `app`, but nothing in its queue is started."""
     app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     yield app
     close_database(app)
@@ -136,6 +158,24 @@ def threading_server(tmp_path: Path) -> Iterator[Server]:
     """A real server process for tests that do not depend on the mode."""
     with Server(tmp_path, "threading") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A model file without a training that detects something in every image."""
+    folder = shared_folder(tmp_path_factory, "random-weights", lambda folder: write_weights(folder / "best.pt"))
+    return (folder / "best.pt").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def fitted_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `best.pt` and `data`: a model that is right about its dataset, without a training."""
+    shared = shared_folder(tmp_path_factory, "fitted-model", create_model)
+    folder = tmp_path_factory.mktemp("fitted")
+    shutil.copytree(shared, folder, dirs_exist_ok=True)
+    description = folder / "data" / "dataset.yaml"
+    description.write_text(description.read_text().replace(str(shared), str(folder)))
+    return folder
 
 
 @pytest.fixture(scope="session")

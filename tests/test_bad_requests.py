@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -43,6 +44,11 @@ BODIES: list[tuple[bytes, str, set[int]]] = [
     (b'{"name": "a"}', "application/x-www-form-urlencoded", {415}),
     (b'{"name": "a"}', "application/json; charset=utf-99", {400, 415, 422}),
 ]
+
+
+@pytest.fixture
+def client(common_app: APIFlask) -> FlaskClient:
+    return common_app.test_client()
 
 
 def assert_refused(answer: TestResponse, *statuses: int) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from tests.random_weights import CLASSES, add_training, write_weights
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+def weights(random_weights: bytes) -> bytes:
+    return random_weights
 
 
 @pytest.fixture(scope="module")

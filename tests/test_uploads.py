@@ -9,10 +9,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +141,16 @@ class Clock(threading.Thread):
         return sorted(self.durations)
 
 
-def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> None:
+@pytest.fixture(params=MODES)
+def server_on_disk(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server whose folder is on a disk, even where those of other tests are in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, Server(Path(folder), request.param) as running:
+        yield running
+
+
+def test_other_clients_do_not_wait(server_on_disk: Server, big: Path, control: str) -> None:
+    """Neither for the processor nor for the disk."""
+    server = server_on_disk
     clocks = Clock(server.url + "/health"), Clock(control)
     with start_upload(server, big) as upload:
         assert upload.stdout is not None
@@ -234,11 +245,17 @@ def committed_ids(server: Server) -> set[int]:
         return {row[0] for row in connection.execute("SELECT id FROM dataset")}
 
 
+def is_clean(server: Server, reached: Callable[[Server], bool]) -> bool:
+    """Whether no child runs and nothing of earlier uploads looks like the stage."""
+    return not (list(find_children(server.folder / "data/jobs")) or reached(server))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> None:
     """At each stage, which is asserted: after a restart no incomplete dataset exists, and a retry works."""
-    for reached in (receiving, extracting, reading, is_installed, scanning):
-        with Server(tmp_path, mode) as server:
+    with Server(tmp_path, mode) as server:
+        for reached in (receiving, extracting, reading, is_installed, scanning):
+            wait_until(partial(is_clean, server, reached), 60, "nothing is left of the stage before")
             if reached is receiving:
                 with begin_upload(server, middling):
                     while not receiving(server):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import socketio
 
-from scripts.local_server import Server
+from scripts.local_server import MODES, Server
 
 # python-engineio imports aiohttp if it is installed: 10 MB that only tests have, since their tuspy needs it.
 OF_TESTS = 10 * 1024 * 1024 if find_spec("aiohttp") else 0
@@ -29,6 +29,18 @@ def test_first_answer_and_size(server: Server) -> None:
         assert server.get(page).status_code == 200, page
     assert server.get("/api/system").json()["process"]["rss"] < MAX_RSS
     assert max(psutil.Process(pid).memory_info().rss for pid in server.worker_pids()) < MAX_RSS
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_first_start_migrates_the_database(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user's own does; other tests' servers begin with a copy of one that is migrated."""
+    monkeypatch.setattr(Server, "empty_database", None)
+    with Server(tmp_path, mode) as server:
+        assert "migrating the database from None" in server.read_log()
+        assert server.get("/ready").status_code == 200
+        server.stop()
+        server.start()
+        assert server.read_log().count("migrating the database") == 1
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])

@@ -16,16 +16,15 @@ from app.models import Checkpoint, Training, TrainingMetric, now
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
-from tests.random_weights import CLASSES, add_training, write_weights
+from tests.random_weights import CLASSES, add_training
 from tests.videos import PLAYLIST, drawn_video
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def model(site: Server, tmp_path_factory: pytest.TempPathFactory) -> int:
-    weights = write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
-    return add_training(create_app("cli", site.settings), weights)
+def model(site: Server, random_weights: bytes) -> int:
+    return add_training(create_app("cli", site.settings), random_weights)
 
 
 def file(name: str, content: bytes) -> FilePayload:

@@ -157,7 +157,7 @@ def test_every_kind_of_work_ends_on_a_worker_with_separate_folders(platform: Pla
     assert web.post(f"/api/trainings/{again.json()['training_id']}/stop").status_code == 202
 
 
-OUTAGE_S = 25.0
+OUTAGE_S = 10.0  # a worker gives two signs of life meanwhile
 
 
 @pytest.mark.training

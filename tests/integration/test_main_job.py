@@ -183,8 +183,9 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
     assert server.get(f"/api/trainings/{second}/download").status_code == 404
 
 
-def test_a_killed_child_goes_on_and_so_does_the_queue(prepared: tuple[Server, int]) -> None:
-    server, dataset_id = prepared
+def test_a_killed_child_goes_on_and_so_does_the_queue(prepared_threading: tuple[Server, int]) -> None:
+    """Under eventlet a child is killed by the fault of everything in one training, see tests/faults/test_web.py."""
+    server, dataset_id = prepared_threading
     with Listener(server.url) as watcher:
         first = begin(server, dataset_id, epochs=6)
         second = begin(server, dataset_id, epochs=1)

@@ -27,7 +27,7 @@ from app.jobs.process import child_environment
 from app.jobs.transitions import change
 from app.models import Dataset, ModelExport, Training
 from scripts.client.yolo_client.cli import main
-from scripts.fitted_model import SIZE, create_model
+from scripts.fitted_model import SIZE
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.random_weights import add_training
@@ -99,23 +99,15 @@ print(json.dumps(results))
 
 
 @pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model that is right about its dataset."""
-    folder = tmp_path_factory.mktemp("exported")
-    create_model(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("app"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
     close_app(app)
 
 
-def add_trained(app: APIFlask, model_folder: Path) -> int:
-    """A training with the model and the dataset of `model_folder`."""
-    training_id = add_training(app, (model_folder / "best.pt").read_bytes())
+def add_trained(app: APIFlask, fitted_model: Path) -> int:
+    """A training with the model and the dataset of `fitted_model`."""
+    training_id = add_training(app, (fitted_model / "best.pt").read_bytes())
     with app.app_context():
         with writing() as session:
             training = session.get_one(Training, training_id)
@@ -123,16 +115,16 @@ def add_trained(app: APIFlask, model_folder: Path) -> int:
             dataset_id = training.dataset_id
         folder = Path(app.config["DATASETS_DIR"]) / str(dataset_id)
     folder.mkdir(parents=True, exist_ok=True)
-    text = (model_folder / "data" / "dataset.yaml").read_text()
+    text = (fitted_model / "data" / "dataset.yaml").read_text()
     (folder / "dataset.yaml").write_text(text)
     return training_id
 
 
 @pytest.fixture(scope="module")
-def onnx(shared_app: APIFlask, model_folder: Path) -> dict[str, Any]:
+def onnx(shared_app: APIFlask, fitted_model: Path) -> dict[str, Any]:
     """The finished export to ONNX; the requests that create it are checked here, too, since it runs once."""
     client = shared_app.test_client()
-    training_id = add_trained(shared_app, model_folder)
+    training_id = add_trained(shared_app, fitted_model)
     answer = client.post(f"/api/trainings/{training_id}/exports", json={"format": "onnx"})
     assert answer.status_code == 202, answer.get_json()
     body = answer.get_json()
@@ -253,7 +245,7 @@ def exports_of(client: FlaskClient, training_id: int) -> list[dict[str, Any]]:
 
 
 def test_the_zip_detects_what_ultralytics_detects(
-    shared_app: APIFlask, onnx: dict[str, Any], model_folder: Path, tmp_path: Path
+    shared_app: APIFlask, onnx: dict[str, Any], fitted_model: Path, tmp_path: Path
 ) -> None:
     answer = shared_app.test_client().get(onnx["url"])
     assert answer.status_code == 200
@@ -269,18 +261,18 @@ def test_the_zip_detects_what_ultralytics_detects(
     assert f"{onnx['verification']['map95']:.4f}" in card
     example = (tmp_path / "example.py").read_text()
     assert len(example.splitlines()) <= 40
-    image = wide_image(model_folder, tmp_path / "wide.png")
+    image = wide_image(fitted_model, tmp_path / "wide.png")
     (tmp_path / "thresholds.json").write_text('{"confidence": 0.1}')  # low, so that there is much to compare
     detections = boxes_of(run_example(tmp_path, image))
-    expected = predict(model_folder, image, 0.1)
+    expected = predict(fitted_model, image, 0.1)
     assert detections, "there is something to compare"
     assert_same(detections, expected)
 
 
-def wide_image(model_folder: Path, target: Path) -> Path:
+def wide_image(fitted_model: Path, target: Path) -> Path:
     """An image that is letterboxed and scaled down to the same pixels by every implementation."""
-    labels = sorted((model_folder / "data" / "labels" / "val").iterdir(), key=lambda path: path.stat().st_size)
-    with Image.open(model_folder / "data" / "images" / "val" / f"{labels[-1].stem}.png") as image:
+    labels = sorted((fitted_model / "data" / "labels" / "val").iterdir(), key=lambda path: path.stat().st_size)
+    with Image.open(fitted_model / "data" / "images" / "val" / f"{labels[-1].stem}.png") as image:
         image.crop((0, 0, SIZE, 140)).resize((2 * SIZE, 280), Image.Resampling.NEAREST).save(target)
     return target
 
@@ -300,9 +292,9 @@ def boxes_of(text: str) -> Detections:
     return sorted((row[0], float(row[1]), [float(value) for value in row[2:]]) for row in rows)
 
 
-def predict(model_folder: Path, image: Path, confidence: float) -> Detections:
-    command = [sys.executable, "-c", PREDICT, str(model_folder / "best.pt"), str(image), str(confidence)]
-    environment = child_environment({"YOLO_CONFIG_DIR": str(model_folder / "settings"), "YOLO_VERBOSE": "false"})
+def predict(fitted_model: Path, image: Path, confidence: float) -> Detections:
+    command = [sys.executable, "-c", PREDICT, str(fitted_model / "best.pt"), str(image), str(confidence)]
+    environment = child_environment({"YOLO_CONFIG_DIR": str(fitted_model / "settings"), "YOLO_VERBOSE": "false"})
     completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert completed.returncode == 0, completed.stderr
     lines = [line for line in completed.stderr.splitlines() if line.startswith(("round ", "square "))]
@@ -539,17 +531,17 @@ def test_an_rtdetr_has_no_suppression(idle_app: APIFlask) -> None:
     assert [error["field"] for error in answer.get_json()["errors"]] == ["nms"]
 
 
-def test_damaged_files_and_moved_confidences_are_caught(model_folder: Path, tmp_path: Path) -> None:
+def test_damaged_files_and_moved_confidences_are_caught(fitted_model: Path, tmp_path: Path) -> None:
     """Planted in a file that a runtime loads: half of its bytes; its confidences halved; its boxes shifted."""
     from app.core.exports import ExportSpec
 
     spec = {
-        "weights": str(model_folder / "best.pt"),
-        "data": str(model_folder / "data" / "dataset.yaml"),
+        "weights": str(fitted_model / "best.pt"),
+        "data": str(fitted_model / "data" / "dataset.yaml"),
         "sizes": SIZE,
     }
     command = [sys.executable, "-c", PLANT, json.dumps(spec), str(tmp_path)]
-    environment = child_environment({"YOLO_CONFIG_DIR": str(model_folder / "settings"), "YOLO_VERBOSE": "false"})
+    environment = child_environment({"YOLO_CONFIG_DIR": str(fitted_model / "settings"), "YOLO_VERBOSE": "false"})
     completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=550)
     assert completed.returncode == 0, completed.stderr[-3000:]
     results = json.loads(completed.stdout.splitlines()[-1])

@@ -33,7 +33,7 @@ from scripts.client.yolo_client.cli import main
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import change_settings, image_bytes, zip_bytes
-from tests.random_weights import CLASSES, add_training, write_weights
+from tests.random_weights import CLASSES, add_training
 from tests.videos import BROKEN, NO_VIDEOS, claim_frames, drawn_video, rotate_video
 
 pytestmark = pytest.mark.timeout(600)
@@ -57,10 +57,9 @@ def client(serving: APIFlask) -> FlaskClient:
 
 
 @pytest.fixture(scope="module")
-def training(serving: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
+def training(serving: APIFlask, random_weights: bytes) -> int:
     """A model that detects something in every image."""
-    weights = write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
-    training_id = add_training(serving, weights)
+    training_id = add_training(serving, random_weights)
     with serving.app_context(), writing() as session:
         row = session.get_one(Training, training_id)
         row.img_size, row.dataset.classes = 160, list(CLASSES)

@@ -23,7 +23,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, ModelExport, Test, Training
 from scripts.client.yolo_client.cli import main
-from scripts.fitted_model import NAMES, SIZE, create_model
+from scripts.fitted_model import NAMES, SIZE
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
@@ -31,14 +31,6 @@ from tests.random_weights import add_training
 
 pytestmark = pytest.mark.timeout(600)
 JPEG = {"Content-Type": "image/jpeg", "Accept-Language": "en"}
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model that is right about its dataset."""
-    folder = tmp_path_factory.mktemp("fitted")
-    create_model(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +45,9 @@ def client(serving: APIFlask) -> FlaskClient:
     return serving.test_client()
 
 
-def add_fitted(app: APIFlask, model_folder: Path) -> int:
-    """A training with the model and the dataset of `model_folder`."""
-    training_id = add_training(app, (model_folder / "best.pt").read_bytes())
+def add_fitted(app: APIFlask, fitted_model: Path) -> int:
+    """A training with the model and the dataset of `fitted_model`."""
+    training_id = add_training(app, (fitted_model / "best.pt").read_bytes())
     with app.app_context():
         with writing() as session:
             training = session.get_one(Training, training_id)
@@ -65,19 +57,19 @@ def add_fitted(app: APIFlask, model_folder: Path) -> int:
             dataset_id = dataset.id
         folder = Path(app.config["DATASETS_DIR"]) / str(dataset_id)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dataset.yaml").write_text((model_folder / "data" / "dataset.yaml").read_text())
+    (folder / "dataset.yaml").write_text((fitted_model / "data" / "dataset.yaml").read_text())
     return training_id
 
 
 @pytest.fixture(scope="module")
-def training(serving: APIFlask, model_folder: Path) -> int:
-    return add_fitted(serving, model_folder)
+def training(serving: APIFlask, fitted_model: Path) -> int:
+    return add_fitted(serving, fitted_model)
 
 
 @pytest.fixture(scope="module")
-def exported(serving: APIFlask, model_folder: Path) -> int:
+def exported(serving: APIFlask, fitted_model: Path) -> int:
     """A training with a verified export to OpenVINO."""
-    training_id, client = add_fitted(serving, model_folder), serving.test_client()
+    training_id, client = add_fitted(serving, fitted_model), serving.test_client()
     body = client.post(f"/api/trainings/{training_id}/exports", json={"format": "openvino"}).get_json()
     until = time.monotonic() + 500
     while (export := client.get(f"/api/exports/{body['export_id']}").get_json())["status"] in {"pending", "running"}:
@@ -106,9 +98,9 @@ def change_export(app: APIFlask, training_id: int, times: float, cpu: str = "") 
         row.details = details | {"run_times": timed} | ({"bfloat16": {"cpu": cpu}} if cpu else {})
 
 
-def picture(model_folder: Path, number: int = 0) -> bytes:
+def picture(fitted_model: Path, number: int = 0) -> bytes:
     buffer = io.BytesIO()
-    with Image.open(model_folder / "data" / "images" / "val" / f"{number}.png") as image:
+    with Image.open(fitted_model / "data" / "images" / "val" / f"{number}.png") as image:
         image.save(buffer, "PNG")
     return buffer.getvalue()
 
@@ -122,9 +114,9 @@ def files_below(app: APIFlask) -> set[Path]:
     return {path for name in ("tmp", "tests") for path in (root / name).rglob("*")}
 
 
-def test_an_image_yields_detections(client: FlaskClient, serving: APIFlask, training: int, model_folder: Path) -> None:
+def test_an_image_yields_detections(client: FlaskClient, serving: APIFlask, training: int, fitted_model: Path) -> None:
     before = files_below(serving)
-    answer = send(client, training, picture(model_folder))
+    answer = send(client, training, picture(fitted_model))
     assert answer.status_code == 200, answer.text
     body = answer.get_json()
     assert body["detections"]
@@ -140,11 +132,11 @@ def test_an_image_yields_detections(client: FlaskClient, serving: APIFlask, trai
     speed = body["speed_ms"]
     assert 0 < speed["inference"] < speed["total"]
     assert "labels" not in body
-    form = {"file": (io.BytesIO(picture(model_folder)), "a.png"), "format": "yolo"}
+    form = {"file": (io.BytesIO(picture(fitted_model)), "a.png"), "format": "yolo"}
     by_form = client.post(f"/api/models/{training}/predict", data=form).get_json()
     assert by_form["detections"] == body["detections"]
     test = client.post(
-        "/api/tests", data={"file": (io.BytesIO(picture(model_folder)), "a.png"), "training_id": str(training)}
+        "/api/tests", data={"file": (io.BytesIO(picture(fitted_model)), "a.png"), "training_id": str(training)}
     )
     assert test.get_json()["detections"] == body["detections"], "the same model, engine and thresholds"
     assert client.delete(f"/api/tests/{test.get_json()['test_id']}").status_code == 200
@@ -153,8 +145,8 @@ def test_an_image_yields_detections(client: FlaskClient, serving: APIFlask, trai
         assert db.session.query(Test).count() == 0
 
 
-def test_label_lines_are_those_of_a_dataset(client: FlaskClient, training: int, model_folder: Path) -> None:
-    body = send(client, training, picture(model_folder), "?format=yolo").get_json()
+def test_label_lines_are_those_of_a_dataset(client: FlaskClient, training: int, fitted_model: Path) -> None:
+    body = send(client, training, picture(fitted_model), "?format=yolo").get_json()
     assert len(body["labels"]) == len(body["detections"])
     for line, item in zip(body["labels"], body["detections"], strict=True):
         kind, *numbers = line.split()
@@ -164,25 +156,25 @@ def test_label_lines_are_those_of_a_dataset(client: FlaskClient, training: int, 
         assert box == pytest.approx(item["bbox"], abs=0.02)
 
 
-def test_the_thresholds_of_the_model_are_its_defaults(client: FlaskClient, training: int, model_folder: Path) -> None:
-    every = send(client, training, picture(model_folder), "?confidence=0.01").get_json()["detections"]
+def test_the_thresholds_of_the_model_are_its_defaults(client: FlaskClient, training: int, fitted_model: Path) -> None:
+    every = send(client, training, picture(fitted_model), "?confidence=0.01").get_json()["detections"]
     kinds = {item["class"] for item in every}
     assert len(every) > 2, kinds
     kind = every[0]["class"]
     chosen = {"confidence": 0.02, "iou": 0.6, "classes": {kind: 0.9999}}
     assert client.put(f"/api/trainings/{training}/thresholds", json=chosen).status_code == 200
     try:
-        body = send(client, training, picture(model_folder)).get_json()
+        body = send(client, training, picture(fitted_model)).get_json()
         assert {name: body[name] for name in chosen} == chosen
         assert kind not in {item["class"] for item in body["detections"] if item["confidence"] < 0.9999}
-        body = send(client, training, picture(model_folder), "?confidence=0.3").get_json()
+        body = send(client, training, picture(fitted_model), "?confidence=0.3").get_json()
         assert (body["confidence"], body["iou"], body["classes"]) == (0.3, 0.6, {}), (
             "what is sent wins, for all classes"
         )
         sent = json.dumps({kind: 0.5})
         body = client.post(
             f"/api/models/{training}/predict",
-            data={"file": (io.BytesIO(picture(model_folder)), "a.png"), "classes": sent, "iou": "0.4"},
+            data={"file": (io.BytesIO(picture(fitted_model)), "a.png"), "classes": sent, "iou": "0.4"},
         ).get_json()
         assert (body["confidence"], body["iou"], body["classes"]) == (0.02, 0.4, {kind: 0.5})
     finally:
@@ -202,9 +194,9 @@ def test_the_thresholds_of_the_model_are_its_defaults(client: FlaskClient, train
     ],
 )
 def test_what_cannot_be_used_is_named(
-    client: FlaskClient, training: int, model_folder: Path, query: str, field: str
+    client: FlaskClient, training: int, fitted_model: Path, query: str, field: str
 ) -> None:
-    answer = send(client, training, picture(model_folder), query)
+    answer = send(client, training, picture(fitted_model), query)
     assert answer.status_code in {400, 422}, answer.text
     assert field in answer.text
 
@@ -240,9 +232,9 @@ def test_faults_are_answered_as_those_of_tests(client: FlaskClient, serving: API
     assert send(client, training, image).status_code == 200
 
 
-def test_requests_at_the_same_time_run_together(serving: APIFlask, training: int, model_folder: Path) -> None:
+def test_requests_at_the_same_time_run_together(serving: APIFlask, training: int, fitted_model: Path) -> None:
     """An invalid one does not affect the others."""
-    images = [picture(model_folder, number) for number in range(10)] * 2
+    images = [picture(fitted_model, number) for number in range(10)] * 2
     alone = [send(serving.test_client(), training, image).get_json() for image in images[:10]]
 
     def ask(number: int) -> TestResponse:
@@ -270,36 +262,36 @@ def close(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> bool:
 
 
 def test_the_verified_export_runs_where_it_is_faster(
-    client: FlaskClient, serving: APIFlask, exported: int, model_folder: Path
+    client: FlaskClient, serving: APIFlask, exported: int, fitted_model: Path
 ) -> None:
-    fast = send(client, exported, picture(model_folder)).get_json()
+    fast = send(client, exported, picture(fitted_model)).get_json()
     assert (fast["engine"], fast["engine_note"]) == ("openvino", None)
     change_export(serving, exported, 1.5)
-    slow = send(client, exported, picture(model_folder)).get_json()
+    slow = send(client, exported, picture(fitted_model)).get_json()
     change_export(serving, exported, 0.5)
     assert slow["engine"] == "pytorch"
     assert close(fast["detections"], slow["detections"]), "its boxes are those of the .pt"
     assert [item["confidence"] for item in fast["detections"]] == pytest.approx(
         [item["confidence"] for item in slow["detections"]], abs=0.01
     )
-    form = {"file": (io.BytesIO(picture(model_folder)), "a.png"), "training_id": str(exported)}
+    form = {"file": (io.BytesIO(picture(fitted_model)), "a.png"), "training_id": str(exported)}
     test = client.post("/api/tests", data=form).get_json()
     assert set(test) == {"test_id", "detections", "inference_time", "image_url", "total_time"}
     assert test["detections"] == fast["detections"], "tests have the same engine"
     with ThreadPoolExecutor(8) as pool:
         together = list(
-            pool.map(lambda _: send(serving.test_client(), exported, picture(model_folder)).get_json(), range(16))
+            pool.map(lambda _: send(serving.test_client(), exported, picture(fitted_model)).get_json(), range(16))
         )
     assert all(close(body["detections"], fast["detections"]) for body in together)
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
 def test_bfloat16_runs_where_it_was_verified(
-    client: FlaskClient, serving: APIFlask, exported: int, model_folder: Path
+    client: FlaskClient, serving: APIFlask, exported: int, fitted_model: Path
 ) -> None:
     def answer(times: float, cpu: str) -> tuple[str, str]:
         change_export(serving, exported, times, cpu)
-        body = send(client, exported, picture(model_folder)).get_json()
+        body = send(client, exported, picture(fitted_model)).get_json()
         assert body["detections"]
         return body["engine"], body["precision"]
 
@@ -311,31 +303,31 @@ def test_bfloat16_runs_where_it_was_verified(
 
 @pytest.mark.parametrize("how", ["changed", "missing"])
 def test_a_damaged_export_is_not_used_and_the_response_notes_it(
-    client: FlaskClient, serving: APIFlask, exported: int, model_folder: Path, how: str
+    client: FlaskClient, serving: APIFlask, exported: int, fitted_model: Path, how: str
 ) -> None:
-    assert send(client, exported, picture(model_folder)).get_json()["engine"] == "openvino"
+    assert send(client, exported, picture(fitted_model)).get_json()["engine"] == "openvino"
     (weights,) = (Path(serving.config["MODELS_DIR"]) / str(exported) / "exports").rglob("*.bin")
     content = weights.read_bytes()
     if how == "changed":  # the same size, other numbers: it would load, and detect something else
         weights.write_bytes(content[:-5000] + bytes(5000))
     else:
         weights.unlink()
-    body = send(client, exported, picture(model_folder)).get_json()
+    body = send(client, exported, picture(fitted_model)).get_json()
     assert body["engine"] == "pytorch"
     assert ("damaged" if how == "changed" else "missing") in body["engine_note"]
     assert body["detections"]
     weights.write_bytes(content)
-    assert send(client, exported, picture(model_folder)).get_json()["engine"] == "openvino", "intact again"
+    assert send(client, exported, picture(fitted_model)).get_json()["engine"] == "openvino", "intact again"
 
 
-def test_a_run_is_deleted_while_it_answers(client: FlaskClient, serving: APIFlask, model_folder: Path) -> None:
-    number = add_fitted(serving, model_folder)
-    assert send(client, number, picture(model_folder)).status_code == 200
+def test_a_run_is_deleted_while_it_answers(client: FlaskClient, serving: APIFlask, fitted_model: Path) -> None:
+    number = add_fitted(serving, fitted_model)
+    assert send(client, number, picture(fitted_model)).status_code == 200
     stop, codes = threading.Event(), set()
 
     def ask() -> None:
         while not stop.is_set():
-            codes.add(send(serving.test_client(), number, picture(model_folder)).status_code)
+            codes.add(send(serving.test_client(), number, picture(fitted_model)).status_code)
 
     with ThreadPoolExecutor(3) as pool:
         for _ in range(3):
@@ -344,19 +336,19 @@ def test_a_run_is_deleted_while_it_answers(client: FlaskClient, serving: APIFlas
         assert client.delete(f"/api/trainings/{number}?permanent=true").status_code == 200
         stop.set()
     assert codes <= {200, 404, 409}
-    assert send(client, number, picture(model_folder)).status_code == 404
+    assert send(client, number, picture(fitted_model)).status_code == 404
     shutil.rmtree(Path(serving.config["MODELS_DIR"]) / str(number), ignore_errors=True)
 
 
 def test_the_client_predicts(
     serving: APIFlask,
     training: int,
-    model_folder: Path,
+    fitted_model: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: Any,
 ) -> None:
-    (tmp_path / "a.png").write_bytes(picture(model_folder))
+    (tmp_path / "a.png").write_bytes(picture(fitted_model))
     server = make_server("127.0.0.1", 0, serving, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -21,7 +21,7 @@ from app.services.infer.frames import MOST_AT_ONCE
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes
-from tests.random_weights import add_training, write_weights
+from tests.random_weights import add_training
 
 PICTURE = image_bytes((320, 240))
 
@@ -34,8 +34,8 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
 
 
 @pytest.fixture(scope="module")
-def training(warm: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
-    return add_training(warm, write_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes())
+def training(warm: APIFlask, random_weights: bytes) -> int:
+    return add_training(warm, random_weights)
 
 
 @pytest.fixture

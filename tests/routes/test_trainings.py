@@ -31,6 +31,11 @@ def dataset_id(idle_app: APIFlask) -> int:
     return valid_dataset(idle_app)
 
 
+@pytest.fixture(scope="module")
+def valid_dataset_id(common_app: APIFlask) -> int:
+    return valid_dataset(common_app)
+
+
 def payload(dataset: int, **changes: Any) -> dict[str, Any]:
     return {
         "name": "Carros v1.0",
@@ -132,7 +137,8 @@ def test_defaults(client: FlaskClient, dataset_id: int) -> None:
         ("params.lrf", float("nan")),
     ],
 )
-def test_bad_fields_are_named(client: FlaskClient, dataset_id: int, field: str, value: Any) -> None:
+def test_bad_fields_are_named(common_app: APIFlask, valid_dataset_id: int, field: str, value: Any) -> None:
+    client, dataset_id = common_app.test_client(), valid_dataset_id
     name, _, parameter = field.partition(".")
     body = payload(dataset_id, **{name: {parameter: value} if parameter else value})
     problem = assert_refused(client.post("/api/trainings", json=body), 422)
@@ -173,7 +179,8 @@ def test_list_is_filtered_sorted_and_paged(idle_app: APIFlask, client: FlaskClie
 
 
 @pytest.mark.parametrize("query", ["page=-1", "page=0", "per_page=1000000000", "sort=password", "status=on"])
-def test_bad_queries(client: FlaskClient, query: str) -> None:
+def test_bad_queries(common_app: APIFlask, query: str) -> None:
+    client = common_app.test_client()
     assert assert_refused(client.get(f"/api/trainings?{query}"), 422)["errors"][0]["field"] == query.split("=")[0]
 
 
@@ -283,8 +290,8 @@ def test_stop_what_waits_and_what_has_ended(client: FlaskClient, dataset_id: int
 
 @pytest.mark.parametrize("path", ["", "/metrics", "/csv-data", "/download", "/log"])
 @pytest.mark.parametrize("ident", ["7", "0", "-1", "9e99", "1.0", "%00", "..%2fx", str(2**63)])
-def test_there_is_no_such_training(client: FlaskClient, path: str, ident: str) -> None:
-    assert_refused(client.get(f"/api/trainings/{ident}{path}"), 404)
+def test_there_is_no_such_training(common_app: APIFlask, path: str, ident: str) -> None:
+    assert_refused(common_app.test_client().get(f"/api/trainings/{ident}{path}"), 404)
 
 
 def test_stopping_an_unknown_training(client: FlaskClient) -> None:
