@@ -52,8 +52,9 @@ def test_rows_that_need_no_gpu(tmp_path: Path) -> None:
     output.mkdir()
     rows = "host,training,kill and resume,precision,two slots,two GPUs,inference,exports"
     command = kit_command(output, "--only", rows, "--minutes", "13")
-    # Such a small model does not benefit from two threads, and on a busy machine each waits for the other.
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    # Such a small model does not benefit from two threads, and on a busy machine each waits for the other. Temporary
+    # files belong on the file system that is read-only here, even where those of other tests are in memory.
+    env = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": "/tmp"}
     completed = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=850)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     results = json.loads((output / "results.json").read_text())
