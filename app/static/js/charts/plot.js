@@ -1,5 +1,5 @@
 /* A chart of a training's figures: over its epochs, with a shared crosshair; or over something else, alone. */
-import { h, setChildren } from "../lib/dom.js";
+import { h, setChildren, setDifferent } from "../lib/dom.js";
 import { significant, steady } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { readPref, savePref } from "../lib/prefs.js";
@@ -115,14 +115,14 @@ export class Plot extends LineChart {
   /** Replace everything: metrics by x. */
   set(metrics) {
     this.metrics = [...metrics];
-    this.wait.hidden = metrics.length > 0; // immediately, since charts off the screen are drawn later
+    setDifferent(this.wait, { hidden: metrics.length > 0 }); // immediately, since charts off the screen are drawn later
     this.rebuild();
   }
 
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
-    this.wait.hidden = true;
+    setDifferent(this.wait, { hidden: true });
     this.add(metric);
     this.grown();
   }
@@ -224,7 +224,7 @@ export class Plot extends LineChart {
     const here =
       epoch !== null && !this.spec.alone && (this.element.matches(":hover") || document.activeElement === this.canvas);
     const near = here && this.chart ? marksNear(this.chart, epoch) : [];
-    this.note.hidden = !near.length;
+    setDifferent(this.note, { hidden: !near.length });
     if (near.length)
       setChildren(
         this.note,

@@ -1,5 +1,6 @@
 /* A curve of a few centimetres without axes: SVG, so that it follows the style's colour and width by itself. It is
    created once; `set` moves its points. */
+import { setDifferent } from "../lib/dom.js";
 import { trace } from "./polyline.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -43,7 +44,7 @@ export class SmallCurve {
     this.line.setAttribute("points", written.join(" "));
     const [first, last] = [path[0], path.at(-1)];
     const dot = last && (this.always || path.length === 1);
-    this.end.setAttribute("d", dot ? `M${last[0].toFixed(1)} ${last[1].toFixed(1)}h0` : "");
+    setDifferent(this.end, { d: dot ? `M${last[0].toFixed(1)} ${last[1].toFixed(1)}h0` : "" });
     if (this.ground && path.length)
       this.ground.setAttribute("points", `${first[0]},${HEIGHT} ${written.join(" ")} ${last[0]},${HEIGHT}`);
   }

@@ -60,6 +60,20 @@ export function write(element, text) {
   else if (node.data !== text) node.data = text;
 }
 
+/** Set properties and attributes (`aria-…`) of an element, but only those that differ: setting an equal one would
+ *  invalidate styles and notify observers nevertheless.
+ *  @template {Element} E @param {E} element @param {Record<string, any>} values @returns {E} */
+export function setDifferent(element, values) {
+  /** @type {any} */
+  const target = element;
+  for (const [name, value] of Object.entries(values)) {
+    if (name in target) {
+      if (target[name] !== value) target[name] = value;
+    } else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+  }
+  return element;
+}
+
 /** Grey lines where content will appear. */
 export function skeleton(rows = 3, look = "") {
   return h(

@@ -1,7 +1,7 @@
 /* The cards above the curves: a figure, its trend, its meaning, and its quality. Created once, then changed in
    place. */
 import { SmallCurve } from "../charts/small_curve.js";
-import { h, icon, setChildren, write } from "../lib/dom.js";
+import { h, icon, setChildren, setDifferent, write } from "../lib/dom.js";
 import { fixed, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { countedIn, judged } from "./judging.js";
@@ -146,14 +146,14 @@ class Card {
 
   judge(value, metric) {
     const judgement = judged(this.task, this.spec.key, value, countedIn(metric));
-    this.verdict.hidden = !judgement;
-    this.doubt.hidden = !judgement?.doubt;
+    setDifferent(this.verdict, { hidden: !judgement });
+    setDifferent(this.doubt, { hidden: !judgement?.doubt });
     if (!judgement) return;
-    this.verdict.className = `metric-verdict is-${judgement.level}`;
     write(this.verdict, judgement.word);
-    this.verdict.title = t("Good: {good} or higher. Fair: {fair} or higher.", {
-      good: fixed(judgement.limits[0], 2),
-      fair: fixed(judgement.limits[1], 2),
+    const [good, fair] = judgement.limits.map((limit) => fixed(limit, 2));
+    setDifferent(this.verdict, {
+      className: `metric-verdict is-${judgement.level}`,
+      title: t("Good: {good} or higher. Fair: {fair} or higher.", { good, fair }),
     });
     if (judgement.doubt) {
       if (!this.doubt.firstChild) setChildren(this.doubt, icon("plus-slash-minus"), " ", h("span"));

@@ -2,7 +2,7 @@
 import { actionsOf } from "../lib/access.js";
 import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
 import { progressTexts } from "./progress_texts.js";
-import { $, button, failure, h, icon, setChildren, write } from "../lib/dom.js";
+import { $, button, failure, h, icon, setChildren, setDifferent, write } from "../lib/dom.js";
 import { ago, dateTime, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { sharedText } from "../ui/sharing.js";
@@ -32,6 +32,7 @@ export class Head {
     this.noticed = null;
     this.advised = null;
     this.advance = null;
+    this.since = null; // the element with its age, the only part of its description that changes by itself
     this.trashDays = Number($("[data-page]").dataset.trashDays);
   }
 
@@ -39,9 +40,10 @@ export class Head {
     const { training } = this.state;
     this.about(training);
     const active = ACTIVE.includes(training.status);
-    document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"]
+    const title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"]
       .filter(Boolean)
       .join(" · ");
+    if (document.title !== title) document.title = title;
     this.actions();
     this.progress();
     this.notice();
@@ -50,7 +52,6 @@ export class Head {
 
   /** What does not change from batch to batch is not redrawn. */
   about(training) {
-    const since = ago(training.start_time || training.created_at);
     const rendered = JSON.stringify([
       training.name,
       stateOf(training),
@@ -58,13 +59,18 @@ export class Head {
       training.dataset_name,
       modelName(training),
       training.device,
-      since,
+      training.created_at,
       training.important,
       training.shared,
       training.downloadable,
     ]);
-    if (rendered === this.look) return;
+    if (rendered !== this.look) this.drawAbout(training);
     this.look = rendered;
+    write(this.since, ago(training.start_time || training.created_at));
+  }
+
+  drawAbout(training) {
+    this.since = h("span", { title: dateTime(training.created_at) });
     $("[data-name]").textContent = training.name;
     setChildren($("[data-status]"), trainingBadge(training));
     setChildren(
@@ -73,7 +79,7 @@ export class Head {
       ` · ${modelName(training)}`,
       deviceName(training) && ` · ${deviceName(training)}`,
       " · ",
-      h("span", { title: dateTime(training.created_at) }, since),
+      this.since,
       training.important && [
         " · ",
         h(
@@ -109,7 +115,7 @@ export class Head {
   advise() {
     const { training, advice } = this.state;
     const container = $("[data-advice]");
-    container.hidden = !advice || !["running", "paused"].includes(training.status);
+    setDifferent(container, { hidden: !advice || !["running", "paused"].includes(training.status) });
     if (container.hidden || this.advised === advice.key) return;
     this.advised = advice.key;
     setChildren(

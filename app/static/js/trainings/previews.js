@@ -1,6 +1,6 @@
 /* The same validation images after each epoch: a slider, or a film, shows the model's progress. */
 import { get } from "../lib/api.js";
-import { $, failure, h, icon, setChildren, skeleton } from "../lib/dom.js";
+import { $, failure, h, icon, setChildren, setDifferent, skeleton, write } from "../lib/dom.js";
 import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { classKey, EpochDetections } from "./epoch_detections.js";
@@ -207,23 +207,24 @@ export class PreviewsView {
 
   async show(epoch) {
     this.at = epoch;
-    this.slider.max = Math.max(0, this.epochs.length - 1);
-    this.slider.value = Math.max(0, this.epochs.indexOf(epoch));
-    this.slider.disabled = this.button.disabled = this.epochs.length < 2;
+    const disabled = this.epochs.length < 2;
+    setDifferent(this.slider, {
+      max: String(Math.max(0, this.epochs.length - 1)),
+      value: String(Math.max(0, this.epochs.indexOf(epoch))),
+      disabled,
+      "aria-valuetext": epoch === null ? "" : t("epoch {epoch}", { epoch: number(epoch) }),
+    });
+    setDifferent(this.button, { disabled });
     const metric = epoch === null ? null : this.metricAt(epoch);
-    this.slider.setAttribute("aria-valuetext", epoch === null ? "" : t("epoch {epoch}", { epoch: number(epoch) }));
     const measure = metric && (this.index.task === "classify" ? metric.parts?.["metrics/accuracy_top1"] : metric.map50);
-    this.label.textContent =
-      epoch === null
-        ? this.finished
-          ? t("No predictions: the run ended before its first epoch was completed.")
-          : t("The first predictions appear after the first epoch.")
-        : [
-            t("epoch {epoch}", { epoch: number(epoch) }),
-            Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`,
-          ]
-            .filter(Boolean)
-            .join(" · ");
+    const none = this.finished
+      ? t("No predictions: the run ended before its first epoch was completed.")
+      : t("The first predictions appear after the first epoch.");
+    const parts = [
+      t("epoch {epoch}", { epoch: number(epoch) }),
+      Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`,
+    ];
+    write(this.label, epoch === null ? none : parts.filter(Boolean).join(" · "));
     await this.detections.load(epoch);
     if (this.at === epoch) this.paint();
   }

@@ -1,5 +1,5 @@
 /* States in words, with their icon and colour; progress in percent. */
-import { h, icon } from "../lib/dom.js";
+import { h, icon, setDifferent } from "../lib/dom.js";
 import { bytes, dateTime, number, significant } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
@@ -159,7 +159,7 @@ export function bar(value, look = "", label = t("Progress")) {
 
 /** Update an existing bar. */
 export function moveBar(element, value) {
-  element.classList.remove("is-open");
-  element.setAttribute("aria-valuenow", Math.round(value * 100));
+  if (element.classList.contains("is-open")) element.classList.remove("is-open");
+  setDifferent(element, { "aria-valuenow": Math.round(value * 100) });
   element.firstElementChild.style.width = `${value * 100}%`;
 }

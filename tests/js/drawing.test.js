@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const observers = new Map(); // by margin: what it calls with its entries
+globalThis.IntersectionObserver = /** @type {any} */ (
+  class {
+    constructor(callback, { rootMargin }) {
+      observers.set(rootMargin, callback);
+    }
+    observe() {}
+    unobserve() {}
+  }
+);
+const frames = [];
+globalThis.requestAnimationFrame = (callback) => frames.push(callback);
+const { soon, unwatch, watch } = await import("../../app/static/js/charts/drawing.js");
+
+const scroll = (plot, margin, isIntersecting) => observers.get(margin)([{ target: plot.element, isIntersecting }]);
+const AHEAD = "400px";
+const SCREEN = "60px";
+
+function watched() {
+  const plot = { element: {}, paints: 0, paint: () => (plot.paints += 1) };
+  watch(plot);
+  return plot;
+}
+
+/** Runs the frames that were asked for: how many. */
+function runFrames() {
+  let count = 0;
+  for (; frames.length; count += 1) frames.shift()();
+  return count;
+}
+
+test("what is on the screen is drawn with each change, several changes in one frame", () => {
+  const plots = [watched(), watched()];
+  for (const plot of plots) scroll(plot, SCREEN, true);
+  for (const plot of [...plots, ...plots]) soon(plot);
+  assert.equal(runFrames(), 1);
+  assert.deepEqual(
+    plots.map(({ paints }) => paints),
+    [1, 1],
+  );
+  for (const plot of plots) unwatch(plot);
+});
+
+test("what is a scroll away is drawn as it comes near, and its changes when it comes to the screen", () => {
+  const plot = watched();
+  soon(plot);
+  assert.equal(runFrames(), 0, "it is far away");
+  scroll(plot, AHEAD, true);
+  assert.equal(runFrames(), 1);
+  assert.equal(plot.paints, 1, "it is not empty when it is scrolled to");
+  for (let change = 0; change < 5; change += 1) soon(plot);
+  assert.equal(runFrames(), 0, "nobody sees it");
+  scroll(plot, SCREEN, true);
+  assert.equal(runFrames(), 1);
+  assert.equal(plot.paints, 2);
+});
+
+test("what was near before it had something to show is drawn once it has", () => {
+  const plot = watched();
+  scroll(plot, AHEAD, true);
+  assert.equal(runFrames(), 0);
+  soon(plot);
+  assert.equal(runFrames(), 1);
+  assert.equal(plot.paints, 1);
+});
+
+test("what is taken away is not drawn any more", () => {
+  const plot = watched();
+  scroll(plot, SCREEN, true);
+  soon(plot);
+  unwatch(plot);
+  runFrames();
+  assert.equal(plot.paints, 0);
+});
