@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,9 @@ class Child:
         gate, self._gate = self._gate, None
         if gate is None:
             return
-        try:
-            os.write(gate, b"1")
-        except BrokenPipeError:  # it has ended already
-            return
-        finally:
-            os.close(gate)
+        # Not os.write: eventlet's retries for ever where nobody reads the pipe any more.
+        with suppress(BrokenPipeError), open(gate, "wb", buffering=0) as pipe:  # broken: it has ended already
+            pipe.write(b"1")
 
     def brief(self, spec: Mapping[str, Any]) -> None:
         """Give its task to a child that was started without one."""
