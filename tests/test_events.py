@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.events import Cancelled, Epoch, Figures, Note, Progress, encode, read_events
+from app.events import Cancelled, Epoch, Figures, Note, Progress, encode, event_of, read_events
 
 LINES = [encode(Progress(1, number, 9, 0.5), number) for number in (1, 2, 3)]
 
@@ -37,6 +37,14 @@ def test_a_damaged_line_is_skipped(tmp_path: Path, damage: bytes) -> None:
     numbers, damaged = seqs(tmp_path)
     assert numbers == [1, 3]
     assert damaged == [len(LINES[0]) + len(damage)]
+
+
+def test_an_event_of_stored_fields_is_checked() -> None:
+    assert event_of(Note, {"code": "a", "data": {"x": 1}, "of_tomorrow": 2}) == Note("a", {"x": 1})
+    with pytest.raises(ValueError, match="another type"):
+        event_of(Note, {"code": 5, "data": {}})
+    with pytest.raises(TypeError, match="data"):
+        event_of(Note, {"code": "a"})
 
 
 def test_unknown_fields_are_ignored(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """The contract between the estimate's service and its program."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypedDict, final
+from dataclasses import dataclass, replace
+from typing import TypedDict, final
 
 from app.core.spec import Spec
+from app.core.train import TrainSpec
 
 HALVINGS = 2
-ESTIMATE_FIELDS = {"program", "measure_seconds", "halvings"}
 
 # The share of the entire work before each stage; in their order.
 STAGES: dict[str, float] = {
@@ -27,31 +27,38 @@ class EstimateSpec(Spec):
     there.
 
     Args:
-        training: the spec of the training, as app/worker/programs/train.py expects it.
+        training: as app/worker/programs/train.py expects it.
         measure_seconds: of an entire measurement, on a machine that is fast enough.
         halvings: how often the batch was halved after running out of memory.
     """
 
-    training: Mapping[str, Any]
+    training: TrainSpec
     measure_seconds: float
     halvings: int = 0
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "EstimateSpec":
-        """From spec.json."""
-        training = {name: value for name, value in values.items() if name not in ESTIMATE_FIELDS}
-        return cls(training, float(values["measure_seconds"]), int(values["halvings"]))
+    def of(cls, values: Mapping[str, object]) -> "EstimateSpec":
+        """From spec.json.
+
+        Raises:
+            KeyError: a field is missing.
+            TypeError: the same, or one is of another type.
+        """
+        measure_seconds, halvings = values["measure_seconds"], values["halvings"]
+        if not isinstance(measure_seconds, int | float) or not isinstance(halvings, int):
+            raise TypeError("no numbers")
+        return cls(TrainSpec.of(values), float(measure_seconds), halvings)
 
     def values(self) -> dict[str, object]:
         """As written to spec.json."""
-        return {**self.training, "measure_seconds": self.measure_seconds, "halvings": self.halvings}
+        return {**self.training.values(), "measure_seconds": self.measure_seconds, "halvings": self.halvings}
 
     def halved(self) -> "EstimateSpec | None":
         """The same with half the batch; None if the batch cannot be halved further."""
-        batch = self.training["batch_now"] // 2
+        batch = self.training.batch_now // 2
         if self.halvings >= HALVINGS or batch < 1:
             return None
-        training = {**self.training, "batch_size": batch, "batch_now": batch}
+        training = replace(self.training, batch_size=batch, batch_now=batch)
         return EstimateSpec(training, self.measure_seconds, self.halvings + 1)
 
 

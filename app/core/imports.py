@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from app.core.failure import Reason
 from app.core.programs import SplitOptions
 from app.core.report import Decision, Keypoints
-from app.core.spec import Spec
+from app.core.spec import Spec, of_values
 
 ARCHIVE = "original.zip"  # in a dataset's folder: the unchanged upload
 ORIGINALS = "names.json"  # in a dataset's folder: the uploaded name of each file, by its path below source/
@@ -129,10 +129,13 @@ class ImportSpec(Spec):
     hurry: bool = False
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
+    def of(cls, values: Mapping[str, object]) -> Self:
         """From spec.json."""
-        folder, limits = values.get("folder"), values.get("limits") or {}
-        nested = {"folder": ServerFolder(**folder) if folder else None, "limits": ArchiveLimits(**limits)}
+        folder, limits = values.get("folder"), values.get("limits")
+        nested = {
+            "folder": ServerFolder(**folder) if isinstance(folder, dict) else None,
+            "limits": ArchiveLimits(**limits) if isinstance(limits, dict) else ArchiveLimits(),
+        }
         return super().of({**values, **nested})
 
 
@@ -174,9 +177,9 @@ class ImportResult:
     effects: dict[str, FixEffect] = field(default_factory=dict)  # by code
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> "ImportResult":
+    def read(cls, values: Mapping[str, object]) -> "ImportResult":
         """From the child's terminal event, which another version may have written."""
-        return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
+        return of_values(cls, values)
 
 
 class DatasetReport(TypedDict, total=False):
@@ -210,9 +213,11 @@ class DatasetReport(TypedDict, total=False):
 class RevisionOrigin(TypedDict, total=False):
     """How a version was created.
 
-    `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version it was built from.
+    `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version it was built from;
+    `sample`: it is the platform's own sample.
     """
 
     kind: str
     base: str | int
     fixes: list[str] | str | None
+    sample: bool

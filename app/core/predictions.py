@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, Self, TypedDict
+from typing import NotRequired, Self, TypedDict
 
 from app.core.imports import ArchiveLimits
 from app.core.predict import EngineExport
@@ -149,9 +149,11 @@ class PredictionSpec(Spec):
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
+    def of(cls, values: Mapping[str, object]) -> Self:
         """From spec.json, which has more fields."""
-        return super().of({**values, "limits": ArchiveLimits(**values.get("limits") or {})})
+        limits = values.get("limits")
+        nested = ArchiveLimits(**limits) if isinstance(limits, dict) else ArchiveLimits()
+        return super().of({**values, "limits": nested})
 
     @property
     def least(self) -> float:

@@ -5,7 +5,7 @@ event is applied once, in order. A file that ends without a terminal event means
 """
 
 from app.events.base import Event
-from app.events.codec import Envelope, decode, encode, finite, read_events
+from app.events.codec import Envelope, decode, encode, event_of, finite, read_events
 from app.events.exports import Verified
 from app.events.imports import Planned
 from app.events.job import Advanced, Finished, Refused, Stopped

@@ -3,15 +3,17 @@
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from app.events import exports, imports, job, training
 from app.events.base import Event
+
+Kind = TypeVar("Kind", bound=Event)
 
 TYPES: dict[str, type[Event]] = {
     name: kind
@@ -58,19 +60,30 @@ def decode(line: str) -> Envelope:
     try:
         body = json.loads(line)
         kind = TYPES[body["type"]]
-        hints = FIELDS[body["type"]]
-        fields = {name: value for name, value in body["data"].items() if name in hints}
-        if not all(fits(value, hints[name]) for name, value in fields.items()):
-            raise ValueError("a field of another type")
+        event = event_of(kind, body["data"])
         if not fits(body["seq"], int) or body["seq"] < 1:
             raise ValueError("no number")
         if not fits(body.get("worked"), float | None):
             raise ValueError("no time")
         if "\\u" in line:  # half of a surrogate pair can be neither stored nor sent
             json.dumps(body, ensure_ascii=False).encode()
-        return Envelope(body["seq"], datetime.fromisoformat(body["time"]), kind(**fields), body.get("worked"))
+        return Envelope(body["seq"], datetime.fromisoformat(body["time"]), event, body.get("worked"))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an event: {line[:200]!r}") from error
+
+
+def event_of(kind: type[Kind], values: Mapping[str, object]) -> Kind:
+    """An event with the fields that JSON has of it. Those that this version does not know are left out.
+
+    Raises:
+        ValueError: one is of another type.
+        TypeError: one is missing.
+    """
+    hints = FIELDS[kind.__name__]
+    known = {name: value for name, value in values.items() if name in hints}
+    if not all(fits(value, hints[name]) for name, value in known.items()):
+        raise ValueError("a field of another type")
+    return kind(**known)
 
 
 def fits(value: Any, hint: Any) -> bool:

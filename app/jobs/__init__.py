@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
@@ -31,6 +31,9 @@ from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
 from app.jobs.views import JobPageView, JobView, jobs_out, newest_first
 from app.models.base import now
+
+if TYPE_CHECKING:
+    from app.schemas.jobs import JobQueryValues
 
 ENDS_S = 10.0  # in which the ending of a killed child is recorded, unless the database is unavailable
 RETENTION = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
@@ -80,7 +83,7 @@ class JobService:
     def submit(
         self,
         kind: str,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         subject: tuple[str, int] | None = None,
         priority: int = 0,
         otherwise: str | None = None,
@@ -117,7 +120,7 @@ class JobService:
         self,
         session: Any,
         kind: str,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         subject: tuple[str, int] | None = None,
         priority: int = 0,
     ) -> Job:
@@ -164,7 +167,7 @@ class JobService:
         """The same for several jobs, with as many queries as for one."""
         return jobs_out(jobs, self.live, self.subjects.of_jobs(jobs))
 
-    def page(self, query: Mapping[str, Any]) -> JobPageView:
+    def page(self, query: "JobQueryValues") -> JobPageView:
         """A page of jobs, the newest first; `query` as JobQuery loads it."""
         page = db.paginate(newest_first(query), page=query["page"], per_page=query["per_page"], error_out=False)
         return {

@@ -10,7 +10,6 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from app.core.json_object import JsonObject
 
@@ -160,24 +159,24 @@ class Links:
         self._links[name] = link
         return name, link
 
-    def owns(self, params: Mapping[str, Any]) -> bool:
+    def owns(self, params: Mapping[str, object]) -> bool:
         """Whether a job's link belongs to this process."""
         return not self.owner or owner_of(params) == self.owner
 
-    def of(self, params: Mapping[str, Any]) -> Link:
+    def of(self, params: Mapping[str, object]) -> Link:
         """The link that a job's params name.
 
         Raises:
             LookupError: it belonged to a server that has ended.
         """
-        return self._links[params["link"]]
+        return self._links[str(params["link"])]
 
-    def end(self, params: Mapping[str, Any]) -> None:
+    def end(self, params: Mapping[str, object]) -> None:
         """Close the link of a job that has ended."""
-        if (link := self._links.pop(params["link"], None)) is not None:
+        if (link := self._links.pop(str(params["link"]), None)) is not None:
             link.hang_up()
 
 
-def owner_of(params: Mapping[str, Any]) -> str:
+def owner_of(params: Mapping[str, object]) -> str:
     """The id of the process that has a job's link."""
     return str(params.get("link", "")).partition("-")[0]

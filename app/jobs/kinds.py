@@ -90,12 +90,12 @@ def as_it_is(_job: Job, result: Mapping[str, object], _directory: Path) -> Mappi
     return result
 
 
-def requested_device(params: Mapping[str, Any]) -> Request:
+def requested_device(params: Mapping[str, object]) -> Request:
     """The device in a training's parameters."""
     return str(params.get("device", "auto"))
 
 
-def never_slow(_params: Mapping[str, Any]) -> bool:
+def never_slow(_params: Mapping[str, object]) -> bool:
     return False
 
 
@@ -159,7 +159,7 @@ class JobKind:
 
     name: str
     program: str
-    spec: Callable[[Job, Path], Mapping[str, Any]]
+    spec: Callable[[Job, Path], Mapping[str, object]]
     collect: Collect = as_it_is
     apply: Apply | None = None
     ended: Callable[[Job], None] | None = None
@@ -169,7 +169,7 @@ class JobKind:
     at_once: int = 1
     long_s: float = 0.0
     at_most: int = 0
-    slow: Callable[[Mapping[str, Any]], bool] = never_slow
+    slow: Callable[[Mapping[str, object]], bool] = never_slow
     restarts: int = 1
     lasts: bool | Callable[[Any], bool] = True
     poll_s: float = 0.1
@@ -177,7 +177,7 @@ class JobKind:
     idle_s: float = 0.0
     environment: Callable[[Job], Mapping[str, str]] = no_environment
     use: Use | None = None
-    request: Callable[[Mapping[str, Any]], Request] = requested_device
+    request: Callable[[Mapping[str, object]], Request] = requested_device
     stages: Mapping[str, float] = field(default_factory=dict)
     links: Links | None = None
     again: Callable[[Job, Failed], Mapping[str, object] | None] = never
@@ -205,7 +205,7 @@ class JobKind:
             return self.ended
         return self.requeued if job.status == JobStatus.PENDING and job.attempt else None
 
-    def lane(self, params: Mapping[str, Any]) -> Lane:
+    def lane(self, params: Mapping[str, object]) -> Lane:
         """The lane of a job with these params."""
         return Lane(self.name, self.slow(params))
 

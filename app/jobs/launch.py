@@ -9,7 +9,6 @@ import socket
 from collections.abc import Mapping, Sequence
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import Any
 
 from app.database import DATABASE_UNAVAILABLE, ServerClosed, retry_until_writable, stop_if_closed, writing
 from app.events import Failed
@@ -128,7 +127,7 @@ def why_not_started(error: Exception) -> Failed:
 
 def start_child(
     kind: JobKind,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     directory: Path,
     spec: Mapping[str, object],
     environment: Mapping[str, str],

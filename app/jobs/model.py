@@ -100,7 +100,7 @@ class Job(Created, Model):
     stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     progress: Mapped[StoredProgress] = mapped_column(JSONText, default=dict)  # stage, done, total
-    result: Mapped[Mapping[str, Any] | None] = mapped_column(JSONText)  # as its kind's `collect` returns it
+    result: Mapped[Mapping[str, object] | None] = mapped_column(JSONText)  # as its kind's `collect` returns it
     error: Mapped[JobFailure | None] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -73,7 +73,7 @@ class Child:
         cls,
         program: str,
         directory: Path,
-        spec: Mapping[str, Any] | None,
+        spec: Mapping[str, object] | None,
         environment: Mapping[str, str],
         descriptors: Sequence[int] = (),
         options: Sequence[str] = (),
@@ -124,7 +124,7 @@ class Child:
         with suppress(BrokenPipeError), open(gate, "wb", buffering=0) as pipe:  # broken: it has ended already
             pipe.write(b"1")
 
-    def brief(self, spec: Mapping[str, Any]) -> None:
+    def brief(self, spec: Mapping[str, object]) -> None:
         """Give its task to a child that was started without one."""
         write_spec(self.directory, spec)
 
@@ -234,7 +234,7 @@ def starter_lives(pid: int) -> bool:
         return False
 
 
-def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:
+def write_spec(directory: Path, spec: Mapping[str, object]) -> None:
     """Write `spec.json` atomically."""
     draft = directory / ".spec.tmp"
     draft.write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -151,7 +151,7 @@ def at_work_now(kinds: Kinds, time: datetime, mine: Mine = anyones) -> tuple[lis
     return [kind.lane(row.params) for kind, row in pairs], long
 
 
-def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
+def same_job(session: Any, kind: str, params: Mapping[str, object], subject: tuple[str, int] | None) -> Job | None:
     """An unfinished job with the same result."""
     subject_type, subject_id = subject or (None, None)
     same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)

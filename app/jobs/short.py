@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from app.events import Event, Failed
 from app.extensions import socketio
@@ -18,7 +17,7 @@ POLL_S = 0.02
 
 
 def run_program(
-    program: str, directory: Path, spec: Mapping[str, Any], seconds: float = math.inf, limited: bool = False
+    program: str, directory: Path, spec: Mapping[str, object], seconds: float = math.inf, limited: bool = False
 ) -> Event:
     """Run a program in a folder and return its ending: Finished, Refused or Failed. Others are served meanwhile.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sqlalchemy import Select, select
 
@@ -11,6 +11,9 @@ from app.jobs.live import Live
 from app.jobs.model import Job
 from app.jobs.progress import JobProgressView
 from app.jobs.texts import error_text
+
+if TYPE_CHECKING:
+    from app.schemas.jobs import JobQueryValues
 
 
 class JobSubject(TypedDict):
@@ -45,7 +48,7 @@ class JobView(TypedDict):
     started_at: datetime | None
     ended_at: datetime | None
     error: JobErrorView | None
-    result: Mapping[str, Any] | None
+    result: Mapping[str, object] | None
 
 
 class JobPageView(TypedDict):
@@ -58,7 +61,7 @@ class JobPageView(TypedDict):
     pages: int
 
 
-def newest_first(query: Mapping[str, Any]) -> Select[Job]:
+def newest_first(query: "JobQueryValues") -> Select[Job]:
     """The statement for a list of jobs; `query` as JobQuery loads it."""
     statement = select(Job).where(*creator_conditions(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
     if query.get("kind"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from app.core.programs import HashSpec
 from app.jobs import Job, JobKind, JobService, JobStatus
@@ -28,7 +27,8 @@ class RevisionHashes:
         """
         job = self.jobs.submit(KIND, {"data": str(data)}, ("dataset", dataset_id))
         job = self.jobs.wait(job.id, LIMIT_S)
-        return (job.result or {}).get("revision") if job.status == JobStatus.COMPLETED else None
+        revision = (job.result or {}).get("revision") if job.status == JobStatus.COMPLETED else None
+        return revision if isinstance(revision, str) else None
 
-    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, object]:
         return HashSpec(job.params["data"]).values()

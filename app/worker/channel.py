@@ -12,9 +12,9 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from app.core.children import MARK
+from app.core.json_object import JsonObject
 from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
@@ -59,7 +59,7 @@ def newest_attempt(folder: Path) -> int:
         return 0
 
 
-def read_spec(directory: Path) -> dict[str, Any]:
+def read_spec(directory: Path) -> JsonObject:
     return json.loads((directory / "spec.json").read_text(encoding="utf-8"))
 
 

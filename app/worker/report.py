@@ -21,7 +21,7 @@ from app.worker.revision import start_weights
 
 def ending(error: BaseException, channel: Channel) -> Event:
     """The terminal event for an exception that left the training."""
-    folder = Path(channel.spec["training_dir"])  # only this field: parsing the spec of another version could fail
+    folder = Path(str(channel.spec["training_dir"]))  # only this field: parsing the spec of another version could fail
     if is_requested_stop(error) and (stop_mode := channel.requested_stop()):
         return stop_event(stop_mode, folder)
     mine = failed(error)

@@ -1,9 +1,34 @@
 """When enough batches were measured, and the duration of a batch."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.core.estimate import EstimateSpec
+from app.core.train import TrainSpec
 from app.worker.estimating.pace import MOST, SETTLED, BatchPace
+
+TRAINING = TrainSpec(
+    training_id=1,
+    training_dir="models/1",
+    data="datasets/1/dataset.yaml",
+    task="detect",
+    model_version="n",
+    architecture=None,
+    start={"kind": "scratch"},
+    resume=None,
+    epochs=3,
+    batch_size=8,
+    batch_now=8,
+    img_size=64,
+    learning_rate=None,
+    device="cpu",
+    params={},
+    extensions=[],
+    memory_limit=0,
+    weights_dir="weights",
+    weights_url="",
+)
 
 
 def after(pace: BatchPace, *ends: float) -> BatchPace:
@@ -49,12 +74,12 @@ def test_steps_are_shared_and_epochs_cost_nothing() -> None:
 
 
 def test_the_batch_is_halved_twice() -> None:
-    spec = EstimateSpec({"batch_size": 8, "batch_now": 8, "task": "detect"}, 18.0)
+    spec = EstimateSpec(TRAINING, 18.0)
     half = spec.halved()
     assert half is not None
     quarter = half.halved()
     assert quarter is not None
-    assert quarter.training == {"batch_size": 2, "batch_now": 2, "task": "detect"}
+    assert quarter.training == replace(TRAINING, batch_size=2, batch_now=2)
     assert quarter.halved() is None
     assert EstimateSpec.of(quarter.values() | {"program": "estimate"}) == quarter
-    assert EstimateSpec({"batch_now": 1}, 1.0).halved() is None
+    assert EstimateSpec(replace(TRAINING, batch_now=1), 1.0).halved() is None

@@ -5,7 +5,6 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
@@ -90,7 +89,7 @@ class DatasetExports:
 
     # The kind.
 
-    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, directory: Path) -> Mapping[str, object]:
         dataset_id, number = job.subject_id or 0, job.params["revision"]
         return ExportDatasetSpec(
             revision=str(self.storage.revision_dir(dataset_id, number)),

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any, NotRequired, TypedDict
 
 from flask_babel import gettext as _
 
 from app.config import settings
-from app.core.imports import DatasetReport, ImportOptions
+from app.core.imports import DatasetReport, ImportOptions, RevisionOrigin
 from app.database import writing
 from app.errors import BadUpload
 from app.events import Planned
@@ -22,6 +22,7 @@ from app.services.datasets.options import recipe
 from app.services.datasets.sample_drawing import SampleDrawing
 from app.services.datasets.server_folders import ServerFolders
 from app.services.datasets.session import ImportSession
+from app.services.datasets.specs import ImportParams, ImportSource
 from app.services.datasets.store import DatasetStore
 from app.services.idempotency import RequestKey, store_answer
 
@@ -40,6 +41,14 @@ class NewDatasetColumns(TypedDict):
     task: str
     format: str | None
     report: DatasetReport
+
+
+class DatasetSource(TypedDict):
+    """Where a dataset comes from: `kind` of its first version, `name` of the file or folder; `sample`: our own."""
+
+    kind: str
+    name: str
+    sample: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,9 @@ class DatasetCreation:
                 [{"field": "file", "message": _("The file name must end in .zip.")}],
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
-        about = {"kind": "upload", "name": filename[-255:]} | ({"sample": True} if sample else {})
+        about: DatasetSource = {"kind": "upload", "name": filename[-255:]}
+        if sample:
+            about["sample"] = True
         folder, accepted = self.storage.new_tmp(), False
         try:
             accepted = self.storage.stage_original(file, folder)
@@ -124,22 +135,22 @@ class DatasetCreation:
             AppError: as `create`.
         """
         options = self.recipe(choices)
-        source = {"folder": asdict(self.server_folders.located(path))}
+        source: ImportSource = {"folder": asdict(self.server_folders.located(path))}
         folder = self.storage.new_tmp()
         folder.mkdir(parents=True)
         return self.import_staged(
             folder, source, options, {"kind": "import", "name": path[-255:]}, NewDataset(name, description)
         )
 
-    def recipe(self, choices: Mapping[str, Any]) -> ImportOptions:
+    def recipe(self, choices: Mapping[str, object]) -> ImportOptions:
         return recipe(choices, settings().MAX_CLASSES)
 
     def import_staged(
         self,
         folder: Path,
-        source: Mapping[str, Any],
+        source: ImportSource,
         options: ImportOptions,
-        about: Mapping[str, Any],
+        about: DatasetSource,
         new_dataset: NewDataset,
     ) -> Dataset:
         """Have a child fill and read a staging folder, then create the row and move the folder; both or neither.
@@ -147,8 +158,10 @@ class DatasetCreation:
         Args:
             source: `unpack` or `folder`, see `DatasetImports.submit`.
         """
-        origin = {"kind": about["kind"], "base": "source"} | ({"sample": True} if "sample" in about else {})
-        params = {"staging": str(folder), "number": 1, "options": options, "origin": origin, **source}
+        origin: RevisionOrigin = {"kind": about["kind"], "base": "source"}
+        if "sample" in about:
+            origin["sample"] = True
+        params: ImportParams = {"staging": str(folder), "number": 1, "options": options, "origin": origin, **source}
         with ImportSession(self.imports, params) as importing:
             with self.cleanup_on_failure(importing, folder):
                 planned = importing.verdict()
@@ -185,7 +198,7 @@ class DatasetCreation:
         importing: ImportSession,
         folder: Path,
         planned: Planned,
-        about: Mapping[str, Any],
+        about: DatasetSource,
         new_dataset: NewDataset,
     ) -> int:
         """Create the rows and install the folder, both or neither; the dataset's id."""
@@ -197,7 +210,7 @@ class DatasetCreation:
                 session.add(dataset)
                 session.flush()
                 store_answer(session, new_dataset.request_key, {"dataset_id": dataset.id})
-                origin, options = importing.params["origin"], dict(importing.params["options"])
+                origin, options = importing.params["origin"], importing.params["options"].copy()
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
                 importing.accept(session, dataset.id)
                 self.storage.install_dataset(folder, dataset.id)  # a rename is the only delay inside the transaction
@@ -230,7 +243,7 @@ class DatasetCreation:
                 return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
 
 
-def columns(planned: Planned, about: Mapping[str, Any]) -> NewDatasetColumns:
+def columns(planned: Planned, about: DatasetSource) -> NewDatasetColumns:
     """The columns of a dataset before its images are read."""
     return {
         "classes": planned.names,

@@ -5,13 +5,14 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from app.core.children import TAKES_LONG
-from app.core.imports import ImportResult
+from app.core.imports import ImportOptions, ImportResult, RevisionOrigin
 from app.database import retry_until_writable, write_now_or_later, writing
 from app.events import Advanced, Event, Failed, Planned, Refused
 from app.extensions import db
@@ -28,6 +29,7 @@ from app.services.datasets.specs import (
     INDEX,
     READ,
     STAGES,
+    ImportParams,
     environment,
     import_params,
     import_spec,
@@ -59,20 +61,24 @@ class DatasetImports:
         self.storage, self.jobs = storage, jobs
         self.verdicts = Verdicts(jobs)
         self.lost: dict[int, float] = {}  # by job whose process was lost: the time, until it starts again or has ended
-        common: dict[str, Any] = {
-            "program": "import_dataset",
-            "spec": self.spec,
-            "environment": environment,
-            "poll_s": POLL_S,
-            "apply": self.apply,
-            "ends": self.on_end,
-            "ended": self.conclude,
-            "requeued": self.notify_waiting,
-            "again": retry_params,
-        }
+        reading = JobKind(
+            READ,
+            program="import_dataset",
+            spec=self.spec,
+            environment=environment,
+            poll_s=POLL_S,
+            apply=self.apply,
+            ends=self.on_end,
+            ended=self.conclude,
+            requeued=self.notify_waiting,
+            again=retry_params,
+            at_once=READ_AT_ONCE,
+            lasts=False,
+        )
         jobs.register(
-            JobKind(
-                IMPORT,
+            replace(
+                reading,
+                name=IMPORT,
                 stages=STAGES,
                 collect=self.collect,
                 prewarm=ENVIRONMENT,
@@ -81,10 +87,9 @@ class DatasetImports:
                 at_most=AT_MOST,
                 slow=is_slow,
                 lasts=is_accepted,
-                **common,
             )
         )
-        jobs.register(JobKind(READ, at_once=READ_AT_ONCE, lasts=False, beside_web=True, **common))
+        jobs.register(replace(reading, beside_web=True))
 
     # Called by services.
 
@@ -92,7 +97,7 @@ class DatasetImports:
         """Files have begun to arrive: prewarm a child."""
         self.jobs.prewarm(IMPORT)
 
-    def submit(self, params: Mapping[str, Any], dataset_id: int | None = None) -> Job:
+    def submit(self, params: ImportParams, dataset_id: int | None = None) -> Job:
         """Submit the import of a waiting request: as a full import if one can start at once; otherwise the files are
         only read for the response, and `follow` builds the version later.
 
@@ -102,11 +107,11 @@ class DatasetImports:
         subject = ("dataset", dataset_id) if dataset_id else None
         return self.jobs.submit(IMPORT, params, subject, otherwise=READ)
 
-    def follow(self, dataset_id: int, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
+    def follow(self, dataset_id: int, number: int, options: ImportOptions, origin: RevisionOrigin) -> Job:
         """Queue the build of a version whose row exists."""
         return self.jobs.submit(IMPORT, import_params(number, options, origin), ("dataset", dataset_id))
 
-    def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
+    def add(self, session: Any, dataset_id: int, params: ImportParams) -> Job:
         """As `follow`, in the transaction that creates the row; call `release` after its commit."""
         accepted_params = import_params(params["number"], params["options"], params["origin"])
         return self.jobs.add(session, IMPORT, accepted_params, ("dataset", dataset_id))
@@ -173,7 +178,7 @@ class DatasetImports:
 
     # Callbacks of the kinds.
 
-    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, directory: Path) -> Mapping[str, object]:
         self.lost.pop(job.id, None)
         if job.subject_id is not None:
             self.storage.revisions.remove_unfinished(job.subject_id)
@@ -204,7 +209,7 @@ class DatasetImports:
         since = self.lost.get(job_id)
         return 0.0 if since is None else time.monotonic() - since
 
-    def collect(self, job: Job, result: Mapping[str, Any], _directory: Path) -> Mapping[str, object]:
+    def collect(self, job: Job, result: Mapping[str, object], _directory: Path) -> Mapping[str, object]:
         """Record the built version."""
         imported, replaced, job_id = ImportResult.read(result), list[Path](), job.id
         with writing() as session:
@@ -244,12 +249,13 @@ class DatasetImports:
             return
         status, error, result = str(dataset.status), dataset.error, job.result or {}
         describe(self.storage, dataset_id)
-        after = f" after {result['seconds']:.2f} s" if "seconds" in result else ""
+        seconds, images = result.get("seconds"), result.get("images")
+        after = f" after {seconds:.2f} s" if isinstance(seconds, float | int) else ""
         logger.info(
             "revision %d of dataset %d: %s%s%s", number, dataset_id, status, after, f": {error}" if error else ""
         )
-        images = result.get("images", 0)
-        self.notify(job, status, {**NO_PROGRESS, "done": images, "total": images}, error)
+        total = images if isinstance(images, int) else 0
+        self.notify(job, status, {**NO_PROGRESS, "done": total, "total": total}, error)
 
     def notify_progress(self, job: Job) -> None:
         """Send the progress from the job's meter."""

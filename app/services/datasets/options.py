@@ -1,10 +1,11 @@
 """Validates and normalizes the options of a dataset: the recipe of a version."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from app.core.imports import ImportOptions
 from app.core.readings import together
+from app.schemas.dataset_options import ChoicesInValues
 from app.services.storage.names import check_names, names_from_form
 
 DEFAULTS: ImportOptions = {
@@ -20,7 +21,7 @@ DEFAULTS: ImportOptions = {
 }
 
 
-def recipe(choices: Mapping[str, Any], max_classes: int) -> ImportOptions:
+def recipe(choices: Mapping[str, object], max_classes: int) -> ImportOptions:
     """All options, with defaults; the given ones are validated.
 
     Raises:
@@ -42,21 +43,22 @@ def recipe(choices: Mapping[str, Any], max_classes: int) -> ImportOptions:
 
 
 def apply_changes(
-    base: ImportOptions, changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
+    base: ImportOptions, changes: ChoicesInValues, source_names: list[str] | None, max_classes: int
 ) -> ImportOptions:
     """The options of the next version: omitted ones are unchanged, null resets one, renamings and readings accumulate.
 
     Args:
         source_names: the classes before the base's renaming; None: unknown.
     """
-    values: dict[str, object] = {**DEFAULTS, **base} | {name: changes[name] for name in DEFAULTS if name in changes}
+    changed = {name: value for name, value in changes.items() if name in DEFAULTS}
+    values: dict[str, object] = {**DEFAULTS, **base, **changed}
     if "names" in changes and "rename" not in changes:
         values["rename"] = None  # the renaming was about other names
-    elif "names" not in changes and (before := base.get("rename")) and changes.get("rename"):
-        both = compose_renames(before, changes["rename"])
+    elif "names" not in changes and (before := base.get("rename")) and (renamed := changes.get("rename")):
+        both = compose_renames(before, renamed)
         values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
-    if changes.get("reading"):
-        values["reading"] = together(base.get("reading"), changes["reading"])
+    if reading := changes.get("reading"):
+        values["reading"] = together(base.get("reading"), reading)
     return recipe(values, max_classes)
 
 

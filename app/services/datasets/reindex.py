@@ -61,7 +61,7 @@ class IndexRebuilds:
                 return DamagedIndex()
             if self.has_failed(dataset_id, number):
                 return DamagedIndex()
-            params = import_params(number, row.options, row.origin) | {"hash": row.hash}
+            params = {**import_params(number, row.options, row.origin), "hash": row.hash}
             job = self.jobs.submit(INDEX, params, ("dataset", dataset_id))
         except NOT_WRITABLE as error:  # the next request starts it
             logger.warning("the index of version %d of dataset %d can't be rebuilt yet: %s", number, dataset_id, error)

@@ -1,37 +1,29 @@
 """Versions of a dataset: builds one with other options, switches back to an earlier one, and lists them."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, TypedDict
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
 from app.config import settings
-from app.core.imports import ImportOptions, RevisionOrigin
+from app.core.imports import RevisionOrigin
 from app.database import write_now_or_later, writing
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
+from app.schemas.dataset_options import ChoicesInValues
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.finding_texts import text_of
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.options import apply_changes
 from app.services.datasets.outcome import set_current_revision, update_status
 from app.services.datasets.session import ImportSession
+from app.services.datasets.specs import ImportParams
 from app.services.datasets.store import DatasetStore, find_revision
 from app.services.datasets.texts import REASONS, message_of
 
 logger = logging.getLogger("yolo.dataset")
-
-
-class NextRevision(TypedDict):
-    """A version to be built."""
-
-    number: int
-    options: ImportOptions
-    origin: RevisionOrigin
 
 
 class DatasetRevisions:
@@ -45,7 +37,7 @@ class DatasetRevisions:
         self.store, self.storage, self.imports = store, store.storage, imports
 
     def revise(
-        self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None = None
+        self, dataset_id: int, changes: ChoicesInValues, fixes: list[str] | str | None = None
     ) -> DatasetRevision:
         """Build another version from the raw files, with the current one's options and the changes.
 
@@ -80,7 +72,7 @@ class DatasetRevisions:
             raise Conflict(_("The version was discarded."))
         return row
 
-    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> NextRevision:
+    def prepare(self, dataset_id: int, changes: ChoicesInValues, fixes: list[str] | str | None) -> ImportParams:
         """Create the row of the next version; its number, options and origin."""
         if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
             self.store.get(dataset_id)
@@ -172,7 +164,7 @@ class DatasetRevisions:
         return db.session.scalar(select(func.count(DatasetRevision.id)).where(is_building)) or 0
 
 
-def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
+def refuse_unknown(base: DatasetRevision, changes: ChoicesInValues) -> None:
     """Check that every class to be renamed exists in the base version.
 
     Raises:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
@@ -74,7 +73,7 @@ class SampleDrawing:
         finally:
             self.storage.remove(folder)
 
-    def spec(self, _job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, _job: Job, directory: Path) -> Mapping[str, object]:
         return SampleSpec(str(directory / "sample.zip")).values()
 
     def collect(self, job: Job, result: SampleResult, directory: Path) -> Mapping[str, object]:

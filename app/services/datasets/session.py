@@ -1,13 +1,13 @@
 """ImportSession: an import before it has a row; its job reads the files while the request waits for the response."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from app.events import Planned
+from app.events import Planned, event_of
 from app.jobs import Job, JobStatus
 from app.jobs.recovery import error_of
 from app.services.datasets.import_failures import refusal
 from app.services.datasets.imports import READ, DatasetImports
+from app.services.datasets.specs import ImportParams
 
 LOST_S = 20.0  # a lost process is restarted at once, unless the database cannot be written
 POLL_INTERVAL_S = 5.0
@@ -22,7 +22,7 @@ class ImportSession:
         dataset_id: of the dataset that gets another version; None: a new one.
     """
 
-    def __init__(self, imports: DatasetImports, params: Mapping[str, Any], dataset_id: int | None = None) -> None:
+    def __init__(self, imports: DatasetImports, params: ImportParams, dataset_id: int | None = None) -> None:
         self.imports, self.params, self.dataset_id = imports, params, dataset_id
         self.job_id: int | None = None
         self.kind = READ
@@ -66,8 +66,7 @@ class ImportSession:
             raise refusal(error_of(event))
         if job.result is None:
             raise refusal(job.error, stopped=job.status == JobStatus.CANCELLED)
-        names = Planned.__dataclass_fields__
-        return Planned(**{name: value for name, value in job.result.items() if name in names})
+        return event_of(Planned, job.result)
 
     def wait(self, job_id: int) -> Job:
         """Wait until the job has a verdict or has ended.

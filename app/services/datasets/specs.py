@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from app.config import Settings, settings
-from app.core.imports import ArchiveLimits, ImportSpec, ServerFolder
+from app.core.imports import ArchiveLimits, ImportOptions, ImportSpec, RevisionOrigin, ServerFolder
 from app.jobs import Job
 from app.services.storage import StorageService
 
@@ -24,6 +24,23 @@ ENVIRONMENT = {
 # extract, 10.2 s to scan, 5.2 s to check and 1.4 s to build. Larger images take longer to scan.
 STAGES = {"extracting": 0.0, "reading": 0.1, "scanning": 0.15, "checking": 0.75, "building": 0.95}
 UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracted
+
+
+class ImportSource(TypedDict, total=False):
+    """How the files of a new dataset arrive: `unpack`: as a ZIP in its staging folder; `folder`: a `ServerFolder`."""
+
+    unpack: bool
+    folder: dict[str, str]
+
+
+class ImportParams(ImportSource):
+    """The params of an import. `staging`: the folder of a new dataset; `accepted`: its request was answered."""
+
+    number: int
+    options: ImportOptions
+    origin: RevisionOrigin
+    staging: NotRequired[str]
+    accepted: NotRequired[bool]
 
 
 def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str, object]:
@@ -54,9 +71,9 @@ def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str,
     return asdict(spec)
 
 
-def import_params(number: int, options: Mapping[str, object], origin: Mapping[str, object]) -> dict[str, object]:
+def import_params(number: int, options: ImportOptions, origin: RevisionOrigin) -> ImportParams:
     """The params of an import that no request waits for."""
-    return {"number": number, "options": dict(options), "origin": dict(origin), "accepted": True}
+    return {"number": number, "options": options.copy(), "origin": origin.copy(), "accepted": True}
 
 
 def is_accepted(job: Any) -> bool:
@@ -64,7 +81,7 @@ def is_accepted(job: Any) -> bool:
     return bool(job.params.get("accepted"))
 
 
-def is_slow(params: Mapping[str, Any]) -> bool:
+def is_slow(params: Mapping[str, object]) -> bool:
     """Whether an earlier attempt has found that the images are slow."""
     return bool(params.get("slow"))
 

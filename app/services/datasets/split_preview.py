@@ -1,13 +1,13 @@
 """Previews a new split: computed by the import's own function, from data that the import stored with the version."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from flask_babel import gettext as _
 
-from app.core.programs import SplitOptions, SplitSpec
+from app.core.programs import SplitOptions, SplitResult, SplitSpec
 from app.errors import Conflict, Unavailable
 from app.events import Finished, Refused
 from app.jobs.short import run_program
@@ -48,12 +48,12 @@ def class_label(kind: int | str, names: Sequence[str]) -> str:
     return kind if isinstance(kind, str) else names[kind] if kind < len(names) else str(kind)
 
 
-def compute_split(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
+def compute_split(storage: StorageService, folder: Path, split: SplitOptions | None) -> SplitResult | None:
     """Compute it in a child: 100,000 images take seconds. None: the stored data is damaged, and was set aside."""
     with storage.temporary() as scratch:
         ending = run_program("split_preview", scratch, SplitSpec(str(folder), split).values(), LONGEST_S)
     if isinstance(ending, Finished):
-        return ending.result
+        return cast(SplitResult, ending.result)
     if isinstance(ending, Refused):
         set_file_aside(folder / MATERIAL)
         return None

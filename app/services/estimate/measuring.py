@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -53,7 +53,7 @@ class Measurements:
             limit_s=LONGEST_S,
             environment=lambda job: environment(tuple(job.devices or ()), settings()),
             use=Use.MEASURE,
-            request=lambda params: tuple(params["devices"]),
+            request=requested_devices,
             stages=STAGES,
             memory_limit=True,
             again=smaller,
@@ -92,7 +92,7 @@ class Measurements:
 
     # Callbacks of the kind.
 
-    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, directory: Path) -> Mapping[str, object]:
         spec = job.params["spec"] | {"training_dir": str(directory / "run")}
         if settings().STORAGE_URL:  # the paths in the request are those of another machine
             folder = settings().DATA_ROOT / self.dataset(job).folder
@@ -113,6 +113,18 @@ class Measurements:
             session.merge(Estimate(key=key, figures=result, created_at=now()))
         logger.info("estimated: %s", result)
         return result
+
+
+def requested_devices(params: Mapping[str, object]) -> tuple[str, ...]:
+    """The devices that a job's params name.
+
+    Raises:
+        TypeError: they are no list.
+    """
+    devices = params["devices"]
+    if not isinstance(devices, list):
+        raise TypeError("no list of devices")
+    return tuple(devices)
 
 
 def smaller(job: Job, failure: Failed) -> Mapping[str, object] | None:

@@ -5,13 +5,13 @@ its speed.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Self
 
 from app import __version__
 from app.config import settings
+from app.core.train import TrainingParams, TrainSpec
 from app.jobs.devices import CPU, Pool, Use
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, Training
@@ -55,7 +55,7 @@ class Configuration:
     epochs: int
     batch_size: int
     img_size: int
-    params: Mapping[str, Any]
+    params: TrainingParams
 
     @classmethod
     def of(cls, row: Training) -> Self:
@@ -68,7 +68,7 @@ class EstimateRequest:
     """A training whose estimate was requested, validated like a new training."""
 
     key: str
-    spec: Mapping[str, Any]  # of a training, see TrainSpec
+    spec: TrainSpec
     devices: tuple[str, ...]
     configuration: Configuration
 
@@ -103,17 +103,18 @@ def automatic(row: Training, dataset: Dataset) -> str | None:
     return "long" if steps > AUTO_STEPS else "short"
 
 
-def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> Mapping[str, Any]:
+def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> TrainSpec:
     """The spec of the child. It needs no weights, which affect neither time nor memory, and might have to be
     downloaded.
     """
     config = settings()
     spec = spec_of(row, config.MODELS_DIR, devices[:1], config)
-    return spec.values() | {
-        "batch_size": batch,
-        "batch_now": batch,
-        "start": {"kind": "scratch"},
-        "resume": None,
+    return replace(
+        spec,
+        batch_size=batch,
+        batch_now=batch,
+        start={"kind": "scratch"},
+        resume=None,
         # the child disables mosaic itself, once it has measured enough batches
-        "params": {**spec.params, "close_mosaic": 0},
-    }
+        params={**spec.params, "close_mosaic": 0},
+    )

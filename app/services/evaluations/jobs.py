@@ -62,7 +62,7 @@ class EvaluationJobs:
         jobs.register(kind)
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE))
 
-    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, directory: Path) -> Mapping[str, object]:
         """The spec of the child that evaluates a checkpoint.
 
         Raises:

@@ -68,7 +68,7 @@ class ExportJobs:
         jobs.register(kind)
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE, disk=True))
 
-    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, object]:
         """The spec of the child that exports a model.
 
         Raises:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask_babel import gettext as _
 
@@ -159,7 +159,7 @@ def full() -> Unavailable:
     return Unavailable(_("The test queue is full. Try again in a few seconds."))
 
 
-def spec(_job: Job, _directory: Path) -> Mapping[str, Any]:
+def spec(_job: Job, _directory: Path) -> Mapping[str, object]:
     """The program's spec."""
     config = settings()
     return PredictSpec(config.INFERENCE_CACHE_SIZE, config.MAX_IMAGE_PIXELS, config.IMAGE_DECODE_SECONDS).values()

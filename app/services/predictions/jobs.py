@@ -70,7 +70,7 @@ class PredictionJobs:
         """The folder of a prediction's files."""
         return self.storage.prediction_dir(prediction_id)
 
-    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, object]:
         """The spec of the child that runs the model on the input.
 
         Raises:

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
 
 from app.core.imports import ArchiveLimits, ImportSpec, Unpacked
+from app.core.spec import of_values
 from app.events import Finished, Refused
 from app.jobs.short import run_program
 
@@ -22,7 +22,7 @@ def unpack_dataset(folder: Path, work: Path, limits: ArchiveLimits) -> Unpacked:
     spec = ImportSpec(str(folder), 1, "", {}, str(work / "unpacked.json"), unpack=True, limits=limits)
     event = run_program("unpack_dataset", work, asdict(spec))
     if isinstance(event, Finished):
-        return Unpacked(**cast(Any, event.result))
+        return of_values(Unpacked, event.result)
     if isinstance(event, Refused):
         from app.services.datasets.archive_texts import refusal  # not at import: its package imports this one
 

@@ -69,7 +69,7 @@ class TrainingJobs:
     def environment(self, job: Job) -> Mapping[str, str]:
         return environment(tuple(job.devices or (CPU,)), settings())
 
-    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+    def spec(self, job: Job, directory: Path) -> Mapping[str, object]:
         """The spec of the child that trains.
 
         Raises:

@@ -13,7 +13,6 @@ import traceback
 
 from app.core.estimate import EstimateFigures, EstimateResult, EstimateSpec
 from app.core.files import atomic_write
-from app.core.train import TrainSpec
 from app.worker import train
 from app.worker.channel import Channel
 from app.worker.failures import kind_of, sentence
@@ -40,12 +39,11 @@ def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
     from app.worker.estimating.measurement import Measurement, MeasurementComplete
     from app.worker.tasks import TRAINERS, trainer_key
 
-    training = channel.spec
-    key = trainer_key(TrainSpec.of(training))
+    key = trainer_key(spec.training)
     parts = (Measurement, TRAINERS[key])
     TRAINERS[key] = type(f"Measuring{parts[1].__name__}", parts, {"measure_seconds": spec.measure_seconds})
-    if training["device"] == "cpu":
-        training["memory_limit"] = memory_limit(training["memory_limit"])
+    if spec.training.device == "cpu":
+        channel.spec["memory_limit"] = memory_limit(spec.training.memory_limit)
     try:
         train.train(channel)
     except MeasurementComplete as end:

@@ -193,7 +193,10 @@ class Questions:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.connection = socket.socket(fileno=channel.spec["socket"])
+        descriptor = channel.spec["socket"]
+        if not isinstance(descriptor, int):
+            raise TypeError("the spec has no socket")
+        self.connection = socket.socket(fileno=descriptor)
         self.connection.setblocking(True)  # undo eventlet's non-blocking mode, which is inherited
         self.coming = select.poll()  # not select(): it does not support descriptors above 1023
         self.coming.register(self.connection, select.POLLIN)
