@@ -74,7 +74,7 @@ class PluralText:
 _ln = PluralText  # marks texts for the catalogue
 
 
-def fill(text: Any, data: Mapping[str, Any]) -> str:
+def fill(text: Any, data: Mapping[str, object]) -> str:
     """A text, lazy or PluralText, with its placeholders filled.
 
     `%(limit_size)s` is the size of `limit` bytes, `%(limit_megapixels)s` the megapixels of `limit` pixels.
@@ -86,7 +86,10 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
     """
     values = Values(data)
     if isinstance(text, PluralText):
-        form = get_translations().ungettext(text.one, text.many, int(data[text.count]))
+        count = data[text.count]
+        if not isinstance(count, int | float | str):
+            raise TypeError(f"{text.count} is no number")
+        form = get_translations().ungettext(text.one, text.many, int(count))
         return str(form) % values
     return str(text) % values
 
@@ -94,7 +97,7 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
 class Values(dict[str, object]):
     """The placeholder values of a text, in the reader's notation."""
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, object]) -> None:
         super().__init__({name: written(name, value) for name, value in data.items()})
         self.data = data
 
@@ -127,7 +130,7 @@ def megapixels(value: float) -> str:
     return format_decimal(round(value / 1e6, 1))
 
 
-def labels(names: Mapping[str, Any]) -> Callable[[str], str]:
+def labels(names: Mapping[str, object]) -> Callable[[str], str]:
     """Converts codes, separated by commas, to their names."""
     return lambda codes: ", ".join(str(names.get(code, code)) for code in codes.split(", "))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, File, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -201,7 +201,7 @@ class DatasetOutValues(TypedDict):
     task: str
     size_bytes: int
     error: str | None
-    report: Mapping[str, Any]
+    report: Mapping[str, object]
     revision: int | None
     format: str | None
     original: OriginalOutValues | None

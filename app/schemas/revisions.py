@@ -1,11 +1,11 @@
 """Requests and responses about the versions of a dataset."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 
+from app.core.imports import ImportOptions, RevisionOrigin
 from app.schemas.base import DateTime, Message, MessageValues, Schema
 from app.schemas.dataset_contents import CODES, Codes
 from app.schemas.dataset_options import ChoicesIn, ChoicesInValues, SplitIn, SplitInValues
@@ -115,8 +115,8 @@ class RevisionOutValues(TypedDict):
     status: str
     current: bool
     hash: str | None
-    origin: Mapping[str, Any]
-    options: Mapping[str, Any]
+    origin: RevisionOrigin
+    options: ImportOptions
     classes: list[str]
     task: str
     format: str | None

@@ -1,7 +1,8 @@
 """Pages of lists, as schemas.Page has them."""
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
+
+from app.schemas.base import PageQueryValues
 
 
 class PageNumbers(TypedDict):
@@ -13,7 +14,7 @@ class PageNumbers(TypedDict):
     pages: int
 
 
-def page_numbers(query: Mapping[str, Any], total: int) -> PageNumbers:
+def page_numbers(query: PageQueryValues, total: int) -> PageNumbers:
     """The page that a query (PageQuery) requests."""
     per_page = query["per_page"]
     return {"total": total, "page": query["page"], "per_page": per_page, "pages": -(-total // per_page)}

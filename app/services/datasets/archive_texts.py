@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.core.text_data import TextData
 from app.errors import AppError, BadUpload, Unprocessable
 from app.services.storage.space import no_space
 from app.texts import fill
@@ -116,7 +116,7 @@ TEXTS = BAD_UPLOADS | {
 }
 
 
-def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
+def refusal(code: str, data: TextData) -> AppError | None:
     """The error for a refused archive or folder; None if the code is another one or its data is incomplete: a damaged
     row must not break a list.
     """
@@ -126,22 +126,45 @@ def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
         return None
 
 
-def archive_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
-    """The error for a refused ZIP; None: the code is not one of a ZIP."""
+def archive_refusal(code: str, data: TextData) -> AppError | None:
+    """The error for a refused ZIP; None: the code is not one of a ZIP.
+
+    Raises:
+        KeyError: a value of the text is missing.
+        TypeError: one does not fit.
+        ValueError: the same.
+    """
     if code == "no_space":
-        return no_space(data["free"], data["needed"], data["kept"])
+        return no_space(*(number(data[name]) for name in ("free", "needed", "kept")))
     if code == "zip_inside":
-        return Unprocessable(f"{data['name']}: {sentence(data['why'], data['why_data'])}")
+        why, why_data = data["why"], data["why_data"]
+        if not isinstance(why, str) or not isinstance(why_data, Mapping):
+            raise TypeError("no reason")
+        return Unprocessable(f"{data['name']}: {sentence(why, why_data)}")
     if code not in TEXTS:
         return None
     kind = BadUpload if code in BAD_UPLOADS else Unprocessable
     return kind(sentence(code, data))
 
 
-def sentence(code: str, data: Mapping[str, Any]) -> str:
+def sentence(code: str, data: Mapping[str, object]) -> str:
     """A text with its placeholders filled."""
-    values = {name: str(DOCUMENTS.get(value, value)) if name == "kind" else value for name, value in data.items()}
+    values = {
+        name: str(DOCUMENTS.get(value, value)) if name == "kind" and isinstance(value, str) else value
+        for name, value in data.items()
+    }
     return fill(TEXTS[code], values)
+
+
+def number(value: object) -> int:
+    """A number of bytes.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError("no number")
+    return int(value)
 
 
 def by_name(filename: str) -> str | None:

@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
 from app.errors import Conflict, NotFound, Unprocessable
 from app.models import DatasetRevision
+from app.schemas.dataset_contents import FindingQueryValues, ImageQueryValues
 from app.services.datasets.content_views import (
     code_view,
     cost_view,
@@ -80,7 +80,7 @@ class DatasetContents:
                 raise rebuild() from error
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
-    def images(self, dataset_id: int, query: Mapping[str, Any]) -> ImagesView:
+    def images(self, dataset_id: int, query: ImageQueryValues) -> ImagesView:
         """A page of images, as schemas.ImagePage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
@@ -135,7 +135,7 @@ class DatasetContents:
             counts = index.statistics()
         return {"revision": revision.number, **{name: counts.get(name) for name in TITLES}}
 
-    def findings(self, dataset_id: int, query: Mapping[str, Any]) -> FindingsView:
+    def findings(self, dataset_id: int, query: FindingQueryValues) -> FindingsView:
         """A page of findings, errors first, as schemas.FindingPage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:

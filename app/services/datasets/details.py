@@ -1,7 +1,7 @@
 """Edits a dataset's name and description, and counts the trainings that use it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 from sqlalchemy import case, func, select
 
@@ -9,6 +9,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, Training
 from app.notify import to_dashboard
+from app.schemas.datasets import DatasetPatchValues
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.store import DatasetStore
 
@@ -19,7 +20,7 @@ class DatasetDetails:
     def __init__(self, store: DatasetStore) -> None:
         self.store = store
 
-    def edit(self, dataset_id: int, changes: Mapping[str, Any]) -> Dataset:
+    def edit(self, dataset_id: int, changes: DatasetPatchValues) -> Dataset:
         """Change name or description; omitted fields are unchanged.
 
         Raises:

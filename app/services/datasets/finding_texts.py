@@ -3,7 +3,7 @@ app/worker/quality and, for other formats, from app/worker/formats.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from flask_babel import lazy_gettext as _l
 
@@ -17,9 +17,19 @@ from app.services.datasets.label_texts import LABEL_TEXTS
 from app.services.datasets.wording import FindingText
 from app.texts import PluralText, _ln, fill
 
+
+class RecordedEffect(TypedDict):
+    """What a fix did, as `FixEffect`; nothing of what an older version did not record."""
+
+    images: int
+    rows: int
+    files: list[str]
+    emptied: int
+    unsaved: int
+    unsaved_files: list[str]
+
+
 EFFECT = ("images", "rows", "files", "emptied", "unsaved", "unsaved_files")
-# missing in reports of older versions
-UNRECORDED: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}
 ROWS_REPAIRED = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
@@ -59,9 +69,9 @@ def effects(report: DatasetReport) -> list[EffectOutValues]:
     views: list[EffectOutValues] = []
     applied: Mapping[str, FixEffect] = report.get("effects") or {}
     for code, effect in applied.items():
-        counts = {**UNRECORDED, **effect}
+        counts: RecordedEffect = {"emptied": 0, "unsaved": 0, "unsaved_files": [], **effect}
         title = str(text_of(code).title)
-        message = " ".join(fill(text, counts | {"title": title}) for text in texts_of(counts))
+        message = " ".join(fill(text, {**counts, "title": title}) for text in texts_of(counts))
         views.append(
             {
                 "code": code,
@@ -78,10 +88,10 @@ def effects(report: DatasetReport) -> list[EffectOutValues]:
     return views
 
 
-def texts_of(counts: Mapping[str, Any]) -> list[Any]:
+def texts_of(counts: RecordedEffect) -> list[Any]:
     """The texts of a fix's effect: what was repaired, and what could not be."""
-    repairs = {"rows": ROWS_REPAIRED, "images": IMAGES_REPAIRED, "files": FILES_REMOVED}
-    first = [text for name, text in repairs.items() if counts[name]][:1]
+    repairs = ((counts["rows"], ROWS_REPAIRED), (counts["images"], IMAGES_REPAIRED), (counts["files"], FILES_REMOVED))
+    first = [text for repaired, text in repairs if repaired][:1]
     return first + [UNSAVED] * bool(counts["unsaved"])
 
 

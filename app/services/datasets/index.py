@@ -18,6 +18,7 @@ from app.core.dataset_statistics import IndexStatistics
 from app.core.shapes import LabelledObject
 from app.errors import Conflict
 from app.extensions import socketio
+from app.schemas.dataset_contents import FindingQueryValues, ImageQueryValues
 from app.services.datasets.read_models import FixCost, Row
 from app.services.storage.damaged import set_file_aside
 
@@ -58,7 +59,7 @@ class Conditions:
         return f" WHERE {' AND '.join(self.parts)}" if self.parts else ""
 
 
-def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
+def image_conditions(query: ImageQueryValues) -> tuple[str, Conditions]:
     """The tables and conditions of a query for images; `query` as in schemas.ImageQuery."""
     tables, conditions, sized = "image", Conditions(), "image"
     if (number := query.get("class")) is not None:
@@ -83,7 +84,7 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
     return tables, conditions
 
 
-def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> None:
+def add_sizes(query: ImageQueryValues, conditions: Conditions, sized: str) -> None:
     """Restrict to images with an object (of the class, if any) of a size within the bounds. An image's smallest and
     largest object decide, unless one is below and the other above the bounds.
     """
@@ -98,12 +99,16 @@ def add_sizes(query: Mapping[str, Any], conditions: Conditions, sized: str) -> N
         conditions.add(f"({sized}.smallest >= ? OR {sized}.largest <= ? OR EXISTS ({inside}))", low, high, low, high)
 
 
-def finding_conditions(query: Mapping[str, Any]) -> Conditions:
+def finding_conditions(query: FindingQueryValues) -> Conditions:
     """The conditions of a query as in schemas.FindingQuery."""
     conditions = Conditions()
-    for name in ("severity", "code", "split"):
-        if query.get(name):
-            conditions.add(f"{name} = ?", query[name])
+    for name, value in (
+        ("severity", query.get("severity")),
+        ("code", query.get("code")),
+        ("split", query.get("split")),
+    ):
+        if value:
+            conditions.add(f"{name} = ?", value)
     if query.get("fixable") is not None:
         conditions.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
@@ -195,7 +200,7 @@ class Index:
             _counts[key] = int(self.rows(statement, conditions.values)[0]["count"])
         return _counts[key]
 
-    def images(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
+    def images(self, query: ImageQueryValues) -> tuple[list[Row], int]:
         """A page of images with their objects, and their total number; `query` as in schemas.ImageQuery."""
         tables, conditions = image_conditions(query)
         total = self.count(tables, conditions)
@@ -253,7 +258,7 @@ class Index:
         ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({marks})", twin_files)]  # noqa: S608
         return {row["file"]: row for row in self.images_by_id(ids)} if ids else {}
 
-    def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
+    def findings(self, query: FindingQueryValues) -> tuple[list[Row], int]:
         """A page of findings, errors first; `query` as in schemas.FindingQuery."""
         conditions, per_page = finding_conditions(query), query["per_page"]
         page = f"{FINDING}{conditions.where} ORDER BY rank, id LIMIT ? OFFSET ?"

@@ -1,10 +1,8 @@
 """Readings that the import chose automatically, until a person confirms them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask_babel import gettext as _
 
+from app.core.imports import DatasetReport
 from app.core.readings import together
 from app.core.report import Decision
 from app.database import writing
@@ -16,12 +14,12 @@ from app.services.datasets.store import DatasetStore, find_revision
 PREFIX = "reading_"
 
 
-def needs_review(report: Mapping[str, Any]) -> bool:
+def needs_review(report: DatasetReport) -> bool:
     """Whether a report has an unconfirmed reading."""
     return any(is_open(item) for item in report.get("decisions", []))
 
 
-def is_open(decision: Mapping[str, Any]) -> bool:
+def is_open(decision: Decision) -> bool:
     return str(decision["code"]).startswith(PREFIX) and not decision.get("confirmed")
 
 

@@ -1,6 +1,6 @@
 """Datasets and their versions as rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from app.access.creators import creator_conditions
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
+from app.schemas.datasets import DatasetQueryValues
 from app.services.storage import StorageService
 
 SAMPLE_KEY = '"sample":'  # key of a version's origin; quotes in values are escaped, so this matches the key alone
@@ -27,7 +28,7 @@ class DatasetStore:
     def __init__(self, storage: StorageService) -> None:
         self.storage = storage
 
-    def list(self, query: Mapping[str, Any]) -> Pagination:
+    def list(self, query: DatasetQueryValues) -> Pagination:
         """A page of datasets; `query` as in schemas.DatasetQuery."""
         column = getattr(Dataset, query["sort"].lstrip("-"))
         order = column.desc() if query["sort"].startswith("-") else column.asc()

@@ -1,11 +1,11 @@
 """Messages for decisions of the import, and reasons for invalid datasets. Findings: finding_texts.py."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
 from app.core import formats
+from app.core.text_data import TextData
 from app.services.datasets import finding_texts, format_texts, reading_texts
 from app.texts import _ln, fill
 
@@ -145,7 +145,7 @@ REASONS |= format_texts.REASONS
 EXCLUSION_TITLES = finding_texts.EXCLUSION_TITLES
 
 
-def message_of(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
+def message_of(texts: Mapping[str, object], code: str, data: TextData) -> str:
     """The sentence of a code in the reader's language; the code itself if it is unknown, as from an older version."""
     try:
         return fill(texts[code], data)

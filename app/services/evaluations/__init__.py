@@ -1,9 +1,8 @@
 """EvaluationService: measures trained models on the splits of datasets, and stores the results."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
@@ -15,7 +14,19 @@ from app.extensions import db
 from app.jobs.model import Job, JobStatus
 from app.jobs.views import JobView
 from app.models import Evaluation, Training
-from app.schemas.evaluations import EvaluationDeletedValues, EvaluationDetailValues, EvaluationStartedValues
+from app.schemas.evaluation_contents import (
+    AdviceQueryValues,
+    ComparisonQueryValues,
+    OutcomeQueryValues,
+    SuspectQueryValues,
+    ThresholdQueryValues,
+)
+from app.schemas.evaluations import (
+    EvaluationDeletedValues,
+    EvaluationDetailValues,
+    EvaluationInValues,
+    EvaluationStartedValues,
+)
 from app.services import idempotency
 from app.services.evaluations.automatic import AutomaticEvaluations
 from app.services.evaluations.browse import refuse_class
@@ -75,7 +86,7 @@ class EvaluationService:
         trainer.ended.listeners.append(self.automatic.submit)
 
     def create(
-        self, training_id: int, values: Mapping[str, Any], request_key: RequestKey | None = None
+        self, training_id: int, values: EvaluationInValues, request_key: RequestKey | None = None
     ) -> EvaluationStartedValues:
         """Queue an evaluation; `values` as loaded by EvaluationIn. An unfinished one with the same values is reused.
 
@@ -162,15 +173,15 @@ class EvaluationService:
 
     # Results; all raise NotFound, or Conflict if it is not completed or its files are damaged.
 
-    def matrix(self, evaluation_id: int, query: Mapping[str, Any]) -> Matrix:
+    def matrix(self, evaluation_id: int, query: ThresholdQueryValues) -> Matrix:
         """The confusion matrix, as MatrixOut."""
         return self.reader.matrix(self.row(evaluation_id), query)
 
-    def images(self, evaluation_id: int, query: Mapping[str, Any]) -> EvaluatedPageView:
+    def images(self, evaluation_id: int, query: OutcomeQueryValues) -> EvaluatedPageView:
         """A page of images, as EvaluatedPage."""
         return self.reader.images(self.row(evaluation_id), query)
 
-    def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPageView:
+    def label_errors(self, evaluation_id: int, query: SuspectQueryValues) -> SuspectPageView:
         """A page of likely label errors, as SuspectPage."""
         return self.reader.label_errors(self.row(evaluation_id), query)
 
@@ -178,7 +189,7 @@ class EvaluationService:
         """The evaluations that it can be compared with, as OthersOut."""
         return {"evaluations": self.comparison.comparable(self.row(evaluation_id))}
 
-    def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
+    def compare(self, evaluation_id: int, other_id: int, query: ComparisonQueryValues) -> EvaluationDifference:
         """The comparison of two evaluations, as ComparisonOut; Unprocessable if their images differ."""
         return self.comparison.compare(self.row(evaluation_id), self.row(other_id), query)
 
@@ -186,7 +197,7 @@ class EvaluationService:
         """The curves, as CurvesOut."""
         return {"curves": self.reader.curves(self.row(evaluation_id))}
 
-    def thresholds(self, evaluation_id: int, query: Mapping[str, Any]) -> ThresholdAdvice:
+    def thresholds(self, evaluation_id: int, query: AdviceQueryValues) -> ThresholdAdvice:
         """The recommended thresholds, as AdviceOut."""
         return self.reader.thresholds(self.row(evaluation_id), query)
 

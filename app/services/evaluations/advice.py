@@ -1,14 +1,15 @@
 """Recommends a confidence threshold for a goal, for all classes together and for each, from the curves. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
+from app.core.curves import ClassCurve, NamedCurves
 from app.services.evaluations.read_models import ClassAdviceView, OperatingPoint, ThresholdAdvice
 
 GoalMetric = Literal["precision", "recall"]
 
 
-def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
+def advise(curves: NamedCurves | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
     """`overall` and `classes`, each with a confidence and its metrics; None if no confidence reaches the goal.
 
     Args:
@@ -23,7 +24,7 @@ def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: fl
     return {"overall": choose(points(curves["x"], curves), pick), "classes": classes}
 
 
-def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -> list[OperatingPoint]:
+def points(confidences: Sequence[float], curve: ClassCurve) -> list[OperatingPoint]:
     """The points of a curve with at least one detection."""
     rows = zip(confidences, curve["precision"], curve["recall"], curve["f1"], strict=True)
     return [

@@ -1,7 +1,7 @@
 """Filters the images of an evaluation by their outcomes."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from app.core.outcome_files import outcomes_of
 from app.core.outcomes import KINDS, SIZES, ImageResult, Outcome, size_of, unpack
 from app.errors import Unprocessable
+from app.schemas.evaluation_contents import OutcomeQueryValues
 from app.services.evaluations.read_models import (
     Cell,
     EvaluatedImageView,
@@ -41,7 +42,7 @@ class Filter:
         Unprocessable: the model has no such class.
     """
 
-    def __init__(self, query: Mapping[str, Any], names: Sequence[str]) -> None:
+    def __init__(self, query: OutcomeQueryValues, names: Sequence[str]) -> None:
         self.names, self.parts, self.values = names, [], []  # type: tuple[Sequence[str], list[str], list[Any]]
         if query.get("kind"):
             self.add("kind = ?", KINDS.index(query["kind"]))
@@ -50,11 +51,11 @@ class Filter:
         if (name := query.get("class")) is not None:
             number = self.number("class", name)
             self.add("(actual = ? OR predicted = ?)", number, number)
-        for field in ("actual", "predicted"):
-            if query.get(field) == "":
+        for field, name in (("actual", query.get("actual")), ("predicted", query.get("predicted"))):
+            if name == "":
                 self.add(f"{field} IS NULL")
-            elif query.get(field) is not None:
-                self.add(f"{field} = ?", self.number(field, query[field]))
+            elif name is not None:
+                self.add(f"{field} = ?", self.number(field, name))
 
     def add(self, part: str, *values: Any) -> None:
         self.parts.append(part)
@@ -97,7 +98,7 @@ class Browser:
     def name(self, number: int | None) -> str | None:
         return None if number is None else self.names[number]
 
-    def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImageView], int]:
+    def page(self, query: OutcomeQueryValues) -> tuple[list[EvaluatedImageView], int]:
         """A page of images as schemas.EvaluatedImage, and their total number."""
         selection = Filter(query, self.names)
         key, way = query["sort"].lstrip("-"), "DESC" if query["sort"].startswith("-") else "ASC"

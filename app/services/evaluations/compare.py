@@ -4,10 +4,10 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -22,6 +22,7 @@ from app.events import Event, Failed, Finished, Refused
 from app.extensions import db
 from app.jobs.short import run_program
 from app.models import Evaluation, Training
+from app.schemas.evaluation_contents import ComparisonQueryValues
 from app.services.evaluations.read_models import (
     ComparedImages,
     ComparedImageView,
@@ -68,7 +69,7 @@ class EvaluationComparison:
         rows = db.session.execute(query.order_by(Evaluation.id.desc()).limit(MAX_COMPARABLE))
         return [brief(other, name) for other, name in rows if other.result is not None]
 
-    def compare(self, row: Evaluation, other: Evaluation, query: Mapping[str, Any]) -> EvaluationDifference:
+    def compare(self, row: Evaluation, other: Evaluation, query: ComparisonQueryValues) -> EvaluationDifference:
         """The comparison, as ComparisonOut.
 
         Raises:
@@ -128,7 +129,7 @@ class EvaluationComparison:
         return cast(Differences, ending.result)
 
     def images(
-        self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: Mapping[str, Any]
+        self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: ComparisonQueryValues
     ) -> ComparedImages:
         """Counts of right images, and a page of those that only one evaluation gets right."""
         view = intact_view(theirs)

@@ -1,11 +1,11 @@
 """Pages of objects and detections that are likely label errors."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from app.core.label_errors import KINDS
 from app.core.outcomes import ImageResult, unpack
+from app.schemas.evaluation_contents import SuspectQueryValues
 from app.services.evaluations.browse import geometry_of
 from app.services.evaluations.read_models import SuspectObject, UnaddressedSuspect
 
@@ -25,7 +25,7 @@ class LabelErrors:
         counts = dict(self.connection.execute("SELECT kind, COUNT(*) FROM suspect GROUP BY kind").fetchall())
         return {kind: counts.get(number, 0) for number, kind in enumerate(KINDS)}
 
-    def page(self, query: Mapping[str, Any]) -> tuple[list[UnaddressedSuspect], int]:
+    def page(self, query: SuspectQueryValues) -> tuple[list[UnaddressedSuspect], int]:
         """A page of suspects as schemas.SuspectOut, and their total number."""
         kind = query.get("kind")
         where, values = (" WHERE kind = ?", [KINDS.index(kind)]) if kind else ("", [])

@@ -1,6 +1,6 @@
 """Queues evaluations: a row and its job, committed together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.jobs.model import DISPLACED, Job, JobStatus
 from app.models import Evaluation
+from app.services.evaluations.request import EvaluationColumns
 from app.services.trainer.run_endings import mark_requested
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ class EvaluationQueue:
         self,
         session: Any,
         training_id: int,
-        columns: Mapping[str, Any],
+        columns: EvaluationColumns,
         priority: int,
         kind: str = KIND,
-        **params: Any,
+        **params: object,
     ) -> Evaluation:
         """Add an evaluation in the caller's write transaction; call `announce` after its commit."""
         row = Evaluation(training_id=training_id, **columns)
@@ -55,7 +56,7 @@ class EvaluationQueue:
         """Raise the priority of an automatic evaluation that is requested now."""
         mark_requested(session.get_one(Job, row.job_id), KIND, self.priority(session))
 
-    def same(self, session: Any, training_id: int, columns: Mapping[str, Any]) -> Evaluation | None:
+    def same(self, session: Any, training_id: int, columns: EvaluationColumns) -> Evaluation | None:
         """An unfinished evaluation with the same values."""
         unfinished = (Evaluation.training_id == training_id) & Evaluation.status.in_(UNFINISHED)
         rows = session.scalars(select(Evaluation).where(unfinished).order_by(Evaluation.id.desc()))
@@ -74,5 +75,5 @@ class EvaluationQueue:
         self.jobs.scheduler.wake()
 
 
-def is_same(row: Evaluation, columns: Mapping[str, Any]) -> bool:
+def is_same(row: Evaluation, columns: EvaluationColumns) -> bool:
     return all(getattr(row, name) == value for name, value in columns.items())

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
-from app.core.curves import ModelCurves
+from app.core.curves import NamedCurves
 from app.core.evaluate import Metrics
 from app.core.programs import Difference
 from app.services.paging import PageNumbers
@@ -181,4 +181,4 @@ class EvaluationDifference(ComparedImages):
 class CurvesView(TypedDict):
     """The curves; None: of a classification, or without detections."""
 
-    curves: ModelCurves | None
+    curves: NamedCurves | None

@@ -1,16 +1,23 @@
 """Reads an evaluation's results, image by image, at any thresholds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
 
+from app.core.curves import NamedCurves
 from app.core.evaluate import EvaluationResult
 from app.core.outcomes import LEAST_CONF
 from app.errors import Conflict, NotFound
 from app.models import Evaluation
+from app.schemas.evaluation_contents import (
+    AdviceQueryValues,
+    OutcomeQueryValues,
+    SuspectQueryValues,
+    ThresholdQueryValues,
+)
 from app.services.datasets.contents import is_webp
 from app.services.evaluations.advice import advise
 from app.services.evaluations.browse import Browser
@@ -43,7 +50,7 @@ class EvaluationReader:
     def __init__(self, storage: "StorageService", datasets: "DatasetService") -> None:
         self.storage, self.datasets = storage, datasets
 
-    def matrix(self, row: Evaluation, query: Mapping[str, Any]) -> Matrix:
+    def matrix(self, row: Evaluation, query: ThresholdQueryValues) -> Matrix:
         """The confusion matrix, as MatrixOut."""
         with self.browser(row, query) as browser:
             return {
@@ -53,7 +60,7 @@ class EvaluationReader:
                 "names": list(browser.names),
             }
 
-    def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPageView:
+    def images(self, row: Evaluation, query: OutcomeQueryValues) -> EvaluatedPageView:
         """A page of images, as EvaluatedPage."""
         with self.browser(row, query) as browser:
             page, total = browser.page(query)
@@ -61,7 +68,7 @@ class EvaluationReader:
         pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in page]
         return {**page_numbers(query, total), **used_thresholds(browser), "counts": counts, "images": pictures}
 
-    def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
+    def label_errors(self, row: Evaluation, query: SuspectQueryValues) -> SuspectPageView:
         """A page of likely label errors, as SuspectPage."""
         files = self.files(row)
         with files.opened_suspects() as connection:
@@ -73,11 +80,11 @@ class EvaluationReader:
         ]
         return {**page_numbers(query, total), "counts": counts, "suspects": suspects}
 
-    def curves(self, row: Evaluation) -> Any:
+    def curves(self, row: Evaluation) -> NamedCurves | None:
         """The curves, as CurvesOut; None for classification, and without detections."""
         return self.files(row).curves()
 
-    def thresholds(self, row: Evaluation, query: Mapping[str, Any]) -> ThresholdAdvice:
+    def thresholds(self, row: Evaluation, query: AdviceQueryValues) -> ThresholdAdvice:
         """The recommended thresholds, as AdviceOut."""
         return advise(self.curves(row), query.get("precision"), query.get("recall"))
 
@@ -123,7 +130,7 @@ class EvaluationReader:
         return path if is_webp(path) else None  # the image itself is sent
 
     @contextmanager
-    def browser(self, row: Evaluation, query: Mapping[str, Any]) -> Iterator[Browser]:
+    def browser(self, row: Evaluation, query: ThresholdQueryValues) -> Iterator[Browser]:
         """Open the view of an evaluation at the thresholds of a query.
 
         Raises:

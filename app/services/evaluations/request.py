@@ -9,6 +9,7 @@ from app.core.image_size import rounded
 from app.errors import Conflict, FieldError, NotFound, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, Training
+from app.schemas.evaluations import EvaluationInValues
 from app.services.trainer import present
 from app.services.trainer.architectures import FITTING
 from app.services.trainer.create import refuse_missing, usable
@@ -44,7 +45,7 @@ class Checker:
     def __init__(self, storage: "StorageService", trainer: "TrainingService", datasets: "DatasetService") -> None:
         self.storage, self.trainer, self.datasets = storage, trainer, datasets
 
-    def columns(self, training_id: int, values: Mapping[str, Any]) -> EvaluationColumns:
+    def columns(self, training_id: int, values: EvaluationInValues) -> EvaluationColumns:
         """The columns of a new evaluation, from a checked request.
 
         Raises:
@@ -94,13 +95,13 @@ class Checker:
         except NotFound as error:
             raise Conflict(error.detail) from error
 
-    def dataset(self, training: Training, values: Mapping[str, Any]) -> Dataset:
+    def dataset(self, training: Training, values: EvaluationInValues) -> Dataset:
         row = db.session.get(Dataset, values.get("dataset_id") or training.dataset_id)
         if row is not None and row.id == training.dataset_id:
             return row
         return usable(row)
 
-    def revision(self, training: Training, dataset: Dataset, values: Mapping[str, Any]) -> int | None:
+    def revision(self, training: Training, dataset: Dataset, values: EvaluationInValues) -> int | None:
         """The requested version, otherwise the training's, otherwise the current one."""
         if values.get("revision"):
             return int(values["revision"])

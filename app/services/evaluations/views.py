@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.curves import ClassCurve, NamedCurves
 from app.core.files import sync_file
 from app.core.outcome_files import (
     CURVES,
@@ -38,7 +38,6 @@ MAX_CACHED_VIEWS = 8  # in addition to the default view
 ATTEMPTS = 3  # to open a view that other requests remove meanwhile
 WAIT_S = 20.0  # for a matching of another request: one at a time, or a slider would slow down everyone
 
-CURVE = ("precision", "recall", "f1")
 # Errors from contradictory files. The program may be at fault, so nothing is set aside for them.
 INCONSISTENT = (IndexError, KeyError, TypeError, ValueError)
 
@@ -83,7 +82,7 @@ class EvaluationFiles:
         """The view that the evaluation's program wrote."""
         return self.view(self.confidence, self.iou)
 
-    def curves(self) -> Any:
+    def curves(self) -> NamedCurves | None:
         """The precision, recall and F1 curves of an evaluation.
 
         Raises:
@@ -91,9 +90,7 @@ class EvaluationFiles:
             NotFound: it was deleted.
         """
         try:
-            curves = json.loads(self.required(CURVES).read_bytes())
-            check_curves(curves)
-            return curves
+            return check_curves(json.loads(self.required(CURVES).read_bytes()))
         except FileNotFoundError as error:  # deleted meanwhile
             raise no_files() from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -204,7 +201,7 @@ def opened_of(create: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
     raise busy()
 
 
-def check_curves(curves: Any) -> None:
+def check_curves(curves: NamedCurves | None) -> NamedCurves | None:
     """Validate curves.json, for CurvesOut and `advise`.
 
     Raises:
@@ -214,15 +211,17 @@ def check_curves(curves: Any) -> None:
         AttributeError: the same.
     """
     if curves is None:
-        return
-    for curve in (curves, *curves["classes"]):
-        for name in CURVE:
-            numbers(*curve[name])
-            if len(curve[name]) != len(curves["x"]):
+        return None
+    rows: list[ClassCurve] = [curves, *curves["classes"]]
+    for curve in rows:
+        for values in (curve["precision"], curve["recall"], curve["f1"]):
+            numbers(*values)
+            if len(values) != len(curves["x"]):
                 raise ValueError("lists of different lengths")
     numbers(*curves["x"])
     for item in curves["classes"]:
         str.encode(item["name"])
+    return curves
 
 
 def is_readable(path: Path) -> bool:
