@@ -3,6 +3,7 @@
 A new metric needs a line here, a column with its migration, a field of MetricOut, and a trainer that reports it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
@@ -20,6 +21,24 @@ ClassMetrics = TypedDict(
         "instances": int,
     },
 )
+
+
+class EpochFigures(TypedDict):
+    """An epoch as it is judged; None: it was no number, or the task has none. `seconds`, `timing`: s.
+
+    `parts`: of the losses and metrics, by ultralytics' names; `classes`, `parts`, `timing`: empty of older epochs.
+    """
+
+    epoch: int
+    loss: float | None
+    val_loss: float | None
+    map50: float | None
+    fitness: float | None
+    learning_rate: float | None
+    seconds: float | None
+    parts: Mapping[str, float | None]
+    timing: Mapping[str, float]
+    classes: list[ClassMetrics]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from app.models import IdempotencyKey, now
 
 RETENTION = timedelta(hours=24)
 
-Answer = Mapping[str, Any]
+Answer = Mapping[str, object]
 AnswerT = TypeVar("AnswerT", bound=Answer)  # the response type of an action
 
 

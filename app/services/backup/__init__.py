@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -235,8 +236,9 @@ class BackupService:
         with writing() as session:
             dataset = dataset_for(session, manifest)
             row = Training(name=manifest["name"][:100], dataset_id=dataset.id, status=TrainingStatus.COMPLETED, seq=1)
+            described: Mapping[str, object] = manifest["training"]
             for name in COLUMNS:
-                setattr(row, name, manifest["training"][name])
+                setattr(row, name, described[name])
             row.start = start_of(manifest)
             row.total_epochs, row.important = row.current_epoch, bool(manifest["important"])
             row.start_time = row.end_time = now()

@@ -1,7 +1,9 @@
 """Types of the manifest of a model's backup."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import NotRequired, TypedDict
+
+from app.core.train import TrainingParams, TrainingStart
 
 
 class BackupFile(TypedDict):
@@ -26,8 +28,26 @@ class BackupDataset(TypedDict):
     classes: list[str]
 
 
+class DescribedTraining(TypedDict):
+    """The columns of a training; `start`: not of earlier versions."""
+
+    model_version: str
+    architecture: str | None
+    task: str
+    epochs: int
+    batch_size: int
+    img_size: int
+    learning_rate: float
+    params: TrainingParams
+    device: str | None
+    weights: str | None
+    dataset_revision: str | None
+    current_epoch: int
+    start: NotRequired[TrainingStart]
+
+
 class TrainingDescription(TypedDict):
-    """The data for restoring a training's row; `training`: its columns, `epochs`: their metrics."""
+    """The data for restoring a training's row; `epochs`: the columns of each, with the metrics of core/metrics.py."""
 
     training_id: int
     name: str
@@ -36,8 +56,8 @@ class TrainingDescription(TypedDict):
     metrics: Mapping[str, float | None]
     best_epoch: int
     written: str
-    training: Mapping[str, Any]
-    epochs: list[Mapping[str, Any]]
+    training: DescribedTraining
+    epochs: list[Mapping[str, object]]
 
 
 class BackupManifest(TrainingDescription):

@@ -1,6 +1,5 @@
 """Describes a training for its backup, and finds the training with the best model."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -40,21 +39,34 @@ def describe(row: Training) -> TrainingDescription:
     best = db.session.scalar(
         select(Checkpoint.epoch).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
     )
-    epochs: list[Mapping[str, Any]] = [
-        {"epoch": item.epoch, "parts": item.parts} | {name: getattr(item, name) for name in metrics.KEYS}
-        for item in row.metrics
-    ]
-    best_epoch: Mapping[str, Any] = next((item for item in epochs if item["epoch"] == best), {})
+    best_epoch = next((item for item in row.metrics if item.epoch == best), None)
     return {
         "training_id": row.id,
         "name": row.name,
         "important": row.important,
         "dataset": {"id": row.dataset_id, "name": row.dataset.name, "classes": row.dataset.classes},
-        "metrics": {name: best_epoch.get(name) for name in metrics.REPORTED},
+        "metrics": {name: getattr(best_epoch, name, None) for name in metrics.REPORTED},
         "best_epoch": best or row.current_epoch,
         "written": now().isoformat().replace("+00:00", "Z"),
-        "training": {name: getattr(row, name) for name in COLUMNS} | {"start": row.start},
-        "epochs": epochs,
+        "training": {
+            "model_version": row.model_version,
+            "architecture": row.architecture,
+            "task": row.task,
+            "epochs": row.epochs,
+            "batch_size": row.batch_size,
+            "img_size": row.img_size,
+            "learning_rate": row.learning_rate,
+            "params": row.params,
+            "device": row.device,
+            "weights": row.weights,
+            "dataset_revision": row.dataset_revision,
+            "current_epoch": row.current_epoch,
+            "start": row.start,
+        },
+        "epochs": [
+            {"epoch": item.epoch, "parts": item.parts, **{name: getattr(item, name) for name in metrics.KEYS}}
+            for item in row.metrics
+        ],
     }
 
 
@@ -62,7 +74,7 @@ def start_of(manifest: TrainingDescription) -> TrainingStart:
     """The start of a restored training. Only uploaded weights are described, with their classes; other sources may no
     longer exist.
     """
-    start: TrainingStart | None = manifest["training"].get("start")
+    start = manifest["training"].get("start")
     return start if start and start.get("kind") == "uploaded" else {"kind": "auto"}
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.core.metrics import EpochFigures
 from app.core.room_messages import MessagePayload
 from app.core.text_data import TextData
 from app.extensions import db
@@ -14,8 +15,6 @@ from app.services.trainer.messages import RoomMessage, message, stamp
 from app.services.trainer.schedules import schedule_of
 
 WINDOW = 300  # latest epochs that are considered
-SCALARS = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
-JSON = ("parts", "timing", "classes")  # columns needed of the latest epochs only
 
 
 def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
@@ -46,15 +45,36 @@ def recent_epochs(training_id: int, epoch: int) -> coach.Epochs:
     """The latest epochs up to one, oldest first."""
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
     newest = TrainingMetric.epoch.desc()
-    columns = [getattr(TrainingMetric, name) for name in SCALARS]
-    epochs = [
-        dict(zip(SCALARS, values, strict=True))
-        for values in db.session.execute(select(*columns).where(mine).order_by(newest).limit(WINDOW))
+    scalars = select(
+        TrainingMetric.epoch,
+        TrainingMetric.loss,
+        TrainingMetric.val_loss,
+        TrainingMetric.map50,
+        TrainingMetric.fitness,
+        TrainingMetric.learning_rate,
+        TrainingMetric.seconds,
+    )
+    epochs: list[EpochFigures] = [
+        {
+            "epoch": number,
+            "loss": loss,
+            "val_loss": val_loss,
+            "map50": map50,
+            "fitness": fitness,
+            "learning_rate": learning_rate,
+            "seconds": seconds,
+            "parts": {},
+            "timing": {},
+            "classes": [],
+        }
+        for number, loss, val_loss, map50, fitness, learning_rate, seconds in db.session.execute(
+            scalars.where(mine).order_by(newest).limit(WINDOW)
+        )
     ]
-    heavy = select(*(getattr(TrainingMetric, name) for name in JSON)).where(mine).order_by(newest)
-    rows = db.session.execute(heavy.limit(2 * coach.RECENT)).all()
-    for index, item in enumerate(epochs):
-        item.update(zip(JSON, rows[index] if index < len(rows) else ({}, {}, []), strict=True))
+    heavy = select(TrainingMetric.parts, TrainingMetric.timing, TrainingMetric.classes)  # of the newest epochs only
+    rows = db.session.execute(heavy.where(mine).order_by(newest).limit(2 * coach.RECENT))
+    for item, (parts, timing, classes) in zip(epochs, rows, strict=False):
+        item["parts"], item["timing"], item["classes"] = parts, timing, classes
     return epochs[::-1]
 
 

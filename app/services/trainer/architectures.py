@@ -1,7 +1,7 @@
 """Lists the models that can be trained: one for each scale of the YAMLs in the installed ultralytics."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,14 +73,17 @@ def find(name: str) -> Architecture | None:
     return by_name.get(name) or by_name.get(name.removesuffix("u"))
 
 
-def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:
+def of_file(stem: str, model: Mapping[str, object]) -> Iterator[Architecture]:
     """The architectures of a YAML with this name; none if it cannot be trained here."""
     family = FAMILY.match(stem)
-    layers = model["backbone"] + model["head"]
+    backbone, head, scales = model["backbone"], model["head"], model.get("scales") or {}
+    if not (isinstance(backbone, list) and isinstance(head, list) and isinstance(scales, dict)):
+        return
+    layers = backbone + head
     task = HEADS.get(layers[-1][2])
     if family is None or task is None or any(layer[2] == FETCHES for layer in layers):
         return
-    for name, size in names(stem, family[0], list(model.get("scales", ()))):
+    for name, size in names(stem, family[0], list(scales)):
         yield Architecture(name, family[0], size, task, len(layers))
 
 

@@ -173,7 +173,7 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
     return info
 
 
-def portable_arguments(arguments: Mapping[str, Any]) -> UltralyticsArguments:
+def portable_arguments(arguments: Mapping[str, object]) -> UltralyticsArguments:
     """Arguments for `yolo train cfg=`, without this machine's paths."""
     values = {name: value for name, value in arguments.items() if name not in HERE}
     return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}

@@ -1,19 +1,19 @@
 """The coach: finds problems in the recorded epochs of a run. Pure functions.
 
-An epoch is a mapping with the fields of table training_metric: `epoch`, `loss`, `val_loss`, `map50`, `fitness`,
-`learning_rate`, `seconds`, `parts`, `timing`, `classes`. Each rule receives the run so far, oldest first, and returns
-the data of its sentence, or None. Thresholds were calibrated on the recorded runs in tests/recorded and are explained
-in the wiki (Metricas).
+Each rule receives the run so far, oldest first, and returns the data of its sentence, or None. Thresholds were
+calibrated on the recorded runs in tests/recorded and are explained in the wiki (Metricas).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Literal
 
+from app.core.metrics import EpochFigures
 from app.core.text_data import TextData
 
-Epochs = Sequence[Mapping[str, Any]]
+Epochs = Sequence[EpochFigures]
+Figure = Literal["loss", "val_loss", "map50", "fitness", "learning_rate"]
 
 RECENT = 5  # epochs that determine the present state
 WAITING = 0.35  # share of an epoch from which the loader is the bottleneck
@@ -97,9 +97,11 @@ def assigned(epochs: Epochs) -> Epochs:
     """
     start = 0
     for index in range(1, len(epochs)):
-        losses = [epochs[index][name] for name in ("loss", "val_loss")] + [epochs[start]["loss"]]
+        loss, val_loss, first = epochs[index]["loss"], epochs[index]["val_loss"], epochs[start]["loss"]
         before = numbers(epochs[:index], "val_loss")
-        if None in losses or losses[0] <= losses[2] or len(before) < index or losses[1] >= min(before):
+        if loss is None or val_loss is None or first is None:
+            break
+        if loss <= first or len(before) < index or val_loss >= min(before):
             break
         start = index
     return epochs[start:]
@@ -110,8 +112,12 @@ def learning_rate_high(epochs: Epochs, planned: int) -> TextData | None:
     high = at_full_rate(epochs)
     if len(high) < 3 or high[-1] is not epochs[-1] or len(high) > max(15, planned // 5):
         return None
-    recent = [item for item in high[-RECENT:] if None not in (item["val_loss"], item["loss"])]
-    if sum(item["val_loss"] > BLOWN * item["loss"] > 0 for item in recent) < 2:
+    recent = [
+        (item["val_loss"], item["loss"])
+        for item in high[-RECENT:]
+        if item["val_loss"] is not None and item["loss"] is not None
+    ]
+    if sum(val_loss > BLOWN * loss > 0 for val_loss, loss in recent) < 2:
         return None
     rate = max(numbers(epochs, "learning_rate"))
     return {"learning_rate": significant(rate), "lower": significant(rate / 10)}
@@ -134,10 +140,10 @@ def overfitting(epochs: Epochs, planned: int) -> TextData | None:
     if len(complete) < max(2 * window, planned // 3) or max(numbers(complete, "map50"), default=0) < LEARNED:
         return None
     steps = range(len(complete), window - 1, -max(1, window // 5))
-    val, train, fitness = (
-        [median(item[name] for item in complete[index - window : index]) for index in steps]
-        for name in ("val_loss", "loss", "fitness")
-    )
+    windows = [complete[index - window : index] for index in steps]
+    val = [median(numbers(part, "val_loss")) for part in windows]
+    train = [median(numbers(part, "loss")) for part in windows]
+    fitness = [median(numbers(part, "fitness")) for part in windows]
     lowest = val.index(min(val))
     grown = val[0] > RISE * val[lowest] and train[0] < train[lowest]
     if not grown or fitness[0] > max(fitness[1:]) + GAIN:
@@ -178,8 +184,8 @@ def class_never_predicted(epochs: Epochs, planned: int) -> TextData | None:
     return {"classes": [row["class"] for row in missed], "instances": sum(row["instances"] for row in missed)}
 
 
-def numbers(epochs: Epochs, name: str) -> list[float]:
-    return [item[name] for item in epochs if item[name] is not None]
+def numbers(epochs: Epochs, name: Figure) -> list[float]:
+    return [value for item in epochs if (value := item[name]) is not None]
 
 
 def smooth(values: Sequence[float]) -> list[float]:

@@ -5,15 +5,16 @@ first detections appear after about 300 iterations; with shuffled label files, m
 training, while the training loss flattens at a high level.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
+from app.core.metrics import EpochFigures
 from app.core.text_data import TextData
 from app.core.train import TrainingParams
 
-Epochs = Sequence[Mapping[str, Any]]
+Epochs = Sequence[EpochFigures]
 
 LEARNED = 0.1  # mAP50 from which a model has learned something; with wrong labels it rarely gets there
 FEW_SCRATCH, FEW_PRETRAINED = 300, 150  # iterations during which a model may well detect nothing yet

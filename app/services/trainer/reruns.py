@@ -47,7 +47,7 @@ class StartWeights(TypedDict):
 class RunConfig(TypedDict, total=False):
     """config.yaml of a run, as far as it is read here; `arguments`: of ultralytics, `versions`: by package."""
 
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
     start_weights: StartWeights | None
     versions: Mapping[str, str] | None
     dataset_revision: str | None
@@ -185,10 +185,10 @@ def same_params(row: Training, used: RunConfig) -> TrainingParams:
     """
     arguments = used.get("arguments") or {}
     params = row.params.copy()
-    if arguments.get("seed") is not None:
-        params["seed"] = arguments["seed"]
-    if arguments.get("workers") is not None:
-        params["workers"] = arguments["workers"]
+    if isinstance(seed := arguments.get("seed"), int):
+        params["seed"] = seed
+    if isinstance(workers := arguments.get("workers"), int):
+        params["workers"] = workers
     if row.device == CPU:
         params["device"] = CPU
     same_version = (used.get("versions") or {}).get("ultralytics") == version("ultralytics")

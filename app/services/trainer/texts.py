@@ -1,11 +1,9 @@
 """Messages about a training: notes by code, failures by kind."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.core.text_data import TextData
 from app.texts import PluralText, _ln, fill
 from app.texts import reason as why
 
@@ -104,7 +102,7 @@ FAILURES = {
 }
 
 
-def note(code: str, data: Mapping[str, Any]) -> str:
+def note(code: str, data: TextData) -> str:
     """The note in the reader's language; its code if it is unknown to this version."""
     text = STARTS_OVER.get(code) if data.get("epoch") == 0 else None
     text = text or NOTES.get(code, code)

@@ -51,8 +51,8 @@ class TrainingWriter:
         # a deadlock is possible: the queue locks jobs before trainings, this transaction after
         answer, messages = once_more(commit)
         self.feed.send(messages)
-        if "training_id" in answer:
-            self.jobs.announce_newest(KIND, answer["training_id"])
-            self.ended.announce_ended(answer["training_id"], since)
+        if isinstance(training_id := answer.get("training_id"), int):
+            self.jobs.announce_newest(KIND, training_id)
+            self.ended.announce_ended(training_id, since)
         self.jobs.scheduler.wake()
         return answer

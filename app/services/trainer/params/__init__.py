@@ -4,7 +4,7 @@ Parameters that contain a path, an address or a name are excluded on purpose; se
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from flask_babel import gettext as _
 
@@ -26,7 +26,7 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
-def check_params(params: Mapping[str, Any], task: str | None = None) -> TrainingParams:
+def check_params(params: Mapping[str, object], task: str | None = None) -> TrainingParams:
     """The parameters, validated and normalized. With a task, those of other tasks are refused.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from app.config import settings
 from app.core.final_evaluation import FinalEvaluation
@@ -13,10 +13,8 @@ from app.services.trainer import present
 from app.services.trainer.advice import recent_epochs, recorded_advice
 from app.services.trainer.documents import document
 from app.services.trainer.schedules import dataset_of, schedule_of
-from app.services.trainer.verdict.judge import RunFacts
+from app.services.trainer.verdict.judge import BestEpoch, RunFacts
 from app.services.trainer.waiting import allowed_actions
-
-METRICS = ("epoch", "map50", "map95", "precision", "recall", "parts", "classes", "timestamp")
 
 
 def facts_of(row: Training, folder: Path) -> RunFacts:
@@ -55,15 +53,26 @@ def training_objects(row: Training) -> dict[int, int]:
         return {}
 
 
-def best_epoch(training_id: int) -> dict[str, Any] | None:
+def best_epoch(training_id: int) -> BestEpoch | None:
     """The metrics of the best checkpoint's epoch."""
     mine = (Checkpoint.training_id == training_id) & Checkpoint.is_best
     same = (TrainingMetric.training_id == Checkpoint.training_id) & (TrainingMetric.epoch == Checkpoint.epoch)
     row = db.session.query(TrainingMetric).join(Checkpoint, same).filter(mine).first()
-    return None if row is None else {name: getattr(row, name) for name in METRICS}
+    if row is None:
+        return None
+    return {
+        "epoch": row.epoch,
+        "map50": row.map50,
+        "map95": row.map95,
+        "precision": row.precision,
+        "recall": row.recall,
+        "parts": row.parts,
+        "classes": row.classes,
+        "timestamp": row.timestamp,
+    }
 
 
-def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:
+def fitting(path: Path, best: BestEpoch | None) -> FinalEvaluation | None:
     """The evaluation, unless it is damaged or older than the best weights, as after a failed extension."""
     try:
         written = path.stat().st_mtime

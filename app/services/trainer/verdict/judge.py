@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Literal, TypedDict
 
 from app.core.final_evaluation import FinalEvaluation
+from app.core.metrics import ClassMetrics, EpochFigures
 from app.services.trainer.learning import ENOUGH, Schedule, why_nothing
 from app.services.trainer.levels import LEVELS, level_of, main_metric, main_value, margin_of
 from app.services.trainer.thresholds import worth
@@ -32,13 +34,25 @@ WRONG = {"labels", "labels_classify", "learning_rate"}  # causes that more epoch
 GAP = 0.15  # AP50: a class this far below the mean becomes a next step
 
 
+class BestEpoch(TypedDict):
+    """The best epoch; None: it was no number, or the task has none."""
+
+    epoch: int
+    map50: float | None
+    map95: float | None
+    precision: float | None
+    recall: float | None
+    parts: Mapping[str, float | None]
+    classes: list[ClassMetrics]
+    timestamp: datetime
+
+
 @dataclass(frozen=True)
 class RunFacts:
     """An ended training.
 
     Attributes:
-        names: of the classes. best: the best epoch, with the fields of table training_metric; None: no epoch is
-            complete.
+        names: of the classes. best: None: no epoch is complete.
         epochs: the latest ones, oldest first. evaluation: from its file, if there is one.
         planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes of the coach's
         advice. weights: whether the file exists. actions: allowed now. uploaded: whether its weights
@@ -48,8 +62,8 @@ class RunFacts:
     task: str
     status: str
     names: Sequence[str]
-    best: Mapping[str, Any] | None
-    epochs: Sequence[Mapping[str, Any]]
+    best: BestEpoch | None
+    epochs: Sequence[EpochFigures]
     planned: int
     done: int
     schedule: Schedule
@@ -64,6 +78,11 @@ class RunFacts:
 
     def name(self, index: int) -> str:
         return self.names[index] if index < len(self.names) else str(index)
+
+    @property
+    def classes(self) -> Sequence[ClassMetrics]:
+        """What was measured of each class in the best epoch."""
+        return self.best["classes"] or [] if self.best else []
 
 
 def judge(facts: RunFacts) -> Verdict:
@@ -106,7 +125,7 @@ def use_of(facts: RunFacts, level: str | None) -> str:
         return "no_weights" if not facts.weights else "uploaded" if facts.uploaded else "not_measured"
     if facts.task == "classify" or level in {"nothing", "low", "fair"}:
         return f"{'classify' if facts.task == 'classify' else 'detect'}_{level}"
-    exact = (facts.best or {}).get("map95")
+    exact = facts.best["map95"] if facts.best else None
     return "detect_good" if exact is not None and exact >= LEVELS[facts.task]["map95"][0] else "detect_rough"
 
 
@@ -124,16 +143,16 @@ def cause_of(facts: RunFacts, level: str | None) -> Cause | None:
 
 def weakest_of(facts: RunFacts) -> WeakestClass | None:
     """The class with the lowest AP50, or for classification the lowest recall; None with a single class."""
-    key = "recall" if facts.task == "classify" else "ap50"
-    rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row.get("instances")]
+    key: Literal["recall", "ap50"] = "recall" if facts.task == "classify" else "ap50"
+    rows = [(value, row) for row in facts.classes if (value := row.get(key)) is not None and row.get("instances")]
     if len(rows) < 2:
         return None
-    row = min(rows, key=lambda item: (item[key], -item["instances"]))
+    value, row = min(rows, key=lambda item: (item[0], -item[1]["instances"]))
     return {
         "class": row["class"],
         "name": facts.name(row["class"]),
         "metric": key,
-        "value": row[key],
+        "value": value,
         "objects": row["instances"],
         "train_objects": facts.objects.get(row["class"]),
     }
@@ -171,7 +190,7 @@ def certainty_of(facts: RunFacts, value: float | None) -> Certainty | None:
     """The number of evaluated objects (for classification, images), and the resulting margin of the main metric."""
     if value is None:
         return None
-    objects = sum(row.get("instances") or 0 for row in (facts.best or {}).get("classes") or [])
+    objects = sum(row.get("instances") or 0 for row in facts.classes)
     if not objects and facts.evaluation is not None:
         objects = facts.evaluation["objects"]
     images = facts.evaluation["images"] if facts.evaluation is not None else facts.val_images
@@ -281,7 +300,7 @@ def improving(
 
 def still_rising(facts: RunFacts) -> bool:
     """The best epoch is among the last ones, or the run was ended early."""
-    best = (facts.best or {}).get("epoch") or 0
+    best = facts.best["epoch"] if facts.best else 0
     return (
         bool(facts.done) and (best >= LATE * facts.done or facts.done < facts.planned) and "plateau" not in facts.advice
     )
