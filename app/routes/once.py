@@ -33,7 +33,9 @@ def scope_of(scope: str) -> str:
     return scope if account_id is None else f"{scope}/by/{account_id}"
 
 
-def form_key(header: KeyHeaderValues, scope: str, form: Mapping[str, Any], sent: PredictionInput) -> RequestKey | None:
+def form_key(
+    header: KeyHeaderValues, scope: str, form: Mapping[str, object], sent: PredictionInput
+) -> RequestKey | None:
     """The key of a form with files: their contents are hashed, not the multipart encoding.
 
     Args:

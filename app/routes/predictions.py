@@ -9,7 +9,6 @@ from werkzeug.datastructures import FileStorage
 
 from app.errors import Unprocessable, WrongType
 from app.rates import PREDICT, limited
-from app.routes.once import fields_of
 from app.schemas import PredictForm, PredictionOut, PredictQuery
 from app.schemas.predictions import PredictFormValues, PredictionOutValues, PredictQueryValues
 from app.services import services
@@ -41,7 +40,21 @@ def predict(training_id: int, query: PredictQueryValues, form: PredictFormValues
     Images of requests that come at the same time run together.
     """
     image, filename = sent_image(form.get("file"))
-    return services().inference.serving.predict(training_id, image, filename, {**query, **fields_of(form)})
+    return services().inference.serving.predict(training_id, image, filename, merged(query, form))
+
+
+def merged(query: PredictQueryValues, form: PredictFormValues) -> PredictQueryValues:
+    """The parameters of a request: fields of its form come before the query."""
+    values = query.copy()
+    if "confidence" in form:
+        values["confidence"] = form["confidence"]
+    if "iou" in form:
+        values["iou"] = form["iou"]
+    if "classes" in form:
+        values["classes"] = form["classes"]
+    if "format" in form:
+        values["format"] = form["format"]
+    return values
 
 
 def sent_image(file: FileStorage | None) -> tuple[IO[bytes], str | None]:

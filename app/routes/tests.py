@@ -28,6 +28,7 @@ from app.schemas import (
     TestsForm,
     VideoForm,
 )
+from app.schemas.prediction_runs import RequestedRun
 from app.schemas.tests import (
     CheckpointChoiceValues,
     ModelQueryValues,
@@ -127,7 +128,15 @@ def many(sent: PredictionInput, form: TestsFormValues, options: TestOptionsValue
     if sent.source() == VIDEO:
         message = _("Send an image or a ZIP as `file`, or images as `files`.")
         raise Unprocessable(message, [{"field": "files", "message": message}])
-    answer = dict(services().predictions.create(sent, {**form, **options, "track": False}, key))
+    values: RequestedRun = {
+        "training_id": form["training_id"],
+        "confidence": form["confidence"],
+        "iou": form["iou"],
+        "track": False,
+    }
+    if "checkpoint" in options:
+        values["checkpoint"] = options["checkpoint"]
+    answer = dict(services().predictions.create(sent, values, key))
     del answer["source"]
     headers = {"Location": f"/api/predictions/{answer['prediction_id']}"}
     return {"message": _("The images are being analyzed.")} | answer, 202, headers

@@ -22,7 +22,7 @@ from app.schemas.base import (
 )
 from app.schemas.creators import CreatedBy, creator_filter
 from app.schemas.jobs import STATUSES, JobProgress, JobProgressValues
-from app.schemas.predictions import ThresholdMap
+from app.schemas.predictions import RequestedLimits, ThresholdMap
 from app.schemas.tests import CheckpointChoice
 
 
@@ -43,15 +43,17 @@ class PredictionRunForm(CheckpointChoice):
     track = Boolean(load_default=True, metadata={"description": "Follow objects from frame to frame (ByteTrack)."})
 
 
-class PredictionRunFormValues(TypedDict):
+class RequestedRun(RequestedLimits):
+    """What a request says of the model, beside what it sends to it."""
+
+    training_id: int
     checkpoint: NotRequired[str]
+    track: bool
+
+
+class PredictionRunFormValues(RequestedRun):
     file: NotRequired[FileStorage]
     files: NotRequired[list[FileStorage]]
-    training_id: int
-    confidence: NotRequired[float]
-    iou: NotRequired[float]
-    classes: NotRequired[dict[str, float]]
-    track: bool
 
 
 class PredictionRunStarted(Message):

@@ -49,10 +49,15 @@ class PredictQuery(Schema):
     )
 
 
-class PredictQueryValues(TypedDict):
+class RequestedLimits(TypedDict):
+    """From where on a detection counts, where a request says so; `classes`: confidence by class name."""
+
     confidence: NotRequired[float]
     iou: NotRequired[float]
     classes: NotRequired[dict[str, float]]
+
+
+class PredictQueryValues(RequestedLimits):
     format: str
 
 
@@ -71,11 +76,8 @@ class PredictForm(Schema):
     format = String(validate=one_of(FORMATS))
 
 
-class PredictFormValues(TypedDict):
+class PredictFormValues(RequestedLimits):
     file: NotRequired[FileStorage]
-    confidence: NotRequired[float]
-    iou: NotRequired[float]
-    classes: NotRequired[dict[str, float]]
     format: NotRequired[str]
 
 

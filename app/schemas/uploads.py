@@ -9,6 +9,7 @@ from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
 from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, PageValues, Schema, one_of
+from app.schemas.dataset_options import OptionFieldsValues
 from app.schemas.datasets import DatasetForm
 from app.schemas.prediction_runs import PredictionRunForm
 
@@ -24,6 +25,11 @@ class UploadMetadata(DatasetForm):
     def name_of_file(self, data: Any, **_: Any) -> Any:
         """Without a name, the file's."""
         return {"name": PurePath(data.get("filename", "")).stem[:100]} | data
+
+
+class UploadMetadataValues(OptionFieldsValues):
+    name: str
+    description: str
 
 
 class PredictionUploadMetadata(PredictionRunForm):
@@ -68,7 +74,7 @@ class UploadOutValues(TypedDict):
     created_at: datetime
     expires_at: datetime
     dataset_id: int | None
-    problem: Mapping[str, Any] | None
+    problem: Mapping[str, object] | None
     retriable: bool
     purpose: NotRequired[str]
     prediction_id: NotRequired[int | None]

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from flask_babel import gettext as _
 
@@ -14,7 +14,7 @@ from app.core.thresholds import ModelThresholds
 from app.errors import TooManyRequests, Unprocessable
 from app.extensions import db, socketio
 from app.models import Training
-from app.schemas.predictions import PredictionOutValues
+from app.schemas.predictions import PredictionOutValues, PredictQueryValues, RequestedLimits
 from app.services.infer.engines import Engines, fallback_text
 from app.services.infer.models import TestableModels
 from app.services.infer.predicting import Prediction, image_extension
@@ -40,7 +40,7 @@ class ModelPredictions:
         self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def predict(
-        self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
+        self, training_id: int, image: IO[bytes], filename: str | None, values: PredictQueryValues
     ) -> PredictionOutValues:
         """The detections of a run's best weights, as PredictionOut.
 
@@ -64,7 +64,7 @@ class ModelPredictions:
             self._slots.release()
 
     def _predict(
-        self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
+        self, training_id: int, image: IO[bytes], filename: str | None, values: PredictQueryValues
     ) -> PredictionOutValues:
         model = self.models.model_of(training_id)
         limits = Limits.of(db.session.get_one(Training, training_id), values)
@@ -95,7 +95,7 @@ class Limits:
         self.confidence, self.iou, self.classes = confidence, iou, dict(classes)
 
     @classmethod
-    def of(cls, training: Training, values: Mapping[str, Any]) -> "Limits":
+    def of(cls, training: Training, values: RequestedLimits) -> "Limits":
         """The thresholds of the request, otherwise those stored with the model. A requested confidence applies to all
         classes, unless the request has classes too.
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -25,8 +25,9 @@ from app.models import PredictionRun, Training
 from app.schemas.prediction_runs import (
     PredictionRunDeletedValues,
     PredictionRunOutValues,
+    RequestedRun,
 )
-from app.services.idempotency import Answer, RequestKey, reserve, run_idempotent
+from app.services.idempotency import RequestKey, reserve, run_idempotent
 from app.services.infer.serving import Limits
 from app.services.predictions import texts
 from app.services.predictions.inputs import PredictionInput
@@ -56,6 +57,15 @@ class RunOptions(TypedDict):
     checkpoint: str | None
 
 
+class QueuedPrediction(TypedDict):
+    """The answer to a request for one. `source`: video or images."""
+
+    prediction_id: int
+    job_id: int
+    status: str
+    source: str
+
+
 class Predictions:
     """The interface of predictions for requests.
 
@@ -68,8 +78,8 @@ class Predictions:
         self.storage, self.jobs, self.models = storage, jobs, inference.models
         self.kind = PredictionJobs(storage, jobs, inference.models, inference.serving.engines)
 
-    def create(self, sent: PredictionInput, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
-        """Store a video or images, and queue their job; returns prediction_id, job_id and status.
+    def create(self, sent: PredictionInput, values: RequestedRun, key: RequestKey | None = None) -> QueuedPrediction:
+        """Store a video or images, and queue their job.
 
         Args:
             values: training_id, checkpoint, confidence, iou, classes, track.
@@ -82,7 +92,7 @@ class Predictions:
         """
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
 
-    def options(self, values: Mapping[str, Any]) -> RunOptions:
+    def options(self, values: RequestedRun) -> RunOptions:
         """The params of the job, without the model.
 
         Raises:
@@ -93,7 +103,7 @@ class Predictions:
         self.models.model_of(values["training_id"], values.get("checkpoint"))
         return options_of(db.session.get_one(Training, values["training_id"]), values)
 
-    def create_once(self, sent: PredictionInput, values: Mapping[str, Any], key: RequestKey | None) -> Answer:
+    def create_once(self, sent: PredictionInput, values: RequestedRun, key: RequestKey | None) -> QueuedPrediction:
         training_id, options = values["training_id"], self.options(values)
         db.session.rollback()
         source = sent.source()
@@ -113,7 +123,7 @@ class Predictions:
         logger.info("prediction %s: training %s, %s bytes", answer["prediction_id"], training_id, size)
         return answer
 
-    def begin(self, staging: Path, row: PredictionRun, key: RequestKey | None) -> tuple[Job, Answer]:
+    def begin(self, staging: Path, row: PredictionRun, key: RequestKey | None) -> tuple[Job, QueuedPrediction]:
         """Create the row, its job and its folder, all or none."""
         folder, kind = None, KINDS[row.source]
         try:
@@ -128,9 +138,14 @@ class Predictions:
                 job = self.jobs.add(session, kind, params, ("training", row.training_id), priority(session))
                 session.flush()
                 row.job_id = job.id
-                answer = {"prediction_id": row.id, "job_id": job.id, "status": str(row.status), "source": row.source}
+                answer: QueuedPrediction = {
+                    "prediction_id": row.id,
+                    "job_id": job.id,
+                    "status": str(row.status),
+                    "source": row.source,
+                }
                 if mark is not None:
-                    mark.answer = answer
+                    mark.answer = dict(answer)
                 folder = self.install(staging, row.id)
         except BaseException:
             if folder is not None:
@@ -239,7 +254,7 @@ class Predictions:
         return count
 
 
-def options_of(training: Training, values: Mapping[str, Any]) -> RunOptions:
+def options_of(training: Training, values: RequestedRun) -> RunOptions:
     """The options of the request, otherwise those stored with the model."""
     limits = Limits.of(training, values)
     return {

@@ -1,13 +1,11 @@
 """Messages for failed predictions: the codes of app/worker/video/source.py, of app/worker/images and of ZIPs, then
 those of any job."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask_babel import gettext as _
 
 from app.config import settings
 from app.core.failure import JobFailure, Reason
+from app.core.text_data import TextData
 from app.jobs.texts import error_text
 from app.schemas.prediction_runs import PredictionErrorOutValues
 from app.services.datasets import archive_texts
@@ -29,10 +27,10 @@ def failure(error: JobFailure | None, source: str) -> PredictionErrorOutValues |
     return {"code": reason["code"], "message": text}
 
 
-def refusal(code: str, data: Mapping[str, Any], source: str) -> str | None:
+def refusal(code: str, data: TextData, source: str) -> str | None:
     """Why the input can't be used."""
     if code == "no_images_read":
-        why = unread_reason(data.get("why", ""), data.get("detail", ""))
+        why = unread_reason(str(data.get("why", "")), str(data.get("detail", "")))
         return _("None of the images can be read. %(name)s: %(why)s", name=data.get("name", "?"), why=why)
     texts = refusals() | (of_video() if source == VIDEO else of_images())
     if (text := texts.get(code)) is not None:

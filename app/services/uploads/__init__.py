@@ -228,7 +228,7 @@ class UploadService:
             "id": upload.id,
             "state": upload.state,
             "filename": upload.filename,
-            "name": upload.form["name"],
+            "name": str(upload.form["name"]),
             "length": upload.length,
             "offset": upload.size(),
             "created_at": datetime.fromisoformat(upload.created_at),

@@ -10,6 +10,8 @@ from marshmallow import Schema, ValidationError
 from app.access.principal import current_account_id
 from app.errors import BadUpload, Unprocessable, field_errors
 from app.schemas import PredictionUploadMetadata, UploadMetadata
+from app.schemas.prediction_runs import RequestedRun
+from app.schemas.uploads import UploadMetadataValues
 from app.services.datasets.archive_texts import by_name as kind_of
 from app.services.datasets.importing import DatasetCreation
 from app.services.idempotency import RequestKey
@@ -28,7 +30,7 @@ class Purpose(Protocol):
 
     result: str
 
-    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+    def check(self, metadata: Mapping[str, str], length: int) -> Mapping[str, object]:
         """The form in the metadata, checked as far as possible without the contents."""
 
     def expect(self, length: int) -> None:
@@ -53,7 +55,7 @@ class DatasetPurpose:
     def __init__(self, creation: DatasetCreation, quotas: "Quotas") -> None:
         self.creation, self.quotas = creation, quotas
 
-    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+    def check(self, metadata: Mapping[str, str], length: int) -> Mapping[str, object]:
         """The dataset's form; further metadata is stored with the upload and otherwise ignored.
 
         Raises:
@@ -67,16 +69,17 @@ class DatasetPurpose:
                 kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted."),
                 [{"field": "filename", "message": message}],
             )
-        form = checked_form(UploadMetadata(), metadata)
+        form: UploadMetadataValues = checked_form(UploadMetadata(), metadata)
         self.quotas.check_datasets(current_account_id(), length)
-        return form
+        return {**form}
 
     def expect(self, length: int) -> None:
         self.creation.expect(length)
 
     def create(self, upload: Upload, key: RequestKey) -> int:
+        form: UploadMetadataValues = checked_form(UploadMetadata(), upload.form)
         with open(upload.bin, "rb") as file:
-            return self.creation.create(file, upload.filename, **upload.form, request_key=key).id
+            return self.creation.create(file, upload.filename, **form, request_key=key).id
 
     def busy(self) -> str:
         return _("The file is complete and its dataset is being created. Delete the dataset afterwards.")
@@ -90,7 +93,7 @@ class PredictionPurpose:
     def __init__(self, predictions: "Predictions") -> None:
         self.predictions = predictions
 
-    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+    def check(self, metadata: Mapping[str, str], length: int) -> Mapping[str, object]:
         """The prediction's form, with a `name`.
 
         Raises:
@@ -98,18 +101,18 @@ class PredictionPurpose:
             NotFound: there is no such run or checkpoint.
             Conflict: it has no weights.
         """
-        form = checked_form(PredictionUploadMetadata(), metadata)
+        form: RequestedRun = checked_form(PredictionUploadMetadata(), metadata)
         self.predictions.options(form)
-        return form | {"name": PurePath(metadata.get("filename", "")).name[:100]}
+        return {**form, "name": PurePath(metadata.get("filename", "")).name[:100]}
 
     def expect(self, length: int) -> None:
         """Nothing is prepared."""
 
     def create(self, upload: Upload, key: RequestKey) -> int:
-        values = {name: value for name, value in upload.form.items() if name != "name"}
+        values: RequestedRun = checked_form(PredictionUploadMetadata(), upload.form)
         with open(upload.bin, "rb") as file:
             sent = PredictionInput([InputFile(file, upload.filename, upload.bin)], many=False)
-            return int(self.predictions.create(sent, values, key)["prediction_id"])
+            return self.predictions.create(sent, values, key)["prediction_id"]
 
     def busy(self) -> str:
         return _("The file is complete and its prediction is being created. Delete the prediction afterwards.")
@@ -128,15 +131,14 @@ def purpose_of(metadata: Mapping[str, str]) -> str:
     return purpose
 
 
-def checked_form(schema: Schema, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a form in the metadata.
+def checked_form(schema: Schema, values: Mapping[str, object]) -> Any:
+    """The fields of a form as the schema loads them, from the metadata of an upload or from what was stored of it.
 
     Raises:
         Unprocessable: one is invalid.
     """
     try:
-        form: Any = schema.load(dict(metadata))
+        return schema.load(dict(values))
     except ValidationError as error:
         message = _("Some fields are not valid. Correct them and send the request again.")
         raise Unprocessable(message, field_errors(error.messages)) from None
-    return dict(form)

@@ -4,16 +4,16 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
 from app.core.files import sync_file
 from app.core.json_object import JsonObject
+from app.core.spec import of_values
 from app.errors import NotFound
 from app.services.storage.damaged import set_file_aside
 
@@ -42,7 +42,7 @@ class Upload:
     folder: Path
     length: int
     metadata: dict[str, str]
-    form: dict[str, Any]
+    form: Mapping[str, object]
     locale: str
     created_at: str
     state: str = RECEIVING
@@ -116,7 +116,7 @@ class Upload:
         write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
 
 
-def check_info(values: dict[str, Any]) -> dict[str, Any]:
+def check_info(values: JsonObject) -> JsonObject:
     """The validated content of info.json, without unknown fields.
 
     Raises:
@@ -125,15 +125,17 @@ def check_info(values: dict[str, Any]) -> dict[str, Any]:
         KeyError: the same.
     """
     info = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
-    if info["state"] not in {RECEIVING, CHECKING, COMPLETED, FAILED} or not 0 <= info["length"] < 2**53:
+    length, metadata, form, created_at = (info[name] for name in ("length", "metadata", "form", "created_at"))
+    if not (isinstance(length, int) and isinstance(metadata, dict) and isinstance(form, dict)):
+        raise TypeError("no length, no metadata or no form")
+    if info["state"] not in {RECEIVING, CHECKING, COMPLETED, FAILED} or not 0 <= length < 2**53:
         raise ValueError("no state or no length")
     if info.get("purpose", DATASET) not in {DATASET, PREDICTION}:
         raise ValueError("no purpose")
-    datetime.fromisoformat(info["created_at"])
+    if not isinstance(created_at, str):
+        raise TypeError("no time")
+    datetime.fromisoformat(created_at)
     kinds = {
-        "length": int,
-        "metadata": dict,
-        "form": dict,
         "locale": str,
         "dataset_id": int,
         "problem": dict,
@@ -145,7 +147,7 @@ def check_info(values: dict[str, Any]) -> dict[str, Any]:
         absent = name not in info or (info[name] is None and name in NULLABLE)
         if not absent and not isinstance(info[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
-    if not all(isinstance(text, str) for text in info["metadata"].values()) or "name" not in info["form"]:
+    if not all(isinstance(text, str) for text in metadata.values()) or not isinstance(form.get("name"), str):
         raise ValueError("no metadata")
     json.dumps(info, ensure_ascii=False).encode()  # lone surrogates
     return info
@@ -209,7 +211,8 @@ class UploadStore:
         try:
             if not ID.fullmatch(upload_id):
                 raise FileNotFoundError
-            return Upload(folder=folder, **check_info(json.loads((folder / "info.json").read_bytes())))
+            info = check_info(json.loads((folder / "info.json").read_bytes()))
+            return of_values(Upload, {"folder": folder, **info})
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             set_file_aside(folder / "info.json", error)
             raise NotFound(
