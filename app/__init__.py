@@ -5,7 +5,8 @@ child processes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from app.config import ROOT, flask_config, load_settings, settings
 from app.core.setting_values import cors_origins
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> APIFlask:
+def create_app(role: str = "web", overrides: Mapping[str, str] | None = None) -> APIFlask:
     """The Flask application.
 
     Args:
@@ -53,7 +54,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 
     private_files.restrict()
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
-    config = load_settings(environ | (overrides or {}))
+    config = load_settings({**environ, **(overrides or {})})
 
     app = APIFlask(
         "app",

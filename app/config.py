@@ -11,7 +11,6 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.setting_checks import check_together
 from app.core.setting_values import (
     SettingError,
     automatic,
@@ -35,6 +34,7 @@ from app.core.setting_values import (
     worker_name,
 )
 from app.secret_key import secret_key
+from app.setting_checks import check_together
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -319,19 +319,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     values = {item.name: item.value(environ.get(item.name, item.default)) for item in SETTINGS}
-    check_together(values)
-    refuse_lone_workers(values)
-    return Settings(**absolute(values))
+    config = Settings(**absolute(values))
+    check_together(config)
+    refuse_lone_workers(config)
+    return config
 
 
-def refuse_lone_workers(values: Mapping[str, Any]) -> None:
+def refuse_lone_workers(config: Settings) -> None:
     """Refuse DISPATCH=rq without the shared services it needs.
 
     Raises:
         SettingError: there is no PostgreSQL, or no Redis.
     """
-    postgres = database_uri(values["DATABASE_URL"]).startswith("postgresql")
-    if values["DISPATCH"] == "rq" and not (postgres and values["REDIS_URL"]):
+    postgres = database_uri(config.DATABASE_URL).startswith("postgresql")
+    if config.DISPATCH == "rq" and not (postgres and config.REDIS_URL):
         raise SettingError("DISPATCH=rq needs DATABASE_URL=postgresql://... and REDIS_URL: workers share both.")
 
 
@@ -344,7 +345,7 @@ def absolute(values: dict[str, Any]) -> dict[str, Any]:
     return values | paths
 
 
-def flask_config(settings: Settings) -> dict[str, Any]:
+def flask_config(settings: Settings) -> Mapping[str, object]:
     """The settings under the names that Flask and its extensions read; paths as strings."""
     # the folder is needed for the database, even with a SECRET_KEY
     settings.INSTANCE_PATH.mkdir(parents=True, exist_ok=True)

@@ -180,7 +180,7 @@ def with_same_origin(origins: str | list[str] | None) -> Any:
     if origins is None or isinstance(origins, str):
         return origins
 
-    def allows(origin: str | None, environ: Mapping[str, Any]) -> bool:
+    def allows(origin: str | None, environ: Mapping[str, object]) -> bool:
         return origin in origins or urlsplit(origin or "").netloc == environ.get("HTTP_HOST")
 
     return allows

@@ -16,8 +16,19 @@ from scripts.local_server import ROOT, settings_for
 # A module may import its own layer and those before it.
 LAYERS = (
     {"core"},
-    {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
-    | {"database_file", "private_files", "secret_key", "object_store"}
+    {
+        "config",
+        "setting_checks",
+        "events",
+        "errors",
+        "problems",
+        "extensions",
+        "static_files",
+        "threads",
+        "i18n",
+        "texts",
+    }
+    | {"database_file", "private_files", "secret_key", "setting_checks", "object_store"}
     | {"inputs", "deadlines", "heads", "limits", "shared_reads", "shutdown"},
     {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
     | {"hosts", "proxies", "rates", "sockets", "websockets", "downloads", "guard", "cluster"},

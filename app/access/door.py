@@ -20,6 +20,7 @@ from app.core.setting_values import cors_origins
 from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import Dataset, Training
+from app.models.base import Model
 from app.problems import wants_page
 
 ROLE_NAMES = {Role.VIEWER: _l("Viewer"), Role.TRAINER: _l("Trainer"), Role.ADMIN: _l("Admin")}
@@ -48,7 +49,7 @@ class OwnerRule:
 
 PUBLIC = None
 Rule = Role | OwnerRule | None
-Named = Mapping[str, Any]
+Named = Mapping[str, type[Model]]
 
 
 def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[str, Rule], named: Named) -> None:
@@ -106,7 +107,7 @@ def to_login() -> Response:
     raise LoginRequired(_("Log in, or send a token: “Authorization: Bearer ytp_…”."))
 
 
-def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> None:
+def check(rule: Rule, principal: Principal, arguments: Mapping[str, object]) -> None:
     """Check that a principal may do what a rule protects.
 
     Raises:

@@ -1,13 +1,17 @@
 """The base of the specs of app/worker/programs: one dataclass each, written to spec.json by its service."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Self, TypeVar
+from dataclasses import Field, asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-Record = TypeVar("Record", bound="DataclassInstance")
+class DataclassInstance(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Record = TypeVar("Record", bound=DataclassInstance)
 
 
 def of_values(kind: type[Record], values: Mapping[str, object]) -> Record:

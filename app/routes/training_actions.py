@@ -1,7 +1,6 @@
 """Actions on an existing training. Each takes an Idempotency-Key."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from apiflask import APIBlueprint
 from flask import request
@@ -18,15 +17,15 @@ blueprint = APIBlueprint("training_actions", __name__, url_prefix="/api/training
 CHANGES = TrainingIn(partial=True)
 
 
-def refusals(conflict: str) -> dict[str, Any]:
+def refusals(conflict: str) -> dict[int, str]:
     """The API description of 404 and 409."""
-    return {"responses": {404: "The run doesn't exist.", 409: f"{conflict} `current` is the status."}}
+    return {404: "The run doesn't exist.", 409: f"{conflict} `current` is the status."}
 
 
 @blueprint.post("/stop")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("The run has already ended."))
+@blueprint.doc(responses=refusals("The run has already ended."))
 def stop(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Stop a run: immediately if queued, within a batch if in progress. Its weights are kept."""
     return services().trainer.actions.stop(training_id, request_key(header, f"stop/{training_id}"))
@@ -35,7 +34,7 @@ def stop(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
 @blueprint.post("/pause")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("The run is already paused, or has ended."))
+@blueprint.doc(responses=refusals("The run is already paused, or has ended."))
 def pause(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Pause a run: immediately if queued, at its last completed epoch if in progress."""
     return services().trainer.actions.pause(training_id, request_key(header, f"pause/{training_id}"))
@@ -45,7 +44,7 @@ def pause(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
 @limited(TRAININGS)
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("The run is queued, in progress or completed, or has no checkpoint."))
+@blueprint.doc(responses=refusals("The run is queued, in progress or completed, or has no checkpoint."))
 def resume(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Resume a run after a pause, a failure or a stop, from its newest checkpoint."""
     return services().trainer.actions.resume(training_id, request_key(header, f"resume/{training_id}"))
@@ -55,7 +54,7 @@ def resume(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
 @limited(TRAININGS)
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("The run neither failed nor was stopped."))
+@blueprint.doc(responses=refusals("The run neither failed nor was stopped."))
 def retry(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Retry a run that failed or was stopped: from the newest checkpoint, otherwise from the beginning."""
     return services().trainer.actions.retry(training_id, request_key(header, f"retry/{training_id}"))
@@ -66,7 +65,7 @@ def retry(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
 @blueprint.input(ExtendIn, arg_name="values")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(Extended, status_code=202)
-@blueprint.doc(**refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
+@blueprint.doc(responses=refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
 def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) -> ExtendedValues:
     """Add epochs. The response says how the learning rate will change."""
     key = request_key(header, f"extend/{training_id}")

@@ -52,7 +52,7 @@ class JSONField(Field):
         super().__init__(**options | {"metadata": described | options.get("metadata", {})})
         self.inner = inner
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, object] | None, **options: Any) -> Any:
         if not value:
             return None
         try:

@@ -26,7 +26,7 @@ class LoginIn(Schema):
     )
 
     @validates_schema
-    def check_credentials(self, data: dict[str, Any], **_: Any) -> None:
+    def check_credentials(self, data: "LoginInValues", **_: Any) -> None:
         if sum(name in data for name in CREDENTIALS) > 1:
             raise ValidationError(str(_l("Send one of token, link and invitation.")), "token")
         if "token" in data or "link" in data:

@@ -73,7 +73,7 @@ class TestsForm(TestForm):
     files = List(File(), metadata={"description": "Images, in the place of `file`."})
 
     @validates_schema
-    def one_or_many(self, data: dict[str, Any], **_: Any) -> None:
+    def one_or_many(self, data: "TestsFormValues", **_: Any) -> None:
         if ("file" in data) == bool(data.get("files")):
             raise ValidationError(str(_l("Send an image or a ZIP as `file`, or images as `files`.")), "file")
 

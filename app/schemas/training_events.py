@@ -1,11 +1,11 @@
 """What happened in a training, for clients that poll."""
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from marshmallow import EXCLUDE
 
+from app.core.text_data import TextData
 from app.schemas.base import MAX_ID, Schema, between
 
 
@@ -62,7 +62,7 @@ class SentAdviceValues(TypedDict):
     code: str
     level: str
     epoch: int
-    data: Mapping[str, Any]
+    data: TextData
     message: str
     hint: str
     time: str

@@ -70,7 +70,7 @@ def read(folder: Path, kind: str) -> AboutDocument:
         return {}
 
 
-def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
+def columns(model: Any, values: Any, *without: str) -> dict[str, object]:
     """The values of a snapshot for the columns of this version's table, for its constructor. Unknown ones are dropped.
 
     Raises:
@@ -78,7 +78,7 @@ def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
         TypeError: the same.
     """
     # An account's id from another database may be another person's here, so rows become the owner's.
-    values_by_name: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}
+    values_by_name: dict[str, object] = {"created_by": None} if "created_by" in model.__table__.columns else {}
     for column in model.__table__.columns:
         if column.key in without or column.key not in values or column.key in RUNNING or column.key in values_by_name:
             continue

@@ -75,7 +75,7 @@ class AuditLog:
             except OSError as error:
                 logger.error("an entry of the audit log is lost: %s", error)
 
-    def append(self, entry: Mapping[str, Any]) -> None:
+    def append(self, entry: Mapping[str, object]) -> None:
         moment = datetime.fromtimestamp(self.tick() / 1e9, UTC).isoformat(timespec="milliseconds")
         # ASCII: a single line
         line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z"), **entry})
@@ -246,7 +246,7 @@ def parse_entry(line: str) -> Entry | None:
     return cast(Entry, entry) if valid else None
 
 
-def is_entry(document: Mapping[str, Any]) -> bool:
+def is_entry(document: Mapping[str, object]) -> bool:
     """Whether each field has a value of its type; unknown fields may have any."""
     created = document.get("created", {})
     return (

@@ -5,7 +5,6 @@ start.
 import logging
 import os
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -16,6 +15,7 @@ from app.config import settings
 from app.core.files import sync_file
 from app.core.names import printable_name
 from app.core.programs import WeightsResult, WeightsSpec
+from app.core.text_data import TextData
 from app.core.weights import memory_to_load
 from app.database import writing
 from app.errors import BadUpload, TooManyRequests, Unavailable, Unprocessable
@@ -253,11 +253,12 @@ def fitting(model_file: WeightsResult, dataset: Dataset) -> Architecture:
     return model
 
 
-def reason(code: str, data: Mapping[str, Any]) -> str:
+def reason(code: str, data: TextData) -> str:
     """Why a file cannot be used, in the language of the request."""
     match code:
         case "foreign":
-            names = ", ".join(map(printable_name, data["names"]))
+            named = data["names"]
+            names = ", ".join(map(printable_name, named if isinstance(named, list) else []))
             return _(
                 "The file refers to code that no model needs (%(names)s), so it was not loaded. Save the model again "
                 "with ultralytics.",
@@ -267,7 +268,7 @@ def reason(code: str, data: Mapping[str, Any]) -> str:
             return _(
                 "The model's architecture (%(name)s) isn't one of this server's. Upload a model that ultralytics "
                 "trained from one of its own.",
-                name=printable_name(data["name"]) or "?",
+                name=printable_name(str(data["name"])) or "?",
             )
         case "no_model":
             return _("The file holds no YOLO or RT-DETR model of ultralytics. Upload the best.pt of a training.")
@@ -284,7 +285,7 @@ def reason(code: str, data: Mapping[str, Any]) -> str:
             return _(
                 "The model's image size (%(size)s) can't be used: it must be a whole number from 32 to 4096. Train or "
                 "save the model with one imgsz.",
-                size=printable_name(data["size"]),
+                size=printable_name(str(data["size"])),
             )
         case "classes_too_many":
             return _("The model has more classes than the limit of %(limit)s (MAX_CLASSES).", limit=data["limit"])

@@ -1,10 +1,13 @@
 """Curves over the confidence, as data."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core.curves import ClassCurve, ModelCurves
 from app.worker.shapes import short
+
+if TYPE_CHECKING:
+    import numpy as np
 
 POINTS = 101  # per curve
 CLASSES = 40  # maximum number of classes with their own curves: the first ones
@@ -20,7 +23,7 @@ def curves_of(part: Any, most: int = CLASSES) -> ModelCurves | None:
     import numpy as np
     from ultralytics.utils.metrics import smooth
 
-    curves: dict[str, Any] = {
+    curves: dict[str, np.ndarray] = {
         "precision": part.p_curve,
         "recall": part.r_curve,
         "f1": part.f1_curve,
@@ -47,7 +50,7 @@ def curves_of(part: Any, most: int = CLASSES) -> ModelCurves | None:
     }
 
 
-def class_curve(curves: Mapping[str, Any], points: Any) -> ClassCurve:
+def class_curve(curves: Mapping[str, "np.ndarray"], points: Any) -> ClassCurve:
     """The values of a class, or overall, at these points."""
     return {
         "precision": rounded(curves["precision"][points]),

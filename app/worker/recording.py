@@ -6,13 +6,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from app.core.outcomes import LEAST_CONF, LEAST_IOU, MAX_DETECTIONS, MOST_OVERLAPS, ImageResult
 from app.worker.failures import DataError, raise_as
-from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, top_by_confidence
+from app.worker.shapes import (
+    Batch,
+    ImageLabel,
+    InputGeometry,
+    Predictions,
+    corners_of,
+    input_geometry,
+    top_by_confidence,
+)
 
 Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are excluded
+ARRAYS: tuple[Literal["cls", "bboxes", "keypoints"], ...] = ("cls", "bboxes", "keypoints")
 
 
 @dataclass(frozen=True)
@@ -103,11 +112,11 @@ def map_classes(dataset: Any, mapping: Mapping[str, int | None], names: Mapping[
         map_label(label, numbers)
 
 
-def map_label(label: dict[str, Any], numbers: Mapping[int, int | None]) -> None:
+def map_label(label: ImageLabel, numbers: Mapping[int, int | None]) -> None:
     kinds = [numbers.get(int(kind)) for kind in label["cls"].reshape(-1)]
     rows = [row for row, kind in enumerate(kinds) if kind is not None]
     count = len(kinds)
-    for name in ("cls", "bboxes", "keypoints"):
+    for name in ARRAYS:
         if label.get(name) is not None and len(label[name]) == count:
             label[name] = label[name][rows]
     if len(label.get("segments") or ()) == count:

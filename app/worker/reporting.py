@@ -24,7 +24,7 @@ from app.worker.figures import Gauge, visible, watch
 from app.worker.measures import by_class
 from app.worker.report import gpu_name, versions, weights_kind, write_config
 from app.worker.revision import dataset_revision
-from app.worker.schedule import weights_group
+from app.worker.schedule import ParameterGroup, weights_group
 
 PROGRESS_S = 0.25
 VALIDATION_S = 1.0  # between two reports of a validation's remaining time
@@ -273,7 +273,7 @@ class ReportingTrainer(engine.BaseTrainer):
         return {name: number(metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}
 
 
-def rates(groups: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def rates(groups: Sequence[ParameterGroup]) -> dict[str, float]:
     """The learning rate of each of the optimizer's groups, if they differ, as during warmup."""
     if len({float(group["lr"]) for group in groups}) < 2:
         return {}

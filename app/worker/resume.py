@@ -22,6 +22,12 @@ from app.worker.weights import check_archive
 Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch
 
 
+class StopperState(TypedDict, total=False):
+    """Of ultralytics' early stopping: the best epoch so far, from 1."""
+
+    best_epoch: int
+
+
 class CheckpointFile(TypedDict, total=False):
     """The checkpoint that ultralytics saves after an epoch (from 0), as far as it is read here.
 
@@ -33,7 +39,7 @@ class CheckpointFile(TypedDict, total=False):
     train_args: UltralyticsArguments
     optimizer: Any
     ema: Any
-    stopper: Mapping[str, Any]
+    stopper: StopperState
     train_results: Mapping[str, Sequence[float]]
     train_metrics: Mapping[str, float | None]
     trained_epoch: int | None

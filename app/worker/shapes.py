@@ -36,6 +36,15 @@ class Predictions(TypedDict):
     keypoints: NotRequired[Any]
 
 
+class ImageLabel(TypedDict):
+    """The objects of an image, as ultralytics' datasets hold them: an array each, a row an object."""
+
+    cls: Any
+    bboxes: Any
+    segments: NotRequired[Any]
+    keypoints: NotRequired[Any]
+
+
 class InputGeometry(TypedDict):
     """How an image was scaled and padded to the network's input: height and width each, px."""
 
@@ -144,7 +153,7 @@ def fewer(corners: Any) -> Any:
     return corners[:: max(1, -(-len(corners) // MOST_CORNERS))]
 
 
-def labelled_shapes(label: Mapping[str, Any]) -> list[Shape]:
+def labelled_shapes(label: ImageLabel) -> list[Shape]:
     """The shapes of one image's label in ultralytics' dataset: boxes as xywh, in fractions of the image."""
     shapes: list[Shape] = []
     segments, points = label.get("segments") or [], label.get("keypoints")

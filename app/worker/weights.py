@@ -174,7 +174,7 @@ def check_architecture(model: Any, name: str, required: RequiredModel) -> None:
     """Check that the weights have the names and shapes of the model that ultralytics builds from its YAML."""
     from ultralytics.nn import tasks
 
-    kinds: dict[str, Any] = {
+    kinds: dict[str, type[Any]] = {
         "detect": tasks.RTDETRDetectionModel if "rtdetr" in required.name else tasks.DetectionModel,
         "segment": tasks.SegmentationModel,
         "pose": tasks.PoseModel,

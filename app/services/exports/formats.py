@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.core.exports import PYTORCH
+from app.core.exports import PYTORCH, ExportArguments
 from app.services.trainer.ultralytics_files import folder
 
 TABLE = re.compile(r"^def export_formats\(\):.*?^    return", re.M | re.S)
@@ -128,7 +128,7 @@ def constant(source: str, name: str) -> set[str]:
     return set(ast.literal_eval(match[1])) if match else set()
 
 
-def packages_used(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
+def packages_used(form: str, arguments: ExportArguments, versions: Mapping[str, str]) -> dict[str, str]:
     """The versions of the installed packages that a format needs.
 
     Args:

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from flask_babel import gettext as _
 
@@ -38,7 +37,7 @@ def check_arguments(training: Training, values: ModelExportInValues) -> ExportAr
     return cast(ExportArguments, {"img_size": rounded(training.img_size)} | options)
 
 
-def check_options(item: ExportFormat, training: Training, values: Mapping[str, Any]) -> None:
+def check_options(item: ExportFormat, training: Training, values: ModelExportInValues) -> None:
     """Check the options of a request against the format and each other.
 
     Raises:

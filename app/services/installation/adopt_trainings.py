@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
-from app.core.json_object import JsonObject
 from app.core.train import TrainingStart
 from app.events import Cancelled, CheckpointSaved, Completed, Envelope, Epoch, Event, Failed, Note, Started, read_events
 from app.jobs.process import find_child
@@ -61,11 +60,13 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
     evaluation_rows(session, row, folder, numbers)
 
 
-def newest_spec(folder: Path) -> Mapping[str, Any]:
+def newest_spec(folder: Path) -> Mapping[str, object]:
     """The newest readable spec."""
     for attempt in reversed(attempts(folder)):
         try:
             spec = json.loads((folder / "attempts" / str(attempt) / "spec.json").read_bytes())
+            if not isinstance(spec, dict):
+                raise ValueError("no object")
             columns_of(spec)
             return spec
         except (OSError, ValueError, TypeError, KeyError):
@@ -78,24 +79,27 @@ def attempts(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def columns_of(spec: Mapping[str, Any]) -> dict[str, object]:
+def columns_of(spec: Mapping[str, object]) -> dict[str, object]:
     """The columns of a training in its child's spec.
 
     Raises:
         KeyError: it is not a training's spec.
         ValueError: the same.
+        TypeError: the same.
     """
     if not spec:
         return {}
     values = about.columns(Training, {name: spec[name] for name in COLUMNS})
-    start = {name: value for name, value in spec["start"].items() if name != "path"}
-    rate = spec["learning_rate"]
-    return values | {"start": start} | ({"learning_rate": float(rate)} if rate is not None else {})
+    start, rate = spec["start"], spec["learning_rate"]
+    if not isinstance(start, dict) or not isinstance(rate, int | float | None):
+        raise TypeError("no start, or no learning rate")
+    values["start"] = {name: value for name, value in start.items() if name != "path"}
+    return values if rate is None else {**values, "learning_rate": float(rate)}
 
 
-def dataset_of(session: Any, description: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
+def dataset_of(session: Any, description: Mapping[str, object], spec: Mapping[str, object], numbers: "Numbers") -> int:
     """The present id of its dataset; if that is missing, of a placeholder row."""
-    old = description.get("dataset_id") or dataset_in(str(spec.get("data", "")))
+    old = id_in(description, "dataset_id") or dataset_in(str(spec.get("data", "")))
     dataset_id = numbers.of("dataset", old) if old else None
     if dataset_id is not None and session.get(Dataset, dataset_id) is not None:
         return dataset_id
@@ -195,7 +199,7 @@ def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers
             session.add(Evaluation(**values, training_id=row.id, dataset_id=dataset_id))
 
 
-def id_in(description: JsonObject, name: str) -> int:
+def id_in(description: Mapping[str, object], name: str) -> int:
     """An id in about.json; 0, which no row has, if it is missing."""
     value = description.get(name)
     return value if isinstance(value, int) else 0
@@ -237,5 +241,5 @@ def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> No
     if training_id is None or session.get(Training, training_id) is None:
         raise NoTraining("the training that was tested is not known")
     values = about.columns(Test, description, "id", "training_id")
-    image = Path(values.pop("image_path", None) or "input_image.jpg").name
+    image = Path(str(values.pop("image_path", None) or "input_image.jpg")).name
     session.add(Test(**values, id=number, training_id=training_id, image_path=f"tests/{number}/{image}"))

@@ -4,7 +4,6 @@ Units are those of Prometheus: bytes, seconds, ratios. Unknown values are left o
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, generate_latest
@@ -88,8 +87,9 @@ def of_gpus(gpus: list[Gpu]) -> Iterator[Metric]:
     yield gauge("gpu_power_watts", "Of each GPU.", [(mine, gpu["power"]) for mine, gpu in each])
 
 
-def by_size(figures: Mapping[str, Any]) -> Samples:
-    return [({"kind": kind}, figures.get(kind)) for kind in SIZES]
+def by_size(figures: Mapping[str, object]) -> Samples:
+    sizes = [(kind, figures.get(kind)) for kind in SIZES]
+    return [({"kind": kind}, size if isinstance(size, int | float) else None) for kind, size in sizes]
 
 
 def by_name(figures: Mapping[str, float], names: tuple[str, ...]) -> Samples:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from app.core.report import Keypoints
+from app.core.text_data import TextData
 from app.worker.formats import box_numbers, row_columns, row_units
 from app.worker.formats.box_numbers import FEW
 from app.worker.formats.class_names import check_names
@@ -40,7 +42,7 @@ class Choice:
     question: str
     chosen: str
     ways: Mapping[str, Mapping[str, Any]]
-    data: Mapping[str, Any]
+    data: TextData
     distinctive: Sample
 
 
@@ -52,7 +54,7 @@ class RowMeaningInference:
     """
 
     def __init__(
-        self, tree: Tree, source: Source, keypoints: Mapping[str, Any] | None, options: Options, first: int = 0
+        self, tree: Tree, source: Source, keypoints: Keypoints | None, options: Options, first: int = 0
     ) -> None:
         self.tree, self.source, self.options = tree, source, options
         self.keypoints, self.first = keypoints, first
@@ -92,7 +94,10 @@ class RowMeaningInference:
     def infer_columns(self, survey: LabelSurvey) -> row_columns.RowColumns:
         """Boxes, polygons or keypoints, and further columns."""
         options, rows = self.options, [row.values or [] for _, row in survey.sample]
-        declared = tuple(self.keypoints["kpt_shape"]) if self.keypoints else None
+        declared: tuple[int, int] | None = None
+        if self.keypoints:
+            count, dimensions = self.keypoints["kpt_shape"]
+            declared = count, dimensions
         of_task = {"segment": "polygon", "obb": "polygon"}.get(options.task)
         chosen = options.chosen("columns")
         columns = row_columns.infer_columns(rows, declared, chosen or (None if declared else of_task))
@@ -211,7 +216,7 @@ class RowMeaningInference:
             return meaning
         images = list(dict.fromkeys(item.image for item, _ in turned))
         one = self.sizes.of(images[0]) or DisplayedSize((0, 0))
-        data = {"count": len(images), "declared": sides(one.stored), "size": sides(one.size)}
+        data: TextData = {"count": len(images), "declared": sides(one.stored), "size": sides(one.size)}
         chosen.append(Choice("size", reading_name, ways, data, turned))
         return replace(meaning, stored=reading_name == "stored_pixels")
 

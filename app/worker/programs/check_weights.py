@@ -7,6 +7,7 @@ app/services/uploaded_models.py.
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def check_globals(path: Path) -> None:
         raise InvalidInput("foreign", names=[name[:80] for name in foreign[:NAMED]])
 
 
-def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
+def loaded(path: Path) -> tuple[Any, Mapping[str, object]]:
     """Creates only classes that ultralytics allows, and executes nothing: ULTRALYTICS_SAFE_LOAD=1 in each child.
 
     Raises:
