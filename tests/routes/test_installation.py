@@ -319,13 +319,13 @@ def test_a_damaged_record_costs_no_run(filled: Path) -> None:
     spec = json.loads((folder / "attempts/1/spec.json").read_bytes())
     (folder / "attempts/2").mkdir()
     (folder / "attempts/2/spec.json").write_text(json.dumps(spec | {"start": "scratch", "epochs": 9}))
-    about = json.loads((folder / "about.json").read_bytes())
-    (folder / "about.json").write_text(json.dumps(about | {"row": about["row"] | {"dataset_id": "first"}}))
+    row = {"id": 1, "name": "Kept", "dataset_id": "first"}
+    (folder / "about.json").write_text(json.dumps({"kind": "training", "row": row}))
     with served(filled) as app:
         client = app.test_client()
         assert client.post("/api/installation/adopt").json["adopted"]["training"] == 2
         run = client.get("/api/trainings/1", headers=ENGLISH).json
-        assert (run["status"], run["dataset_id"], run["epochs"]) == ("completed", 1, 2)
+        assert (run["name"], run["status"], run["dataset_id"], run["epochs"]) == ("Kept", "completed", 1, 2)
 
 
 def test_one_bad_folder_is_set_aside(filled: Path) -> None:

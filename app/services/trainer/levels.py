@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 # Good from the first value, fair from the second. Masks, keypoints and oriented boxes have stricter matching.
 LEVELS: dict[str, dict[str, tuple[float, float]]] = {
@@ -17,12 +17,19 @@ CHANCE = 1.25  # times the accuracy of guessing, below which a classification ha
 Z = 1.96  # for a 95% interval
 
 
+class MainFigures(TypedDict):
+    """The figures of an epoch that the main metric is among; `parts` by ultralytics' names."""
+
+    map50: float | None
+    parts: Mapping[str, float | None]
+
+
 def main_metric(task: str) -> str:
     """The name of the task's main metric."""
     return "top1" if task == "classify" else "map50"
 
 
-def main_value(task: str, epoch: Mapping[str, Any] | None) -> float | None:
+def main_value(task: str, epoch: MainFigures | None) -> float | None:
     """The main metric of an epoch, which has the fields of table training_metric."""
     if epoch is None:
         return None

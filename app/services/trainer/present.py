@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Label, SQLColumnExpression, func, select
 from sqlalchemy.orm import defer
 
 from app.access.creators import creator_conditions
@@ -17,12 +17,12 @@ from app.schemas import TrainingOut
 from app.schemas.training_lists import TrainingQueryValues
 from app.services.trainer import advance, texts
 from app.services.trainer.ephemeral import COLUMNS, EphemeralMessages
-from app.services.trainer.levels import level_of, main_value
+from app.services.trainer.levels import MainFigures, level_of, main_value
 from app.services.trainer.read_models import FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.sparks import sparklines
 from app.services.trainer.waiting import allowed_actions, queue_order, waiting_for
 
-SORTS: dict[str, Any] = {
+SORTS: dict[str, SQLColumnExpression[Any]] = {
     "created_at": Training.created_at,
     "name": func.lower(Training.name),
     "status": Training.status,
@@ -165,7 +165,7 @@ def conditions_of(query: TrainingQueryValues) -> list[Any]:
 
 def choices() -> FilterChoicesView:
     """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
-    model = SORTS["model"].label("model")
+    model: Label[str] = SORTS["model"].label("model")
     number = func.count().label("number")
     counted = select(Training.dataset_id, model, Training.task, number).where(~in_trash())
     groups = db.session.execute(counted.group_by(Training.dataset_id, model, Training.task)).all()
@@ -192,7 +192,7 @@ def class_counts(datasets: set[int]) -> dict[int, int]:
     return {key: len(classes) for key, classes in db.session.execute(query)} if datasets else {}
 
 
-def as_mapping(epoch: TrainingMetric | None) -> dict[str, Any] | None:
+def as_mapping(epoch: TrainingMetric | None) -> MainFigures | None:
     """What the level follows from; without the classes, which lists do not load."""
     return None if epoch is None else {"map50": epoch.map50, "parts": epoch.parts}
 
