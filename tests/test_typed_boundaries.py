@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[1]
 # The number of these types. They may become fewer, not more: our own data has a TypedDict or a dataclass (see "Where
 # does my line go?" in the wiki). A type without information about its values is for arbitrary data: `dict[str, Any]`
 # and `Mapping[str, Any]` for the params of any kind of job in its row, rows of the index, keyword arguments that are
-# passed on, the OpenAPI description, and what torch and ultralytics return; `UltralyticsArguments` for what changes with
-# the versions of ultralytics; `JsonObject` for foreign JSON, whose values mypy does not allow to be used unchecked;
+# passed on, the OpenAPI description, and what torch and ultralytics return; `UltralyticsArguments` for what changes
+# with the versions of ultralytics; `JsonObject` for foreign JSON, whose values mypy does not allow to be used unchecked;
 # `dict[str, object]` for data that is only passed on, to a table or as JSON.
 CEILINGS = {
     "app": {
