@@ -34,14 +34,14 @@ logger = logging.getLogger("yolo.training")
 
 
 class UsedRevision(TypedDict):
-    """The version of a dataset that a training uses, and its hash; None of a dataset without versions."""
+    """The version of a dataset that a training uses, and its hash; None for a dataset without versions."""
 
     revision: int | None
     dataset_revision: str | None
 
 
 class ConfigColumns(UsedRevision):
-    """The columns of a training that say what it does."""
+    """The columns that define a training."""
 
     name: str
     dataset_id: int
@@ -58,7 +58,7 @@ class ConfigColumns(UsedRevision):
 
 
 class NewTraining(ConfigColumns):
-    """Those that a request asks for."""
+    """The columns from a request."""
 
     priority: int
     start_not_before: datetime | None
@@ -68,9 +68,9 @@ class TrainingCreation:
     """Creates and queues new trainings.
 
     Args:
-        store: where datasets and trainings have their folders.
+        of the folders of datasets and trainings.
         feed: sends messages to the browsers.
-        scheduler: starts them as soon as their device is free.
+        starts trainings as soon as their device is free.
     """
 
     def __init__(self, store: TrainingStore, feed: TrainingFeed, scheduler: Scheduler) -> None:
@@ -79,7 +79,7 @@ class TrainingCreation:
     def create_once(
         self, values: TrainingInValues, key: RequestKey | None = None, cloned_from: int | None = None
     ) -> TrainingCreatedValues:
-        """`create`, once for each key; the response."""
+        """Call `create` once for each key; returns the response."""
         answer: TrainingCreatedValues = {
             "message": _("Training started"),
             "training_id": 0,
@@ -102,13 +102,13 @@ class TrainingCreation:
         """Create and queue a training. `values` as loaded by TrainingIn.
 
         Args:
-            within: called with the session and the new row, in the transaction.
+            called with the session and the new row, in the transaction.
 
         Raises:
-            Unprocessable: no such dataset, a parameter that does not fit, a device that is not here.
+            there is no such dataset, a parameter is invalid, or the device does not exist here.
             Conflict: the dataset is not valid.
         """
-        architectures()  # read the first time, which lets others be served: not within the transaction
+        architectures()  # the first read yields to other clients, so it is done outside of the transaction
         with writing() as session:
             row = Training(**columns(session, self.store.storage, values), status=TrainingStatus.PENDING)
             session.add(row)
@@ -125,14 +125,14 @@ class TrainingCreation:
     def check(
         self, values: TrainingInValues, starts_from: Callable[[str, str], bool] = lambda _start, _model: True
     ) -> list[advise.RequestWarning]:
-        """What is unusual about a request for a training, as WarningOut. Nothing is created.
+        """Warnings about a request for a training, as WarningOut. Nothing is created.
 
         Args:
-            starts_from: whether a start ("auto", "scratch" …) of a model begins with weights.
+            whether a start ("auto", "scratch" …) of a model uses weights.
 
         Raises:
             Unprocessable: `create` would refuse it.
-            Conflict: the same.
+            likewise.
         """
         architectures()
         row = columns(db.session, self.store.storage, values)
@@ -151,14 +151,14 @@ class TrainingCreation:
 
 
 def columns(session: Any, storage: "StorageService", values: TrainingInValues) -> NewTraining:
-    """The request as columns of a training, complete and checked. Reads only.
+    """The request as columns of a training, complete and validated. Reads only.
 
     Args:
-        storage: where the dataset has its images.
+        has the dataset's images.
         values: as TrainingIn loads them.
 
     Raises:
-        Unprocessable: no such dataset, model, start or device, or a parameter that does not fit.
+        there is no such dataset, model, start or device, or a parameter is invalid.
         Conflict: the dataset is not valid.
     """
     config = settings()
@@ -194,7 +194,7 @@ def columns(session: Any, storage: "StorageService", values: TrainingInValues) -
 
 
 def revision_of(session: Any, dataset: Dataset) -> UsedRevision:
-    """The columns of the revision that a training uses: the current one; None of a dataset without revisions."""
+    """The columns of the revision that a training uses: the current one; None for a dataset without revisions."""
     current = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
     hash_of_version = session.scalar(select(DatasetRevision.hash).where(current)) if dataset.revision else None
     return {"revision": dataset.revision, "dataset_revision": hash_of_version}
@@ -220,7 +220,7 @@ def refuse_missing(storage: "StorageService", dataset: Dataset, number: int | No
 
 
 def usable(dataset: Dataset | None) -> Dataset:
-    """A dataset that can be trained on."""
+    """The dataset, if it can be used for training."""
     if dataset is None:
         raise choose.refuse("dataset_id", _("This dataset doesn't exist."))
     if dataset.status == DatasetStatus.INVALID:

@@ -37,7 +37,7 @@ class DiskPauses:
 
     def resume(self, space: DiskSpace) -> list[RoomMessage]:
         """Resume trainings that paused for lack of disk space, once there is enough."""
-        table = Training.__table__.c  # not the class: mappers are set up only if one waits
+        table = Training.__table__.c  # not the class, which would configure mappers even if no training waits
         waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
         if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
             return []
@@ -51,7 +51,7 @@ class DiskPauses:
 
 
 def space_for(row: Training) -> int:
-    """Bytes that the training writes at once, so that it does not pause again at its next checkpoint.
+    """Bytes that the training writes at first, so that it does not pause again at its next checkpoint.
 
     It has two copies and the latest weights; each is replaced by a file that is written beside it.
     """

@@ -13,9 +13,9 @@ from app.services.trainer.messages import LogPiece, RoomMessage, log_message
 from app.services.trainer.record import record
 from app.services.trainer.store import TrainingStore
 
-EPHEMERAL = (Progress, Figures, Download, Stage)  # what a power cut may take back; the event file still has it
+EPHEMERAL = (Progress, Figures, Download, Stage)  # what a power failure may undo, since the event file still has it
 
-OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset behind it in the event file, event)
+OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset after it in the event file, event)
 
 
 class EventRecorder:
@@ -36,8 +36,8 @@ class EventRecorder:
     ) -> list[RoomMessage]:
         """Apply a batch of (offset after it, event); the messages to send after this returns.
 
-        Events of an older attempt, events that were applied before and events after the end change nothing.
-        `log` is what the child wrote meanwhile; it counts after the end, too. It waits for no disk, nor does EPHEMERAL.
+        Events of an older attempt, events that were applied before and events after the end change nothing. `log`: the
+        child's output meanwhile; it is recorded after the end, too, and like EPHEMERAL without waiting for the disk.
         """
         with writing(synced=any(not isinstance(envelope.event, EPHEMERAL) for _, envelope in events)) as session:
             row = self.store.lock_existing(session, training_id)
@@ -71,7 +71,8 @@ class EventRecorder:
     def position(self, training_id: int) -> tuple[int, int]:
         """The byte offsets up to which the present attempt's event file and log are recorded.
 
-        Where an earlier server followed it, that one may have told more than it wrote: numbers go on behind these.
+        If an earlier server followed it, that one may have sent more messages than it wrote: numbers continue after
+        these.
         """
         is_ours = self.ephemeral.follows(training_id)
         row = db.session.get_one(Training, training_id, populate_existing=True)
@@ -92,7 +93,7 @@ def is_followed(row: Training) -> bool:
 
 
 def record_all(row: Training | RunState, envelopes: OffsetEvents, log: LogPiece | None) -> list[RoomMessage]:
-    """Write what is new of a batch into the training; the messages that follow from it."""
+    """Write the new events of a batch to the training; returns the resulting messages."""
     messages: list[RoomMessage] = []
     for offset, envelope in without_stale(envelopes):
         if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:

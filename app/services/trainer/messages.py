@@ -13,8 +13,8 @@ from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingStatus
 from app.services.trainer.ephemeral import COLUMNS, RunState
 
-EPHEMERAL = ("training_progress", "training_system", "training_log")  # nobody replays them: thinned out with age
-EPHEMERAL_RETENTION = 2_000  # numbers back from the newest one, within which every message is kept
+EPHEMERAL = ("training_progress", "training_system", "training_log")  # not replayed: thinned out with age
+EPHEMERAL_RETENTION = 2_000  # distance from the newest number, within which every message is kept
 THIN_EVERY = 500
 SPARSER = 8
 WARNINGS = {  # codes of notes that are more than information
@@ -33,9 +33,9 @@ WARNINGS = {  # codes of notes that are more than information
 
 @dataclass(frozen=True)
 class RoomMessage:
-    """What goes to the browsers after the commit: to the training's room and, where `dashboard`, to everyone's.
+    """A message to send after the commit: to the training's room and, if `dashboard`, to the dashboard's.
 
-    One without a `training_id` is about all of them and goes to the dashboard only.
+    A message without a `training_id` concerns all trainings and is sent to the dashboard only.
     """
 
     event: str
@@ -56,10 +56,10 @@ class LogPiece:
 def message(event: str, row: Training | RunState, **payload: Unpack[MessagePayload]) -> RoomMessage:
     """A message with the next number of the training's room. Send it after the commit.
 
-    A `training_status` is kept without its training: whoever reads it later gets the present one.
+    A `training_status` is stored without its training: later readers get the present one.
 
     Args:
-        row: a new one, or one that TrainingStore has locked: it is behind no message that was sent.
+        a new one, or one locked by TrainingStore, which is up to date with all messages that were sent.
     """
     if isinstance(row, RunState):
         row.seq += 1
@@ -93,10 +93,10 @@ def with_more(item: RoomMessage, **more: Unpack[MessagePayload]) -> RoomMessage:
 
 
 def thin_out(row: Training) -> None:
-    """Messages of passing interest get sparser with age: an eighth stays after 2,000 numbers, then an eighth of it
-    after 16,000, and so on. What stays are runs of eight, so that no kind of message falls through by its rhythm.
+    """Thin out ephemeral messages with age: an eighth is kept after 2,000 numbers, an eighth of that after 16,000, and
+    so on. They are kept in runs of eight, so that no kind of message is lost because of its rhythm.
 
-    Of the log only the newest is kept: the text is in worker.log.
+    Of the log only the newest message is kept, since the text is in worker.log.
     """
     db.session.flush()
     mine = TrainingEvent.training_id == row.id
@@ -129,12 +129,12 @@ def progress_message(row: Training | RunState) -> RoomMessage:
 
 
 def status_message(row: Training, dashboard: bool = True) -> RoomMessage:
-    """A status message; the feed adds the training itself, which takes a query of its own."""
+    """A status message; the feed adds the training itself, which takes a separate query."""
     return replace(message("training_status", row), dashboard=dashboard)
 
 
 def queue_message(queue: Iterable[Any]) -> RoomMessage:
-    """What waits, in its order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
+    """The pending trainings, in order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
     entries: list[QueuePosition] = [
         {
             "training_id": row.id,

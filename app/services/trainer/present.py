@@ -1,4 +1,4 @@
-"""Trainings as the API and the Socket.IO messages send them. Reads only."""
+"""Trainings as sent by the API and in Socket.IO messages. Reads only."""
 
 import os
 import re
@@ -34,7 +34,7 @@ SORTS: dict[str, SQLColumnExpression[Any]] = {
 }
 COPIED = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
-]  # columns that are shown as they are
+]  # columns shown unchanged
 
 
 def rows() -> Any:
@@ -51,7 +51,7 @@ def rows() -> Any:
 
 
 def list_rows() -> Any:
-    """`rows` for lists: the best epoch without its classes, which are long."""
+    """`rows` for lists: the best epoch without its classes, whose JSON is long."""
     return rows().options(defer(TrainingMetric.classes))
 
 
@@ -59,8 +59,8 @@ class TrainingPresenter:
     """Reads trainings as TrainingOut.
 
     Args:
-        models: the folder of all trainings.
-        ephemeral: has what is newer than their rows.
+        the folder of all trainings.
+        has data newer than the rows.
     """
 
     def __init__(self, models: Path, ephemeral: EphemeralMessages) -> None:
@@ -105,10 +105,10 @@ class TrainingPresenter:
         }
 
     def to_dicts(self, query: Any) -> list[TrainingView]:
-        """`to_dict` of each of `rows()`; one more query where some wait for others, whose names are included."""
+        """`to_dict` of each of `rows()`; one more query if some wait for others, whose names are included."""
         rows = db.session.execute(query).all()
         holders = {(row.waiting_for or {}).get("training_id") for row, *_ in rows} - {None}
-        # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
+        # On behalf of an ended run, an evaluation or an export uses the device, not the run itself.
         running = Training.status == TrainingStatus.RUNNING
         named = select(Training.id, Training.name).where(Training.id.in_(holders), running)
         names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
@@ -120,7 +120,7 @@ class TrainingPresenter:
         row, dataset_name, best = record
         folder = self.models / str(row.id)
         epochs = resumable_epochs(folder)
-        # Of versions that kept it as it was.
+        # Earlier versions stored the unredacted text.
         error = row.error and redact_paths(row.error, self.models.parent, {row.dataset_id: dataset_name}, stored=True)
         newest = self.ephemeral.newest(row)
         columns = {name: getattr(newest if name in COLUMNS else row, name) for name in COPIED}
@@ -164,7 +164,7 @@ def conditions_of(query: TrainingQueryValues) -> list[Any]:
 
 
 def choices() -> FilterChoicesView:
-    """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
+    """The filters of lists: datasets, models and tasks of existing trainings, each with their number."""
     model: Label[str] = SORTS["model"].label("model")
     number = func.count().label("number")
     counted = select(Training.dataset_id, model, Training.task, number).where(~in_trash())
@@ -193,7 +193,7 @@ def class_counts(datasets: set[int]) -> dict[int, int]:
 
 
 def as_mapping(epoch: TrainingMetric | None) -> MainFigures | None:
-    """What the level follows from; without the classes, which lists do not load."""
+    """The metrics that determine the level; without the classes, which lists do not load."""
     return None if epoch is None else {"map50": epoch.map50, "parts": epoch.parts}
 
 
@@ -206,13 +206,13 @@ def duration(row: Training) -> float | None:
 
 
 def weights(folder: Path) -> Path | None:
-    """The best weights of a training that are on the disk now; None before the first checkpoint."""
+    """The best weights of a training that exist on the disk; None before the first checkpoint."""
     files = (folder / "run" / "weights" / name for name in ("best.pt", "last.pt"))
     return next((path for path in files if path.is_file() and path.stat().st_size), None)
 
 
 def resumable_epochs(folder: Path) -> set[int]:
-    """The epochs that it could go on after, by the names of the files: cheap enough for each row of a list."""
+    """The epochs from which it can resume, by the names of the files: cheap enough for each row of a list."""
     try:
         with os.scandir(folder / "checkpoints") as entries:
             matches = [re.fullmatch(r"epoch-(\d+)\.pt", entry.name) for entry in entries]
@@ -228,5 +228,5 @@ def metrics(training_id: int) -> Sequence[TrainingMetric]:
 
 
 def as_json(training: TrainingView) -> dict[str, object]:
-    """The training as the API would send it."""
+    """The training as sent by the API."""
     return TrainingOut().dump(training)
