@@ -103,7 +103,7 @@ class ImportSpec(Spec):
         folder: to copy to `dataset/source`, if any.
         unpacked: the file that records what was extracted, so that another attempt need not repeat it.
         adopt: the dataset was created before there were versions; `source/` is built from its files.
-        place: the dataset moves after the first verdict; the file `placed` will name its location.
+        staged: the dataset moves after the first verdict; the file `placed` will name its location.
         verdict_only: the first verdict is the result.
         hurry: other imports wait: fail if the images take far longer than usual for their size.
         index_of: the hash of an existing version of which only the index is rebuilt; "": build a version.
@@ -118,7 +118,7 @@ class ImportSpec(Spec):
     unpack: bool = False
     folder: ServerFolder | None = None
     adopt: bool = False
-    place: bool = False
+    staged: bool = False
     verdict_only: bool = False
     index_of: str = ""
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)

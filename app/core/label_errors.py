@@ -170,18 +170,18 @@ def classification_candidates(number: int, image: ImageResult, shares: dict[int,
 
 def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -> Iterator[Candidate]:
     """The candidates of an image with boxes; also counts its detections and objects in `shares`."""
-    looked_at = sum(value >= LEAST_CONF for value in image.confidences)
-    pairs = pair(image, looked_at)
+    confident_count = sum(value >= LEAST_CONF for value in image.confidences)
+    pairs = pair(image, confident_count)
     label_confidences = label_confidences_of(image, pairs)
-    best = [0.0] * looked_at
+    best = [0.0] * confident_count
     for detection, _object, iou in image.overlaps:
-        if detection < looked_at:
+        if detection < confident_count:
             best[detection] = max(best[detection], iou)
     agreeing = sum(
         image.detections[detection] == image.objects[object_index] and iou >= MATCHED_IOU
         for detection, (object_index, iou) in pairs.items()
     )
-    for detection in range(looked_at):
+    for detection in range(confident_count):
         object_index, iou = pairs.get(detection, (-1, best[detection]))
         kind, confidence = image.detections[detection], image.confidences[detection]
         actual = image.objects[object_index] if object_index >= 0 else kind
@@ -189,7 +189,7 @@ def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -
         shares[kind].all.append(confidence)
         if right:
             shares[kind].right.append(confidence)
-        counts = (agreeing - right, looked_at - 1)
+        counts = (agreeing - right, confident_count - 1)
         about = (kind, confidence, label_confidences[object_index] if object_index >= 0 else 0.0, iou, counts)
         if object_index < 0 and iou < MATCHED_IOU:
             yield Candidate(MISSING, number, -1, detection, actual, *about)
@@ -204,7 +204,7 @@ def box_candidates(number: int, image: ImageResult, shares: dict[int, Shares]) -
             yield Candidate(EXTRA, number, object_index, -1, actual, actual, 0.0, label_confidences[object_index], 0.0)
 
 
-def pair(image: ImageResult, looked_at: int) -> dict[int, tuple[int, float]]:
+def pair(image: ImageResult, confident_count: int) -> dict[int, tuple[int, float]]:
     """Detection → (object, IoU), one to one and greedy by confidence and IoU, across classes."""
 
     def worth(item: tuple[int, int, float]) -> float:
@@ -215,7 +215,9 @@ def pair(image: ImageResult, looked_at: int) -> dict[int, tuple[int, float]]:
     def fits(item: tuple[int, int, float]) -> bool:
         return item[2] >= MATCHED_IOU or image.detections[item[0]] == image.objects[item[1]]
 
-    rows = sorted((item for item in image.overlaps if item[0] < looked_at and fits(item)), key=worth, reverse=True)
+    rows = sorted(
+        (item for item in image.overlaps if item[0] < confident_count and fits(item)), key=worth, reverse=True
+    )
     pairs: dict[int, tuple[int, float]] = {}
     used: set[int] = set()
     for detection, object_index, iou in rows:

@@ -147,12 +147,12 @@ class CompareSpec(Spec):
 
     Args:
         this, other: the folders of their files.
-        whole: whether they are of a classification.
+        classification: whether they are of a classification.
     """
 
     this: str
     other: str
-    whole: bool
+    classification: bool
 
 
 class Difference(TypedDict):

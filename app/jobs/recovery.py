@@ -11,7 +11,7 @@ from app.jobs.model import CANCEL, Job, JobStatus
 from app.jobs.process import CRASHES, Child, oom_kills
 from app.jobs.transitions import change
 
-DEVICE_TAKEN = "device_taken"  # by the job that displaced it
+DISPLACED_FROM_DEVICE = "device_taken"  # by the job that displaced it
 LOST = {"killed", "stalled", PROGRAM_CHANGED}  # the work itself may be sound: the job starts again
 MEMORY = ("memoryerror", "out of memory", "allocate memory", "memory allocation", "bad_alloc")
 
@@ -49,7 +49,7 @@ def classify(child: Child, memory_kills: int, limited: bool = False, damaged: bo
 
 def level_of(failure: Failed) -> int:
     """The log level: a displaced or slow job is no error."""
-    return logging.INFO if failure.kind in {DEVICE_TAKEN, TAKES_LONG} else logging.ERROR
+    return logging.INFO if failure.kind in {DISPLACED_FROM_DEVICE, TAKES_LONG} else logging.ERROR
 
 
 def conclude(job: Job, kind: JobKind, failure: Failed) -> None:

@@ -18,7 +18,7 @@ from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
 from app.jobs.process import Child, oom_kills
-from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
+from app.jobs.recovery import DISPLACED_FROM_DEVICE, classify, level_of
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.tail import Tail
 from app.jobs.watch import RequestedStop, Vigil
@@ -245,7 +245,7 @@ class Supervisor:
         finally:
             db.session.rollback()
         if mode == DISPLACED:
-            self.kill(Failed(DEVICE_TAKEN, "another job has its device"))
+            self.kill(Failed(DISPLACED_FROM_DEVICE, "another job has its device"))
         else:
             self.requested.follow(mode or (PAUSE if self.context.leaving() else None))
 

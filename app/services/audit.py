@@ -62,7 +62,7 @@ class AuditLog:
         self.folder, self.most_bytes, self.days, self.file_bytes = folder, most_bytes, days, file_bytes
         self.lock = threading.Lock()
         self.last = 0
-        self.looked: float | None = None  # last check for old files, by the monotonic clock
+        self.checked_at: float | None = None  # last check for old files, by the monotonic clock
 
     def write(self, **entry: Any) -> None:
         """Add an entry. On a full disk the entry is lost, but no request fails."""
@@ -125,9 +125,9 @@ class AuditLog:
         first, so that its entries can expire.
         """
         moment = time.monotonic()
-        if not self.days or (self.looked is not None and moment < self.looked + PAUSE_S):
+        if not self.days or (self.checked_at is not None and moment < self.checked_at + PAUSE_S):
             return
-        self.looked, oldest = moment, self.retention_start()
+        self.checked_at, oldest = moment, self.retention_start()
         part = max(DAY_NS, self.days * DAY_NS // PARTS)
         for kind in KINDS:
             began = first_of(self.newest_file(kind))

@@ -82,7 +82,7 @@ class DecoderForkServer:
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            nurse(theirs)
+            serve_forks(theirs)
         theirs.close()
 
     def spawn(self, number: int, limits: DecodeLimits) -> int:
@@ -126,7 +126,7 @@ class DecoderForkServer:
             os.waitpid(self.pid, 0)
 
 
-def nurse(connection: socket.socket) -> NoReturn:
+def serve_forks(connection: socket.socket) -> NoReturn:
     """The fork server, until its socket closes."""
     try:
         close_inherited(connection.fileno(), _turn.fileno())

@@ -59,7 +59,7 @@ class DecoderPool:
 
     def __init__(self, count: int, limits: DecodeLimits) -> None:
         self.limits = limits
-        self._nursery = DecoderForkServer()
+        self._fork_server = DecoderForkServer()
         self._renewing = threading.Lock()
         self._at_work: set[Decoder] = set()
         self._aborted = False
@@ -113,19 +113,19 @@ class DecoderPool:
     def _another(self, old: "Decoder | None") -> "Decoder":
         if old is not None:
             old.end()
-        nursery = self._nursery
+        server = self._fork_server
         try:
-            return Decoder(nursery, self.limits)
+            return Decoder(server, self.limits)
         except ForkServerGone:
-            return Decoder(self._renewed(nursery), self.limits)
+            return Decoder(self._replace(server), self.limits)
 
-    def _renewed(self, previous: DecoderForkServer) -> DecoderForkServer:
+    def _replace(self, previous: DecoderForkServer) -> DecoderForkServer:
         """A new fork server after one has ended, as for lack of memory; created by the first thread that calls."""
         with self._renewing:
-            if self._nursery is previous:
+            if self._fork_server is previous:
                 previous.close()
-                self._nursery = DecoderForkServer()
-            return self._nursery
+                self._fork_server = DecoderForkServer()
+            return self._fork_server
 
     def abort(self) -> None:
         """Kill all decodings: each `run` in progress, and each later one, raises OverLimit."""
@@ -138,18 +138,18 @@ class DecoderPool:
         while not self._slots.empty():
             if decoder := self._slots.get():
                 decoder.end()
-        self._nursery.close()
+        self._fork_server.close()
 
 
 class Decoder:
     """The parent's end of one decoding process."""
 
-    def __init__(self, nursery: "DecoderForkServer", limits: DecodeLimits) -> None:
-        self.nursery = nursery
+    def __init__(self, server: "DecoderForkServer", limits: DecodeLimits) -> None:
+        self.server = server
         self.folder = working_folder()
         ours, theirs = socket.socketpair()
         with theirs:
-            self.pid = nursery.spawn(theirs.fileno(), limits)
+            self.pid = server.spawn(theirs.fileno(), limits)
         self.connection = Connection(ours.detach())
         self.status = 0
         self._lock = threading.Lock()
@@ -202,7 +202,7 @@ class Decoder:
         if pid:
             self.connection.close()
             try:
-                self.status = self.nursery.reap(pid, kill)
+                self.status = self.server.reap(pid, kill)
             except ForkServerGone:  # it ends with its socket or by its time limit, with an unknown status
                 self.status = 0
         return self.status

@@ -18,7 +18,7 @@ def new_folder(folder: Path, name: str) -> Path:
     return path
 
 
-def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]") -> None:
+def request_repeatedly(url: str, over: "Event", longest: "Synchronized[float]") -> None:
     """Request a URL repeatedly; put the longest response time, in ms, into `longest`."""
     with requests.Session() as session:
         while not over.wait(0.005):
@@ -35,7 +35,7 @@ class Pulse:
     def __init__(self, url: str) -> None:
         context = multiprocessing.get_context("spawn")
         self._over, self._longest = context.Event(), context.Value("d", 0.0)
-        self._process = context.Process(target=ask_again_and_again, args=(url + "/health", self._over, self._longest))
+        self._process = context.Process(target=request_repeatedly, args=(url + "/health", self._over, self._longest))
 
     @property
     def longest_ms(self) -> float:

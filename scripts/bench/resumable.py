@@ -115,7 +115,7 @@ def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
     return sent, time.monotonic() - began
 
 
-def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
+def request_repeatedly(url: str, ours: Connection, pause: float) -> None:
     """Send many small requests until told to end; then send back the duration of each, in ms."""
     durations: list[float] = []
     with requests.Session() as session:
@@ -132,7 +132,7 @@ class ConcurrentClient:
     def __init__(self, server: Server, pause: float = 0.005) -> None:
         context = multiprocessing.get_context("spawn")
         self._end, theirs = context.Pipe()
-        self._process = context.Process(target=ask_again_and_again, args=(server.url + "/api/datasets", theirs, pause))
+        self._process = context.Process(target=request_repeatedly, args=(server.url + "/api/datasets", theirs, pause))
         self.p99 = self.longest = 0.0
 
     def __enter__(self) -> "ConcurrentClient":

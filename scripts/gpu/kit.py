@@ -21,7 +21,7 @@ from scripts.local_server import Server
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "plots": False}
 
 
-class Hungry(TypedDict, total=False):
+class Oversized(TypedDict, total=False):
     """A training that exhausts its memory."""
 
     batch_size: int
@@ -40,8 +40,8 @@ class Scale:
     epochs: int
     watched: int  # epochs of the training during which models are tested
     compared: int  # epochs of a training beside `yolo train`
-    hungry: Hungry  # a training that exhausts its memory
-    hungry_in_short: Hungry  # the same, with fewer halvings of the batch
+    oversized: Oversized  # a training that exhausts its memory
+    oversized_shortened: Oversized  # the same, with fewer halvings of the batch
     memory_limit: str  # TRAINING_MEMORY_LIMIT
     requests: int
 
@@ -55,13 +55,16 @@ FULL = Scale(
     epochs=4,
     watched=10,
     compared=10,
-    hungry={"batch_size": 4096, "img_size": 640, "model_version": "s"},
-    hungry_in_short={"batch_size": 1024, "img_size": 640, "model_version": "s"},
+    oversized={"batch_size": 4096, "img_size": 640, "model_version": "s"},
+    oversized_shortened={"batch_size": 1024, "img_size": 640, "model_version": "s"},
     memory_limit="0",
     requests=200,
 )
 # Without a GPU, the memory limit of a process stands in for the card's memory.
-WITHOUT_GPU = {"hungry": {"batch_size": 32, "img_size": 320}, "hungry_in_short": {"batch_size": 16, "img_size": 320}}
+WITHOUT_GPU = {
+    "oversized": {"batch_size": 32, "img_size": 320},
+    "oversized_shortened": {"batch_size": 16, "img_size": 320},
+}
 FULL_CPU = replace(
     FULL,
     images=300,

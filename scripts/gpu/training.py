@@ -112,8 +112,8 @@ def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
     server = kit.server(mode)
     dataset_id = kit.dataset(server)
     idle = kit.gpu_memory()
-    hungry = kit.scale.hungry_in_short if kit.in_short else kit.scale.hungry
-    training_id = kit.begin(server, dataset_id, "Hungry", **{"epochs": 1, **hungry})
+    oversized = kit.scale.oversized_shortened if kit.in_short else kit.scale.oversized
+    training_id = kit.begin(server, dataset_id, "Oversized", **{"epochs": 1, **oversized})
     follower = kit.begin(server, dataset_id, "Next", epochs=1)
     training = kit.wait_for(server, training_id, "completed", seconds=240)
     if training["status"] == "failed":

@@ -313,7 +313,7 @@ LABELS = """async ({address, detections, options}) => {
   context.fillRect = (...place) => grounds.push(place);
   context.fillText = (text) => labels.push([text, ...grounds.pop()]);
   const quiet = (item) => ({ quiet: item.quiet });
-  draw(context, detections, { scale: 1, width: 200, height: 100, labels: true, look: quiet, ...options });
+  draw(context, detections, { scale: 1, width: 200, height: 100, labels: true, styleOf: quiet, ...options });
   return labels;
 }"""
 

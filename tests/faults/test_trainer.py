@@ -151,7 +151,7 @@ def test_small_disk_for_runs(record: Record, tmp_path: Path, reference: Curve) -
 
 # The first batch does not fit; a quarter of it does.
 MEMORY = "2GB"
-HUNGRY = {"img_size": 320, "batch_size": 64, "epochs": 1, "params": STEADY | {"device": "cpu"}}
+OVERSIZED = {"img_size": 320, "batch_size": 64, "epochs": 1, "params": STEADY | {"device": "cpu"}}
 
 
 @pytest.mark.faults("out of memory", 5, quick=True)
@@ -159,7 +159,7 @@ HUNGRY = {"img_size": 320, "batch_size": 64, "epochs": 1, "params": STEADY | {"d
 def test_out_of_memory(record: Record, tmp_path: Path) -> None:
     """TRAINING_MEMORY_LIMIT makes torch's own allocation fail."""
     with Server(tmp_path, record.mode, TRAINING_MEMORY_LIMIT=MEMORY) as server:
-        out_of_memory(record, server, HUNGRY, images=64)
+        out_of_memory(record, server, OVERSIZED, images=64)
 
 
 @pytest.mark.faults("GPU out of memory (batch 4096)", 5)

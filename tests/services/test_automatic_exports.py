@@ -10,7 +10,7 @@ from app.database import writing
 from app.events import Failed, Verified
 from app.extensions import db
 from app.jobs import Job
-from app.jobs.recovery import DEVICE_TAKEN, conclude
+from app.jobs.recovery import DISPLACED_FROM_DEVICE, conclude
 from app.models import ModelExport
 from app.services.exports import automatic
 from app.services.exports.queue import FIRST, KIND, LAST, UNASKED
@@ -65,7 +65,7 @@ def test_it_yields_to_a_training_and_ends_once_its_run_resumes(exporting_app: AP
     with exporting_app.app_context(), writing() as session:
         row = session.get_one(Job, job.id)
         assert row.stop_mode == "displaced"
-        conclude(row, exporting_app.extensions["services"].jobs.kinds[UNASKED], Failed(DEVICE_TAKEN, ""))
+        conclude(row, exporting_app.extensions["services"].jobs.kinds[UNASKED], Failed(DISPLACED_FROM_DEVICE, ""))
         assert (row.status, row.restarts) == ("pending", 0)
     with exporting_app.app_context(), writing() as session:
         end_automatic(training_id)

@@ -345,7 +345,7 @@ def test_what_an_accepted_import_needs_is_not_how_it_came(imports: DatasetImport
     params = {"staging": "/x", "unpack": True, "number": 1, "options": recipe({}, 1000), "origin": ORIGIN}
     job = Job(kind=IMPORT, params=params | {"accepted": True}, subject_type="dataset", subject_id=5)
     spec = imports.spec(job, tmp_path / "job" / "1")
-    assert (spec["unpack"], spec["folder"], spec["place"]) == (False, None, False)
+    assert (spec["unpack"], spec["folder"], spec["staged"]) == (False, None, False)
     record = Path(spec["unpacked"])
     record.parent.mkdir()
     record.write_text("")

@@ -154,7 +154,7 @@ def test_a_decoder_that_was_ended_while_idle_blames_no_picture() -> None:
         assert pool.run(double, 4) == 8
 
 
-def test_a_killed_nursery_is_started_again() -> None:
+def test_a_killed_fork_server_is_started_again() -> None:
     before = set(psutil.Process().children(recursive=True))
     with DecoderPool(1, QUICK) as pool:
         decoder = psutil.Process(pool.run(process_and_folder)[0])

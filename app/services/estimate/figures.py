@@ -12,7 +12,7 @@ from app.events import RETAINED_CHECKPOINTS
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.disk import free_disk
-from app.jobs.recovery import DEVICE_TAKEN
+from app.jobs.recovery import DISPLACED_FROM_DEVICE
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.schemas.estimate import DiskNeed, EstimateOutValues, RunTimes
 from app.services.estimate.request import CLOSE_MOSAIC, Configuration, EstimateRequest
@@ -118,7 +118,7 @@ def unavailable(text: str) -> EstimateOutValues:
 
 def reason(kind: str, error: str) -> str:
     """Why a measurement failed, in the reader's language."""
-    if kind == DEVICE_TAKEN:
+    if kind == DISPLACED_FROM_DEVICE:
         return _("A run started on the device before the measurement finished.")
     if kind == "cancelled":
         return _("The measurement was stopped.")

@@ -12,10 +12,10 @@ from app.errors import Unprocessable
 from app.schemas.evaluation_contents import OutcomeQueryValues
 from app.services.evaluations.read_models import (
     Cell,
+    DetectionOutcomeView,
     EvaluatedImageView,
     ObjectGeometry,
-    SeenDetectionView,
-    SeenObjectView,
+    ObjectOutcomeView,
 )
 
 ORDERS = {
@@ -133,45 +133,45 @@ class Browser:
         return [views[number] for number in ids]
 
     def image(self, row: sqlite3.Row) -> EvaluatedImageView:
-        seen = unpack(row["seen"])
-        outcomes = outcomes_of(seen, self.confidence, self.iou)
+        result = unpack(row["seen"])
+        outcomes = outcomes_of(result, self.confidence, self.iou)
         return {
             "id": row["id"],
             "file": row["file"],
             "width": row["width"] or None,
             "height": row["height"] or None,
             "errors": sum(outcome.kind != "correct" for outcome in outcomes),
-            "objects": self.objects(seen, outcomes),
-            "detections": self.detections(seen, outcomes),
+            "objects": self.objects(result, outcomes),
+            "detections": self.detections(result, outcomes),
         }
 
-    def objects(self, seen: ImageResult, outcomes: Sequence[Outcome]) -> list[SeenObjectView]:
+    def objects(self, result: ImageResult, outcomes: Sequence[Outcome]) -> list[ObjectOutcomeView]:
         mine = {outcome.object: outcome for outcome in outcomes if outcome.object >= 0}
         return [
             {
                 "class": self.names[kind],
                 "kind": mine[number].kind,
-                "size": size_of(seen.object_corners[number]),
+                "size": size_of(result.object_corners[number]),
                 "detection": mine[number].detection if mine[number].detection >= 0 else None,
                 "iou": mine[number].iou,
-                **geometry_of(seen.object_corners[number]),
+                **geometry_of(result.object_corners[number]),
             }
-            for number, kind in enumerate(seen.objects)
+            for number, kind in enumerate(result.objects)
         ]
 
-    def detections(self, seen: ImageResult, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
+    def detections(self, result: ImageResult, outcomes: Sequence[Outcome]) -> list[DetectionOutcomeView]:
         """For classification, the top classes; only the first has an outcome."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
-        classification = bool(seen.objects) and not seen.object_corners[0]
-        numbers = range(len(seen.detections)) if classification else sorted(mine)
+        classification = bool(result.objects) and not result.object_corners[0]
+        numbers = range(len(result.detections)) if classification else sorted(mine)
         return [
             {
-                "class": self.names[seen.detections[number]],
-                "confidence": seen.confidences[number],
+                "class": self.names[result.detections[number]],
+                "confidence": result.confidences[number],
                 "kind": mine[number].kind if number in mine else None,
                 "object": mine[number].object if number in mine and mine[number].object >= 0 else None,
                 "iou": mine[number].iou if number in mine else None,
-                **geometry_of(seen.detection_corners[number]),
+                **geometry_of(result.detection_corners[number]),
             }
             for number in numbers
         ]

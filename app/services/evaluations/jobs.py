@@ -17,7 +17,7 @@ from app.jobs.devices import CPU, Use
 from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart, JobKind
 from app.jobs.model import Job, JobStatus
-from app.jobs.recovery import DEVICE_TAKEN
+from app.jobs.recovery import DISPLACED_FROM_DEVICE
 from app.models import Evaluation, Training, TrainingStatus, now
 from app.services import about
 from app.services.datasets.dataset_about import repair_description
@@ -191,7 +191,7 @@ def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """The params for a retry: unchanged after displacement; with half the batch after running out of memory, down to
     one image.
     """
-    if failure.kind == DEVICE_TAKEN:
+    if failure.kind == DISPLACED_FROM_DEVICE:
         return job.params
     batch = int(job.params.get("batch", BATCH))
     if failure.kind != "out_of_memory" or batch == 1:

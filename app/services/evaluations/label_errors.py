@@ -40,7 +40,7 @@ class LabelErrors:
         return [self.suspect(row) for row in rows.fetchall()], total
 
     def suspect(self, row: sqlite3.Row) -> UnaddressedSuspect:
-        seen = unpack(row["seen"])
+        result = unpack(row["seen"])
         return {
             "rank": row["rank"],
             "kind": KINDS[row["kind"]],
@@ -51,26 +51,26 @@ class LabelErrors:
                 "width": row["width"] or None,
                 "height": row["height"] or None,
             },
-            "object": self.object(seen, row["object"]),
-            "detection": self.detection(seen, row["detection"]),
-            "iou": iou_of(seen, row["detection"], row["object"]),
+            "object": self.object(result, row["object"]),
+            "detection": self.detection(result, row["detection"]),
+            "iou": iou_of(result, row["detection"], row["object"]),
         }
 
-    def object(self, seen: ImageResult, number: int) -> SuspectObject | None:
+    def object(self, result: ImageResult, number: int) -> SuspectObject | None:
         if number < 0:
             return None
-        return {"class": self.names[seen.objects[number]], **geometry_of(seen.object_corners[number])}
+        return {"class": self.names[result.objects[number]], **geometry_of(result.object_corners[number])}
 
-    def detection(self, seen: ImageResult, number: int) -> SuspectObject | None:
+    def detection(self, result: ImageResult, number: int) -> SuspectObject | None:
         if number < 0:
             return None
         return {
-            "class": self.names[seen.detections[number]],
-            "confidence": seen.confidences[number],
-            **geometry_of(seen.detection_corners[number]),
+            "class": self.names[result.detections[number]],
+            "confidence": result.confidences[number],
+            **geometry_of(result.detection_corners[number]),
         }
 
 
-def iou_of(seen: ImageResult, detection: int, object_index: int) -> float | None:
+def iou_of(result: ImageResult, detection: int, object_index: int) -> float | None:
     """The IoU of a detection and an object; None if one is missing or they do not overlap."""
-    return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, object_index)), None)
+    return next((iou for one, other, iou in result.overlaps if (one, other) == (detection, object_index)), None)

@@ -40,7 +40,7 @@ class ObjectGeometry(TypedDict):
 _Classed = TypedDict("_Classed", {"class": str})
 
 
-class SeenObjectView(_Classed, ObjectGeometry):
+class ObjectOutcomeView(_Classed, ObjectGeometry):
     """An object and its outcome. `detection`: its index among the image's detections."""
 
     kind: str
@@ -49,7 +49,7 @@ class SeenObjectView(_Classed, ObjectGeometry):
     iou: float | None
 
 
-class SeenDetectionView(_Classed, ObjectGeometry):
+class DetectionOutcomeView(_Classed, ObjectGeometry):
     """A detection and its outcome. `object`: its index among the image's objects."""
 
     confidence: float
@@ -74,8 +74,8 @@ class ImageName(TypedDict):
 
 class EvaluatedImageView(ImageName):
     errors: int
-    objects: list[SeenObjectView]
-    detections: list[SeenDetectionView]
+    objects: list[ObjectOutcomeView]
+    detections: list[DetectionOutcomeView]
 
 
 class AddressedImage(EvaluatedImageView, Addresses):

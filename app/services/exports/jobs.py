@@ -16,7 +16,7 @@ from app.jobs import Job, JobKind, JobStatus
 from app.jobs.devices import CPU, Use
 from app.jobs.files import JobFiles
 from app.jobs.kinds import CannotStart
-from app.jobs.recovery import DEVICE_TAKEN
+from app.jobs.recovery import DISPLACED_FROM_DEVICE
 from app.models import ModelExport, Training, now
 from app.services.datasets.dataset_about import repair_description
 from app.services.datasets.store import find_revision
@@ -167,7 +167,7 @@ class ExportJobs:
 
 def retry_params(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """The params for a retry after displacement: unchanged."""
-    return job.params if failure.kind == DEVICE_TAKEN else None
+    return job.params if failure.kind == DISPLACED_FROM_DEVICE else None
 
 
 def classes_of(session: Any, training: Training) -> dict[str, str | None] | None:

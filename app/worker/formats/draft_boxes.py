@@ -141,12 +141,12 @@ class DraftSet:
     def infer_boxes(self) -> list[Decision]:
         """Determine the reading of the shapes, and apply it; the decisions."""
         labelled = [draft for draft in self.drafts if draft.shapes]
-        looked_at = spread(labelled, IMAGES)
+        sampled = spread(labelled, IMAGES)
         usual = self.usual or "corners"
-        sample = list(self.numbers_of(looked_at, usual))
+        sample = list(self.numbers_of(sampled, usual))
         judged = infer_unit([(box, size) for *_, box, size in sample], self.options.chosen("unit"))
         self.convert_all_units(labelled, judged.name)
-        way, decisions = self.boxes(self.usual, looked_at) if self.usual else (usual, [])
+        way, decisions = self.boxes(self.usual, sampled) if self.usual else (usual, [])
         return unit_decision(judged, sample, way, self.options) + decisions
 
     def convert_all_units(self, labelled: Sequence["Draft"], unit: str) -> None:
@@ -155,9 +155,9 @@ class DraftSet:
             if not draft.fractions:
                 self.convert_unit(draft, unit)
 
-    def numbers_of(self, looked_at: Sequence["Draft"], usual: str) -> Iterator[tuple[str, int, Numbers, Size]]:
+    def numbers_of(self, sampled: Sequence["Draft"], usual: str) -> Iterator[tuple[str, int, Numbers, Size]]:
         """Image, class, the four numbers of its format and image size of each object that may be in pixels."""
-        for draft in looked_at:
+        for draft in sampled:
             size = (1, 1) if draft.fractions or not draft.shapes else self.size(draft) or (1, 1)
             for shape in draft.shapes if not draft.fractions else ():
                 if shape.values and all(map(math.isfinite, shape.values)):
@@ -174,10 +174,10 @@ class DraftSet:
             shape.marks = tuple((x * across, y * down, visibility) for x, y, visibility in shape.marks)
         draft.fractions = unit != row_units.MIXED
 
-    def boxes(self, usual: str, looked_at: Sequence["Draft"]) -> tuple[str, list[Decision]]:
+    def boxes(self, usual: str, sampled: Sequence["Draft"]) -> tuple[str, list[Decision]]:
         """The reading of the boxes, and the decision that reports it."""
         sample = []
-        for draft in looked_at:
+        for draft in sampled:
             size = (1, 1) if draft.fractions else self.size(draft)
             for shape in draft.shapes if size else ():
                 if shape.kind == "box" and all(map(math.isfinite, shape.values)):

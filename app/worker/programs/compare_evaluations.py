@@ -45,7 +45,7 @@ def run(channel: Channel) -> Differences:
             return {"differ": "objects"}
         images += 1
         right.append([is_right(mine), is_right(theirs)])
-    if spec.whole:
+    if spec.classification:
         return {"images": images, "figures": accuracies(right)}
     return {"images": images, "figures": precisions(this, other)}
 

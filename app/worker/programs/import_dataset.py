@@ -166,7 +166,7 @@ class DatasetImport:
         Raises:
             TimeoutError: the server did not create the dataset.
         """
-        if not self.spec.place:
+        if not self.spec.staged:
             return
         limit = time.monotonic() + LOCATION_WAIT_S
         location_file = self.channel.directory / "placed"

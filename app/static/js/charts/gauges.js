@@ -13,7 +13,7 @@ class Gauge {
   constructor(title, { colour = 1, top = 100, extra = null } = {}) {
     this.value = h("div", { class: "gauge-value" });
     this.note = h("div", { class: "gauge-note" });
-    this.curve = new SmallCurve({ look: "spark", colour, filled: true });
+    this.curve = new SmallCurve({ className: "spark", colour, filled: true });
     this.top = top;
     this.values = [];
     this.extra = extra;

@@ -203,8 +203,8 @@ export class LineChart {
   }
 
   /** Legend keys for the lines; a click shows or hides each line. */
-  showKeys(toggle, isHidden, look) {
-    this.keys = this.lines().map((line, index) => key(line, isHidden(index), () => toggle(index), look));
+  showKeys(toggle, isHidden, writeLabel) {
+    this.keys = this.lines().map((line, index) => key(line, isHidden(index), () => toggle(index), writeLabel));
     setChildren(
       this.legend,
       this.keys.map(({ element }) => element),

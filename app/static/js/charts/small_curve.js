@@ -14,16 +14,16 @@ function svg(tag, attributes) {
 }
 
 export class SmallCurve {
-  /** @param {{look?: string, colour?: number, label?: string, filled?: boolean, end?: boolean}} options classes; 1..6;
-   *  what it says in words, where nothing beside it does; ground under the curve; a dot at its end */
-  constructor({ look = "", colour = 1, label, filled = false, end = false } = {}) {
+  /** @param {{className?: string, colour?: number, label?: string, filled?: boolean, end?: boolean}} options
+   *  classes; 1..6; a text alternative, if there is none beside it; fill below the curve; a dot at its end */
+  constructor({ className = "", colour = 1, label, filled = false, end = false } = {}) {
     this.line = svg("polyline", { class: "small-curve-line" });
     this.ground = filled ? svg("polygon", { class: "small-curve-ground" }) : null;
     // of no length: with round ends it is a dot that is not distorted by stretching
     this.end = svg("path", { class: "small-curve-end" });
     this.always = end;
     this.element = svg("svg", {
-      class: `small-curve ${look}`,
+      class: `small-curve ${className}`,
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       preserveAspectRatio: "none",
       ...(label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" }),

@@ -68,7 +68,7 @@ async function erase(dataset) {
   const agreed = await ask({
     title: t("Delete this dataset?"),
     action: t("Delete"),
-    look: "btn-danger-solid",
+    className: "btn-danger-solid",
     read,
     body: [
       h(

@@ -14,7 +14,7 @@ export class Grid {
     this.container = container;
     this.names = names;
     this.open = open;
-    this.look = { boxes: true, labels: true };
+    this.display = { boxes: true, labels: true };
     this.drawn = new Set();
     this.images = new Map();
     this.near = new IntersectionObserver((entries) => this.onIntersection(entries), { rootMargin: AHEAD });
@@ -132,7 +132,11 @@ export class Grid {
     const canvas = $("canvas", tile);
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || !image) return;
-    paint(canvas, this.look.boxes && image.thumbnail ? image.objects : [], { width, height, labels: this.look.labels });
+    paint(canvas, this.display.boxes && image.thumbnail ? image.objects : [], {
+      width,
+      height,
+      labels: this.display.labels,
+    });
   }
 
   redraw() {
@@ -140,7 +144,7 @@ export class Grid {
   }
 
   switch(changes) {
-    Object.assign(this.look, changes);
+    Object.assign(this.display, changes);
     this.redraw();
   }
 

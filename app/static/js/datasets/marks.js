@@ -57,11 +57,11 @@ export function drawing(image) {
 
 function group(object, index, width, height) {
   const colour = classColour(object.class);
-  const line = (look) => {
+  const line = (strokeClass) => {
     if (isOutline(object))
       return svg("polygon", {
         points: object.points.map(([x, y]) => `${x * width},${y * height}`).join(" "),
-        class: look,
+        class: strokeClass,
       });
     const box = bounds(object);
     return svg("rect", {
@@ -69,7 +69,7 @@ function group(object, index, width, height) {
       y: box.y * height,
       width: box.width * width,
       height: box.height * height,
-      class: look,
+      class: strokeClass,
     });
   };
   // A line of no length with round ends is a point whose size does not follow the zoom.

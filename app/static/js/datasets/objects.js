@@ -42,10 +42,10 @@ export function pixels(object, image) {
 export const marked = (object) => object.points.filter((point) => point.length < 3 || point[2] > 0);
 
 /** A class as a coloured number, with its name beside it. */
-export function classTag(names, index, look = "") {
+export function classTag(names, index, extraClass = "") {
   return h(
     "span",
-    { class: `class-tag ${look}`, title: className(names, index) },
+    { class: `class-tag ${extraClass}`, title: className(names, index) },
     h("span", { class: "class-number", style: { "--mark": classColour(index) } }, String(index)),
     h("span", { class: "class-text" }, className(names, index)),
   );

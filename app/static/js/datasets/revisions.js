@@ -200,7 +200,7 @@ export class Revisions {
         title: t("Use version {n}?", { n: number(item.number) }),
         text,
         action: t("Use version"),
-        look: "btn-primary",
+        className: "btn-primary",
       }))
     )
       return;

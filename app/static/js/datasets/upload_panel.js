@@ -67,10 +67,10 @@ export class UploadPanel {
     );
   }
 
-  /** @param {any} symbol @param {string} text @param {string} look @param {any} link */
-  end(symbol, text, look, link) {
+  /** @param {any} symbol @param {string} text @param {string} className @param {any} link */
+  end(symbol, text, className, link) {
     this.show([symbol, " ", text], link, 1, "", () => [this.closeButton()]);
-    this.bar.firstElementChild.className = `bar-fill ${look}`;
+    this.bar.firstElementChild.className = `bar-fill ${className}`;
   }
 
   /** @param {string} title @param {{detail?: string, errors?: any[]}} error @param {any[]} actions */

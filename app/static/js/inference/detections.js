@@ -33,19 +33,20 @@ const EDGE = "rgb(255 255 255 / 80%)";
 export const labelOf = (item) => `${item.class} ${percent(item.confidence)}`;
 
 /** Draw them, in order of confidence, so that the most confident stays readable. The class of a whole image is a tag in
- * its corner. `look(item)` returns {quiet, strong} for some.
+ * its corner. `styleOf(item)` returns {quiet, strong} for some.
  *  @param {CanvasRenderingContext2D} context
  *  @param {any[]} detections
  *  @param {{scale: any, width: number, height: number, labels: boolean, marked?: any,
- *  look?: (item: any) => {quiet?: boolean, strong?: boolean}}} options */
-export function draw(context, detections, { scale, width, height, labels, marked = null, look = () => ({}) }) {
+ *  styleOf?: (item: any) => {quiet?: boolean, strong?: boolean}}} options */
+export function draw(context, detections, { scale, width, height, labels, marked = null, styleOf = () => ({}) }) {
   const line = Math.max(1.5, Math.min(4, (width + height) / 500));
   const boxes = detections.filter((item) => !item.top5);
   context.lineJoin = "round";
   for (const item of [...boxes].reverse())
-    shape(context, item, scale, line, { ...look(item), marked: item === marked });
+    shape(context, item, scale, line, { ...styleOf(item), marked: item === marked });
   for (const item of detections.filter(({ top5 }) => top5)) label(context, item, scale, line, width);
-  if (labels) for (const item of [...boxes].reverse()) if (!look(item).quiet) label(context, item, scale, line, width);
+  if (labels)
+    for (const item of [...boxes].reverse()) if (!styleOf(item).quiet) label(context, item, scale, line, width);
 }
 
 function shape(context, item, scale, line, { quiet = false, strong = false, marked = false }) {

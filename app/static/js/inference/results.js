@@ -33,7 +33,7 @@ function table(head, rows, total) {
           h(
             "tr",
             {},
-            head.map(([text, look]) => h("th", { scope: "col", class: look }, text)),
+            head.map(([text, className]) => h("th", { scope: "col", class: className }, text)),
           ),
         ),
         h("tbody", {}, rows),

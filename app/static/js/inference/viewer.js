@@ -13,7 +13,7 @@ export class Viewer {
     this.canvas = h("canvas", { class: "test-canvas", role: "img" });
     this.detections = [];
     this.size = null;
-    this.look = () => ({});
+    this.styleOf = () => ({});
     this.box = h("div", { class: "test-media" }, media, this.canvas);
     setChildren(container, this.box, caption && h("figcaption", { class: "test-caption" }, caption));
     this.watch = new ResizeObserver(() => this.draw());
@@ -41,11 +41,11 @@ export class Viewer {
     this.box.style.setProperty("--most", `${width * 4}px`);
   }
 
-  /** The detections in an image of `size` {width, height}; `look`: of detections.js. */
-  show(detections, size = null, look = () => ({})) {
+  /** The detections in an image of `size` {width, height}; `styleOf`: of detections.js. */
+  show(detections, size = null, styleOf = () => ({})) {
     this.detections = detections || [];
     this.size = size;
-    this.look = look;
+    this.styleOf = styleOf;
     this.draw();
   }
 
@@ -76,7 +76,7 @@ export class Viewer {
         height,
         labels: settings.labels,
         marked: this.marked,
-        look: this.look,
+        styleOf: this.styleOf,
       });
   }
 

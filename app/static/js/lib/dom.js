@@ -75,10 +75,10 @@ export function setDifferent(element, values) {
 }
 
 /** Grey lines where content will appear. */
-export function skeleton(rows = 3, look = "") {
+export function skeleton(rows = 3, className = "") {
   return h(
     "div",
-    { class: `skeletons ${look}`, "aria-hidden": "true" },
+    { class: `skeletons ${className}`, "aria-hidden": "true" },
     Array.from({ length: rows }, () => h("span", { class: "skeleton" })),
   );
 }
@@ -162,9 +162,9 @@ export function toast(text, kind = "info", action = null) {
 
 /** Ask in a dialog. Resolves to `read()` when the reader confirms, null when not; a falsy answer, or a promise of one,
  * keeps the dialog open.
- *  @param {{title: string, body: any, action: string, look?: string, read?: () => any}} question
+ *  @param {{title: string, body: any, action: string, className?: string, read?: () => any}} question
  *  @returns {Promise<any>} */
-export function ask({ title, body, action, look = "btn-primary", read = () => true }) {
+export function ask({ title, body, action, className = "btn-primary", read = () => true }) {
   return new Promise((resolve) => {
     /** @param {any} value */
     const close = (value) => {
@@ -198,7 +198,7 @@ export function ask({ title, body, action, look = "btn-primary", read = () => tr
           "div",
           { class: "dialog-actions" },
           h("button", { class: "btn btn-outline", type: "button", onclick: () => close(null) }, t("Cancel")),
-          h("button", { class: `btn ${look}`, type: "submit" }, action),
+          h("button", { class: `btn ${className}`, type: "submit" }, action),
         ),
       ),
     );
@@ -208,17 +208,18 @@ export function ask({ title, body, action, look = "btn-primary", read = () => tr
 }
 
 /** Ask before something is lost. Resolves to whether the reader confirmed.
- *  @param {{title: string, text: any, action: string, look?: string}} question */
-export const confirmed = async ({ title, text, action, look = "btn-danger-solid" }) =>
-  Boolean(await ask({ title, action, body: h("p", {}, text), look }));
+ *  @param {{title: string, text: any, action: string, className?: string}} question */
+export const confirmed = async ({ title, text, action, className = "btn-danger-solid" }) =>
+  Boolean(await ask({ title, action, body: h("p", {}, text), className }));
 
 /** A button that is disabled while its action is running.
- *  @param {string} symbol @param {string} label @param {() => any} act may return a promise @param {string} look */
-export function button(symbol, label, act, look = "btn-outline") {
+ *  @param {string} symbol @param {string} label @param {() => any} act may return a promise
+ *  @param {string} className */
+export function button(symbol, label, act, className = "btn-outline") {
   const element = h(
     "button",
     {
-      class: `btn ${look}`,
+      class: `btn ${className}`,
       type: "button",
       onclick: async () => {
         element.disabled = true;

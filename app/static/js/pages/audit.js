@@ -21,7 +21,7 @@ function user({ name, via, action }) {
 
 /** @param {any} entry */
 function row(entry) {
-  const [look, symbol, word] = RESULTS[entry.result];
+  const [state, symbol, word] = RESULTS[entry.result];
   const created = Object.entries(entry.created).map(([name, id]) => `${name} ${id}`);
   return h(
     "tr",
@@ -38,7 +38,7 @@ function row(entry) {
     h(
       "td",
       {},
-      h("span", { class: `badge-status status-${look}` }, icon(symbol), word()),
+      h("span", { class: `badge-status status-${state}` }, icon(symbol), word()),
       " ",
       h("span", { class: "quiet" }, entry.reason ? `${entry.status} ${entry.reason}` : entry.status),
     ),

@@ -11,7 +11,7 @@ const QUESTIONS = {
         "without another decision.",
     ),
     action: t("Adopt the folders"),
-    look: "btn-primary",
+    className: "btn-primary",
   }),
   "start-anew": () => ({
     title: t("Start over?"),

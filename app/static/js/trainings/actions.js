@@ -197,8 +197,8 @@ export function actionButtons(training, changed, options) {
   // both resume from the last checkpoint
   const visible = allowed.has("resume") ? names.filter((name) => name !== "retry") : names;
   return visible.map((name) => {
-    const [symbol, label, doIt, look] = ACTIONS[name];
-    const element = button(symbol, label(), () => doIt(options().training, changed, options()), look);
+    const [symbol, label, doIt, className] = ACTIONS[name];
+    const element = button(symbol, label(), () => doIt(options().training, changed, options()), className);
     element.dataset.action = name;
     element.disabled = alreadyRequested(training, name);
     return element;

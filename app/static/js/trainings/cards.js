@@ -108,7 +108,7 @@ class Card {
     this.trend = h("span", { class: "nowrap metric-trend" });
     this.value = h("span", { class: "metric-value" });
     this.verdict = h("span", { class: "metric-verdict", hidden: true });
-    this.curve = new SmallCurve({ look: "metric-curve" });
+    this.curve = new SmallCurve({ className: "metric-curve" });
     this.best = h("span", { class: "metric-best" });
     this.doubt = h("p", { class: "metric-doubt", hidden: true });
     this.element = h(
@@ -174,8 +174,8 @@ class Card {
     const [symbol, word] = steady
       ? ["arrow-right", t("stable")]
       : [arrow, change > 0 === this.spec.up ? t("better") : t("worse")];
-    if (this.trend.dataset.look === symbol + word) return;
-    this.trend.dataset.look = symbol + word;
+    if (this.trend.dataset.rendered === symbol + word) return;
+    this.trend.dataset.rendered = symbol + word;
     this.trend.title = t("The newer half of up to ten epochs compared with the older half");
     setChildren(this.trend, icon(symbol), " ", word);
   }

@@ -79,10 +79,10 @@ export class CheckpointsView {
             h(
               "tr",
               {},
-              head.map(([look, text]) =>
+              head.map(([className, text]) =>
                 h(
                   "th",
-                  { scope: "col", class: look || null },
+                  { scope: "col", class: className || null },
                   text || h("span", { class: "visually-hidden" }, t("Download")),
                 ),
               ),

@@ -122,8 +122,8 @@ export class ClassesView {
   table() {
     const items = this.latest();
     const rendered = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);
-    if (rendered !== this.look) {
-      this.look = rendered;
+    if (rendered !== this.rendered) {
+      this.rendered = rendered;
       const colours = seriesOf(this.chosen);
       this.rows = items.map((item) => this.row(item, colours.get(item.class)));
       const head = [

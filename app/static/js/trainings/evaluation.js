@@ -225,7 +225,8 @@ export class EvaluationView {
         }),
       );
     }
-    const entry = (symbol, look, text) => h("span", { class: `legend-item ${look}` }, icon(symbol), " ", text);
+    const entry = (symbol, className, text) =>
+      h("span", { class: `legend-item ${className}` }, icon(symbol), " ", text);
     return h(
       "p",
       { class: "legend" },

@@ -176,10 +176,10 @@ function table(exports, erase, uploaded) {
         h(
           "tr",
           {},
-          head.map(([look, text]) =>
+          head.map(([className, text]) =>
             h(
               "th",
-              { scope: "col", class: look || null },
+              { scope: "col", class: className || null },
               text || h("span", { class: "visually-hidden" }, t("Actions")),
             ),
           ),

@@ -82,8 +82,8 @@ export class GalleryView {
 
   show(files, finished) {
     const rendered = JSON.stringify([files.map(({ name, size_bytes: size }) => [name, size]), finished]);
-    if (rendered === this.look) return;
-    this.look = rendered;
+    if (rendered === this.rendered) return;
+    this.rendered = rendered;
     if (!files.length) {
       setChildren(
         this.container,

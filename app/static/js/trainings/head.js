@@ -64,8 +64,8 @@ export class Head {
       training.shared,
       training.downloadable,
     ]);
-    if (rendered !== this.look) this.drawAbout(training);
-    this.look = rendered;
+    if (rendered !== this.rendered) this.drawAbout(training);
+    this.rendered = rendered;
     write(this.since, ago(training.start_time || training.created_at));
   }
 
@@ -164,13 +164,13 @@ export class Head {
     const { main, side, strong } = progressTexts(training, this.state.metrics);
     const texts = [main, ...side.filter(Boolean), strong];
     const rendered = `${texts.length} ${classOf(training)}`;
-    if (this.advance?.look !== rendered) this.advance = this.advanceFrame(rendered, texts.length - 2);
+    if (this.advance?.rendered !== rendered) this.advance = this.advanceFrame(rendered, texts.length - 2);
     this.advance.cells.forEach((cell, index) => write(cell, texts[index] || ""));
     moveBar(this.advance.bar, fraction(training));
   }
 
   /** The progress panel with a fixed number of texts at its side, which are filled in place. */
-  advanceFrame(look, count) {
+  advanceFrame(rendered, count) {
     const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
     const side = Array.from({ length: count }, () => h("span"));
     const moving = bar(0, classOf(this.state.training));
@@ -179,7 +179,7 @@ export class Head {
       h("div", { class: "advance-row" }, main, h("span", { class: "advance-side" }, side, strong)),
       moving,
     );
-    return { look, bar: moving, cells: [main, ...side, strong] };
+    return { rendered, bar: moving, cells: [main, ...side, strong] };
   }
 
   notices() {

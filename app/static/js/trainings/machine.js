@@ -121,7 +121,7 @@ export class MachineView {
 
   build(groups) {
     this.rows = groups.map(({ top }, index) => ({
-      curve: new SmallCurve({ look: "spark", colour: (index % 4) + 1, filled: true }),
+      curve: new SmallCurve({ className: "spark", colour: (index % 4) + 1, filled: true }),
       top,
       text: h("strong"),
       note: h("span", { class: "machine-note" }),

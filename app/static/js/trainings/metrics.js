@@ -131,7 +131,7 @@ export class Curves {
     this.container = container;
     this.further = further;
     this.plots = [];
-    this.look = null;
+    this.rendered = null;
     this.file = (suffix) => () => `${name()}-${suffix}`;
   }
 
@@ -139,8 +139,8 @@ export class Curves {
   set(task, metrics, best) {
     const names = [...new Set(metrics.flatMap((metric) => Object.keys(metric.parts || {})))].sort();
     const rendered = JSON.stringify([task, names]);
-    if (rendered !== this.look) this.build(task, names);
-    this.look = rendered;
+    if (rendered !== this.rendered) this.build(task, names);
+    this.rendered = rendered;
     for (const plot of this.plots) {
       plot.best(best);
       plot.set(metrics);
@@ -167,7 +167,7 @@ export class Curves {
 
   /** Add one epoch; returns false if it records other values than those before, and everything must be set. */
   push(metric, best) {
-    const partNames = JSON.parse(this.look || "[null, []]")[1];
+    const partNames = JSON.parse(this.rendered || "[null, []]")[1];
     if (!this.mounted || Object.keys(metric.parts || {}).some((name) => !partNames.includes(name))) return false;
     for (const plot of this.plots) {
       plot.best(best);

@@ -94,7 +94,7 @@ export class ParametersView {
   constructor(container) {
     this.container = container;
     this.specs = null;
-    this.look = null;
+    this.rendered = null;
   }
 
   show(training) {
@@ -103,8 +103,8 @@ export class ParametersView {
       training.params,
       this.specs?.size,
     ]);
-    if (rendered === this.look) return;
-    this.look = rendered;
+    if (rendered === this.rendered) return;
+    this.rendered = rendered;
     const changed = Object.entries(training.params || {}).filter(
       ([name, value]) => !same(value, this.specs?.get(name)?.default),
     );

@@ -6,7 +6,7 @@ import { SmallCurve } from "../charts/small_curve.js";
 import { bar, fraction, isUploaded, modelName, trainingBadge, waitedBetween } from "../ui/status.js";
 import { sharedText } from "../ui/sharing.js";
 
-const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
+const cell = (label, content, className = "number") => h("td", { "data-label": label, class: className }, content);
 
 /** The epochs done; weights that were trained elsewhere have no known number of epochs. */
 export function epochs(training) {
@@ -30,7 +30,7 @@ function measure({ task, best }) {
 function curve({ spark, best, total_epochs: total, epochs: planned }) {
   if (!spark?.length) return h("span", { class: "quiet" }, "–");
   const label = t("mAP50 by epoch; best {value}", { value: fixed(best?.map50) });
-  const small = new SmallCurve({ look: "sparkline", label, end: true });
+  const small = new SmallCurve({ className: "sparkline", label, end: true });
   small.set(
     spark.map(([x, y]) => ({ x, y })),
     { x: [1, Math.max(2, total || planned)], y: [0, 1] },
@@ -88,39 +88,43 @@ const COLUMNS = {
   },
   model: {
     title: () => t("Model"),
-    look: "roomy",
+    className: "roomy",
     sort: ["model"],
     cell: (training) => h("td", { class: "nowrap roomy" }, modelName(training)),
   },
   epochs: {
     title: () => t("Epochs"),
-    look: "number",
+    className: "number",
     sort: ["-epochs"],
     cell: (training) => cell(t("Epochs"), epochs(training)),
   },
-  curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
+  curve: {
+    title: () => t("Curve"),
+    className: "curve",
+    cell: (training) => h("td", { class: "curve" }, curve(training)),
+  },
   map50: {
     title: () => "mAP50",
     hint: () => t("best epoch"),
-    look: "number",
+    className: "number",
     sort: ["-map50", "map50"],
     cell: (training) => cell("mAP50", measure(training), "number strong"),
   },
   map95: {
     title: () => "mAP50-95",
     hint: () => t("best epoch"),
-    look: "number roomy",
+    className: "number roomy",
     sort: ["-map95"],
     cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy"),
   },
   duration: {
     title: () => t("Training time"),
-    look: "number roomy spare",
+    className: "number roomy spare",
     cell: (training) => cell(t("Training time"), worked(training), "number roomy spare"),
   },
   created: {
     title: () => t("Created"),
-    look: "created",
+    className: "created",
     sort: ["-created_at", "created_at"],
     cell: (training) =>
       h(
@@ -144,15 +148,15 @@ function columns({ compact = false, withDataset = true, curves = false }) {
 }
 
 /** The head of a column; with `sort` {by, go(key)} it sorts, and shows the order. */
-function columnHead({ title, hint, look, sort: keys }, sort) {
+function columnHead({ title, hint, className, sort: keys }, sort) {
   const about = hint?.();
-  if (!sort || !keys) return h("th", { scope: "col", class: look, title: about }, title());
+  if (!sort || !keys) return h("th", { scope: "col", class: className, title: about }, title());
   const position = keys.indexOf(sort.by);
   const direction = position < 0 ? null : sort.by.startsWith("-") ? "descending" : "ascending";
   const next = keys[(position + 1) % keys.length];
   return h(
     "th",
-    { scope: "col", class: look, title: about, "aria-sort": direction },
+    { scope: "col", class: className, title: about, "aria-sort": direction },
     h(
       "button",
       { class: "sort", type: "button", onclick: () => sort.go(next) },

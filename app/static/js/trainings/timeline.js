@@ -61,10 +61,10 @@ export class Timeline {
 }
 
 function item({ key, time, epoch, kind, text, hint }) {
-  const [symbol, look] = KINDS[kind] || KINDS.note;
+  const [symbol, className] = KINDS[kind] || KINDS.note;
   return h(
     "li",
-    { class: `event ${look}`, "data-key": key, "data-kind": kind },
+    { class: `event ${className}`, "data-key": key, "data-kind": kind },
     h("span", { class: "event-symbol" }, icon(symbol)),
     h("div", { class: "event-text" }, h("span", {}, text), hint && h("span", { class: "event-hint" }, hint)),
     h(

@@ -47,8 +47,8 @@ export class VerdictView {
   }
 
   show(verdict) {
-    const [symbol, look] = CLASSES[verdict.level] || UNKNOWN;
-    this.panel.className = `panel verdict ${look}`;
+    const [symbol, className] = CLASSES[verdict.level] || UNKNOWN;
+    this.panel.className = `panel verdict ${className}`;
     const facts = [verdict.cause, verdict.weakest, verdict.confusion, verdict.certainty]
       .filter(Boolean)
       .map(({ message }) => message);

@@ -104,7 +104,7 @@ export class Selection {
       : many
         ? tn("You can compare up to {n} run.", "You can compare up to {n} runs.", MOST_COMPARED)
         : "";
-    const item = (symbol, label, name, act, look = "btn-outline btn-sm") => {
+    const item = (symbol, label, name, act, className = "btn-outline btn-sm") => {
       const fitting = able(name);
       return (
         fitting.length > 0 &&
@@ -112,7 +112,7 @@ export class Selection {
           symbol,
           fitting.length < trainings.length ? `${label} (${fitting.length})` : label,
           () => act(fitting, finish),
-          look,
+          className,
         )
       );
     };

@@ -140,7 +140,7 @@ export function stageText(training) {
 }
 
 /** A progress bar; `value` 0..1, or null if unknown. */
-export function bar(value, look = "", label = t("Progress")) {
+export function bar(value, className = "", label = t("Progress")) {
   const measured = value !== null && value !== undefined;
   const now = measured ? Math.round(value * 100) : undefined;
   return h(
@@ -153,7 +153,7 @@ export function bar(value, look = "", label = t("Progress")) {
       "aria-valuemax": 100,
       "aria-valuenow": now,
     },
-    h("div", { class: `bar-fill ${look}`, style: measured ? { width: `${value * 100}%` } : {} }),
+    h("div", { class: `bar-fill ${className}`, style: measured ? { width: `${value * 100}%` } : {} }),
   );
 }
 
