@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 # does my line go?" in the wiki). A type without information about its values is for arbitrary data: `dict[str, Any]`
 # and `Mapping[str, Any]` for the params of any kind of job in its row, rows of the index, keyword arguments that are
 # passed on, the OpenAPI description, and what torch and ultralytics return; `UltralyticsArguments` for what changes
-# with the versions of ultralytics; `JsonObject` for foreign JSON, whose values mypy does not allow to be used unchecked;
-# `dict[str, object]` for data that is only passed on, to a table or as JSON.
+# with the versions of ultralytics; `JsonObject` for foreign JSON, whose values mypy does not allow to be used
+# unchecked; `dict[str, object]` for data that is only passed on, to a table or as JSON.
 CEILINGS = {
     "app": {
         "dict[str, Any]": 13,
