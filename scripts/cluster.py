@@ -57,11 +57,11 @@ class Cluster:
     """The whole cluster, below one folder.
 
     Args:
-        empty; for data, logs and nginx's files.
-        of the public address; 0: a free one.
+        folder: empty; for data, logs and nginx's files.
+        port: of the public address; 0: a free one.
 
     Attributes:
-        the public address: nginx, or the first web process without it.
+        url: the public address, of nginx, or of the first web process without it.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:

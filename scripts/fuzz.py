@@ -45,7 +45,7 @@ def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
     """Whether the program found no failure.
 
     Args:
-        its working folder, where it leaves its files.
+        folder: its working folder, where it leaves its files.
     """
     print("+", *(part if "Bearer" not in part else "…" for part in command), flush=True)
     return subprocess.run(command, cwd=folder, env=os.environ | environ, check=False).returncode == 0

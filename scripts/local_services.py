@@ -48,7 +48,7 @@ class RedisServer:
     """A Redis server without persistence.
 
     Args:
-        its working folder.
+        folder: its working folder.
 
     Raises:
         NotInstalled: `start` finds no redis-server.
@@ -95,7 +95,7 @@ class PostgresServer:
     """A server in a temporary folder; root runs it as the user postgres, since PostgreSQL refuses root.
 
     Args:
-        in addition to ours, such as `max_connections=300`.
+        settings: in addition to ours, such as `max_connections=300`.
 
     Attributes:
         url: of its database `postgres`.
@@ -153,7 +153,7 @@ class NginxServer:
 
     Args:
         behind: ports of the web processes.
-        whether each request is logged in `folder`/access.log, with the process that answered.
+        log: whether each request is logged in `folder`/access.log, with the process that answered.
 
     Raises:
         NotInstalled: `start` finds no nginx.

@@ -56,7 +56,7 @@ def kill_below(folder: Path, argument: str = "") -> list[psutil.Process]:
     """kill -9 of every process whose command line has this folder, or a path in it; returns those that were killed.
 
     Args:
-        another argument that the command line must have.
+        argument: another argument that the command line must have.
     """
     killed = []
     for process in psutil.process_iter(["cmdline"]):

@@ -36,7 +36,7 @@ class Fleet:
     """Threads, each of which is a worker.
 
     Args:
-        average duration of a job.
+        seconds: of a job, on average.
     """
 
     def __init__(self, number: int, seconds: float) -> None:

@@ -14,8 +14,8 @@ class DrawnData:
     """Images of shapes, as a ZIP in YOLO layout.
 
     Args:
-        the ZIP is created below it.
-        their number, and their side in pixels. A fifth is for validation.
+        folder: the ZIP is created below it.
+        images, size: their number, and their side in pixels. A fifth is for validation.
     """
 
     def __init__(self, folder: Path, images: int, size: int) -> None:

@@ -87,10 +87,10 @@ class Kit:
     """One run of the checks.
 
     Args:
-        everything is written below it.
+        folder: everything is written below it.
         device: "cuda" or "cpu".
-        time.monotonic() at the end of the run.
-        of the GPU, as nvidia-smi counts.
+        deadline: time.monotonic() at the end of the run.
+        index: of the GPU, as nvidia-smi counts.
     """
 
     folder: Path

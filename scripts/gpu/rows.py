@@ -37,7 +37,7 @@ class Run:
     """Runs the checks; `results.json` is complete after each of them.
 
     Args:
-        checks by name. One that raises Unusable skips all following ones.
+        checks: by name. One that raises Unusable skips all following ones.
     """
 
     def __init__(self, kit: Kit, checks: Checks) -> None:

@@ -25,7 +25,7 @@ class Servers:
     check, the next one gets a new folder.
 
     Args:
-        root of the folders.
+        root: the folders are created below it.
         common: settings of every server.
     """
 

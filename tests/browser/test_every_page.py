@@ -74,7 +74,7 @@ def grave(page: Page, *rules: str) -> list[str]:
     """axe's serious and critical findings, with the first element of each.
 
     Args:
-        to check; none: all.
+        rules: to check; none: all.
     """
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:

@@ -16,8 +16,8 @@ class WorkerProcess:
     """`python -m scripts.worker`.
 
     Args:
-        for its output.
-        beginning of its name, which no other worker of this machine has.
+        folder: for its output.
+        name: beginning of its name, which no other worker of this machine has.
         settings: of the platform.
     """
 

@@ -63,7 +63,7 @@ class Host:
     """A host, until `stop`.
 
     Args:
-        its own; with `tmp`, its temporary folder, on a small disk.
+        folder: its own; with `tmp`, its temporary folder, on a small disk.
         number: the last part of its address.
     """
 

@@ -65,7 +65,7 @@ def training(platform: Platform, lasts_s: float = 0.0) -> tuple[int, str]:
     """(id, host) of a training that has completed its first epoch.
 
     Args:
-        minimum duration, unless the machine has become faster.
+        lasts_s: minimum duration, unless the machine has become faster.
     """
     count = max(EPOCHS, math.ceil(lasts_s / platform.epoch_seconds))
     training_id = begin(platform, platform.dataset_id, epochs=count)

@@ -86,10 +86,10 @@ class Sample:
     """A dataset as written by a tool, of which one file is replaced by the input.
 
     Args:
-        that file's name.
-        the other files, except the images a.jpg and 1.jpg.
-        the tool's versions of the file.
-        the names of the images.
+        fed: that file's name.
+        beside: the other files, except the images a.jpg and 1.jpg.
+        seeds: the tool's versions of the file.
+        images: the names of the images.
     """
 
     fed: str

@@ -23,7 +23,7 @@ BUCKET = "platform"
 class S3Server:
     """
     Args:
-        for its output.
+        folder: for its output.
     """
 
     def __init__(self, folder: Path) -> None:

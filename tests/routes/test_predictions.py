@@ -89,7 +89,7 @@ def change_export(app: APIFlask, training_id: int, times: float, cpu: str = "") 
     """Set its time relative to that of the .pt, since the measured one depends on the machine.
 
     Args:
-        on which it was also verified in bfloat16, at twice the speed; empty: on none.
+        cpu: on which it was also verified in bfloat16, at twice the speed; empty: on none.
     """
     with app.app_context(), writing() as session:
         row = session.query(ModelExport).filter_by(training_id=training_id).one()

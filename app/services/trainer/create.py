@@ -68,9 +68,9 @@ class TrainingCreation:
     """Creates and queues new trainings.
 
     Args:
-        of the folders of datasets and trainings.
+        store: of the folders of datasets and trainings.
         feed: sends messages to the browsers.
-        starts trainings as soon as their device is free.
+        scheduler: starts trainings as soon as their device is free.
     """
 
     def __init__(self, store: TrainingStore, feed: TrainingFeed, scheduler: Scheduler) -> None:
@@ -102,10 +102,10 @@ class TrainingCreation:
         """Create and queue a training. `values` as loaded by TrainingIn.
 
         Args:
-            called with the session and the new row, in the transaction.
+            within: called with the session and the new row, in the transaction.
 
         Raises:
-            there is no such dataset, a parameter is invalid, or the device does not exist here.
+            Unprocessable: there is no such dataset, a parameter is invalid, or the device does not exist here.
             Conflict: the dataset is not valid.
         """
         architectures()  # the first read yields to other clients, so it is done outside of the transaction
@@ -128,11 +128,11 @@ class TrainingCreation:
         """Warnings about a request for a training, as WarningOut. Nothing is created.
 
         Args:
-            whether a start ("auto", "scratch" …) of a model uses weights.
+            starts_from: whether a start ("auto", "scratch" …) of a model uses weights.
 
         Raises:
             Unprocessable: `create` would refuse it.
-            likewise.
+            Conflict: likewise.
         """
         architectures()
         row = columns(db.session, self.store.storage, values)
@@ -154,11 +154,11 @@ def columns(session: Any, storage: "StorageService", values: TrainingInValues) -
     """The request as columns of a training, complete and validated. Reads only.
 
     Args:
-        has the dataset's images.
+        storage: has the dataset's images.
         values: as TrainingIn loads them.
 
     Raises:
-        there is no such dataset, model, start or device, or a parameter is invalid.
+        Unprocessable: there is no such dataset, model, start or device, or a parameter is invalid.
         Conflict: the dataset is not valid.
     """
     config = settings()

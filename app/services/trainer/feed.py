@@ -20,8 +20,8 @@ class TrainingFeed:
     """Sends messages to the rooms of trainings and to the dashboard.
 
     Args:
-        fills in the parts of a message in the reader's language.
-        notifies other processes of sent messages.
+        stored: fills in the parts of a message in the reader's language.
+        bus: notifies other processes of sent messages.
 
     Attributes:
         newest: the highest message number per training that any process has sent since the start of the server.

@@ -59,7 +59,7 @@ def message(event: str, row: Training | RunState, **payload: Unpack[MessagePaylo
     A `training_status` is stored without its training: later readers get the present one.
 
     Args:
-        a new one, or one locked by TrainingStore, which is up to date with all messages that were sent.
+        row: a new one, or one locked by TrainingStore, which is up to date with all messages that were sent.
     """
     if isinstance(row, RunState):
         row.seq += 1

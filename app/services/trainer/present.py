@@ -59,8 +59,8 @@ class TrainingPresenter:
     """Reads trainings as TrainingOut.
 
     Args:
-        the folder of all trainings.
-        has data newer than the rows.
+        models: the folder of all trainings.
+        ephemeral: has data newer than the rows.
     """
 
     def __init__(self, models: Path, ephemeral: EphemeralMessages) -> None:

@@ -40,9 +40,9 @@ class Client:
     """One server.
 
     Args:
-        address, such as http://127.0.0.1:5000.
-        of its messages, as in Accept-Language.
-        an access token. None: $YOLO_TOKEN, or the owner's on the server's own machine (login.py).
+        url: its address, such as http://127.0.0.1:5000.
+        language: of its messages, as in Accept-Language.
+        token: an access token. None: $YOLO_TOKEN, or the owner's on the server's own machine (login.py).
     """
 
     def __init__(self, url: str, language: str = "en", token: str | None = None) -> None:
@@ -59,7 +59,7 @@ class Client:
         Large files are sent in chunks, and resumed after an interruption.
 
         Args:
-            a file that stores the position of this upload: the same call resumes there.
+            state: a file that stores the position of this upload: the same call resumes there.
 
         Raises:
             ApiError: the server refused it or cannot be reached.
@@ -176,7 +176,7 @@ class Client:
         """What the trained model detects in an image, with thresholds of its own; nothing is stored.
 
         Args:
-            confidence, iou, classes ({name: confidence}), format ("yolo": adds `labels`).
+            options: confidence, iou, classes ({name: confidence}), format ("yolo": adds `labels`).
         """
         form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
         with open(image, "rb") as stream:
@@ -189,7 +189,7 @@ class Client:
 
         Args:
             state: see `upload`.
-            confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
+            options: confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
         """
         return self.queue_prediction([video], "file", {"training_id": training_id} | options, state)
 

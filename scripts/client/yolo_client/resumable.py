@@ -41,9 +41,9 @@ def upload(
     """Send a file in chunks with checksums; each is retried when the connection breaks.
 
     Args:
-        of the form that a small file would be sent with.
-        the name of the returned id in the server's response: `dataset_id` or `prediction_id`.
-        stores the upload's position, so that the next call resumes there.
+        fields: of the form that a small file would be sent with.
+        id_field: the name of the returned id in the server's response: `dataset_id` or `prediction_id`.
+        state: stores the upload's position, so that the next call resumes there.
 
     Raises:
         Refused: by the server, or it cannot be reached.

@@ -52,11 +52,16 @@ class RunFacts:
     """An ended training.
 
     Attributes:
-        names: of the classes. best: None: no epoch is complete.
-        epochs: the latest ones, oldest first. evaluation: from its file, if there is one.
-        planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes of the coach's
-        advice. weights: whether the file exists. actions: allowed now. uploaded: whether its weights
-        were trained elsewhere.
+        names: of the classes.
+        best: the best epoch; None: no epoch is complete.
+        epochs: the latest ones, oldest first.
+        evaluation: from its file, if there is one.
+        planned, done: epochs.
+        objects: in the training split by class; empty: not counted.
+        advice: codes of the coach's advice.
+        weights: whether the file exists.
+        actions: allowed now.
+        uploaded: whether its weights were trained elsewhere.
     """
 
     task: str
