@@ -125,6 +125,7 @@ def test_kill_web(record: Record, tmp_path: Path, weights: Weights, work: str) -
     with Server(tmp_path, record.mode, **settings) as server:
         begin(server, weights)
         pid = frozen_child(server, program) if settings else freeze_child(server, program)
+        job_id = wait_until(lambda: running_processes(server).get(pid), 60, "its job is known")
         kill_server(server)
         if not stays_stopped:
             os.kill(pid, signal.SIGCONT)
@@ -134,12 +135,12 @@ def test_kill_web(record: Record, tmp_path: Path, weights: Weights, work: str) -
             assert time.monotonic() - answered < RECOVERY_S, problems
             time.sleep(0.02)
         record.recovered(answered)
-        job = server.get("/api/jobs").json()["jobs"][0]
+        job = server.get(f"/api/jobs/{job_id}").json()
         record.note = f"{job['status']}, attempt {job['attempt']}"
         with suppress(ProcessLookupError):  # it was killed
             os.kill(pid, signal.SIGCONT)
         wait_until(lambda: has_ended(server), 600, "all jobs have ended, and their processes")
-        job = server.get(f"/api/jobs/{job['id']}").json()
+        job = server.get(f"/api/jobs/{job_id}").json()
         record.note += f"; then {job['status']} {(job['error'] or {}).get('code', '')}".rstrip()
         check_database(server)
 
