@@ -15,7 +15,7 @@ from app.extensions import db
 from app.jobs.devices import Holding, Use
 from app.models import Estimate, Training, TrainingMetric, now
 from app.services.estimate.figures import FINISH_S, times
-from app.services.estimate.request import Configuration
+from app.services.estimate.request import Configuration, installed_version
 from tests.data import change_settings, valid_dataset
 
 TINY: dict[str, Any] = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 64}
@@ -106,6 +106,18 @@ def test_what_does_not_fit_is_an_answer(idle_app: APIFlask, idle: FlaskClient, m
     assert answer.get("fits") is False, answer
     assert answer["largest_batch"] in {4, 8}
     assert answer["reason"]
+
+
+def test_the_versions_of_packages_are_read_once(idle_app: APIFlask) -> None:
+    """The form of a new run asks for the estimates of three presets with each opening."""
+    address = f"/api/datasets/{valid_dataset(idle_app)}/training-defaults?start=scratch"
+    client = idle_app.test_client()
+    assert client.get(address).status_code == 200
+    first = installed_version.cache_info()
+    assert client.get(address).status_code == 200
+    again = installed_version.cache_info()
+    assert again.misses == first.misses <= 2
+    assert again.hits == first.hits + 6
 
 
 def test_the_same_checks_as_a_training(idle_app: APIFlask, idle: FlaskClient) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Self
 
@@ -87,12 +88,20 @@ def describe(row: Training, dataset: Dataset) -> EstimateRequest:
         "devices": devices,
         "machine": [os.cpu_count(), [gpu["name"] for gpu in system.gpus()] if devices != (CPU,) else []],
         "limit": config.TRAINING_MEMORY_LIMIT,
-        "versions": [version("torch"), version("ultralytics"), __version__],
+        "versions": [installed_version("torch"), installed_version("ultralytics"), __version__],
     }
     same = {name: value for name, value in asdict(configuration).items() if name not in {"epochs", "params"}}
     text = json.dumps(same | depends, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     return EstimateRequest(key, to_measure(row, devices, batch), devices, configuration)
+
+
+@cache
+def installed_version(package: str) -> str:
+    """The version of a package, read once: parsing its metadata costs as much as a query, and the form of a new run
+    asks for the estimates of three presets.
+    """
+    return version(package)
 
 
 def automatic(row: Training, dataset: Dataset) -> str | None:
