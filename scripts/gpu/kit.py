@@ -78,7 +78,7 @@ FULL_CPU = replace(
     **WITHOUT_GPU,
 )
 TINY = replace(
-    FULL_CPU, images=60, size=96, small=32, batch=8, epochs=1, watched=20, compared=2, requests=16, **WITHOUT_GPU
+    FULL_CPU, images=60, size=96, small=32, batch=8, epochs=1, watched=5, compared=2, requests=16, **WITHOUT_GPU
 )
 
 
