@@ -32,11 +32,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def begin(server: Server, length: int) -> str:
+def begin(server: Server, length: int, **options: bytes) -> str:
     """The path of a new upload."""
-    header = ",".join(
-        f"{key} {base64.b64encode(value).decode()}" for key, value in (("filename", b"things.zip"), ("name", b"T"))
-    )
+    metadata = {"filename": b"things.zip", "name": b"T"} | options
+    header = ",".join(f"{key} {base64.b64encode(value).decode()}".strip() for key, value in metadata.items())
     answer = server.post("/api/uploads", headers=TUS | {"Upload-Length": str(length), "Upload-Metadata": header})
     assert answer.status_code == 201, answer.text
     return answer.headers["Location"]
@@ -172,6 +171,16 @@ def test_a_refused_chunk_is_answered_and_its_connection_continues(server: Server
         answer = session.patch(server.url + location, data=in_pieces(), headers=headers, timeout=60)
         assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(len(data))), "chunked, of no length"
         assert outcome(server, location)["state"] == "done"
+
+
+def test_empty_options_are_as_if_they_were_not_sent(threading_server: Server) -> None:
+    """They were accepted when the upload began, and must not fail it after its last byte."""
+    data = drawn_zip(4)
+    location = begin(threading_server, len(data), split=b"", rename=b"", classes=b"")
+    assert patch(threading_server, location, 0, data).status_code == 204
+    body = outcome(threading_server, location)
+    assert body["state"] == "done", body
+    assert wait_for_dataset(threading_server, body["dataset_id"])["total_images"] == 4
 
 
 def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) -> None:

@@ -215,9 +215,9 @@ class Bucket:
         Raises:
             StoreAway: some objects may remain.
         """
-        remaining = [{"Key": self.path(key)} for key in keys]
-        while remaining:
-            batch, remaining = remaining[:MAX_REMOVED], remaining[MAX_REMOVED:]
+        objects = [{"Key": self.path(key)} for key in keys]
+        for start in range(0, len(objects), MAX_REMOVED):
+            batch = objects[start : start + MAX_REMOVED]
             with answers("remove"):
                 answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
             for error in answer.get("Errors", ()):

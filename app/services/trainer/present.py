@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import TrainingOut
 from app.schemas.training_lists import TrainingQueryValues
+from app.services.paging import page_numbers
 from app.services.trainer import advance, texts
 from app.services.trainer.ephemeral import COLUMNS, EphemeralMessages
 from app.services.trainer.levels import MainFigures, level_of, main_value
@@ -98,10 +99,7 @@ class TrainingPresenter:
         points = sparklines([item["id"] for item in trainings]) if trainings else {}
         return {
             "trainings": [{**item, "spark": points.get(item["id"], [])} for item in trainings],
-            "total": total,
-            "page": query["page"],
-            "per_page": size,
-            "pages": -(-total // size),
+            **page_numbers(query, total),
         }
 
     def to_dicts(self, query: Any) -> list[TrainingView]:

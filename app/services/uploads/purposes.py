@@ -77,7 +77,7 @@ class DatasetPurpose:
         self.creation.expect(length)
 
     def create(self, upload: Upload, key: RequestKey) -> int:
-        form: UploadMetadataValues = checked_form(UploadMetadata(), upload.form)
+        form: UploadMetadataValues = checked_form(UploadMetadata(), upload.metadata)
         with open(upload.bin, "rb") as file:
             return self.creation.create(file, upload.filename, **form, request_key=key).id
 
@@ -109,7 +109,7 @@ class PredictionPurpose:
         """Nothing is prepared."""
 
     def create(self, upload: Upload, key: RequestKey) -> int:
-        values: RequestedRun = checked_form(PredictionUploadMetadata(), upload.form)
+        values: RequestedRun = checked_form(PredictionUploadMetadata(), upload.metadata)
         with open(upload.bin, "rb") as file:
             sent = PredictionInput([InputFile(file, upload.filename, upload.bin)], many=False)
             return self.predictions.create(sent, values, key)["prediction_id"]
