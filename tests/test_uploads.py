@@ -223,8 +223,9 @@ def extracting(server: Server) -> bool:
 
 
 def reading(server: Server) -> bool:
-    """Everything is extracted, and the child validates it."""
-    return any((server.folder / "data/jobs").glob("*/unpacked.json"))
+    """Everything is extracted, and the child validates it; the folder of a failed import keeps its files."""
+    extracted = {path.parent.name for path in (server.folder / "data/jobs").glob("*/unpacked.json")}
+    return bool(extracted & set(column(server, "SELECT token FROM job WHERE status = 'running'")))
 
 
 def is_installed(server: Server) -> bool:
@@ -236,13 +237,13 @@ def scanning(server: Server) -> bool:
     """The child works on the images: some have thumbnails, which it starts before the folder is at its final path."""
     datasets = server.folder / "data/datasets"
     thumbnails = {int(path.name) for path in datasets.iterdir() if any(path.glob("thumbnails/*/*"))}
-    return bool(thumbnails & committed_ids(server))
+    return bool(thumbnails & set(column(server, "SELECT id FROM dataset")))
 
 
-def committed_ids(server: Server) -> set[int]:
-    """Ids of datasets, read from the database directly."""
+def column(server: Server, query: str) -> list[Any]:
+    """A query's only column, read from the database directly."""
     with closing(sqlite3.connect(f"file:{server.folder}/instance/test.db?mode=ro", uri=True)) as connection:
-        return {row[0] for row in connection.execute("SELECT id FROM dataset")}
+        return [row[0] for row in connection.execute(query)]
 
 
 def is_clean(server: Server, reached: Callable[[Server], bool]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.worker.checkpoints import last_epoch as newest_checkpoint
 from scripts.local_server import ROOT, Server
 from tests.faults.tools import (
     add_dataset,
@@ -55,11 +56,14 @@ def test_a_training_goes_on_in_the_restored_copy(threading_server: Server, tmp_p
         before = epochs(second, training_id)
         last_epoch = before[-1]["epoch"]
         assert last_epoch >= 2
+        # Events are copied after checkpoints: epochs between them are repeated, and their rows replaced.
+        resumed = newest_checkpoint(backup / "data/models" / str(training_id))
+        assert 1 <= resumed <= last_epoch
         wait_for_epoch(second, training_id, last_epoch + 2, 300)
         assert trainer(second, training_id) != pid
         run = epochs(second, training_id)
         assert [item["epoch"] for item in run] == list(range(1, len(run) + 1))
-        assert run[: last_epoch - 1] == before[:-1]
+        assert run[:resumed] == before[:resumed]
         now = state(second, training_id)
         assert (now["status"], now["error"]) == ("running", None)
         check_database(second)

@@ -262,6 +262,36 @@ def test_a_file_that_changes_while_it_is_copied(tmp_path: Path) -> None:
     assert sorted(mirror.files) == ["grows", "two"]
 
 
+def test_events_are_copied_last(tmp_path: Path) -> None:
+    """A checkpoint that is written meanwhile has its event in the copy, whatever the order of a folder's entries."""
+    source, target = tmp_path / "a", tmp_path / "b"
+    models = source / "models/1", source / "models/2"
+    for model, names in zip(models, (("checkpoints", "attempts/1"), ("attempts/1", "checkpoints")), strict=True):
+        for name in names:
+            (model / name).mkdir(parents=True)
+        (model / "attempts/1/events.jsonl").write_text("1\n")
+
+    class Slow(Mirror):
+        """While it copies a checkpoint, every training has another epoch."""
+
+        def copy(self, path: str, status: os.stat_result) -> bool:
+            if path.endswith(".pt"):
+                for model in models:
+                    with open(model / "attempts/1/events.jsonl", "a") as file:
+                        file.write("2\n")
+            return super().copy(path, status)
+
+    mirror = Slow(source, target)
+    for number in (1, 2):
+        for model in models:
+            (model / f"checkpoints/epoch-{number}.pt").write_text("weights")
+        mirror.update(lambda _path: True)
+        for model in models:
+            events = model / "attempts/1/events.jsonl"
+            assert (target / events.relative_to(source)).read_text() == events.read_text(), f"round {number}"
+    assert len(mirror.files) == 6
+
+
 def test_a_hard_link_whose_first_name_was_replaced(tmp_path: Path) -> None:
     source, target = tmp_path / "a", tmp_path / "b"
     source.mkdir()

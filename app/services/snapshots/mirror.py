@@ -12,6 +12,7 @@ from app.services.installation.mark import NAMES
 from app.services.snapshots.manifest import PIECE, File
 
 WORKED_ON = {"tmp"}  # the server empties it at its start
+LAST = "events.jsonl"  # what a child reports: everything else in the copy is then older than its reports, or as old
 TRIES = 3  # attempts to copy a file that changes meanwhile
 
 State = tuple[int, int, int, int]  # device, inode, size, modification time
@@ -38,6 +39,9 @@ class Mirror:
     def update(self, included: Callable[[str], bool]) -> None:
         """Copy new and changed files, and remove deleted and excluded ones.
 
+        Files of events are copied after all others: an epoch whose checkpoint is in the copy, but not its event, would
+        never have a row. The other way round, the epoch is repeated.
+
         Args:
             included: whether a path below the data folder is copied.
 
@@ -45,14 +49,18 @@ class Mirror:
             OSError: a file cannot be written or read.
         """
         copied: set[str] = set()
+        events: list[str] = []
         self.links, self.folders = {}, []
         for path, status in walk(self.source, lambda path: included(path) and not self.excluded(path)):
             if stat.S_ISLNK(status.st_mode):
                 self.link(path)
             elif stat.S_ISDIR(status.st_mode):
                 self.folders.append(path)
+            elif path.rpartition("/")[2] == LAST:
+                events.append(path)
             elif self.copy_if_changed(path, status):
                 copied.add(path)
+        copied.update(path for path in events if self.copy_present(path))
         for path in self.files.keys() - copied:
             self.forget(path)
 
@@ -61,6 +69,14 @@ class Mirror:
             self.links[path] = os.readlink(self.source / path)
         except OSError:  # deleted or replaced at this moment: the next update sees it
             pass
+
+    def copy_present(self, path: str) -> bool:
+        """`copy_if_changed`, as the file is now; False: it was deleted."""
+        try:
+            status = (self.source / path).lstat()
+        except FileNotFoundError:
+            return False
+        return self.copy_if_changed(path, status)
 
     def copy_if_changed(self, path: str, status: os.stat_result) -> bool:
         """Update a file of the copy; False: it was deleted."""
