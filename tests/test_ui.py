@@ -4,17 +4,22 @@ import gzip
 import io
 import posixpath
 import re
+import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from app.database import writing
 from app.limits import PUBLIC_DOWNLOADS
+from app.models import Dataset
 from app.routes.ui import default_model, local_address
 from app.services import source
 from app.static_files import COMMENT, without_comments
 from scripts.local_server import ROOT
+from tests.data import valid_dataset
 
 PAGES = ["/", "/datasets", "/trainings", "/trainings/new", "/tests", "/compare", "/system"]
 
@@ -135,6 +140,26 @@ def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
         assert "connect-src 'self' ws://localhost wss://localhost;" in policy
         assert not re.search(r"<style|\sstyle=", answer.text), path
     assert "ws://" not in client.get("/", headers={"Host": "a;b"}).headers.get("Content-Security-Policy", "")
+
+
+def test_the_form_of_a_new_run_names_the_presets_that_it_will_show(client: FlaskClient, app: APIFlask) -> None:
+    """The browser requests them with the page, not after its scripts and the list of datasets."""
+
+    def named(query: str = "") -> list[str]:
+        text = client.get(f"/trainings/new{query}").text
+        return re.findall(r'rel="preload" as="fetch" href="/api/datasets/(\d+)/training-defaults\?start=auto"', text)
+
+    assert named() == []
+    older, newer = valid_dataset(app), valid_dataset(app)
+    with app.app_context(), writing() as session:
+        session.add(Dataset(name="Broken", status="invalid"))
+    assert named() == [str(newer)]
+    assert named(f"?dataset_id={older}") == [str(older)]
+    for other in (newer + 1, newer + 2, "x", "9" * 40, ""):
+        assert named(f"?dataset_id={other}") == [str(newer)]
+    shutil.rmtree(Path(app.config["DATASETS_DIR"]) / str(newer))
+    assert named() == named(f"?dataset_id={newer}") == [str(older)], "its files are missing"
+    assert named(f"?clone=1&dataset_id={older}") == [], "a copy has the values of its original"
 
 
 def test_a_page_names_every_module_that_its_script_imports(client: FlaskClient) -> None:

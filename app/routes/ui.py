@@ -19,6 +19,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.i18n import LOCALES
 from app.models import Dataset, Evaluation, Training, TrainingStatus
+from app.services import services
 from app.services.guide import guide
 from app.services.source import source_archive
 from app.services.trainer.levels import LEVELS
@@ -26,7 +27,8 @@ from app.services.trainer.levels import LEVELS
 blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 
 YEAR_S = 31_536_000
-IDS = re.compile(r"[1-9]\d{0,14}(,[1-9]\d{0,14}){0,9}", re.ASCII)
+ID = r"[1-9]\d{0,14}"
+IDS = re.compile(rf"{ID}(,{ID}){{0,9}}", re.ASCII)
 
 # YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' table).
 MODELS = (
@@ -83,7 +85,15 @@ def training_new() -> str:
         "batch_size": config.DEFAULT_BATCH_SIZE,
         "img_size": config.DEFAULT_IMG_SIZE,
     }
-    return render_template("training_new.html", defaults=defaults, models=MODELS)
+    return render_template("training_new.html", defaults=defaults, models=MODELS, dataset_id=proposed_dataset())
+
+
+def proposed_dataset() -> int | None:
+    """The dataset whose presets the form of a new training will show first; None: it will show none."""
+    if "clone" in request.args:
+        return None
+    named = request.args.get("dataset_id", "")
+    return services().datasets.store.valid_id(int(named) if re.fullmatch(ID, named, re.ASCII) else None)
 
 
 @blueprint.get("/trainings/<id:training_id>")

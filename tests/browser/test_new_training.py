@@ -53,6 +53,35 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: No
     expect(page.locator("[data-why=epochs]")).to_contain_text("20 × 50. From scratch")
 
 
+def test_the_form_asks_only_for_what_it_shows(open_page: Open, forty: None) -> None:
+    """Earlier, it asked for the weights of the server's default model, too, and for all figures of the machine."""
+    page = open_page("/datasets", locale="en")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/api/")[2]))
+    page.goto(page.url.replace("/datasets", "/trainings/new"))
+    expect(page.locator(".other-models")).to_be_visible()
+    expect(page.locator("[data-weights]")).to_contain_text("yolov8n.pt")
+    weights = [path for path in asked if path.startswith("weights")]
+    assert (weights, "system" in asked) == (["weights?model=yolov8n"], False)
+    page.locator("[name=model_version][value=s]").check()
+    expect(page.locator("[data-weights]")).to_contain_text("yolov8s.pt")
+    with page.expect_request("**/api/system"):
+        page.locator("[data-when] summary").click()
+
+
+def test_the_form_works_without_presets(open_page: Open, forty: None) -> None:
+    page = open_page("/datasets", locale="en", expected="503")
+    page.route("**/training-defaults?*", lambda route: route.fulfill(status=503))
+    page.goto(page.url.replace("/datasets", "/trainings/new"))
+    expect(page.locator("[data-presets]").get_by_role("alert")).to_be_visible()
+    expect(page.locator("[data-weights]")).to_contain_text("yolov8m.pt")
+    expect(page.locator(".other-models")).to_be_visible()
+    page.unroute("**/training-defaults?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".preset")).to_have_count(3)
+    expect(page.locator("[data-weights]")).to_contain_text("yolov8n.pt")
+
+
 def test_unusual_values_are_warned_about_beside_their_field(open_page: Open, forty: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     expect(page.locator(".preset")).to_have_count(3)
@@ -95,6 +124,7 @@ def test_a_wrong_value_is_reported_in_the_page_s_language(
     page = open_page("/trainings/new?dataset_id=1", locale=locale)
     expect(page.locator(".preset")).to_have_count(3)
     facts = page.locator("[data-summary] dd")
+    expect(facts.first).not_to_have_text("–")  # the list of datasets may come after the presets
     page.locator("[name=batch_size]").fill("16")
     images, iterations = (int("".join(filter(str.isdigit, facts.nth(index).inner_text()))) for index in (1, 5))
     assert iterations == -(-images // 16)

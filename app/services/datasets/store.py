@@ -83,6 +83,14 @@ class DatasetStore:
         valid = select(Dataset.id).where(Dataset.status == DatasetStatus.VALID, Dataset.path.is_not(None))
         return set(db.session.scalars(valid)) - set(self.storage.stored_datasets())
 
+    def valid_id(self, dataset_id: int | None) -> int | None:
+        """This dataset's id if it can be trained on, otherwise that of the newest one that can; None: there is none."""
+        dataset = db.session.get(Dataset, dataset_id) if dataset_id else None
+        if dataset is not None and dataset.status == DatasetStatus.VALID and not self.is_missing(dataset):
+            return dataset.id
+        newest = select(Dataset.id).order_by(Dataset.created_at.desc(), Dataset.id.desc())
+        return db.session.scalar(newest.where(self.has_status(DatasetStatus.VALID)).limit(1))
+
     def newest_sample(self, since: datetime | None = None) -> Dataset | None:
         """The newest sample dataset that is usable, or being imported.
 

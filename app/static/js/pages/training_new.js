@@ -23,6 +23,8 @@ const query = new URLSearchParams(window.location.search);
 const datasets = new TrainableDatasets();
 let architectures = [];
 let original = null; // the copied training
+let copied = false; // the form has its values
+let devicesListed = null;
 let sent = { body: null, key: null };
 
 const chosen = () => datasets.cached(select.value);
@@ -58,6 +60,8 @@ async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
     const datasetId = original ? String(original.dataset_id) : query.get("dataset_id");
+    const first = form.dataset.dataset; // as requested by the page's head; none for a copy
+    let proposed = presets.load(first, start.kind);
     const listed = await datasets.list("");
     if (datasetId && !datasets.cached(datasetId)) listed.options.unshift(...(await datasets.one(datasetId)));
     setChildren($("[data-failure]"));
@@ -69,9 +73,10 @@ async function begin() {
     }
     narrowed.fill(listed, datasetId);
     if (original) $("[data-preset-panel]").hidden = true;
-    else propose();
+    if (select.value !== first) proposed = propose();
     show();
-    await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
+    await proposed; // what is seen first is answered first: one process answers everything
+    await Promise.all([fillArchitectures(), original && devices()]);
     if (original) await fillFrom();
   } catch (error) {
     form.hidden = !datasets.any; // without any there is nothing to choose from
@@ -97,6 +102,7 @@ async function fillFrom() {
   setDevice(params.device);
   start.set(original.start);
   await parameters.set(params);
+  copied = true;
   show();
 }
 
@@ -130,9 +136,12 @@ function show() {
 }
 
 /** Load the presets for the selection; a copy has the values of its original. */
-function propose() {
-  if (!original) presets.load(select.value, start.kind);
+async function propose() {
+  if (!original) await presets.load(select.value, start.kind);
 }
+
+/** Fill the choice of devices, once: when it is opened, or for a copy. */
+const devices = () => (devicesListed ??= listDevices(form.elements.device));
 
 const SUFFIXES = { segment: "-seg", pose: "-pose", obb: "-obb", classify: "-cls" };
 
@@ -155,7 +164,7 @@ function changed() {
   $("[data-models]").classList.toggle("is-replaced", Boolean(form.elements.architecture.value));
   parameters.forTask(task());
   estimate.outdated();
-  if (chosen()) weights.show(model());
+  if (chosen() && (original ? copied : presets.answered)) weights.show(model()); // not of the model it starts with
   presets.mark();
   unusual.soon();
   summary();
@@ -262,6 +271,7 @@ select.addEventListener("change", () => {
   propose();
 });
 for (const radio of form.elements.start) radio.addEventListener("change", propose);
+$("[data-when]").addEventListener("toggle", devices);
 $("[data-estimate-answer]").addEventListener("estimated", propose); // the cards show their time
 for (const radio of form.elements.model_version)
   radio.addEventListener("change", () => {

@@ -9,12 +9,13 @@ const AGAIN_MS = 1000;
 const SYMBOLS = { quick: "lightning-charge", balanced: "speedometer2", best: "trophy" };
 
 export class Presets {
-  /** `changed()` is called after values were set. */
+  /** `changed()` is called after values were set, and when they could not be loaded. */
   constructor(form, container, changed) {
     this.form = form;
     this.container = container;
     this.changed = changed;
     this.presets = [];
+    this.answered = false; // until then the form's model is the server's default
     this.chosen = null;
     this.touched = new Set();
     this.turn = 0;
@@ -30,6 +31,7 @@ export class Presets {
     try {
       const { presets, recommended, facts } = await get(`/api/datasets/${dataset}/training-defaults`, { start });
       if (turn !== this.turn) return;
+      this.answered = true;
       this.presets = presets;
       this.chosen = this.chosen || recommended;
       $("[data-preset-facts]").textContent = this.basis(facts);
@@ -38,14 +40,16 @@ export class Presets {
       if (presets.some(({ checking }) => checking))
         setTimeout(() => turn === this.turn && this.load(dataset, start), AGAIN_MS);
     } catch (error) {
-      if (turn === this.turn)
-        setChildren(
-          this.container,
-          failure(error, () => {
-            setChildren(this.container, skeleton(2));
-            this.load(dataset, start);
-          }),
-        );
+      if (turn !== this.turn) return;
+      this.answered = true;
+      setChildren(
+        this.container,
+        failure(error, () => {
+          setChildren(this.container, skeleton(2));
+          this.load(dataset, start);
+        }),
+      );
+      this.changed();
     }
   }
 
