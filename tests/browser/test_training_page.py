@@ -247,7 +247,7 @@ def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
 
 
 def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, training: int) -> None:
-    """Its legend and its name get a new value immediately, the crosshair once it is scrolled to."""
+    """Its legend and its name get a new value immediately, the best epoch and the crosshair once it is scrolled to."""
     page = open_page(f"/trainings/{training}", locale="en")
     chart = page.locator("[data-chart=learning-rate]")
     plot = "window.Chart.getChart(document.querySelector('[data-chart=learning-rate] canvas'))?.plot"
@@ -258,9 +258,15 @@ def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, tr
     page.set_viewport_size({"width": 1280, "height": 400})
     page.evaluate("window.scrollTo(0, 0)")
     wait_until(page, f"!{plot}.onScreen && !{plot}.stale")
-    page.evaluate(
-        f"{plot}.push({{ ...{plot}.metrics.at(-1), epoch: {plot}.metrics.at(-1).epoch + 1, learning_rate: 0.0042 }})"
-    )
+    best, marked = chart.locator(".chart-guide.is-best"), f"{plot}.guides.best.style.transform"
+    before = page.evaluate(marked)
+    now = page.evaluate(f"""() => {{
+      const last = {plot}.metrics.at(-1);
+      {plot}.best(last.epoch + 1);
+      {plot}.push({{ ...last, epoch: last.epoch + 1, learning_rate: 0.0042 }});
+      return {marked};
+    }}""")
+    assert now == before, "nothing is moved that nobody sees"
     expect(chart.locator(".chart-legend")).to_contain_text("0.0042")
     expect(chart.locator("canvas")).to_have_attribute("aria-label", re.compile("0.0042"))
     page.evaluate(f"{plot}.pointTo(5)")
@@ -270,6 +276,8 @@ def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, tr
     expect(guide).to_be_visible()
     x = page.evaluate(f"Math.round({plot}.chart.scales.x.getPixelForValue(5))")
     expect(guide).to_have_attribute("style", re.compile(rf"translateX\({x}px\)"))
+    last = page.evaluate(f"Math.round({plot}.chart.scales.x.getPixelForValue({plot}.bestEpoch))")
+    expect(best).to_have_attribute("style", re.compile(rf"translateX\({last}px\)"))
 
 
 def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:

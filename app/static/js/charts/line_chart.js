@@ -228,6 +228,7 @@ export class LineChart {
     if (!this.chart) this.make();
     else this.redraw();
     this.outgrown = false;
+    this.guides.updateBest();
     this.followCrosshair();
   }
 

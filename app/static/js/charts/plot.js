@@ -159,9 +159,9 @@ export class Plot extends LineChart {
     });
   }
 
+  /** Mark the best epoch of the data that is set or pushed next, when that is drawn. */
   best(epoch) {
     this.bestEpoch = epoch;
-    this.guides.updateBest();
   }
 
   /** A point was added. Within the axes it is only drawn, since building axes is most of the work. */
