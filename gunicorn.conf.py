@@ -1,5 +1,6 @@
 """Defaults of gunicorn for `run:app`; its command line wins over them."""
 
+import gc
 import os
 import signal
 import warnings
@@ -69,6 +70,8 @@ def post_worker_init(worker: Any) -> None:
 
 def on_starting(server: Any) -> None:
     """Before the master starts its workers."""
+    gc.freeze()  # what they share with it stays shared: no round writes into it
+    gc.enable()  # run.py has disabled it
     guard.end_in_time(server)
 
 

@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -11,7 +12,7 @@ from flask import Response, current_app, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from flask_babel import gettext
 from werkzeug.exceptions import UnsupportedMediaType
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, Rule
 
 from app import inputs, static_files
 from app.bodies import Body, BodyDeadline, UploadRequest
@@ -49,6 +50,19 @@ class IdConverter(BaseConverter):
         return int(value)
 
 
+class LazyRule(Rule):
+    """A route whose address is compiled when `url_for` first builds it.
+
+    werkzeug compiles two functions for each route at the start, by way of syntax trees: 0.2 ms of the CPU, and most
+    addresses of the API are built by no page.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        """A method that builds the address; what werkzeug makes of the route is made at its first call."""
+        compiled = cache(super()._compile_builder)
+        return lambda rule, /, **values: compiled(append_unknown)(rule, **values)
+
+
 class JSONProvider(DefaultJSONProvider):
     """JSON without escaped non-ASCII letters."""
 
@@ -66,6 +80,7 @@ class JSONProvider(DefaultJSONProvider):
 
 def init_app(app: APIFlask) -> None:
     """Set up routing, JSON, uploads, static files, OpenAPI and headers."""
+    app.url_rule_class = LazyRule
     app.url_map.converters["id"] = IdConverter
     app.json = JSONProvider(app)
     staging = settings(app).DATA_ROOT / "tmp"

@@ -1,10 +1,10 @@
 """Reads websockets under limits: each message is checked, and each connection is throttled."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from engineio.packet import CLOSE, MESSAGE, PING, PONG, UPGRADE
-from wsproto.utilities import LocalProtocolError
 
 from app.extensions import socketio
 from app.limits import Bucket
@@ -55,16 +55,16 @@ class CheckedWebSocket:
 
     def close(self) -> None:
         """End simple-websocket's reader, which would otherwise wait for a silent client and occupy two threads."""
-        try:
-            self._inner.close()
-        except LocalProtocolError:  # another thread or the client closes it at the same moment
-            pass
         server = getattr(self._inner, "ws", None)
-        if server is not None:
-            try:
-                server.sock.shutdown(2)
-            except OSError:  # already closed
-                pass
+        if server is None:  # eventlet's
+            self._inner.close()
+            return
+        from wsproto.utilities import LocalProtocolError  # simple-websocket has loaded it; eventlet needs none of it
+
+        with suppress(LocalProtocolError):  # another thread or the client closes it at the same moment
+            self._inner.close()
+        with suppress(OSError):  # already closed
+            server.sock.shutdown(2)
 
 
 class SlowedSocket:

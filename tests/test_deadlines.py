@@ -176,9 +176,13 @@ def test_two_threads_close_one_websocket() -> None:
 
         connection = Connection(ConnectionType.SERVER)
 
+        def __init__(self, sock: socket.socket) -> None:
+            self.ws = SimpleNamespace(sock=sock)
+
         def close(self) -> None:
             self.connection.send(CloseConnection(1000))
 
-    checked = CheckedWebSocket(Websocket(), Bucket(1, 1.0))
-    checked.close()
-    checked.close()
+    with socket.socket() as sock:
+        checked = CheckedWebSocket(Websocket(sock), Bucket(1, 1.0))
+        checked.close()
+        checked.close()

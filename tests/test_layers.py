@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_server import ROOT, settings_for
+from scripts.local_server import MODES, ROOT, settings_for
 
 # A module may import its own layer and those before it.
 LAYERS = (
@@ -51,6 +51,27 @@ HEAVY = {
     "nncf",
     "av",
 }
+# What the web process loads when somebody needs it: each start without them is shorter, and the server smaller.
+AT_FIRST_USE = {
+    "alembic",
+    "argon2",
+    "authlib",
+    "boto3",
+    "botocore",
+    "flask_cors",
+    "flask_migrate",
+    "joserfc",
+    "limits",
+    "markdown_it",
+    "PIL",
+    "prometheus_client",
+    "psycopg",
+    "pynvml",
+    "rq",
+    "tarfile",
+    "yaml",
+}
+OF_OTHER_MODE = {"threading": {"eventlet", "greenlet"}, "eventlet": {"simple_websocket", "wsproto", "h11"}}
 ML_STACK = HEAVY | {"networkx", "scipy", "PIL", "yaml", "defusedxml", "pi_heif", "psutil", "pynvml", "requests"}
 
 
@@ -301,6 +322,25 @@ def test_the_status_of_a_training_has_one_writer() -> None:
             if {"row.status", "job.status"} & set(names):
                 writers.add(path.name)
     assert writers == {"transitions.py"}
+
+
+START = """
+import json, sys
+from run import app
+assert app.test_client().get("/health").status_code == 200
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.usefixtures("empty_database")  # migrating one has libraries of its own
+@pytest.mark.parametrize("mode", MODES)
+def test_a_start_loads_what_the_first_answers_need(tmp_path: Path, mode: str) -> None:
+    environment = os.environ | settings_for(tmp_path, SOCKETIO_ASYNC_MODE=mode)
+    completed = subprocess.run(
+        [sys.executable, "-c", START], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(completed.stdout.splitlines()[-1]))
+    assert (HEAVY | AT_FIRST_USE | OF_OTHER_MODE[mode]) & loaded == set()
 
 
 VISIT = """

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -22,9 +23,6 @@ TYPES: dict[str, type[Event]] = {
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
 
-FIELDS = {  # the types of each event's fields, by name
-    name: {field.name: get_type_hints(kind)[field.name] for field in fields(kind)} for name, kind in TYPES.items()
-}
 MOST = 2**63  # range of the database's integers
 MOST_LINE = 64 * 1024**2  # bytes; the longest event, with a thousand classes, has some 200 KB
 
@@ -79,11 +77,19 @@ def event_of(kind: type[Kind], values: Mapping[str, object]) -> Kind:
         ValueError: one is of another type.
         TypeError: one is missing.
     """
-    hints = FIELDS[kind.__name__]
+    hints = field_types(kind.__name__)
     known = {name: value for name, value in values.items() if name in hints}
     if not all(fits(value, hints[name]) for name, value in known.items()):
         raise ValueError("a field of another type")
     return kind(**known)
+
+
+@cache
+def field_types(name: str) -> dict[str, object]:
+    """The types of the fields of the event of this name, by name."""
+    kind = TYPES[name]
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -270,10 +270,14 @@ def find_child(directory: Path) -> Child | None:
 
 def find_children(root: Path) -> Iterator[tuple[int, float, Path]]:
     """(pid, start time, directory) of the leading process of each child below `root`."""
-    for process in psutil.process_iter(["cmdline", "create_time"]):
-        command = process.info["cmdline"] or []
-        if MAINS.intersection(command) and Path(command[-1]).is_relative_to(root) and leads(process.pid):
-            yield process.pid, process.info["create_time"], Path(command[-1])
+    for pid in filter(leads, psutil.pids()):  # first, since it is one call; the rest reads files of /proc
+        try:
+            process = psutil.Process(pid)
+            command, started = process.cmdline(), process.create_time()
+        except psutil.Error:  # it has ended, or is another user's
+            continue
+        if MAINS.intersection(command) and Path(command[-1]).is_relative_to(root):
+            yield pid, started, Path(command[-1])
 
 
 def leads(pid: int) -> bool:

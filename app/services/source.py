@@ -1,12 +1,14 @@
 """Serves this program's source code, as it runs here (AGPL-3.0, section 13)."""
 
 import os
-import tarfile
 import tempfile
 import threading
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from app.config import ROOT
+
+if TYPE_CHECKING:
+    import tarfile
 
 # An explicit list: files that an operator stores beside the program, such as .env or data, must not be included.
 PARTS = (
@@ -47,6 +49,8 @@ def source_archive() -> IO[bytes]:
 
 def create_archive() -> IO[bytes]:
     """Uncompressed, since compression would block other requests."""
+    import tarfile  # few installations are asked for it
+
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this process)
     with tarfile.open(fileobj=file, mode="w") as tar:
         for part in PARTS:
@@ -56,7 +60,7 @@ def create_archive() -> IO[bytes]:
     return file
 
 
-def ours(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def ours(entry: "tarfile.TarInfo") -> "tarfile.TarInfo | None":
     """Exclude links, caches and hidden files, and remove the owners."""
     name = entry.name.rsplit("/", 1)[-1]
     if name.startswith(".") or name in {"__pycache__", "_pending"} or not (entry.isfile() or entry.isdir()):
