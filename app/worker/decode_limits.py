@@ -31,12 +31,13 @@ class DecodeLimits:
 
 class OverLimit(Exception):
     """The decoding exceeded a limit and was killed. `what`: time (CPU), wall (no answer although CPU time was left),
-    memory, killed (from outside) or crash.
+    memory, killed (from outside) or crash. `position`: of the call in its batch.
     """
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+        self.position = 0
 
 
 def limit_memory(most: int) -> None:

@@ -7,6 +7,7 @@ byte, and ends with its socket. See app/worker/decoders.py.
 import errno
 import fcntl
 import gc
+import mmap
 import os
 import pickle
 import resource
@@ -24,12 +25,17 @@ from typing import Any, NoReturn
 from app.worker.decode_limits import DecodeLimits, OverLimit, limit_memory
 
 SPAWN, REAP, KILL = b"s", b"r", b"k"
-PID, LIMITS = struct.Struct("=i"), struct.Struct("=dq")  # pid, or a negative errno; seconds and bytes
+PID = struct.Struct("=i")  # or a negative errno
+LIMITS = struct.Struct("=dqi")  # seconds, bytes, number of the decoder in its pool
 CLOCK = struct.Struct(
     "=cd"
 )  # sent by a decoder in progress: b"c" and its seconds, INFINITE while it waits for its turn
 INFINITE = float("inf")
 DYING_S = 2.0  # between the end of a process's socket and its exit
+MAX_BATCH = 256  # calls; their positions are bytes
+BATCH_S = 0.1  # a decoder answers after this time; what it has done by then is lost if the next call ends it
+
+Result = tuple[bool, Any]  # (True, what a function returned) or (False, the exception that it raised)
 
 # Locked by one process at a time; released when that ends, however it ends.
 _turn = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process, and inherited by its forks)
@@ -75,18 +81,25 @@ def wait_for_turn() -> None:
 
 
 class DecoderForkServer:
-    """The parent's end of the process that forks the decoders."""
+    """The parent's end of the process that forks the decoders.
 
-    def __init__(self) -> None:
+    Args:
+        positions: shared memory with a byte for each decoder of the pool: its position in its batch.
+    """
+
+    def __init__(self, positions: mmap.mmap) -> None:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            serve_forks(theirs)
+            serve_forks(theirs, positions)
         theirs.close()
 
-    def spawn(self, number: int, limits: DecodeLimits) -> int:
+    def spawn(self, number: int, limits: DecodeLimits, slot: int) -> int:
         """Start a decoder that answers on this socket and works in our working directory; its pid.
+
+        Args:
+            slot: its number in the pool.
 
         Raises:
             ForkServerGone
@@ -94,7 +107,7 @@ class DecoderForkServer:
         """
         folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            pid = self._request(SPAWN + LIMITS.pack(limits.seconds, limits.memory), [number, folder])
+            pid = self._request(SPAWN + LIMITS.pack(limits.seconds, limits.memory, slot), [number, folder])
         finally:
             os.close(folder)
         if pid < 0:
@@ -126,7 +139,7 @@ class DecoderForkServer:
             os.waitpid(self.pid, 0)
 
 
-def serve_forks(connection: socket.socket) -> NoReturn:
+def serve_forks(connection: socket.socket, positions: mmap.mmap) -> NoReturn:
     """The fork server, until its socket closes."""
     try:
         close_inherited(connection.fileno(), _turn.fileno())
@@ -137,12 +150,12 @@ def serve_forks(connection: socket.socket) -> NoReturn:
             message, numbers, _, _ = socket.recv_fds(connection, 4096, 2)
             if not message:
                 os._exit(0)
-            connection.sendall(PID.pack(obey(message, numbers, connection)))
+            connection.sendall(PID.pack(obey(message, numbers, connection, positions)))
     finally:
         os._exit(1)
 
 
-def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
+def obey(message: bytes, numbers: list[int], connection: socket.socket, positions: mmap.mmap) -> int:
     """Carry out a message: returns a pid or a negative errno, or an exit status."""
     if message[:1] != SPAWN:
         return reap(PID.unpack(message[1:])[0], message[:1] == KILL)
@@ -154,7 +167,8 @@ def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
         connection.close()
         os.fchdir(numbers[1])
         os.close(numbers[1])
-        serve(Connection(numbers[0]), DecodeLimits(*LIMITS.unpack(message[1:])))
+        seconds, memory, slot = LIMITS.unpack(message[1:])
+        serve(Work(Connection(numbers[0]), DecodeLimits(seconds, memory), positions, slot))
     for number in numbers:
         os.close(number)
     return pid
@@ -183,17 +197,22 @@ def close_inherited(*descriptors: int) -> None:
 
 
 class Work:
-    """The time limit of a decoder, and its connection to the parent.
+    """The time limit of a decoder, its connection to the parent, and which call of a batch it works on.
 
     Args:
-        limits: per image.
+        limits: per call.
+        positions: of all decoders of the pool, in shared memory.
+        slot: the number of this one.
     """
 
-    def __init__(self, connection: Connection, limits: DecodeLimits) -> None:
+    def __init__(self, connection: Connection, limits: DecodeLimits, positions: mmap.mmap, slot: int) -> None:
         self.connection, self.limits = connection, limits
-        self.seconds = limits.seconds  # of the current image
+        self.positions, self.slot = positions, slot
+        self.seconds = limits.seconds  # of the current call
 
-    def begin(self) -> None:
+    def begin(self, position: int = 0) -> None:
+        """Start the time of a call."""
+        self.positions[self.slot] = position
         self.seconds = self.limits.seconds
         signal.setitimer(signal.ITIMER_PROF, self.seconds)
 
@@ -212,21 +231,21 @@ class Work:
         self.connection.send_bytes(CLOCK.pack(b"c", seconds))
 
 
-def serve(connection: Connection, limits: DecodeLimits) -> NoReturn:
+def serve(work: Work) -> NoReturn:
     """The decoder, until its socket closes."""
     global _work
-    _work = Work(connection, limits)
+    _work, connection = work, work.connection
     try:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the default action ends the process, whatever it is doing
-        limit_memory(limits.memory)
+        limit_memory(work.limits.memory)
         while True:
             try:
                 function, args = connection.recv()
             except (EOFError, ConnectionError):
                 os._exit(0)
-            _work.begin()
+            work.begin()
             answer = answer_of(function, args)
-            _work.end()
+            work.end()
             connection.send_bytes(answer)
     except (BrokenPipeError, ConnectionError):
         os._exit(0)
@@ -243,14 +262,36 @@ def answer_of(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
     except SystemError:  # from Pillow's C code after a failed allocation
         return pickle.dumps((False, OverLimit("crash")))
     except Exception as error:
-        return pickled(error)
+        return pickle.dumps((False, picklable(error)))
 
 
-def pickled(error: Exception) -> bytes:
+def batch_results(function: Callable[..., Any], batch: Sequence[tuple[Any, ...]]) -> list[Result]:
+    """The results of the first calls of a batch, at least of one; called in a decoder.
+
+    Raises:
+        MemoryError: the call at the decoder's present position needs too much.
+        SystemError: the same.
+    """
+    results: list[Result] = []
+    until = time.monotonic() + BATCH_S
+    for position, args in enumerate(batch):
+        if _work is not None:
+            _work.begin(position)
+        try:
+            results.append((True, function(*args)))
+        except (MemoryError, SystemError):
+            raise
+        except Exception as error:
+            results.append((False, picklable(error)))
+        if time.monotonic() >= until:
+            break
+    return results
+
+
+def picklable(error: Exception) -> Exception:
     """An exception with its attributes, or only its text if it cannot be pickled."""
     try:
-        data = pickle.dumps((False, error))
-        pickle.loads(data)  # noqa: S301 (what was pickled a line above)
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (what is pickled here)
     except Exception:
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
-    return data
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

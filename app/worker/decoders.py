@@ -1,21 +1,23 @@
 """Decodes untrusted images under limits of time and memory: exceeding them kills one small process, never the import or
 the test.
 
-    with DecoderPool(4, limits) as decoders:            # from several threads
-        picture = decoders.run(read_picture, path, …)   # what the function returns or raises; OverLimit
-    pixels = confined(read_pixels, path)                # the same, with one decoder that the process keeps
+    with DecoderPool(4, limits) as decoders:                        # from several threads
+        picture = decoders.run(read_picture, path, …)               # what the function returns or raises; OverLimit
+        results = decoders.run_batch(read_picture, [(path, …), …])  # of the first ones, with one message each way
+    pixels = confined(read_pixels, path)                # as `run`, with one decoder that the process keeps
 
-Decoders are forks of this process, see app/worker/decoder_processes.py: starting one takes milliseconds, and an image
-takes one message each way.
+Decoders are forks of this process, see app/worker/decoder_processes.py: starting one takes milliseconds.
 """
 
+import mmap
 import os
 import pickle
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
@@ -24,19 +26,24 @@ from app.worker.decode_limits import ORDINARY, SECONDS, DecodeLimits, OverLimit
 from app.worker.decoder_processes import (
     CLOCK,
     INFINITE,
+    MAX_BATCH,
     DecoderForkServer,
     ForkServerGone,
+    Result,
     allow_for,
+    batch_results,
     is_decoder,
     one_at_a_time,
 )
 
 __all__ = [
+    "MAX_BATCH",
     "ORDINARY",
     "SECONDS",
     "DecodeLimits",
     "DecoderPool",
     "OverLimit",
+    "Result",
     "allow_for",
     "confined",
     "one_at_a_time",
@@ -59,13 +66,14 @@ class DecoderPool:
 
     def __init__(self, count: int, limits: DecodeLimits) -> None:
         self.limits = limits
-        self._fork_server = DecoderForkServer()
+        self._positions = mmap.mmap(-1, count)  # written by the decoders: each in its own byte
+        self._fork_server = DecoderForkServer(self._positions)
         self._renewing = threading.Lock()
         self._at_work: set[Decoder] = set()
         self._aborted = False
-        self._slots: SimpleQueue[Decoder | None] = SimpleQueue()
-        for _ in range(count):
-            self._slots.put(None)
+        self._slots: SimpleQueue[Slot] = SimpleQueue()
+        for number in range(count):
+            self._slots.put(Slot(number))
 
     def __enter__(self) -> "DecoderPool":
         return self
@@ -83,12 +91,40 @@ class DecoderPool:
             OverLimit: it exceeded a limit, or its process ended.
             OSError: no process can be started now.
         """
-        decoder, question = self._slots.get(), (function, args)
+        succeeded, answer = self._call(function, args)
+        if not succeeded:
+            raise answer
+        return answer
+
+    def run_batch(self, function: Callable[..., Any], batch: Sequence[tuple[Any, ...]]) -> dict[int, Result]:
+        """The results of some calls of a function, by position in the batch: of the first ones that one decoder makes
+        within BATCH_S, at least of one; or only (False, OverLimit) of the one that exceeded a limit. The others are to
+        be requested again.
+
+        Args:
+            batch: the arguments of each call, at most MAX_BATCH.
+
+        Raises:
+            OSError: no process can be started now.
+        """
+        try:
+            succeeded, answer = self._call(batch_results, (function, batch))
+        except OverLimit as error:
+            return {error.position: (False, error)}
+        if not succeeded:
+            raise answer
+        return dict(enumerate(answer))
+
+    def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Result:
+        """The result of a function in a decoder; raises as `run`, except for the function's own exceptions."""
+        slot, question = self._slots.get(), (function, args)
+        decoder = slot.decoder
+        self._positions[slot.number] = 0
         try:
             if self._aborted:
                 raise OverLimit("ended")
             if decoder is None or not decoder.fits() or not decoder.ask(question):  # ended while idle
-                decoder = self._another(decoder)
+                decoder = self._another(slot)
                 decoder.ask(question)
             self._at_work.add(decoder)
             if self._aborted:
@@ -96,35 +132,38 @@ class DecoderPool:
             succeeded, answer = decoder.answer(self.limits)
             if isinstance(answer, OverLimit):  # replace the process, which may still hold too much memory
                 raise answer
-        except BaseException:
+        except BaseException as error:
             if decoder is not None:
                 decoder.end()
                 self._at_work.discard(decoder)
-            decoder = None
+            slot.decoder = None
+            if isinstance(error, OverLimit):
+                error.position = self._positions[slot.number]
             raise
         else:
             self._at_work.discard(decoder)  # before another thread can use it
         finally:
-            self._slots.put(decoder)
-        if not succeeded:
-            raise answer
-        return answer
+            self._slots.put(slot)
+        return succeeded, answer
 
-    def _another(self, old: "Decoder | None") -> "Decoder":
-        if old is not None:
-            old.end()
+    def _another(self, slot: "Slot") -> "Decoder":
+        """A new decoder for a slot."""
+        if slot.decoder is not None:
+            slot.decoder.end()
+            slot.decoder = None
         server = self._fork_server
         try:
-            return Decoder(server, self.limits)
+            slot.decoder = Decoder(server, self.limits, slot.number)
         except ForkServerGone:
-            return Decoder(self._replace(server), self.limits)
+            slot.decoder = Decoder(self._replace(server), self.limits, slot.number)
+        return slot.decoder
 
     def _replace(self, previous: DecoderForkServer) -> DecoderForkServer:
         """A new fork server after one has ended, as for lack of memory; created by the first thread that calls."""
         with self._renewing:
             if self._fork_server is previous:
                 previous.close()
-                self._fork_server = DecoderForkServer()
+                self._fork_server = DecoderForkServer(self._positions)
             return self._fork_server
 
     def abort(self) -> None:
@@ -136,20 +175,28 @@ class DecoderPool:
     def close(self) -> None:
         """End all decoders; no `run` may be in progress."""
         while not self._slots.empty():
-            if decoder := self._slots.get():
+            if decoder := self._slots.get().decoder:
                 decoder.end()
         self._fork_server.close()
+
+
+@dataclass
+class Slot:
+    """One of the decoders that a pool may have: its number, and the process, once it was started."""
+
+    number: int
+    decoder: "Decoder | None" = None
 
 
 class Decoder:
     """The parent's end of one decoding process."""
 
-    def __init__(self, server: "DecoderForkServer", limits: DecodeLimits) -> None:
+    def __init__(self, server: "DecoderForkServer", limits: DecodeLimits, slot: int) -> None:
         self.server = server
         self.folder = working_folder()
         ours, theirs = socket.socketpair()
         with theirs:
-            self.pid = server.spawn(theirs.fileno(), limits)
+            self.pid = server.spawn(theirs.fileno(), limits, slot)
         self.connection = Connection(ours.detach())
         self.status = 0
         self._lock = threading.Lock()

@@ -15,7 +15,16 @@ import pytest
 from PIL import Image
 
 from app.worker import decoder_processes
-from app.worker.decoders import ORDINARY, DecodeLimits, DecoderPool, OverLimit, allow_for, confined, one_at_a_time
+from app.worker.decoders import (
+    ORDINARY,
+    DecodeLimits,
+    Decoder,
+    DecoderPool,
+    OverLimit,
+    allow_for,
+    confined,
+    one_at_a_time,
+)
 from app.worker.isobmff import TooLong, check_movie, tile_pixels
 from app.worker.quality import ScanSpec, TooCostlyTogether, processor_budget, scan
 from app.worker.quality.model import ImageRecord
@@ -47,6 +56,10 @@ def crashing(*_: Any) -> None:
     os.abort()
 
 
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def fail() -> None:
     raise ValueError("so it is")
 
@@ -63,6 +76,10 @@ def in_turn(mark: Path) -> str:
 
 def hang() -> None:
     signal.pause()
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
 
 
 def work(seconds: float, pixels: int) -> float:
@@ -85,7 +102,10 @@ def quick_walls(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(sys.modules["app.worker.decoders"], "SLOWED", 0)
 
 
-@pytest.mark.parametrize(("function", "what"), [(spin, "time"), (fill, "memory"), (crash, "crash")])
+OVER_LIMITS = [(spin, "time"), (fill, "memory"), (crash, "crash")]
+
+
+@pytest.mark.parametrize(("function", "what"), OVER_LIMITS)
 def test_what_goes_over_a_limit_is_ended_and_the_next_is_answered(function: Any, what: str) -> None:
     with DecoderPool(1, QUICK) as pool:
         pid, _ = pool.run(process_and_folder)
@@ -94,6 +114,39 @@ def test_what_goes_over_a_limit_is_ended_and_the_next_is_answered(function: Any,
         assert caught.value.what == what
         assert pool.run(double, 4) == 8
         assert pool.run(process_and_folder)[0] != pid, "not by one that may still hold what was too much"
+
+
+def test_a_batch_is_one_message_with_a_result_for_each_call() -> None:
+    with DecoderPool(1, QUICK) as pool:
+        pid, _ = pool.run(process_and_folder)
+        results = pool.run_batch(call, [(double, 1), (fail,), (process_and_folder,), (double, 4)])
+    assert list(results) == [0, 1, 2, 3]
+    assert [succeeded for succeeded, _ in results.values()] == [True, False, True, True]
+    assert (results[0][1], results[2][1][0], results[3][1]) == (2, pid, 8)
+    assert repr(results[1][1]) == repr(ValueError("so it is"))
+
+
+@pytest.mark.parametrize(("function", "what"), [*OVER_LIMITS, (hang, "wall"), (kill_self, "killed")])
+def test_only_the_call_that_exceeds_a_limit_is_charged_with_it(
+    function: Any, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "wall":
+        quick_walls(monkeypatch, 3)
+    with DecoderPool(1, QUICK) as pool:
+        pool.run_batch(call, [(double, number) for number in range(8)])  # its positions are forgotten
+        results = pool.run_batch(call, [(double, 1), (double, 2), (function,), (double, 4)])
+        assert {position: answer.what for position, (_, answer) in results.items()} == {2: what}
+        assert pool.run_batch(double, [(1,), (2,), (4,)]) == {0: (True, 2), 1: (True, 4), 2: (True, 8)}
+        with pytest.raises(OverLimit) as caught:
+            pool.run(function)
+        assert caught.value.position == 0
+
+
+def test_a_long_batch_is_answered_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has done is lost when the next call ends the decoder."""
+    monkeypatch.setattr(decoder_processes, "BATCH_S", 0.0)
+    with DecoderPool(1, QUICK) as pool:
+        assert pool.run_batch(double, [(3,), (4,)]) == {0: (True, 6)}
 
 
 def test_an_exception_is_handed_on_and_folders_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +263,54 @@ def test_images_that_crash_or_hang_do_not_end_the_scan(tmp_path: Path, monkeypat
         Image.new("RGB", (64, 64)).save(tmp_path / f"{name}.jpg")
     records = list(scan(sorted(tmp_path.glob("*.jpg")), ScanSpec(10**8, workers=1)))
     assert ["image_broken" in [item["code"] for item in picture.findings] for picture in records] == [True, True]
+
+
+def sometimes_deadly(path: Path, *_: Any) -> ImageRecord:
+    """Ends its decoder on images whose contents are its cause; others are only hashed."""
+    cause = path.read_text()
+    if cause:
+        {"time": spin, "memory": fill, "crash": crash, "killed": kill_self}[cause]()
+    return ImageRecord(sha256=path.stem)
+
+
+def test_each_image_among_many_has_its_own_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is in the message to the decoder that it ends."""
+    monkeypatch.setattr(processor_budget, "BUDGET", 1000.0)
+    monkeypatch.setattr(scanning, "read_picture", sometimes_deadly)
+    deadly = {3: "time", 4: "memory", 40: "crash", 55: "killed", 99: "time"}
+    paths = [tmp_path / f"{number:03}.jpg" for number in range(100)]
+    for number, path in enumerate(paths):
+        path.write_text(deadly.get(number, ""))
+    records = list(scan(paths, ScanSpec(10**8, workers=2, limits=QUICK)))
+    codes = {number: record.findings[0]["code"] for number, record in enumerate(records) if record.findings}
+    assert codes == {3: "image_slow", 4: "image_memory", 40: "image_broken", 55: "image_broken", 99: "image_slow"}
+    assert [record.sha256 for number, record in enumerate(records) if number not in deadly] == [
+        path.stem for number, path in enumerate(paths) if number not in deadly
+    ]
+
+
+def test_small_images_share_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions: list[object] = []
+    ask = Decoder.ask
+    monkeypatch.setattr(Decoder, "ask", lambda self, question: questions.append(question) or ask(self, question))
+    monkeypatch.setattr(scanning, "read_picture", sometimes_deadly)
+    paths = [tmp_path / f"{number:03}.jpg" for number in range(200)]
+    for path in paths:
+        path.touch()
+    assert [record.sha256 for record in scan(paths, ScanSpec(10**8, workers=1))] == [path.stem for path in paths]
+    assert len(questions) < len(paths) / 4
+
+
+def test_images_that_nobody_needs_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were begun before the dataset's files were known."""
+    monkeypatch.setattr(scanning, "read_picture", sometimes_deadly)
+    paths = [tmp_path / f"{number:03}.jpg" for number in range(100)]
+    for path in paths:
+        path.touch()
+    with scanning.Scan(ScanSpec(10**8, workers=1)) as running:
+        for path in paths:
+            running.begin(path)
+        assert [record.sha256 for record in running.pictures(paths[90:])] == [path.stem for path in paths[90:]]
 
 
 def box(kind: bytes, content: bytes) -> bytes:

@@ -3,21 +3,23 @@
 import hashlib
 import io
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from PIL import ImageFile
 
-from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit, one_at_a_time, wall_seconds
+from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit, Result, one_at_a_time, wall_seconds
 from app.worker.orientation import DAMAGE
 from app.worker.quality.header import READABLE, SUFFIXES, read_header
+from app.worker.quality.image_queue import ImageQueue, QueuedImage
 from app.worker.quality.model import ImageRecord
 from app.worker.quality.pixels import HUGE, IN_MEMORY, decode
 from app.worker.quality.processor_budget import ProcessorBudget
@@ -25,7 +27,7 @@ from app.worker.quality.thumbnails import Thumbnails
 from app.worker.recode import KINDS, STORED, as_jpeg, store_jpeg
 
 ENDED = {"crash": "the decoder crashed", "killed": "the decoder was killed, as where the memory of the server ran out"}
-AHEAD = 64  # images being decoded or waiting for the consumer
+AHEAD = 32  # per decoder: images being decoded or waiting for the consumer
 EARLY = 10_000  # images read before they are requested: each takes a kilobyte until then
 
 
@@ -62,47 +64,70 @@ class Scan:
         self.spent = ProcessorBudget(spec.limits, spec.hurry)
         workers = spec.workers or cores()
         self.decoders = DecoderPool(workers, spec.limits)
-        self.pool = ThreadPoolExecutor(workers)
+        self.queue = ImageQueue(workers)
+        self.threads = [threading.Thread(target=self._work, name="scan", daemon=True) for _ in range(workers)]
         self.begun: dict[Path, Future[ImageRecord]] = {}
 
     def __enter__(self) -> "Scan":
+        for thread in self.threads:
+            thread.start()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        self.queue.close()
         if kind is not None:  # after an error, running decodings are no longer needed
             self.decoders.abort()
-        self.pool.shutdown(cancel_futures=True)
+        for thread in self.threads:
+            thread.join()
         self.decoders.close()
 
     def begin(self, path: Path) -> None:
         """Start reading an image that may be requested later, up to a limit."""
         if len(self.begun) < EARLY:
-            self.begun[path] = self._submit(path)
+            self.begun[path] = self.queue.add(path)
 
-    def _submit(self, path: Path) -> Future[ImageRecord]:
-        return self.pool.submit(self._read, path)
+    def _work(self) -> None:
+        while images := self.queue.next_batch():
+            try:
+                results = self._decode(images)
+            except BaseException as error:  # raised where the records are needed
+                for image in images:
+                    image.record.set_exception(error)
+                continue
+            self.queue.requeue([image for position, image in enumerate(images) if position not in results])
+            for position, result in results.items():
+                self._resolve(images[position], result)
 
-    def _read(self, path: Path) -> ImageRecord:
-        """The image's record, or that of its header if decoding was killed."""
+    def _decode(self, images: Sequence[QueuedImage]) -> dict[int, Result]:
+        """What `read_picture` returned or raised for some of the images, see `DecoderPool.run_batch`."""
+        return self.decoders.run_batch(read_picture, [self._question(image.path) for image in images])
+
+    def _question(self, path: Path) -> tuple[Path, int, Path | None, None, Path | None]:
+        """The arguments of `read_picture`."""
+        return path, self.spec.max_pixels, self.spec.thumbnails, None, self.spec.converted
+
+    def _resolve(self, image: QueuedImage, result: Result) -> None:
         try:
-            picture = self._decoded(path)
-            self.spent.add(picture.width * picture.height * picture.frames, picture.seconds)
-            return picture
+            record = self._record(image.path, *result)
+        except BaseException as error:
+            image.record.set_exception(error)
+        else:
+            image.record.set_result(record)
+
+    def _record(self, path: Path, succeeded: bool, answer: Any) -> ImageRecord:
+        """The image's record, or that of its header if decoding was killed. If the decoder was killed from outside, the
+        image is decoded once more: the memory may have been used by another one.
+        """
+        try:
+            if isinstance(answer, OverLimit) and answer.what == "killed":
+                succeeded, answer = True, self.decoders.run(read_picture, *self._question(path))
+            if not succeeded:
+                raise answer
         except OverLimit as error:
             return self._costly(path, error.what)
-
-    def _decoded(self, path: Path) -> ImageRecord:
-        """If its decoder was killed from outside, the image is decoded once more: the memory may have been used by
-        another one.
-        """
-        spec = self.spec
-        question = (read_picture, path, spec.max_pixels, spec.thumbnails, None, spec.converted)
-        try:
-            return self.decoders.run(*question)
-        except OverLimit as error:
-            if error.what != "killed":
-                raise
-            return self.decoders.run(*question)
+        picture: ImageRecord = answer
+        self.spent.add(picture.width * picture.height * picture.frames, picture.seconds)
+        return picture
 
     def _costly(self, path: Path, what: str) -> ImageRecord:
         """The record of the header of an image whose decoding was killed, with a finding about the reason."""
@@ -138,9 +163,10 @@ class Scan:
             for unused in self.begun.keys() - set(paths):
                 self.begun.pop(unused).cancel()
         rest, waiting = iter(paths), deque[Future[ImageRecord]]()
+        ahead = AHEAD * len(self.threads)
         for done in range(1, len(paths) + 1):
-            while len(waiting) < AHEAD and (path := next(rest, None)) is not None:
-                waiting.append(self.begun.pop(path) if path in self.begun else self._submit(path))
+            while len(waiting) < ahead and (path := next(rest, None)) is not None:
+                waiting.append(self.begun.pop(path) if path in self.begun else self.queue.add(path))
             yield waiting.popleft().result()
             if on_progress:
                 on_progress(done, len(paths))
