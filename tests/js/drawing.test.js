@@ -12,6 +12,8 @@ globalThis.IntersectionObserver = /** @type {any} */ (
   }
 );
 const frames = [];
+const page = new EventTarget();
+globalThis.window = /** @type {any} */ (page);
 globalThis.requestAnimationFrame = (callback) => frames.push(callback);
 const { soon, unwatch, watch } = await import("../../app/static/js/charts/drawing.js");
 
@@ -74,4 +76,19 @@ test("what is taken away is not drawn any more", () => {
   unwatch(plot);
   runFrames();
   assert.equal(plot.paints, 0);
+});
+
+test("all that has changed is drawn before the page is printed, wherever it is, and nothing else", () => {
+  const [far, unchanged, gone] = [watched(), watched(), watched()];
+  soon(far);
+  soon(gone);
+  unwatch(gone);
+  page.dispatchEvent(new Event("beforeprint"));
+  assert.deepEqual(
+    [far, unchanged, gone].map(({ paints }) => paints),
+    [1, 0, 0],
+  );
+  scroll(far, SCREEN, true);
+  assert.equal(runFrames(), 0, "it is drawn already");
+  for (const plot of [far, unchanged]) unwatch(plot);
 });

@@ -1,10 +1,10 @@
 /* Schedules the drawing of charts and images: those on the screen with each change, those within one scroll when they
-   come near, so that nobody scrolls to an empty one. Per frame only as many as keep it short, so that the page stays
-   responsive. A frame for each would cost more in all, since every frame has a layout and paint of its own. What is
-   drawn has an `element` and `paint()`. */
+   come near, so that nobody scrolls to an empty one, and all before the page is printed. Per frame only as many as keep
+   it short, so that the page stays responsive. A frame for each would cost more in all, since every frame has a layout
+   and paint of its own. What is drawn has an `element` and `paint()`. */
 const BUDGET_MS = 5;
 const waiting = new Set();
-const plots = new WeakMap(); // by element
+const plots = new Map(); // by element
 let frame = 0;
 
 const ahead = observe("400px", (plot, isNear) => (plot.near = isNear));
@@ -17,6 +17,7 @@ function observe(rootMargin, note) {
     (entries) => {
       for (const { target, isIntersecting } of entries) {
         const plot = plots.get(target);
+        if (!plot) continue; // it was taken away after this was noted
         note(plot, isIntersecting);
         if (isIntersecting && plot.stale) queue(plot);
       }
@@ -35,6 +36,7 @@ export function watch(plot) {
 export function unwatch(plot) {
   ahead.unobserve(plot.element);
   visibility.unobserve(plot.element);
+  plots.delete(plot.element);
   waiting.delete(plot);
 }
 
@@ -53,11 +55,19 @@ function next() {
   frame = 0;
   const end = performance.now() + BUDGET_MS;
   for (const plot of waiting) {
-    waiting.delete(plot);
-    plot.stale = false;
-    plot.painted = true;
-    plot.paint();
+    draw(plot);
     if (performance.now() > end) break;
   }
   if (waiting.size) frame = requestAnimationFrame(next);
 }
+
+function draw(plot) {
+  waiting.delete(plot);
+  plot.stale = false;
+  plot.painted = true;
+  plot.paint();
+}
+
+window.addEventListener("beforeprint", () => {
+  for (const plot of plots.values()) if (plot.stale) draw(plot);
+});

@@ -6,10 +6,11 @@
 export function sharpContext(canvas, width, height) {
   const scale = window.devicePixelRatio || 1;
   const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
-  if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
   const context = canvas.getContext("2d");
+  // Either empties it. What clearRect empties is white in a browser's print, and covers the image below.
+  if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
+  else context.reset();
   context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, width, height);
   context.lineJoin = "round";
   return context;
 }
