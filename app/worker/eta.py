@@ -280,13 +280,16 @@ class TrainingPace:
         return typical(steady or within)
 
     def contention(self) -> float:
-        """The present slowdown by other processes, as a factor: the mean of the short measurements since the last
-        change of speed.
+        """The present slowdown by other processes, as a factor: from the short measurements since the last change of
+        speed.
+
+        Their harmonic mean. Each takes the same time and yields time over CPU time; work that lasts has their mean
+        share of the CPU, and one that was interrupted for long (20 and more were measured) adds little to it.
         """
         if not self.recent_epochs:
             return 1.0
         present = [item.contention for item in self.recent_epochs if item.pieces > self.speeds.since]
-        return statistics.fmean(present) if present else self.recent_epochs[-1].contention
+        return statistics.harmonic_mean(present) if present else self.recent_epochs[-1].contention
 
     def around(self, item: ClosedEpoch) -> tuple[float, float | None]:
         """The pace before the rest of an epoch, and after it if the speed had changed."""

@@ -247,6 +247,19 @@ def test_contention_for_the_processor() -> None:
     assert 1.0 <= contention.measure(0.0) < math.inf
 
 
+def test_one_interrupted_probe_does_not_prolong_the_end() -> None:
+    """Without it being left out: half of the probes at a half of the CPU are a slowdown by a third."""
+    pace = TrainingPace(20, BATCHES, 10_000, 0.25)
+    slowdowns = []
+    for epoch, ratio in enumerate([1.0] * 8 + [20.0] + [2.0, 1.0] * 5, 1):
+        for _ in range(BATCHES):
+            pace.add_batch(epoch, 1.0)
+        pace.add_epoch(epoch, float(BATCHES), 5.0, 1.25, ratio)
+        slowdowns.append(pace.contention())
+    assert slowdowns[8] < 1.2
+    assert slowdowns[18] == pytest.approx(9 / (4 / 2 + 5))
+
+
 def test_the_pace_within_an_epoch_counts_before_its_end() -> None:
     """Half an epoch at a quarter of the speed: the estimate has increased, long before the epoch ends."""
     run = Simulation(lambda epoch, _: 4.0 if epoch == 5 else 1.0, lambda _: 5.0, epochs=6)
