@@ -37,22 +37,20 @@ TINY = 64  # pixels of the longer side: enlarging such an image leaves little de
 END = b"\xff\xd9"
 
 
-def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> None:
-    """Read format, size and end."""
+def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> Image.Image:
+    """Read format, size and end; the image is open then, but not decoded."""
     source.seek(0)
-    with open_image(source, formats=READABLE) as image:
-        picture.width, picture.height = image.size
-        picture.format = kind = image.format or "?"
-        if image.width * image.height > max_pixels:
-            picture.add(
-                "error", "image_too_large", unsafe=True, width=image.width, height=image.height, limit=max_pixels
-            )
-        else:
-            judge_cost(source, image, picture, max_pixels)
-            judge_frames(image, suffix, picture, max_pixels)
-            if not picture.unsafe:
-                picture.frames = frames_read(image, suffix)
-                allow_for(image.width * image.height * picture.frames)
+    image = open_image(source, formats=READABLE)
+    picture.width, picture.height = image.size
+    picture.format = kind = image.format or "?"
+    if image.width * image.height > max_pixels:
+        picture.add("error", "image_too_large", unsafe=True, width=image.width, height=image.height, limit=max_pixels)
+    else:
+        judge_cost(source, image, picture, max_pixels)
+        judge_frames(image, suffix, picture, max_pixels)
+        if not picture.unsafe:
+            picture.frames = frames_read(image, suffix)
+            allow_for(image.width * image.height * picture.frames)
     if kind not in ACCEPTED:
         picture.add("error", "image_format", format=kind)
     elif suffix.lower() not in SUFFIXES[kind]:
@@ -66,6 +64,7 @@ def read_header(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels
     if kind == "JPEG" and not ends_well(source):
         picture.tail = END
         picture.add("info", "jpeg_end_missing")
+    return image
 
 
 def judge_cost(source: IO[bytes], image: Image.Image, picture: ImageRecord, max_pixels: int) -> None:

@@ -22,11 +22,22 @@ IN_MEMORY = 64 * 2**20  # bytes of a file
 MODES = {"F": "32-bit float", "I": "32-bit integer", "I;16": "16-bit", "I;16B": "16-bit", "CMYK": "CMYK", "LAB": "Lab"}
 
 
-def decode(source: IO[bytes], picture: ImageRecord, thumbnails: Thumbnails | None, suffix: str) -> None:
-    """Decode the image once: a JPEG at reduced size, which detects the same damage faster."""
+def decode(
+    source: IO[bytes],
+    picture: ImageRecord,
+    thumbnails: Thumbnails | None,
+    suffix: str,
+    opened: Image.Image | None = None,
+) -> None:
+    """Decode the image once: a JPEG at reduced size, which detects the same damage faster.
+
+    Args:
+        suffix: of the file's future name.
+        opened: the image, if its header was read from the same source and nothing else was done with it.
+    """
     source.seek(0)
     lock = one_at_a_time() if picture.width * picture.height > HUGE else nullcontext()
-    with lock, open_image(source, formats=READABLE) as image:
+    with lock, opened or open_image(source, formats=READABLE) as image:
         image.draft(None, small(image.size, SHORTEST))
         turned = orientation(image) if image.format in BY_PILLOW else None  # Pillow drops the tag after rotating
         image.load()

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit, Result, one_at_a_time, wall_seconds
 from app.worker.orientation import DAMAGE
@@ -204,19 +204,22 @@ def read_picture(
         source: io.BytesIO | io.BufferedReader = io.BytesIO(file.read()) if picture.bytes <= IN_MEMORY else file
         digest = hashlib.file_digest(source, "sha256")
         try:
-            read_header(source, suffix or STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+            name = suffix or STORED.get(path.suffix.lower(), path.suffix)
+            image: Image.Image | None = read_header(source, name, picture, max_pixels)
             if picture.format in KINDS and converted and not picture.unsafe:
-                source = convert(source, picture, converted)
+                source, image = convert(source, picture, converted), None
                 digest = hashlib.file_digest(source, "sha256")
             elif picture.format in {"JPEG", "MPO"} and is_tiff(path) and converted and not picture.unsafe:
-                source, suffix = renamed(source, picture, converted), ".jpg"
+                source, suffix, image = renamed(source, picture, converted), ".jpg", None
                 digest = hashlib.file_digest(source, "sha256")
             if picture.tail:
                 digest.update(picture.tail)
                 picture.bytes += len(picture.tail)
             picture.sha256 = digest.hexdigest()
             if not picture.unsafe:
-                decode(source, picture, thumbnails_in(thumbnails) if thumbnails else None, suffix or path.suffix)
+                writer = thumbnails_in(thumbnails) if thumbnails else None
+                opened = image if picture.format == "JPEG" else None
+                decode(source, picture, writer, suffix or path.suffix, opened)
         except MemoryError:
             raise
         except DAMAGE as error:

@@ -39,8 +39,9 @@ class Thumbnails:
         try:
             small.save(draft, "WEBP", quality=QUALITY, method=METHOD)
             os.replace(draft, path)  # not synced: one that is empty after a crash is written again
-        finally:
+        except BaseException:
             draft.unlink(missing_ok=True)
+            raise
 
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:

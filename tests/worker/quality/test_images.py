@@ -237,6 +237,31 @@ def test_the_hash_is_that_of_imagehash() -> None:
         assert (phash(np.asarray(grey)) ^ int(str(theirs), 16)).bit_count() <= 2, "rounding about the median"
 
 
+def test_the_header_of_a_jpeg_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+
+    def open_image(source: Any, formats: list[str]) -> Image.Image:
+        opened.append(source)
+        return Image.open(source, formats=formats)
+
+    for module in ("header", "pixels"):
+        monkeypatch.setattr(import_module(f"app.worker.quality.{module}"), "open_image", open_image)
+    (tmp_path / "a.jpg").write_bytes(picture("a"))
+    record = read_picture(tmp_path / "a.jpg", 10**8, tmp_path / "thumbnails")
+    assert record.thumbnail
+    assert not record.findings
+    assert len(opened) == 1
+
+
+def test_a_large_file_is_read_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture("a"))
+    expected = read_picture(tmp_path / "a.jpg", 10**8, tmp_path / "thumbnails")
+    monkeypatch.setattr(import_module("app.worker.quality.scan"), "IN_MEMORY", 0)
+    record = read_picture(tmp_path / "a.jpg", 10**8, tmp_path / "thumbnails")
+    record.seconds = expected.seconds
+    assert record == expected
+
+
 def test_thumbnails_are_created_once(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path, {f"{name}.jpg": picture("same" if name != "c" else "other", size=(1000, 500))})
