@@ -110,7 +110,8 @@ class DecoderPool:
         try:
             succeeded, answer = self._call(batch_results, (function, batch))
         except OverLimit as error:
-            return {error.position: (False, error)}
+            last = len(batch) - 1  # where memory was overwritten, the position may be too
+            return {min(error.position, last): (False, error)}
         if not succeeded:
             raise answer
         return dict(enumerate(answer))

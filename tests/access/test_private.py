@@ -177,6 +177,9 @@ def test_hidden_rows_are_in_no_list_and_on_no_page(
         assert client.get(f"/api/{path}", headers=headers[person]).json[key] == 0, path
     assert client.get("/api/jobs", headers=headers[person]).json["jobs"] == []
     assert sum(client.get("/api/system", headers=headers[person]).json["queue"].values()) == 0
+    for query in ("", f"?dataset_id={row_ids[Dataset]}"):
+        form = client.get(f"/trainings/new{query}", headers=headers[person])
+        assert "training-defaults" not in form.text, "it requests the presets of a dataset"
 
 
 def test_the_owner_and_an_admin_have_access(app: APIFlask, headers: Headers, row_ids: RowIds) -> None:

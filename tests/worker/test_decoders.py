@@ -56,6 +56,13 @@ def crashing(*_: Any) -> None:
     os.abort()
 
 
+def overwrite() -> None:
+    """As a fault of a library in C may do before it crashes."""
+    assert decoder_processes._work is not None
+    decoder_processes._work.positions[0] = 200
+    os.abort()
+
+
 def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -140,6 +147,12 @@ def test_only_the_call_that_exceeds_a_limit_is_charged_with_it(
         with pytest.raises(OverLimit) as caught:
             pool.run(function)
         assert caught.value.position == 0
+
+
+def test_an_overwritten_position_is_one_of_the_batch() -> None:
+    with DecoderPool(1, QUICK) as pool:
+        ((position, (_, answer)),) = pool.run_batch(call, [(double, 1), (overwrite,), (double, 4)]).items()
+    assert (position, answer.what) == (2, "crash")
 
 
 def test_a_long_batch_is_answered_early(monkeypatch: pytest.MonkeyPatch) -> None:
