@@ -247,7 +247,7 @@ def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
 
 
 def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, training: int) -> None:
-    """Its legend and its name get a new value immediately, the best epoch and the crosshair once it is scrolled to."""
+    """Its legend and its name get a new value within a second, the best epoch and the crosshair once it is there."""
     page = open_page(f"/trainings/{training}", locale="en")
     chart = page.locator("[data-chart=learning-rate]")
     plot = "window.Chart.getChart(document.querySelector('[data-chart=learning-rate] canvas'))?.plot"

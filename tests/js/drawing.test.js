@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 const observers = new Map(); // by margin: what it calls with its entries
 globalThis.IntersectionObserver = /** @type {any} */ (
@@ -15,14 +15,16 @@ const frames = [];
 const page = new EventTarget();
 globalThis.window = /** @type {any} */ (page);
 globalThis.requestAnimationFrame = (callback) => frames.push(callback);
-const { soon, unwatch, watch } = await import("../../app/static/js/charts/drawing.js");
+const { soon, unwatch, watch, writeSoon } = await import("../../app/static/js/charts/drawing.js");
 
 const scroll = (plot, margin, isIntersecting) => observers.get(margin)([{ target: plot.element, isIntersecting }]);
 const AHEAD = "400px";
 const SCREEN = "60px";
 
 function watched() {
-  const plot = { element: {}, paints: 0, paint: () => (plot.paints += 1) };
+  const plot = { element: {}, paints: 0, writes: 0, paint: () => {}, showValues: () => {} };
+  plot.paint = () => (plot.paints += 1);
+  plot.showValues = () => (plot.writes += 1);
   watch(plot);
   return plot;
 }
@@ -91,4 +93,44 @@ test("all that has changed is drawn before the page is printed, wherever it is, 
   scroll(far, SCREEN, true);
   assert.equal(runFrames(), 0, "it is drawn already");
   for (const plot of [far, unchanged]) unwatch(plot);
+});
+
+test("texts off the screen are written in a frame at once, and where changes are frequent once a second", () => {
+  let now = 5000;
+  mock.method(performance, "now", () => now);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const pass = (time) => {
+    now += time;
+    mock.timers.tick(time);
+  };
+  const charts = [watched(), watched(), watched(), watched()];
+  const [one, other, painted, removed] = charts;
+  const writes = () => charts.map((plot) => plot.writes);
+  for (const plot of [...charts, one]) writeSoon(plot);
+  unwatch(removed);
+  assert.deepEqual(writes(), [0, 0, 0, 0], "all of them together");
+  assert.equal(runFrames(), 1);
+  assert.deepEqual(writes(), [1, 1, 1, 0]);
+
+  const framesByChange = [];
+  for (let change = 0; change < 10; change += 1) {
+    pass(400);
+    writeSoon(one);
+    framesByChange.push(runFrames());
+  }
+  assert.deepEqual(framesByChange, [0, 0, 1, 0, 0, 1, 0, 0, 1, 0], "none is only for the texts");
+  assert.equal(one.writes, 4);
+
+  scroll(painted, SCREEN, true);
+  writeSoon(painted);
+  writeSoon(other);
+  soon(painted);
+  runFrames();
+  pass(1000);
+  assert.equal(runFrames(), 1, "the last change, although no other came");
+  assert.deepEqual(writes(), [5, 2, 1, 0], "painting writes its own");
+  pass(5000);
+  assert.equal(runFrames(), 0);
+  mock.timers.reset();
+  mock.restoreAll();
 });

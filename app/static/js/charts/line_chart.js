@@ -5,7 +5,7 @@ import { h, setChildren, write } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { vertical } from "./crosshair.js";
 import "./curve.js";
-import { soon, unwatch, watch } from "./drawing.js";
+import { soon, unwatch, watch, writeSoon } from "./drawing.js";
 import { Guides } from "./guides.js";
 import { pressed } from "./keys.js";
 import { chartOptions } from "./options.js";
@@ -217,9 +217,9 @@ export class LineChart {
     this.refresh();
   }
 
-  /** Schedule drawing. Off the screen, texts are updated nevertheless, for screen readers and the browser's search. */
+  /** Schedule drawing; off the screen, the texts. */
   refresh() {
-    if (!this.onScreen) this.showValues();
+    if (!this.onScreen) writeSoon(this);
     soon(this);
   }
 
