@@ -12,7 +12,7 @@ from app.worker.quality.model import ImageRecord
 BATCH = 16  # images per message
 
 
-@dataclass
+@dataclass(slots=True)
 class QueuedImage:
     """An image that is to be read, and its future record."""
 
