@@ -11,7 +11,8 @@ WORKERS = "workers"  # in the data folder of a host: the folders of its workers,
 
 BEGINS = r"/(?<![\w.:/~-]/)"  # a slash; after these characters it is part of something else: a URL, "and/or", "3/20"
 PART = r"[^\s/'\"`:,;()<>|\[\]]"
-SYSTEM = ("/dev/", "/proc/", "/sys/")  # the same on every machine
+SYSTEM = ("/dev/", "/proc/", "/sys/")
+SHARED_MEMORY = "/dev/shm/"  # noqa: S108 (only compared)
 NO_NAMES: Mapping[int, str] = {}
 
 
@@ -31,10 +32,15 @@ def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, 
         if match["dataset"]:
             return datasets.get(int(match["id"])) or f"datasets/{match['id']}"
         if match["other"]:
-            return match[0] if stored or match[0].startswith(SYSTEM) else f"…/{match['last']}"
+            return match[0] if stored or is_of_every_machine(match[0]) else f"…/{match['last']}"
         return "data" if match["root"] else ""
 
     return paths_below(str(data)).sub(short, text)
+
+
+def is_of_every_machine(path: str) -> bool:
+    """Whether an absolute path means the same on every machine. A folder in /dev/shm is someone's data."""
+    return path.startswith(SYSTEM) and not (path.startswith(SHARED_MEMORY) and "/" in path[len(SHARED_MEMORY) :])
 
 
 def data_folder_of(directory: Path) -> Path:

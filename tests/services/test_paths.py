@@ -19,6 +19,7 @@ from app.jobs.ending import Ending
 from app.jobs.model import Job
 from app.jobs.supervisor_context import SupervisorContext
 from app.models import Dataset
+from app.services.trainer.bundle import public_config
 from tests.services.runs import create_training, numbered, recorder, service
 
 DATA = Path("/srv/big disk/yolo")
@@ -39,6 +40,7 @@ NAMES = {3: "Cars (2)"}
         ("/usr/lib/python3.11/threading.py", "threading.py"),
         ("cannot open /home/someone/secret/x.jpg (ENOENT)", "cannot open …/x.jpg (ENOENT)"),
         ("more of /dev/shm/x; see https://docs.ultralytics.com/modes/train", None),
+        ("/dev/shm/someone/x.jpg and /dev/shm", "…/x.jpg and /dev/shm"),
         ("1/20 0G 1.2 and/or 3/4 images/s ./here/it ~/there/it", None),
         ("Datensätze: imagens/treino não há", None),
     ],
@@ -63,6 +65,19 @@ WORKER = Path("/mnt/big disk/yolo/workers/host-1-gpu0")
 def test_paths_of_the_folder_of_a_worker(text: str, public: str) -> None:
     """Datasets are in its host's folder: a child's message may name them by either path."""
     assert redact_paths(text, WORKER, NAMES) == public
+
+
+def test_a_config_has_no_paths_of_the_host_that_wrote_it(tmp_path: Path) -> None:
+    """The attempt that follows on another host writes none where only the end was missing."""
+    for number, host in ((1, "/srv/one"), (2, "/srv/two")):
+        attempt = tmp_path / "models/7/attempts" / str(number)
+        attempt.mkdir(parents=True)
+        (attempt / "spec.json").write_text(json.dumps({"training_dir": f"{host}/yolo/models/7"}))
+    folder = tmp_path / "models/7"
+    for host in ("/srv/one/yolo", "/srv/two/yolo", tmp_path):
+        config = f"dataset: {host}/datasets/3/revisions/1/dataset.yaml\nsave_dir: {host}/models/7/run\n"
+        (folder / "config.yaml").write_text(config)
+        assert public_config(folder) == "dataset: datasets/3/dataset.yaml\nsave_dir: models/7/run\n"
 
 
 @pytest.mark.parametrize("data", ["/", "/workers/a", "/data"])

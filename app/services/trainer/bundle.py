@@ -4,7 +4,6 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,6 @@ class TrainingBundle:
     def texts(self, row: Training, used: RunConfig) -> dict[str, str]:
         """The generated text files of the bundle, by name."""
         folder = self.store.folder(row.id)
-        redacted = partial(redact_paths, data=data_folder_of(folder / "attempts" / str(row.attempt)))
         description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
@@ -118,7 +116,7 @@ class TrainingBundle:
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
             "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(portable),
-            "config.yaml": redacted((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
+            "config.yaml": public_config(folder),
             **dict(log_texts(folder)),
         }
 
@@ -136,10 +134,24 @@ class TrainingBundle:
                 yield f"plots/{path.name}", path
 
 
+def public_config(folder: Path) -> str:
+    """A training's config.yaml without paths of the host that wrote it: perhaps that of an earlier attempt, since one
+    that has nothing left to train writes none.
+    """
+    text = (folder / "config.yaml").read_text(encoding="utf-8", errors="replace")
+    data = [data_folder_of(folder / "attempts" / str(number)) for number in attempt_numbers(folder)]
+    writer = next((path for path in reversed(data) if str(path) in text), folder.parents[1])
+    return redact_paths(text, writer)
+
+
+def attempt_numbers(folder: Path) -> list[int]:
+    """The attempts of a training that have a folder, oldest first."""
+    return sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
+
+
 def log_texts(folder: Path) -> Iterator[tuple[str, str]]:
     """The ends of the latest attempts' logs and events, by name in the ZIP."""
-    numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
-    for number in numbers[-ATTEMPTS:]:
+    for number in attempt_numbers(folder)[-ATTEMPTS:]:
         attempt = folder / "attempts" / str(number)
         for name, path in (("", attempt / "worker.log"), ("-events", attempt / "events.jsonl")):
             if path.is_file():
