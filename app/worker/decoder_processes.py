@@ -32,7 +32,6 @@ CLOCK = struct.Struct(
 )  # sent by a decoder in progress: b"c" and its seconds, INFINITE while it waits for its turn
 INFINITE = float("inf")
 DYING_S = 2.0  # between the end of a process's socket and its exit
-MAX_BATCH = 256  # calls; their positions are bytes
 BATCH_S = 0.1  # a decoder answers after this time; what it has done by then is lost if the next call ends it
 
 Result = tuple[bool, Any]  # (True, what a function returned) or (False, the exception that it raised)

@@ -26,7 +26,6 @@ from app.worker.decode_limits import ORDINARY, SECONDS, DecodeLimits, OverLimit
 from app.worker.decoder_processes import (
     CLOCK,
     INFINITE,
-    MAX_BATCH,
     DecoderForkServer,
     ForkServerGone,
     Result,
@@ -37,7 +36,6 @@ from app.worker.decoder_processes import (
 )
 
 __all__ = [
-    "MAX_BATCH",
     "ORDINARY",
     "SECONDS",
     "DecodeLimits",
@@ -102,7 +100,7 @@ class DecoderPool:
         be requested again.
 
         Args:
-            batch: the arguments of each call, at most MAX_BATCH.
+            batch: the arguments of each call, at most 256, since a position is a byte.
 
         Raises:
             OSError: no process can be started now.
